@@ -1,0 +1,1 @@
+"""Experiments as data: a folder with an ``experiment.toml`` and its tables describes one completely."""

@@ -1,0 +1,106 @@
+"""Reading and writing of JSON and text files: strict, atomic, and never over something that exists."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from spec_builder.errors import SpecBuilderError
+from spec_builder.tables import read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["canonical_json", "load_json", "refuse_existing", "write_bytes", "write_text"]
+
+
+def load_json(name: str) -> Any:
+    """Content of a JSON file, or of standard input for ``-``.
+
+    Raises:
+        SpecBuilderError: if it is missing, not JSON, holds NaN or Infinity, or repeats a key.
+    """
+    text = sys.stdin.read() if name == "-" else read_text(Path(name))
+    shown = "standard input" if name == "-" else name
+
+    def constant(value: str) -> NoReturn:
+        raise SpecBuilderError(f"{shown}: {value} is not a number that JSON allows, expected a finite one")
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        content = dict(pairs)
+        if len(content) < len(pairs):
+            keys = [key for key, _ in pairs]
+            repeated = next(key for key in keys if keys.count(key) > 1)
+            raise SpecBuilderError(f"{shown}: key '{repeated}' stands twice in one object")
+        return content
+
+    try:
+        return json.loads(text, parse_constant=constant, object_pairs_hook=unique)
+    except json.JSONDecodeError as error:
+        raise SpecBuilderError(
+            f"{shown}:{error.lineno}: not valid JSON ({error.msg}, column {error.colno})"
+        ) from None
+    except RecursionError:
+        raise SpecBuilderError(f"{shown}: nested too deeply for JSON of this kind") from None
+
+
+def canonical_json(content: object) -> str:
+    """JSON with sorted keys and a final newline: the same content gives the same bytes.
+
+    Examples:
+        >>> canonical_json({"b": [1, 2.0], "a": None})
+        '{\\n "a": null,\\n "b": [\\n  1,\\n  2.0\\n ]\\n}\\n'
+    """
+    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """Stop before anything that exists is overwritten.
+
+    Raises:
+        SpecBuilderError: if ``path`` exists and ``force`` is not given, or is a folder.
+    """
+    if path.is_dir():
+        raise SpecBuilderError(f"{path}: is a folder, expected a file name")
+    if path.exists() and not force:
+        raise SpecBuilderError(f"{path}: exists already; give another name or --force")
+
+
+def write_text(path: Path, text: str, *, force: bool = False) -> None:
+    """Write a text file; see :func:`write_bytes`."""
+    write_bytes(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), force=force)
+
+
+def write_bytes(path: Path, write: Callable[[Path], object], *, force: bool = False) -> None:
+    """Write a file under a temporary name in the same folder and rename it.
+
+    Args:
+        path: the file; its folder is made if need be.
+        write: writes the content to the path that it is given.
+        force: replace a file that exists.
+
+    Raises:
+        SpecBuilderError: if the file exists and ``force`` is not given, or the folder cannot be written.
+    """
+    refuse_existing(path, force=force)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        os.close(handle)
+    except OSError as error:
+        raise SpecBuilderError(f"{path}: cannot be written ({error.strerror})") from None
+    temporary = Path(name)
+    try:
+        write(temporary)
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(path)
+    except OSError as error:
+        raise SpecBuilderError(f"{path}: cannot be written ({error.strerror})") from None
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""HistFactory models in pyhf's JSON: modifiers and workspaces."""

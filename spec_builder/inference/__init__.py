@@ -1,0 +1,1 @@
+"""Inference on pyhf workspaces: nothing here knows where a workspace comes from."""

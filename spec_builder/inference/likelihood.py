@@ -1,0 +1,236 @@
+"""The likelihood of a pyhf workspace: value, gradient and Hessian of 2NLL for many points at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from scipy.special import gammaln, xlogy
+
+from spec_builder.errors import SpecBuilderError
+from spec_builder.inference.engine import LOG_2PI, Engine, evaluate_terms
+from spec_builder.inference.interpolation import Factor, FactorBank
+from spec_builder.inference.specification import Group, ParameterSpec, Term, read_specification
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from spec_builder.inference.specification import Specification
+    from spec_builder.tables import FloatArray
+
+__all__ = ["Likelihood"]
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """A pyhf model compiled into arrays.
+
+    2NLL = -2 ln L, Poisson and constraint terms with all their constants, as pyhf prints it. Parameters are in
+    the order of ``parameters``; look them up by name.
+    """
+
+    specification: Specification
+
+    @classmethod
+    def from_workspace(
+        cls,
+        workspace: Mapping[str, Any],
+        measurement: str | None = None,
+        *,
+        normsys: Literal["code1", "code4"] = "code4",
+        histosys: Literal["code0", "code4p"] = "code4p",
+    ) -> Likelihood:
+        """Compile a workspace; see :func:`spec_builder.inference.specification.read_specification`."""
+        return cls(read_specification(workspace, measurement, normsys=normsys, histosys=histosys))
+
+    # ------------------------------------------------------------------ parameters
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the P parameters, sorted."""
+        return tuple(spec.name for spec in self.specification.parameters)
+
+    @cached_property
+    def init(self) -> FloatArray:
+        """Start values, shape (P,)."""
+        return np.array([spec.init for spec in self.specification.parameters])
+
+    @cached_property
+    def bounds(self) -> FloatArray:
+        """Lower and upper bounds, shape (2, P)."""
+        return np.array([[spec.lower, spec.upper] for spec in self.specification.parameters]).T
+
+    @cached_property
+    def free(self) -> tuple[int, ...]:
+        """Indices of the parameters that a fit varies."""
+        return tuple(i for i, spec in enumerate(self.specification.parameters) if not spec.fixed)
+
+    @property
+    def observed(self) -> FloatArray:
+        """Counts, shape (bins,)."""
+        return self.specification.observed
+
+    @property
+    def poi(self) -> str:
+        """Parameter of interest."""
+        return self.specification.poi
+
+    def index(self, parameter: str) -> int:
+        """Position of a parameter.
+
+        Raises:
+            SpecBuilderError: if there is none of that name.
+        """
+        try:
+            return self.parameters.index(parameter)
+        except ValueError:
+            raise SpecBuilderError(
+                f"parameter '{parameter}' is unknown, expected one of {', '.join(self.parameters)}"
+            ) from None
+
+    def constrained(self) -> tuple[int, ...]:
+        """Indices of the parameters with an auxiliary measurement."""
+        return tuple(i for i, spec in enumerate(self.specification.parameters) if spec.constraint)
+
+    def degrees_of_freedom(self) -> int:
+        """Bins minus free unconstrained parameters."""
+        constrained = self.constrained()
+        return self.observed.size - sum(1 for i in self.free if i not in constrained)
+
+    # ------------------------------------------------------------------ variations of the model
+
+    def with_observed(self, observed: Sequence[float] | FloatArray) -> Likelihood:
+        """The same model with other counts, shape (bins,)."""
+        counts = np.array(observed, dtype=np.float64)
+        if counts.shape != self.observed.shape or not (np.isfinite(counts) & (counts >= 0)).all():
+            raise SpecBuilderError(f"observed counts must be {self.observed.size} numbers >= 0")
+        return Likelihood(replace(self.specification, observed=counts))
+
+    def with_polynomial(
+        self,
+        sample: str,
+        parameter: str,
+        coefficients: Mapping[str, FloatArray],
+        *,
+        init: float,
+        bounds: tuple[float, float],
+    ) -> Likelihood:
+        """Replace a sample's nominal yields by n0 + n1 x + n2 x^2 with a new free parameter x.
+
+        The sample's other normalisation factors stay where the workspace has them, and are fixed there: x takes
+        their place.
+
+        Args:
+            sample: its name, in all channels.
+            parameter: name of x, the new parameter of interest.
+            coefficients: (n0, n1, n2) by channel, each of shape (3, bins of the channel).
+            init: start value of x.
+            bounds: domain of x.
+        """
+        spec = self.specification
+        signal = np.zeros((3, self.observed.size))
+        for channel, place in spec.channels.items():
+            if channel in coefficients:
+                signal[:, place] = coefficients[channel]
+        names = [*self.parameters, parameter]
+        order = sorted(range(len(names)), key=names.__getitem__)
+        moved = {old: new for new, old in enumerate(order)}
+        x = moved[len(names) - 1]
+        factors = [replace(factor, parameter=moved[factor.parameter]) for factor in spec.factors]
+        powers = [(), (len(factors),), (len(factors) + 1,)]
+        factors += [Factor(x, "identity"), Factor(x, "square")]
+        groups = []
+        for group in spec.groups:
+            if group.sample != sample:
+                groups.append(group)
+                continue
+            for yields, power in zip(signal, powers, strict=True):
+                template = group.relative * yields
+                if template.any():
+                    terms = tuple(Term(term.coefficient, (*term.factors, *power)) for term in group.terms)
+                    groups.append(Group(sample, template, group.relative, terms))
+        replaced = {
+            spec.factors[f].parameter
+            for group in spec.groups
+            if group.sample == sample
+            for term in group.terms
+            for f in term.factors
+        }
+        old = [
+            replace(p, fixed=p.fixed or (p.constraint is None and i in replaced))
+            for i, p in enumerate(spec.parameters)
+        ]
+        new = ParameterSpec(parameter, init, *bounds, fixed=False, constraint=None)
+        parameters = tuple([*old, new][i] for i in order)
+        return Likelihood(
+            replace(
+                spec, parameters=parameters, factors=tuple(factors), groups=tuple(groups), poi=parameter
+            )
+        )
+
+    # ------------------------------------------------------------------ values at given points
+
+    @cached_property
+    def _engines(self) -> dict[tuple[tuple[int, ...], str | None], Engine]:
+        return {}
+
+    def engine(self, free: tuple[int, ...] = (), replaced: str | None = None) -> Engine:
+        """The compiled likelihood for one choice of free parameters, made once."""
+        key = (free, replaced)
+        if key not in self._engines:
+            self._engines[key] = Engine(self.specification, free, replaced)
+        return self._engines[key]
+
+    def _columns(self, theta: FloatArray) -> FloatArray:
+        points = np.atleast_2d(np.asarray(theta, dtype=np.float64))
+        if points.shape[1] != len(self.parameters):
+            raise SpecBuilderError(f"theta has {points.shape[1]} values, expected {len(self.parameters)}")
+        return np.ascontiguousarray(points.T)
+
+    def rates(self, theta: FloatArray) -> FloatArray:
+        """Expected events, shape (N, bins), at theta (N, P)."""
+        return self.engine().rates(self._columns(theta)).T
+
+    def sample_rates(self, theta: FloatArray) -> dict[str, FloatArray]:
+        """Events per bin of each sample at one point theta (P,): shape (bins,) by sample."""
+        values, _, _ = FactorBank(self.specification.factors)(self._columns(theta))
+        rates: dict[str, FloatArray] = {}
+        for group in self.specification.groups:
+            events = group.template * np.ravel(evaluate_terms(group.terms, values))[0]
+            rates[group.sample] = rates.get(group.sample, np.zeros(events.size)) + events
+        return rates
+
+    def twice_nll(self, theta: FloatArray) -> FloatArray:
+        """2NLL at theta (N, P): shape (N,); infinite where a rate is negative."""
+        return self.engine()(self._columns(theta)).value
+
+    def gradient(self, theta: FloatArray) -> FloatArray:
+        """Gradient of 2NLL in all parameters at theta (N, P): shape (N, P)."""
+        return self.engine(tuple(range(len(self.parameters))))(self._columns(theta)).gradient.T
+
+    def hessian(self, theta: FloatArray) -> FloatArray:
+        """Hessian of 2NLL in all parameters at theta (N, P): shape (N, P, P)."""
+        parts = self.engine(tuple(range(len(self.parameters))))(self._columns(theta))
+        lower = np.moveaxis(parts.fisher + parts.curvature, 2, 0)
+        return lower + np.swapaxes(np.tril(lower, -1), 1, 2)
+
+    @cached_property
+    def saturated(self) -> float:
+        """2NLL if every rate met its count and every parameter its auxiliary datum.
+
+        2NLL minus this is the chi^2 of Eq. (17) of arXiv:2411.11749: 2 sum(d - d ln d + ln Gamma(d + 1)) and
+        ln 2 pi for each unit normal constraint.
+        """
+        d = self.observed
+        total = 2 * float(np.sum(d - xlogy(d, d) + gammaln(d + 1)))
+        for spec in self.specification.parameters:
+            if spec.constraint is None:
+                continue
+            if spec.constraint.kind == "normal":
+                total += LOG_2PI + 2 * float(np.log(spec.constraint.scale))
+            else:
+                a = spec.constraint.auxiliary
+                total += 2 * float(a - xlogy(a, a) + gammaln(a + 1))
+        return total

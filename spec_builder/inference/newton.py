@@ -1,0 +1,217 @@
+"""Batched minimisation of 2NLL: damped Newton with bounds, for grids of parameter points and toys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from spec_builder.inference.engine import Engine, Expansion
+    from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.tables import FloatArray
+
+__all__ = ["BatchFit", "minimise"]
+
+#: Stop at this estimated distance to the minimum.
+EDM_GOAL = 1e-12
+#: A row whose last EDM is above this is not valid.
+EDM_VALID = 1e-10
+#: Rows worked on together: small enough for the arrays to stay in the processor's cache.
+BATCH = 1024
+_MAX_EVALUATIONS = 400
+_ARMIJO = 1e-4
+_ROUNDING = 1e-12
+_SHRINK = 0.3
+_LEAST_SCALE = 1e-12
+
+
+@dataclass(frozen=True)
+class BatchFit:
+    """Minima of N problems.
+
+    Attributes:
+        twice_nll: at the minimum, shape (N,).
+        theta: all parameters at the minimum, shape (N, P).
+        edm: estimated distance to the minimum, g^T H^-1 g / 2 over the free directions, shape (N,).
+        valid: converged (EDM at most 1e-10) at a finite value, shape (N,).
+        at_bound: a free parameter sits on one of its bounds, shape (N,).
+    """
+
+    twice_nll: FloatArray
+    theta: FloatArray
+    edm: FloatArray
+    valid: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    at_bound: np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+
+def minimise(
+    likelihood: Likelihood,
+    *,
+    start: FloatArray | None = None,
+    fixed: tuple[str, ...] = (),
+    sample: str | None = None,
+    yields: FloatArray | None = None,
+) -> BatchFit:
+    """Minimise 2NLL at many points.
+
+    Args:
+        likelihood: the model.
+        start: start values, and the values of fixed parameters, shape (N, P); the model's own by default.
+        fixed: parameters to keep at their start, beside those that the model fixes.
+        sample: a sample whose nominal yields differ from point to point.
+        yields: its events per bin, shape (N, bins).
+
+    Returns:
+        A row for each point.
+    """
+    held = {likelihood.index(name) for name in fixed}
+    free = tuple(i for i in likelihood.free if i not in held)
+    if start is None:
+        start = np.tile(likelihood.init, (1 if yields is None else len(yields), 1))
+    theta = np.ascontiguousarray(np.asarray(start, dtype=np.float64).T)
+    columns = None if yields is None else np.ascontiguousarray(np.asarray(yields, dtype=np.float64).T)
+    engine = likelihood.engine(free, sample)
+    count = theta.shape[1]
+    value, edm = np.empty(count), np.empty(count)
+    for begin in range(0, count, BATCH):
+        rows = slice(begin, begin + BATCH)
+        batch = _Batch(engine, likelihood.bounds, theta[:, rows], None if columns is None else columns[:, rows])
+        batch.run()
+        theta[:, rows], value[rows], edm[rows] = batch.theta, batch.value, batch.edm
+    lower, upper = likelihood.bounds[:, list(free)]
+    inside = theta[list(free)]
+    at_bound = ((inside <= lower[:, None]) | (inside >= upper[:, None])).any(axis=0)
+    return BatchFit(value, theta.T, edm, (edm <= EDM_VALID) & np.isfinite(value), at_bound)
+
+
+class _Batch:
+    """The points of one batch; finished ones leave the arrays that are worked on."""
+
+    def __init__(
+        self, engine: Engine, bounds: FloatArray, theta: FloatArray, yields: FloatArray | None
+    ) -> None:
+        self._engine = engine
+        self._free = list(engine.free)
+        self._lower, self._upper = bounds[:, self._free, None]
+        self._snap = 1e-12 * (1 + np.abs(self._lower))
+        self._yields = yields
+        self.theta = theta.copy()
+        self.value = np.full(theta.shape[1], np.inf)
+        self.edm = np.full(theta.shape[1], np.inf)
+
+    def run(self) -> None:
+        """Take Newton steps until every row is done or out of evaluations."""
+        rows = np.arange(self.theta.shape[1])
+        point, yields = self.theta.copy(), self._yields
+        base = point[self._free]  # the last accepted points
+        value = np.full(rows.size, np.inf)
+        edm = np.full(rows.size, np.inf)
+        step = np.zeros_like(base)
+        slope = np.zeros(rows.size)
+        scale = np.ones(rows.size)
+        for _ in range(_MAX_EVALUATIONS):
+            new = self._engine(point, yields)
+            bar = value + _ARMIJO * scale * slope + _ROUNDING * (1 + np.abs(value))
+            accepted = (new.value <= bar) & np.isfinite(new.value)
+            base = np.where(accepted, point[self._free], base)
+            value = np.where(accepted, new.value, value)
+            direction, decrease = self._direction(base, new)
+            step = np.where(accepted, direction, step)
+            slope = np.where(accepted, -2 * decrease, slope)
+            edm = np.where(accepted, decrease, edm)
+            scale = np.where(accepted, self._reach(base, step), scale * _SHRINK)
+            stuck = ~accepted & ((scale < _LEAST_SCALE) | ~np.isfinite(value))
+            done = (accepted & (edm <= EDM_GOAL)) | stuck
+            if done.any():
+                out = rows[done]
+                self.theta[np.ix_(self._free, out)] = base[:, done]
+                self.value[out], self.edm[out] = value[done], edm[done]
+                keep = ~done
+                rows, value, edm, slope, scale = (a[keep] for a in (rows, value, edm, slope, scale))
+                base, step, point = base[:, keep], step[:, keep], point[:, keep]
+                yields = None if yields is None else yields[:, keep]
+                if not rows.size:
+                    return
+            point[self._free] = self._inside(base + scale * step)
+        self.theta[np.ix_(self._free, rows)] = base
+        self.value[rows], self.edm[rows] = value, edm
+
+    def _direction(self, base: FloatArray, new: Expansion) -> tuple[FloatArray, FloatArray]:
+        """Newton step (F, n) over the directions that the bounds leave free, and its EDM (n,)."""
+        low, high = base <= self._lower, base >= self._upper
+        blocked = (low & (new.gradient > 0)) | (high & (new.gradient < 0))
+        hessian = new.fisher + new.curvature
+        while True:
+            gradient = np.where(blocked, 0.0, new.gradient)
+            step, definite = _solve(_without(hessian, blocked), gradient)
+            if not definite.all():
+                rest = ~definite
+                alone = _without(new.fisher[..., rest], blocked[:, rest])
+                step[:, rest], _ = _solve(alone, gradient[:, rest])
+            outward = ((low & (step < 0)) | (high & (step > 0))) & ~blocked
+            if not outward.any():
+                break
+            blocked |= outward
+        edm = -0.5 * np.sum(gradient * step, axis=0)
+        # away from a region where the Hessian is positive the EDM has no meaning yet
+        return step, np.where(definite, edm, np.maximum(edm, 2 * EDM_VALID))
+
+    def _inside(self, point: FloatArray) -> FloatArray:
+        """The point with coordinates that have reached a bound set to it exactly."""
+        point = np.where(point - self._lower <= self._snap, self._lower, point)
+        return np.where(self._upper - point <= self._snap, self._upper, point)
+
+    def _reach(self, base: FloatArray, step: FloatArray) -> FloatArray:
+        """Largest part of the step, at most 1, that stays within the bounds, shape (n,)."""
+        room = np.where(step > 0, self._upper - base, self._lower - base)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            part = np.where(step != 0, room / step, 1.0)
+        return np.minimum(1.0, part.min(axis=0, initial=1.0))
+
+
+def _without(hessian: FloatArray, blocked: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> FloatArray:
+    """A copy of the Hessian with the blocked directions replaced by the unit matrix."""
+    if not blocked.any():
+        return hessian.copy()
+    free = ~blocked
+    reduced: FloatArray = hessian * (free[:, None] & free[None])
+    for i in range(len(blocked)):
+        reduced[i, i] += blocked[i]
+    return reduced
+
+
+def _solve(
+    hessian: FloatArray, gradient: FloatArray
+) -> tuple[FloatArray, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+    """Solve H x = -g by an L D L^T decomposition, for n matrices side by side.
+
+    Args:
+        hessian: shape (F, F, n), lower triangle; overwritten.
+        gradient: shape (F, n).
+
+    Returns:
+        x (F, n), and whether each matrix is positive definite (n,).
+    """
+    size = len(gradient)
+    x = -gradient
+    floor = [1e-13 * hessian[i, i] for i in range(size)]
+    definite = np.ones(gradient.shape[1], dtype=bool)
+    inverse = []
+    for j in range(size):
+        pivot = hessian[j, j]
+        good = pivot > floor[j]
+        definite &= good & (pivot > 0)
+        inverse.append(1 / (pivot if good.all() else np.where(good & (pivot > 0), pivot, 1.0)))
+        if j + 1 < size:
+            column = hessian[j + 1 :, j].copy()
+            lower = hessian[j + 1 :, j]
+            lower *= inverse[j]
+            hessian[j + 1 :, j + 1 :] -= lower[:, None] * column[None]
+            x[j + 1 :] -= lower * x[j]
+    for j in reversed(range(size)):
+        x[j] *= inverse[j]
+        if j + 1 < size:
+            x[j] -= np.sum(hessian[j + 1 :, j] * x[j + 1 :], axis=0)
+    return x, definite

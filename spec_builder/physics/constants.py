@@ -1,0 +1,26 @@
+"""Physical constants, each with its source."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Fermi constant [MeV^-2]; CODATA 2018, 1.1663787(6)e-5 GeV^-2, updated to PDG 2024.
+FERMI_CONSTANT: Final = 1.1663788e-11
+#: hbar c [MeV fm]; exact in the SI of 2019.
+HBAR_C: Final = 197.3269804
+#: Avogadro constant [1/mol]; exact.
+AVOGADRO: Final = 6.02214076e23
+#: Proton and neutron mass [MeV]; PDG 2024.
+PROTON_MASS: Final = 938.27208943
+NEUTRON_MASS: Final = 939.56542194
+#: Weak mixing angle at low momentum transfer; PDG 2024, as in arXiv:2411.11749 below Eq. (2).
+SIN2_THETA_W: Final = 0.23857
+#: A year of 365.25 d [s].
+YEAR_S: Final = 31_557_600.0
+#: Skin range a_k [fm] and radius constant [fm] of the Klein-Nystrand form factor; arXiv:2411.11749, Eq. (3).
+KLEIN_NYSTRAND_RANGE: Final = 0.7
+KLEIN_NYSTRAND_RADIUS: Final = 1.23
+#: Sum of the u and d quark contributions to the nucleon spin, 0.842 - 0.427: axial charge of Eq. (7).
+ISOSCALAR_AXIAL_CHARGE: Final = 0.842 - 0.427
+#: Sum of the u and d tensor charges of the nucleon, 0.784 - 0.204: charge of Eq. (8).
+ISOSCALAR_TENSOR_CHARGE: Final = 0.784 - 0.204

@@ -1,0 +1,176 @@
+"""Number tables: CSV files that carry their source, status and unit in ``# key: value`` lines.
+
+The project's own tables live in ``data/`` (inside the package once installed); a user's experiment
+brings tables of the same form.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spec_builder.errors import SpecBuilderError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import numpy.typing as npt
+
+    FloatArray = npt.NDArray[np.float64]
+
+__all__ = ["STATUSES", "Table", "data_path", "packaged_table", "read_table", "read_text"]
+
+#: Where a table's numbers come from, from the most to the least direct.
+STATUSES = ("measured", "published", "computed", "reconstructed", "recalled")
+
+_REQUIRED = ("title", "source", "status", "unit")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A checked table.
+
+    Attributes:
+        path: the file it was read from.
+        metadata: the ``# key: value`` lines; always holds title, source, status and unit.
+        columns: numbers by column name, each of shape (rows,).
+        labels: text columns by name, each of length rows.
+    """
+
+    path: Path
+    metadata: Mapping[str, str]
+    columns: Mapping[str, FloatArray]
+    labels: Mapping[str, tuple[str, ...]]
+
+    @property
+    def status(self) -> str:
+        """One of :data:`STATUSES`."""
+        return self.metadata["status"]
+
+    def __getitem__(self, column: str) -> FloatArray:
+        return self.columns[column]
+
+    def number(self, key: str) -> float:
+        """The metadata value ``key`` as a number.
+
+        Raises:
+            SpecBuilderError: if it is missing or not a number.
+        """
+        try:
+            return float(self.metadata[key])
+        except (KeyError, ValueError):
+            found = self.metadata.get(key, "nothing")
+            raise SpecBuilderError(
+                f"{self.path}: header line '# {key}: ...' must be a number, found {found}"
+            ) from None
+
+
+def data_path(*parts: str) -> Path:
+    """Path of a file or folder of the project's own ``data/``.
+
+    An installed wheel carries the tables inside the package; a source checkout has them beside it.
+    """
+    package = Path(__file__).parent
+    inside = package / "data"
+    root = inside if inside.is_dir() else package.parent / "data"
+    return root.joinpath(*parts)
+
+
+def read_text(path: Path) -> str:
+    """Text of a file the user named.
+
+    Raises:
+        SpecBuilderError: if it is missing, a folder, unreadable or not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SpecBuilderError(f"{path}: no such file") from None
+    except UnicodeDecodeError:
+        raise SpecBuilderError(f"{path}: not a UTF-8 text file") from None
+    except OSError as error:
+        raise SpecBuilderError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def read_table(path: Path, *, columns: Iterable[str], labels: Iterable[str] = ()) -> Table:
+    """Read and check one table.
+
+    Args:
+        path: the CSV file.
+        columns: the number columns it must have, all of them and in any order.
+        labels: the text columns it must have.
+
+    Raises:
+        SpecBuilderError: for a missing file, header key or column, an unknown column or status, a ragged
+            row, no rows, or a value that is not a finite number.
+    """
+    numeric, text = tuple(columns), tuple(labels)
+    lines = read_text(path).splitlines()
+    metadata: dict[str, str] = {}
+    first_row = 0
+    for line in lines:
+        if not line.startswith("#"):
+            break
+        key, colon, value = line.lstrip("# ").partition(":")
+        if not colon:
+            raise SpecBuilderError(f"{path}:{first_row + 1}: expected '# key: value', found '{line}'")
+        metadata[key.strip()] = value.strip()
+        first_row += 1
+    for key in _REQUIRED:
+        if not metadata.get(key):
+            raise SpecBuilderError(f"{path}: header line '# {key}: ...' is missing")
+    if metadata["status"] not in STATUSES:
+        raise SpecBuilderError(
+            f"{path}: status '{metadata['status']}' is unknown, expected one of {', '.join(STATUSES)}"
+        )
+    rows = [(first_row + i, row) for i, row in enumerate(csv.reader(lines[first_row:]), start=1) if row]
+    if not rows:
+        raise SpecBuilderError(f"{path}: expected a line of column names ({', '.join(numeric)})")
+    (_, header), body = rows[0], rows[1:]
+    names = [name.strip() for name in header]
+    for name in (*numeric, *text):
+        if name not in names:
+            raise SpecBuilderError(f"{path}: column '{name}' is missing")
+    for name in names:
+        if names.count(name) > 1 or name not in (*numeric, *text):
+            raise SpecBuilderError(
+                f"{path}: unknown or repeated column '{name}', expected {', '.join((*numeric, *text))}"
+            )
+    if not body:
+        raise SpecBuilderError(f"{path}: the table has no rows")
+    for number, row in body:
+        if len(row) != len(names):
+            raise SpecBuilderError(f"{path}:{number}: {len(row)} values, expected {len(names)}")
+    values = {
+        name: np.array([_finite(path, number, name, row[names.index(name)]) for number, row in body])
+        for name in numeric
+    }
+    words = {name: tuple(row[names.index(name)].strip() for _, row in body) for name in text}
+    return Table(path, metadata, values, words)
+
+
+def _finite(path: Path, line: int, column: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not np.isfinite(value):
+        raise SpecBuilderError(f"{path}:{line}: {column} is '{text}', expected a finite number")
+    return value
+
+
+@cache
+def packaged_table(name: str, columns: tuple[str, ...], labels: tuple[str, ...] = ()) -> Table:
+    """One of the project's own tables, read when it is first asked for.
+
+    Args:
+        name: path below ``data/`` without the suffix, e.g. ``solar/b8_spectrum``.
+        columns: its number columns.
+        labels: its text columns.
+    """
+    return read_table(data_path(f"{name}.csv"), columns=columns, labels=labels)
