@@ -7,7 +7,7 @@ any spectrum is one matrix product.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -73,6 +73,8 @@ class MatrixResponse:
         selections: one for each run, with one row of probability for each bin.
     """
 
+    kind: ClassVar[str] = "matrix"
+
     exposures_t_yr: tuple[float, ...]
     selections: tuple[Selection, ...]
 
@@ -102,6 +104,8 @@ class ChargeYieldResponse:
         efficiencies: for each run the probability of selection, one row, or a constant.
         reference: the matrix response that the bins are corrected to.
     """
+
+    kind: ClassVar[str] = "charge_yield"
 
     exposures_t_yr: tuple[float, ...]
     bin_edges: tuple[FloatArray, ...]

@@ -101,15 +101,15 @@ class Engine:
             raise SpecBuilderError(f"sample '{replaced}' is not in the workspace")
         groups = [group for group in spec.groups if group.sample != replaced] + own
         self.free = free
-        self._own = len(groups) - len(own)  # the replaced sample's groups stand from here on
-        self._terms = [group.terms for group in groups]
-        self._templates = np.stack(
-            [g.template if i < self._own else g.relative for i, g in enumerate(groups)]
+        self.own = len(groups) - len(own)  # the replaced sample's groups stand from here on
+        self.amplitude_terms = [group.terms for group in groups]
+        self.templates = np.stack(
+            [g.template if i < self.own else g.relative for i, g in enumerate(groups)]
         )
         self._bank = FactorBank(spec.factors)
 
         position = {parameter: i for i, parameter in enumerate(free)}
-        self._slopes: list[list[_Slope]] = []
+        self.slopes: list[list[_Slope]] = []
         self._bends: list[list[_Bend]] = []
         for group in groups:
             inside = sorted({f for term in group.terms for f in term.factors})
@@ -121,18 +121,18 @@ class Engine:
             bends = [
                 _Bend(a, b, _differentiate(a.terms, b.factor)) for a, b in itertools.combinations(slopes, 2)
             ]
-            self._slopes.append(slopes)
+            self.slopes.append(slopes)
             self._bends.append([bend for bend in bends if bend.terms])
         self._pairs = [
             (i, j)
             for i, j in itertools.combinations_with_replacement(range(len(groups)), 2)
-            if self._slopes[i] and self._slopes[j] and (self._templates[i] * self._templates[j]).any()
+            if self.slopes[i] and self.slopes[j] and (self.templates[i] * self.templates[j]).any()
         ]
         # pairs with no, one and two groups of the replaced sample
-        self._pairs.sort(key=lambda pair: sum(i >= self._own for i in pair))
-        products = np.array([self._templates[i] * self._templates[j] for i, j in self._pairs])
+        self._pairs.sort(key=lambda pair: sum(i >= self.own for i in pair))
+        products = np.array([self.templates[i] * self.templates[j] for i, j in self._pairs])
         products = products.reshape(len(self._pairs), spec.observed.size)
-        counts = [sum(i >= self._own for i in pair) for pair in self._pairs]
+        counts = [sum(i >= self.own for i in pair) for pair in self._pairs]
         self._pair_blocks = [products[[k for k, c in enumerate(counts) if c == n]] for n in range(3)]
 
         self._observed = spec.observed[:, None]
@@ -146,9 +146,9 @@ class Engine:
         self._poisson = np.array([i for i, _ in poisson], dtype=np.intp)
         self._counts = np.array([c.auxiliary for _, c in poisson])[:, None]
         self._scales = np.array([c.scale for _, c in poisson])[:, None]
-        self._constant = 2 * float(np.sum(gammaln(spec.observed + 1)))
-        self._constant += sum(LOG_2PI + 2 * float(np.log(c.scale)) for _, c in normal)
-        self._constant += sum(2 * float(gammaln(c.auxiliary + 1)) for _, c in poisson)
+        self.constant = 2 * float(np.sum(gammaln(spec.observed + 1)))
+        self.constant += sum(LOG_2PI + 2 * float(np.log(c.scale)) for _, c in normal)
+        self.constant += sum(2 * float(gammaln(c.auxiliary + 1)) for _, c in poisson)
         self._free_normal = [(position[i], k) for k, (i, _) in enumerate(normal) if i in position]
         self._free_poisson = [(position[i], k) for k, (i, _) in enumerate(poisson) if i in position]
 
@@ -158,16 +158,16 @@ class Engine:
         return self._rates(self._amplitudes(values, theta.shape[1]), yields)
 
     def _amplitudes(self, values: list[FloatArray], count: int) -> FloatArray:
-        amplitudes = np.empty((len(self._terms), count))
-        for row, terms in zip(amplitudes, self._terms, strict=True):
+        amplitudes = np.empty((len(self.amplitude_terms), count))
+        for row, terms in zip(amplitudes, self.amplitude_terms, strict=True):
             row[...] = evaluate_terms(terms, values)
         return amplitudes
 
     def _rates(self, amplitudes: FloatArray, yields: FloatArray | None) -> FloatArray:
         if yields is None:
-            return self._templates.T @ amplitudes
-        rates = self._templates[: self._own].T @ amplitudes[: self._own]
-        rates += yields * (self._templates[self._own :].T @ amplitudes[self._own :])
+            return self.templates.T @ amplitudes
+        rates = self.templates[: self.own].T @ amplitudes[: self.own]
+        rates += yields * (self.templates[self.own :].T @ amplitudes[self.own :])
         return rates
 
     def __call__(self, theta: FloatArray, yields: FloatArray | None = None) -> Expansion:
@@ -182,7 +182,7 @@ class Engine:
         observed = self._observed
         positive = rates > 0
         safe = rates if positive.all() else np.where(positive, rates, 1.0)
-        value = 2 * (rates.sum(axis=0) - np.sum(observed * np.log(safe), axis=0)) + self._constant
+        value = 2 * (rates.sum(axis=0) - np.sum(observed * np.log(safe), axis=0)) + self.constant
         if safe is not rates:
             value[~(positive | (self._empty & (rates == 0))).all(axis=0)] = np.inf
         value += self._constraints(theta)
@@ -210,19 +210,19 @@ class Engine:
         values, first, second = factors
         gradient, fisher, curvature = out
         if yields is None:
-            slope = self._templates @ weight
+            slope = self.templates @ weight
             pairs = self._pair_blocks[0] @ bend
         else:
             slope = np.concatenate(
                 [
-                    self._templates[: self._own] @ weight,
-                    self._templates[self._own :] @ (weight * yields),
+                    self.templates[: self.own] @ weight,
+                    self.templates[self.own :] @ (weight * yields),
                 ]
             )
             bends = (bend, bend * yields, bend * yields * yields)
             pairs = np.concatenate([block @ b for block, b in zip(self._pair_blocks, bends, strict=True)])
         derivatives: list[list[tuple[int, FloatArray | float]]] = []
-        for group, slopes in enumerate(self._slopes):
+        for group, slopes in enumerate(self.slopes):
             row: list[tuple[int, FloatArray | float]] = []
             for position, factor, terms in slopes:
                 partial = evaluate_terms(terms, values)

@@ -67,6 +67,11 @@ class Likelihood:
         """Indices of the parameters that a fit varies."""
         return tuple(i for i, spec in enumerate(self.specification.parameters) if not spec.fixed)
 
+    def free_without(self, fixed: tuple[str, ...]) -> tuple[int, ...]:
+        """Indices of the free parameters less those named."""
+        held = {self.index(name) for name in fixed}
+        return tuple(i for i in self.free if i not in held)
+
     @property
     def observed(self) -> FloatArray:
         """Counts, shape (bins,)."""

@@ -66,11 +66,8 @@ def minimise(
     Returns:
         A row for each point.
     """
-    held = {likelihood.index(name) for name in fixed}
-    free = tuple(i for i in likelihood.free if i not in held)
-    if start is None:
-        start = np.tile(likelihood.init, (1 if yields is None else len(yields), 1))
-    theta = np.ascontiguousarray(np.asarray(start, dtype=np.float64).T)
+    free = likelihood.free_without(fixed)
+    theta = np.ascontiguousarray(starting_points(likelihood, start, yields).T)
     columns = None if yields is None else np.ascontiguousarray(np.asarray(yields, dtype=np.float64).T)
     engine = likelihood.engine(free, sample)
     count = theta.shape[1]
@@ -84,6 +81,15 @@ def minimise(
     inside = theta[list(free)]
     at_bound = ((inside <= lower[:, None]) | (inside >= upper[:, None])).any(axis=0)
     return BatchFit(value, theta.T, edm, (edm <= EDM_VALID) & np.isfinite(value), at_bound)
+
+
+def starting_points(
+    likelihood: Likelihood, start: FloatArray | None, yields: FloatArray | None
+) -> FloatArray:
+    """A copy of the start values, or the model's own for each row of yields: shape (N, P)."""
+    if start is None:
+        return np.tile(likelihood.init, (1 if yields is None else len(yields), 1))
+    return np.array(start, dtype=np.float64, ndmin=2)
 
 
 class _Batch:

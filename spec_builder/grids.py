@@ -1,0 +1,52 @@
+"""Grids of positive numbers as they are written on the command line."""
+
+from __future__ import annotations
+
+import math
+
+from spec_builder.errors import SpecBuilderError
+
+__all__ = ["parse_grid"]
+
+
+def parse_grid(text: str, what: str) -> list[float]:
+    """Read ``LO:HI:N`` (log-spaced, ends included) or a comma list of positive numbers.
+
+    Args:
+        text: the user's words.
+        what: what the numbers are, for the message.
+
+    Raises:
+        SpecBuilderError: for anything but finite positive numbers, and for a grid with LO >= HI or N < 2.
+
+    Examples:
+        >>> parse_grid("0.01:100:5", "masses")
+        [0.01, 0.1, 1.0, 10.0, 100.0]
+        >>> parse_grid("3,1", "masses")
+        [3.0, 1.0]
+    """
+    parts = text.split(":")
+    if len(parts) == 1:
+        return [_positive(item, text, what) for item in text.split(",")]
+    if len(parts) != 3:
+        raise SpecBuilderError(f"{what} '{text}': expected LO:HI:N or a comma list of numbers")
+    low, high = _positive(parts[0], text, what), _positive(parts[1], text, what)
+    count = int(parts[2]) if parts[2].strip().isdecimal() else 0
+    if count < 2:
+        raise SpecBuilderError(f"{what} '{text}': N must be a whole number of at least 2")
+    if not low < high:
+        raise SpecBuilderError(f"{what} '{text}': LO must be below HI")
+    step = math.log(high / low) / (count - 1)
+    # to 12 digits, so that 10:1000:3 holds 100 and not 99.99999999999997
+    inner = [float(f"{low * math.exp(step * i):.12g}") for i in range(1, count - 1)]
+    return [low, *inner, high]
+
+
+def _positive(item: str, text: str, what: str) -> float:
+    try:
+        value = float(item)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise SpecBuilderError(f"{what} '{text}': '{item.strip()}' is not a positive number")
+    return value

@@ -1,0 +1,50 @@
+"""Workspaces read from files, with JSON patches applied."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jsonpatch
+import jsonpointer
+
+from spec_builder.errors import SpecBuilderError
+from spec_builder.files import load_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["apply_patch", "load_workspace"]
+
+
+def load_workspace(name: str, patches: Sequence[str] = ()) -> dict[str, Any]:
+    """A workspace from a file or ``-``, with JSON patch files applied in order.
+
+    Raises:
+        SpecBuilderError: if a file is not JSON, or a patch is malformed or does not apply.
+    """
+    workspace = load_json(name)
+    if not isinstance(workspace, dict):
+        raise SpecBuilderError(f"{name}: not a pyhf workspace: expected a JSON object")
+    for patch in patches:
+        workspace = apply_patch(workspace, load_json(patch), patch)
+    return workspace
+
+
+def apply_patch(workspace: dict[str, Any], operations: Any, name: str) -> dict[str, Any]:
+    """The patched workspace; the original stays as it is.
+
+    Args:
+        workspace: content of the JSON file.
+        operations: a list of JSON patch operations (RFC 6902).
+        name: what to call the patch in a message.
+
+    Raises:
+        SpecBuilderError: if the patch is malformed or does not apply.
+    """
+    if not isinstance(operations, list):
+        raise SpecBuilderError(f"{name}: expected a JSON patch, a list of operations")
+    try:
+        patched: dict[str, Any] = jsonpatch.JsonPatch(operations).apply(workspace)
+    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError, KeyError) as error:
+        raise SpecBuilderError(f"{name}: the patch does not apply: {error}") from None
+    return patched

@@ -1,0 +1,175 @@
+"""A fit of one parameter: best value, interval, pulls, goodness of fit and significance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+from scipy.stats import chi2
+
+from spec_builder.errors import SpecBuilderError
+from spec_builder.inference import minuit, newton
+from spec_builder.inference.profile import crossings, profile, search, threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from spec_builder.inference.likelihood import Likelihood
+
+__all__ = ["Fit", "Minimiser", "fit"]
+
+Minimiser = Literal["minuit", "newton"]
+MINIMISERS: tuple[Minimiser, ...] = get_args(Minimiser)
+
+
+@dataclass(frozen=True)
+class Pull:
+    """A constrained parameter at the minimum, in units of its constraint's width."""
+
+    value: float
+    uncertainty: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Result of :func:`fit`.
+
+    Attributes:
+        parameter: the parameter of interest.
+        value: at the minimum.
+        up, down: lengths of the interval, positive; None where 2NLL has no crossing in the parameter's domain or
+            the parameter is fixed.
+        cl: confidence level of the interval.
+        threshold: Delta chi^2 of the interval.
+        twice_nll: 2NLL at the minimum, with all constants, as pyhf prints it.
+        chi2_min: 2NLL less its saturated value, Eq. (17) of arXiv:2411.11749.
+        ndof: bins less free unconstrained parameters.
+        p_value: goodness of fit from chi2_min and ndof, asymptotic.
+        significance: sqrt(q0) against no signal, asymptotic; None if no value of the parameter means that.
+        edm: estimated distance to the minimum.
+        valid: the minimiser converged.
+        at_bound: a parameter sits on a bound.
+        theta: all parameters at the minimum.
+        pulls: the constrained parameters that were free.
+        negative_components: samples with a negative rate at the minimum, as ``sample bin``.
+    """
+
+    parameter: str
+    value: float
+    up: float | None
+    down: float | None
+    cl: float
+    threshold: float
+    twice_nll: float
+    chi2_min: float
+    ndof: int
+    p_value: float
+    significance: float | None
+    edm: float
+    valid: bool
+    at_bound: bool
+    theta: Mapping[str, float]
+    pulls: Mapping[str, Pull]
+    negative_components: tuple[str, ...]
+
+
+def fit(
+    likelihood: Likelihood,
+    parameter: str | None = None,
+    *,
+    cl: float = 0.68,
+    minimiser: Minimiser = "minuit",
+    null: float | None = 0.0,
+) -> Fit:
+    """Fit a likelihood and find the interval of one parameter.
+
+    The minimum is sought from the best point of a profile over the parameter's whole domain, so that a second
+    minimum is not missed; the interval's ends are the nearest crossings of Delta chi^2 on either side.
+
+    Args:
+        likelihood: the model.
+        parameter: the parameter of interest; the model's own by default.
+        cl: confidence level of the interval.
+        minimiser: ``minuit`` (iminuit) or ``newton``.
+        null: the parameter's value without a signal, for the significance; None if there is no such value.
+
+    Raises:
+        SpecBuilderError: for an unknown parameter or minimiser, or if no finite minimum is found.
+    """
+    name = parameter or likelihood.poi
+    if not name:
+        raise SpecBuilderError("the measurement names no parameter of interest; name one")
+    if minimiser not in MINIMISERS:
+        raise SpecBuilderError(f"minimiser '{minimiser}' is unknown, expected one of {', '.join(MINIMISERS)}")
+    delta, index = threshold(cl), likelihood.index(name)
+    minimise = minuit.minimise if minimiser == "minuit" else newton.minimise
+    scan = search(likelihood, name) if index in likelihood.free else None
+    start = likelihood.init
+    if scan is not None:
+        finite = np.where(scan.fits.valid, scan.fits.twice_nll, np.inf)
+        if np.isfinite(finite).any():
+            start = scan.fits.theta[int(np.argmin(finite))]
+    best = minimise(likelihood, start=start)
+    theta, minimum = best.theta[0], float(best.twice_nll[0])
+    if not np.isfinite(minimum):
+        raise SpecBuilderError("2NLL is not finite at the start of the fit: a rate is negative or zero there")
+
+    value = float(theta[index])
+    up = down = significance = None
+    if scan is not None:
+        below, above = crossings(likelihood, scan, value, minimum + delta)
+        down = value - below[0] if below else None
+        up = above[0] - value if above else None
+        if null is not None and likelihood.bounds[0, index] <= null <= likelihood.bounds[1, index]:
+            nothing = float(profile(likelihood, name, np.array([null])).fits.twice_nll[0])
+            significance = float(np.sqrt(max(nothing - minimum, 0.0))) if value > null else 0.0
+    chi2_min = minimum - likelihood.saturated
+    ndof = likelihood.degrees_of_freedom()
+    return Fit(
+        parameter=name,
+        value=value,
+        up=up,
+        down=down,
+        cl=cl,
+        threshold=delta,
+        twice_nll=minimum,
+        chi2_min=chi2_min,
+        ndof=ndof,
+        p_value=float(chi2.sf(chi2_min, ndof)) if ndof > 0 else float("nan"),
+        significance=significance,
+        edm=float(best.edm[0]),
+        valid=bool(best.valid[0]),
+        at_bound=bool(best.at_bound[0]),
+        theta=dict(zip(likelihood.parameters, theta.tolist(), strict=True)),
+        pulls=_pulls(likelihood, theta),
+        negative_components=_negative(likelihood, theta),
+    )
+
+
+def _pulls(likelihood: Likelihood, theta: np.ndarray[tuple[int], np.dtype[np.float64]]) -> dict[str, Pull]:
+    free = list(likelihood.free)
+    covariance = np.linalg.pinv(likelihood.hessian(theta)[0][np.ix_(free, free)] / 2, hermitian=True)
+    pulls = {}
+    for place, i in enumerate(free):
+        spec = likelihood.specification.parameters[i]
+        if spec.constraint is None:
+            continue
+        if spec.constraint.kind == "normal":
+            centre, width = spec.constraint.auxiliary, spec.constraint.scale
+        else:
+            mean = spec.constraint.auxiliary / spec.constraint.scale
+            centre, width = mean, float(np.sqrt(mean / spec.constraint.scale))
+        error = float(np.sqrt(max(covariance[place, place], 0.0)))
+        pulls[spec.name] = Pull((float(theta[i]) - centre) / width, error / width)
+    return pulls
+
+
+def _negative(
+    likelihood: Likelihood, theta: np.ndarray[tuple[int], np.dtype[np.float64]]
+) -> tuple[str, ...]:
+    return tuple(
+        f"{sample} bin {i}"
+        for sample, rates in sorted(likelihood.sample_rates(theta).items())
+        for i in np.flatnonzero(rates < 0)
+    )

@@ -1,0 +1,218 @@
+"""Single fits with iminuit, on the analytic gradient."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from iminuit import Minuit
+
+from spec_builder.inference.interpolation import FactorBank
+from spec_builder.inference.newton import BatchFit, starting_points
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.inference.specification import Term
+    from spec_builder.tables import FloatArray
+
+__all__ = ["make_minuit", "minimise", "minos"]
+
+#: Minuit stops at an EDM of 0.002 x tolerance: 2e-9 here.
+TOLERANCE = 1e-6
+
+
+class PointFunction:
+    """2NLL and its gradient at one point, in plain numbers: arrays of length one would cost ten times as much.
+
+    Args:
+        likelihood: the model.
+        free: indices of the free parameters.
+        sample: a sample whose nominal yields are set by :meth:`place`, if any.
+    """
+
+    def __init__(self, likelihood: Likelihood, free: tuple[int, ...], sample: str | None = None) -> None:
+        spec = likelihood.specification
+        engine = likelihood.engine(free, sample)
+        bank = FactorBank(spec.factors)
+        position = {p: i for i, p in enumerate(free)}
+        functions = [(i, factor.parameter, bank.scalar(i)) for i, factor in enumerate(spec.factors)]
+        self._fixed = [(i, p, f) for i, p, f in functions if p not in position]
+        self._varied = [(i, position[p], f) for i, p, f in functions if p in position]
+        self._values, self._slopes = [0.0] * len(functions), [0.0] * len(functions)
+        self._amplitudes = engine.amplitude_terms
+        self._derivatives = [
+            (group, slope.position, slope.factor, slope.terms)
+            for group, slopes in enumerate(engine.slopes)
+            for slope in slopes
+        ]
+        self._own = engine.own
+        self._shapes = engine.templates
+        self._templates, self._transposed = engine.templates, np.ascontiguousarray(engine.templates.T)
+        self._observed, self._empty = spec.observed, spec.observed == 0
+        constraints = [(i, p.constraint) for i, p in enumerate(spec.parameters) if p.constraint]
+        normal = [(i, c.auxiliary, c.scale**-2) for i, c in constraints if c.kind == "normal"]
+        poisson = [(i, c.auxiliary, c.scale) for i, c in constraints if c.kind == "poisson"]
+        self._normal = [(position[i], a, w) for i, a, w in normal if i in position]
+        self._poisson = [(position[i], a, s) for i, a, s in poisson if i in position]
+        self._fixed_normal = [c for c in normal if c[0] not in position]
+        self._fixed_poisson = [c for c in poisson if c[0] not in position]
+        self._engine_constant = self._constant = engine.constant
+        self._last: list[float] = []
+        self._value = 0.0
+        self._gradient: list[float] = []
+        self._bend = np.zeros(0)
+        self._partials: list[float] = []
+
+    def place(self, theta: FloatArray, yields: FloatArray | None = None) -> None:
+        """Set the parameters that are not free from theta (P,), and the sample's nominal yields (bins,)."""
+        self._last = []
+        for i, p, function in self._fixed:
+            self._values[i], self._slopes[i] = function(float(theta[p]))
+        self._constant = self._engine_constant
+        for i, centre, weight in self._fixed_normal:
+            self._constant += (float(theta[i]) - centre) ** 2 * weight
+        for i, count, scale in self._fixed_poisson:
+            mean = scale * float(theta[i])
+            self._constant += 2 * (mean - count * math.log(mean))
+        if yields is not None:
+            self._templates = self._shapes.copy()
+            self._templates[self._own :] *= yields
+            self._transposed = np.ascontiguousarray(self._templates.T)
+
+    def value(self, x: FloatArray) -> float:
+        """2NLL; infinite where a rate is not allowed."""
+        self._evaluate(x.tolist())
+        return self._value
+
+    def gradient(self, x: FloatArray) -> list[float]:
+        """Gradient in the free parameters."""
+        self._evaluate(x.tolist())
+        return self._gradient
+
+    def fisher(self, x: FloatArray) -> FloatArray:
+        """The Hessian without second derivatives of the rates: what MIGRAD starts from."""
+        self._evaluate(x.tolist())
+        jacobian = np.zeros((len(self._last), self._observed.size))
+        for (group, p, _, _), partial in zip(self._derivatives, self._partials, strict=True):
+            jacobian[p] += partial * self._templates[group]
+        matrix = (jacobian * self._bend) @ jacobian.T
+        for p, _, weight in self._normal:
+            matrix[p, p] += 2 * weight
+        for p, count, _ in self._poisson:
+            matrix[p, p] += 2 * count / self._last[p] ** 2
+        return matrix
+
+    def _evaluate(self, x: list[float]) -> None:
+        if x == self._last:
+            return
+        self._last = x
+        values, slopes = self._values, self._slopes
+        for i, p, function in self._varied:
+            values[i], slopes[i] = function(x[p])
+        rates = self._transposed @ [_number(terms, values) for terms in self._amplitudes]
+        value = self._constant
+        gradient = [0.0] * len(x)
+        for p, centre, weight in self._normal:
+            pull = x[p] - centre
+            value += pull * pull * weight
+            gradient[p] = 2 * pull * weight
+        for p, count, scale in self._poisson:
+            value += 2 * (scale * x[p] - count * math.log(scale * x[p]))
+            gradient[p] = 2 * (scale - count / x[p])
+        if not rates.min() > 0:
+            if (rates < 0).any() or (rates[~self._empty] <= 0).any():
+                value = math.inf
+            rates = np.where(rates > 0, rates, 1.0)
+        ratio = self._observed / rates
+        self._bend = 2 * ratio / rates
+        self._value = value + 2 * (float(rates.sum()) - float(self._observed @ np.log(rates)))
+        slope = (self._templates @ (2 - 2 * ratio)).tolist()
+        self._partials = [_number(terms, values) * slopes[f] for _, _, f, terms in self._derivatives]
+        for (group, p, _, _), partial in zip(self._derivatives, self._partials, strict=True):
+            gradient[p] += slope[group] * partial
+        self._gradient = gradient
+
+
+def _number(terms: Sequence[Term], values: list[float]) -> float:
+    total = 0.0
+    for coefficient, factors in terms:
+        product = coefficient
+        for f in factors:
+            product *= values[f]
+        total += product
+    return total
+
+
+def make_minuit(likelihood: Likelihood, function: PointFunction, free: tuple[int, ...], start: FloatArray) -> Minuit:
+    """A Minuit object on the free parameters, before any minimisation.
+
+    Args:
+        likelihood: the model.
+        function: it, at one point.
+        free: indices of the free parameters.
+        start: their start values, shape (F,).
+    """
+    names = [likelihood.parameters[i] for i in free]
+    minuit = Minuit(
+        function.value, start, grad=function.gradient, hessian=function.fisher, name=names
+    )
+    minuit.errordef = 1.0
+    minuit.tol = TOLERANCE
+    minuit.strategy = 0
+    for i, bound in enumerate(likelihood.bounds[:, list(free)].T):
+        minuit.limits[i] = (bound[0], bound[1])
+    return minuit
+
+
+def minimise(
+    likelihood: Likelihood,
+    *,
+    start: FloatArray | None = None,
+    fixed: tuple[str, ...] = (),
+    sample: str | None = None,
+    yields: FloatArray | None = None,
+) -> BatchFit:
+    """Minimise 2NLL with MIGRAD, one point after the other.
+
+    Arguments and result are those of :func:`spec_builder.inference.newton.minimise`.
+    """
+    free = likelihood.free_without(fixed)
+    theta = starting_points(likelihood, start, yields)
+    count = len(theta)
+    value, edm, valid = np.empty(count), np.empty(count), np.empty(count, dtype=bool)
+    function = PointFunction(likelihood, free, sample)
+    for i in range(count):
+        function.place(theta[i], None if yields is None else yields[i])
+        minuit = make_minuit(likelihood, function, free, theta[i, list(free)]).migrad()
+        if not minuit.valid:
+            minuit.strategy = 1
+            minuit.migrad()
+        theta[i, list(free)] = minuit.values
+        value[i], edm[i], valid[i] = minuit.fval, minuit.fmin.edm, minuit.valid
+    lower, upper = likelihood.bounds[:, list(free)]
+    inside = theta[:, list(free)]
+    at_bound = ((inside - lower <= 1e-9) | (upper - inside <= 1e-9)).any(axis=1)
+    return BatchFit(value, theta, edm, valid, at_bound)
+
+
+def minos(likelihood: Likelihood, parameter: str, cl: float) -> tuple[float | None, float | None]:
+    """MINOS lengths (up, down) of a parameter's interval around the minimum; None where there is no crossing.
+
+    Args:
+        likelihood: the model.
+        parameter: a free parameter.
+        cl: confidence level, e.g. 0.68.
+    """
+    free = likelihood.free
+    function = PointFunction(likelihood, free)
+    function.place(likelihood.init)
+    minuit = make_minuit(likelihood, function, free, likelihood.init[list(free)]).migrad()
+    minuit.minos(parameter, cl=cl)
+    errors = minuit.merrors[parameter]
+    return (
+        errors.upper if errors.upper_valid else None,
+        -errors.lower if errors.lower_valid else None,
+    )

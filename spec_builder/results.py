@@ -1,0 +1,270 @@
+"""What a run returns: fits and profiles with everything needed to trace them, as JSON, CSV and text."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spec_builder import __version__
+from spec_builder.analysis import PARAMETERS, UNITS
+from spec_builder.errors import SpecBuilderError
+from spec_builder.files import canonical_json
+from spec_builder.inference.fit import fit
+from spec_builder.inference.likelihood import Likelihood
+from spec_builder.inference.profile import crossings, profile, search
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from spec_builder.analysis import Analysis, Parameter
+    from spec_builder.inference.fit import Fit, Minimiser
+    from spec_builder.tables import FloatArray
+
+__all__ = ["FitResult", "ProfileResult", "fit_analysis", "fit_workspace", "profile_analysis"]
+
+#: A profile is drawn and listed up to this Delta chi^2.
+PROFILE_HEIGHT = 9.0
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The choices behind a number.
+
+    Attributes:
+        analysis: its name, or the workspace's file.
+        law: ``normsys`` or ``linear``; None for a workspace, whose modifiers say it.
+        variants: chosen variant by experiment.
+        statuses: status of each table, as ``experiment.table``.
+        by_construction: what agrees with the paper because it was chosen to.
+        version: of spec_builder.
+    """
+
+    analysis: str
+    law: str | None
+    variants: Mapping[str, str]
+    statuses: Mapping[str, str]
+    by_construction: str
+    version: str = __version__
+
+    @classmethod
+    def of(cls, analysis: Analysis) -> Provenance:
+        return cls(
+            analysis.name, analysis.law, analysis.variants, analysis.statuses, analysis.by_construction
+        )
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A fit of one parameter with its provenance.
+
+    Attributes:
+        provenance: the choices behind it.
+        unit: of the parameter.
+        fit: the numbers.
+    """
+
+    provenance: Provenance
+    unit: str
+    fit: Fit
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON; numbers that do not exist are None."""
+        content: dict[str, Any] = asdict(self.provenance) | asdict(self.fit)
+        content["schema"] = "spec_builder/fit/1"
+        content["unit"] = self.unit
+        content["pulls"] = {name: pull.value for name, pull in self.fit.pulls.items()}
+        content["pull_uncertainties"] = {name: pull.uncertainty for name, pull in self.fit.pulls.items()}
+        content["negative_components"] = list(self.fit.negative_components)
+        content["p_value"] = None if np.isnan(self.fit.p_value) else self.fit.p_value
+        return content
+
+    def to_json(self) -> str:
+        """The same as :meth:`to_dict`, as text."""
+        return canonical_json(self.to_dict())
+
+    def __str__(self) -> str:
+        fit, about = self.fit, self.provenance
+        unit = "" if self.unit == "1" else f" {self.unit}"
+        variants = ", ".join(f"{k}={v}" for k, v in about.variants.items()) or "default"
+        lines = [
+            f"{about.analysis}: {fit.parameter} = {fit.value:.4g} "
+            f"{format_error('+', fit.up)} {format_error('-', fit.down)}{unit}   ({fit.cl:.4g} CL, Delta chi2 = "
+            f"{fit.threshold:.4g})",
+            f"  law {about.law or 'as in the workspace'}, variants {variants}, spec_builder {about.version}",
+            f"  chi2 / ndof  {fit.chi2_min:.3f} / {fit.ndof}, p = {fit.p_value:.3f} (saturated, asymptotic)",
+            f"  2NLL         {fit.twice_nll:.9f}, EDM {fit.edm:.1e}, {'valid' if fit.valid else 'NOT VALID'}"
+            f"{', AT A BOUND' if fit.at_bound else ''}",
+        ]
+        if fit.significance is not None:
+            lines.append(f"  signal       {fit.significance:.2f} standard deviations (sqrt(q0), asymptotic)")
+        if fit.pulls:
+            width = max(len(name) for name in fit.pulls)
+            lines.append("  pulls")
+            lines += [
+                f"    {name:{width}}  {pull.value:+.3f} +- {pull.uncertainty:.3f}"
+                for name, pull in fit.pulls.items()
+            ]
+        lines += [f"  negative rate: {component}" for component in fit.negative_components]
+        if about.by_construction:
+            lines.append(f"  by construction: {about.by_construction}")
+        return "\n".join(lines) + "\n"
+
+
+def format_error(sign: str, length: float | None) -> str:
+    """``+3.19``, or ``+none`` where the interval has no end."""
+    return f"{sign}{'none' if length is None else f'{length:.3g}'}"
+
+
+@dataclass(frozen=True)
+class ProfileResult:
+    """Delta chi^2 against a parameter with its provenance.
+
+    Attributes:
+        provenance: the choices behind it.
+        unit: of the parameter.
+        best: the fit at the minimum.
+        values: shape (N,).
+        delta_chi2: 2NLL less the minimum, shape (N,).
+        twice_nll: shape (N,).
+        valid: the minimiser converged, shape (N,).
+    """
+
+    provenance: Provenance
+    unit: str
+    best: Fit
+    values: FloatArray
+    delta_chi2: FloatArray
+    twice_nll: FloatArray
+    valid: tuple[bool, ...]
+
+    def to_json(self) -> str:
+        """Columns and provenance as text."""
+        content = asdict(self.provenance) | {
+            "schema": "spec_builder/profile/1",
+            "parameter": self.best.parameter,
+            "unit": self.unit,
+            "best": {
+                "value": self.best.value,
+                "up": self.best.up,
+                "down": self.best.down,
+                "cl": self.best.cl,
+                "twice_nll": self.best.twice_nll,
+            },
+            "values": self.values.tolist(),
+            "delta_chi2": self.delta_chi2.tolist(),
+            "twice_nll": self.twice_nll.tolist(),
+            "valid": list(self.valid),
+        }
+        return canonical_json(content)
+
+    def to_csv(self) -> str:
+        """A table with a ``# key: value`` header."""
+        about = self.provenance
+        out = io.StringIO()
+        header = {
+            "title": f"Delta chi2 profile of {self.best.parameter}, {about.analysis}",
+            "unit": f"{self.best.parameter}: {self.unit}",
+            "law": about.law,
+            "variants": ", ".join(f"{k}={v}" for k, v in about.variants.items()) or "default",
+            "by_construction": about.by_construction or "nothing",
+            "version": about.version,
+        }
+        out.writelines(f"# {key}: {value}\n" for key, value in header.items())
+        rows = csv.writer(out, lineterminator="\n")
+        rows.writerow([self.best.parameter, "delta_chi2", "twice_nll", "valid"])
+        for row in zip(
+            self.values.tolist(), self.delta_chi2.tolist(), self.twice_nll.tolist(), self.valid, strict=True
+        ):
+            rows.writerow([*row[:3], int(row[3])])
+        return out.getvalue()
+
+
+def fit_analysis(
+    analysis: Analysis, parameter: Parameter, *, cl: float = 0.68, minimiser: Minimiser = "minuit"
+) -> FitResult:
+    """Fit the 8B flux or the weak mixing angle.
+
+    Args:
+        analysis: from :func:`spec_builder.analysis.load_analysis`.
+        parameter: ``flux`` or ``sin2thetaw``.
+        cl: confidence level of the interval.
+        minimiser: ``minuit`` or ``newton``.
+
+    Raises:
+        SpecBuilderError: for an unknown parameter.
+    """
+    check_parameter(parameter)
+    null = 0.0 if parameter == "flux" else None
+    result = fit(analysis.likelihood(parameter), cl=cl, minimiser=minimiser, null=null)
+    return FitResult(Provenance.of(analysis), UNITS[parameter], result)
+
+
+def check_parameter(parameter: str) -> None:
+    """Refuse a parameter that no Standard Model analysis measures.
+
+    Raises:
+        SpecBuilderError: naming the ones there are.
+    """
+    if parameter not in PARAMETERS:
+        raise SpecBuilderError(f"parameter '{parameter}' is unknown, expected one of {', '.join(PARAMETERS)}")
+
+
+def fit_workspace(
+    workspace: Mapping[str, Any],
+    name: str,
+    *,
+    measurement: str | None = None,
+    cl: float = 0.68,
+    minimiser: Minimiser = "minuit",
+) -> FitResult:
+    """Fit the parameter of interest of any pyhf workspace.
+
+    Args:
+        workspace: content of the JSON file, patches applied.
+        name: what to call it in the result.
+        measurement: its name; the first by default.
+        cl: confidence level of the interval.
+        minimiser: ``minuit`` or ``newton``.
+    """
+    result = fit(Likelihood.from_workspace(workspace, measurement), cl=cl, minimiser=minimiser)
+    return FitResult(Provenance(name, None, {}, {}, ""), "1", result)
+
+
+def profile_analysis(
+    analysis: Analysis, parameter: Parameter, *, points: int = 201, height: float = PROFILE_HEIGHT
+) -> ProfileResult:
+    """Profile the 8B flux or the weak mixing angle up to a given Delta chi^2.
+
+    Args:
+        analysis: from :func:`spec_builder.analysis.load_analysis`.
+        parameter: ``flux`` or ``sin2thetaw``.
+        points: how many, at least 2.
+        height: the profile's range is where Delta chi^2 is below this, within the parameter's domain.
+
+    Raises:
+        SpecBuilderError: for an unknown parameter or fewer than two points.
+    """
+    check_parameter(parameter)
+    if points < 2:
+        raise SpecBuilderError(f"points {points}: a profile needs at least 2")
+    likelihood = analysis.likelihood(parameter)
+    best = fit(likelihood, cl=0.68)
+    below, above = crossings(
+        likelihood, search(likelihood, parameter), best.value, best.twice_nll + height
+    )
+    lower, upper = likelihood.bounds[:, likelihood.index(parameter)]
+    values = np.linspace(below[0] if below else lower, above[0] if above else upper, points)
+    fits = profile(likelihood, parameter, values).fits
+    return ProfileResult(
+        Provenance.of(analysis),
+        UNITS[parameter],
+        best,
+        values,
+        fits.twice_nll - best.twice_nll,
+        fits.twice_nll,
+        tuple(bool(v) for v in fits.valid),
+    )

@@ -1,0 +1,161 @@
+"""Lint and check of workspace files: what pyhf accepts without a word but nobody wants to share."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spec_builder.errors import SpecBuilderError
+from spec_builder.export import digest
+from spec_builder.files import load_json
+from spec_builder.inference.likelihood import Likelihood
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+__all__ = ["verify_file", "verify_workspace"]
+
+
+def verify_file(name: str) -> tuple[str, list[str]]:
+    """Check a workspace, or the ``.meta.json`` beside one.
+
+    Args:
+        name: path of the file, ``-`` for standard input.
+
+    Returns:
+        A summary of what was checked, and the problems found: each says where, why and what to do.
+
+    Raises:
+        SpecBuilderError: if the file cannot be read as JSON at all.
+    """
+    content = load_json(name)
+    if name.endswith(".meta.json"):
+        return "metadata of a workspace", _verify_metadata(Path(name), content)
+    problems = verify_workspace(content)
+    if problems:
+        return "workspace", problems
+    bins = sum(len(observation["data"]) for observation in content["observations"])
+    summary = (
+        f"workspace, {len(content['channels'])} channels, {bins} bins, "
+        f"measurements {', '.join(m['name'] for m in content['measurements'])}, sha256 {digest(content)}"
+    )
+    beside = Path(name).with_suffix(".meta.json")
+    if name != "-" and beside.is_file():
+        problems = _verify_metadata(beside, load_json(str(beside)))
+    return summary, problems
+
+
+def _verify_metadata(path: Path, metadata: Any) -> list[str]:
+    workspace = path.with_name(path.name.replace(".meta.json", ".json"))
+    if not isinstance(metadata, dict) or "sha256" not in metadata:
+        return ["key 'sha256' is missing; export the workspace again"]
+    found = digest(load_json(str(workspace)))
+    if metadata["sha256"] != found:
+        return [
+            f"{path.name} names sha256 {metadata['sha256']}, but {workspace.name} has {found}; "
+            "one of them was changed: export the workspace again"
+        ]
+    return []
+
+
+def verify_workspace(workspace: Any) -> list[str]:
+    """Problems of a workspace, none if it is sound.
+
+    Args:
+        workspace: content of the JSON file.
+    """
+    problems = _schema_problems(workspace)
+    if problems:
+        return problems
+    problems = [*_name_problems(workspace), *_number_problems(workspace)]
+    if problems:
+        return problems
+    return list(_model_problems(workspace))
+
+
+def _schema_problems(workspace: Any) -> list[str]:
+    import pyhf  # noqa: PLC0415 - a second to import
+
+    try:
+        pyhf.schema.validate(workspace, "workspace.json")
+    except pyhf.exceptions.InvalidSpecification as error:
+        where = "/".join(str(part) for part in getattr(error.parent, "absolute_path", ()))
+        reason = str(getattr(error.parent, "message", error)).splitlines()[0]
+        return [f"{where or 'top level'}: not after pyhf's schema: {reason[:200]}"]
+    return []
+
+
+def _twice(names: Sequence[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]
+
+
+def _name_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
+    def repeated(where: str, what: str, names: Sequence[str]) -> Iterator[str]:
+        for name in _twice(names):
+            yield f"{where}{what} '{name}' stands twice; rename or remove one"
+
+    yield from repeated("", "channel", [c["name"] for c in workspace["channels"]])
+    yield from repeated("", "measurement", [m["name"] for m in workspace["measurements"]])
+    yield from repeated("", "observation", [o["name"] for o in workspace["observations"]])
+    for measurement in workspace["measurements"]:
+        names = [p["name"] for p in measurement["config"]["parameters"]]
+        yield from repeated(f"measurement '{measurement['name']}', ", "parameter", names)
+    for channel in workspace["channels"]:
+        here = f"channel '{channel['name']}', "
+        yield from repeated(here, "sample", [s["name"] for s in channel["samples"]])
+        for sample in channel["samples"]:
+            where = f"{here}sample '{sample['name']}', "
+            keys = [f"{m['name']} ({m['type']})" for m in sample["modifiers"]]
+            yield from repeated(where, "modifier", keys)
+    channels = {c["name"] for c in workspace["channels"]}
+    for observation in workspace["observations"]:
+        if observation["name"] not in channels:
+            yield f"observation '{observation['name']}' has no channel; remove it or add the channel"
+
+
+def _number_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
+    def numbers(where: str, data: Sequence[float], *, negative: bool = False) -> Iterator[str]:
+        for i, value in enumerate(data):
+            if not math.isfinite(value):
+                yield f"{where}, bin {i}: {value} is not finite; give a number"
+            elif value < 0 and not negative:
+                yield f"{where}, bin {i}: {value:g} is negative; give a number >= 0"
+
+    for observation in workspace["observations"]:
+        yield from numbers(f"observation '{observation['name']}'", observation["data"])
+    for channel in workspace["channels"]:
+        for sample in channel["samples"]:
+            where = f"channel '{channel['name']}', sample '{sample['name']}'"
+            yield from numbers(where, sample["data"])
+            for modifier in sample["modifiers"]:
+                data = modifier["data"]
+                here = f"{where}, modifier '{modifier['name']}'"
+                if modifier["type"] == "histosys":
+                    for key in ("hi_data", "lo_data"):
+                        yield from numbers(f"{here}, {key}", data[key], negative=True)
+                elif modifier["type"] in ("shapesys", "staterror"):
+                    yield from numbers(here, data)
+
+
+def _model_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
+    for measurement in workspace["measurements"]:
+        try:
+            likelihood = Likelihood.from_workspace(workspace, measurement["name"])
+        except SpecBuilderError as error:
+            yield str(error)
+            return
+        rates = likelihood.rates(likelihood.init)[0]
+        for channel, place in likelihood.specification.channels.items():
+            for i, rate in enumerate(rates[place]):
+                if not rate > 0:
+                    yield (
+                        f"channel '{channel}', bin {i}: {rate:g} events expected at the start of measurement "
+                        f"'{measurement['name']}'; every bin needs a positive rate"
+                    )
+                    return
+        if not np.isfinite(likelihood.twice_nll(likelihood.init)[0]):
+            yield f"measurement '{measurement['name']}': 2NLL is not finite at the start values"
