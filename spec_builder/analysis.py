@@ -34,6 +34,18 @@ PARAMETERS: tuple[Parameter, ...] = get_args(Parameter)
 UNITS: dict[Parameter, str] = {"flux": "1e6 cm-2 s-1", "sin2thetaw": "1"}
 
 
+def parse_parameter(name: str) -> Parameter:
+    """A parameter by its name on the command line.
+
+    Raises:
+        SpecBuilderError: naming the ones there are.
+    """
+    for known in PARAMETERS:
+        if known == name:
+            return known
+    raise SpecBuilderError(f"parameter '{name}' is unknown, expected one of {', '.join(PARAMETERS)}")
+
+
 @dataclass(frozen=True)
 class Analysis:
     """Experiments analysed together under one law.
@@ -133,8 +145,7 @@ def load_analysis(text: str, law: str = "normsys", variants: Mapping[str, str] |
         experiments.append(plain if variant is None else load_experiment(name, variant))
     if chosen:
         raise SpecBuilderError(
-            f"variant of '{next(iter(chosen))}' given, but {text} holds only "
-            f"{', '.join(e.name for e in experiments)}"
+            f"variant of '{next(iter(chosen))}' given, but {text} holds only {', '.join(e.name for e in experiments)}"
         )
     label = text if text == "combined" else "+".join(e.name for e in experiments)
     return Analysis(label, tuple(experiments), next(known for known in LAWS if known == law))

@@ -13,9 +13,7 @@ def list_experiments(*, as_json: bool = False) -> str:
     """The shipped experiments, a line each."""
     loaded = [load_experiment(name) for name in shipped_experiments()]
     if as_json:
-        return canonical_json(
-            [{"name": e.name, "title": e.title, "variants": list(e.variants)} for e in loaded]
-        )
+        return canonical_json([{"name": e.name, "title": e.title, "variants": list(e.variants)} for e in loaded])
     lines = [
         f"{e.name:10} {e.title}: {e.bins} bins of {e.observable.name}, {e.exposure_t_yr:.3g} t yr, "
         f"{e.observed.sum():.0f} events; variants {', '.join(e.variants) or 'none'}"
@@ -66,9 +64,7 @@ def _content(e: Experiment, signal: list[float]) -> dict[str, object]:
         "references": list(e.references),
         "channel": e.channel,
         "observable": {"name": e.observable.name, "unit": e.observable.unit},
-        "runs": [
-            {"name": r.name, "exposure_t_yr": r.exposure_t_yr, "bin_edges": r.bin_edges.tolist()} for r in e.runs
-        ],
+        "runs": [{"name": r.name, "exposure_t_yr": r.exposure_t_yr, "bin_edges": r.bin_edges.tolist()} for r in e.runs],
         "observed": e.observed.tolist(),
         "cevns": signal,
         "signal_uncertainties": dict(e.signal_uncertainties),

@@ -12,7 +12,7 @@ from spec_builder import __version__
 from spec_builder.errors import SpecBuilderError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 __all__ = ["main"]
 
@@ -60,9 +60,6 @@ def _emit(text: str, output: str, *, force: bool) -> None:
         from spec_builder.files import write_text  # noqa: PLC0415
 
         write_text(Path(output), text, force=force)
-
-
-Command = "Callable[..., Any]"
 
 
 def _variants(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> Mapping[str, str]:
@@ -145,9 +142,7 @@ def spectrum(as_json: bool, output: str, force: bool, **choices: Any) -> None:
 @variant_option
 @click.option("--output", "-o", metavar="DIR", help="Folder to write to (one analysis without it: stdout).")
 @force_option
-def export(
-    analyses: tuple[str, ...], law: str, variants: Mapping[str, str], output: str | None, force: bool
-) -> None:
+def export(analyses: tuple[str, ...], law: str, variants: Mapping[str, str], output: str | None, force: bool) -> None:
     """Write pyhf workspaces (BkgOnly.json) and their metadata, a folder for each analysis; all by default."""
     from spec_builder.analysis import ANALYSES, load_analysis  # noqa: PLC0415
     from spec_builder.export import export_workspaces  # noqa: PLC0415
@@ -175,7 +170,7 @@ def export(
 @output_option
 @force_option
 @click.pass_context
-def fit(context: click.Context, target: str, as_json: bool, output: str, force: bool, **choices: Any) -> None:
+def fit(context: click.Context, /, target: str, as_json: bool, output: str, force: bool, **choices: Any) -> None:
     """Fit the 8B flux or the weak mixing angle, or the parameter of interest of any pyhf workspace."""
     from spec_builder import results  # noqa: PLC0415
 
@@ -199,9 +194,7 @@ def fit(context: click.Context, target: str, as_json: bool, output: str, force: 
         analysis = load_analysis(target, choices["law"], choices["variants"])
         if choices["parameter"] is None:
             raise SpecBuilderError("fit: give --parameter flux or --parameter sin2thetaw")
-        result = results.fit_analysis(
-            analysis, choices["parameter"], cl=choices["cl"], minimiser=choices["minimiser"]
-        )
+        result = results.fit_analysis(analysis, choices["parameter"], cl=choices["cl"], minimiser=choices["minimiser"])
     _emit(result.to_json() if as_json else str(result), output, force=force)
 
 
@@ -226,9 +219,7 @@ def _only(given: set[str], allowed: set[str], what: str) -> None:
 @click.option("--plot", metavar="FILE", help="Draw it (PNG, PDF or SVG).")
 @output_option
 @force_option
-def profile(
-    analysis: str, parameter: str, law: str, variants: Mapping[str, str], points: int, **out: Any
-) -> None:
+def profile(analysis: str, parameter: str, law: str, variants: Mapping[str, str], points: int, **out: Any) -> None:
     """Profile Delta chi2 against the 8B flux or the weak mixing angle."""
     from spec_builder.analysis import load_analysis  # noqa: PLC0415
     from spec_builder.results import profile_analysis  # noqa: PLC0415

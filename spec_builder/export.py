@@ -76,8 +76,7 @@ def _experiment_metadata(experiment: Experiment, correction: list[float]) -> dic
         "response": type(experiment.response).kind,
         "response_correction": [float(f"{factor:.6g}") for factor in correction],
         "tables": {
-            what: {"status": status, "source": experiment.sources[what]}
-            for what, status in experiment.statuses.items()
+            what: {"status": status, "source": experiment.sources[what]} for what, status in experiment.statuses.items()
         },
     }
 

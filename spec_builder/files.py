@@ -41,19 +41,17 @@ def load_json(name: str) -> Any:
     try:
         return json.loads(text, parse_constant=constant, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
-        raise SpecBuilderError(
-            f"{shown}:{error.lineno}: not valid JSON ({error.msg}, column {error.colno})"
-        ) from None
+        raise SpecBuilderError(f"{shown}:{error.lineno}: not valid JSON ({error.msg}, column {error.colno})") from None
     except RecursionError:
         raise SpecBuilderError(f"{shown}: nested too deeply for JSON of this kind") from None
 
 
 def canonical_json(content: object) -> str:
-    """JSON with sorted keys and a final newline: the same content gives the same bytes.
+    r"""JSON with sorted keys and a final newline: the same content gives the same bytes.
 
     Examples:
         >>> canonical_json({"b": [1, 2.0], "a": None})
-        '{\\n "a": null,\\n "b": [\\n  1,\\n  2.0\\n ]\\n}\\n'
+        '{\n "a": null,\n "b": [\n  1,\n  2.0\n ]\n}\n'
     """
     return json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
 

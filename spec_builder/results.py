@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder import __version__
-from spec_builder.analysis import PARAMETERS, UNITS
+from spec_builder.analysis import UNITS, parse_parameter
 from spec_builder.errors import SpecBuilderError
 from spec_builder.files import canonical_json
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.inference.profile import crossings, profile, search
+from spec_builder.inference.profile import ONE_SIGMA, crossings, profile, search
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from spec_builder.analysis import Analysis, Parameter
+    from spec_builder.analysis import Analysis
     from spec_builder.inference.fit import Fit, Minimiser
     from spec_builder.tables import FloatArray
 
@@ -52,9 +52,7 @@ class Provenance:
 
     @classmethod
     def of(cls, analysis: Analysis) -> Provenance:
-        return cls(
-            analysis.name, analysis.law, analysis.variants, analysis.statuses, analysis.by_construction
-        )
+        return cls(analysis.name, analysis.law, analysis.variants, analysis.statuses, analysis.by_construction)
 
 
 @dataclass(frozen=True)
@@ -90,14 +88,15 @@ class FitResult:
         fit, about = self.fit, self.provenance
         unit = "" if self.unit == "1" else f" {self.unit}"
         variants = ", ".join(f"{k}={v}" for k, v in about.variants.items()) or "default"
+        interval = f"{format_error('+', fit.up)} {format_error('-', fit.down)}{unit}"
+        state = f"{'valid' if fit.valid else 'NOT VALID'}{', AT A BOUND' if fit.at_bound else ''}"
+        law = about.law or "as in the workspace"
         lines = [
-            f"{about.analysis}: {fit.parameter} = {fit.value:.4g} "
-            f"{format_error('+', fit.up)} {format_error('-', fit.down)}{unit}   ({fit.cl:.4g} CL, Delta chi2 = "
-            f"{fit.threshold:.4g})",
-            f"  law {about.law or 'as in the workspace'}, variants {variants}, spec_builder {about.version}",
+            f"{about.analysis}: {fit.parameter} = {fit.value:.4g} {interval}",
+            f"  interval     {100 * fit.cl:.4g} % CL, Delta chi2 = {fit.threshold:.4g}",
+            f"  choices      law {law}, variants {variants}, spec_builder {about.version}",
             f"  chi2 / ndof  {fit.chi2_min:.3f} / {fit.ndof}, p = {fit.p_value:.3f} (saturated, asymptotic)",
-            f"  2NLL         {fit.twice_nll:.9f}, EDM {fit.edm:.1e}, {'valid' if fit.valid else 'NOT VALID'}"
-            f"{', AT A BOUND' if fit.at_bound else ''}",
+            f"  2NLL         {fit.twice_nll:.9f}, EDM {fit.edm:.1e}, {state}",
         ]
         if fit.significance is not None:
             lines.append(f"  signal       {fit.significance:.2f} standard deviations (sqrt(q0), asymptotic)")
@@ -105,8 +104,7 @@ class FitResult:
             width = max(len(name) for name in fit.pulls)
             lines.append("  pulls")
             lines += [
-                f"    {name:{width}}  {pull.value:+.3f} +- {pull.uncertainty:.3f}"
-                for name, pull in fit.pulls.items()
+                f"    {name:{width}}  {pull.value:+.3f} +- {pull.uncertainty:.3f}" for name, pull in fit.pulls.items()
             ]
         lines += [f"  negative rate: {component}" for component in fit.negative_components]
         if about.by_construction:
@@ -183,9 +181,7 @@ class ProfileResult:
         return out.getvalue()
 
 
-def fit_analysis(
-    analysis: Analysis, parameter: Parameter, *, cl: float = 0.68, minimiser: Minimiser = "minuit"
-) -> FitResult:
+def fit_analysis(analysis: Analysis, parameter: str, *, cl: float = 0.68, minimiser: Minimiser = "minuit") -> FitResult:
     """Fit the 8B flux or the weak mixing angle.
 
     Args:
@@ -197,20 +193,10 @@ def fit_analysis(
     Raises:
         SpecBuilderError: for an unknown parameter.
     """
-    check_parameter(parameter)
-    null = 0.0 if parameter == "flux" else None
-    result = fit(analysis.likelihood(parameter), cl=cl, minimiser=minimiser, null=null)
-    return FitResult(Provenance.of(analysis), UNITS[parameter], result)
-
-
-def check_parameter(parameter: str) -> None:
-    """Refuse a parameter that no Standard Model analysis measures.
-
-    Raises:
-        SpecBuilderError: naming the ones there are.
-    """
-    if parameter not in PARAMETERS:
-        raise SpecBuilderError(f"parameter '{parameter}' is unknown, expected one of {', '.join(PARAMETERS)}")
+    known = parse_parameter(parameter)
+    null = 0.0 if known == "flux" else None
+    result = fit(analysis.likelihood(known), cl=cl, minimiser=minimiser, null=null)
+    return FitResult(Provenance.of(analysis), UNITS[known], result)
 
 
 def fit_workspace(
@@ -235,7 +221,7 @@ def fit_workspace(
 
 
 def profile_analysis(
-    analysis: Analysis, parameter: Parameter, *, points: int = 201, height: float = PROFILE_HEIGHT
+    analysis: Analysis, parameter: str, *, points: int = 201, height: float = PROFILE_HEIGHT
 ) -> ProfileResult:
     """Profile the 8B flux or the weak mixing angle up to a given Delta chi^2.
 
@@ -248,20 +234,18 @@ def profile_analysis(
     Raises:
         SpecBuilderError: for an unknown parameter or fewer than two points.
     """
-    check_parameter(parameter)
+    known = parse_parameter(parameter)
     if points < 2:
         raise SpecBuilderError(f"points {points}: a profile needs at least 2")
-    likelihood = analysis.likelihood(parameter)
-    best = fit(likelihood, cl=0.68)
-    below, above = crossings(
-        likelihood, search(likelihood, parameter), best.value, best.twice_nll + height
-    )
-    lower, upper = likelihood.bounds[:, likelihood.index(parameter)]
+    likelihood = analysis.likelihood(known)
+    best = fit(likelihood, cl=ONE_SIGMA)
+    below, above = crossings(likelihood, search(likelihood, known), best.value, best.twice_nll + height)
+    lower, upper = likelihood.bounds[:, likelihood.index(known)]
     values = np.linspace(below[0] if below else lower, above[0] if above else upper, points)
-    fits = profile(likelihood, parameter, values).fits
+    fits = profile(likelihood, known, values).fits
     return ProfileResult(
         Provenance.of(analysis),
-        UNITS[parameter],
+        UNITS[known],
         best,
         values,
         fits.twice_nll - best.twice_nll,

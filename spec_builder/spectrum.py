@@ -69,8 +69,12 @@ class Spectrum:
         choices.append(f"sin2thetaw {self.sin2_theta_w:g}{', with hep neutrinos' if self.hep else ''}")
         lines = [f"dR/dT in natural xenon [{self.unit}]: {', '.join(choices)}"]
         lines.append(f"{'T [keV]':>10} {'total':>14} {'SM':>14} {'new physics':>14}")
-        for row in zip(self.energies_keV, self.rate, self.standard_model, self.new_physics, strict=True):
-            lines.append(f"{row[0]:10.4g} {row[1]:14.6g} {row[2]:14.6g} {row[3]:14.6g}")
+        lines += [
+            f"{T:10.4g} {total:14.6g} {sm:14.6g} {new:14.6g}"
+            for T, total, sm, new in zip(
+                self.energies_keV, self.rate, self.standard_model, self.new_physics, strict=True
+            )
+        ]
         return "\n".join(lines) + "\n"
 
 
@@ -134,9 +138,7 @@ def recoil_spectrum(
         raise SpecBuilderError(f"sin2thetaw {angle:g}: expected a number from 0 to 1")
     flux = solar_flux(hep=hep)
     standard = rate_polynomial(partial(standard_model_terms, sin2_theta_w=angle), energy, flux=flux)[0, 0]
-    terms = partial(
-        interaction_terms, kind, coupling_set=coupling_set, longitudinal_factor=longitudinal_factor
-    )
+    terms = partial(interaction_terms, kind, coupling_set=coupling_set, longitudinal_factor=longitudinal_factor)
     x = coupling_value**2
     added = rate_polynomial(terms, energy, np.array([mass_value]), flux)[:, 0]
     new_physics = x * added[1] + x**2 * added[2]

@@ -7,6 +7,7 @@ brings tables of the same form.
 from __future__ import annotations
 
 import csv
+import itertools
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -65,9 +66,7 @@ class Table:
             return float(self.metadata[key])
         except (KeyError, ValueError):
             found = self.metadata.get(key, "nothing")
-            raise SpecBuilderError(
-                f"{self.path}: header line '# {key}: ...' must be a number, found {found}"
-            ) from None
+            raise SpecBuilderError(f"{self.path}: header line '# {key}: ...' must be a number, found {found}") from None
 
 
 def data_path(*parts: str) -> Path:
@@ -111,28 +110,12 @@ def read_table(path: Path, *, columns: Iterable[str], labels: Iterable[str] = ()
     """
     numeric, text = tuple(columns), tuple(labels)
     lines = read_text(path).splitlines()
-    metadata: dict[str, str] = {}
-    first_row = 0
-    for line in lines:
-        if not line.startswith("#"):
-            break
-        key, colon, value = line.lstrip("# ").partition(":")
-        if not colon:
-            raise SpecBuilderError(f"{path}:{first_row + 1}: expected '# key: value', found '{line}'")
-        metadata[key.strip()] = value.strip()
-        first_row += 1
-    for key in _REQUIRED:
-        if not metadata.get(key):
-            raise SpecBuilderError(f"{path}: header line '# {key}: ...' is missing")
-    if metadata["status"] not in STATUSES:
-        raise SpecBuilderError(
-            f"{path}: status '{metadata['status']}' is unknown, expected one of {', '.join(STATUSES)}"
-        )
-    rows = [(first_row + i, row) for i, row in enumerate(csv.reader(lines[first_row:]), start=1) if row]
+    metadata = _metadata(path, lines)
+    start = len(lines) - len(_after_header(lines))
+    rows = [(start + i, row) for i, row in enumerate(csv.reader(lines[start:]), start=1) if row]
     if not rows:
         raise SpecBuilderError(f"{path}: expected a line of column names ({', '.join(numeric)})")
-    (_, header), body = rows[0], rows[1:]
-    names = [name.strip() for name in header]
+    names = [name.strip() for name in rows[0][1]]
     for name in (*numeric, *text):
         if name not in names:
             raise SpecBuilderError(f"{path}: column '{name}' is missing")
@@ -141,6 +124,7 @@ def read_table(path: Path, *, columns: Iterable[str], labels: Iterable[str] = ()
             raise SpecBuilderError(
                 f"{path}: unknown or repeated column '{name}', expected {', '.join((*numeric, *text))}"
             )
+    body = rows[1:]
     if not body:
         raise SpecBuilderError(f"{path}: the table has no rows")
     for number, row in body:
@@ -152,6 +136,28 @@ def read_table(path: Path, *, columns: Iterable[str], labels: Iterable[str] = ()
     }
     words = {name: tuple(row[names.index(name)].strip() for _, row in body) for name in text}
     return Table(path, metadata, values, words)
+
+
+def _after_header(lines: list[str]) -> list[str]:
+    return list(itertools.dropwhile(lambda line: line.startswith("#"), lines))
+
+
+def _metadata(path: Path, lines: list[str]) -> dict[str, str]:
+    """The ``# key: value`` lines at the top, checked."""
+    metadata: dict[str, str] = {}
+    for number, line in enumerate(itertools.takewhile(lambda line: line.startswith("#"), lines), start=1):
+        key, colon, value = line.lstrip("# ").partition(":")
+        if not colon:
+            raise SpecBuilderError(f"{path}:{number}: expected '# key: value', found '{line}'")
+        metadata[key.strip()] = value.strip()
+    for key in _REQUIRED:
+        if not metadata.get(key):
+            raise SpecBuilderError(f"{path}: header line '# {key}: ...' is missing")
+    if metadata["status"] not in STATUSES:
+        raise SpecBuilderError(
+            f"{path}: status '{metadata['status']}' is unknown, expected one of {', '.join(STATUSES)}"
+        )
+    return metadata
 
 
 def _finite(path: Path, line: int, column: str, text: str) -> float:

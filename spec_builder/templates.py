@@ -72,7 +72,8 @@ class SignalKernel:
     def standard_model(self, flux: SolarFlux | None = None) -> FloatArray:
         """Standard Model events per bin at 5.46e6 cm^-2 s^-1, shape (bins,)."""
         polynomial = self._polynomial(partial(rate_polynomial, standard_model_terms, flux=flux))
-        return polynomial.coefficients[0, 0]
+        events: FloatArray = polynomial.coefficients[0, 0]
+        return events
 
     def flux(self) -> SignalPolynomial:
         """Events per bin against the 8B flux [1e6 cm^-2 s^-1], shape (3, bins)."""

@@ -55,10 +55,8 @@ def _verify_metadata(path: Path, metadata: Any) -> list[str]:
         return ["key 'sha256' is missing; export the workspace again"]
     found = digest(load_json(str(workspace)))
     if metadata["sha256"] != found:
-        return [
-            f"{path.name} names sha256 {metadata['sha256']}, but {workspace.name} has {found}; "
-            "one of them was changed: export the workspace again"
-        ]
+        named = metadata["sha256"]
+        return [f"{path.name} names sha256 {named}, but {workspace.name} has {found}; export the workspace again"]
     return []
 
 

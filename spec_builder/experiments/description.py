@@ -317,9 +317,7 @@ def load_experiment(name_or_path: str, variant: str | None = None) -> Experiment
     if changes is not None:
         changes.text("description")
         by_construction = changes.text("by_construction", by_construction)
-        normalisation_content = (
-            changes.take("normalisation") if "normalisation" in changes else normalisation_content
-        )
+        normalisation_content = changes.take("normalisation") if "normalisation" in changes else normalisation_content
         background_file = changes.text("backgrounds", background_file)
         if "response" in changes:
             section = changes.section("response")
@@ -371,11 +369,7 @@ def _runs(root: _Section) -> tuple[Run, ...]:
     runs = []
     for i, item in enumerate(content):
         section = _Section(root.file, f"runs[{i}]", item)
-        runs.append(
-            Run(
-                section.identifier("name"), section.positive("exposure_t_yr"), section.increasing("bin_edges")
-            )
-        )
+        runs.append(Run(section.identifier("name"), section.positive("exposure_t_yr"), section.increasing("bin_edges")))
         section.finish()
     if len({run.bin_edges.size for run in runs}) > 1:
         raise root.error("runs", "blocks with the same number of bins", [r.bin_edges.size - 1 for r in runs])
@@ -441,8 +435,7 @@ def _charge_yield_response(
     else:
         files = _per_run(section, "efficiency_tables", runs)
         selections = [
-            tables.selection(f"efficiency_{run.name}", file, bins)
-            for run, file in zip(runs, files, strict=True)
+            tables.selection(f"efficiency_{run.name}", file, bins) for run, file in zip(runs, files, strict=True)
         ]
         efficiencies = tuple(
             Selection(s.recoil_energy_keV, s.probability.sum(axis=0, keepdims=True)) for s in selections

@@ -6,6 +6,7 @@ any spectrum is one matrix product.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
@@ -59,9 +60,7 @@ class Selection:
     def at(self, recoil_energy_keV: FloatArray) -> FloatArray:
         """Interpolated probability, shape (bins, T)."""
         nodes = self.recoil_energy_keV
-        return np.stack(
-            [np.interp(recoil_energy_keV, nodes, row, left=0.0, right=0.0) for row in self.probability]
-        )
+        return np.stack([np.interp(recoil_energy_keV, nodes, row, left=0.0, right=0.0) for row in self.probability])
 
 
 @dataclass(frozen=True)
@@ -132,11 +131,9 @@ class ChargeYieldResponse:
     def kernel(self, nodes_per_interval: int = NODES_PER_INTERVAL) -> Kernel:
         """Quadrature over each bin's window, split at the nodes of the efficiency."""
         energies, weights = [], []
-        for exposure, edges, efficiency in zip(
-            self.exposures_t_yr, self.bin_edges, self.efficiencies, strict=True
-        ):
+        for exposure, edges, efficiency in zip(self.exposures_t_yr, self.bin_edges, self.efficiencies, strict=True):
             window = self.window_keV(edges)
-            for i, (low, high) in enumerate(zip(window[:-1], window[1:], strict=True)):
+            for i, (low, high) in enumerate(itertools.pairwise(window)):
                 nodes = np.linspace(low, high, 11)
                 if isinstance(efficiency, Selection):
                     inside = efficiency.recoil_energy_keV

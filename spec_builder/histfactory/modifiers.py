@@ -47,10 +47,6 @@ def normalisation_modifier(law: Law, name: str, relative: float, nominal: Sequen
     }
 
 
-def normalisation_modifiers(
-    law: Law, uncertainties: dict[str, float], nominal: Sequence[float]
-) -> list[Modifier]:
+def normalisation_modifiers(law: Law, uncertainties: dict[str, float], nominal: Sequence[float]) -> list[Modifier]:
     """The modifiers of a sample, sorted by name."""
-    return [
-        normalisation_modifier(law, name, relative, nominal) for name, relative in sorted(uncertainties.items())
-    ]
+    return [normalisation_modifier(law, name, relative, nominal) for name, relative in sorted(uncertainties.items())]

@@ -117,10 +117,7 @@ def build_workspace(experiments: Sequence[Experiment], signals: Sequence[FloatAr
             raise SpecBuilderError(f"{experiment.name}: '{NORMALISATION}' is the signal's normalisation, rename")
     return {
         "channels": sorted(
-            (
-                _channel(experiment, signal, law)
-                for experiment, signal in zip(experiments, signals, strict=True)
-            ),
+            (_channel(experiment, signal, law) for experiment, signal in zip(experiments, signals, strict=True)),
             key=lambda channel: str(channel["name"]),
         ),
         "measurements": _measurements(_nuisances(experiments)),

@@ -103,9 +103,7 @@ class Engine:
         self.free = free
         self.own = len(groups) - len(own)  # the replaced sample's groups stand from here on
         self.amplitude_terms = [group.terms for group in groups]
-        self.templates = np.stack(
-            [g.template if i < self.own else g.relative for i, g in enumerate(groups)]
-        )
+        self.templates = np.stack([g.template if i < self.own else g.relative for i, g in enumerate(groups)])
         self._bank = FactorBank(spec.factors)
 
         position = {parameter: i for i, parameter in enumerate(free)}
@@ -118,9 +116,7 @@ class Engine:
                 for f in inside
                 if spec.factors[f].parameter in position
             ]
-            bends = [
-                _Bend(a, b, _differentiate(a.terms, b.factor)) for a, b in itertools.combinations(slopes, 2)
-            ]
+            bends = [_Bend(a, b, _differentiate(a.terms, b.factor)) for a, b in itertools.combinations(slopes, 2)]
             self.slopes.append(slopes)
             self._bends.append([bend for bend in bends if bend.terms])
         self._pairs = [
@@ -192,9 +188,7 @@ class Engine:
         curvature = np.zeros_like(fisher)
         if count:
             ratio = observed / safe
-            self._chain(
-                2 - 2 * ratio, 2 * ratio / safe, yields, (values, first, second), (gradient, fisher, curvature)
-            )
+            self._chain(2 - 2 * ratio, 2 * ratio / safe, yields, (values, first, second), (gradient, fisher, curvature))
             self._add_constraints(theta, gradient, fisher)
         return Expansion(value, gradient, fisher, curvature)
 

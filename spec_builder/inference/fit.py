@@ -165,9 +165,7 @@ def _pulls(likelihood: Likelihood, theta: np.ndarray[tuple[int], np.dtype[np.flo
     return pulls
 
 
-def _negative(
-    likelihood: Likelihood, theta: np.ndarray[tuple[int], np.dtype[np.float64]]
-) -> tuple[str, ...]:
+def _negative(likelihood: Likelihood, theta: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[str, ...]:
     return tuple(
         f"{sample} bin {i}"
         for sample, rates in sorted(likelihood.sample_rates(theta).items())

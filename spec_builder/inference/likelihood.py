@@ -164,15 +164,12 @@ class Likelihood:
             for f in term.factors
         }
         old = [
-            replace(p, fixed=p.fixed or (p.constraint is None and i in replaced))
-            for i, p in enumerate(spec.parameters)
+            replace(p, fixed=p.fixed or (p.constraint is None and i in replaced)) for i, p in enumerate(spec.parameters)
         ]
         new = ParameterSpec(parameter, init, *bounds, fixed=False, constraint=None)
         parameters = tuple([*old, new][i] for i in order)
         return Likelihood(
-            replace(
-                spec, parameters=parameters, factors=tuple(factors), groups=tuple(groups), poi=parameter
-            )
+            replace(spec, parameters=parameters, factors=tuple(factors), groups=tuple(groups), poi=parameter)
         )
 
     # ------------------------------------------------------------------ values at given points

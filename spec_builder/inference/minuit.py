@@ -156,9 +156,7 @@ def make_minuit(likelihood: Likelihood, function: PointFunction, free: tuple[int
         start: their start values, shape (F,).
     """
     names = [likelihood.parameters[i] for i in free]
-    minuit = Minuit(
-        function.value, start, grad=function.gradient, hessian=function.fisher, name=names
-    )
+    minuit = Minuit(function.value, start, grad=function.gradient, hessian=function.fisher, name=names)
     minuit.errordef = 1.0
     minuit.tol = TOLERANCE
     minuit.strategy = 0

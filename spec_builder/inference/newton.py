@@ -83,9 +83,7 @@ def minimise(
     return BatchFit(value, theta.T, edm, (edm <= EDM_VALID) & np.isfinite(value), at_bound)
 
 
-def starting_points(
-    likelihood: Likelihood, start: FloatArray | None, yields: FloatArray | None
-) -> FloatArray:
+def starting_points(likelihood: Likelihood, start: FloatArray | None, yields: FloatArray | None) -> FloatArray:
     """A copy of the start values, or the model's own for each row of yields: shape (N, P)."""
     if start is None:
         return np.tile(likelihood.init, (1 if yields is None else len(yields), 1))
@@ -95,11 +93,9 @@ def starting_points(
 class _Batch:
     """The points of one batch; finished ones leave the arrays that are worked on."""
 
-    def __init__(
-        self, engine: Engine, bounds: FloatArray, theta: FloatArray, yields: FloatArray | None
-    ) -> None:
+    def __init__(self, engine: Engine, bounds: FloatArray, theta: FloatArray, yields: FloatArray | None) -> None:
         self._engine = engine
-        self._free = list(engine.free)
+        self._free = np.array(engine.free, dtype=np.intp)
         self._lower, self._upper = bounds[:, self._free, None]
         self._snap = 1e-12 * (1 + np.abs(self._lower))
         self._yields = yields
@@ -132,7 +128,7 @@ class _Batch:
             done = (accepted & (edm <= EDM_GOAL)) | stuck
             if done.any():
                 out = rows[done]
-                self.theta[np.ix_(self._free, out)] = base[:, done]
+                self.theta[self._free[:, None], out] = base[:, done]
                 self.value[out], self.edm[out] = value[done], edm[done]
                 keep = ~done
                 rows, value, edm, slope, scale = (a[keep] for a in (rows, value, edm, slope, scale))
@@ -141,7 +137,7 @@ class _Batch:
                 if not rows.size:
                     return
             point[self._free] = self._inside(base + scale * step)
-        self.theta[np.ix_(self._free, rows)] = base
+        self.theta[self._free[:, None], rows] = base
         self.value[rows], self.edm[rows] = value, edm
 
     def _direction(self, base: FloatArray, new: Expansion) -> tuple[FloatArray, FloatArray]:
@@ -151,7 +147,8 @@ class _Batch:
         hessian = new.fisher + new.curvature
         while True:
             gradient = np.where(blocked, 0.0, new.gradient)
-            step, definite = _solve(_without(hessian, blocked), gradient)
+            with np.errstate(over="ignore", invalid="ignore"):  # in rows that are not definite
+                step, definite = _solve(_without(hessian, blocked), gradient)
             if not definite.all():
                 rest = ~definite
                 alone = _without(new.fisher[..., rest], blocked[:, rest])
@@ -167,14 +164,16 @@ class _Batch:
     def _inside(self, point: FloatArray) -> FloatArray:
         """The point with coordinates that have reached a bound set to it exactly."""
         point = np.where(point - self._lower <= self._snap, self._lower, point)
-        return np.where(self._upper - point <= self._snap, self._upper, point)
+        inside: FloatArray = np.where(self._upper - point <= self._snap, self._upper, point)
+        return inside
 
     def _reach(self, base: FloatArray, step: FloatArray) -> FloatArray:
         """Largest part of the step, at most 1, that stays within the bounds, shape (n,)."""
         room = np.where(step > 0, self._upper - base, self._lower - base)
         with np.errstate(divide="ignore", invalid="ignore"):
             part = np.where(step != 0, room / step, 1.0)
-        return np.minimum(1.0, part.min(axis=0, initial=1.0))
+        reach: FloatArray = np.minimum(1.0, part.min(axis=0, initial=1.0))
+        return reach
 
 
 def _without(hessian: FloatArray, blocked: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> FloatArray:
@@ -188,9 +187,7 @@ def _without(hessian: FloatArray, blocked: np.ndarray[tuple[int, int], np.dtype[
     return reduced
 
 
-def _solve(
-    hessian: FloatArray, gradient: FloatArray
-) -> tuple[FloatArray, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+def _solve(hessian: FloatArray, gradient: FloatArray) -> tuple[FloatArray, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
     """Solve H x = -g by an L D L^T decomposition, for n matrices side by side.
 
     Args:

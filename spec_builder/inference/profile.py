@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Profile", "crossings", "profile", "threshold"]
 
+#: Confidence level of one standard deviation of a normal distribution: Delta chi^2 = 1.
+ONE_SIGMA = 0.6826894921370859
 #: Points of the search for crossings, over the whole domain of the parameter.
 _SEARCH_POINTS = 401
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Constraint", "Group", "ParameterSpec", "Specification", "Term", "read_specification"]
 
 SUPPORTED_MODIFIERS = ("histosys", "lumi", "normfactor", "normsys", "shapesys", "staterror")
+_NORMSYS_KINDS: dict[str, Kind] = {"code1": "normsys_code1", "code4": "normsys_code4"}
+_HISTOSYS_KINDS: dict[str, Kind] = {"code0": "histosys_code0", "code4p": "histosys_code4p"}
 _GAMMA_BOUNDS = (1e-10, 10.0)
 
 
@@ -167,9 +169,7 @@ class _Builder:
         key = (parameter, kind, high, low)
         return self.factor_index.setdefault(key, len(self.factor_index))
 
-    def sample(
-        self, where: str, channel: slice, sample: Mapping[str, Any], stat: Mapping[str, _StatError]
-    ) -> None:
+    def sample(self, where: str, channel: slice, sample: Mapping[str, Any], stat: Mapping[str, _StatError]) -> None:
         """Add the groups of one sample of one channel."""
         nominal = np.array(sample["data"], dtype=np.float64)
         scale: list[int] = []  # factors on the whole sample
@@ -191,12 +191,8 @@ class _Builder:
                 self.parameters.add(here, name, "normfactor", init=1.0, bounds=(0.0, 10.0))
                 scale.append(self.factor(name, "identity"))
             elif kind == "lumi":
-                if not {"auxdata", "sigmas", "inits", "bounds"} <= set(
-                    self.parameters.overrides.get(name, {})
-                ):
-                    raise SpecBuilderError(
-                        f"{here}: the measurement must give auxdata, sigmas, inits and bounds"
-                    )
+                if not {"auxdata", "sigmas", "inits", "bounds"} <= set(self.parameters.overrides.get(name, {})):
+                    raise SpecBuilderError(f"{here}: the measurement must give auxdata, sigmas, inits and bounds")
                 self.parameters.add(
                     here, name, "lumi", init=1.0, bounds=(0.0, 10.0), constraint=Constraint("normal", 1.0, 1.0)
                 )
@@ -356,14 +352,15 @@ def read_specification(
     Args:
         workspace: the content of the JSON file.
         measurement: its name; None for the first.
-        normsys, histosys: interpolation codes; pyhf's command line uses the defaults.
+        normsys: interpolation code; pyhf's command line uses the default.
+        histosys: likewise.
 
     Raises:
         SpecBuilderError: naming channel, sample and modifier, for anything that is missing, malformed or not
             supported.
     """
     try:
-        return _read(workspace, measurement, (f"normsys_{normsys}", f"histosys_{histosys}"))
+        return _read(workspace, measurement, (_NORMSYS_KINDS[normsys], _HISTOSYS_KINDS[histosys]))
     except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
         raise SpecBuilderError(
             f"not a pyhf workspace: {type(error).__name__} {error}; 'spec-builder verify' says where"

@@ -141,9 +141,7 @@ def _axial_terms(isotopes: Isotopes, recoil_energy_MeV: FloatArray) -> tuple[Ter
     return (Term(2, 2, strength * _energy_polynomial(np.full_like(m * T, 2), -2 * T, m * T)),)
 
 
-def _tensor_terms(
-    isotopes: Isotopes, recoil_energy_MeV: FloatArray, longitudinal_factor: float
-) -> tuple[Term, ...]:
+def _tensor_terms(isotopes: Isotopes, recoil_energy_MeV: FloatArray, longitudinal_factor: float) -> tuple[Term, ...]:
     """Eq. (8): tensor mediator; the paper's longitudinal factor is 1, an exact trace gives 4."""
     m, T = isotopes.mass_MeV, recoil_energy_MeV
     q = momentum_transfer(isotopes, T)

@@ -105,9 +105,7 @@ def spin_structure_function(
         S00, shape (isotopes, T).
     """
     coefficients = tuple(f"c{i}" for i in range(7))
-    table = packaged_table(
-        "targets/xenon_spin_structure", ("A", "multipole", "b_fm", *coefficients), ("response",)
-    )
+    table = packaged_table("targets/xenon_spin_structure", ("A", "multipole", "b_fm", *coefficients), ("response",))
     structure = np.zeros_like(q)
     for row, kind in enumerate(table.labels["response"]):
         if kind != response:
