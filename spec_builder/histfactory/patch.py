@@ -22,9 +22,10 @@ def load_workspace(name: str, patches: Sequence[str] = ()) -> dict[str, Any]:
     Raises:
         SpecBuilderError: if a file is not JSON, or a patch is malformed or does not apply.
     """
-    workspace = load_json(name)
-    if not isinstance(workspace, dict):
+    content = load_json(name)
+    if not isinstance(content, dict):
         raise SpecBuilderError(f"{name}: not a pyhf workspace: expected a JSON object")
+    workspace: dict[str, Any] = content
     for patch in patches:
         workspace = apply_patch(workspace, load_json(patch), patch)
     return workspace
