@@ -145,8 +145,16 @@ class Engine:
         self.constant = 2 * float(np.sum(gammaln(spec.observed + 1)))
         self.constant += sum(LOG_2PI + 2 * float(np.log(c.scale)) for _, c in normal)
         self.constant += sum(2 * float(gammaln(c.auxiliary + 1)) for _, c in poisson)
+        #: True where the rates are affine in the free parameters, so that 2NLL is convex.
+        self.affine = not any(self._bends) and all(
+            spec.factors[slope.factor].kind == "identity" for slopes in self.slopes for slope in slopes
+        )
         self._free_normal = [(position[i], k) for k, (i, _) in enumerate(normal) if i in position]
         self._free_poisson = [(position[i], k) for k, (i, _) in enumerate(poisson) if i in position]
+        #: What the normal constraints add to the Hessian's diagonal, shape (F, 1).
+        self.stiffness = np.zeros((len(free), 1))
+        for p, k in self._free_normal:
+            self.stiffness[p] = 2 * self._inverse_variance[k]
 
     def rates(self, theta: FloatArray, yields: FloatArray | None = None) -> FloatArray:
         """Expected events, shape (bins, N), for theta (P, N)."""
@@ -250,9 +258,8 @@ class Engine:
 
     def _add_constraints(self, theta: FloatArray, gradient: FloatArray, fisher: FloatArray) -> None:
         for p, k in self._free_normal:
-            inverse = 2 * self._inverse_variance[k]
-            gradient[p] += inverse * (theta[self.free[p]] - self._centre[k])
-            fisher[p, p] += inverse
+            gradient[p] += self.stiffness[p] * (theta[self.free[p]] - self._centre[k])
+            fisher[p, p] += self.stiffness[p]
         for p, k in self._free_poisson:
             x = theta[self.free[p]]
             gradient[p] += 2 * (self._scales[k] - self._counts[k] / x)
