@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
     from spec_builder.analysis import Analysis
     from spec_builder.experiments.description import Experiment
+    from spec_builder.limits import LimitsResult
     from spec_builder.results import FitResult, ProfileResult
     from spec_builder.tables import FloatArray
 
-__all__ = ["draw_profiles", "draw_pulls", "draw_spectra", "save_figure"]
+__all__ = ["draw_plane", "draw_profiles", "draw_pulls", "draw_spectra", "save_figure"]
 
 FORMATS = (".png", ".pdf", ".svg")
 
@@ -283,3 +284,112 @@ def draw_pulls(results: Sequence[FitResult]) -> Figure:
         laws = sorted({str(result.provenance.law) for result in results})
         _note(figure, [f"Law {', '.join(laws)}; bars: uncertainty after the fit, from the Hessian."])
     return figure
+
+
+#: Fig. 4 of the paper: universal vector as a shaded region, the others as lines.
+_PLANE_LINES = {
+    "tensor": _Line("#CC79A7", "-"),
+    "axial": _Line("#E69F00", "--"),
+    "vector_bl": _Line("#D55E00", "-."),
+    "scalar": _Line("#009E73", (0, (1, 1))),
+    "vector_universal": _Line("#0072B2", "-"),
+}
+_SHADED = "vector_universal"
+_INTERACTION_NAMES = {
+    "scalar": "scalar",
+    "vector_universal": "universal vector (shaded)",
+    "vector_bl": r"vector $B-L$",
+    "axial": "axial vector",
+    "tensor": "tensor",
+}
+
+
+def draw_plane(results: Sequence[LimitsResult]) -> Figure:
+    """Fig. 4: excluded couplings against the mediator mass, a panel for each analysis.
+
+    Args:
+        results: limits at the same confidence level, from :func:`spec_builder.limits.find_limits`.
+    """
+    analyses = list(dict.fromkeys(result.provenance.analysis for result in results))
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(3.5 * len(analyses) + 0.5, 4.2), layout=None)
+        panels = figure.subplots(1, len(analyses), squeeze=False, sharey=True)[0]
+        figure.subplots_adjust(
+            left=0.19 if len(analyses) == 1 else 0.07, right=0.985, top=0.84, bottom=0.23, wspace=0.06
+        )
+        for panel, analysis in zip(panels, analyses, strict=True):
+            for result in (r for r in results if r.provenance.analysis == analysis):
+                _draw_exclusion(panel, result)
+            panel.set_xscale("log")
+            panel.set_yscale("log")
+            masses = [point.mass_MeV for point in results[0].exclusion.points]
+            panel.set_xlim(masses[0], masses[-1])
+            panel.set_ylim(1e-6, 1e-1)
+            panel.set_xlabel("mediator mass [MeV]")
+            variants = next(r.provenance.variants for r in results if r.provenance.analysis == analysis)
+            panel.set_title(", ".join([_name(analysis), *variants.values()]), fontsize=9)
+        panels[0].set_ylabel("coupling $g$")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="upper center", ncols=5, fontsize=8)
+        exclusion = results[0].exclusion
+        against = "each mass's minimum" if exclusion.dof == 1 else "the minimum over the plane"
+        options = [f"coupling set {s}" for s in dict.fromkeys(r.choice.coupling_set for r in results) if s is not None]
+        factors = dict.fromkeys(r.choice.longitudinal_factor for r in results)
+        options += [f"longitudinal factor {f}" for f in factors if f is not None]
+        laws = ", ".join(sorted({str(r.provenance.law) for r in results}))
+        level = rf"{100 * exclusion.cl:g} % CL, dof {exclusion.dof}: $\Delta\chi^2 > {exclusion.threshold:.3f}$"
+        _note(
+            figure,
+            [
+                f"Excluded above the lines and in the shaded region at {level} against {against}; law {laws}"
+                f"{''.join(f'; {option}' for option in options)}.",
+                _by_construction([r.provenance.by_construction for r in results]),
+            ],
+        )
+    return figure
+
+
+def _draw_exclusion(panel: Axes, result: LimitsResult) -> None:
+    points = result.exclusion.points
+    name = result.choice.interaction.value
+    line = _PLANE_LINES[name]
+    mass = np.array([point.mass_MeV for point in points])
+    edges = [[edge for interval in point.excluded for edge in interval] for point in points]
+    for k in range(max(len(row) for row in edges)):
+        # an edge that exists at some masses only; None stands for an interval without end
+        height = np.array([np.nan if k >= len(row) or row[k] is None else row[k] for row in edges], dtype=float)
+        panel.plot(
+            mass,
+            height,
+            color=line.color,
+            linestyle=line.style,
+            linewidth=0.8 if name == _SHADED else 1.6,
+            label=None if k else _INTERACTION_NAMES[name],
+        )
+    if name == _SHADED:
+        _shade(panel, mass, [point.excluded for point in points], line.color)
+
+
+def _shade(
+    panel: Axes, mass: FloatArray, excluded: Sequence[tuple[tuple[float, float | None], ...]], color: str
+) -> None:
+    """Fill excluded intervals between neighbouring masses; where their number changes, up to half way."""
+    top = 1e3
+    for i in range(mass.size - 1):
+        left, right = excluded[i], excluded[i + 1]
+        if len(left) == len(right):
+            pieces = [((mass[i], mass[i + 1]), left, right)]
+        else:
+            middle = float(np.sqrt(mass[i] * mass[i + 1]))
+            pieces = [((mass[i], middle), left, left), ((middle, mass[i + 1]), right, right)]
+        for ends, begin, end in pieces:
+            for (low0, high0), (low1, high1) in zip(begin, end, strict=True):
+                panel.fill_between(
+                    ends,
+                    [low0, low1],
+                    [high0 or top, high1 or top],
+                    color=color,
+                    alpha=0.22,
+                    linewidth=0,
+                    zorder=0,
+                )

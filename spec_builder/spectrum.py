@@ -18,6 +18,7 @@ from spec_builder.physics.interactions import (
     DEFAULT_COUPLING_SET,
     Interaction,
     interaction_terms,
+    parse_interaction,
     standard_model_terms,
 )
 from spec_builder.physics.recoil import rate_polynomial
@@ -25,7 +26,7 @@ from spec_builder.physics.recoil import rate_polynomial
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Spectrum", "parse_interaction", "recoil_spectrum"]
+__all__ = ["Spectrum", "recoil_spectrum"]
 
 _LARGEST = 1e150  # squared couplings and masses stay within floating range
 
@@ -76,19 +77,6 @@ class Spectrum:
             )
         ]
         return "\n".join(lines) + "\n"
-
-
-def parse_interaction(name: str) -> Interaction:
-    """An interaction by its name.
-
-    Raises:
-        SpecBuilderError: naming the ones there are.
-    """
-    try:
-        return Interaction(name)
-    except ValueError:
-        known = ", ".join(interaction.value for interaction in Interaction)
-        raise SpecBuilderError(f"interaction '{name}' is unknown, expected one of {known}") from None
 
 
 def recoil_spectrum(

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     FloatArray = npt.NDArray[np.float64]
+    IndexArray = npt.NDArray[np.intp]
+    BoolArray = npt.NDArray[np.bool_]
 
 __all__ = ["STATUSES", "Table", "data_path", "packaged_table", "read_table", "read_text"]
 

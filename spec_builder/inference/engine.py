@@ -34,6 +34,7 @@ class Expansion(NamedTuple):
     """2NLL and its derivatives at N points, in the F free parameters.
 
     Attributes:
+        rates: expected events, shape (bins, N).
         value: shape (N,); infinite where a rate is not allowed.
         gradient: shape (F, N).
         fisher: the part of the Hessian with first derivatives of the rates and the constraints, positive
@@ -41,6 +42,7 @@ class Expansion(NamedTuple):
         curvature: the part with second derivatives of the rates, likewise; the Hessian is the sum.
     """
 
+    rates: FloatArray
     value: FloatArray
     gradient: FloatArray
     fisher: FloatArray
@@ -198,7 +200,7 @@ class Engine:
             ratio = observed / safe
             self._chain(2 - 2 * ratio, 2 * ratio / safe, yields, (values, first, second), (gradient, fisher, curvature))
             self._add_constraints(theta, gradient, fisher)
-        return Expansion(value, gradient, fisher, curvature)
+        return Expansion(rates, value, gradient, fisher, curvature)
 
     def _chain(
         self,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.tables import FloatArray
 
 __all__ = ["Fit", "Minimiser", "fit"]
 
@@ -147,7 +148,7 @@ def fit(
     )
 
 
-def _pulls(likelihood: Likelihood, theta: np.ndarray[tuple[int], np.dtype[np.float64]]) -> dict[str, Pull]:
+def _pulls(likelihood: Likelihood, theta: FloatArray) -> dict[str, Pull]:
     free = list(likelihood.free)
     covariance = np.linalg.pinv(likelihood.hessian(theta)[0][np.ix_(free, free)] / 2, hermitian=True)
     pulls = {}
@@ -165,7 +166,7 @@ def _pulls(likelihood: Likelihood, theta: np.ndarray[tuple[int], np.dtype[np.flo
     return pulls
 
 
-def _negative(likelihood: Likelihood, theta: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[str, ...]:
+def _negative(likelihood: Likelihood, theta: FloatArray) -> tuple[str, ...]:
     return tuple(
         f"{sample} bin {i}"
         for sample, rates in sorted(likelihood.sample_rates(theta).items())

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from spec_builder.inference.engine import Engine, Expansion
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.tables import FloatArray
+    from spec_builder.tables import BoolArray, FloatArray
 
 __all__ = ["BatchFit", "minimise"]
 
@@ -20,10 +20,11 @@ EDM_GOAL = 1e-12
 EDM_VALID = 1e-10
 #: Rows worked on together: small enough for the arrays to stay in the processor's cache.
 BATCH = 1024
-_MAX_EVALUATIONS = 400
+_MAX_EVALUATIONS = 100
 _ARMIJO = 1e-4
 _ROUNDING = 1e-12
 _SHRINK = 0.3
+_MARGIN = 0.99
 _LEAST_SCALE = 1e-12
 
 
@@ -42,8 +43,8 @@ class BatchFit:
     twice_nll: FloatArray
     theta: FloatArray
     edm: FloatArray
-    valid: np.ndarray[tuple[int], np.dtype[np.bool_]]
-    at_bound: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    valid: BoolArray
+    at_bound: BoolArray
 
 
 def minimise(
@@ -123,7 +124,8 @@ class _Batch:
             step = np.where(accepted, direction, step)
             slope = np.where(accepted, -2 * decrease, slope)
             edm = np.where(accepted, decrease, edm)
-            scale = np.where(accepted, self._reach(base, step), scale * _SHRINK)
+            reach = np.minimum(self._reach(base, step), self._positive(point, step, new, yields))
+            scale = np.where(accepted, reach, scale * _SHRINK)
             stuck = ~accepted & ((scale < _LEAST_SCALE) | ~np.isfinite(value))
             done = (accepted & (edm <= EDM_GOAL)) | stuck
             if done.any():
@@ -165,6 +167,18 @@ class _Batch:
         # away from a region where the Hessian is positive the EDM has no meaning yet
         return step, np.where(definite, edm, np.maximum(edm, 2 * EDM_VALID))
 
+    def _positive(self, point: FloatArray, step: FloatArray, new: Expansion, yields: FloatArray | None) -> FloatArray:
+        """Largest part of the step that keeps all rates positive, with a margin; exact where they are affine."""
+        if not self._engine.affine:
+            return np.ones(step.shape[1])
+        end = point.copy()
+        end[self._free] += step
+        fall = new.rates - self._engine.rates(end, yields)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            part = np.where(fall > _MARGIN * new.rates, _MARGIN * new.rates / fall, 1.0)
+        positive: FloatArray = part.min(axis=0)
+        return positive
+
     def _inside(self, point: FloatArray) -> FloatArray:
         """The point with coordinates that have reached a bound set to it exactly."""
         point = np.where(point - self._lower <= self._snap, self._lower, point)
@@ -180,7 +194,7 @@ class _Batch:
         return reach
 
 
-def _without(hessian: FloatArray, blocked: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> FloatArray:
+def _without(hessian: FloatArray, blocked: BoolArray) -> FloatArray:
     """A copy of the Hessian with the blocked directions replaced by the unit matrix."""
     if not blocked.any():
         return hessian.copy()
@@ -191,9 +205,7 @@ def _without(hessian: FloatArray, blocked: np.ndarray[tuple[int, int], np.dtype[
     return reduced
 
 
-def _solve(
-    hessian: FloatArray, gradient: FloatArray, least: FloatArray
-) -> tuple[FloatArray, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+def _solve(hessian: FloatArray, gradient: FloatArray, least: FloatArray) -> tuple[FloatArray, BoolArray]:
     """Solve H x = -g by an L D L^T decomposition, for n matrices side by side.
 
     Args:

@@ -37,8 +37,10 @@ __all__ = [
     "DEFAULT_COUPLING_SET",
     "Interaction",
     "Term",
+    "check_longitudinal_factor",
     "coupling_sets",
     "interaction_terms",
+    "parse_interaction",
     "scalar_charge",
     "standard_model_terms",
     "weak_mixing_angle_terms",
@@ -56,6 +58,30 @@ class Interaction(StrEnum):
     VECTOR_BL = "vector_bl"
     AXIAL = "axial"
     TENSOR = "tensor"
+
+
+def parse_interaction(name: str) -> Interaction:
+    """An interaction by its name.
+
+    Raises:
+        SpecBuilderError: naming the ones there are.
+    """
+    try:
+        return Interaction(name)
+    except ValueError:
+        known = ", ".join(interaction.value for interaction in Interaction)
+        raise SpecBuilderError(f"interaction '{name}' is unknown, expected one of {known}") from None
+
+
+def check_longitudinal_factor(factor: int) -> int:
+    """The factor itself.
+
+    Raises:
+        SpecBuilderError: unless it is 1 or 4.
+    """
+    if factor not in (1, 4):
+        raise SpecBuilderError(f"longitudinal factor {factor}: expected 1 or 4")
+    return factor
 
 
 @dataclass(frozen=True)
@@ -174,8 +200,7 @@ def interaction_terms(
     Raises:
         SpecBuilderError: for an unknown coupling set or longitudinal factor.
     """
-    if longitudinal_factor not in (1, 4):
-        raise SpecBuilderError(f"longitudinal factor {longitudinal_factor}: expected 1 or 4")
+    check_longitudinal_factor(longitudinal_factor)
     match interaction:
         case Interaction.SM:
             return ()

@@ -1,0 +1,231 @@
+"""Exclusions in the plane of mediator mass and coupling, by Delta chi^2 and without CLs.
+
+At a fixed mass the yields are n0 + n1 g^2 + n2 g^4 in every bin. The profiled 2NLL is scanned over the whole range of
+g, its extrema are refined and every crossing of the threshold is found by root finding: the universal vector has
+two minima and an allowed band between two excluded intervals, so one local fit would not do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from scipy.optimize import elementwise
+
+from spec_builder.inference.newton import minimise
+from spec_builder.inference.profile import threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.inference.newton import BatchFit
+    from spec_builder.tables import FloatArray, IndexArray
+
+__all__ = ["Exclusion", "MassPoint", "Minimum", "YieldFunction", "exclude", "plane_minimum", "polynomial_yields"]
+
+#: Yields of the signal sample against g^2 at given masses: masses (M,) -> coefficients (3, M, bins).
+YieldFunction: TypeAlias = "Callable[[FloatArray], FloatArray]"
+
+#: Couplings of the scan in units of the one whose g^4 term equals the Standard Model: dense where the new physics
+#: is of its size, sparse where a limit at an unusual confidence level may lie.
+_RELATIVE_COUPLINGS = np.unique(
+    np.concatenate([np.logspace(-2, -0.5, 10), np.logspace(-0.5, 0.5, 35), np.logspace(0.5, 1.5, 5)])
+)
+#: The plane whose minimum dof = 2 refers to [MeV].
+PLANE_MASSES = (0.01, 1000.0)
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """Least 2NLL of a scan.
+
+    Attributes:
+        twice_nll: its value.
+        mass_MeV: where; None if it is the Standard Model, g = 0, which has no mediator.
+        g: where.
+    """
+
+    twice_nll: float
+    mass_MeV: float | None
+    g: float
+
+
+@dataclass(frozen=True)
+class MassPoint:
+    """Exclusion at one mediator mass.
+
+    Attributes:
+        mass_MeV: the mass.
+        excluded: intervals of g, each (low, high); high is None where it has no end, low is 0 where the Standard
+            Model itself is excluded.
+        best_g: g at this mass's minimum.
+        delta_chi2_sm: 2NLL of the Standard Model less the minimum that the limit refers to.
+        valid: every fit behind it converged.
+    """
+
+    mass_MeV: float
+    excluded: tuple[tuple[float, float | None], ...]
+    best_g: float
+    delta_chi2_sm: float
+    valid: bool
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Exclusion at a set of masses.
+
+    Attributes:
+        cl: confidence level.
+        dof: 1: Delta chi^2 is against the minimum over g at each mass; 2: against the minimum over the plane.
+        threshold: Delta chi^2.
+        minimum: over the plane for dof = 2, over the given masses for dof = 1.
+        points: one for each mass.
+    """
+
+    cl: float
+    dof: int
+    threshold: float
+    minimum: Minimum
+    points: tuple[MassPoint, ...]
+
+
+def polynomial_yields(coefficients: FloatArray, mass: IndexArray, g: FloatArray) -> FloatArray:
+    """Events per bin, shape (N, bins), at couplings g (N,) and masses given by their index (N,)."""
+    x = (g * g)[:, None]
+    n0, n1, n2 = coefficients
+    events: FloatArray = n0[mass] + x * (n1[mass] + x * n2[mass])
+    return events
+
+
+class _Curves:
+    """Profiled 2NLL against g at each of M masses."""
+
+    def __init__(self, likelihood: Likelihood, sample: str, coefficients: FloatArray, *, maxima: bool = True) -> None:
+        self._likelihood, self._sample, self._coefficients = likelihood, sample, coefficients
+        count = coefficients.shape[1]
+        self.valid = np.ones(count, dtype=bool)
+        n0, _, n2 = coefficients.sum(axis=2)
+        scale = (n0 / n2) ** 0.25
+        couplings = np.concatenate([np.zeros((count, 1)), scale[:, None] * _RELATIVE_COUPLINGS], axis=1)
+        mass = np.broadcast_to(np.arange(count)[:, None], couplings.shape)
+        heights = self(couplings.ravel(), mass.ravel()).reshape(couplings.shape)
+        self.standard_model = heights[:, 0]
+        self.couplings, self.heights = self._with_extrema(couplings, heights, (1.0, -1.0) if maxima else (1.0,))
+        best = np.argmin(self.heights, axis=1)[:, None]
+        self.best_g = np.take_along_axis(self.couplings, best, axis=1)[:, 0]
+        self.minimum = np.take_along_axis(self.heights, best, axis=1)[:, 0]
+
+    def fits(self, g: FloatArray, mass: IndexArray) -> BatchFit:
+        """Minima at couplings (N,) and masses given by their index (N,)."""
+        yields = polynomial_yields(self._coefficients, mass, g)
+        return minimise(self._likelihood, sample=self._sample, yields=yields)
+
+    def __call__(self, g: FloatArray, mass: IndexArray) -> FloatArray:
+        fits = self.fits(g, mass)
+        np.logical_and.at(self.valid, mass, fits.valid)
+        return fits.twice_nll
+
+    def _with_extrema(
+        self, couplings: FloatArray, heights: FloatArray, signs: tuple[float, ...]
+    ) -> tuple[FloatArray, FloatArray]:
+        """The scan with each inner extremum refined, in place of the scan's point nearest to it."""
+        couplings, heights = couplings.copy(), heights.copy()
+        before, here, after = heights[:, :-2], heights[:, 1:-1], heights[:, 2:]
+        for sign in signs:
+            turning = (sign * here < sign * before) & (sign * here <= sign * after)
+            mass, place = np.nonzero(turning)
+            if not mass.size:
+                continue
+            bracket = tuple(couplings[mass, place + i] for i in range(3))
+            found = elementwise.find_minimum(
+                lambda g, m, s=sign: s * self(g, m),
+                bracket,
+                args=(mass,),
+                tolerances={"xrtol": 1e-7, "fatol": 1e-9, "frtol": 0.0},
+            )
+            couplings[mass, place + 1], heights[mass, place + 1] = found.x, sign * found.f_x
+        return couplings, heights
+
+    def excluded(self, level: FloatArray) -> list[list[tuple[float, float | None]]]:
+        """Intervals of g where 2NLL is above a level, shape (M,), at each mass."""
+        above = self.heights > level[:, None]
+        mass, place = np.nonzero(above[:, 1:] != above[:, :-1])
+        roots: FloatArray = np.zeros(0)
+        if mass.size:
+            found = elementwise.find_root(
+                lambda g, m: self(g, m) - level[m],
+                (self.couplings[mass, place], self.couplings[mass, place + 1]),
+                args=(mass,),
+                tolerances={"xrtol": 1e-10, "xatol": 0.0},
+            )
+            self.valid[mass[~found.success]] = False
+            roots = found.x
+        intervals: list[list[tuple[float, float | None]]] = []
+        for row in range(len(above)):
+            edges: list[float | None] = [0.0] if above[row, 0] else []
+            edges += [float(root) for root in roots[mass == row]]
+            if len(edges) % 2:
+                edges.append(None)
+            pairs = zip(edges[::2], edges[1::2], strict=True)
+            intervals.append([(low, high) for low, high in pairs if low is not None])
+        return intervals
+
+
+def plane_minimum(likelihood: Likelihood, sample: str, yields: YieldFunction) -> Minimum:
+    """Least 2NLL over mediator masses from 0.01 MeV to 1 GeV and g >= 0, by successive refinement in mass.
+
+    Args:
+        likelihood: the model, ``new_physics`` measurement.
+        sample: the sample that the yields replace.
+        yields: its yields against g^2 at given masses.
+    """
+    masses = np.geomspace(*PLANE_MASSES, 31)
+    for _ in range(6):
+        curves = _Curves(likelihood, sample, yields(masses), maxima=False)
+        best = int(np.argmin(curves.minimum))
+        g, value, mass = float(curves.best_g[best]), float(curves.minimum[best]), float(masses[best])
+        if g == 0:
+            return Minimum(value, None, 0.0)
+        masses = np.geomspace(masses[max(best - 1, 0)], masses[min(best + 1, masses.size - 1)], 9)
+    return Minimum(value, mass, g)
+
+
+def exclude(
+    likelihood: Likelihood,
+    sample: str,
+    yields: YieldFunction,
+    masses: FloatArray,
+    *,
+    cl: float = 0.9,
+    dof: int = 2,
+) -> Exclusion:
+    """Exclude couplings at given masses.
+
+    Args:
+        likelihood: the model, ``new_physics`` measurement.
+        sample: the sample that the yields replace.
+        yields: its yields against g^2 at given masses.
+        masses: mediator masses [MeV], shape (M,).
+        cl: confidence level.
+        dof: 1 or 2 degrees of freedom; see :class:`Exclusion`.
+    """
+    level = threshold(cl, dof)
+    curves = _Curves(likelihood, sample, yields(masses))
+    if dof == 1:
+        reference = curves.minimum
+        best = int(np.argmin(reference))
+        g = float(curves.best_g[best])
+        minimum = Minimum(float(reference[best]), float(masses[best]) if g > 0 else None, g)
+    else:
+        minimum = plane_minimum(likelihood, sample, yields)
+        reference = np.full(len(masses), minimum.twice_nll)
+    intervals = curves.excluded(reference + level)
+    points = tuple(
+        MassPoint(float(mass), tuple(interval), float(g), float(sm - least), bool(valid))
+        for mass, interval, g, sm, least, valid in zip(
+            masses, intervals, curves.best_g, curves.standard_model, reference, curves.valid, strict=True
+        )
+    )
+    return Exclusion(cl, dof, level, minimum, points)

@@ -1,0 +1,166 @@
+"""Likelihoods of many patches of one workspace, sorted into groups that can be minimised together."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spec_builder.errors import SpecBuilderError
+from spec_builder.histfactory.patch import apply_patch
+from spec_builder.inference.likelihood import Likelihood
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from spec_builder.inference.specification import Specification
+    from spec_builder.tables import FloatArray
+
+__all__ = ["PatchGroup", "group_patches"]
+
+_SAMPLE_DATA = re.compile(r"/channels/(\d+)/samples/(\d+)/(?:modifiers/(\d+)/)?data")
+_PROPORTIONAL = 1e-12
+
+
+@dataclass(frozen=True)
+class PatchGroup:
+    """Patches whose models differ in the yields of one sample only.
+
+    Attributes:
+        likelihood: the model that they share.
+        sample: the sample; None if there is one patch and nothing to replace.
+        yields: its events per bin, shape (N, bins); None likewise.
+        rows: positions of the N patches in the patch set.
+    """
+
+    likelihood: Likelihood
+    sample: str | None
+    yields: FloatArray | None
+    rows: tuple[int, ...]
+
+
+def group_patches(
+    workspace: dict[str, Any], patches: Iterable[tuple[str, list[dict[str, Any]]]], measurement: str | None
+) -> list[PatchGroup]:
+    """Apply every patch and compile what results.
+
+    A patch that only replaces the data of one sample (and its ``histosys`` in proportion) needs no compilation of
+    its own; others are compiled one by one and grouped if their structure is the same.
+
+    Args:
+        workspace: content of the JSON file.
+        patches: name and operations of each.
+        measurement: the measurement; None for the first.
+
+    Raises:
+        SpecBuilderError: naming the patch that does not apply or does not compile.
+    """
+    base = Likelihood.from_workspace(workspace, measurement)
+    quick: dict[str, list[tuple[int, FloatArray]]] = {}
+    compiled: dict[Any, list[tuple[int, Specification]]] = {}
+    for row, (name, operations) in enumerate(patches):
+        patched = apply_patch(workspace, operations, name)
+        found = _replaced_sample(workspace, patched, operations, base)
+        if found is not None:
+            quick.setdefault(found[0], []).append((row, found[1]))
+            continue
+        try:
+            spec = Likelihood.from_workspace(patched, measurement).specification
+        except SpecBuilderError as error:
+            raise SpecBuilderError(f"patch '{name}': {error}") from None
+        compiled.setdefault(_structure(spec), []).append((row, spec))
+    groups = [
+        PatchGroup(base, sample, np.stack([y for _, y in rows]), tuple(row for row, _ in rows))
+        for sample, rows in quick.items()
+    ]
+    for members in compiled.values():
+        groups += _merge(members)
+    return groups
+
+
+def _replaced_sample(
+    workspace: Mapping[str, Any],
+    patched: Mapping[str, Any],
+    operations: Sequence[Mapping[str, Any]],
+    base: Likelihood,
+) -> tuple[str, FloatArray] | None:
+    """The one sample whose data the patch replaces, with its new yields (bins,), if that is all it does."""
+    touched = set()
+    for operation in operations:
+        match = _SAMPLE_DATA.fullmatch(operation["path"]) if operation["op"] == "replace" else None
+        if match is None:
+            return None
+        touched.add((int(match[1]), int(match[2])))
+    names = {workspace["channels"][i]["samples"][j]["name"] for i, j in touched}
+    if len(names) != 1:
+        return None
+    name = names.pop()
+    yields = np.zeros(base.observed.size)
+    for i, channel in enumerate(patched["channels"]):
+        for j, sample in enumerate(channel["samples"]):
+            if sample["name"] != name:
+                continue
+            old = workspace["channels"][i]["samples"][j]
+            place = base.specification.channels[channel["name"]]
+            if len(sample["data"]) != place.stop - place.start:
+                return None
+            if (i, j) in touched and not _proportional(old, sample):
+                return None
+            yields[place] = sample["data"]
+    return (name, yields) if np.isfinite(yields).all() else None
+
+
+def _proportional(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether every modifier acts on the new data as it did on the old."""
+    before, after = np.array(old["data"]), np.array(new["data"])
+    if not (before > 0).all():
+        return False
+    for modifier, changed in zip(old["modifiers"], new["modifiers"], strict=True):
+        if modifier["type"] in ("shapesys", "staterror"):
+            return False
+        if modifier["type"] == "histosys":
+            for key in ("hi_data", "lo_data"):
+                if len(changed["data"][key]) != after.size:
+                    return False
+                expected = np.array(modifier["data"][key]) / before * after
+                if (np.abs(changed["data"][key] - expected) > _PROPORTIONAL * np.abs(after)).any():
+                    return False
+    return True
+
+
+def _structure(spec: Specification) -> Any:
+    groups = tuple((g.sample, g.terms, g.relative.tobytes()) for g in spec.groups)
+    return (spec.parameters, spec.factors, groups, spec.observed.tobytes(), tuple(spec.channels), spec.poi)
+
+
+def _merge(members: list[tuple[int, Specification]]) -> list[PatchGroup]:
+    """One group if a single sample tells the members apart, else one for each member."""
+    first = members[0][1]
+    differing = {
+        own.sample
+        for _, spec in members[1:]
+        for own, reference in zip(spec.groups, first.groups, strict=True)
+        if (own.template != reference.template).any()
+    }
+    likelihood = Likelihood(first)
+    if len(differing) == 1 and all(
+        np.isin(group.relative, (0, 1)).all() for group in first.groups if group.sample in differing
+    ):
+        sample = differing.pop()
+        yields = np.stack([_nominal(spec, sample) for _, spec in members])
+        return [PatchGroup(likelihood, sample, yields, tuple(row for row, _ in members))]
+    if not differing:
+        return [PatchGroup(likelihood, None, None, (row,)) for row, _ in members]
+    return [PatchGroup(Likelihood(spec), None, None, (row,)) for row, spec in members]
+
+
+def _nominal(spec: Specification, sample: str) -> FloatArray:
+    """The sample's nominal yields, from the groups that are proportional to it."""
+    yields = np.zeros(spec.observed.size)
+    for group in spec.groups:
+        if group.sample == sample:
+            ones = group.relative == 1
+            yields[ones] = group.template[ones]
+    return yields

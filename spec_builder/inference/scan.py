@@ -1,0 +1,313 @@
+"""Scans of many parameter points: chunks on any executor, written as they finish, resumed where they stood."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import multiprocessing
+import shutil
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from spec_builder.errors import SpecBuilderError
+from spec_builder.files import write_bytes
+from spec_builder.inference.exclusion import polynomial_yields
+from spec_builder.inference.likelihood import Likelihood
+from spec_builder.inference.newton import BATCH, minimise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from spec_builder.inference.specification import Specification
+    from spec_builder.tables import FloatArray
+
+    Columns = dict[str, np.ndarray[Any, np.dtype[Any]]]
+
+__all__ = [
+    "CHUNK",
+    "FileStore",
+    "GridPoints",
+    "ListedPoints",
+    "MemoryStore",
+    "compute_chunks",
+    "process_pool",
+    "write_columns",
+]
+
+#: Points of a chunk: whole batches of the minimiser, so that no result depends on how points are shared out.
+CHUNK = 8 * BATCH
+
+
+@dataclass(frozen=True)
+class ListedPoints:
+    """Points of one model that differ in the yields of one sample: the work of a chunk, as executors get it.
+
+    Attributes:
+        specification: the model.
+        sample: the sample that the yields replace; None for the model as it is, one point.
+        yields: events per bin, shape (N, bins); None likewise.
+    """
+
+    specification: Specification
+    sample: str | None
+    yields: FloatArray | None
+
+    def compute(self) -> Columns:
+        """Minimise at every point: columns of shape (N,)."""
+        likelihood = Likelihood(self.specification)
+        fits = minimise(likelihood, sample=self.sample, yields=self.yields)
+        theta = {f"theta_{name}": fits.theta[:, i] for i, name in enumerate(likelihood.parameters)}
+        return {
+            "twice_nll": fits.twice_nll,
+            "edm": fits.edm,
+            "valid": fits.valid,
+            "at_bound": fits.at_bound,
+            **theta,
+        }
+
+
+@dataclass(frozen=True)
+class GridPoints:
+    """Points on a grid of masses and couplings, mass by mass.
+
+    Attributes:
+        specification: the model.
+        sample: the sample that the yields replace.
+        coefficients: its yields against g^2, shape (3, M, bins).
+        couplings: g, shape (G,).
+    """
+
+    specification: Specification
+    sample: str
+    coefficients: FloatArray
+    couplings: FloatArray
+
+    def __len__(self) -> int:
+        return int(self.coefficients.shape[1] * self.couplings.size)
+
+    def chunk(self, index: int) -> ListedPoints:
+        """The points of one chunk."""
+        mass, place = np.divmod(np.arange(index * CHUNK, min((index + 1) * CHUNK, len(self))), self.couplings.size)
+        yields = polynomial_yields(self.coefficients, mass, self.couplings[place])
+        return ListedPoints(self.specification, self.sample, yields)
+
+    @property
+    def chunks(self) -> int:
+        """How many there are."""
+        return -(-len(self) // CHUNK)
+
+
+class Store(Protocol):
+    """Where finished chunks go."""
+
+    def __contains__(self, index: int) -> bool:
+        """Whether the chunk is there already."""
+
+    def save(self, index: int, columns: Columns) -> None:
+        """Keep a finished chunk."""
+
+    def load(self, index: int, name: str) -> np.ndarray[Any, np.dtype[Any]]:
+        """One column of a chunk."""
+
+    def names(self, index: int) -> list[str]:
+        """Columns of a chunk."""
+
+
+class MemoryStore:
+    """Chunks in memory."""
+
+    def __init__(self) -> None:
+        self._chunks: dict[int, Columns] = {}
+
+    def __contains__(self, index: int) -> bool:
+        return index in self._chunks
+
+    def save(self, index: int, columns: Columns) -> None:
+        """Keep a finished chunk."""
+        self._chunks[index] = columns
+
+    def load(self, index: int, name: str) -> np.ndarray[Any, np.dtype[Any]]:
+        """One column of a chunk."""
+        return self._chunks[index][name]
+
+    def names(self, index: int) -> list[str]:
+        """Columns of a chunk."""
+        return list(self._chunks[index])
+
+
+class FileStore:
+    """Chunks as files in a folder beside the scan's output.
+
+    Args:
+        folder: the folder, made when the first chunk is saved.
+        job: what identifies the scan: a chunk of another one is refused.
+
+    Raises:
+        SpecBuilderError: for a chunk file that is corrupted or belongs to another scan.
+    """
+
+    def __init__(self, folder: Path, job: str) -> None:
+        self._folder, self._job = folder, job
+        self._known = {self._check(path) for path in sorted(folder.glob("chunk-*.npz"))}
+
+    def _path(self, index: int) -> Path:
+        return self._folder / f"chunk-{index:06d}.npz"
+
+    def _check(self, path: Path) -> int:
+        try:
+            with np.load(path, allow_pickle=False) as content:
+                job, index = str(content["job"]), int(content["index"])
+                for name in content.files:
+                    content[name]  # reading checks the zip's checksums
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            raise SpecBuilderError(f"{path}: corrupted chunk of a scan; delete it and run again") from None
+        if job != self._job or self._path(index) != path:
+            raise SpecBuilderError(
+                f"{path}: chunk of another scan; delete {self._folder.name} or give another --output"
+            )
+        return index
+
+    def __contains__(self, index: int) -> bool:
+        return index in self._known
+
+    def save(self, index: int, columns: Columns) -> None:
+        """Keep a finished chunk."""
+        content: dict[str, Any] = {**columns, "job": np.array(self._job), "index": np.array(index)}
+        write_bytes(self._path(index), lambda path: np.savez(path, **content), force=True)
+        self._known.add(index)
+
+    def load(self, index: int, name: str) -> np.ndarray[Any, np.dtype[Any]]:
+        """One column of a chunk."""
+        with np.load(self._path(index), allow_pickle=False) as content:
+            column: np.ndarray[Any, np.dtype[Any]] = content[name]
+        return column
+
+    def names(self, index: int) -> list[str]:
+        """Columns of a chunk."""
+        with np.load(self._path(index), allow_pickle=False) as content:
+            return [name for name in content.files if name not in ("job", "index")]
+
+    def remove(self) -> None:
+        """Delete the folder."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def process_pool(jobs: int) -> concurrent.futures.ProcessPoolExecutor:
+    """An executor of worker processes that start quickly and inherit no threads."""
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    if "forkserver" in methods:
+        context.set_forkserver_preload(["spec_builder.inference.scan"])
+    return concurrent.futures.ProcessPoolExecutor(jobs, mp_context=context)
+
+
+def compute_chunks(
+    chunks: Sequence[Callable[[], ListedPoints]],
+    store: Store,
+    *,
+    executor: concurrent.futures.Executor | None = None,
+    in_flight: int = 8,
+    report: Callable[[int, int], object] = lambda *_: None,
+) -> None:
+    """Compute every chunk that the store does not hold yet.
+
+    Args:
+        chunks: makes the points of each chunk when its turn comes, so that memory holds only those in flight.
+        store: where finished chunks go.
+        executor: any ``concurrent.futures.Executor``; None computes here.
+        in_flight: most chunks given to the executor at a time.
+        report: told how many chunks are done, and of how many.
+
+    Raises:
+        SpecBuilderError: if a worker of the executor is lost.
+    """
+    total = len(chunks)
+    waiting = [index for index in range(total) if index not in store]
+    done = total - len(waiting)
+    report(done, total)
+    if executor is None:
+        for index in waiting:
+            store.save(index, chunks[index]().compute())
+            done += 1
+            report(done, total)
+        return
+    running: dict[concurrent.futures.Future[Columns], int] = {}
+    queue = iter(waiting)
+    try:
+        while True:
+            for index in queue:
+                running[executor.submit(ListedPoints.compute, chunks[index]())] = index
+                if len(running) >= in_flight:
+                    break
+            if not running:
+                return
+            finished, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+            for future in finished:
+                store.save(running.pop(future), future.result())
+                done += 1
+                report(done, total)
+    except concurrent.futures.BrokenExecutor:
+        raise SpecBuilderError("a worker process was lost; run again to go on where the scan stood") from None
+
+
+def write_columns(
+    path: Path,
+    columns: Mapping[str, tuple[str, Callable[[], Iterator[np.ndarray[Any, np.dtype[Any]]]]]],
+    count: int,
+    metadata: Mapping[str, Any],
+    *,
+    force: bool = False,
+) -> None:
+    """Write a columnar file piece by piece: ``.npz`` for numpy, ``.csv`` for everything else.
+
+    Args:
+        path: the file; the same content gives the same bytes.
+        columns: by name, the numpy type and a function that iterates over the pieces.
+        count: rows.
+        metadata: JSON content: the array ``metadata`` of an NPZ file, ``# key: value`` lines of a CSV file.
+        force: replace a file that exists.
+
+    Raises:
+        SpecBuilderError: for another suffix, or a file that exists and no ``force``.
+    """
+    check_suffix(path)
+    text = json.dumps(metadata, sort_keys=True, ensure_ascii=False)
+
+    def as_npz(temporary: Path) -> None:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+            for name, (kind, pieces) in columns.items():
+                with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                    header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": (count,)}
+                    np.lib.format.write_array_header_1_0(member, header)
+                    for piece in pieces():
+                        member.write(np.ascontiguousarray(piece, dtype=kind).tobytes())
+            with archive.open(zipfile.ZipInfo("metadata.npy"), "w") as member:
+                np.lib.format.write_array(member, np.array(text), allow_pickle=False)
+
+    def as_csv(temporary: Path) -> None:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(f"# {key}: {json.dumps(value)}\n" for key, value in sorted(metadata.items()))
+            file.write(",".join(columns) + "\n")
+            for rows in zip(*(pieces() for _, pieces in columns.values()), strict=True):
+                lists = [np.asarray(piece).tolist() for piece in rows]
+                file.writelines(",".join(_cell(value) for value in row) + "\n" for row in zip(*lists, strict=True))
+
+    write_bytes(path, as_npz if path.suffix == ".npz" else as_csv, force=force)
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a scan's output of unknown kind.
+
+    Raises:
+        SpecBuilderError: unless the name ends in ``.npz`` or ``.csv``.
+    """
+    if path.suffix not in (".npz", ".csv"):
+        raise SpecBuilderError(f"{path}: expected a name that ends in .npz or .csv")
+
+
+def _cell(value: float | bool | str) -> str:
+    return str(int(value)) if isinstance(value, bool) else str(value)

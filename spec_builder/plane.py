@@ -1,0 +1,199 @@
+"""The plane of mediator mass and coupling: the paper's Fig. 4, as a figure, contours and profiled grids."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spec_builder.analysis import ANALYSES, load_analysis, parse_new_physics
+from spec_builder.experiments.description import SIGNAL_SAMPLE
+from spec_builder.files import refuse_existing, write_bytes, write_text
+from spec_builder.inference.exclusion import PLANE_MASSES
+from spec_builder.inference.scan import GridPoints, MemoryStore, compute_chunks
+from spec_builder.limits import find_limits
+
+if TYPE_CHECKING:
+    import concurrent.futures
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from spec_builder.analysis import Analysis, NewPhysics
+    from spec_builder.limits import LimitsResult
+    from spec_builder.tables import BoolArray, FloatArray
+
+__all__ = ["PLANE_INTERACTIONS", "Plane", "limits_table", "profile_planes", "write_plane"]
+
+PLANE_INTERACTIONS = ("scalar", "vector_universal", "vector_bl", "axial", "tensor")
+
+
+@dataclass(frozen=True)
+class Plane:
+    """One interaction in one analysis.
+
+    Attributes:
+        limits: contours, from root finding.
+        masses: mediator masses [MeV], shape (M,).
+        couplings: g, shape (G,).
+        twice_nll: profiled 2NLL, shape (M, G).
+        valid: converged, shape (M, G).
+    """
+
+    limits: LimitsResult
+    masses: FloatArray
+    couplings: FloatArray
+    twice_nll: FloatArray
+    valid: BoolArray
+
+    @property
+    def delta_chi2(self) -> FloatArray:
+        """2NLL less the minimum over the plane, shape (M, G)."""
+        return self.twice_nll - self.limits.exclusion.minimum.twice_nll
+
+
+def profile_planes(
+    choices: Sequence[tuple[Analysis, NewPhysics]],
+    *,
+    points: int = 121,
+    cl: float = 0.9,
+    dof: int = 2,
+    executor: concurrent.futures.Executor | None = None,
+) -> list[Plane]:
+    """Profile 2NLL on square grids and find the contours.
+
+    Args:
+        choices: analyses with interactions.
+        points: masses from 0.01 MeV to 1 GeV, and couplings over each interaction's default range.
+        cl: confidence level of the contours.
+        dof: their degrees of freedom.
+        executor: any ``concurrent.futures.Executor``; None computes here.
+    """
+    masses = np.geomspace(*PLANE_MASSES, points)
+    if executor is None:
+        limits = [find_limits(analysis, choice, masses, cl=cl, dof=dof) for analysis, choice in choices]
+    else:
+        futures = [
+            executor.submit(find_limits, analysis, choice, masses, cl=cl, dof=dof) for analysis, choice in choices
+        ]
+    grids = []
+    for analysis, choice in choices:
+        likelihood, yields = analysis.new_physics(choice)
+        couplings = np.geomspace(*choice.default_couplings, points)
+        grids.append(GridPoints(likelihood.specification, SIGNAL_SAMPLE, yields(masses), couplings))
+    store = MemoryStore()
+    chunks = [partial(grid.chunk, i) for grid in grids for i in range(grid.chunks)]
+    compute_chunks(chunks, store, executor=executor)
+    if executor is not None:
+        limits = [future.result() for future in futures]
+    ends = list(itertools.accumulate((grid.chunks for grid in grids), initial=0))
+
+    def grid_of(name: str, begin: int, end: int) -> Any:
+        return np.concatenate([store.load(i, name) for i in range(begin, end)]).reshape(points, points)
+
+    return [
+        Plane(limit, masses, grid.couplings, grid_of("twice_nll", a, b), grid_of("valid", a, b))
+        for limit, grid, (a, b) in zip(limits, grids, itertools.pairwise(ends), strict=True)
+    ]
+
+
+def write_plane(
+    output: Path,
+    *,
+    law: str = "normsys",
+    variants: Mapping[str, str] | None = None,
+    cl: float = 0.9,
+    dof: int = 2,
+    points: int = 121,
+    executor: concurrent.futures.Executor | None = None,
+    force: bool = False,
+    report: Callable[[str], object] = lambda _: None,
+) -> str:
+    """Write Fig. 4: ``fig4_plane.png`` and ``.pdf``, contours as CSV and the profiled grids as NPZ.
+
+    Args:
+        output: the folder.
+        law: ``normsys`` or ``linear``.
+        variants: variant by experiment name.
+        cl: confidence level.
+        dof: 1 or 2.
+        points: masses, and couplings.
+        executor: any ``concurrent.futures.Executor``; None computes here.
+        force: replace files that exist.
+        report: told about each step.
+
+    Returns:
+        A table of the limits at the ends of the mass range.
+
+    Raises:
+        SpecBuilderError: if a file exists and ``force`` is not given.
+    """
+    from spec_builder.figures import draw_plane, save_figure  # noqa: PLC0415
+
+    refuse_existing(output / "fig4_plane.png", force=force)
+    analyses = [load_analysis(name, law, _of(name, variants)) for name in ANALYSES]
+    choices = [(a, parse_new_physics(name)) for a in analyses for name in PLANE_INTERACTIONS]
+    report(f"{len(choices)} planes of {points} x {points} points, and their contours")
+    planes = profile_planes(choices, points=points, cl=cl, dof=dof, executor=executor)
+    invalid = sum(int((~plane.valid).sum()) for plane in planes)
+    report(f"{len(planes) * points**2} points profiled, {invalid} of them not valid")
+    for plane in planes:
+        about, choice = plane.limits.provenance, plane.limits.choice
+        name = f"{about.analysis}_{choice.interaction.value}"
+        write_text(output / f"contour_{name}.csv", plane.limits.to_csv(), force=force)
+        content: dict[str, Any] = {
+            "mass_MeV": plane.masses,
+            "g": plane.couplings,
+            "delta_chi2": plane.delta_chi2,
+            "valid": plane.valid,
+            "metadata": np.array(plane.limits.to_json()),
+        }
+        write_bytes(output / f"grid_{name}.npz", partial(_save_npz, content), force=force)
+    figure = draw_plane([plane.limits for plane in planes])
+    for suffix in (".png", ".pdf"):
+        save_figure(figure, output / f"fig4_plane{suffix}", force=force)
+    return limits_table([plane.limits for plane in planes])
+
+
+def _save_npz(content: dict[str, Any], path: Path) -> None:
+    np.savez(path, **content)
+
+
+def _of(name: str, variants: Mapping[str, str] | None) -> dict[str, str]:
+    """The variants of the experiments that an analysis holds."""
+    members = {experiment.name for experiment in load_analysis(name).experiments}
+    return {key: value for key, value in (variants or {}).items() if key in members}
+
+
+def limits_table(results: Sequence[LimitsResult]) -> str:
+    """Markdown: limits at the lowest and the highest mass of each result, the plateau and the heavy limit."""
+    first = results[0].exclusion.points
+    light, heavy = first[0].mass_MeV, first[-1].mass_MeV
+    lines = [
+        f"| analysis | interaction | law | variants | CL, dof | excluded g at {light:g} MeV "
+        f"| excluded g at {heavy:g} MeV | g/m there [1/GeV] |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for result in results:
+        about, exclusion = result.provenance, result.exclusion
+        points = exclusion.points
+        options = [f"{k}={v}" for k, v in about.variants.items()]
+        if result.choice.coupling_set not in (None, "B"):
+            options.append(f"coupling set {result.choice.coupling_set}")
+        if result.choice.longitudinal_factor not in (None, 1):
+            options.append(f"longitudinal factor {result.choice.longitudinal_factor}")
+        last = points[-1].excluded[-1][0] if points[-1].excluded else None
+        ratio = "none" if last is None else f"{last / heavy * 1e3:.3e}"
+        lines.append(
+            f"| {about.analysis} | {result.choice.interaction.value} | {about.law} | {', '.join(options) or 'default'} "
+            f"| {100 * exclusion.cl:g} %, {exclusion.dof} | {_intervals(points[0].excluded)} "
+            f"| {_intervals(points[-1].excluded)} | {ratio} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def _intervals(excluded: tuple[tuple[float, float | None], ...]) -> str:
+    texts = [f"> {low:.3e}" if high is None else f"{low:.3e} to {high:.3e}" for low, high in excluded]
+    return ", ".join(texts) or "none"

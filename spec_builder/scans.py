@@ -1,0 +1,328 @@
+"""Grid scans of an analysis, and scans of anybody's patch set, into columnar files."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spec_builder import __version__
+from spec_builder.errors import SpecBuilderError
+from spec_builder.experiments.description import SIGNAL_SAMPLE
+from spec_builder.export import digest
+from spec_builder.files import refuse_existing
+from spec_builder.inference.exclusion import plane_minimum
+from spec_builder.inference.patches import group_patches
+from spec_builder.inference.scan import (
+    CHUNK,
+    FileStore,
+    GridPoints,
+    ListedPoints,
+    MemoryStore,
+    check_suffix,
+    compute_chunks,
+    process_pool,
+    write_columns,
+)
+
+if TYPE_CHECKING:
+    import concurrent.futures
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from spec_builder.analysis import Analysis, NewPhysics
+    from spec_builder.inference.scan import Store
+    from spec_builder.tables import FloatArray
+
+    Column = np.ndarray[Any, np.dtype[Any]]
+
+__all__ = ["ScanResult", "executor_for", "scan_analysis", "scan_patches"]
+
+_KINDS = {"valid": "?", "at_bound": "?"}
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """A scan in memory.
+
+    Attributes:
+        metadata: the choices behind it, JSON content.
+        columns: by name, each of shape (N,): ``mass_MeV``, ``g`` (or ``patch``), ``twice_nll``, ``delta_chi2``,
+            ``edm``, ``valid``, ``at_bound`` and ``theta_<parameter>`` for every parameter.
+    """
+
+    metadata: Mapping[str, Any]
+    columns: Mapping[str, Column]
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """Chunks to compute, and how to tell their rows."""
+
+    metadata: dict[str, Any]
+    chunks: Sequence[Callable[[], ListedPoints]]
+    labels: Mapping[str, tuple[str, Callable[[int], Column]]]  # type and values of a chunk's rows
+    count: int
+
+    @property
+    def job(self) -> str:
+        """What makes this scan this scan."""
+        return hashlib.sha256(json.dumps(self.metadata, sort_keys=True).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def executor_for(jobs: int, dask: str | None = None) -> Iterator[concurrent.futures.Executor | None]:
+    """Worker processes, a Dask cluster, or None for this process.
+
+    Args:
+        jobs: worker processes; 1 computes here.
+        dask: address of a Dask scheduler; needs the extra ``[dask]``.
+
+    Raises:
+        SpecBuilderError: for fewer than one job, no Dask installed, or a scheduler that does not answer.
+    """
+    if jobs < 1:
+        raise SpecBuilderError(f"jobs {jobs}: expected at least 1")
+    if dask is not None:
+        try:
+            from dask.distributed import Client  # noqa: PLC0415
+        except ImportError:
+            raise SpecBuilderError("--dask needs Dask: pip install 'spec_builder[dask]'") from None
+        try:
+            client = Client(dask, timeout=10, set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            reason = " ".join(str(error).split())[:120]
+            raise SpecBuilderError(f"dask scheduler {dask}: not reachable ({reason})") from None
+        with client, client.get_executor(pure=False) as executor:
+            yield executor
+    elif jobs == 1:
+        yield None
+    else:
+        with process_pool(jobs) as pool:
+            yield pool
+
+
+def _grid_scan(analysis: Analysis, choice: NewPhysics, masses: FloatArray, couplings: FloatArray) -> _Scan:
+    likelihood, yields = analysis.new_physics(choice)
+    if not (np.isfinite(couplings**4).all() and np.isfinite(masses**4).all()):
+        raise SpecBuilderError("a mass or coupling of the grid is beyond floating range")
+    minimum = plane_minimum(likelihood, SIGNAL_SAMPLE, yields)
+    points = GridPoints(likelihood.specification, SIGNAL_SAMPLE, yields(masses), couplings)
+    if not np.isfinite(points.coefficients).all():
+        raise SpecBuilderError("a mass or coupling of the grid is beyond floating range")
+    metadata = {
+        "schema": "spec_builder/scan/1",
+        "version": __version__,
+        "analysis": analysis.name,
+        "law": analysis.law,
+        "variants": analysis.variants,
+        "statuses": analysis.statuses,
+        "by_construction": analysis.by_construction,
+        "workspace_sha256": digest(analysis.workspace),
+        "interaction": choice.interaction.value,
+        "coupling_set": choice.coupling_set,
+        "longitudinal_factor": choice.longitudinal_factor,
+        "masses_MeV": masses.tolist(),
+        "couplings": couplings.tolist(),
+        "minimum": {"twice_nll": minimum.twice_nll, "mass_MeV": minimum.mass_MeV, "g": minimum.g},
+        "delta_chi2": "against the minimum over 0.01 MeV to 1 GeV and g >= 0",
+    }
+
+    def rows(index: int) -> np.ndarray[Any, np.dtype[np.intp]]:
+        return np.arange(index * CHUNK, min((index + 1) * CHUNK, len(points)))
+
+    return _Scan(
+        metadata,
+        [partial(points.chunk, index) for index in range(points.chunks)],
+        {
+            "mass_MeV": ("<f8", lambda index: masses[rows(index) // couplings.size]),
+            "g": ("<f8", lambda index: couplings[rows(index) % couplings.size]),
+        },
+        len(points),
+    )
+
+
+def scan_analysis(
+    analysis: Analysis,
+    choice: NewPhysics,
+    masses: FloatArray,
+    couplings: FloatArray,
+    *,
+    executor: concurrent.futures.Executor | None = None,
+    output: Path | None = None,
+    force: bool = False,
+    report: Callable[[int, int], object] = lambda *_: None,
+) -> ScanResult | None:
+    """Profile 2NLL over the nuisance parameters at every point of a grid.
+
+    Args:
+        analysis: from :func:`spec_builder.analysis.load_analysis`.
+        choice: from :func:`spec_builder.analysis.parse_new_physics`.
+        masses: mediator masses [MeV], shape (M,).
+        couplings: g, shape (G,).
+        executor: any ``concurrent.futures.Executor``; None computes here. The result does not depend on it.
+        output: an ``.npz`` or ``.csv`` file. Finished chunks are kept beside it until it is written, so that a scan
+            that was stopped goes on where it stood and ends in the same bytes.
+        force: replace a file that exists.
+        report: told how many chunks are done, and of how many.
+
+    Returns:
+        The scan if no ``output`` is given.
+
+    Raises:
+        SpecBuilderError: for values beyond floating range, a file that exists, or a chunk that is not this scan's.
+    """
+    return _run(_grid_scan(analysis, choice, masses, couplings), executor, output, report, force=force)
+
+
+def scan_patches(
+    workspace: dict[str, Any],
+    patchset: Mapping[str, Any],
+    *,
+    name: str = "patch set",
+    measurement: str | None = "new_physics",
+    executor: concurrent.futures.Executor | None = None,
+    output: Path | None = None,
+    force: bool = False,
+    report: Callable[[int, int], object] = lambda *_: None,
+) -> ScanResult | None:
+    """Profile 2NLL at every patch of a patch set; no physics involved.
+
+    Args:
+        workspace: content of the workspace's JSON file.
+        patchset: content of the patch set's JSON file.
+        name: what to call it in messages.
+        measurement: the measurement to minimise; None for the first.
+        executor: any ``concurrent.futures.Executor``; None computes here.
+        output: an ``.npz`` or ``.csv`` file; see :func:`scan_analysis`.
+        force: replace a file that exists.
+        report: told how many chunks are done, and of how many.
+
+    Returns:
+        The scan if no ``output`` is given. ``delta_chi2`` is against the least 2NLL of the scan.
+
+    Raises:
+        SpecBuilderError: for a digest that does not match, or a patch that does not apply or compile.
+    """
+    check_digest(workspace, patchset, name)
+    patches = [(str(p["metadata"]["name"]), p["patch"]) for p in patchset["patches"]]
+    groups = group_patches(workspace, patches, measurement)
+    chunks: list[Callable[[], ListedPoints]] = []
+    rows: list[np.ndarray[Any, np.dtype[np.intp]]] = []
+    for group in groups:
+        for begin in range(0, len(group.rows), CHUNK):
+            part = slice(begin, begin + CHUNK)
+            yields = None if group.yields is None else group.yields[part]
+            points = ListedPoints(group.likelihood.specification, group.sample, yields)
+            chunks.append(lambda points=points: points)  # type: ignore[misc]
+            rows.append(np.array(group.rows[part]))
+    names = np.array([patch_name for patch_name, _ in patches])
+    values = [p["metadata"]["values"] for p in patchset["patches"]]
+    labels: dict[str, tuple[str, Callable[[int], Column]]] = {
+        "row": ("<i8", lambda index: rows[index]),
+        "patch": (names.dtype.str, lambda index: names[rows[index]]),
+    }
+    for i, label in enumerate(patchset["metadata"]["labels"]):
+        column = np.array([value[i] for value in values])
+        labels[label] = (column.dtype.str, partial(_take, column, rows))
+    metadata = {
+        "schema": "spec_builder/patch_scan/1",
+        "version": __version__,
+        "workspace_sha256": digest(workspace),
+        "patchset_sha256": digest(patchset),
+        "description": patchset["metadata"]["description"],
+        "measurement": measurement,
+        "delta_chi2": "against the least 2NLL of the scan",
+    }
+    return _run(_Scan(metadata, chunks, labels, len(patches)), executor, output, report, force=force)
+
+
+def _take(column: Column, rows: Sequence[np.ndarray[Any, np.dtype[np.intp]]], index: int) -> Column:
+    taken: Column = column[rows[index]]
+    return taken
+
+
+def check_digest(workspace: Mapping[str, Any], patchset: Mapping[str, Any], name: str) -> None:
+    """Refuse a patch set that was made for another workspace.
+
+    Raises:
+        SpecBuilderError: naming both digests.
+    """
+    try:
+        wanted = patchset["metadata"]["digests"]
+        digests = {kind: str(value) for kind, value in wanted.items()}
+    except (KeyError, TypeError, AttributeError):
+        raise SpecBuilderError(f"{name}: not a pyhf patch set: metadata.digests is missing") from None
+    text = json.dumps(workspace, sort_keys=True, ensure_ascii=False).encode()
+    for kind, value in digests.items():
+        found = hashlib.new(kind, text).hexdigest() if kind in ("sha256", "md5") else value
+        if found != value:
+            raise SpecBuilderError(
+                f"{name}: made for a workspace of {kind} {value[:16]}..., but the one given has {found[:16]}..."
+            )
+
+
+def _run(
+    scan: _Scan,
+    executor: concurrent.futures.Executor | None,
+    output: Path | None,
+    report: Callable[[int, int], object],
+    *,
+    force: bool,
+) -> ScanResult | None:
+    if output is None:
+        store: MemoryStore | FileStore = MemoryStore()
+    else:
+        check_suffix(output)
+        refuse_existing(output, force=force)
+        store = FileStore(output.with_name(output.name + ".parts"), scan.job)
+    compute_chunks(scan.chunks, store, executor=executor, report=report)
+    columns = _columns(scan, store)
+    if output is None:
+        content = {name: np.concatenate(list(pieces())) for name, (_, pieces) in columns.items()}
+        return ScanResult(scan.metadata, _in_order(content))
+    write_columns(output, columns, scan.count, scan.metadata, force=force)
+    if isinstance(store, FileStore):
+        store.remove()
+    return None
+
+
+def _in_order(columns: dict[str, Column]) -> dict[str, Column]:
+    """Rows of a patch set in its own order."""
+    if "row" not in columns:
+        return columns
+    order = np.argsort(columns.pop("row"))
+    return {name: column[order] for name, column in columns.items()}
+
+
+def _columns(scan: _Scan, store: Store) -> dict[str, tuple[str, Callable[[], Iterator[Column]]]]:
+    """Type and pieces of every column, read chunk by chunk."""
+    indices = range(len(scan.chunks))
+    names = list(dict.fromkeys(name for index in indices for name in store.names(index)))
+    if "minimum" in scan.metadata:
+        least = float(scan.metadata["minimum"]["twice_nll"])
+    else:
+        least = min(float(np.min(store.load(index, "twice_nll"))) for index in indices)
+
+    def label(values: Callable[[int], Column]) -> Iterator[Column]:
+        return (values(index) for index in indices)
+
+    def stored(name: str) -> Iterator[Column]:
+        for index in indices:
+            if name in store.names(index):
+                yield store.load(index, name)
+            else:  # a parameter that only some patches have
+                yield np.full(store.load(index, "twice_nll").shape, np.nan)
+
+    columns: dict[str, tuple[str, Callable[[], Iterator[Column]]]] = {
+        name: (kind, partial(label, values)) for name, (kind, values) in scan.labels.items()
+    }
+    columns["delta_chi2"] = ("<f8", lambda: (piece - least for piece in stored("twice_nll")))
+    for name in names:
+        columns[name] = (_KINDS.get(name, "<f8"), partial(stored, name))
+    return columns
