@@ -15,14 +15,6 @@ from spec_builder.histfactory.workspace import build_workspace
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.flux import solar_flux
-from spec_builder.physics.interactions import (
-    DEFAULT_COUPLING_SET,
-    Interaction,
-    check_longitudinal_factor,
-    parse_interaction,
-    scalar_charge,
-)
-from spec_builder.physics.nuclei import xenon
 from spec_builder.templates import SignalKernel, signal_kernel
 
 if TYPE_CHECKING:
@@ -31,16 +23,15 @@ if TYPE_CHECKING:
     from spec_builder.experiments.description import Experiment
     from spec_builder.histfactory.workspace import Workspace
     from spec_builder.inference.exclusion import YieldFunction
+    from spec_builder.physics.interactions import NewPhysics
     from spec_builder.tables import FloatArray
     from spec_builder.templates import SignalPolynomial
 
 __all__ = [
     "ANALYSES",
     "Analysis",
-    "NewPhysics",
     "Parameter",
     "load_analysis",
-    "parse_new_physics",
     "parse_parameter",
 ]
 
@@ -64,57 +55,6 @@ def parse_parameter(name: str) -> Parameter:
         if known == name:
             return known
     raise SpecBuilderError(f"parameter '{name}' is unknown, expected one of {', '.join(PARAMETERS)}")
-
-
-@dataclass(frozen=True)
-class NewPhysics:
-    """An interaction with the choices that belong to it.
-
-    Attributes:
-        interaction: any but ``sm``.
-        coupling_set: f_Tq set of the scalar; None for the others.
-        longitudinal_factor: of the tensor's Eq. (8); None for the others.
-    """
-
-    interaction: Interaction
-    coupling_set: str | None
-    longitudinal_factor: int | None
-
-    @property
-    def default_couplings(self) -> tuple[float, float]:
-        """Range of g that holds the 90 % CL limits of the shipped analyses from 0.01 MeV to 1 GeV."""
-        return _COUPLINGS[self.interaction]
-
-
-#: The limits lie between 7e-6 and 6e-4 (scalar), 5e-6 and 2e-3 (vectors), 6e-4 and 8e-2 (axial, tensor).
-_COUPLINGS = {
-    Interaction.SCALAR: (2e-6, 2e-3),
-    Interaction.VECTOR_UNIVERSAL: (3e-6, 6e-3),
-    Interaction.VECTOR_BL: (6e-6, 6e-3),
-    Interaction.AXIAL: (2e-4, 2e-1),
-    Interaction.TENSOR: (2e-4, 2e-1),
-}
-
-
-def parse_new_physics(name: str, coupling_set: str | None = None, longitudinal_factor: int | None = None) -> NewPhysics:
-    """An interaction by its name on the command line, with its choices or their defaults.
-
-    Raises:
-        SpecBuilderError: for an unknown name or choice, or a choice that does not belong to the interaction.
-    """
-    interaction = parse_interaction(name)
-    if interaction is Interaction.SM:
-        raise SpecBuilderError("interaction 'sm' is the Standard Model: give scalar, vector_universal, ...")
-    if coupling_set is not None and interaction is not Interaction.SCALAR:
-        raise SpecBuilderError(f"coupling set '{coupling_set}' belongs to interaction 'scalar', not '{name}'")
-    if longitudinal_factor is not None and interaction is not Interaction.TENSOR:
-        raise SpecBuilderError(f"longitudinal factor {longitudinal_factor} belongs to 'tensor', not '{name}'")
-    if interaction is Interaction.SCALAR:
-        scalar_charge(xenon(), coupling_set or DEFAULT_COUPLING_SET)
-        return NewPhysics(interaction, coupling_set or DEFAULT_COUPLING_SET, None)
-    if interaction is Interaction.TENSOR:
-        return NewPhysics(interaction, None, check_longitudinal_factor(longitudinal_factor or 1))
-    return NewPhysics(interaction, None, None)
 
 
 @dataclass(frozen=True)
@@ -198,12 +138,7 @@ class Analysis:
     def new_physics_yields(self, choice: NewPhysics, masses: FloatArray) -> dict[str, SignalPolynomial]:
         """Signal by channel, Standard Model included, as a polynomial in g^2, shape (3, masses, bins)."""
         return {
-            experiment.channel: kernel.interaction(
-                choice.interaction,
-                masses,
-                coupling_set=choice.coupling_set or DEFAULT_COUPLING_SET,
-                longitudinal_factor=choice.longitudinal_factor or 1,
-            )
+            experiment.channel: kernel.new_physics(choice, masses)
             for experiment, kernel in zip(self.experiments, self.kernels, strict=True)
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,12 @@ from spec_builder import __version__
 from spec_builder.errors import SpecBuilderError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from spec_builder.analysis import Analysis
+    from spec_builder.histfactory.patchset import Style
+    from spec_builder.physics.interactions import NewPhysics
+    from spec_builder.tables import FloatArray
 
 __all__ = ["main"]
 
@@ -87,6 +93,22 @@ variant_option = click.option(
     help="A variant of an experiment; repeatable.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON for machines.")
+coupling_set_option = click.option("--coupling-set", metavar="A|B|C|D|E", help="Scalar f_Tq set (default: B).")
+longitudinal_option = click.option(
+    "--longitudinal-factor", type=int, metavar="1|4", help="Of the tensor, Eq. (8) (default: 1)."
+)
+cl_option = click.option("--cl", default=0.9, show_default=True, help="Confidence level.")
+dof_option = click.option(
+    "--dof", default=2, show_default=True, metavar="1|2", help="1: minimum at each mass; 2: over the plane."
+)
+jobs_option = click.option("--jobs", "-j", type=int, metavar="N", help="Worker processes (default: one for each core).")
+dask_option = click.option("--dask", metavar="ADDRESS", help="Dask scheduler to compute on; needs the extra [dask].")
+masses_option = click.option(
+    "--masses", default="0.01:1000:31", show_default=True, metavar="LIST|LO:HI:N", help="Mediator masses [MeV]."
+)
+couplings_option = click.option(
+    "--couplings", metavar="LIST|LO:HI:N", help="Couplings g (default: a range that holds the limits)."
+)
 output_option = click.option("--output", "-o", default="-", metavar="FILE", help="Write here; - is stdout.")
 force_option = click.option("--force", is_flag=True, help="Replace a file that exists.")
 
@@ -121,8 +143,8 @@ def experiments(experiment: str | None, as_json: bool, output: str, force: bool)
 @click.option("--energies", required=True, metavar="LIST|LO:HI:N", help="Recoil energies [keV].")
 @click.option("--mass", type=float, metavar="MEV", help="Mediator mass [MeV].")
 @click.option("--coupling", type=float, metavar="G", help="Coupling g.")
-@click.option("--coupling-set", default="B", show_default=True, metavar="A|B|C|D|E", help="Scalar f_Tq set.")
-@click.option("--longitudinal-factor", default=1, show_default=True, metavar="1|4", help="Of Eq. (8).")
+@coupling_set_option
+@longitudinal_option
 @click.option("--sin2thetaw", type=float, metavar="X", help="Weak mixing angle (default: 0.23857).")
 @click.option("--hep", is_flag=True, help="Add hep neutrinos to the 8B flux.")
 @json_option
@@ -141,20 +163,86 @@ def spectrum(as_json: bool, output: str, force: bool, **choices: Any) -> None:
 @law_option
 @variant_option
 @click.option("--output", "-o", metavar="DIR", help="Folder to write to (one analysis without it: stdout).")
+@click.option(
+    "--interaction", "interactions", multiple=True, metavar="NAME|all", help="Write its patch set too; repeatable."
+)
+@masses_option
+@couplings_option
+@click.option("--style", default="total", show_default=True, metavar="total|signal", help="Of the patches.")
+@coupling_set_option
+@longitudinal_option
+@click.option("--hepdata", metavar="insNNNNNNN", help="HEPData record of the patch sets.")
 @force_option
-def export(analyses: tuple[str, ...], law: str, variants: Mapping[str, str], output: str | None, force: bool) -> None:
-    """Write pyhf workspaces (BkgOnly.json) and their metadata, a folder for each analysis; all by default."""
+@click.pass_context
+def export(context: click.Context, /, analyses: tuple[str, ...], output: str | None, **choices: Any) -> None:
+    """Write pyhf workspaces (BkgOnly.json) and their metadata, a folder for each analysis; all by default.
+
+    With --interaction also patch sets (patchset_<interaction>.json), a patch for each mass and coupling.
+    """
     from spec_builder.analysis import ANALYSES, load_analysis  # noqa: PLC0415
-    from spec_builder.export import export_workspaces  # noqa: PLC0415
+    from spec_builder.export import PatchRequest, export_workspaces  # noqa: PLC0415
     from spec_builder.files import canonical_json  # noqa: PLC0415
 
+    law, variants = choices["law"], choices["variants"]
+    patches: PatchRequest | None = None
+    if choices["interactions"]:
+        if output is None:
+            raise SpecBuilderError("export: patch sets need --output DIR")
+        patches = PatchRequest(
+            _interactions(choices["interactions"], choices["coupling_set"], choices["longitudinal_factor"]),
+            _grid(choices["masses"], "masses"),
+            None if choices["couplings"] is None else _grid(choices["couplings"], "couplings"),
+            _style(choices["style"]),
+            choices["hepdata"],
+        )
+    else:
+        patch_options = {"masses", "couplings", "style", "coupling_set", "longitudinal_factor", "hepdata"}
+        _only(_given(context, choices), set(choices) - patch_options, "an export without --interaction")
     if output is None:
         if len(analyses) != 1:
             raise SpecBuilderError("export: give --output DIR, or one analysis to print its workspace")
         click.echo(canonical_json(load_analysis(analyses[0], law, variants).workspace), nl=False)
         return
-    for path in export_workspaces(analyses or ANALYSES, Path(output), law=law, variants=variants, force=force):
+    written = export_workspaces(
+        analyses or ANALYSES, Path(output), law=law, variants=variants, patches=patches, force=choices["force"]
+    )
+    for path in written:
         click.echo(path)
+
+
+def _grid(text: str, what: str) -> list[float]:
+    from spec_builder.grids import parse_grid  # noqa: PLC0415
+
+    return parse_grid(text, what)
+
+
+def _style(name: str) -> Style:
+    from spec_builder.histfactory.patchset import STYLES  # noqa: PLC0415
+
+    for style in STYLES:
+        if style == name:
+            return style
+    raise SpecBuilderError(f"style '{name}' is unknown, expected one of {', '.join(STYLES)}")
+
+
+def _interactions(
+    names: tuple[str, ...], coupling_set: str | None, longitudinal_factor: int | None
+) -> list[NewPhysics]:
+    """The interactions asked for; with several, a choice goes to the one that it belongs to."""
+    from spec_builder.physics.interactions import parse_new_physics  # noqa: PLC0415
+
+    if len(set(names)) < len(names):
+        raise SpecBuilderError(f"interaction '{max(names, key=names.count)}' is given twice")
+    expanded = [name for name in INTERACTIONS if name != "sm"] if "all" in names else list(names)
+    several = len(expanded) > 1
+    return [
+        parse_new_physics(
+            name,
+            coupling_set if name == "scalar" or not several else None,
+            longitudinal_factor if name == "tensor" or not several else None,
+        )
+        for name in expanded
+    ]
 
 
 @cli.command()
@@ -174,7 +262,7 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
     """Fit the 8B flux or the weak mixing angle, or the parameter of interest of any pyhf workspace."""
     from spec_builder import results  # noqa: PLC0415
 
-    given = {name for name in choices if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT}
+    given = _given(context, choices)
     if _is_workspace(target):
         _only(given, {"cl", "minimiser", "measurement", "patches"}, "a workspace")
         from spec_builder.histfactory.patch import load_workspace  # noqa: PLC0415
@@ -198,14 +286,20 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
     _emit(result.to_json() if as_json else str(result), output, force=force)
 
 
+def _given(context: click.Context, choices: Mapping[str, Any]) -> set[str]:
+    """Names of the options that stand on the command line."""
+    default = click.core.ParameterSource.DEFAULT
+    return {name for name in choices if context.get_parameter_source(name) is not default}
+
+
 def _is_workspace(target: str) -> bool:
     return target == "-" or target.endswith(".json")
 
 
 def _only(given: set[str], allowed: set[str], what: str) -> None:
-    flags = {"variants": "variant", "patches": "patch"}
+    flags = {"variants": "variant", "patches": "patch", "interactions": "interaction"}
     for name in sorted(given - allowed):
-        raise SpecBuilderError(f"--{flags.get(name, name)} does not apply to {what}")
+        raise SpecBuilderError(f"--{flags.get(name, name).replace('_', '-')} does not apply to {what}")
 
 
 @cli.command()
@@ -233,6 +327,139 @@ def profile(analysis: str, parameter: str, law: str, variants: Mapping[str, str]
         save_figure(draw_profiles([result]), Path(out["plot"]), force=out["force"])
     if out["as_json"] or not (out["plot"] and out["output"] == "-" and not out["as_csv"]):
         _emit(result.to_json() if out["as_json"] else result.to_csv(), out["output"], force=out["force"])
+
+
+@cli.command()
+@click.argument("target", metavar="ANALYSIS|WORKSPACE.json")
+@click.option("--interaction", metavar="NAME", help="Of an ANALYSIS.")
+@click.option("--patchset", metavar="PATCHSET.json", help="Of a WORKSPACE.")
+@click.option("--measurement", metavar="NAME", help="Of a WORKSPACE (default: new_physics, or the first).")
+@click.option("--masses", default="0.01:1000:121", show_default=True, metavar="LIST|LO:HI:N", help="Masses [MeV].")
+@couplings_option
+@law_option
+@variant_option
+@coupling_set_option
+@longitudinal_option
+@jobs_option
+@dask_option
+@click.option("--output", "-o", required=True, metavar="FILE.npz|FILE.csv", help="Columnar file to write.")
+@force_option
+@click.pass_context
+def scan(context: click.Context, /, target: str, output: str, force: bool, **choices: Any) -> None:
+    """Profile 2NLL on a grid of masses and couplings, or at every patch of a patch set.
+
+    A scan that was stopped goes on where it stood and ends in the same bytes.
+    """
+    from spec_builder import scans  # noqa: PLC0415
+
+    given = _given(context, choices)
+    with scans.executor_for(_jobs(choices["jobs"]), choices["dask"]) as executor, _Progress() as report:
+        how: dict[str, Any] = {"executor": executor, "output": Path(output), "force": force, "report": report}
+        if _is_workspace(target):
+            _only(given, {"patchset", "measurement", "jobs", "dask"}, "a workspace")
+            scans.scan_files(target, choices["patchset"], measurement=choices["measurement"], **how)
+        else:
+            _only(given, set(choices) - {"patchset", "measurement"}, "an analysis")
+            analysis, choice = _analysis_and_choice(target, choices)
+            masses, couplings = _plane_grid(choice, choices)
+            scans.scan_analysis(analysis, choice, masses, couplings, **how)
+    click.echo(output)
+
+
+def _jobs(jobs: int | None) -> int:
+    import os  # noqa: PLC0415
+
+    return (os.cpu_count() or 1) if jobs is None else jobs
+
+
+def _analysis_and_choice(target: str, choices: Mapping[str, Any]) -> tuple[Analysis, NewPhysics]:
+    from spec_builder.analysis import load_analysis  # noqa: PLC0415
+    from spec_builder.physics.interactions import parse_new_physics  # noqa: PLC0415
+
+    if choices["interaction"] is None:
+        raise SpecBuilderError(f"give --interaction, one of {', '.join(INTERACTIONS[1:])}")
+    choice = parse_new_physics(choices["interaction"], choices["coupling_set"], choices["longitudinal_factor"])
+    return load_analysis(target, choices["law"], choices["variants"]), choice
+
+
+def _plane_grid(choice: NewPhysics, choices: Mapping[str, Any]) -> tuple[FloatArray, FloatArray]:
+    import numpy as np  # noqa: PLC0415
+
+    masses = np.array(_grid(choices["masses"], "masses"))
+    if choices["couplings"] is None:
+        return masses, np.geomspace(*choice.default_couplings, 121)
+    return masses, np.array(_grid(choices["couplings"], "couplings"))
+
+
+class _Progress:
+    """A line on a terminal with what is done and the time left, once that takes more than two seconds."""
+
+    def __enter__(self) -> Callable[[int, int], None]:
+        self._begin, self._shown, self._first = time.monotonic(), False, -1
+        return self._report
+
+    def _report(self, done: int, total: int) -> None:
+        if self._first < 0:
+            self._first = done
+        passed = time.monotonic() - self._begin
+        if not sys.stderr.isatty() or passed < 2 or done == self._first:
+            return
+        left = passed / (done - self._first) * (total - done)
+        click.echo(f"\r{100 * done // total:3d} %  {left:5.0f} s left ", nl=False, err=True)
+        self._shown = True
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            click.echo("", err=True)
+
+
+@cli.command()
+@click.argument("analysis")
+@click.option("--interaction", metavar="NAME", help="scalar, vector_universal, vector_bl, axial or tensor.")
+@masses_option
+@law_option
+@variant_option
+@coupling_set_option
+@longitudinal_option
+@cl_option
+@dof_option
+@json_option
+@click.option("--csv", "as_csv", is_flag=True, help="CSV with a header of choices.")
+@output_option
+@force_option
+def limits(analysis: str, cl: float, dof: int, output: str, force: bool, **choices: Any) -> None:
+    """Exclude couplings at given mediator masses: every crossing of Delta chi2, by root finding."""
+    import numpy as np  # noqa: PLC0415
+
+    from spec_builder.limits import find_limits  # noqa: PLC0415
+
+    if choices["as_json"] and choices["as_csv"]:
+        raise SpecBuilderError("limits: give --json or --csv, not both")
+    masses = np.array(_grid(choices["masses"], "masses"))
+    loaded, choice = _analysis_and_choice(analysis, choices)
+    result = find_limits(loaded, choice, masses, cl=cl, dof=dof)
+    text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
+    _emit(text, output, force=force)
+
+
+@cli.command()
+@law_option
+@variant_option
+@cl_option
+@dof_option
+@click.option("--points", default=121, show_default=True, help="Masses, and couplings.")
+@jobs_option
+@dask_option
+@click.option("--output", "-o", default="plane", show_default=True, metavar="DIR", help="Folder to write to.")
+@force_option
+def plane(jobs: int | None, dask: str | None, output: str, **choices: Any) -> None:
+    """Draw the paper's Fig. 4: three analyses, five interactions; contours as CSV, profiled grids as NPZ."""
+    from spec_builder.plane import write_plane  # noqa: PLC0415
+    from spec_builder.scans import executor_for  # noqa: PLC0415
+
+    with executor_for(_jobs(jobs), dask) as executor:
+        table = write_plane(Path(output), executor=executor, report=lambda text: click.echo(text, err=True), **choices)
+    click.echo(table, nl=False)
 
 
 @cli.command()

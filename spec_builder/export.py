@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from spec_builder import __version__
 from spec_builder.analysis import load_analysis
 from spec_builder.errors import SpecBuilderError
-from spec_builder.files import canonical_json, refuse_existing, write_text
+from spec_builder.files import canonical_json, digest, refuse_existing, write_text
+from spec_builder.histfactory.patchset import PatchBuilder, patch_name, patch_set, patch_set_json, round_value
+from spec_builder.inference.profile import threshold
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.flux import solar_flux
+from spec_builder.scans import scan_analysis
+from spec_builder.templates import SignalPolynomial
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from spec_builder.analysis import Analysis
     from spec_builder.experiments.description import Experiment
+    from spec_builder.histfactory.patchset import Style
+    from spec_builder.physics.interactions import NewPhysics
 
-__all__ = ["digest", "export_workspaces", "workspace_metadata"]
+__all__ = ["PatchRequest", "build_patch_set", "export_workspaces", "workspace_metadata"]
 
 PAPER = "arXiv:2411.11749, JCAP 05 (2025) 012, doi:10.1088/1475-7516/2025/05/012"
 WORKSPACE_FILE = "BkgOnly.json"
 METADATA_FILE = "BkgOnly.meta.json"
-
-
-def digest(content: object) -> str:
-    """SHA-256 of JSON content, equal to what ``pyhf digest`` prints.
-
-    Examples:
-        >>> digest({"version": "1.0.0"})[:8]
-        '662b2028'
-    """
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def workspace_metadata(analysis: Analysis) -> dict[str, Any]:
@@ -81,15 +77,131 @@ def _experiment_metadata(experiment: Experiment, correction: list[float]) -> dic
     }
 
 
+def build_patch_set(
+    analysis: Analysis,
+    choice: NewPhysics,
+    masses: Sequence[float],
+    couplings: Sequence[float],
+    *,
+    style: Style = "total",
+    hepdata: str | None = None,
+) -> dict[str, Any]:
+    """The patch set of one interaction, a patch for each mass and coupling.
+
+    Masses and couplings are rounded to 6 digits before the yields are computed, so that a point can be looked up by
+    typing its values. Each patch's metadata holds ``delta_chi2`` against the minimum over the plane and
+    ``excluded_90``, at 90 % CL for two degrees of freedom.
+
+    Args:
+        analysis: from :func:`spec_builder.analysis.load_analysis`.
+        choice: from :func:`spec_builder.physics.interactions.parse_new_physics`.
+        masses: mediator masses [MeV].
+        couplings: g.
+        style: ``total`` or ``signal``; see :data:`spec_builder.histfactory.patchset.Style`.
+        hepdata: the record's identifier, ``ins`` and seven digits.
+
+    Raises:
+        SpecBuilderError: if two points round to the same values.
+    """
+    mass = np.array([round_value(m) for m in masses])
+    g = np.array([round_value(c) for c in couplings])
+    for values, what in ((mass, "masses"), (g, "couplings")):
+        if np.unique(values).size < values.size:
+            raise SpecBuilderError(f"{what}: two of them are the same to 6 digits")
+    scan = scan_analysis(analysis, choice, mass, g)
+    if scan is None or not scan.columns["valid"].all():
+        raise SpecBuilderError(f"{analysis.name}, {choice.interaction.value}: a point of the grid has no valid fit")
+    level = threshold(0.9, dof=2)
+    polynomials = analysis.new_physics_yields(choice, mass)
+    if style == "signal":
+        polynomials = {
+            name: SignalPolynomial(np.concatenate([np.zeros_like(p.coefficients[:1]), p.coefficients[1:]]))
+            for name, p in polynomials.items()
+        }
+    interferes = any(bool(p.coefficients[1].any()) for p in polynomials.values())
+    builder = PatchBuilder(
+        analysis.workspace,
+        analysis.law,
+        style,
+        {e.channel: e.signal_uncertainties for e in analysis.experiments},
+        largest_strength=1.0 if interferes else 10.0,
+    )
+    yields = {name: p(g**2) for name, p in polynomials.items()}  # (couplings, masses, bins)
+
+    def patches() -> Iterator[tuple[str, Sequence[float], dict[str, Any], list[dict[str, Any]]]]:
+        heights = iter(scan.columns["delta_chi2"].tolist())
+        for i, m in enumerate(mass.tolist()):
+            for j, c in enumerate(g.tolist()):
+                height = next(heights)
+                metadata = {"delta_chi2": round(height, 4) + 0.0, "excluded_90": height > level}
+                operations = builder.operations({name: y[j, i] for name, y in yields.items()})
+                yield patch_name(choice.interaction.value, m, c), (m, c), metadata, operations
+
+    name = choice.interaction.value
+    return patch_set(
+        f"{analysis.name}: interaction {name} between neutrinos and quarks, mediator mass x coupling",
+        digest(analysis.workspace),
+        patches(),
+        hepdata=hepdata,
+        extra={
+            "analysis": analysis.name,
+            "interaction": choice.interaction.value,
+            "coupling_set": choice.coupling_set,
+            "longitudinal_factor": choice.longitudinal_factor,
+            "law": analysis.law,
+            "variants": analysis.variants,
+            "style": style,
+            "measurement": "new_physics",
+            "delta_chi2": "2NLL less its minimum over 0.01 MeV to 1 GeV and g >= 0, nuisance parameters profiled",
+            "excluded_90": f"delta_chi2 > {level:.6f}: 90 % CL, two degrees of freedom",
+            "by_construction": analysis.by_construction,
+            "paper": PAPER,
+            "licence": "CC-BY-4.0",
+            "version": __version__,
+        },
+    )
+
+
+@dataclass(frozen=True)
+class PatchRequest:
+    """Patch sets to write beside each workspace.
+
+    Attributes:
+        choices: the interactions.
+        masses: mediator masses [MeV].
+        couplings: g; None for each interaction's default range with as many points as there are masses.
+        style: ``total`` or ``signal``.
+        hepdata: the record's identifier.
+    """
+
+    choices: Sequence[NewPhysics]
+    masses: Sequence[float]
+    couplings: Sequence[float] | None
+    style: Style = "total"
+    hepdata: str | None = None
+
+    def couplings_for(self, choice: NewPhysics) -> Sequence[float]:
+        """The couplings asked for, or the interaction's default range."""
+        if self.couplings is not None:
+            return self.couplings
+        couplings: list[float] = np.geomspace(*choice.default_couplings, len(self.masses)).tolist()
+        return couplings
+
+
+def _patch_file(choice: NewPhysics) -> str:
+    return f"patchset_{choice.interaction.value}.json"
+
+
 def export_workspaces(
     analyses: Iterable[str],
     output: Path,
     *,
     law: str = "normsys",
     variants: Mapping[str, str] | None = None,
+    patches: PatchRequest | None = None,
     force: bool = False,
 ) -> list[Path]:
-    """Write ``<output>/<analysis>/BkgOnly.json`` and its ``.meta.json`` for each analysis.
+    """Write ``<output>/<analysis>/BkgOnly.json`` and its ``.meta.json`` for each analysis, and its patch sets.
 
     The same inputs give the same bytes. A variant applies to every analysis that holds its experiment.
 
@@ -98,6 +210,7 @@ def export_workspaces(
         output: the folder.
         law: ``normsys`` or ``linear``.
         variants: variant by experiment name.
+        patches: interactions to write ``patchset_<interaction>.json`` for.
         force: replace files that exist.
 
     Raises:
@@ -111,7 +224,24 @@ def export_workspaces(
         unused = {k: v for k, v in unused.items() if k not in members}
         folder = output / analysis.name
         files[folder / WORKSPACE_FILE] = canonical_json(analysis.workspace)
-        files[folder / METADATA_FILE] = canonical_json(workspace_metadata(analysis))
+        metadata = workspace_metadata(analysis)
+        metadata["patch_sets"] = {}
+        if patches is not None:
+            contents = {_patch_file(choice): (choice, folder / _patch_file(choice)) for choice in patches.choices}
+            for _, path in contents.values():
+                refuse_existing(path, force=force)
+            for file, (choice, path) in contents.items():
+                content = build_patch_set(
+                    analysis,
+                    choice,
+                    patches.masses,
+                    patches.couplings_for(choice),
+                    style=patches.style,
+                    hepdata=patches.hepdata,
+                )
+                files[path] = patch_set_json(content)
+                metadata["patch_sets"][file] = digest(content)
+        files[folder / METADATA_FILE] = canonical_json(metadata)
     if unused:
         raise SpecBuilderError(f"variant of '{next(iter(unused))}' given, but no exported analysis holds it")
     for path in files:

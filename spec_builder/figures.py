@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -324,6 +325,7 @@ def draw_plane(results: Sequence[LimitsResult]) -> Figure:
             panel.set_yscale("log")
             masses = [point.mass_MeV for point in results[0].exclusion.points]
             panel.set_xlim(masses[0], masses[-1])
+            panel.set_xticks([mass for mass in (1e-2, 1e-1, 1e0, 1e1, 1e2) if masses[0] <= mass <= masses[-1]])
             panel.set_ylim(1e-6, 1e-1)
             panel.set_xlabel("mediator mass [MeV]")
             variants = next(r.provenance.variants for r in results if r.provenance.analysis == analysis)
@@ -338,11 +340,11 @@ def draw_plane(results: Sequence[LimitsResult]) -> Figure:
         options += [f"longitudinal factor {f}" for f in factors if f is not None]
         laws = ", ".join(sorted({str(r.provenance.law) for r in results}))
         level = rf"{100 * exclusion.cl:g} % CL, dof {exclusion.dof}: $\Delta\chi^2 > {exclusion.threshold:.3f}$"
+        where = f"Excluded above the lines and in the shaded region at {level} against {against}"
         _note(
             figure,
             [
-                f"Excluded above the lines and in the shaded region at {level} against {against}; law {laws}"
-                f"{''.join(f'; {option}' for option in options)}.",
+                f"{'; '.join([where, f'law {laws}', *options])}.",
                 _by_construction([r.provenance.by_construction for r in results]),
             ],
         )
@@ -373,23 +375,17 @@ def _draw_exclusion(panel: Axes, result: LimitsResult) -> None:
 def _shade(
     panel: Axes, mass: FloatArray, excluded: Sequence[tuple[tuple[float, float | None], ...]], color: str
 ) -> None:
-    """Fill excluded intervals between neighbouring masses; where their number changes, up to half way."""
+    """Fill the excluded intervals; where their number changes from mass to mass, up to half way."""
     top = 1e3
-    for i in range(mass.size - 1):
-        left, right = excluded[i], excluded[i + 1]
-        if len(left) == len(right):
-            pieces = [((mass[i], mass[i + 1]), left, right)]
-        else:
-            middle = float(np.sqrt(mass[i] * mass[i + 1]))
-            pieces = [((mass[i], middle), left, left), ((middle, mass[i + 1]), right, right)]
-        for ends, begin, end in pieces:
-            for (low0, high0), (low1, high1) in zip(begin, end, strict=True):
-                panel.fill_between(
-                    ends,
-                    [low0, low1],
-                    [high0 or top, high1 or top],
-                    color=color,
-                    alpha=0.22,
-                    linewidth=0,
-                    zorder=0,
-                )
+    starts = [0, *(i for i in range(1, mass.size) if len(excluded[i]) != len(excluded[i - 1])), mass.size]
+    for begin, end in itertools.pairwise(starts):
+        ends = list(mass[begin:end])
+        rows = list(excluded[begin:end])
+        if begin > 0:
+            ends, rows = [np.sqrt(mass[begin - 1] * mass[begin]), *ends], [rows[0], *rows]
+        if end < mass.size:
+            ends, rows = [*ends, np.sqrt(mass[end - 1] * mass[end])], [*rows, rows[-1]]
+        for k in range(len(rows[0])):
+            low = [row[k][0] for row in rows]
+            high = [row[k][1] or top for row in rows]
+            panel.fill_between(ends, low, high, color=color, alpha=0.22, linewidth=0, zorder=0)

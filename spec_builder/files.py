@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -15,7 +16,7 @@ from spec_builder.tables import read_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["canonical_json", "load_json", "refuse_existing", "write_bytes", "write_text"]
+__all__ = ["canonical_json", "digest", "load_json", "refuse_existing", "write_bytes", "write_text"]
 
 
 def load_json(name: str) -> Any:
@@ -54,6 +55,17 @@ def canonical_json(content: object) -> str:
         '{\n "a": null,\n "b": [\n  1,\n  2.0\n ]\n}\n'
     """
     return json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def digest(content: object) -> str:
+    """SHA-256 of JSON content, equal to what ``pyhf digest`` prints.
+
+    Examples:
+        >>> digest({"version": "1.0.0"})[:8]
+        '662b2028'
+    """
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:

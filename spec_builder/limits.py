@@ -14,8 +14,9 @@ from spec_builder.inference.exclusion import exclude
 from spec_builder.results import Provenance
 
 if TYPE_CHECKING:
-    from spec_builder.analysis import Analysis, NewPhysics
+    from spec_builder.analysis import Analysis
     from spec_builder.inference.exclusion import Exclusion
+    from spec_builder.physics.interactions import NewPhysics
     from spec_builder.tables import FloatArray
 
 __all__ = ["LimitsResult", "find_limits"]
@@ -100,6 +101,16 @@ class LimitsResult:
         return "\n".join(lines) + "\n"
 
 
+def check_dof(dof: int) -> None:
+    """Refuse anything but one or two degrees of freedom.
+
+    Raises:
+        SpecBuilderError: saying so.
+    """
+    if dof not in (1, 2):
+        raise SpecBuilderError(f"dof {dof}: expected 1 or 2")
+
+
 def find_limits(
     analysis: Analysis, choice: NewPhysics, masses: FloatArray, *, cl: float = 0.9, dof: int = 2
 ) -> LimitsResult:
@@ -107,7 +118,7 @@ def find_limits(
 
     Args:
         analysis: from :func:`spec_builder.analysis.load_analysis`.
-        choice: from :func:`spec_builder.analysis.parse_new_physics`.
+        choice: from :func:`spec_builder.physics.interactions.parse_new_physics`.
         masses: mediator masses [MeV], shape (M,).
         cl: confidence level.
         dof: 1: Delta chi^2 against the minimum over g at each mass; 2: against the minimum over the plane.
@@ -115,8 +126,7 @@ def find_limits(
     Raises:
         SpecBuilderError: for another ``dof``, or a mass beyond floating range.
     """
-    if dof not in (1, 2):
-        raise SpecBuilderError(f"dof {dof}: expected 1 or 2")
+    check_dof(dof)
     likelihood, yields = analysis.new_physics(choice)
     coefficients = yields(masses)
     if not (np.isfinite(coefficients).all() and (coefficients[2].sum(axis=-1) > 0).all()):

@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spec_builder.analysis import ANALYSES, load_analysis, parse_new_physics
+from spec_builder.analysis import ANALYSES, load_analysis
+from spec_builder.errors import SpecBuilderError
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.files import refuse_existing, write_bytes, write_text
 from spec_builder.inference.exclusion import PLANE_MASSES
+from spec_builder.inference.profile import threshold
 from spec_builder.inference.scan import GridPoints, MemoryStore, compute_chunks
-from spec_builder.limits import find_limits
+from spec_builder.limits import check_dof, find_limits
+from spec_builder.physics.interactions import parse_new_physics
 
 if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from spec_builder.analysis import Analysis, NewPhysics
+    from spec_builder.analysis import Analysis
     from spec_builder.limits import LimitsResult
+    from spec_builder.physics.interactions import NewPhysics
     from spec_builder.tables import BoolArray, FloatArray
 
 __all__ = ["PLANE_INTERACTIONS", "Plane", "limits_table", "profile_planes", "write_plane"]
@@ -133,6 +137,10 @@ def write_plane(
     from spec_builder.figures import draw_plane, save_figure  # noqa: PLC0415
 
     refuse_existing(output / "fig4_plane.png", force=force)
+    if points < 2:
+        raise SpecBuilderError(f"points {points}: a grid needs at least 2")
+    check_dof(dof)
+    threshold(cl, dof)
     analyses = [load_analysis(name, law, _of(name, variants)) for name in ANALYSES]
     choices = [(a, parse_new_physics(name)) for a in analyses for name in PLANE_INTERACTIONS]
     report(f"{len(choices)} planes of {points} x {points} points, and their contours")
@@ -171,11 +179,8 @@ def limits_table(results: Sequence[LimitsResult]) -> str:
     """Markdown: limits at the lowest and the highest mass of each result, the plateau and the heavy limit."""
     first = results[0].exclusion.points
     light, heavy = first[0].mass_MeV, first[-1].mass_MeV
-    lines = [
-        f"| analysis | interaction | law | variants | CL, dof | excluded g at {light:g} MeV "
-        f"| excluded g at {heavy:g} MeV | g/m there [1/GeV] |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    ends = f"excluded g at {light:g} MeV | excluded g at {heavy:g} MeV | g/m there [1/GeV]"
+    lines = [f"| analysis | interaction | law | choices | CL, dof | {ends} |", f"|{'---|' * 8}"]
     for result in results:
         about, exclusion = result.provenance, result.exclusion
         points = exclusion.points
@@ -186,11 +191,17 @@ def limits_table(results: Sequence[LimitsResult]) -> str:
             options.append(f"longitudinal factor {result.choice.longitudinal_factor}")
         last = points[-1].excluded[-1][0] if points[-1].excluded else None
         ratio = "none" if last is None else f"{last / heavy * 1e3:.3e}"
-        lines.append(
-            f"| {about.analysis} | {result.choice.interaction.value} | {about.law} | {', '.join(options) or 'default'} "
-            f"| {100 * exclusion.cl:g} %, {exclusion.dof} | {_intervals(points[0].excluded)} "
-            f"| {_intervals(points[-1].excluded)} | {ratio} |"
-        )
+        cells = [
+            about.analysis,
+            result.choice.interaction.value,
+            str(about.law),
+            ", ".join(options) or "default",
+            f"{100 * exclusion.cl:g} %, {exclusion.dof}",
+            _intervals(points[0].excluded),
+            _intervals(points[-1].excluded),
+            ratio,
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,9 @@ import numpy as np
 from spec_builder import __version__
 from spec_builder.errors import SpecBuilderError
 from spec_builder.experiments.description import SIGNAL_SAMPLE
-from spec_builder.export import digest
-from spec_builder.files import refuse_existing
+from spec_builder.files import digest, load_json, refuse_existing
+from spec_builder.histfactory.patch import load_workspace
+from spec_builder.histfactory.schema import schema_problem
 from spec_builder.inference.exclusion import plane_minimum
 from spec_builder.inference.patches import group_patches
 from spec_builder.inference.scan import (
@@ -35,13 +37,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from spec_builder.analysis import Analysis, NewPhysics
+    from spec_builder.analysis import Analysis
     from spec_builder.inference.scan import Store
+    from spec_builder.physics.interactions import NewPhysics
     from spec_builder.tables import FloatArray
 
     Column = np.ndarray[Any, np.dtype[Any]]
 
-__all__ = ["ScanResult", "executor_for", "scan_analysis", "scan_patches"]
+__all__ = ["ScanResult", "executor_for", "scan_analysis", "scan_files", "scan_patches"]
 
 _KINDS = {"valid": "?", "at_bound": "?"}
 
@@ -162,7 +165,7 @@ def scan_analysis(
 
     Args:
         analysis: from :func:`spec_builder.analysis.load_analysis`.
-        choice: from :func:`spec_builder.analysis.parse_new_physics`.
+        choice: from :func:`spec_builder.physics.interactions.parse_new_physics`.
         masses: mediator masses [MeV], shape (M,).
         couplings: g, shape (G,).
         executor: any ``concurrent.futures.Executor``; None computes here. The result does not depend on it.
@@ -240,6 +243,47 @@ def scan_patches(
         "delta_chi2": "against the least 2NLL of the scan",
     }
     return _run(_Scan(metadata, chunks, labels, len(patches)), executor, output, report, force=force)
+
+
+def scan_files(
+    workspace: str, patchset: str | None, *, measurement: str | None = None, **how: Any
+) -> ScanResult | None:
+    """Read a workspace and a patch set and scan them; see :func:`scan_patches`.
+
+    Raises:
+        SpecBuilderError: if a file cannot be read or is not what it should be.
+    """
+    if patchset is None:
+        raise SpecBuilderError("give --patchset PATCHSET.json with a workspace")
+    content, patches = load_workspace(workspace), load_json(patchset)
+    check_patch_set(patches, patchset)
+    names = [m["name"] for m in content.get("measurements", [])]
+    if measurement is None and "new_physics" in names:
+        measurement = "new_physics"
+    return scan_patches(content, patches, name=patchset, measurement=measurement, **how)
+
+
+def check_patch_set(content: Any, name: str) -> None:
+    """Refuse what is not a patch set after pyhf's schema, or names a patch twice.
+
+    Raises:
+        SpecBuilderError: saying where.
+    """
+    problem = schema_problem(content, "patchset.json")
+    if problem is not None:
+        raise SpecBuilderError(f"{name}: {problem}")
+    names = Counter(patch["metadata"]["name"] for patch in content["patches"])
+    twice = [key for key, count in names.items() if count > 1]
+    if twice:
+        raise SpecBuilderError(f"{name}: patch '{twice[0]}' stands twice; rename or remove one")
+    labels = content["metadata"]["labels"]
+    for patch in content["patches"]:
+        values = patch["metadata"]["values"]
+        if len(values) != len(labels):
+            raise SpecBuilderError(
+                f"{name}: patch '{patch['metadata']['name']}' has {len(values)} values, expected {len(labels)} "
+                f"({', '.join(labels)})"
+            )
 
 
 def _take(column: Column, rows: Sequence[np.ndarray[Any, np.dtype[np.intp]]], index: int) -> Column:

@@ -15,10 +15,10 @@ from spec_builder.grids import parse_grid
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.flux import solar_flux
 from spec_builder.physics.interactions import (
-    DEFAULT_COUPLING_SET,
     Interaction,
-    interaction_terms,
+    NewPhysics,
     parse_interaction,
+    parse_new_physics,
     standard_model_terms,
 )
 from spec_builder.physics.recoil import rate_polynomial
@@ -85,8 +85,8 @@ def recoil_spectrum(
     interaction: str = "sm",
     mass: float | None = None,
     coupling: float | None = None,
-    coupling_set: str = DEFAULT_COUPLING_SET,
-    longitudinal_factor: int = 1,
+    coupling_set: str | None = None,
+    longitudinal_factor: int | None = None,
     sin2thetaw: float | None = None,
     hep: bool = False,
 ) -> Spectrum:
@@ -97,8 +97,8 @@ def recoil_spectrum(
         interaction: ``sm``, ``scalar``, ``vector_universal``, ``vector_bl``, ``axial`` or ``tensor``.
         mass: mediator mass [MeV].
         coupling: g.
-        coupling_set: f_Tq set of the scalar charge, Eq. (9) of arXiv:2411.11749.
-        longitudinal_factor: 1 as Eq. (8) is printed, or 4.
+        coupling_set: f_Tq set of the scalar charge, Eq. (9) of arXiv:2411.11749; B by default.
+        longitudinal_factor: of the tensor: 1 as Eq. (8) is printed, the default, or 4.
         sin2thetaw: weak mixing angle of the Standard Model cross section; 0.23857 by default.
         hep: add hep neutrinos.
 
@@ -112,11 +112,15 @@ def recoil_spectrum(
     text = energies if isinstance(energies, str) else ",".join(repr(float(e)) for e in energies)
     energy = np.array(parse_grid(text, "energies"))
     kind = parse_interaction(interaction)
+    choice = NewPhysics(Interaction.SM, None, None)
+    mass_value = coupling_value = 0.0
     if kind is Interaction.SM:
         if mass is not None or coupling is not None:
             raise SpecBuilderError("interaction 'sm' has no mediator: --mass and --coupling do not apply")
-        mass_value = coupling_value = 0.0
+        if coupling_set is not None or longitudinal_factor is not None:
+            raise SpecBuilderError("interaction 'sm' has no --coupling-set and no --longitudinal-factor")
     else:
+        choice = parse_new_physics(interaction, coupling_set, longitudinal_factor)
         mass_value = _in_range("mass", mass, kind, "MeV")
         coupling_value = _in_range("coupling", coupling, kind, "no unit")
         if sin2thetaw is not None:
@@ -126,9 +130,8 @@ def recoil_spectrum(
         raise SpecBuilderError(f"sin2thetaw {angle:g}: expected a number from 0 to 1")
     flux = solar_flux(hep=hep)
     standard = rate_polynomial(partial(standard_model_terms, sin2_theta_w=angle), energy, flux=flux)[0, 0]
-    terms = partial(interaction_terms, kind, coupling_set=coupling_set, longitudinal_factor=longitudinal_factor)
     x = coupling_value**2
-    added = rate_polynomial(terms, energy, np.array([mass_value]), flux)[:, 0]
+    added = rate_polynomial(choice.terms, energy, np.array([mass_value]), flux)[:, 0]
     new_physics = x * added[1] + x**2 * added[2]
     if not np.isfinite(new_physics).all():
         raise SpecBuilderError(f"coupling {coupling_value:g}: the rate is beyond floating range")
@@ -136,8 +139,8 @@ def recoil_spectrum(
         interaction=kind.value,
         mass_MeV=mass,
         coupling=coupling,
-        coupling_set=coupling_set if kind is Interaction.SCALAR else None,
-        longitudinal_factor=longitudinal_factor if kind is Interaction.TENSOR else None,
+        coupling_set=choice.coupling_set,
+        longitudinal_factor=choice.longitudinal_factor,
         sin2_theta_w=angle,
         hep=hep,
         energies_keV=tuple(energy.tolist()),

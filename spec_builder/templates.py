@@ -10,12 +10,7 @@ import numpy as np
 
 from spec_builder.experiments.response import ChargeYieldResponse
 from spec_builder.physics.flux import solar_flux
-from spec_builder.physics.interactions import (
-    DEFAULT_COUPLING_SET,
-    interaction_terms,
-    standard_model_terms,
-    weak_mixing_angle_terms,
-)
+from spec_builder.physics.interactions import standard_model_terms, weak_mixing_angle_terms
 from spec_builder.physics.recoil import rate_polynomial
 
 if TYPE_CHECKING:
@@ -24,7 +19,7 @@ if TYPE_CHECKING:
     from spec_builder.experiments.description import Experiment
     from spec_builder.experiments.response import Kernel
     from spec_builder.physics.flux import SolarFlux
-    from spec_builder.physics.interactions import Interaction
+    from spec_builder.physics.interactions import NewPhysics
     from spec_builder.tables import FloatArray
 
 __all__ = ["SignalKernel", "SignalPolynomial", "signal_kernel"]
@@ -87,22 +82,9 @@ class SignalKernel:
         polynomial = self._polynomial(partial(rate_polynomial, weak_mixing_angle_terms))
         return SignalPolynomial(polynomial.coefficients[:, 0])
 
-    def interaction(
-        self,
-        interaction: Interaction,
-        mediator_mass_MeV: FloatArray,
-        *,
-        coupling_set: str = DEFAULT_COUPLING_SET,
-        longitudinal_factor: int = 1,
-    ) -> SignalPolynomial:
+    def new_physics(self, choice: NewPhysics, mediator_mass_MeV: FloatArray) -> SignalPolynomial:
         """Events per bin, Standard Model included, against g^2, shape (3, masses, bins)."""
-        terms = partial(
-            interaction_terms,
-            interaction,
-            coupling_set=coupling_set,
-            longitudinal_factor=longitudinal_factor,
-        )
-        rate = partial(rate_polynomial, terms, mediator_mass_MeV=mediator_mass_MeV)
+        rate = partial(rate_polynomial, choice.terms, mediator_mass_MeV=mediator_mass_MeV)
         return self._polynomial(rate, standard_model=True)
 
 

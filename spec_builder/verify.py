@@ -10,18 +10,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.errors import SpecBuilderError
-from spec_builder.export import digest
-from spec_builder.files import load_json
+from spec_builder.files import digest, load_json
+from spec_builder.histfactory.patch import load_workspace
+from spec_builder.histfactory.schema import schema_problem
 from spec_builder.inference.likelihood import Likelihood
+from spec_builder.inference.patches import group_patches
+from spec_builder.scans import check_digest, check_patch_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["verify_file", "verify_workspace"]
 
+WORKSPACE_FILE = "BkgOnly.json"
+
 
 def verify_file(name: str) -> tuple[str, list[str]]:
-    """Check a workspace, or the ``.meta.json`` beside one.
+    """Check a workspace, the ``.meta.json`` beside one, or a patch set of the ``BkgOnly.json`` beside it.
 
     Args:
         name: path of the file, ``-`` for standard input.
@@ -35,6 +40,8 @@ def verify_file(name: str) -> tuple[str, list[str]]:
     content = load_json(name)
     if name.endswith(".meta.json"):
         return "metadata of a workspace", _verify_metadata(Path(name), content)
+    if isinstance(content, dict) and "patches" in content:
+        return _verify_patch_set(name, content)
     problems = verify_workspace(content)
     if problems:
         return "workspace", problems
@@ -47,6 +54,44 @@ def verify_file(name: str) -> tuple[str, list[str]]:
     if name != "-" and beside.is_file():
         problems = _verify_metadata(beside, load_json(str(beside)))
     return summary, problems
+
+
+def _verify_patch_set(name: str, content: dict[str, Any]) -> tuple[str, list[str]]:
+    """Digest, schema, names; then every patch is applied and evaluated, which pyhf leaves to whoever uses it."""
+    beside = Path(name).with_name(WORKSPACE_FILE)
+    if name == "-" or not beside.is_file():
+        return "patch set", [f"its workspace {WORKSPACE_FILE} is not beside it; put them into one folder"]
+    workspace = load_workspace(str(beside))
+    try:
+        check_patch_set(content, name)
+        check_digest(workspace, content, name)
+        patches = [(patch["metadata"]["name"], patch["patch"]) for patch in content["patches"]]
+        problems = list(_patch_problems(workspace, patches))
+    except SpecBuilderError as error:
+        problems = [str(error).removeprefix(f"{name}: ")]
+    labels = ", ".join(content.get("metadata", {}).get("labels", []))
+    return f"patch set, {len(content['patches'])} patches in {labels}, each applied and evaluated", problems
+
+
+def _patch_problems(workspace: dict[str, Any], patches: list[tuple[str, Any]]) -> Iterator[str]:
+    names = [measurement["name"] for measurement in workspace["measurements"]]
+    for group in group_patches(workspace, patches, "new_physics" if "new_physics" in names else None):
+        likelihood = group.likelihood
+        yields = None if group.yields is None else np.ascontiguousarray(group.yields.T)
+        theta = np.repeat(likelihood.init[:, None], len(group.rows), axis=1)
+        parts = likelihood.engine((), group.sample)(theta, yields)
+        for column, row in enumerate(group.rows):
+            bad = np.flatnonzero(~(parts.rates[:, column] > 0))
+            if bad.size:
+                channel, place = next(
+                    item for item in likelihood.specification.channels.items() if bad[0] < item[1].stop
+                )
+                yield (
+                    f"patch '{patches[row][0]}': channel '{channel}', bin {bad[0] - place.start}: "
+                    f"{parts.rates[bad[0], column]:g} events expected; every bin needs a positive rate"
+                )
+            elif not np.isfinite(parts.value[column]):
+                yield f"patch '{patches[row][0]}': 2NLL is not finite at the start values"
 
 
 def _verify_metadata(path: Path, metadata: Any) -> list[str]:
@@ -66,25 +111,13 @@ def verify_workspace(workspace: Any) -> list[str]:
     Args:
         workspace: content of the JSON file.
     """
-    problems = _schema_problems(workspace)
-    if problems:
-        return problems
+    problem = schema_problem(workspace, "workspace.json")
+    if problem is not None:
+        return [problem]
     problems = [*_name_problems(workspace), *_number_problems(workspace)]
     if problems:
         return problems
     return list(_model_problems(workspace))
-
-
-def _schema_problems(workspace: Any) -> list[str]:
-    import pyhf  # noqa: PLC0415 - a second to import
-
-    try:
-        pyhf.schema.validate(workspace, "workspace.json")
-    except pyhf.exceptions.InvalidSpecification as error:
-        where = "/".join(str(part) for part in getattr(error.parent, "absolute_path", ()))
-        reason = str(getattr(error.parent, "message", error)).splitlines()[0]
-        return [f"{where or 'top level'}: not after pyhf's schema: {reason[:200]}"]
-    return []
 
 
 def _twice(names: Sequence[str]) -> list[str]:

@@ -7,8 +7,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import numpy as np
-
 from spec_builder.errors import SpecBuilderError
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.histfactory.modifiers import normalisation_modifiers
@@ -214,8 +212,3 @@ def patch_set_json(content: Mapping[str, Any]) -> str:
     metadata = json.dumps(content["metadata"], indent=1, sort_keys=True, ensure_ascii=False)
     lines = ",\n".join(text(patch) for patch in content["patches"])
     return f'{{"metadata":{metadata},\n"patches":[\n{lines}\n],\n"version":{text(content["version"])}}}\n'
-
-
-def new_physics_limit(coefficients: FloatArray) -> float:
-    """Upper bound of mu_np: 10, or 1 for an interaction with an interference term, whose yields scale otherwise."""
-    return 1.0 if np.any(coefficients[1]) else 10.0

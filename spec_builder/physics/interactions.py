@@ -31,16 +31,18 @@ from spec_builder.tables import packaged_table
 
 if TYPE_CHECKING:
     from spec_builder.physics.nuclei import Isotopes
-    from spec_builder.tables import FloatArray
+    from spec_builder.tables import FloatArray, Table
 
 __all__ = [
     "DEFAULT_COUPLING_SET",
     "Interaction",
+    "NewPhysics",
     "Term",
     "check_longitudinal_factor",
     "coupling_sets",
     "interaction_terms",
     "parse_interaction",
+    "parse_new_physics",
     "scalar_charge",
     "standard_model_terms",
     "weak_mixing_angle_terms",
@@ -216,15 +218,21 @@ def interaction_terms(
             return _tensor_terms(isotopes, recoil_energy_MeV, longitudinal_factor)
 
 
-def _coupling_table() -> tuple[tuple[str, ...], dict[str, FloatArray]]:
+def _coupling_table() -> Table:
     numbers = ("f_Tu_p", "f_Td_p", "f_Tu_n", "f_Td_n", "m_u_MeV", "m_d_MeV")
-    table = packaged_table("couplings/scalar_coupling_sets", numbers, ("set", "status", "reference"))
-    return table.labels["set"], dict(table.columns)
+    return packaged_table("couplings/scalar_coupling_sets", numbers, ("set", "status", "reference"))
+
+
+def _coupling_row(coupling_set: str) -> dict[str, float]:
+    table, names = _coupling_table(), coupling_sets()
+    if coupling_set not in names:
+        raise SpecBuilderError(f"coupling set '{coupling_set}' is unknown, expected one of {', '.join(names)}")
+    return {name: float(column[names.index(coupling_set)]) for name, column in table.columns.items()}
 
 
 def coupling_sets() -> tuple[str, ...]:
     """Names of the scalar coupling sets."""
-    return _coupling_table()[0]
+    return _coupling_table().labels["set"]
 
 
 def scalar_charge(isotopes: Isotopes, coupling_set: str = DEFAULT_COUPLING_SET) -> FloatArray:
@@ -233,11 +241,68 @@ def scalar_charge(isotopes: Isotopes, coupling_set: str = DEFAULT_COUPLING_SET) 
     Raises:
         SpecBuilderError: for an unknown set.
     """
-    names, table = _coupling_table()
-    if coupling_set not in names:
-        raise SpecBuilderError(f"coupling set '{coupling_set}' is unknown, expected one of {', '.join(names)}")
-    row = names.index(coupling_set)
-    value = {name: float(column[row]) for name, column in table.items()}
+    value = _coupling_row(coupling_set)
     proton = PROTON_MASS * (value["f_Tu_p"] / value["m_u_MeV"] + value["f_Td_p"] / value["m_d_MeV"])
     neutron = NEUTRON_MASS * (value["f_Tu_n"] / value["m_u_MeV"] + value["f_Td_n"] / value["m_d_MeV"])
     return isotopes.Z * proton + isotopes.N * neutron
+
+
+@dataclass(frozen=True)
+class NewPhysics:
+    """An interaction with the choices that belong to it.
+
+    Attributes:
+        interaction: any but ``sm``.
+        coupling_set: f_Tq set of the scalar; None for the others.
+        longitudinal_factor: of the tensor's Eq. (8); None for the others.
+    """
+
+    interaction: Interaction
+    coupling_set: str | None
+    longitudinal_factor: int | None
+
+    def terms(self, isotopes: Isotopes, recoil_energy_MeV: FloatArray) -> tuple[Term, ...]:
+        """What it adds to the Standard Model; see :func:`interaction_terms`."""
+        return interaction_terms(
+            self.interaction,
+            isotopes,
+            recoil_energy_MeV,
+            coupling_set=self.coupling_set or DEFAULT_COUPLING_SET,
+            longitudinal_factor=self.longitudinal_factor or 1,
+        )
+
+    @property
+    def default_couplings(self) -> tuple[float, float]:
+        """Range of g that holds the 90 % CL limits of the shipped analyses from 0.01 MeV to 1 GeV."""
+        return _COUPLINGS[self.interaction]
+
+
+#: The limits lie between 7e-6 and 6e-4 (scalar), 5e-6 and 2e-3 (vectors), 6e-4 and 8e-2 (axial, tensor).
+_COUPLINGS: dict[Interaction, tuple[float, float]] = {
+    Interaction.SCALAR: (2e-6, 1e-3),
+    Interaction.VECTOR_UNIVERSAL: (3e-6, 4e-3),
+    Interaction.VECTOR_BL: (6e-6, 4e-3),
+    Interaction.AXIAL: (2e-4, 1e-1),
+    Interaction.TENSOR: (2e-4, 1e-1),
+}
+
+
+def parse_new_physics(name: str, coupling_set: str | None = None, longitudinal_factor: int | None = None) -> NewPhysics:
+    """An interaction by its name on the command line, with its choices or their defaults.
+
+    Raises:
+        SpecBuilderError: for an unknown name or choice, or a choice that does not belong to the interaction.
+    """
+    interaction = parse_interaction(name)
+    if interaction is Interaction.SM:
+        raise SpecBuilderError("interaction 'sm' is the Standard Model: give scalar, vector_universal, ...")
+    if coupling_set is not None and interaction is not Interaction.SCALAR:
+        raise SpecBuilderError(f"coupling set '{coupling_set}' belongs to interaction 'scalar', not '{name}'")
+    if longitudinal_factor is not None and interaction is not Interaction.TENSOR:
+        raise SpecBuilderError(f"longitudinal factor {longitudinal_factor} belongs to 'tensor', not '{name}'")
+    if interaction is Interaction.SCALAR:
+        _coupling_row(coupling_set or DEFAULT_COUPLING_SET)
+        return NewPhysics(interaction, coupling_set or DEFAULT_COUPLING_SET, None)
+    if interaction is Interaction.TENSOR:
+        return NewPhysics(interaction, None, check_longitudinal_factor(longitudinal_factor or 1))
+    return NewPhysics(interaction, None, None)
