@@ -167,7 +167,7 @@ def spectrum(as_json: bool, output: str, force: bool, **choices: Any) -> None:
     "--interaction", "interactions", multiple=True, metavar="NAME|all", help="Write its patch set too; repeatable."
 )
 @masses_option
-@couplings_option
+@click.option("--couplings", metavar="LIST|LO:HI:N", help="Couplings g (default: around the limits).")
 @click.option("--style", default="total", show_default=True, metavar="total|signal", help="Of the patches.")
 @coupling_set_option
 @longitudinal_option
@@ -178,6 +178,7 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
     """Write pyhf workspaces (BkgOnly.json) and their metadata, a folder for each analysis; all by default.
 
     With --interaction also patch sets (patchset_<interaction>.json), a patch for each mass and coupling.
+    Without --couplings they run around the 90 % CL limit at each mass, as many as there are masses.
     """
     from spec_builder.analysis import ANALYSES, load_analysis  # noqa: PLC0415
     from spec_builder.export import PatchRequest, export_workspaces  # noqa: PLC0415

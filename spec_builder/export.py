@@ -10,12 +10,15 @@ import numpy as np
 from spec_builder import __version__
 from spec_builder.analysis import load_analysis
 from spec_builder.errors import SpecBuilderError
+from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.files import canonical_json, digest, refuse_existing, write_text
 from spec_builder.histfactory.patchset import PatchBuilder, patch_name, patch_set, patch_set_json, round_value
+from spec_builder.inference.exclusion import plane_minimum, polynomial_yields
+from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import threshold
+from spec_builder.limits import find_limits
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.flux import solar_flux
-from spec_builder.scans import scan_analysis
 from spec_builder.templates import SignalPolynomial
 
 if TYPE_CHECKING:
@@ -32,6 +35,8 @@ __all__ = ["PatchRequest", "build_patch_set", "export_workspaces", "workspace_me
 PAPER = "arXiv:2411.11749, JCAP 05 (2025) 012, doi:10.1088/1475-7516/2025/05/012"
 WORKSPACE_FILE = "BkgOnly.json"
 METADATA_FILE = "BkgOnly.meta.json"
+#: Couplings of a patch set reach this factor beyond the ends of what is excluded.
+_AROUND = 2.0
 
 
 def workspace_metadata(analysis: Analysis) -> dict[str, Any]:
@@ -80,13 +85,12 @@ def _experiment_metadata(experiment: Experiment, correction: list[float]) -> dic
 def build_patch_set(
     analysis: Analysis,
     choice: NewPhysics,
-    masses: Sequence[float],
-    couplings: Sequence[float],
+    points: Sequence[tuple[float, float]],
     *,
     style: Style = "total",
     hepdata: str | None = None,
 ) -> dict[str, Any]:
-    """The patch set of one interaction, a patch for each mass and coupling.
+    """The patch set of one interaction, a patch for each point.
 
     Masses and couplings are rounded to 6 digits before the yields are computed, so that a point can be looked up by
     typing its values. Each patch's metadata holds ``delta_chi2`` against the minimum over the plane and
@@ -95,22 +99,25 @@ def build_patch_set(
     Args:
         analysis: from :func:`spec_builder.analysis.load_analysis`.
         choice: from :func:`spec_builder.physics.interactions.parse_new_physics`.
-        masses: mediator masses [MeV].
-        couplings: g.
+        points: mediator mass [MeV] and g of each.
         style: ``total`` or ``signal``; see :data:`spec_builder.histfactory.patchset.Style`.
         hepdata: the record's identifier, ``ins`` and seven digits.
 
     Raises:
-        SpecBuilderError: if two points round to the same values.
+        SpecBuilderError: if two points round to the same values, or a point has no valid fit.
     """
-    mass = np.array([round_value(m) for m in masses])
-    g = np.array([round_value(c) for c in couplings])
-    for values, what in ((mass, "masses"), (g, "couplings")):
-        if np.unique(values).size < values.size:
-            raise SpecBuilderError(f"{what}: two of them are the same to 6 digits")
-    scan = scan_analysis(analysis, choice, mass, g)
-    if scan is None or not scan.columns["valid"].all():
-        raise SpecBuilderError(f"{analysis.name}, {choice.interaction.value}: a point of the grid has no valid fit")
+    rounded = [(round_value(mass), round_value(g)) for mass, g in points]
+    if len(set(rounded)) < len(rounded):
+        raise SpecBuilderError("two masses or couplings are the same to 6 digits")
+    name = choice.interaction.value
+    mass = np.array(sorted({mass for mass, _ in rounded}))
+    place, g = np.searchsorted(mass, [mass for mass, _ in rounded]), np.array([g for _, g in rounded])
+    likelihood, total = analysis.new_physics(choice)
+    fits = minimise(likelihood, sample=SIGNAL_SAMPLE, yields=polynomial_yields(total(mass), place, g))
+    if not fits.valid.all():
+        far = patch_name(name, *rounded[int(np.argmin(fits.valid))])
+        raise SpecBuilderError(f"{analysis.name}: the fit at {far} is not valid; leave this point out")
+    heights = (fits.twice_nll - plane_minimum(likelihood, SIGNAL_SAMPLE, total).twice_nll).tolist()
     level = threshold(0.9, dof=2)
     polynomials = analysis.new_physics_yields(choice, mass)
     if style == "signal":
@@ -126,18 +133,14 @@ def build_patch_set(
         {e.channel: e.signal_uncertainties for e in analysis.experiments},
         largest_strength=1.0 if interferes else 10.0,
     )
-    yields = {name: p(g**2) for name, p in polynomials.items()}  # (couplings, masses, bins)
+    yields = {channel: polynomial_yields(p.coefficients, place, g) for channel, p in polynomials.items()}
 
     def patches() -> Iterator[tuple[str, Sequence[float], dict[str, Any], list[dict[str, Any]]]]:
-        heights = iter(scan.columns["delta_chi2"].tolist())
-        for i, m in enumerate(mass.tolist()):
-            for j, c in enumerate(g.tolist()):
-                height = next(heights)
-                metadata = {"delta_chi2": round(height, 4) + 0.0, "excluded_90": height > level}
-                operations = builder.operations({name: y[j, i] for name, y in yields.items()})
-                yield patch_name(choice.interaction.value, m, c), (m, c), metadata, operations
+        for i, (values, height) in enumerate(zip(rounded, heights, strict=True)):
+            metadata = {"delta_chi2": round(height, 4) + 0.0, "excluded_90": height > level}
+            operations = builder.operations({channel: rows[i] for channel, rows in yields.items()})
+            yield patch_name(name, *values), values, metadata, operations
 
-    name = choice.interaction.value
     return patch_set(
         f"{analysis.name}: interaction {name} between neutrinos and quarks, mediator mass x coupling",
         digest(analysis.workspace),
@@ -169,7 +172,7 @@ class PatchRequest:
     Attributes:
         choices: the interactions.
         masses: mediator masses [MeV].
-        couplings: g; None for each interaction's default range with as many points as there are masses.
+        couplings: g; None for as many around the limit at each mass as there are masses.
         style: ``total`` or ``signal``.
         hepdata: the record's identifier.
     """
@@ -180,12 +183,22 @@ class PatchRequest:
     style: Style = "total"
     hepdata: str | None = None
 
-    def couplings_for(self, choice: NewPhysics) -> Sequence[float]:
-        """The couplings asked for, or the interaction's default range."""
+    def points(self, analysis: Analysis, choice: NewPhysics) -> list[tuple[float, float]]:
+        """Mass and coupling of every patch.
+
+        Without couplings asked for, they run at each mass from half the lowest to twice the highest end of the
+        intervals that are excluded at 90 % CL (two degrees of freedom).
+        """
         if self.couplings is not None:
-            return self.couplings
-        couplings: list[float] = np.geomspace(*choice.default_couplings, len(self.masses)).tolist()
-        return couplings
+            return [(mass, g) for mass in self.masses for g in self.couplings]
+        points = []
+        for point in find_limits(analysis, choice, np.array(self.masses)).exclusion.points:
+            ends = [end for interval in point.excluded for end in interval if end]
+            if not ends:
+                raise SpecBuilderError(f"nothing is excluded at {point.mass_MeV:g} MeV: give --couplings")
+            around = np.geomspace(min(ends) / _AROUND, max(ends) * _AROUND, len(self.masses))
+            points += [(point.mass_MeV, float(g)) for g in around]
+        return points
 
 
 def _patch_file(choice: NewPhysics) -> str:
@@ -234,8 +247,7 @@ def export_workspaces(
                 content = build_patch_set(
                     analysis,
                     choice,
-                    patches.masses,
-                    patches.couplings_for(choice),
+                    patches.points(analysis, choice),
                     style=patches.style,
                     hepdata=patches.hepdata,
                 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from iminuit import Minuit
 
+from spec_builder.inference import newton
 from spec_builder.inference.interpolation import FactorBank
 from spec_builder.inference.newton import BatchFit, starting_points
 
@@ -22,6 +23,7 @@ __all__ = ["make_minuit", "minimise", "minos"]
 
 #: Minuit stops at an EDM of 0.002 x tolerance: 2e-9 here.
 TOLERANCE = 1e-6
+_CALLS = 500
 
 
 class PointFunction:
@@ -175,7 +177,8 @@ def minimise(
 ) -> BatchFit:
     """Minimise 2NLL with MIGRAD, one point after the other.
 
-    Arguments and result are those of :func:`spec_builder.inference.newton.minimise`.
+    Where MIGRAD does not converge from the start values within 500 calls, it starts again from the minimum that
+    ``newton`` finds. Arguments and result are those of :func:`spec_builder.inference.newton.minimise`.
     """
     free = likelihood.free_without(fixed)
     theta = starting_points(likelihood, start, yields)
@@ -184,10 +187,11 @@ def minimise(
     function = PointFunction(likelihood, free, sample)
     for i in range(count):
         function.place(theta[i], None if yields is None else yields[i])
-        minuit = make_minuit(likelihood, function, free, theta[i, list(free)]).migrad()
-        if not minuit.valid:
-            minuit.strategy = 1
-            minuit.migrad()
+        minuit = make_minuit(likelihood, function, free, theta[i, list(free)]).migrad(ncall=_CALLS)
+        if not minuit.valid:  # a signal 1e4 times the data, or a minimum at a bound
+            row = None if yields is None else yields[i : i + 1]
+            near = newton.minimise(likelihood, start=theta[i : i + 1], fixed=fixed, sample=sample, yields=row)
+            minuit = make_minuit(likelihood, function, free, near.theta[0, list(free)]).migrad(ncall=_CALLS)
         theta[i, list(free)] = minuit.values
         value[i], edm[i], valid[i] = minuit.fval, minuit.fmin.edm, minuit.valid
     lower, upper = likelihood.bounds[:, list(free)]

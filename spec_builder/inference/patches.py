@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.errors import SpecBuilderError
-from spec_builder.histfactory.patch import apply_patch
+from spec_builder.histfactory.patch import patcher
 from spec_builder.inference.likelihood import Likelihood
 
 if TYPE_CHECKING:
@@ -58,10 +58,11 @@ def group_patches(
         SpecBuilderError: naming the patch that does not apply or does not compile.
     """
     base = Likelihood.from_workspace(workspace, measurement)
+    apply = patcher(workspace)
     quick: dict[str, list[tuple[int, FloatArray]]] = {}
     compiled: dict[Any, list[tuple[int, Specification]]] = {}
     for row, (name, operations) in enumerate(patches):
-        patched = apply_patch(workspace, operations, name)
+        patched = apply(operations, f"patch '{name}'")
         found = _replaced_sample(workspace, patched, operations, base)
         if found is not None:
             quick.setdefault(found[0], []).append((row, found[1]))

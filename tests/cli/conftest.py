@@ -1,0 +1,51 @@
+"""The command lines under test: as subprocesses, and ours in this process where one of its own would add nothing."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from spec_builder.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.fixture(scope="session")
+def shell() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run an executable of this environment: ``shell("pyhf", "inspect", file, stdin="", cwd=folder)``."""
+
+    def run(
+        name: str, *arguments: str | Path, stdin: str = "", cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        command = [str(Path(sys.executable).with_name(name)), *map(str, arguments)]
+        return subprocess.run(
+            command, input=stdin, capture_output=True, text=True, encoding="utf-8", cwd=cwd, check=False
+        )
+
+    return run
+
+
+@pytest.fixture
+def spec_builder(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Call the entry point of ``spec-builder`` here; a warning on the way is an error, as in every test."""
+
+    def run(*arguments: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        command = ["spec-builder", *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", command)
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        status = end.value.code
+        printed = capsys.readouterr()
+        return subprocess.CompletedProcess(command, status if isinstance(status, int) else 1, printed.out, printed.err)
+
+    return run

@@ -1,0 +1,167 @@
+"""The exported workspaces with the stock ``pyhf`` command line, no option of ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyhf
+import pytest
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+
+    Command = Callable[..., subprocess.CompletedProcess[str]]
+    Runs = dict[tuple[str, str, str], subprocess.CompletedProcess[str]]
+
+WORKSPACES = Path(__file__).parents[2] / "workspaces"
+LAWS = ("normsys", "linear")
+CHANNELS = {
+    "xenonnt": {"xenonnt_cs2": 3},
+    "pandax4t": {"pandax4t_us2": 8},
+    "combined": {"xenonnt_cs2": 3, "pandax4t_us2": 8},
+}
+MEASUREMENTS = ("b8_flux", "new_physics")
+FILE = "{file}"
+VERBS: dict[str, tuple[str, ...]] = {
+    "inspect": ("inspect", FILE),
+    "digest": ("digest", FILE),
+    "cls": ("cls", FILE),
+    "fit b8_flux": ("fit", FILE, "--measurement", "b8_flux", "--value"),
+    "fit new_physics": ("fit", FILE, "--measurement", "new_physics", "--value"),
+    "sort": ("sort", FILE),
+    "prune": ("prune", FILE, "--measurement", "b8_flux", "--modifier", "flux_8b"),
+    # XML names its files relative to the folder it was made in
+    "json2xml": ("json2xml", FILE),
+    "xml2json": ("xml2json", "FitConfig.xml", "--hide-progress"),
+}
+every_file = pytest.mark.parametrize(("law", "analysis"), list(product(LAWS, CHANNELS)))
+
+
+def exported(law: str, analysis: str) -> Path:
+    return WORKSPACES / law / analysis / "BkgOnly.json"
+
+
+@pytest.fixture(scope="module")
+def runs(shell: Command, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """Every verb on every exported file: what it printed, by law, analysis and verb."""
+
+    def each(law: str, analysis: str) -> Runs:
+        folder = tmp_path_factory.mktemp(f"{law}_{analysis}")
+        shutil.copy(exported(law, analysis), folder / "BkgOnly.json")
+        return {
+            (law, analysis, verb): shell("pyhf", *(word.replace(FILE, "BkgOnly.json") for word in words), cwd=folder)
+            for verb, words in VERBS.items()
+        }
+
+    def together(law: str) -> Runs:
+        joined = shell("pyhf", "combine", "--join", "outer", exported(law, "xenonnt"), exported(law, "pandax4t"))
+        ordered = shell("pyhf", "sort", stdin=joined.stdout)
+        return {(law, "combined", "combine"): shell("pyhf", "digest", stdin=ordered.stdout)}
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        finished = [pool.submit(together, law) for law in LAWS]
+        finished += [pool.submit(each, law, analysis) for law, analysis in product(LAWS, CHANNELS)]
+        return {key: run for future in finished for key, run in future.result().items()}
+
+
+def printed_json(runs: Runs, law: str, analysis: str, verb: str) -> Any:
+    return json.loads(runs[law, analysis, verb].stdout)
+
+
+@every_file
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_runs_on_every_file(runs: Runs, law: str, analysis: str, verb: str) -> None:
+    run = runs[law, analysis, verb]
+    assert run.returncode == 0, run.stderr
+
+
+@every_file
+def test_inspect_lists_channels_measurements_and_modifiers(runs: Runs, law: str, analysis: str) -> None:
+    text = runs[law, analysis, "inspect"].stdout
+    for channel, bins in CHANNELS[analysis].items():
+        assert re.search(rf"{channel} +{bins}\b", text)
+    # the starred one is what a verb takes that is given none
+    assert re.search(r"\(\*\) b8_flux +mu_8b", text)
+    assert re.search(r"new_physics +mu_8b", text)
+    kind = {"normsys": "normsys", "linear": "histosys"}[law]
+    assert re.search(rf"flux_8b +constrained_by_normal +{kind}\n", text)
+    assert re.search(r"mu_8b +unconstrained +normfactor", text)
+
+
+@every_file
+def test_digest_is_the_one_in_the_metadata(runs: Runs, law: str, analysis: str) -> None:
+    metadata = json.loads(exported(law, analysis).with_name("BkgOnly.meta.json").read_text("utf-8"))
+    assert runs[law, analysis, "digest"].stdout.strip() == f"sha256:{metadata['sha256']}"
+
+
+@every_file
+def test_cls_is_a_probability(runs: Runs, law: str, analysis: str) -> None:
+    result = printed_json(runs, law, analysis, "cls")
+    assert 0 < result["CLs_obs"] < 1
+    assert all(0 < value < 1 for value in result["CLs_exp"])
+
+
+@every_file
+@pytest.mark.parametrize("measurement", MEASUREMENTS)
+def test_fit_prints_our_2nll(runs: Runs, spec_builder: Command, law: str, analysis: str, measurement: str) -> None:
+    theirs = printed_json(runs, law, analysis, f"fit {measurement}")
+    run = spec_builder("fit", exported(law, analysis), "--measurement", measurement, "--json")
+    ours = json.loads(run.stdout)
+    assert ours["valid"]
+    assert ours["twice_nll"] == pytest.approx(theirs["twice_nll"], abs=1e-6, rel=0)
+    # pyhf's optimiser stops within 1e-6 of the minimum of 2NLL, so within 1e-2 standard deviations of ours
+    assert ours["value"] == pytest.approx(theirs["mle_parameters"]["mu_8b"][0], abs=5e-3)
+
+
+@every_file
+def test_sort_changes_nothing(runs: Runs, law: str, analysis: str) -> None:
+    assert printed_json(runs, law, analysis, "sort") == json.loads(exported(law, analysis).read_text("utf-8"))
+
+
+@every_file
+def test_prune_takes_out_a_measurement_and_a_modifier(runs: Runs, law: str, analysis: str) -> None:
+    before = pyhf.Workspace(json.loads(exported(law, analysis).read_text("utf-8"))).model()
+    after = pyhf.Workspace(printed_json(runs, law, analysis, "prune"))
+    assert after.measurement_names == ["new_physics"]
+    assert set(before.config.par_names) - set(after.model().config.par_names) == {"flux_8b"}
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_the_two_experiments_combine_to_the_combined_workspace(runs: Runs, law: str) -> None:
+    digest = runs[law, "combined", "combine"].stdout
+    assert digest.startswith("sha256:")
+    assert digest == runs[law, "combined", "digest"].stdout
+
+
+@every_file
+@pytest.mark.parametrize("measurement", MEASUREMENTS)
+def test_xml_holds_the_same_likelihood(runs: Runs, law: str, analysis: str, measurement: str) -> None:
+    """XML drops the bounds, so the two are compared at the same points and not by their digests."""
+    models = []
+    for content in (
+        json.loads(exported(law, analysis).read_text("utf-8")),
+        printed_json(runs, law, analysis, "xml2json"),
+    ):
+        workspace = pyhf.Workspace(content)
+        model = workspace.model(measurement_name=measurement)
+        models.append((model, workspace.data(model)))
+    names = models[0][0].config.par_names
+    assert sorted(models[1][0].config.par_names) == sorted(names)
+
+    generator = np.random.default_rng(20250512)
+    for _ in range(5):
+        point = dict(zip(names, generator.normal(size=len(names)), strict=True)) | {"mu_8b": generator.uniform(0, 3)}
+        first, second = (
+            -2 * model.logpdf([point[name] for name in model.config.par_names], data).item() for model, data in models
+        )
+        assert np.isfinite(first)
+        assert second == pytest.approx(first, rel=1e-12)

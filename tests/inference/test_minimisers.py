@@ -1,0 +1,269 @@
+"""Both minimisers against pyhf's objective, far from the Standard Model too, and what they promise."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.optimize import minimize
+
+from spec_builder.analysis import ANALYSES, load_analysis
+from spec_builder.errors import SpecBuilderError
+from spec_builder.histfactory.modifiers import LAWS
+from spec_builder.inference import minuit, newton
+from spec_builder.inference.likelihood import Likelihood
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from spec_builder.inference.newton import BatchFit
+    from spec_builder.tables import FloatArray
+
+MINIMISERS = {"newton": newton.minimise, "minuit": minuit.minimise}
+
+
+@pytest.fixture(scope="module")
+def workspaces() -> dict[tuple[str, str], dict[str, Any]]:
+    return {(name, law): load_analysis(name, law).workspace for name, law in itertools.product(ANALYSES, LAWS)}
+
+
+def signal(workspace: dict[str, Any]) -> FloatArray:
+    """Standard Model yields of all channels, shape (bins,)."""
+    return np.concatenate(
+        [s["data"] for channel in workspace["channels"] for s in channel["samples"] if s["name"] == "cevns"]
+    )
+
+
+def random_signals(workspace: dict[str, Any], count: int, seed: int = 5) -> FloatArray:
+    """Signals (N, bins) from nothing to a thousand times the Standard Model, each bin with its own factor."""
+    rng = np.random.default_rng(seed)
+    nominal = signal(workspace)
+    strength = 10 ** rng.uniform(-2, 3, (count, 1))
+    strength[:3, 0] = [0.0, 1.0, 1000.0]
+    return nominal * strength * rng.uniform(0.3, 3, (count, nominal.size))
+
+
+def with_signal(workspace: dict[str, Any], yields: FloatArray) -> dict[str, Any]:
+    """The workspace with other signal yields, its uncertainties of the same relative size."""
+    edited = copy.deepcopy(workspace)
+    at = 0
+    for channel in edited["channels"]:
+        for sample in channel["samples"]:
+            if sample["name"] != "cevns":
+                continue
+            new = yields[at : at + len(sample["data"])]
+            at += new.size
+            for modifier in sample["modifiers"]:
+                if modifier["type"] == "histosys":
+                    data = modifier["data"]
+                    ratio = data["hi_data"][0] / sample["data"][0] - 1
+                    data["hi_data"], data["lo_data"] = (new * (1 + ratio)).tolist(), (new * (1 - ratio)).tolist()
+            sample["data"] = new.tolist()
+    return edited
+
+
+def minimum_of_pyhf(model: Any) -> float:
+    """pyhf's -2 ln L minimised by SLSQP to rounding, within the bounds, with differences for the gradient."""
+    config, data = model.model.config, model.data
+    free = [i for i, fixed in enumerate(config.suggested_fixed()) if not fixed]
+    start = np.array(config.suggested_init())
+
+    def objective(x: FloatArray) -> float:
+        point = start.copy()
+        point[free] = x
+        with np.errstate(invalid="ignore"):
+            value = -2 * float(model.model.logpdf(point, data)[0])
+        return value if np.isfinite(value) else 1e10
+
+    def gradient(x: FloatArray) -> FloatArray:
+        return np.array([(objective(x + h) - objective(x - h)) / 2e-5 for h in 1e-5 * np.eye(x.size)])
+
+    bounds = [config.suggested_bounds()[i] for i in free]
+    found = minimize(
+        objective, start[free], jac=gradient, method="SLSQP", bounds=bounds, options={"ftol": 1e-14, "maxiter": 500}
+    )
+    return float(found.fun)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_minima_equal_tightly_converged_pyhf(
+    pyhf_model: Callable[..., Any], workspaces: dict[tuple[str, str], dict[str, Any]], law: str
+) -> None:
+    workspace = workspaces["combined", law]
+    likelihood = Likelihood.from_workspace(workspace, "new_physics")
+    yields = random_signals(workspace, 40)
+    expected = [minimum_of_pyhf(pyhf_model(with_signal(workspace, y), "new_physics")) for y in yields]
+    for minimise in MINIMISERS.values():
+        fits = minimise(likelihood, sample="cevns", yields=yields)
+        assert fits.valid.all()
+        np.testing.assert_allclose(fits.twice_nll, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("minimise", MINIMISERS.values(), ids=MINIMISERS)
+@pytest.mark.parametrize("measurement", ["everything", "some_fixed"])
+def test_every_modifier_reaches_pyhfs_minimum(
+    pyhf_model: Callable[..., Any], generic: dict[str, Any], minimise: Any, measurement: str
+) -> None:
+    fits = minimise(Likelihood.from_workspace(generic, measurement))
+    assert fits.valid.all()
+    assert fits.twice_nll[0] == pytest.approx(minimum_of_pyhf(pyhf_model(generic, measurement)), abs=1e-6)
+
+
+@pytest.mark.parametrize("minimise", MINIMISERS.values(), ids=MINIMISERS)
+@pytest.mark.parametrize("law", LAWS)
+def test_replaced_sample_equals_an_edited_workspace(
+    workspaces: dict[tuple[str, str], dict[str, Any]], law: str, minimise: Any
+) -> None:
+    workspace = workspaces["combined", law]
+    likelihood = Likelihood.from_workspace(workspace, "new_physics")
+    yields = random_signals(workspace, 12)
+    fits = minimise(likelihood, sample="cevns", yields=yields)
+    for i, y in enumerate(yields):
+        edited = minimise(Likelihood.from_workspace(with_signal(workspace, y), "new_physics"))
+        assert edited.twice_nll[0] == pytest.approx(fits.twice_nll[i], abs=1e-8)
+
+
+@pytest.mark.parametrize("minimise", MINIMISERS.values(), ids=MINIMISERS)
+def test_value_is_the_likelihoods_at_theta(workspaces: dict[tuple[str, str], dict[str, Any]], minimise: Any) -> None:
+    likelihood = Likelihood.from_workspace(workspaces["combined", "normsys"], "b8_flux")
+    fits = minimise(likelihood)
+    np.testing.assert_allclose(fits.twice_nll, likelihood.twice_nll(fits.theta), rtol=1e-13)
+    free = list(likelihood.free)
+    assert np.abs(likelihood.gradient(fits.theta)[0, free]).max() < 1e-3
+
+
+@pytest.mark.parametrize("minimise", MINIMISERS.values(), ids=MINIMISERS)
+def test_fixed_parameters_stay(workspaces: dict[tuple[str, str], dict[str, Any]], minimise: Any) -> None:
+    likelihood = Likelihood.from_workspace(workspaces["xenonnt", "linear"], "b8_flux")
+    start = np.tile(likelihood.init, (4, 1))
+    held = {"mu_8b": [0.0, 0.5, 1.0, 2.0], "xenonnt_neutron": [-1.0, 0.0, 1.0, 2.0], "flux_8b": [0.3, 0.2, 0.1, 0.0]}
+    for name, values in held.items():
+        start[:, likelihood.index(name)] = values
+    fits = minimise(likelihood, start=start, fixed=("mu_8b", "xenonnt_neutron"))
+    for name, values in held.items():
+        assert fits.theta[:, likelihood.index(name)].tolist() == values
+    moved = likelihood.index("xenonnt_accidental")
+    assert (fits.theta[:, moved] != start[:, moved]).all()
+
+
+@pytest.mark.parametrize("minimise", MINIMISERS.values(), ids=MINIMISERS)
+def test_start_values_are_not_overwritten(workspaces: dict[tuple[str, str], dict[str, Any]], minimise: Any) -> None:
+    likelihood = Likelihood.from_workspace(workspaces["xenonnt", "linear"], "b8_flux")
+    start = np.tile(likelihood.init, (2, 1))
+    before = start.copy()
+    minimise(likelihood, start=start)
+    np.testing.assert_array_equal(start, before)
+
+
+@pytest.mark.parametrize("minimise", MINIMISERS.values(), ids=MINIMISERS)
+@pytest.mark.parametrize("counts", [[0, 0, 0], [16, 0, 0], [0, 0, 7], [0, 14, 7]])
+@pytest.mark.parametrize("law", LAWS)
+def test_empty_bins_converge(
+    workspaces: dict[tuple[str, str], dict[str, Any]], law: str, counts: list[int], minimise: Any
+) -> None:
+    likelihood = Likelihood.from_workspace(workspaces["xenonnt", law], "b8_flux").with_observed(counts)
+    fits = minimise(likelihood)
+    assert fits.valid.all()
+    assert fits.twice_nll[0] < likelihood.twice_nll(likelihood.init)[0]
+    if sum(counts) < 20:  # fewer than the backgrounds: no room for a signal
+        assert fits.theta[0, likelihood.index("mu_8b")] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("counts", [[16, 0, 7], [0, 1, 1], [0, 0, 0]])
+@pytest.mark.parametrize("law", LAWS)
+def test_empty_bins_converge_far_from_the_standard_model(
+    workspaces: dict[tuple[str, str], dict[str, Any]], law: str, counts: list[int]
+) -> None:
+    """A rate may end at zero where nothing was counted; a billionth of a count there keeps it inside."""
+    workspace = workspaces["xenonnt", law]
+    likelihood = Likelihood.from_workspace(workspace, "new_physics").with_observed(counts)
+    yields = random_signals(workspace, 500)
+    fits = newton.minimise(likelihood, sample="cevns", yields=yields)
+    inside = newton.minimise(likelihood.with_observed(np.maximum(counts, 1e-9)), sample="cevns", yields=yields)
+    assert fits.valid.all()
+    np.testing.assert_allclose(fits.twice_nll, inside.twice_nll, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("minimise", MINIMISERS.values(), ids=MINIMISERS)
+def test_a_minimum_on_a_bound_says_so(workspaces: dict[tuple[str, str], dict[str, Any]], minimise: Any) -> None:
+    workspace = workspaces["combined", "normsys"]
+    likelihood = Likelihood.from_workspace(workspace, "new_physics")
+    fits = minimise(likelihood, sample="cevns", yields=np.array([1.0, 1000.0])[:, None] * signal(workspace))
+    assert fits.valid.all()
+    assert fits.at_bound.tolist() == [False, True]
+    assert fits.theta[1].min() == pytest.approx(-15.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("minimise", MINIMISERS.values(), ids=MINIMISERS)
+def test_unknown_sample(workspaces: dict[tuple[str, str], dict[str, Any]], minimise: Any) -> None:
+    likelihood = Likelihood.from_workspace(workspaces["xenonnt", "linear"], "b8_flux")
+    with pytest.raises(SpecBuilderError, match="sample 'signal' is not in the workspace"):
+        minimise(likelihood, sample="signal", yields=np.ones((1, 3)))
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("name", ANALYSES)
+def test_newton_converges_at_two_thousand_points(
+    workspaces: dict[tuple[str, str], dict[str, Any]], name: str, law: str
+) -> None:
+    workspace = workspaces[name, law]
+    likelihood = Likelihood.from_workspace(workspace, "new_physics")
+    fits = newton.minimise(likelihood, sample="cevns", yields=random_signals(workspace, 2000))
+    assert fits.valid.all()
+    assert fits.edm.max() <= 1e-10
+    low, high = likelihood.bounds
+    assert ((fits.theta >= low) & (fits.theta <= high)).all()
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_newton_rows_do_not_depend_on_their_order(workspaces: dict[tuple[str, str], dict[str, Any]], law: str) -> None:
+    workspace = workspaces["combined", law]
+    likelihood = Likelihood.from_workspace(workspace, "new_physics")
+    yields = random_signals(workspace, 300)
+    order = np.random.default_rng(8).permutation(len(yields))
+    straight = newton.minimise(likelihood, sample="cevns", yields=yields)
+    shuffled = newton.minimise(likelihood, sample="cevns", yields=yields[order])
+    alone: list[BatchFit] = [newton.minimise(likelihood, sample="cevns", yields=y[None]) for y in yields[:20]]
+    np.testing.assert_allclose(shuffled.twice_nll, straight.twice_nll[order], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(shuffled.theta, straight.theta[order], rtol=0, atol=1e-5)
+    np.testing.assert_allclose([f.twice_nll[0] for f in alone], straight.twice_nll[:20], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_newton_reaches_the_same_minimum_from_anywhere(
+    workspaces: dict[tuple[str, str], dict[str, Any]], law: str
+) -> None:
+    likelihood = Likelihood.from_workspace(workspaces["combined", law], "b8_flux")
+    rng = np.random.default_rng(2)
+    start = np.tile(likelihood.init, (200, 1))
+    free = list(likelihood.free)
+    start[:, free] = rng.uniform(-0.9, 3, (200, len(free)))
+    start[:, likelihood.index("mu_8b")] = rng.uniform(0.1, 9, 200)
+    fits = newton.minimise(likelihood, start=start)
+    assert fits.valid.all()
+    np.testing.assert_allclose(fits.twice_nll, fits.twice_nll[0], rtol=0, atol=1e-9)
+
+
+unit = arrays(np.float64, 9, elements=st.floats(-4, 4))
+
+
+@given(ends=st.tuples(unit, unit), strength=st.floats(0, 50), part=st.floats(0.05, 0.95))
+def test_linear_law_is_convex(
+    workspaces: dict[tuple[str, str], dict[str, Any]],
+    ends: tuple[FloatArray, FloatArray],
+    strength: float,
+    part: float,
+) -> None:
+    """2NLL in the nuisance parameters lies below each chord between points with positive rates."""
+    likelihood = Likelihood.from_workspace(workspaces["combined", "linear"], "new_physics")
+    points = np.stack([*ends, part * ends[0] + (1 - part) * ends[1]])
+    points[:, likelihood.index("mu_8b")] = strength
+    assume((likelihood.rates(points[:2]) > 0).all())
+    first, second, between = likelihood.twice_nll(points)
+    assert between <= part * first + (1 - part) * second + 1e-9 * (1 + abs(first) + abs(second))
