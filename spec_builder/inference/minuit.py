@@ -105,7 +105,9 @@ class PointFunction:
             matrix[p, p] += 2 * weight
         for p, count, _ in self._poisson:
             matrix[p, p] += 2 * count / self._last[p] ** 2
-        return matrix
+        # without data a rate has no curvature, but MIGRAD stops on a matrix that is not positive definite
+        diagonal = np.diag(matrix)
+        return matrix + np.diag(np.where(diagonal > 0, 1e-6 * diagonal, 1.0))
 
     def _evaluate(self, x: list[float]) -> None:
         if x == self._last:
@@ -158,11 +160,14 @@ def make_minuit(likelihood: Likelihood, function: PointFunction, free: tuple[int
         start: their start values, shape (F,).
     """
     names = [likelihood.parameters[i] for i in free]
+    bounds = likelihood.bounds[:, list(free)]
+    inside = 1e-3 * (bounds[1] - bounds[0])  # on a limit MIGRAD sees no slope
+    start = np.clip(start, bounds[0] + inside, bounds[1] - inside)
     minuit = Minuit(function.value, start, grad=function.gradient, hessian=function.fisher, name=names)
     minuit.errordef = 1.0
     minuit.tol = TOLERANCE
     minuit.strategy = 0
-    for i, bound in enumerate(likelihood.bounds[:, list(free)].T):
+    for i, bound in enumerate(bounds.T):
         minuit.limits[i] = (bound[0], bound[1])
     return minuit
 

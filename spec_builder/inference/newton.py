@@ -163,7 +163,7 @@ class _Batch:
             if not outward.any():
                 break
             blocked |= outward
-        edm = -0.5 * np.sum(gradient * step, axis=0)
+        edm = np.abs(0.5 * np.sum(gradient * step, axis=0))
         # away from a region where the Hessian is positive the EDM has no meaning yet
         return step, np.where(definite, edm, np.maximum(edm, 2 * EDM_VALID))
 
@@ -220,14 +220,18 @@ def _solve(hessian: FloatArray, gradient: FloatArray, least: FloatArray) -> tupl
     """
     size = len(gradient)
     x = -gradient
-    floor = [1e-13 * np.abs(hessian[i, i]) if least[i] == 0 else 0.0 for i in range(size)]
+    diagonal = [np.abs(hessian[i, i]) for i in range(size)]
+    floor = [1e-13 * diagonal[i] if least[i] == 0 else 0.0 for i in range(size)]
     definite = np.ones(gradient.shape[1], dtype=bool)
     inverse = []
     for j in range(size):
         pivot = np.maximum(hessian[j, j], least[j])
         good = pivot > floor[j]
         if not good.all():
-            definite &= good
+            # a direction in which neither slope nor curvature is left is flat: stay where it is
+            flat = ~good & (pivot >= -floor[j]) & (x[j] ** 2 <= EDM_GOAL * diagonal[j])
+            x[j] = np.where(flat, 0.0, x[j])
+            definite &= good | flat
             pivot = np.where(good, pivot, 1.0)
         inverse.append(1 / pivot)
         if j + 1 < size:
