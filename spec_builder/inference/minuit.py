@@ -13,7 +13,7 @@ from spec_builder.inference.interpolation import FactorBank
 from spec_builder.inference.newton import BatchFit, starting_points
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.inference.specification import Term
@@ -107,7 +107,8 @@ class PointFunction:
             matrix[p, p] += 2 * count / self._last[p] ** 2
         # without data a rate has no curvature, but MIGRAD stops on a matrix that is not positive definite
         diagonal = np.diag(matrix)
-        return matrix + np.diag(np.where(diagonal > 0, 1e-6 * diagonal, 1.0))
+        positive: FloatArray = matrix + np.diag(np.where(diagonal > 0, 1e-6 * diagonal, 1.0))
+        return positive
 
     def _evaluate(self, x: list[float]) -> None:
         if x == self._last:
@@ -182,8 +183,8 @@ def minimise(
 ) -> BatchFit:
     """Minimise 2NLL with MIGRAD, one point after the other.
 
-    Where MIGRAD does not converge from the start values within 500 calls, it starts again from the minimum that
-    ``newton`` finds. Arguments and result are those of :func:`spec_builder.inference.newton.minimise`.
+    Where MIGRAD does not converge from the start values within 500 calls, it starts again from the model's own, and
+    then from the minimum that ``newton`` finds. Arguments and result are those of :func:`spec_builder.inference.newton.minimise`.
     """
     free = likelihood.free_without(fixed)
     theta = starting_points(likelihood, start, yields)
@@ -192,11 +193,23 @@ def minimise(
     function = PointFunction(likelihood, free, sample)
     for i in range(count):
         function.place(theta[i], None if yields is None else yields[i])
-        minuit = make_minuit(likelihood, function, free, theta[i, list(free)]).migrad(ncall=_CALLS)
-        if not minuit.valid:  # a signal 1e4 times the data, or a minimum at a bound
-            row = None if yields is None else yields[i : i + 1]
-            near = newton.minimise(likelihood, start=theta[i : i + 1], fixed=fixed, sample=sample, yields=row)
-            minuit = make_minuit(likelihood, function, free, near.theta[0, list(free)]).migrad(ncall=_CALLS)
+        row = None if yields is None else yields[i : i + 1]
+        # where the first does not converge: a start on a bound, a signal 1e4 times the data, a minimum on a bound
+        starts: tuple[Callable[[], FloatArray], ...] = (
+            lambda: theta[i],  # noqa: B023 - called before the loop goes on
+            lambda: likelihood.init,
+            lambda: newton.minimise(
+                likelihood,
+                start=theta[i : i + 1],
+                fixed=fixed,
+                sample=sample,
+                yields=row,  # noqa: B023
+            ).theta[0],
+        )
+        for begin in starts:
+            minuit = make_minuit(likelihood, function, free, begin()[list(free)]).migrad(ncall=_CALLS)
+            if minuit.valid:
+                break
         theta[i, list(free)] = minuit.values
         value[i], edm[i], valid[i] = minuit.fval, minuit.fmin.edm, minuit.valid
     lower, upper = likelihood.bounds[:, list(free)]
