@@ -13,7 +13,7 @@ from spec_builder.inference.interpolation import FactorBank
 from spec_builder.inference.newton import BatchFit, starting_points
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.inference.specification import Term
@@ -184,7 +184,8 @@ def minimise(
     """Minimise 2NLL with MIGRAD, one point after the other.
 
     Where MIGRAD does not converge from the start values within 500 calls, it starts again from the model's own, and
-    then from the minimum that ``newton`` finds. Arguments and result are those of :func:`spec_builder.inference.newton.minimise`.
+    then from the minimum that ``newton`` finds. Arguments and result are those of
+    :func:`spec_builder.inference.newton.minimise`.
     """
     free = likelihood.free_without(fixed)
     theta = starting_points(likelihood, start, yields)
@@ -194,20 +195,8 @@ def minimise(
     for i in range(count):
         function.place(theta[i], None if yields is None else yields[i])
         row = None if yields is None else yields[i : i + 1]
-        # where the first does not converge: a start on a bound, a signal 1e4 times the data, a minimum on a bound
-        starts: tuple[Callable[[], FloatArray], ...] = (
-            lambda: theta[i],  # noqa: B023 - called before the loop goes on
-            lambda: likelihood.init,
-            lambda: newton.minimise(
-                likelihood,
-                start=theta[i : i + 1],
-                fixed=fixed,
-                sample=sample,
-                yields=row,  # noqa: B023
-            ).theta[0],
-        )
-        for begin in starts:
-            minuit = make_minuit(likelihood, function, free, begin()[list(free)]).migrad(ncall=_CALLS)
+        for begin in _starts(likelihood, theta[i : i + 1], fixed, sample, row):
+            minuit = make_minuit(likelihood, function, free, begin[list(free)]).migrad(ncall=_CALLS)
             if minuit.valid:
                 break
         theta[i, list(free)] = minuit.values
@@ -216,6 +205,22 @@ def minimise(
     inside = theta[:, list(free)]
     at_bound = ((inside - lower <= 1e-9) | (upper - inside <= 1e-9)).any(axis=1)
     return BatchFit(value, theta, edm, valid, at_bound)
+
+
+def _starts(
+    likelihood: Likelihood,
+    theta: FloatArray,
+    fixed: tuple[str, ...],
+    sample: str | None,
+    yields: FloatArray | None,
+) -> Iterator[FloatArray]:
+    """Where to start, shape (P,), one after the other until MIGRAD converges.
+
+    It does not from a bound, for a signal 1e4 times the data, or where the minimum is on a bound.
+    """
+    yield theta[0]
+    yield likelihood.init
+    yield newton.minimise(likelihood, start=theta, fixed=fixed, sample=sample, yields=yields).theta[0]
 
 
 def minos(likelihood: Likelihood, parameter: str, cl: float) -> tuple[float | None, float | None]:
