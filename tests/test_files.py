@@ -30,6 +30,7 @@ json_values = plain | st.lists(plain, max_size=3) | st.dictionaries(st.text(), p
         pytest.param('{"a": NaN}', "NaN is not a number that JSON allows, expected a finite one", id="NaN"),
         pytest.param("[Infinity]", "Infinity is not a number that JSON allows, expected a finite one", id="infinity"),
         pytest.param("[-Infinity]", "-Infinity is not a number that JSON allows", id="minus infinity"),
+        pytest.param("[1e400]", "1e400 is not a number that JSON allows, expected a finite one", id="too large"),
         pytest.param('{"b": {"a": 1, "a": 2}}', "key 'a' stands twice in one object", id="repeated key"),
         pytest.param("[" * 100_000, "nested too deeply for JSON of this kind", id="deep"),
     ],

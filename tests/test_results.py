@@ -90,6 +90,8 @@ def test_profile_as_json_and_csv_hold_the_same_numbers(analysis: Analysis) -> No
     content = json.loads(result.to_json())
     assert content["values"] == result.values.tolist()
     assert content["delta_chi2"] == result.delta_chi2.tolist()
+    assert content["twice_nll"] == result.twice_nll.tolist()
+    assert content["valid"] == [True] * 7
     assert content["best"]["value"] == result.best.value
     lines = result.to_csv().splitlines()
     header = dict(line[2:].split(": ", 1) for line in lines if line.startswith("#"))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["Fit", "Minimiser", "fit"]
 
 Minimiser = Literal["minuit", "newton"]
+#: Distance to a bound below which a parameter counts as being on it.
+BOUND_MARGIN = 1e-9
 MINIMISERS: tuple[Minimiser, ...] = get_args(Minimiser)
 
 
@@ -149,10 +151,15 @@ def fit(
 
 
 def _pulls(likelihood: Likelihood, theta: FloatArray) -> dict[str, Pull]:
-    free = list(likelihood.free)
-    covariance = np.linalg.pinv(likelihood.hessian(theta)[0][np.ix_(free, free)] / 2, hermitian=True)
+    lower, upper = likelihood.bounds
+    inside = (theta > lower + BOUND_MARGIN) & (theta < upper - BOUND_MARGIN)
+    moving = [i for i in likelihood.free if inside[i]]  # on a bound a parameter does not vary
+    covariance = np.zeros((theta.size, theta.size))
+    covariance[np.ix_(moving, moving)] = np.linalg.pinv(
+        likelihood.hessian(theta)[0][np.ix_(moving, moving)] / 2, hermitian=True
+    )
     pulls = {}
-    for place, i in enumerate(free):
+    for i in likelihood.free:
         spec = likelihood.specification.parameters[i]
         if spec.constraint is None:
             continue
@@ -161,7 +168,7 @@ def _pulls(likelihood: Likelihood, theta: FloatArray) -> dict[str, Pull]:
         else:
             mean = spec.constraint.auxiliary / spec.constraint.scale
             centre, width = mean, float(np.sqrt(mean / spec.constraint.scale))
-        error = float(np.sqrt(max(covariance[place, place], 0.0)))
+        error = float(np.sqrt(max(covariance[i, i], 0.0)))
         pulls[spec.name] = Pull((float(theta[i]) - centre) / width, error / width)
     return pulls
 

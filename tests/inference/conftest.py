@@ -129,7 +129,15 @@ def generic() -> dict[str, Any]:
                     {
                         "name": "small",
                         "data": [1.0, 0.5, 0.25],
-                        "modifiers": [{"name": "other", "type": "normsys", "data": {"hi": 1.3, "lo": 0.7}}, size],
+                        "modifiers": [
+                            {"name": "other", "type": "normsys", "data": {"hi": 1.3, "lo": 0.7}},
+                            {
+                                "name": "other",
+                                "type": "histosys",
+                                "data": {"hi_data": [1.2, 0.5, 0.2], "lo_data": [0.9, 0.45, 0.35]},
+                            },
+                            size,
+                        ],
                     },
                 ],
             },
