@@ -489,7 +489,7 @@ def verify(files: tuple[str, ...]) -> None:
 @click.option("--output", "-o", default="results", show_default=True, metavar="DIR", help="Folder to write to.")
 @force_option
 def reproduce(output: str, force: bool) -> None:
-    """Reproduce the paper's Sec. IV A: workspaces, fits, profiles, figures and a table beside the paper's."""
+    """Reproduce the paper's Sec. IV: workspaces, fits, profiles, limits, figures, and tables beside the paper's."""
     from spec_builder.reproduce import reproduce as run  # noqa: PLC0415
 
     click.echo(run(Path(output), force=force, report=lambda text: click.echo(text, err=True)), nl=False)
