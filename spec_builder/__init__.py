@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from spec_builder.errors import SpecBuilderError
     from spec_builder.experiments.description import Experiment, load_experiment
     from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.limits import find_limits
+    from spec_builder.physics.interactions import parse_new_physics
     from spec_builder.results import fit_analysis, fit_workspace, profile_analysis
+    from spec_builder.scans import scan_analysis, scan_patches
 
 __version__ = "0.1.0"
 
@@ -23,11 +26,15 @@ __all__ = [
     "Likelihood",
     "SpecBuilderError",
     "__version__",
+    "find_limits",
     "fit_analysis",
     "fit_workspace",
     "load_analysis",
     "load_experiment",
+    "parse_new_physics",
     "profile_analysis",
+    "scan_analysis",
+    "scan_patches",
 ]
 
 _HOME = {
@@ -35,11 +42,15 @@ _HOME = {
     "Experiment": "experiments.description",
     "Likelihood": "inference.likelihood",
     "SpecBuilderError": "errors",
+    "find_limits": "limits",
     "fit_analysis": "results",
     "fit_workspace": "results",
     "load_analysis": "analysis",
     "load_experiment": "experiments.description",
+    "parse_new_physics": "physics.interactions",
     "profile_analysis": "results",
+    "scan_analysis": "scans",
+    "scan_patches": "scans",
 }
 
 

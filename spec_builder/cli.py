@@ -486,10 +486,14 @@ def verify(files: tuple[str, ...]) -> None:
 
 
 @cli.command()
+@jobs_option
 @click.option("--output", "-o", default="results", show_default=True, metavar="DIR", help="Folder to write to.")
 @force_option
-def reproduce(output: str, force: bool) -> None:
+def reproduce(jobs: int | None, output: str, force: bool) -> None:
     """Reproduce the paper's Sec. IV: workspaces, fits, profiles, limits, figures, and tables beside the paper's."""
     from spec_builder.reproduce import reproduce as run  # noqa: PLC0415
+    from spec_builder.scans import executor_for  # noqa: PLC0415
 
-    click.echo(run(Path(output), force=force, report=lambda text: click.echo(text, err=True)), nl=False)
+    with executor_for(_jobs(jobs)) as executor:
+        summary = run(Path(output), executor=executor, force=force, report=lambda text: click.echo(text, err=True))
+    click.echo(summary, nl=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import sys
 import tempfile
@@ -31,6 +32,10 @@ def load_json(name: str) -> Any:
     def constant(value: str) -> NoReturn:
         raise SpecBuilderError(f"{shown}: {value} is not a number that JSON allows, expected a finite one")
 
+    def finite(value: str) -> float:
+        number = float(value)
+        return number if math.isfinite(number) else constant(value)
+
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         content = dict(pairs)
         if len(content) < len(pairs):
@@ -40,7 +45,7 @@ def load_json(name: str) -> Any:
         return content
 
     try:
-        return json.loads(text, parse_constant=constant, object_pairs_hook=unique)
+        return json.loads(text, parse_constant=constant, parse_float=finite, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         raise SpecBuilderError(f"{shown}:{error.lineno}: not valid JSON ({error.msg}, column {error.colno})") from None
     except RecursionError:

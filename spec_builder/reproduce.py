@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,8 @@ from spec_builder.results import FitResult, fit_analysis, profile_analysis
 from spec_builder.tables import packaged_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    import concurrent.futures
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from spec_builder.limits import LimitsResult
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["published_results", "reproduce"]
 
-_ENDS = np.array(PLANE_MASSES)
+#: Masses of the contours of Fig. 4 [MeV].
+PLANE_GRID = tuple(np.geomspace(*PLANE_MASSES, 121).tolist())
 _LABELS = {"flux": "8B flux [1e6 cm-2 s-1]", "sin2thetaw": "sin2 theta_W"}
 
 
@@ -107,11 +110,18 @@ def _summary(fits: dict[tuple[str, str, str], FitResult], choices: list[FitResul
     return "\n".join([*lines, ""])
 
 
-def reproduce(output: Path, *, force: bool = False, report: Callable[[str], object] = lambda _: None) -> str:
+def reproduce(
+    output: Path,
+    *,
+    executor: concurrent.futures.Executor | None = None,
+    force: bool = False,
+    report: Callable[[str], object] = lambda _: None,
+) -> str:
     """Write workspaces, fits, profiles, figures and a summary.
 
     Args:
         output: the folder.
+        executor: any ``concurrent.futures.Executor``; None computes here.
         force: replace files that exist.
         report: told about each step.
 
@@ -156,40 +166,83 @@ def reproduce(output: Path, *, force: bool = False, report: Callable[[str], obje
         save_figure(figure, output / f"{name}{suffix}", force=force)
 
     report("limits on five interactions in three analyses, and how the choices move them")
-    masses = np.geomspace(*PLANE_MASSES, 121)
-    curves = [_limits(*choice, masses=masses) for choice in itertools.product(ANALYSES, PLANE_INTERACTIONS)]
+    jobs = [_Job(*choice, masses=PLANE_GRID) for choice in itertools.product(ANALYSES, PLANE_INTERACTIONS)]
+    ends = [
+        _Job(analysis, interaction, law=law, dof=dof)
+        for law, dof, analysis, interaction in itertools.product(
+            ("linear", "normsys"), (1, 2), ANALYSES, PLANE_INTERACTIONS
+        )
+    ]
+    rows = _limit_choices()
+    shifted = [job for _, cells in rows for job in cells if job is not None]
+    found = iter(list((executor.map if executor else map)(_Job.run, [*jobs, *ends, *shifted])))
+    curves = list(itertools.islice(found, len(jobs)))
+    limits = list(itertools.islice(found, len(ends)))
     figure = draw_plane(curves)
     for suffix in (".png", ".pdf"):
         save_figure(figure, output / f"fig4_plane{suffix}", force=force)
     for limit in curves:
         name = f"contour_{limit.provenance.analysis}_{limit.choice.interaction.value}.csv"
         write_text(output / name, limit.to_csv(), force=force)
-    limits = [
-        _limits(analysis, interaction, law=law, dof=dof)
-        for law, dof, analysis, interaction in itertools.product(
-            ("linear", "normsys"), (1, 2), ANALYSES, PLANE_INTERACTIONS
-        )
-    ]
 
-    summary = _summary(fits, choices) + _limits_summary(limits)
+    summary = _summary(fits, choices) + _limits_summary(limits, rows, found)
     numbers = _numbers(choices) | {"limits": [limit.to_dict() for limit in limits]}
     write_text(output / "summary.json", canonical_json(numbers), force=force)
     write_text(output / "summary.md", summary, force=force)
     return summary
 
 
-def _limits(
-    analysis: str,
-    interaction: str,
-    *,
-    law: str = "linear",
-    dof: int = 2,
-    masses: FloatArray = _ENDS,
-    variants: Mapping[str, str] | None = None,
-    **choice: Any,
-) -> LimitsResult:
-    loaded = load_analysis(analysis, law, variants)
-    return find_limits(loaded, parse_new_physics(interaction, **choice), masses, cl=0.9, dof=dof)
+def _numbers(choices: list[FitResult]) -> dict[str, Any]:
+    paper = published_results()
+    return {
+        "schema": "spec_builder/summary/1",
+        "fits": [result.to_dict() for result in choices],
+        "paper": [
+            {"analysis": a, "parameter": p, "unit": UNITS[parse_parameter(p)], "value": v, "up": u, "down": d}
+            for (a, p), (v, u, d) in paper.items()
+        ],
+    }
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Limits of one interaction in one analysis, as executors get them."""
+
+    analysis: str
+    interaction: str
+    law: str = "linear"
+    dof: int = 2
+    masses: tuple[float, ...] = PLANE_MASSES
+    variants: Mapping[str, str] = field(default_factory=dict)
+    coupling_set: str | None = None
+    longitudinal_factor: int | None = None
+
+    def run(self) -> LimitsResult:
+        """At 90 % CL."""
+        analysis = load_analysis(self.analysis, self.law, self.variants)
+        choice = parse_new_physics(self.interaction, self.coupling_set, self.longitudinal_factor)
+        return find_limits(analysis, choice, np.array(self.masses), cl=0.9, dof=self.dof)
+
+
+def _limit_choices() -> list[tuple[tuple[str, str], list[_Job | None]]]:
+    """Rows of the table of choices: analysis and label, and a job for each interaction that the choice belongs to."""
+
+    def row(analysis: str, label: str, only: str | None = None, **choice: Any) -> Any:
+        cells = [
+            _Job(analysis, interaction, **choice) if only in (None, interaction) else None
+            for interaction in PLANE_INTERACTIONS
+        ]
+        return (analysis, label), cells
+
+    rows = []
+    for analysis in ANALYSES:
+        rows += [row(analysis, "law normsys", law="normsys"), row(analysis, "dof 1", dof=1)]
+    rows += [row("combined", f"coupling set {name}", only="scalar", coupling_set=name) for name in "ACDE"]
+    rows.append(row("combined", "longitudinal factor 4", only="tensor", longitudinal_factor=4))
+    for name in ("xenonnt", "pandax4t"):
+        rows += [row(name, variant, variants={name: variant}) for variant in load_experiment(name).variants]
+    both = {"xenonnt": "charge_yield", "pandax4t": "charge_yield"}
+    return [*rows, row("combined", "charge_yield of both", variants=both)]
 
 
 def _outermost(limit: LimitsResult) -> FloatArray:
@@ -197,7 +250,11 @@ def _outermost(limit: LimitsResult) -> FloatArray:
     return np.array([point.excluded[-1][0] if point.excluded else np.nan for point in limit.exclusion.points])
 
 
-def _limits_summary(limits: list[LimitsResult]) -> str:
+def _limits_summary(
+    limits: list[LimitsResult],
+    rows: list[tuple[tuple[str, str], list[_Job | None]]],
+    found: Iterator[LimitsResult],
+) -> str:
     """Markdown: plateau and heavy limit, then how much each choice moves them."""
     lines = [
         "",
@@ -223,35 +280,11 @@ def _limits_summary(limits: list[LimitsResult]) -> str:
         if limit.provenance.law == "linear" and limit.exclusion.dof == 2
     }
 
-    def row(analysis: str, label: str, only: str | None = None, **choice: Any) -> str:
-        cells = []
-        for interaction in PLANE_INTERACTIONS:
-            if only not in (None, interaction):
-                cells.append("-")
-                continue
-            shift = _outermost(_limits(analysis, interaction, **choice)) / default[analysis, interaction] - 1
-            cells.append(" / ".join(f"{100 * x:+.1f}" for x in shift))
-        return f"| {analysis} | {label} | {' | '.join(cells)} |"
-
-    for analysis in ANALYSES:
-        lines.append(row(analysis, "law normsys", law="normsys"))
-        lines.append(row(analysis, "dof 1", dof=1))
-    lines += [row("combined", f"coupling set {name}", only="scalar", coupling_set=name) for name in "ACDE"]
-    lines.append(row("combined", "longitudinal factor 4", only="tensor", longitudinal_factor=4))
-    for name in ("xenonnt", "pandax4t"):
-        lines += [row(name, variant, variants={name: variant}) for variant in load_experiment(name).variants]
-    both = {"xenonnt": "charge_yield", "pandax4t": "charge_yield"}
-    lines.append(row("combined", "charge_yield of both", variants=both))
+    for (analysis, label), jobs in rows:
+        cells = ["-"] * len(jobs)
+        for place, job in enumerate(jobs):
+            if job is not None:
+                shift = _outermost(next(found)) / default[analysis, job.interaction] - 1
+                cells[place] = " / ".join(f"{100 * x:+.1f}" for x in shift)
+        lines.append(f"| {analysis} | {label} | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
-
-
-def _numbers(choices: list[FitResult]) -> dict[str, Any]:
-    paper = published_results()
-    return {
-        "schema": "spec_builder/summary/1",
-        "fits": [result.to_dict() for result in choices],
-        "paper": [
-            {"analysis": a, "parameter": p, "unit": UNITS[parse_parameter(p)], "value": v, "up": u, "down": d}
-            for (a, p), (v, u, d) in paper.items()
-        ],
-    }

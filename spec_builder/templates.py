@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spec_builder.errors import SpecBuilderError
 from spec_builder.experiments.response import ChargeYieldResponse
 from spec_builder.physics.flux import solar_flux
 from spec_builder.physics.interactions import standard_model_terms, weak_mixing_angle_terms
@@ -99,9 +100,24 @@ def signal_kernel(experiment: Experiment) -> SignalKernel:
     unscaled = SignalKernel(bare, np.ones(experiment.bins))
     if isinstance(response, ChargeYieldResponse):
         reference = _scaled(experiment, response.reference.kernel())
-        correction = reference.standard_model() / unscaled.standard_model()
+        events = unscaled.standard_model()
+        _refuse_empty(experiment, events)
+        correction = reference.standard_model() / events
         return SignalKernel(bare.scaled(correction), correction)
     return _scaled(experiment, bare)
+
+
+def _refuse_empty(experiment: Experiment, events: FloatArray) -> None:
+    """A response that no recoil of the Standard Model reaches cannot be normalised.
+
+    Raises:
+        SpecBuilderError: naming the experiment.
+    """
+    if not (events > 0).all():
+        raise SpecBuilderError(
+            f"{experiment.folder}: the response gives no Standard Model events, so it cannot be normalised; "
+            "check its recoil energies and bin edges"
+        )
 
 
 def _scaled(experiment: Experiment, bare: Kernel) -> SignalKernel:
@@ -110,5 +126,7 @@ def _scaled(experiment: Experiment, bare: Kernel) -> SignalKernel:
         return SignalKernel(bare, ones)
     size = experiment.normalisation
     events = size.events * (solar_flux().total * 1e-6 / size.flux_1e6_cm2_s1)
-    factor = ones * (events / float(SignalKernel(bare, ones).standard_model().sum()))
+    unscaled = SignalKernel(bare, ones).standard_model()
+    _refuse_empty(experiment, unscaled.sum(keepdims=True))
+    factor = ones * (events / float(unscaled.sum()))
     return SignalKernel(bare.scaled(factor), factor)

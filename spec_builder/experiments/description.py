@@ -134,6 +134,16 @@ class Experiment:
         return sum(run.exposure_t_yr for run in self.runs)
 
 
+def _number(value: object) -> float:
+    """A TOML number as a float; NaN for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return float("nan")
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf")
+
+
 class _Section:
     """A TOML table whose keys are taken one by one; what is left over is an unknown key."""
 
@@ -172,16 +182,17 @@ class _Section:
 
     def positive(self, key: str) -> float:
         value = self.take(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < np.inf:
+        number = _number(value)
+        if not 0 < number < np.inf:
             raise self.error(key, "a positive number", value)
-        return float(value)
+        return number
 
     def increasing(self, key: str) -> FloatArray:
         value = self.take(key)
-        numbers = isinstance(value, list) and all(type(v) in (int, float) for v in value)
-        if not numbers or len(value) < 2 or not (np.isfinite(value).all() and (np.diff(value) > 0).all()):
+        numbers = np.array([_number(v) for v in value] if isinstance(value, list) else [])
+        if numbers.size < 2 or not (np.isfinite(numbers).all() and (np.diff(numbers) > 0).all()):
             raise self.error(key, "a list of at least two increasing numbers", value)
-        return np.array(value, dtype=np.float64)
+        return numbers
 
     def section(self, key: str) -> _Section:
         return _Section(self.file, self._path(key), self.take(key))
@@ -267,9 +278,9 @@ def experiment_folder(name_or_path: str) -> Path:
     folder = Path(name_or_path)
     if folder.name == "experiment.toml":
         folder = folder.parent
-    if (folder / "experiment.toml").is_file():
+    if name_or_path and (folder / "experiment.toml").is_file():
         return folder
-    if folder.is_dir():
+    if name_or_path and folder.is_dir():
         raise SpecBuilderError(f"{folder}: expected a file experiment.toml in this folder")
     raise SpecBuilderError(
         f"experiment '{name_or_path}' is unknown, expected one of {', '.join(shipped_experiments())} "
@@ -312,6 +323,9 @@ def load_experiment(name_or_path: str, variant: str | None = None) -> Experiment
     response_section = signal.section("response")
     normalisation_content = signal.take("normalisation")
     background_file = backgrounds.text("table")
+    default_kind = response_section.text("kind")
+    if default_kind != MatrixResponse.kind:
+        raise response_section.error("kind", "'matrix' ('charge_yield' only in a variant)", default_kind)
     reference = _matrix_response(response_section, runs, bins, tables)
     response: Response = reference
     if changes is not None:
@@ -321,11 +335,13 @@ def load_experiment(name_or_path: str, variant: str | None = None) -> Experiment
         background_file = changes.text("backgrounds", background_file)
         if "response" in changes:
             section = changes.section("response")
-            response = (
-                _charge_yield_response(section, runs, bins, tables, reference)
-                if section.text("kind", "") == "charge_yield"
-                else _matrix_response(section, runs, bins, tables, kind_taken=True)
-            )
+            kind = section.text("kind")
+            if kind == ChargeYieldResponse.kind:
+                response = _charge_yield_response(section, runs, bins, tables, reference)
+            elif kind == MatrixResponse.kind:
+                response = _matrix_response(section, runs, bins, tables)
+            else:
+                raise section.error("kind", "'matrix' or 'charge_yield'", kind)
         changes.finish()
 
     observed = tables.binned("observed", root.section("observed").text("table"), ("observed",), bins)
@@ -407,12 +423,7 @@ def _per_run(section: _Section, key: str, runs: tuple[Run, ...]) -> list[str]:
     return names
 
 
-def _matrix_response(
-    section: _Section, runs: tuple[Run, ...], bins: int, tables: _Tables, *, kind_taken: bool = False
-) -> MatrixResponse:
-    kind = "matrix" if kind_taken else section.text("kind")
-    if kind != "matrix":
-        raise section.error("kind", "'matrix' ('charge_yield' only in a variant)", kind)
+def _matrix_response(section: _Section, runs: tuple[Run, ...], bins: int, tables: _Tables) -> MatrixResponse:
     files = _per_run(section, "tables", runs)
     section.finish()
     selections = tuple(
@@ -431,7 +442,10 @@ def _charge_yield_response(
         raise SpecBuilderError(f"{table.path}: charge_yield must be positive and T Q_y(T) increasing")
     efficiencies: tuple[Selection | float, ...]
     if "efficiency" in section:
-        efficiencies = (section.positive("efficiency"),) * len(runs)
+        efficiency = section.positive("efficiency")
+        if efficiency > 1:
+            raise section.error("efficiency", "a number above 0 and at most 1", efficiency)
+        efficiencies = (efficiency,) * len(runs)
     else:
         files = _per_run(section, "efficiency_tables", runs)
         selections = [

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine", "Expansion", "evaluate_terms"]
 
+_BARRIER = 1e-9
 LOG_2PI = float(np.log(2 * np.pi))
 
 
@@ -134,7 +135,7 @@ class Engine:
         self._pair_blocks = [products[[k for k, c in enumerate(counts) if c == n]] for n in range(3)]
 
         self._observed = spec.observed[:, None]
-        self._empty = self._observed == 0
+        self.empty_bins = bool((self._observed == 0).any())
         constraints = [(i, p.constraint) for i, p in enumerate(spec.parameters) if p.constraint]
         normal = [(i, c) for i, c in constraints if c.kind == "normal"]
         poisson = [(i, c) for i, c in constraints if c.kind == "poisson"]
@@ -176,21 +177,23 @@ class Engine:
         rates += yields * (self.templates[self.own :].T @ amplitudes[self.own :])
         return rates
 
-    def __call__(self, theta: FloatArray, yields: FloatArray | None = None) -> Expansion:
+    def __call__(self, theta: FloatArray, yields: FloatArray | None = None, *, barrier: bool = False) -> Expansion:
         """Expand 2NLL.
 
         Args:
             theta: parameters, shape (P, N).
             yields: nominal yields of the replaced sample, shape (bins, N).
+            barrier: count 1e-9 events in empty bins, which keeps their rates above zero: a minimiser's way to a
+                minimum that lies where a rate vanishes.
         """
         values, first, second = self._bank(theta)
         rates = self._rates(self._amplitudes(values, theta.shape[1]), yields)
-        observed = self._observed
+        observed = np.maximum(self._observed, _BARRIER) if barrier else self._observed
         positive = rates > 0
         safe = rates if positive.all() else np.where(positive, rates, 1.0)
         value = 2 * (rates.sum(axis=0) - np.sum(observed * np.log(safe), axis=0)) + self.constant
         if safe is not rates:
-            value[~(positive | (self._empty & (rates == 0))).all(axis=0)] = np.inf
+            value[~(positive | ((observed == 0) & (rates == 0))).all(axis=0)] = np.inf
         value += self._constraints(theta)
         count = len(self.free)
         gradient = np.zeros((count, theta.shape[1]))

@@ -238,6 +238,6 @@ def minos(likelihood: Likelihood, parameter: str, cl: float) -> tuple[float | No
     minuit.minos(parameter, cl=cl)
     errors = minuit.merrors[parameter]
     return (
-        errors.upper if errors.upper_valid else None,
-        -errors.lower if errors.lower_valid else None,
+        errors.upper if errors.upper_valid and not errors.at_upper_limit else None,
+        -errors.lower if errors.lower_valid and not errors.at_lower_limit else None,
     )

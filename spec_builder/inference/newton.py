@@ -78,6 +78,8 @@ def minimise(
         batch = _Batch(engine, likelihood.bounds, theta[:, rows], None if columns is None else columns[:, rows])
         batch.run()
         theta[:, rows], value[rows], edm[rows] = batch.theta, batch.value, batch.edm
+    if engine.empty_bins:
+        value = engine(theta, columns).value
     lower, upper = likelihood.bounds[:, list(free)]
     inside = theta[list(free)]
     at_bound = ((inside <= lower[:, None]) | (inside >= upper[:, None])).any(axis=0)
@@ -115,7 +117,7 @@ class _Batch:
         slope = np.zeros(rows.size)
         scale = np.ones(rows.size)
         for _ in range(_MAX_EVALUATIONS):
-            new = self._engine(point, yields)
+            new = self._engine(point, yields, barrier=True)
             bar = value + _ARMIJO * scale * slope + _ROUNDING * (1 + np.abs(value))
             accepted = (new.value <= bar) & np.isfinite(new.value)
             base = np.where(accepted, point[self._free], base)

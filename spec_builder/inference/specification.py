@@ -362,7 +362,7 @@ def read_specification(
     """
     try:
         return _read(workspace, measurement, (_NORMSYS_KINDS[normsys], _HISTOSYS_KINDS[histosys]))
-    except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError, OverflowError) as error:
         raise SpecBuilderError(
             f"not a pyhf workspace: {type(error).__name__} {error}; 'spec-builder verify' says where"
         ) from None
@@ -370,12 +370,17 @@ def read_specification(
 
 def _read(workspace: Mapping[str, Any], measurement: str | None, codes: tuple[Kind, Kind]) -> Specification:
     measurements = {m["name"]: m for m in workspace["measurements"]}
+    if not measurements:
+        raise SpecBuilderError("the workspace has no measurement; it needs at least one")
     name = next(iter(measurements)) if measurement is None else measurement
     if name not in measurements:
         raise SpecBuilderError(f"measurement '{name}' is unknown, expected one of {', '.join(measurements)}")
     config = measurements[name]["config"]
 
     channels = sorted(workspace["channels"], key=lambda channel: str(channel["name"]))
+    names = [channel["name"] for channel in channels]
+    if len(set(names)) < len(names):
+        raise SpecBuilderError(f"channel '{max(names, key=names.count)}' stands twice; rename or remove one")
     sizes = [len(channel["samples"][0]["data"]) for channel in channels]
     ends = list(itertools.accumulate(sizes, initial=0))
     slices = {c["name"]: slice(a, b) for c, (a, b) in zip(channels, itertools.pairwise(ends), strict=True)}
@@ -384,7 +389,10 @@ def _read(workspace: Mapping[str, Any], measurement: str | None, codes: tuple[Ki
     for channel, size in zip(channels, sizes, strict=True):
         if channel["name"] not in observations:
             raise SpecBuilderError(f"channel '{channel['name']}' has no observation")
-        observed += list(_bins(f"observation '{channel['name']}'", "data", observations[channel["name"]], size))
+        counts = _bins(f"observation '{channel['name']}'", "data", observations[channel["name"]], size)
+        if not (np.isfinite(counts) & (counts >= 0)).all():
+            raise SpecBuilderError(f"observation '{channel['name']}': counts must be finite numbers >= 0")
+        observed += list(counts)
 
     parameters = _Parameters({p["name"]: p for p in config["parameters"]})
     builder = _Builder(ends[-1], parameters, codes)

@@ -82,9 +82,11 @@ def klein_nystrand_form_factor(isotopes: Isotopes, q: FloatArray) -> FloatArray:
         isotopes: the target nuclei.
         q: momentum transfer [1/fm], shape (isotopes, T).
     """
-    x = np.maximum(q * (KLEIN_NYSTRAND_RADIUS * np.cbrt(isotopes.A)), 1e-4)  # at 1e-4 F = 1 - 1e-9
-    bessel = np.sin(x) / x**2 - np.cos(x) / x
-    factor: FloatArray = 3 * bessel / x / (1 + (q * KLEIN_NYSTRAND_RANGE) ** 2)
+    x = q * (KLEIN_NYSTRAND_RADIUS * np.cbrt(isotopes.A))
+    safe = np.maximum(x, 0.02)  # below, the series is exact and the Bessel function cancels
+    bessel = np.sin(safe) / safe**2 - np.cos(safe) / safe
+    sphere = np.where(x < 0.02, 1 - x**2 / 10 * (1 - x**2 / 28), 3 * bessel / safe)
+    factor: FloatArray = sphere / (1 + (q * KLEIN_NYSTRAND_RANGE) ** 2)
     return factor
 
 
