@@ -422,7 +422,7 @@ PARAMETERS = "measurements/0/config/parameters"
             id="unknown poi",
         ),
         pytest.param("channels", None, "not a pyhf workspace: KeyError 'channels'", id="no channels"),
-        pytest.param("measurements", [], "not a pyhf workspace", id="no measurements"),
+        pytest.param("measurements", [], "the workspace has no measurement", id="no measurements"),
         pytest.param("observations", 3, "not a pyhf workspace: TypeError", id="observations are a number"),
     ],
 )
