@@ -181,7 +181,8 @@ def _draw_spectrum(panel: Axes, experiment: Experiment, rates: dict[str, FloatAr
         panel.set_xlabel(f"{symbol} bin (edges differ between the runs)")
         panel.set_xticks(np.arange(experiment.bins) + 1)
         panel.set_ylabel("events / bin")
-    panel.set_title(f"{experiment.title}, {experiment.exposure_t_yr:.3g} t yr", fontsize=9)
+    star = "*" if experiment.by_construction else ""
+    panel.set_title(f"{experiment.title}{star}, {experiment.exposure_t_yr:.3g} t yr", fontsize=9)
     handles, labels = panel.get_legend_handles_labels()
     panel.legend(handles[::-1], labels[::-1], ncols=2, loc="upper center")
 
@@ -329,7 +330,10 @@ def draw_plane(results: Sequence[LimitsResult]) -> Figure:
             panel.set_ylim(1e-6, 1e-1)
             panel.set_xlabel("mediator mass [MeV]")
             variants = next(r.provenance.variants for r in results if r.provenance.analysis == analysis)
-            panel.set_title(", ".join([_name(analysis), *variants.values()]), fontsize=9)
+            star = (
+                "*" if any(r.provenance.by_construction for r in results if r.provenance.analysis == analysis) else ""
+            )
+            panel.set_title(", ".join([_name(analysis) + star, *variants.values()]), fontsize=9)
         panels[0].set_ylabel("coupling $g$")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="upper center", ncols=5, fontsize=8)

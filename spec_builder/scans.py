@@ -327,13 +327,19 @@ def _run(
         store = FileStore(output.with_name(output.name + ".parts"), scan.job)
     compute_chunks(scan.chunks, store, executor=executor, report=report)
     columns = _columns(scan, store)
-    if output is None:
-        content = {name: np.concatenate(list(pieces())) for name, (_, pieces) in columns.items()}
-        return ScanResult(scan.metadata, _in_order(content))
+    if output is None or "row" in columns:  # the patches of a set fit into memory, and their order is wanted back
+        content = _in_order({name: np.concatenate(list(pieces())) for name, (_, pieces) in columns.items()})
+        if output is None:
+            return ScanResult(scan.metadata, content)
+        columns = {name: (column.dtype.str, partial(_whole, column)) for name, column in content.items()}
     write_columns(output, columns, scan.count, scan.metadata, force=force)
     if isinstance(store, FileStore):
         store.remove()
     return None
+
+
+def _whole(column: Column) -> Iterator[Column]:
+    yield column
 
 
 def _in_order(columns: dict[str, Column]) -> dict[str, Column]:

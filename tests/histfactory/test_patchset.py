@@ -33,8 +33,12 @@ NO_INTERFERENCE = ("scalar", "axial", "tensor")
 MASSES = (0.5, 10.0, 250.0)
 
 every_law = pytest.mark.parametrize("law", LAWS)
-every_interaction = pytest.mark.parametrize("interaction", INTERACTIONS)
 every_style = pytest.mark.parametrize("style", STYLES)
+#: Every interaction, and both kinds of them with each law.
+every_interaction = pytest.mark.parametrize(
+    ("law", "interaction"),
+    [*(("normsys", name) for name in INTERACTIONS), ("linear", "scalar"), ("linear", "vector_universal")],
+)
 
 
 @lru_cache
@@ -148,13 +152,13 @@ def test_yields_are_those_of_the_rounded_values() -> None:
 
 @pytest.mark.parametrize("record", ["ins1234567", "ins0000000", None])
 def test_hepdata_records(record: str | None) -> None:
-    content = build_patch_set(
-        analysis("normsys", "xenonnt"), parse_new_physics("axial"), [(1.0, 1e-3)], hepdata=record
-    )
+    content = build_patch_set(analysis("normsys", "xenonnt"), parse_new_physics("axial"), [(1.0, 1e-3)], hepdata=record)
     assert pyhf.PatchSet(content).references == {"hepdata": record or "ins0000000"}
 
 
-@pytest.mark.parametrize("record", ["", "1234567", "ins123456", "ins12345678", "INS1234567", " ins1234567", "insABCDEFG"])
+@pytest.mark.parametrize(
+    "record", ["", "1234567", "ins123456", "ins12345678", "INS1234567", " ins1234567", "insABCDEFG"]
+)
 def test_other_hepdata_records_are_refused(record: str) -> None:
     with pytest.raises(SpecBuilderError, match=f"hepdata '{record}': expected ins and seven digits"):
         build_patch_set(analysis("normsys", "xenonnt"), parse_new_physics("axial"), [(1.0, 1e-3)], hepdata=record)
@@ -170,8 +174,7 @@ def test_points_that_round_to_the_same_are_refused() -> None:
 # ---------------------------------------------------------------- the text
 
 
-@every_style
-@every_law
+@pytest.mark.parametrize(("law", "style"), [("normsys", "total"), ("linear", "signal")])
 def test_the_same_inputs_give_the_same_bytes(law: str, style: Any) -> None:
     choice, points = parse_new_physics("tensor"), [(1.0, 1e-3), (20.0, 3e-3)]
     first, second = (
@@ -196,7 +199,6 @@ def signal_samples(workspace: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @every_interaction
-@every_law
 def test_total_replaces_the_signal_by_the_total_yield(law: str, interaction: str) -> None:
     for mass, g, patched in applied(law, patches(law, interaction)):
         polynomials = analysis(law).new_physics_yields(parse_new_physics(interaction), np.array([mass]))
@@ -222,7 +224,7 @@ def test_total_changes_nothing_else(law: str) -> None:
 
 def test_total_scales_histosys_with_the_rounded_yield() -> None:
     sizes = {e.channel: e.signal_uncertainties for e in analysis("linear").experiments}
-    for _, _, patched in applied("linear", patches("linear", "vector_bl")):
+    for _, _, patched in applied("linear", patches("linear", "vector_universal")):
         for channel, sample in signal_samples(patched).items():
             found = {m["name"]: m["data"] for m in sample["modifiers"] if m["type"] == "histosys"}
             assert found == {
@@ -238,7 +240,6 @@ def test_total_scales_histosys_with_the_rounded_yield() -> None:
 
 
 @every_interaction
-@every_law
 def test_signal_has_the_same_2nll_as_total(law: str, interaction: str) -> None:
     total = applied(law, patches(law, interaction, "total"))
     signal = applied(law, patches(law, interaction, "signal"))
@@ -248,15 +249,12 @@ def test_signal_has_the_same_2nll_as_total(law: str, interaction: str) -> None:
 
 
 @every_interaction
-@every_law
 def test_signal_has_a_measurement_of_its_strength(law: str, interaction: str) -> None:
     upper = 10.0 if interaction in NO_INTERFERENCE else 1.0
     for _, _, patched in applied(law, patches(law, interaction, "signal")):
         config = {m["name"]: m["config"] for m in patched["measurements"]}
         assert list(config) == ["b8_flux", "new_physics", "signal_strength"]
-        strength = {
-            name: next(p for p in c["parameters"] if p["name"] == "mu_np") for name, c in config.items()
-        }
+        strength = {name: next(p for p in c["parameters"] if p["name"] == "mu_np") for name, c in config.items()}
         for name, parameter in strength.items():
             assert parameter["bounds"] == [[0.0, upper]]
             assert parameter["inits"] == [1.0]
@@ -290,9 +288,7 @@ def test_strength_goes_with_the_fourth_power_of_the_coupling(interaction: str, r
 def test_interference_makes_the_universal_vector_negative() -> None:
     read = applied("normsys", patches("normsys", "vector_universal", "signal"))
     lowest = {
-        (mass, g): min(
-            min(s["data"]) for c in patched["channels"] for s in c["samples"] if s["name"] == "new_physics"
-        )
+        (mass, g): min(min(s["data"]) for c in patched["channels"] for s in c["samples"] if s["name"] == "new_physics")
         for mass, g, patched in read
     }
     # a coupling small enough for the interference to win
