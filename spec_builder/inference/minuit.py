@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["make_minuit", "minimise", "minos"]
 
-#: Minuit stops at an EDM of 0.002 x tolerance: 2e-9 here.
-TOLERANCE = 1e-6
+#: Minuit stops at an EDM of 0.002 x tolerance: 2e-8 here.
+TOLERANCE = 1e-5
 _CALLS = 500
 
 
@@ -65,7 +65,7 @@ class PointFunction:
         self._last: list[float] = []
         self._value = 0.0
         self._gradient: list[float] = []
-        self._bend = np.zeros(0)
+        self._rates = np.zeros(0)
         self._partials: list[float] = []
 
     def place(self, theta: FloatArray, yields: FloatArray | None = None) -> None:
@@ -100,7 +100,7 @@ class PointFunction:
         jacobian = np.zeros((len(self._last), self._observed.size))
         for (group, p, _, _), partial in zip(self._derivatives, self._partials, strict=True):
             jacobian[p] += partial * self._templates[group]
-        matrix = (jacobian * self._bend) @ jacobian.T
+        matrix = (jacobian * (2 * self._observed / self._rates**2)) @ jacobian.T
         for p, _, weight in self._normal:
             matrix[p, p] += 2 * weight
         for p, count, _ in self._poisson:
@@ -132,7 +132,7 @@ class PointFunction:
                 value = math.inf
             rates = np.where(rates > 0, rates, 1.0)
         ratio = self._observed / rates
-        self._bend = 2 * ratio / rates
+        self._rates = rates
         self._value = value + 2 * (float(rates.sum()) - float(self._observed @ np.log(rates)))
         slope = (self._templates @ (2 - 2 * ratio)).tolist()
         self._partials = [_number(terms, values) * slopes[f] for _, _, f, terms in self._derivatives]
@@ -151,26 +151,30 @@ def _number(terms: Sequence[Term], values: list[float]) -> float:
     return total
 
 
-def make_minuit(likelihood: Likelihood, function: PointFunction, free: tuple[int, ...], start: FloatArray) -> Minuit:
-    """A Minuit object on the free parameters, before any minimisation.
+def make_minuit(likelihood: Likelihood, function: PointFunction, free: tuple[int, ...]) -> Minuit:
+    """A Minuit object on the free parameters; start values are set with :func:`migrad`.
 
     Args:
         likelihood: the model.
         function: it, at one point.
         free: indices of the free parameters.
-        start: their start values, shape (F,).
     """
     names = [likelihood.parameters[i] for i in free]
-    bounds = likelihood.bounds[:, list(free)]
-    inside = 1e-3 * (bounds[1] - bounds[0])  # on a limit MIGRAD sees no slope
-    start = np.clip(start, bounds[0] + inside, bounds[1] - inside)
+    start = likelihood.init[list(free)]
     minuit = Minuit(function.value, start, grad=function.gradient, hessian=function.fisher, name=names)
     minuit.errordef = 1.0
     minuit.tol = TOLERANCE
     minuit.strategy = 0
-    for i, bound in enumerate(bounds.T):
-        minuit.limits[i] = (bound[0], bound[1])
+    minuit.limits = likelihood.bounds[:, list(free)].T.tolist()
     return minuit
+
+
+def migrad(minuit: Minuit, start: FloatArray, bounds: FloatArray) -> Minuit:
+    """Minimise from start values (F,), moved a little inside the bounds (2, F): on a limit MIGRAD sees no slope."""
+    margin = 1e-3 * (bounds[1] - bounds[0])
+    minuit.reset()
+    minuit.values = np.clip(start, bounds[0] + margin, bounds[1] - margin)
+    return minuit.migrad(ncall=_CALLS)
 
 
 def minimise(
@@ -192,16 +196,16 @@ def minimise(
     count = len(theta)
     value, edm, valid = np.empty(count), np.empty(count), np.empty(count, dtype=bool)
     function = PointFunction(likelihood, free, sample)
+    minuit, bounds = make_minuit(likelihood, function, free), likelihood.bounds[:, list(free)]
     for i in range(count):
         function.place(theta[i], None if yields is None else yields[i])
         row = None if yields is None else yields[i : i + 1]
         for begin in _starts(likelihood, theta[i : i + 1], fixed, sample, row):
-            minuit = make_minuit(likelihood, function, free, begin[list(free)]).migrad(ncall=_CALLS)
-            if minuit.valid:
+            if migrad(minuit, begin[list(free)], bounds).valid:
                 break
         theta[i, list(free)] = minuit.values
         value[i], edm[i], valid[i] = minuit.fval, minuit.fmin.edm, minuit.valid
-    lower, upper = likelihood.bounds[:, list(free)]
+    lower, upper = bounds
     inside = theta[:, list(free)]
     at_bound = ((inside - lower <= 1e-9) | (upper - inside <= 1e-9)).any(axis=1)
     return BatchFit(value, theta, edm, valid, at_bound)
@@ -234,7 +238,8 @@ def minos(likelihood: Likelihood, parameter: str, cl: float) -> tuple[float | No
     free = likelihood.free
     function = PointFunction(likelihood, free)
     function.place(likelihood.init)
-    minuit = make_minuit(likelihood, function, free, likelihood.init[list(free)]).migrad()
+    bounds = likelihood.bounds[:, list(free)]
+    minuit = migrad(make_minuit(likelihood, function, free), likelihood.init[list(free)], bounds)
     minuit.minos(parameter, cl=cl)
     errors = minuit.merrors[parameter]
     return (
