@@ -8,7 +8,6 @@ import json
 import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 WORKSPACE = ROOT / "workspaces" / "normsys" / "xenonnt" / "BkgOnly.json"
 ANALYSES = ("xenonnt", "pandax4t", "combined")
+INTERACTIONS = ("scalar", "vector_universal", "vector_bl", "axial", "tensor")
+FIGURES = ("fig1_spectra", "fig2_profiles", "fig4_plane", "pulls")
 STATUSES = {"measured", "published", "computed", "reconstructed", "recalled"}
 
 #: arXiv:2411.11749, Eqs. (18)-(23): value, up, down.
@@ -153,7 +154,7 @@ def test_spectrum_of_a_grid_is_log_spaced(spec_builder: Command) -> None:
     assert result["energies_keV"] == [0.01, 0.1, 1.0]
 
 
-@pytest.mark.parametrize("interaction", ["scalar", "vector_universal", "vector_bl", "axial", "tensor"])
+@pytest.mark.parametrize("interaction", INTERACTIONS)
 def test_spectrum_splits_new_physics_from_the_standard_model(spec_builder: Command, interaction: str) -> None:
     point = ("--interaction", interaction, "--mass", "10", "--coupling", "1e-4")
     result = content(spec_builder("spectrum", "--energies", "0.5,1,2", *point, "--json"))
@@ -164,6 +165,12 @@ def test_spectrum_splits_new_physics_from_the_standard_model(spec_builder: Comma
     assert all(value != 0 for value in result["new_physics"])
     head = printed(spec_builder("spectrum", "--energies", "1", *point)).splitlines()[0]
     assert f"interaction {interaction}, mass 10 MeV, coupling 0.0001" in head
+
+
+def test_spectrum_of_a_mediator_far_too_heavy_is_the_standard_model(spec_builder: Command) -> None:
+    point = ("--interaction", "scalar", "--mass", "1e100", "--coupling", "1")
+    result = content(spec_builder("spectrum", "--energies", "0.5,1,2", *point, "--json"))
+    assert result["new_physics"] == [0.0, 0.0, 0.0]
 
 
 def test_spectrum_choices_change_the_rate_and_are_named(spec_builder: Command) -> None:
@@ -351,6 +358,10 @@ def test_profile_is_drawn(spec_builder: Command, tmp_path: Path, suffix: str, ma
     assert file.read_bytes().startswith(magic)
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
 
+    first = file.read_bytes()
+    printed(spec_builder("profile", "xenonnt", "--parameter", "flux", "--points", "21", "--plot", file, "--force"))
+    assert file.read_bytes() == first  # no date in it
+
 
 def test_profile_is_drawn_and_printed(spec_builder: Command, tmp_path: Path) -> None:
     arguments = ("profile", "xenonnt", "--parameter", "flux", "--points", "21", "--json")
@@ -402,53 +413,59 @@ def test_a_reader_that_stops_early_is_no_error() -> None:
 
 
 @pytest.fixture(scope="module")
-def reproduced(shell: Command, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
-    """Two runs of the main job, into different folders, and what the first printed."""
-    folders = [tmp_path_factory.mktemp("first") / "results", tmp_path_factory.mktemp("second") / "results"]
-    with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(lambda folder: shell("spec-builder", "reproduce", "--output", folder), folders)
-    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
-    return folders[0], folders[1], first.stdout
+def reproduced(shell: Command, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The main job: its folder, and what it printed."""
+    folder = tmp_path_factory.mktemp("reproduce") / "results"
+    run = shell("spec-builder", "reproduce", "--output", folder)
+    assert run.returncode == 0, run.stderr
+    return folder, run.stdout
 
 
-def test_reproduce_makes_the_documented_files(reproduced: tuple[Path, Path, str]) -> None:
-    folder, _, _ = reproduced
+def test_reproduce_makes_the_documented_files(reproduced: tuple[Path, str]) -> None:
+    folder, _ = reproduced
     made = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    figures = {f"{name}{suffix}" for name in ("fig1_spectra", "fig2_profiles", "pulls") for suffix in (".png", ".pdf")}
+    figures = {f"{name}{suffix}" for name in FIGURES for suffix in (".png", ".pdf")}
     profiles = {f"profile_{parameter}_{analysis}.csv" for parameter, analysis in PAPER}
+    contours = {f"contour_{analysis}_{mediator}.csv" for analysis in ANALYSES for mediator in INTERACTIONS}
     workspaces = {
         f"workspaces/{law}/{analysis}/BkgOnly{suffix}"
         for law in ("normsys", "linear")
         for analysis in ANALYSES
         for suffix in (".json", ".meta.json")
     }
-    assert figures | profiles | workspaces | {"summary.md", "summary.json"} <= made
+    assert figures | profiles | contours | workspaces | {"summary.md", "summary.json"} <= made
 
 
-def test_reproduce_twice_gives_the_same_bytes(reproduced: tuple[Path, Path, str]) -> None:
-    first, second, _ = reproduced
-    files = [path.relative_to(first) for path in first.rglob("*") if path.is_file()]
-    assert sorted(files) == sorted(path.relative_to(second) for path in second.rglob("*") if path.is_file())
-    assert [file for file in files if (first / file).read_bytes() != (second / file).read_bytes()] == []
+@pytest.mark.parametrize(("parameter", "analysis"), PAPER)
+def test_reproduce_writes_the_bytes_of_the_verbs(
+    reproduced: tuple[Path, str], spec_builder: Command, parameter: str, analysis: str
+) -> None:
+    """Another process, another day: the same bytes."""
+    folder, _ = reproduced
+    choices = (analysis, "--parameter", parameter, "--law", "linear")
+    curve = printed(spec_builder("profile", *choices))
+    assert (folder / f"profile_{parameter}_{analysis}.csv").read_text("utf-8") == curve
+    fit = content(spec_builder("fit", *choices, "--cl", "0.6826894921370859", "--json"))
+    assert fit in json.loads((folder / "summary.json").read_text("utf-8"))["fits"]
 
 
-def test_reproduce_exports_the_checked_in_workspaces(reproduced: tuple[Path, Path, str]) -> None:
-    folder, _, _ = reproduced
+def test_reproduce_exports_the_checked_in_workspaces(reproduced: tuple[Path, str]) -> None:
+    folder, _ = reproduced
     files = [file.relative_to(ROOT) for file in (ROOT / "workspaces").rglob("BkgOnly.json")]
     assert len(files) == 6
     assert [file for file in files if (folder / file).read_bytes() != (ROOT / file).read_bytes()] == []
 
 
-def test_reproduce_figures_are_not_blank(reproduced: tuple[Path, Path, str]) -> None:
-    for name in ("fig1_spectra", "fig2_profiles", "pulls"):
+def test_reproduce_figures_are_not_blank(reproduced: tuple[Path, str]) -> None:
+    for name in FIGURES:
         image = matplotlib.image.imread(reproduced[0] / f"{name}.png")
         assert min(image.shape[:2]) >= 300
         assert image[..., :3].std() > 0.05
         assert (reproduced[0] / f"{name}.pdf").read_bytes().startswith(b"%PDF-")
 
 
-def test_reproduce_prints_the_summary(reproduced: tuple[Path, Path, str]) -> None:
-    folder, _, text = reproduced
+def test_reproduce_prints_the_summary(reproduced: tuple[Path, str]) -> None:
+    folder, text = reproduced
     assert text == (folder / "summary.md").read_text("utf-8")
 
 
@@ -468,8 +485,8 @@ def tables(text: str) -> list[list[dict[str, str]]]:
     return found
 
 
-def test_summary_holds_the_paper_s_values_beside_ours(reproduced: tuple[Path, Path, str]) -> None:
-    folder, _, text = reproduced
+def test_summary_holds_the_paper_s_values_beside_ours(reproduced: tuple[Path, str]) -> None:
+    folder, text = reproduced
     rows = tables(text)[0]
     summary = json.loads((folder / "summary.json").read_text("utf-8"))
     ours = {(fit["parameter"], fit["analysis"], fit["law"]): fit for fit in summary["fits"] if not fit["variants"]}
@@ -487,8 +504,8 @@ def test_summary_holds_the_paper_s_values_beside_ours(reproduced: tuple[Path, Pa
         assert f"\n- {note}" in text
 
 
-def test_summary_table_says_how_much_each_choice_moves_the_results(reproduced: tuple[Path, Path, str]) -> None:
-    rows = tables(reproduced[2])[1]
+def test_summary_table_says_how_much_each_choice_moves_the_results(reproduced: tuple[Path, str]) -> None:
+    rows = tables(reproduced[1])[1]
     variants = {row["variants"] for row in rows}
     assert {
         "default",
@@ -506,7 +523,7 @@ def test_summary_table_says_how_much_each_choice_moves_the_results(reproduced: t
     assert labelled["combined", "pandax4t=ce_rich"] == "xenonnt"
 
 
-def test_summary_for_machines_traces_every_fit(reproduced: tuple[Path, Path, str]) -> None:
+def test_summary_for_machines_traces_every_fit(reproduced: tuple[Path, str]) -> None:
     summary = json.loads((reproduced[0] / "summary.json").read_text("utf-8"))
     assert summary["schema"] == "spec_builder/summary/1"
     assert all(fit["valid"] and fit["statuses"] and fit["version"] for fit in summary["fits"])

@@ -413,7 +413,7 @@ CASES = {
     ),
     "negative count in a workspace": Case(
         "fit ws.json",
-        "ws.json: 'xenonnt_cs2' -14 >= 0",
+        "ws.json: 'xenonnt_cs2' >= 0",
         [workspace(lambda w: w["observations"][0]["data"].__setitem__(1, -14))],
     ),
     "channel twice in a workspace": Case(

@@ -1,0 +1,380 @@
+"""Chunks of a scan: bounded, stored as they finish, checked when they are read, the same whoever computes them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from spec_builder.errors import SpecBuilderError
+from spec_builder.inference import newton
+from spec_builder.inference.exclusion import polynomial_yields
+from spec_builder.inference.likelihood import Likelihood
+from spec_builder.inference.scan import (
+    CHUNK,
+    FileStore,
+    GridPoints,
+    ListedPoints,
+    MemoryStore,
+    compute_chunks,
+    process_pool,
+    write_columns,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from spec_builder.tables import FloatArray
+
+    Columns = dict[str, np.ndarray[Any, np.dtype[Any]]]
+
+COLUMNS = ("twice_nll", "edm", "valid", "at_bound", "theta_efficiency", "theta_mu", "theta_tilt")
+
+
+@pytest.fixture(scope="module")
+def likelihood() -> Likelihood:
+    """Two bins, a signal and a background with an uncertainty each."""
+    return Likelihood.from_workspace(
+        {
+            "channels": [
+                {
+                    "name": "one",
+                    "samples": [
+                        {
+                            "name": "signal",
+                            "data": [3.0, 2.0],
+                            "modifiers": [
+                                {"name": "mu", "type": "normfactor", "data": None},
+                                {"name": "efficiency", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}},
+                            ],
+                        },
+                        {
+                            "name": "background",
+                            "data": [5.0, 8.0],
+                            "modifiers": [
+                                {
+                                    "name": "tilt",
+                                    "type": "histosys",
+                                    "data": {"hi_data": [6.0, 7.0], "lo_data": [4.0, 9.0]},
+                                }
+                            ],
+                        },
+                    ],
+                }
+            ],
+            "observations": [{"name": "one", "data": [9, 8]}],
+            "measurements": [
+                {"name": "m", "config": {"poi": "mu", "parameters": [{"name": "mu", "inits": [1.0], "fixed": True}]}}
+            ],
+            "version": "1.0.0",
+        }
+    )
+
+
+def listed(likelihood: Likelihood, yields: FloatArray) -> ListedPoints:
+    return ListedPoints(likelihood.specification, "signal", yields)
+
+
+@pytest.fixture
+def chunks(likelihood: Likelihood) -> list[ListedPoints]:
+    """Twenty small chunks, each of its own size."""
+    rng = np.random.default_rng(4)
+    return [listed(likelihood, rng.uniform(0.1, 30, (size, 2))) for size in range(1, 21)]
+
+
+def factories(chunks: list[ListedPoints]) -> list[Callable[[], ListedPoints]]:
+    return [partial(lambda points: points, points) for points in chunks]
+
+
+def contents(store: MemoryStore | FileStore, count: int) -> list[dict[str, bytes]]:
+    return [{name: store.load(i, name).tobytes() for name in store.names(i)} for i in range(count)]
+
+
+# ---------------------------------------------------------------- points
+
+
+def test_listed_points_are_minimised_one_by_one(likelihood: Likelihood, chunks: list[ListedPoints]) -> None:
+    columns = chunks[-1].compute()
+    assert tuple(columns) == COLUMNS
+    yields = chunks[-1].yields
+    assert yields is not None
+    fits = newton.minimise(likelihood, sample="signal", yields=yields)
+    assert fits.valid.all()
+    np.testing.assert_array_equal(columns["twice_nll"], fits.twice_nll)
+    np.testing.assert_array_equal(columns["theta_tilt"], fits.theta[:, likelihood.index("tilt")])
+
+
+def test_the_model_as_it_is_is_one_point(likelihood: Likelihood) -> None:
+    columns = ListedPoints(likelihood.specification, None, None).compute()
+    assert columns["twice_nll"].tolist() == newton.minimise(likelihood).twice_nll.tolist()
+
+
+def test_a_grid_goes_mass_by_mass(likelihood: Likelihood) -> None:
+    rng = np.random.default_rng(7)
+    coefficients, couplings = rng.uniform(0, 2, (3, 70, 2)), rng.uniform(0, 2, 301)
+    grid = GridPoints(likelihood.specification, "signal", coefficients, couplings)
+    assert len(grid) == 70 * 301
+    assert grid.chunks == 3
+    parts = [grid.chunk(i).yields for i in range(grid.chunks)]
+    sizes = [0 if part is None else len(part) for part in parts]
+    assert sizes == [CHUNK, CHUNK, len(grid) - 2 * CHUNK]
+    expected = [polynomial_yields(coefficients, np.full(301, mass), couplings) for mass in range(70)]
+    np.testing.assert_array_equal(
+        np.concatenate([part for part in parts if part is not None]), np.concatenate(expected)
+    )
+
+
+# ---------------------------------------------------------------- executors
+
+
+class Backwards(Executor):
+    """Finishes the last chunk given first, on a thread of its own."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+        self._lock = threading.Condition()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._open = True
+        self._thread.start()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        with self._lock:
+            self._waiting.append((future, partial(fn, *args, **kwargs)))
+            self._lock.notify()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        del cancel_futures
+        with self._lock:
+            self._open = False
+            self._lock.notify()
+        if wait:
+            self._thread.join()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                self._lock.wait_for(lambda: self._waiting or not self._open)
+                if not self._waiting:
+                    return
+                future, call = self._waiting.pop()
+            future.set_result(call())
+
+
+@pytest.mark.parametrize("make", [Backwards, partial(ThreadPoolExecutor, 3), partial(process_pool, 2)])
+def test_the_executor_does_not_matter(chunks: list[ListedPoints], make: Callable[[], Executor]) -> None:
+    here, there = MemoryStore(), MemoryStore()
+    compute_chunks(factories(chunks), here)
+    with make() as executor:
+        compute_chunks(factories(chunks), there, executor=executor)
+    assert contents(there, len(chunks)) == contents(here, len(chunks))
+
+
+@pytest.mark.parametrize("in_flight", [1, 3, 8, 50])
+def test_no_more_chunks_are_made_than_may_be_in_flight(chunks: list[ListedPoints], in_flight: int) -> None:
+    class Counting(MemoryStore):
+        saved = 0
+
+        def save(self, index: int, columns: Columns) -> None:
+            self.saved += 1
+            super().save(index, columns)
+
+    store, made, open_chunks = Counting(), [], []
+
+    def make(points: ListedPoints) -> ListedPoints:
+        made.append(points)
+        open_chunks.append(len(made) - store.saved)
+        return points
+
+    with Backwards() as executor:
+        compute_chunks([partial(make, points) for points in chunks], store, executor=executor, in_flight=in_flight)
+    assert store.saved == len(made) == len(chunks)
+    assert max(open_chunks) == min(in_flight, len(chunks))
+
+
+@pytest.mark.parametrize("make", [None, Backwards])
+def test_chunks_that_are_there_are_not_made_again(
+    chunks: list[ListedPoints], make: Callable[[], Executor] | None
+) -> None:
+    store = MemoryStore()
+    compute_chunks(factories(chunks[:7]), store)
+    made: list[int] = []
+
+    def remember(index: int) -> ListedPoints:
+        made.append(index)
+        return chunks[index]
+
+    told: list[tuple[int, int]] = []
+    executor = None if make is None else make()
+    compute_chunks(
+        [partial(remember, i) for i in range(20)],
+        store,
+        executor=executor,
+        report=lambda done, total: told.append((done, total)),
+    )
+    if executor is not None:
+        executor.shutdown()
+    assert sorted(made) == list(range(7, 20))
+    assert told == [(done, 20) for done in range(7, 21)]
+
+
+def test_a_lost_worker_is_told(chunks: list[ListedPoints]) -> None:
+    class Lost(Backwards):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            del fn, args, kwargs
+            raise BrokenProcessPool
+
+    with Lost() as executor, pytest.raises(SpecBuilderError, match="a worker process was lost; run again"):
+        compute_chunks(factories(chunks), MemoryStore(), executor=executor)
+
+
+# ---------------------------------------------------------------- chunks as files
+
+
+@pytest.fixture
+def folder(tmp_path: Path, chunks: list[ListedPoints]) -> Path:
+    """Four chunks of the scan 'job'."""
+    compute_chunks(factories(chunks[:4]), FileStore(tmp_path / "parts", "job"))
+    return tmp_path / "parts"
+
+
+def test_files_hold_what_was_computed(folder: Path, chunks: list[ListedPoints]) -> None:
+    memory, files = MemoryStore(), FileStore(folder, "job")
+    compute_chunks(factories(chunks[:4]), memory)
+    assert [index in files for index in range(5)] == [True] * 4 + [False]
+    assert contents(files, 4) == contents(memory, 4)
+    assert files.names(0) == list(COLUMNS)
+
+
+def test_the_folder_can_be_removed(folder: Path) -> None:
+    FileStore(folder, "job").remove()
+    assert not folder.exists()
+
+
+def test_a_store_makes_no_folder_before_it_has_a_chunk(tmp_path: Path) -> None:
+    assert 0 not in FileStore(tmp_path / "parts", "job")
+    assert not (tmp_path / "parts").exists()
+
+
+def test_what_a_killed_write_leaves_behind_is_not_a_chunk(folder: Path) -> None:
+    (folder / ".chunk-000009-abcdefgh.npz").write_bytes(b"half a fi")
+    assert 9 not in FileStore(folder, "job")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda content: content[: len(content) // 2], id="first half"),
+        pytest.param(lambda content: content[:-1], id="a byte short"),
+        pytest.param(lambda content: content[1:], id="without its first byte"),
+        pytest.param(lambda _: b"", id="empty"),
+        pytest.param(lambda content: b"\0" * len(content), id="zeros"),
+        pytest.param(lambda _: b"twice_nll,edm\n1.0,2.0\n", id="a table"),
+        pytest.param(lambda content: b"\x93NUMPY" + content, id="another kind of numpy file"),
+    ],
+)
+def test_a_damaged_chunk_is_named(folder: Path, damage: Callable[[bytes], bytes]) -> None:
+    damaged = folder / "chunk-000002.npz"
+    damaged.write_bytes(damage(damaged.read_bytes()))
+    with pytest.raises(
+        SpecBuilderError, match=r"parts/chunk-000002\.npz: corrupted chunk of a scan; delete it"
+    ) as told:
+        FileStore(folder, "job")
+    assert "\n" not in str(told.value)
+    damaged.unlink()
+    assert 2 not in FileStore(folder, "job")
+
+
+def test_no_flipped_bit_goes_unnoticed(folder: Path) -> None:
+    """Anywhere in the file: either the chunk is refused, or its content is the same."""
+    file = folder / "chunk-000003.npz"
+    sound, expected = file.read_bytes(), contents(FileStore(folder, "job"), 4)
+    rng = np.random.default_rng(3)
+    refused = 0
+    for place, bit in zip(rng.permutation(len(sound))[:400], rng.integers(0, 8, 400), strict=True):
+        flipped = bytearray(sound)
+        flipped[place] ^= 1 << int(bit)
+        file.write_bytes(flipped)
+        try:
+            store = FileStore(folder, "job")
+        except SpecBuilderError:
+            refused += 1
+        else:
+            assert contents(store, 4) == expected
+    assert refused > 200
+
+
+def test_a_chunk_of_another_scan_is_named(folder: Path) -> None:
+    with pytest.raises(SpecBuilderError, match=r"parts/chunk-000000\.npz: chunk of another scan; delete parts or give"):
+        FileStore(folder, "another job")
+
+
+def test_a_chunk_in_the_place_of_another_is_named(folder: Path) -> None:
+    (folder / "chunk-000001.npz").rename(folder / "chunk-000007.npz")
+    with pytest.raises(SpecBuilderError, match=r"chunk-000007\.npz: chunk of another scan"):
+        FileStore(folder, "job")
+
+
+# ---------------------------------------------------------------- columnar files
+
+
+def pieces(*arrays: list[Any]) -> Callable[[], Iterator[np.ndarray[Any, np.dtype[Any]]]]:
+    return lambda: (np.array(array) for array in arrays)
+
+
+TABLE: dict[str, tuple[str, Callable[[], Iterator[np.ndarray[Any, np.dtype[Any]]]]]] = {
+    "patch": ("<U3", pieces(["a", "bcd"], ["e"])),
+    "g": ("<f8", pieces([0.1, 1e-300], [float("inf")])),
+    "count": ("<i8", pieces([1, 2], [3])),
+    "valid": ("?", pieces([True, False], [True])),
+}
+
+
+def test_npz_and_csv_hold_the_same(tmp_path: Path) -> None:
+    metadata = {"law": "linear", "masses": [1.0, 2.5], "note": "µ, ≥ 0"}
+    for suffix in ("npz", "csv"):
+        write_columns(tmp_path / f"scan.{suffix}", TABLE, 3, metadata)
+    with np.load(tmp_path / "scan.npz") as archive:
+        assert json.loads(str(archive["metadata"])) == metadata
+        columns = {name: archive[name].tolist() for name in archive.files if name != "metadata"}
+    assert columns == {
+        "patch": ["a", "bcd", "e"],
+        "g": [0.1, 1e-300, float("inf")],
+        "count": [1, 2, 3],
+        "valid": [True, False, True],
+    }
+    lines = (tmp_path / "scan.csv").read_text("utf-8").splitlines()
+    header = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# "))
+    assert {key: json.loads(value) for key, value in header.items()} == metadata
+    assert lines[len(header) :] == ["patch,g,count,valid", "a,0.1,1,1", "bcd,1e-300,2,0", "e,inf,3,1"]
+
+
+@pytest.mark.parametrize("suffix", ["npz", "csv"])
+def test_the_same_columns_give_the_same_bytes(tmp_path: Path, suffix: str) -> None:
+    for name in ("one", "two"):
+        write_columns(tmp_path / f"{name}.{suffix}", TABLE, 3, {"b": 1, "a": 2})
+    assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"two.{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["scan", "scan.txt", "scan.npz.gz", "scan.parquet", "npz"])
+def test_other_suffixes_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SpecBuilderError, match=rf"{name}: expected a name that ends in \.npz or \.csv"):
+        write_columns(tmp_path / name, TABLE, 3, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_that_exists_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "scan.csv").write_text("mine", "utf-8")
+    with pytest.raises(SpecBuilderError, match=r"scan\.csv: exists already"):
+        write_columns(tmp_path / "scan.csv", TABLE, 3, {})
+    assert (tmp_path / "scan.csv").read_text("utf-8") == "mine"
+    write_columns(tmp_path / "scan.csv", TABLE, 3, {}, force=True)
+    assert (tmp_path / "scan.csv").read_text("utf-8").startswith("patch,g")
