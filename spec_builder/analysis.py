@@ -167,7 +167,7 @@ def load_analysis(text: str, law: str = "normsys", variants: Mapping[str, str] |
         try:
             plain = load_experiment(name)
         except SpecBuilderError as error:
-            if "is unknown" in str(error) and "/" not in name:
+            if str(error).startswith(f"experiment '{name}' is unknown") and "/" not in name:
                 known = ", ".join(dict.fromkeys((*ANALYSES, *shipped_experiments())))
                 raise SpecBuilderError(
                     f"analysis '{text}' is unknown, expected one of {known}, "

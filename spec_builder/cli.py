@@ -37,17 +37,19 @@ def main() -> None:
         sys.exit(130)
     except click.ClickException as error:
         _fail(error.format_message())
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+    except OSError as error:  # all files are written by spec_builder.files; what is left is standard output
+        _fail(f"standard output: cannot be written ({error.strerror})")
     else:
         sys.exit(code if isinstance(code, int) else 0)
 
 
 def _fail(message: str) -> None:
-    line = " ".join(message.split())
-    click.echo(f"spec-builder: error: {line}", err=True)
+    _complain(message)
     sys.exit(2)
+
+
+def _complain(message: str) -> None:
+    click.echo(f"spec-builder: error: {' '.join(message.split())}", err=True)
 
 
 def _cite(context: click.Context, _: click.Parameter, value: bool) -> None:
@@ -321,6 +323,10 @@ def profile(analysis: str, parameter: str, law: str, variants: Mapping[str, str]
 
     if out["as_json"] and out["as_csv"]:
         raise SpecBuilderError("profile: give --json or --csv, not both")
+    if out["output"] != "-":
+        from spec_builder.files import refuse_existing  # noqa: PLC0415
+
+        refuse_existing(Path(out["output"]), force=out["force"])
     result = profile_analysis(load_analysis(analysis, law, variants), parameter, points=points)
     if out["plot"]:
         from spec_builder.figures import draw_profiles, save_figure  # noqa: PLC0415
@@ -474,9 +480,10 @@ def verify(files: tuple[str, ...]) -> None:
         try:
             summary, problems = verify_file(name)
         except SpecBuilderError as error:
-            summary, problems = "", [str(error).removeprefix(f"{name}: ")]
+            summary, problems = "", [str(error)]
         for problem in problems:
-            click.echo(f"spec-builder: error: {name}: {problem}", err=True)
+            shown = "standard input" if name == "-" else name
+            _complain(problem if problem.startswith(f"{shown}:") else f"{shown}: {problem}")
         if problems:
             failed += 1
         else:

@@ -236,6 +236,8 @@ def export_workspaces(
         analysis = load_analysis(name, law, {k: v for k, v in (variants or {}).items() if k in members})
         unused = {k: v for k, v in unused.items() if k not in members}
         folder = output / analysis.name
+        if folder / WORKSPACE_FILE in files:
+            raise SpecBuilderError(f"analysis '{analysis.name}' stands twice, and both would be written to {folder}")
         files[folder / WORKSPACE_FILE] = canonical_json(analysis.workspace)
         metadata = workspace_metadata(analysis)
         metadata["patch_sets"] = {}

@@ -36,6 +36,10 @@ def load_json(name: str) -> Any:
         number = float(value)
         return number if math.isfinite(number) else constant(value)
 
+    def whole(value: str) -> int:
+        finite(value)
+        return int(value)
+
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         content = dict(pairs)
         if len(content) < len(pairs):
@@ -45,7 +49,7 @@ def load_json(name: str) -> Any:
         return content
 
     try:
-        return json.loads(text, parse_constant=constant, parse_float=finite, object_pairs_hook=unique)
+        return json.loads(text, parse_constant=constant, parse_float=finite, parse_int=whole, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         raise SpecBuilderError(f"{shown}:{error.lineno}: not valid JSON ({error.msg}, column {error.colno})") from None
     except RecursionError:
@@ -85,6 +89,24 @@ def refuse_existing(path: Path, *, force: bool) -> None:
         raise SpecBuilderError(f"{path}: exists already; give another name or --force")
 
 
+def make_folder(folder: Path, *, what: Path | None = None) -> None:
+    """Make a folder, and those above it, if need be.
+
+    Args:
+        folder: the folder.
+        what: what is to be written there, for the message; the folder itself by default.
+
+    Raises:
+        SpecBuilderError: if it cannot be made, or is a file.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise SpecBuilderError(f"{what or folder}: cannot be written (Not a directory)") from None
+    except OSError as error:
+        raise SpecBuilderError(f"{what or folder}: cannot be written ({error.strerror})") from None
+
+
 def write_text(path: Path, text: str, *, force: bool = False) -> None:
     """Write a text file; see :func:`write_bytes`."""
     write_bytes(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), force=force)
@@ -102,8 +124,8 @@ def write_bytes(path: Path, write: Callable[[Path], object], *, force: bool = Fa
         SpecBuilderError: if the file exists and ``force`` is not given, or the folder cannot be written.
     """
     refuse_existing(path, force=force)
+    make_folder(path.parent, what=path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
         os.close(handle)
     except OSError as error:

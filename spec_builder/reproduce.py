@@ -10,8 +10,8 @@ import numpy as np
 
 from spec_builder.analysis import ANALYSES, PARAMETERS, UNITS, load_analysis, parse_parameter
 from spec_builder.experiments.description import load_experiment
-from spec_builder.export import export_workspaces
-from spec_builder.files import canonical_json, refuse_existing, write_text
+from spec_builder.export import METADATA_FILE, WORKSPACE_FILE, export_workspaces
+from spec_builder.files import canonical_json, make_folder, refuse_existing, write_text
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.inference.profile import ONE_SIGMA
@@ -33,6 +33,7 @@ __all__ = ["published_results", "reproduce"]
 
 #: Masses of the contours of Fig. 4 [MeV].
 PLANE_GRID = tuple(np.geomspace(*PLANE_MASSES, 121).tolist())
+_FIGURES = ("fig1_spectra", "fig2_profiles", "fig4_plane", "pulls")
 _LABELS = {"flux": "8B flux [1e6 cm-2 s-1]", "sin2thetaw": "sin2 theta_W"}
 
 
@@ -110,6 +111,16 @@ def _summary(fits: dict[tuple[str, str, str], FitResult], choices: list[FitResul
     return "\n".join([*lines, ""])
 
 
+def _files() -> list[str]:
+    """All that :func:`reproduce` writes, below its folder."""
+    names = ["summary.md", "summary.json"]
+    names += [f"{figure}{suffix}" for figure, suffix in itertools.product(_FIGURES, (".png", ".pdf"))]
+    names += [f"profile_{parameter}_{a}.csv" for parameter, a in itertools.product(PARAMETERS, ANALYSES)]
+    names += [f"contour_{a}_{interaction}.csv" for a, interaction in itertools.product(ANALYSES, PLANE_INTERACTIONS)]
+    folders = [f"workspaces/{law}/{a}" for law, a in itertools.product(LAWS, ANALYSES)]
+    return names + [f"{folder}/{file}" for folder in folders for file in (WORKSPACE_FILE, METADATA_FILE)]
+
+
 def reproduce(
     output: Path,
     *,
@@ -133,7 +144,9 @@ def reproduce(
     """
     from spec_builder.figures import draw_plane, draw_profiles, draw_pulls, draw_spectra, save_figure  # noqa: PLC0415
 
-    refuse_existing(output / "summary.md", force=force)
+    for name in _files():
+        refuse_existing(output / name, force=force)
+    make_folder(output)
     report(f"workspaces -> {output / 'workspaces'}")
     for kind in LAWS:
         export_workspaces(ANALYSES, output / "workspaces" / kind, law=kind, force=force)

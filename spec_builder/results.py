@@ -216,7 +216,10 @@ def fit_workspace(
         cl: confidence level of the interval.
         minimiser: ``minuit`` or ``newton``.
     """
-    result = fit(Likelihood.from_workspace(workspace, measurement), cl=cl, minimiser=minimiser)
+    try:
+        result = fit(Likelihood.from_workspace(workspace, measurement), cl=cl, minimiser=minimiser)
+    except SpecBuilderError as error:
+        raise SpecBuilderError(f"{'standard input' if name == '-' else name}: {error}") from None
     return FitResult(Provenance(name, None, {}, {}, ""), "1", result)
 
 

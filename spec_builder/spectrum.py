@@ -129,11 +129,13 @@ def recoil_spectrum(
     if not 0 <= angle <= 1:
         raise SpecBuilderError(f"sin2thetaw {angle:g}: expected a number from 0 to 1")
     flux = solar_flux(hep=hep)
-    standard = rate_polynomial(partial(standard_model_terms, sin2_theta_w=angle), energy, flux=flux)[0, 0]
     x = np.float64(coupling_value) ** 2
-    added = rate_polynomial(choice.terms, energy, np.array([mass_value]), flux)[:, 0]
     with np.errstate(over="ignore", invalid="ignore"):
+        standard = rate_polynomial(partial(standard_model_terms, sin2_theta_w=angle), energy, flux=flux)[0, 0]
+        added = rate_polynomial(choice.terms, energy, np.array([mass_value]), flux)[:, 0]
         new_physics = x * added[1] + x**2 * added[2]
+    if not np.isfinite(standard).all() or not np.isfinite(added).all():
+        raise SpecBuilderError(f"energies '{text}': the rate is beyond floating range")
     if not np.isfinite(new_physics).all():
         raise SpecBuilderError(f"coupling {coupling_value:g}: the rate is beyond floating range")
     return Spectrum(

@@ -114,7 +114,7 @@ def verify_workspace(workspace: Any) -> list[str]:
     problem = schema_problem(workspace, "workspace.json")
     if problem is not None:
         return [problem]
-    problems = [*_name_problems(workspace), *_number_problems(workspace)]
+    problems = [*_name_problems(workspace), *_setting_problems(workspace), *_number_problems(workspace)]
     if problems:
         return problems
     return list(_model_problems(workspace))
@@ -146,6 +146,17 @@ def _name_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
     for observation in workspace["observations"]:
         if observation["name"] not in channels:
             yield f"observation '{observation['name']}' has no channel; remove it or add the channel"
+
+
+def _setting_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
+    used = {m["name"] for c in workspace["channels"] for s in c["samples"] for m in s["modifiers"]}
+    for measurement in workspace["measurements"]:
+        for given in measurement["config"]["parameters"]:
+            if given["name"] not in used:
+                yield (
+                    f"measurement '{measurement['name']}', parameter '{given['name']}': no modifier has this name; "
+                    "rename or remove it"
+                )
 
 
 def _number_problems(workspace: Mapping[str, Any]) -> Iterator[str]:

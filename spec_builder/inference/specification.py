@@ -129,6 +129,9 @@ class _Parameters:
             )
         at = index or 0
         given = self.overrides.get(name, {})
+        for key in ("inits", "bounds", "auxdata", "sigmas", "factors"):
+            if index is None and len(given.get(key, [None])) != 1:
+                raise SpecBuilderError(f"{where}: parameter '{name}' has {len(given[key])} {key}, expected 1")
         bound = given["bounds"][at] if "bounds" in given else bounds
         if constraint is not None:
             auxiliary = given["auxdata"][at] if "auxdata" in given else constraint.auxiliary
@@ -381,6 +384,15 @@ def _read(workspace: Mapping[str, Any], measurement: str | None, codes: tuple[Ki
     names = [channel["name"] for channel in channels]
     if len(set(names)) < len(names):
         raise SpecBuilderError(f"channel '{max(names, key=names.count)}' stands twice; rename or remove one")
+    for channel in channels:
+        samples = [sample["name"] for sample in channel["samples"]]
+        if len(set(samples)) < len(samples):
+            repeated = max(samples, key=samples.count)
+            raise SpecBuilderError(
+                f"channel '{channel['name']}', sample '{repeated}' stands twice; rename or remove one"
+            )
+        if not samples or not channel["samples"][0]["data"]:
+            raise SpecBuilderError(f"channel '{channel['name']}' has no bin")
     sizes = [len(channel["samples"][0]["data"]) for channel in channels]
     ends = list(itertools.accumulate(sizes, initial=0))
     slices = {c["name"]: slice(a, b) for c, (a, b) in zip(channels, itertools.pairwise(ends), strict=True)}
