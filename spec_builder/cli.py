@@ -36,7 +36,7 @@ def main() -> None:
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
-        _fail(error.format_message())
+        _fail(f"{error.format_message().rstrip('.')}; see spec-builder --help")
     except OSError as error:  # all files are written by spec_builder.files; what is left is standard output
         _fail(f"standard output: cannot be written ({error.strerror})")
     else:
@@ -296,7 +296,7 @@ def _given(context: click.Context, choices: Mapping[str, Any]) -> set[str]:
 
 
 def _is_workspace(target: str) -> bool:
-    return target == "-" or target.endswith(".json")
+    return target == "-" or target.endswith(".json") or (Path(target).is_file() and not target.endswith(".toml"))
 
 
 def _only(given: set[str], allowed: set[str], what: str) -> None:
@@ -449,7 +449,7 @@ def limits(analysis: str, cl: float, dof: int, output: str, force: bool, **choic
     _emit(text, output, force=force)
 
 
-@cli.command()
+@cli.command(short_help="Draw the paper's Fig. 4, with contours and grids.")
 @law_option
 @variant_option
 @cl_option
@@ -492,7 +492,7 @@ def verify(files: tuple[str, ...]) -> None:
         sys.exit(2)
 
 
-@cli.command()
+@cli.command(short_help="The paper's Sec. IV: fits, limits, figures, tables.")
 @jobs_option
 @click.option("--output", "-o", default="results", show_default=True, metavar="DIR", help="Folder to write to.")
 @force_option

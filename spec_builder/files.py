@@ -17,7 +17,16 @@ from spec_builder.tables import read_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["canonical_json", "digest", "load_json", "refuse_existing", "write_bytes", "write_text"]
+__all__ = [
+    "canonical_json",
+    "digest",
+    "load_json",
+    "make_folder",
+    "read_bytes",
+    "refuse_existing",
+    "write_bytes",
+    "write_text",
+]
 
 
 def load_json(name: str) -> Any:
@@ -87,6 +96,18 @@ def refuse_existing(path: Path, *, force: bool) -> None:
         raise SpecBuilderError(f"{path}: is a folder, expected a file name")
     if path.exists() and not force:
         raise SpecBuilderError(f"{path}: exists already; give another name or --force")
+
+
+def read_bytes(path: Path) -> bytes:
+    """Content of a file.
+
+    Raises:
+        SpecBuilderError: if it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SpecBuilderError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def make_folder(folder: Path, *, what: Path | None = None) -> None:

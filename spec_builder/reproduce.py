@@ -12,6 +12,7 @@ from spec_builder.analysis import ANALYSES, PARAMETERS, UNITS, load_analysis, pa
 from spec_builder.experiments.description import load_experiment
 from spec_builder.export import METADATA_FILE, WORKSPACE_FILE, export_workspaces
 from spec_builder.files import canonical_json, make_folder, refuse_existing, write_text
+from spec_builder.grids import parse_grid
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.inference.profile import ONE_SIGMA
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["published_results", "reproduce"]
 
 #: Masses of the contours of Fig. 4 [MeV].
-PLANE_GRID = tuple(np.geomspace(*PLANE_MASSES, 121).tolist())
+PLANE_GRID = tuple(parse_grid("0.01:1000:121", "masses"))
 _FIGURES = ("fig1_spectra", "fig2_profiles", "fig4_plane", "pulls")
 _LABELS = {"flux": "8B flux [1e6 cm-2 s-1]", "sin2thetaw": "sin2 theta_W"}
 
@@ -79,11 +80,13 @@ def _summary(fits: dict[tuple[str, str, str], FitResult], choices: list[FitResul
     for parameter, analysis in itertools.product(PARAMETERS, ANALYSES):
         linear, normsys = fits[analysis, parameter, "linear"], fits[analysis, parameter, "normsys"]
         value, up, down = paper[analysis, parameter]
+        digits = 2 if parameter == "sin2thetaw" else 1
         star = " *" if linear.provenance.by_construction else ""
         sigma = linear.fit.significance
+        printed = f"{value:.{digits}f} +{up:.{digits}f} -{down:.{digits}f}"
         lines.append(
             f"| {_LABELS[parameter]} | {analysis} | {_cell(linear)}{star} | {_cell(normsys)}{star} "
-            f"| {value:g} +{up:g} -{down:g} | {'' if sigma is None else f'{sigma:.2f} sigma'} "
+            f"| {printed} | {'' if sigma is None else f'{sigma:.2f} sigma'} "
             f"| {linear.fit.chi2_min:.2f}/{linear.fit.ndof} | {linear.fit.p_value:.3f} |"
         )
     lines += [

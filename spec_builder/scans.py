@@ -214,7 +214,10 @@ def scan_patches(
     """
     check_digest(workspace, patchset, name)
     patches = [(str(p["metadata"]["name"]), p["patch"]) for p in patchset["patches"]]
-    groups = group_patches(workspace, patches, measurement)
+    try:
+        groups = group_patches(workspace, patches, measurement)
+    except SpecBuilderError as error:
+        raise SpecBuilderError(f"{name}: {error}") from None
     chunks: list[Callable[[], ListedPoints]] = []
     rows: list[np.ndarray[Any, np.dtype[np.intp]]] = []
     for group in groups:

@@ -47,7 +47,7 @@ def verify_file(name: str) -> tuple[str, list[str]]:
         return "workspace", problems
     bins = sum(len(observation["data"]) for observation in content["observations"])
     summary = (
-        f"workspace, {len(content['channels'])} channels, {bins} bins, "
+        f"workspace, {len(content['channels'])} channel(s), {bins} bins, "
         f"measurements {', '.join(m['name'] for m in content['measurements'])}, sha256 {digest(content)}"
     )
     beside = Path(name).with_suffix(".meta.json")

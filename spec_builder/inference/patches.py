@@ -63,7 +63,10 @@ def group_patches(
     compiled: dict[Any, list[tuple[int, Specification]]] = {}
     for row, (name, operations) in enumerate(patches):
         patched = apply(operations, f"patch '{name}'")
-        found = _replaced_sample(workspace, patched, operations, base)
+        try:
+            found = _replaced_sample(workspace, patched, operations, base)
+        except (TypeError, ValueError, KeyError, IndexError):
+            found = None  # malformed: what is wrong with it is said below
         if found is not None:
             quick.setdefault(found[0], []).append((row, found[1]))
             continue

@@ -7,6 +7,7 @@ products of factors of one parameter each. Every supported modifier fits this fo
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -292,6 +293,12 @@ def _direction(shape: FloatArray, nominal: FloatArray) -> tuple[FloatArray, floa
     return shape, 1.0
 
 
+def _bin_count(channel: Mapping[str, Any], observation: Sequence[float]) -> int:
+    """Bins of a channel by majority, so that the one that differs is blamed."""
+    lengths = Counter([len(observation), *(len(sample["data"]) for sample in channel["samples"])])
+    return lengths.most_common(1)[0][0]
+
+
 def _bins(where: str, key: str, values: Sequence[float], bins: int) -> FloatArray:
     if len(values) != bins:
         raise SpecBuilderError(f"{where}: {key} has {len(values)} bins, expected {bins}")
@@ -391,20 +398,26 @@ def _read(workspace: Mapping[str, Any], measurement: str | None, codes: tuple[Ki
             raise SpecBuilderError(
                 f"channel '{channel['name']}', sample '{repeated}' stands twice; rename or remove one"
             )
-        if not samples or not channel["samples"][0]["data"]:
+        for sample in channel["samples"]:
+            if not isinstance(sample["data"], list):
+                raise SpecBuilderError(
+                    f"channel '{channel['name']}', sample '{sample['name']}': 'data' must be a list of numbers"
+                )
+        if not any(sample["data"] for sample in channel["samples"]):
             raise SpecBuilderError(f"channel '{channel['name']}' has no bin")
-    sizes = [len(channel["samples"][0]["data"]) for channel in channels]
-    ends = list(itertools.accumulate(sizes, initial=0))
-    slices = {c["name"]: slice(a, b) for c, (a, b) in zip(channels, itertools.pairwise(ends), strict=True)}
     observations = {o["name"]: o["data"] for o in workspace["observations"]}
-    observed = []
-    for channel, size in zip(channels, sizes, strict=True):
-        if channel["name"] not in observations:
-            raise SpecBuilderError(f"channel '{channel['name']}' has no observation")
-        counts = _bins(f"observation '{channel['name']}'", "data", observations[channel["name"]], size)
-        if not (np.isfinite(counts) & (counts >= 0)).all():
-            raise SpecBuilderError(f"observation '{channel['name']}': counts must be finite numbers >= 0")
-        observed += list(counts)
+    for channel_name in names:
+        if channel_name not in observations:
+            raise SpecBuilderError(f"channel '{channel_name}' has no observation")
+    sizes = [_bin_count(channel, observations[channel["name"]]) for channel in channels]
+    ends = list(itertools.accumulate(sizes, initial=0))
+    slices = {key: slice(a, b) for key, (a, b) in zip(names, itertools.pairwise(ends), strict=True)}
+    observed = np.concatenate(
+        [_bins(f"observation '{k}'", "data", observations[k], size) for k, size in zip(names, sizes, strict=True)]
+    )
+    for key, place in slices.items():
+        if not (np.isfinite(observed[place]) & (observed[place] >= 0)).all():
+            raise SpecBuilderError(f"observation '{key}': counts must be finite numbers >= 0")
 
     parameters = _Parameters({p["name"]: p for p in config["parameters"]})
     builder = _Builder(ends[-1], parameters, codes)
@@ -421,4 +434,4 @@ def _read(workspace: Mapping[str, Any], measurement: str | None, codes: tuple[Ki
     if poi and poi not in index:
         raise SpecBuilderError(f"measurement '{name}': no modifier has the parameter of interest '{poi}'")
     factors = tuple(Factor(index[p], kind, high, low) for p, kind, high, low in builder.factor_index)
-    return Specification(slices, np.array(observed, dtype=np.float64), specs, factors, tuple(builder.groups), poi)
+    return Specification(slices, observed, specs, factors, tuple(builder.groups), poi)
