@@ -378,15 +378,10 @@ def read_specification(
         ) from None
 
 
-def _read(workspace: Mapping[str, Any], measurement: str | None, codes: tuple[Kind, Kind]) -> Specification:
-    measurements = {m["name"]: m for m in workspace["measurements"]}
-    if not measurements:
-        raise SpecBuilderError("the workspace has no measurement; it needs at least one")
-    name = next(iter(measurements)) if measurement is None else measurement
-    if name not in measurements:
-        raise SpecBuilderError(f"measurement '{name}' is unknown, expected one of {', '.join(measurements)}")
-    config = measurements[name]["config"]
-
+def _channels(
+    workspace: Mapping[str, Any],
+) -> tuple[list[Mapping[str, Any]], dict[str, slice], FloatArray]:
+    """Channels in order of name, the slice of bins of each, and all counts."""
     channels = sorted(workspace["channels"], key=lambda channel: str(channel["name"]))
     names = [channel["name"] for channel in channels]
     if len(set(names)) < len(names):
@@ -418,15 +413,28 @@ def _read(workspace: Mapping[str, Any], measurement: str | None, codes: tuple[Ki
     for key, place in slices.items():
         if not (np.isfinite(observed[place]) & (observed[place] >= 0)).all():
             raise SpecBuilderError(f"observation '{key}': counts must be finite numbers >= 0")
+    return channels, slices, observed
 
+
+def _read(workspace: Mapping[str, Any], measurement: str | None, codes: tuple[Kind, Kind]) -> Specification:
+    measurements = {m["name"]: m for m in workspace["measurements"]}
+    if not measurements:
+        raise SpecBuilderError("the workspace has no measurement; it needs at least one")
+    name = next(iter(measurements)) if measurement is None else measurement
+    if name not in measurements:
+        raise SpecBuilderError(f"measurement '{name}' is unknown, expected one of {', '.join(measurements)}")
+    config = measurements[name]["config"]
+
+    channels, slices, observed = _channels(workspace)
     parameters = _Parameters({p["name"]: p for p in config["parameters"]})
-    builder = _Builder(ends[-1], parameters, codes)
+    builder = _Builder(observed.size, parameters, codes)
     stat = _stat_errors(channels, slices, parameters)
-    for channel, size in zip(channels, sizes, strict=True):
+    for channel in channels:
+        place = slices[channel["name"]]
         for sample in channel["samples"]:
             where = f"channel '{channel['name']}', sample '{sample['name']}'"
-            _bins(where, "data", sample["data"], size)
-            builder.sample(where, slices[channel["name"]], sample, stat)
+            _bins(where, "data", sample["data"], place.stop - place.start)
+            builder.sample(where, place, sample, stat)
 
     specs = tuple(parameters.specs[key] for key in sorted(parameters.specs))
     index = {spec.name: i for i, spec in enumerate(specs)}
