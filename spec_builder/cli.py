@@ -238,6 +238,10 @@ def _interactions(
         raise SpecBuilderError(f"interaction '{max(names, key=names.count)}' is given twice")
     expanded = [name for name in INTERACTIONS if name != "sm"] if "all" in names else list(names)
     several = len(expanded) > 1
+    if several and coupling_set is not None and "scalar" not in expanded:
+        raise SpecBuilderError(f"coupling set '{coupling_set}' belongs to interaction 'scalar', which is not exported")
+    if several and longitudinal_factor is not None and "tensor" not in expanded:
+        raise SpecBuilderError(f"longitudinal factor {longitudinal_factor} belongs to 'tensor', which is not exported")
     return [
         parse_new_physics(
             name,

@@ -12,6 +12,7 @@ from spec_builder.analysis import load_analysis
 from spec_builder.errors import SpecBuilderError
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.files import canonical_json, digest, refuse_existing, write_text
+from spec_builder.grids import check_range
 from spec_builder.histfactory.patchset import PatchBuilder, patch_name, patch_set, patch_set_json, round_value
 from spec_builder.inference.exclusion import plane_minimum, polynomial_yields
 from spec_builder.inference.newton import minimise
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
     from spec_builder.analysis import Analysis
     from spec_builder.experiments.description import Experiment
-    from spec_builder.histfactory.patchset import Style
+    from spec_builder.grids import check_range
+from spec_builder.histfactory.patchset import Style
     from spec_builder.physics.interactions import NewPhysics
 
 __all__ = ["PatchRequest", "build_patch_set", "export_workspaces", "workspace_metadata"]
@@ -109,6 +111,8 @@ def build_patch_set(
     rounded = [(round_value(mass), round_value(g)) for mass, g in points]
     if len(set(rounded)) < len(rounded):
         raise SpecBuilderError("two masses or couplings are the same to 6 digits")
+    check_range("mass", [mass for mass, _ in rounded])
+    check_range("coupling", [g for _, g in rounded])
     name = choice.interaction.value
     mass = np.array(sorted({mass for mass, _ in rounded}))
     place, g = np.searchsorted(mass, [mass for mass, _ in rounded]), np.array([g for _, g in rounded])

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from spec_builder.errors import SpecBuilderError
 
-__all__ = ["parse_grid"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["check_range", "parse_grid"]
+
+_LARGEST = 1e50
 
 
 def parse_grid(text: str, what: str) -> list[float]:
@@ -40,6 +46,17 @@ def parse_grid(text: str, what: str) -> list[float]:
     # to 12 digits, so that 10:1000:3 holds 100 and not 99.99999999999997
     inner = [float(f"{low * math.exp(step * i):.12g}") for i in range(1, count - 1)]
     return [low, *inner, high]
+
+
+def check_range(what: str, values: Iterable[float]) -> None:
+    """Refuse masses [MeV] and couplings whose fourth power, times what goes with it, floating numbers cannot hold.
+
+    Raises:
+        SpecBuilderError: naming the first.
+    """
+    for value in values:
+        if not value < _LARGEST:
+            raise SpecBuilderError(f"{what} {value:g} is beyond floating range, expected less than {_LARGEST:g}")
 
 
 def _positive(item: str, text: str, what: str) -> float:

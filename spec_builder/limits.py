@@ -10,6 +10,7 @@ import numpy as np
 from spec_builder.errors import SpecBuilderError
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.files import canonical_json
+from spec_builder.grids import check_range
 from spec_builder.inference.exclusion import exclude
 from spec_builder.results import Provenance
 
@@ -127,6 +128,7 @@ def find_limits(
         SpecBuilderError: for another ``dof``, or a mass beyond floating range.
     """
     check_dof(dof)
+    check_range("mass", masses)
     likelihood, yields = analysis.new_physics(choice)
     coefficients = yields(masses)
     if not (np.isfinite(coefficients).all() and (coefficients[2].sum(axis=-1) > 0).all()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import socket
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ from spec_builder import __version__
 from spec_builder.errors import SpecBuilderError
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.files import digest, load_json, refuse_existing
+from spec_builder.grids import check_range
 from spec_builder.histfactory.patch import load_workspace
 from spec_builder.histfactory.schema import schema_problem
 from spec_builder.inference.exclusion import plane_minimum
@@ -96,6 +98,7 @@ def executor_for(jobs: int, dask: str | None = None) -> Iterator[concurrent.futu
             from dask.distributed import Client  # noqa: PLC0415
         except ImportError:
             raise SpecBuilderError("--dask needs Dask: pip install 'spec_builder[dask]'") from None
+        _knock(dask)
         try:
             client = Client(dask, timeout=10, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
@@ -110,14 +113,28 @@ def executor_for(jobs: int, dask: str | None = None) -> Iterator[concurrent.futu
             yield pool
 
 
+def _knock(address: str) -> None:
+    """See whether somebody listens before Dask's client tries, which says much when nobody does.
+
+    Raises:
+        SpecBuilderError: if nobody listens, or the address is not one of TCP.
+    """
+    scheme, found, rest = address.rpartition("://")
+    host, _, port = rest.rpartition(":") if ":" in rest else (rest, "", "8786")
+    try:
+        if found and scheme not in ("tcp", "tls"):
+            raise ValueError("expected tcp://HOST:PORT")
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise SpecBuilderError(f"dask scheduler {address}: not reachable ({error})") from None
+
+
 def _grid_scan(analysis: Analysis, choice: NewPhysics, masses: FloatArray, couplings: FloatArray) -> _Scan:
+    check_range("mass", masses)
+    check_range("coupling", couplings)
     likelihood, yields = analysis.new_physics(choice)
-    if not (np.isfinite(couplings**4).all() and np.isfinite(masses**4).all()):
-        raise SpecBuilderError("a mass or coupling of the grid is beyond floating range")
     minimum = plane_minimum(likelihood, SIGNAL_SAMPLE, yields)
     points = GridPoints(likelihood.specification, SIGNAL_SAMPLE, yields(masses), couplings)
-    if not np.isfinite(points.coefficients).all():
-        raise SpecBuilderError("a mass or coupling of the grid is beyond floating range")
     metadata = {
         "schema": "spec_builder/scan/1",
         "version": __version__,
@@ -279,6 +296,11 @@ def check_patch_set(content: Any, name: str) -> None:
     twice = [key for key, count in names.items() if count > 1]
     if twice:
         raise SpecBuilderError(f"{name}: patch '{twice[0]}' stands twice; rename or remove one")
+    points = Counter(tuple(patch["metadata"]["values"]) for patch in content["patches"])
+    for point, count in points.items():
+        if count > 1:
+            shown = ", ".join(str(value) for value in point)
+            raise SpecBuilderError(f"{name}: {count} patches have the values {shown}; pyhf finds only one of them")
     labels = content["metadata"]["labels"]
     for patch in content["patches"]:
         values = patch["metadata"]["values"]

@@ -263,7 +263,7 @@ def calls_to_dask(
     yield calls
     for call in calls.values():
         call.kill()
-        call.wait()
+        call.communicate()
 
 
 def test_a_dask_scheduler_that_does_not_answer(calls_to_dask: dict[str, subprocess.Popen[str]]) -> None:
