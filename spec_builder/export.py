@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
     from spec_builder.analysis import Analysis
     from spec_builder.experiments.description import Experiment
-    from spec_builder.grids import check_range
-from spec_builder.histfactory.patchset import Style
+    from spec_builder.histfactory.patchset import Style
     from spec_builder.physics.interactions import NewPhysics
 
 __all__ = ["PatchRequest", "build_patch_set", "export_workspaces", "workspace_metadata"]

@@ -121,9 +121,9 @@ def _knock(address: str) -> None:
     """
     scheme, found, rest = address.rpartition("://")
     host, _, port = rest.rpartition(":") if ":" in rest else (rest, "", "8786")
+    if found and scheme not in ("tcp", "tls"):
+        raise SpecBuilderError(f"dask scheduler {address}: not reachable (expected tcp://HOST:PORT)")
     try:
-        if found and scheme not in ("tcp", "tls"):
-            raise ValueError("expected tcp://HOST:PORT")
         socket.create_connection((host, int(port)), timeout=5).close()
     except (OSError, ValueError, OverflowError) as error:
         raise SpecBuilderError(f"dask scheduler {address}: not reachable ({error})") from None
