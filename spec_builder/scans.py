@@ -296,11 +296,13 @@ def check_patch_set(content: Any, name: str) -> None:
     twice = [key for key, count in names.items() if count > 1]
     if twice:
         raise SpecBuilderError(f"{name}: patch '{twice[0]}' stands twice; rename or remove one")
-    points = Counter(tuple(patch["metadata"]["values"]) for patch in content["patches"])
-    for point, count in points.items():
-        if count > 1:
+    seen: set[tuple[Any, ...]] = set()
+    for patch in content["patches"]:
+        point = tuple(patch["metadata"]["values"])
+        if point in seen:
             shown = ", ".join(str(value) for value in point)
-            raise SpecBuilderError(f"{name}: {count} patches have the values {shown}; pyhf finds only one of them")
+            raise SpecBuilderError(f"{name}: patch '{patch['metadata']['name']}': its values {shown} stand twice")
+        seen.add(point)
     labels = content["metadata"]["labels"]
     for patch in content["patches"]:
         values = patch["metadata"]["values"]
