@@ -24,6 +24,7 @@ __all__ = ["make_minuit", "minimise", "minos"]
 #: Minuit stops at an EDM of 0.002 x tolerance: 2e-9 here.
 TOLERANCE = 1e-6
 _CALLS = 500
+_SETTLED = 1e-7
 
 
 class PointFunction:
@@ -61,6 +62,7 @@ class PointFunction:
         self._poisson = [(position[i], a, s) for i, a, s in poisson if i in position]
         self._fixed_normal = [c for c in normal if c[0] not in position]
         self._fixed_poisson = [c for c in poisson if c[0] not in position]
+        self.stiffness = engine.stiffness
         self._engine_constant = self._constant = engine.constant
         self._last: list[float] = []
         self._value = 0.0
@@ -95,7 +97,7 @@ class PointFunction:
         return self._gradient
 
     def fisher(self, x: FloatArray) -> FloatArray:
-        """The Hessian without second derivatives of the rates: what MIGRAD starts from."""
+        """The Hessian without second derivatives of the rates, shape (F, F)."""
         self._evaluate(x.tolist())
         jacobian = np.zeros((len(self._last), self._observed.size))
         for (group, p, _, _), partial in zip(self._derivatives, self._partials, strict=True):
@@ -105,7 +107,11 @@ class PointFunction:
             matrix[p, p] += 2 * weight
         for p, count, _ in self._poisson:
             matrix[p, p] += 2 * count / self._last[p] ** 2
-        # without data a rate has no curvature, but MIGRAD stops on a matrix that is not positive definite
+        return matrix
+
+    def seed(self, x: FloatArray) -> FloatArray:
+        """What MIGRAD starts from: it stops on a matrix that is not positive definite, as one without data is."""
+        matrix = self.fisher(x)
         diagonal = np.diag(matrix)
         positive: FloatArray = matrix + np.diag(np.where(diagonal > 0, 1e-6 * diagonal, 1.0))
         return positive
@@ -161,7 +167,7 @@ def make_minuit(likelihood: Likelihood, function: PointFunction, free: tuple[int
     """
     names = [likelihood.parameters[i] for i in free]
     start = likelihood.init[list(free)]
-    minuit = Minuit(function.value, start, grad=function.gradient, hessian=function.fisher, name=names)
+    minuit = Minuit(function.value, start, grad=function.gradient, hessian=function.seed, name=names)
     minuit.errordef = 1.0
     minuit.tol = TOLERANCE
     minuit.strategy = 0
@@ -201,7 +207,7 @@ def minimise(
         function.place(theta[i], None if yields is None else yields[i])
         row = None if yields is None else yields[i : i + 1]
         for begin in _starts(likelihood, theta[i : i + 1], fixed, sample, row):
-            if migrad(minuit, begin[list(free)], bounds).valid:
+            if migrad(minuit, begin[list(free)], bounds).valid and _settled(function, minuit, bounds):
                 break
         theta[i, list(free)] = minuit.values
         value[i], edm[i], valid[i] = minuit.fval, minuit.fmin.edm, minuit.valid
@@ -209,6 +215,16 @@ def minimise(
     inside = theta[:, list(free)]
     at_bound = ((inside - lower <= 1e-9) | (upper - inside <= 1e-9)).any(axis=1)
     return BatchFit(value, theta, edm, valid, at_bound)
+
+
+def _settled(function: PointFunction, minuit: Minuit, bounds: FloatArray) -> bool:
+    """Whether the exact gradient agrees that this is a minimum: MIGRAD may stop where a rate nearly vanishes."""
+    x = np.array(minuit.values)
+    moving = (x > bounds[0] + 1e-6) & (x < bounds[1] - 1e-6)
+    gradient = np.where(moving, function.gradient(x), 0.0)
+    matrix = np.where(np.outer(moving, moving), function.fisher(x), np.eye(x.size))
+    step, _ = newton.solve(matrix[..., None], gradient[:, None], function.stiffness)
+    return bool(np.abs(gradient @ step[:, 0]) / 2 < _SETTLED)
 
 
 def _starts(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.tables import BoolArray, FloatArray
 
-__all__ = ["BatchFit", "minimise"]
+__all__ = ["BatchFit", "minimise", "solve", "starting_points"]
 
 #: Stop at this estimated distance to the minimum.
 EDM_GOAL = 1e-12
@@ -153,14 +153,14 @@ class _Batch:
         while True:
             gradient = np.where(blocked, 0.0, new.gradient)
             if affine:
-                step, definite = _solve(_without(hessian, blocked), gradient, stiffness)
+                step, definite = solve(_without(hessian, blocked), gradient, stiffness)
             else:
                 with np.errstate(over="ignore", invalid="ignore"):  # in rows that are not definite
-                    step, definite = _solve(_without(hessian, blocked), gradient, np.zeros_like(stiffness))
+                    step, definite = solve(_without(hessian, blocked), gradient, np.zeros_like(stiffness))
                 if not definite.all():
                     rest = ~definite
                     fisher = _without(new.fisher[..., rest], blocked[:, rest])
-                    step[:, rest], _ = _solve(fisher, gradient[:, rest], stiffness)
+                    step[:, rest], _ = solve(fisher, gradient[:, rest], stiffness)
             outward = ((low & (step < 0)) | (high & (step > 0))) & ~blocked
             if not outward.any():
                 break
@@ -207,7 +207,7 @@ def _without(hessian: FloatArray, blocked: BoolArray) -> FloatArray:
     return reduced
 
 
-def _solve(hessian: FloatArray, gradient: FloatArray, least: FloatArray) -> tuple[FloatArray, BoolArray]:
+def solve(hessian: FloatArray, gradient: FloatArray, least: FloatArray) -> tuple[FloatArray, BoolArray]:
     """Solve H x = -g by an L D L^T decomposition, for n matrices side by side.
 
     Args:

@@ -325,6 +325,20 @@ def test_a_free_normalisation_excludes_nothing(dof: int) -> None:
     assert all(point.excluded for point in some.points)
 
 
+@pytest.mark.parametrize("interaction", INTERACTIONS)
+def test_no_coupling_is_excluded_where_nuisance_parameters_can_cancel_any_signal(interaction: str) -> None:
+    """Law linear, PandaX-4T: N = R (1 + 0.12 a + 0.22 b) vanishes at a^2 + b^2 = 15.9, below the threshold of 18.4."""
+    own = model("pandax4t", interaction, "linear")
+    result = exclude(own.likelihood, SIGNAL, own.yields, np.array([0.1, 100.0]), cl=0.9999)
+    assert [point.excluded for point in result.points] == [(), ()]
+    assert all(point.valid for point in result.points)
+    # a million times the Standard Model's events
+    far = own(0.1, [30 * own.scale(0.1)])[0] - result.minimum.twice_nll
+    assert 1 / (0.12**2 + 0.22**2) < far < result.threshold
+    at_90 = exclude(own.likelihood, SIGNAL, own.yields, np.array([0.1, 100.0]))
+    assert all(point.excluded for point in at_90.points)
+
+
 def test_no_events_exclude_whatever_adds_some() -> None:
     own = Model("xenonnt", "vector_universal")
     own.likelihood = own.likelihood.with_observed(np.zeros(3))
