@@ -24,6 +24,7 @@ __all__ = ["make_minuit", "minimise", "minos"]
 #: Minuit stops at an EDM of 0.002 x tolerance: 2e-9 here.
 TOLERANCE = 1e-6
 _CALLS = 500
+_FEW_CALLS = 60
 _SETTLED = 1e-7
 
 
@@ -218,7 +219,12 @@ def minimise(
 
 
 def _settled(function: PointFunction, minuit: Minuit, bounds: FloatArray) -> bool:
-    """Whether the exact gradient agrees that this is a minimum: MIGRAD may stop where a rate nearly vanishes."""
+    """Whether the exact gradient agrees that this is a minimum: MIGRAD may stop where a rate nearly vanishes.
+
+    It does so far from its start only, after many calls.
+    """
+    if minuit.nfcn < _FEW_CALLS:
+        return True
     x = np.array(minuit.values)
     moving = (x > bounds[0] + 1e-6) & (x < bounds[1] - 1e-6)
     gradient = np.where(moving, function.gradient(x), 0.0)

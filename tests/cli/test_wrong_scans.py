@@ -99,7 +99,9 @@ MISTAKES: dict[str, Mistake] = {
     "unknown analysis": Mistake("limits lux --interaction scalar", "", "'lux' unknown xenonnt, pandax4t, combined"),
     "unknown law": Mistake(LIMITS, "--law lognormal", "law 'lognormal' normsys, linear"),
     "variant of another experiment": Mistake(LIMITS, "--variant pandax4t=ce_rich", "'pandax4t' xenonnt"),
-    "short HEPData record": Mistake(EXPORT, "--masses 1,2 --hepdata ins12", "hepdata 'ins12' seven digits"),
+    "short HEPData record": Mistake(
+        EXPORT, "--masses 1,2 --couplings 1e-5 --hepdata ins12", "hepdata 'ins12' seven digits"
+    ),
     "equal points": Mistake(EXPORT, "--masses 1,1.0000001 --couplings 1e-5", "masses couplings same to 6 digits"),
     # ------------------------------------------------------------ confidence
     "dof 3": Mistake(LIMITS, "--dof 3", "dof 3 1 or 2"),
@@ -250,7 +252,7 @@ def calls_to_dask(
         port = free.getsockname()[1]
     executable = str(Path(sys.executable).with_name("spec-builder"))
     calls = {}
-    for address in (f"tcp://127.0.0.1:{port}", f"127.0.0.1:{port}", "nonsense://here", "127.0.0.1"):
+    for address in (f"127.0.0.1:{port}", "nonsense://here"):
         folder = tmp_path_factory.mktemp("dask") / "desk"
         shutil.copytree(prepared, folder)
         calls[address] = subprocess.Popen(
