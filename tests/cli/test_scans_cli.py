@@ -454,7 +454,7 @@ def planes(shell: Command, tmp_path_factory: pytest.TempPathFactory) -> list[tup
     folders = [tmp_path_factory.mktemp("plane") / "out" for _ in range(2)]
 
     def draw(folder: Path) -> str:
-        run = shell("spec-builder", "plane", "--points", "9", "--jobs", "1", "--output", folder)
+        run = shell("spec-builder", "plane", "--dof", "1", "--points", "9", "--jobs", "1", "--output", folder)
         assert run.returncode == 0, run.stderr
         return run.stdout
 
@@ -478,12 +478,12 @@ def test_the_same_plane_has_the_same_bytes(planes: list[tuple[Path, str]]) -> No
 
 def test_contours_are_the_limits(planes: list[tuple[Path, str]], spec_builder: Command) -> None:
     folder, printed = planes[0]
-    run = spec_builder(*["limits", "xenonnt", "--interaction", "vector_universal", "--masses", "0.01:1000:9", "--csv"])
+    run = spec_builder(*["limits", "xenonnt", "--interaction", "vector_universal", "--masses", "0.01:1000:9", "--dof", "1", "--csv"])
     drawn = (folder / "contour_xenonnt_vector_universal.csv").read_text("utf-8").splitlines()
     asked = run.stdout.splitlines()
     header = [line for line in asked if line.startswith("# ")]
     assert drawn[: len(header)] == header
-    for words in ("dof 2", "4.60517", "law: normsys", "by_construction: xenonnt"):
+    for words in ("dof 1", "2.70554", "law: normsys", "by_construction: xenonnt"):
         assert words in "\n".join(header)
     table, expected = (
         np.array([line.split(",") for line in lines[len(header) + 1 :]], dtype=float) for lines in (drawn, asked)

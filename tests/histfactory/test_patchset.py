@@ -133,8 +133,8 @@ def test_pyhf_takes_the_set_for_its_workspace(law: str, style: str) -> None:
     read.verify(analysis(law).workspace)
     assert read.labels == ["mass_MeV", "g"]
     assert len(read) == len(MASSES) * 2
-    for _, _, patched in applied(law, content):
-        pyhf.Workspace(patched)
+    _, _, patched = applied(law, content)[-1]
+    pyhf.Workspace(patched)
 
 
 def test_a_point_is_found_by_typing_its_values() -> None:

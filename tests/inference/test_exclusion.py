@@ -224,7 +224,7 @@ def test_the_answer_at_a_mass_does_not_depend_on_the_others() -> None:
 
 
 @every_dof
-@pytest.mark.parametrize("cl", [0.5, 0.68, 0.9, 0.95, 0.999])
+@pytest.mark.parametrize("cl", [0.5, 0.9, 0.999])
 def test_thresholds_are_quantiles_of_chi2(cl: float, dof: int) -> None:
     own = model("xenonnt", "scalar")
     result = exclude(own.likelihood, SIGNAL, own.yields, np.array([1.0]), cl=cl, dof=dof)
