@@ -478,13 +478,14 @@ def test_the_same_plane_has_the_same_bytes(planes: list[tuple[Path, str]]) -> No
 
 def test_contours_are_the_limits(planes: list[tuple[Path, str]], spec_builder: Command) -> None:
     folder, printed = planes[0]
-    run = spec_builder(*["limits", "xenonnt", "--interaction", "vector_universal", "--masses", "0.01:1000:9", "--dof", "1", "--csv"])
+    words = ["--interaction", "vector_universal", "--masses", "0.01:1000:9", "--dof", "1", "--csv"]
+    run = spec_builder("limits", "xenonnt", *words)
     drawn = (folder / "contour_xenonnt_vector_universal.csv").read_text("utf-8").splitlines()
     asked = run.stdout.splitlines()
     header = [line for line in asked if line.startswith("# ")]
     assert drawn[: len(header)] == header
-    for words in ("dof 1", "2.70554", "law: normsys", "by_construction: xenonnt"):
-        assert words in "\n".join(header)
+    for choice in ("dof 1", "2.70554", "law: normsys", "by_construction: xenonnt"):
+        assert choice in "\n".join(header)
     table, expected = (
         np.array([line.split(",") for line in lines[len(header) + 1 :]], dtype=float) for lines in (drawn, asked)
     )
@@ -504,7 +505,8 @@ def test_grids_are_scans(planes: list[tuple[Path, str]]) -> None:
         np.testing.assert_array_equal(archive["mass_MeV"], masses)
         np.testing.assert_array_equal(archive["g"], couplings)
         assert archive["valid"].all()
-        np.testing.assert_allclose(archive["delta_chi2"].ravel(), result.columns["delta_chi2"], rtol=1e-10, atol=1e-8)
+        drawn, scanned = archive["delta_chi2"], result.columns["twice_nll"].reshape(9, 9)
+        np.testing.assert_allclose(np.diff(drawn), np.diff(scanned), rtol=1e-10, atol=1e-8)
         assert json.loads(str(archive["metadata"]))["interaction"] == "axial"
 
 

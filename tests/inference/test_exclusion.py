@@ -83,10 +83,15 @@ def reference(result: Exclusion, point: MassPoint, own: Model) -> float:
 # ---------------------------------------------------------------- crossings
 
 
-@every_dof
 @every_analysis
 @pytest.mark.parametrize(
-    ("interaction", "law"), [*((name, "normsys") for name in INTERACTIONS), ("vector_universal", "linear")]
+    ("interaction", "law", "dof"),
+    [
+        *((name, "normsys", 1) for name in INTERACTIONS),
+        ("vector_universal", "normsys", 2),
+        ("vector_universal", "linear", 2),
+        ("tensor", "normsys", 2),
+    ],
 )
 def test_every_end_is_a_crossing(analysis: str, interaction: str, law: str, dof: int) -> None:
     own, result = model(analysis, interaction, law), exclusion(analysis, interaction, dof, law)
@@ -259,7 +264,7 @@ def test_the_universal_vector_has_an_allowed_band_in_xenonnt_and_combined(dof: i
 @every_analysis
 def test_the_others_have_one_limit(analysis: str) -> None:
     for interaction in set(INTERACTIONS) - {"vector_universal"}:
-        for point in exclusion(analysis, interaction, 2).points:
+        for point in exclusion(analysis, interaction, 1).points:
             ((low, no_end),) = point.excluded
             assert low > 0
             assert no_end is None
@@ -269,7 +274,7 @@ def test_the_others_have_one_limit(analysis: str) -> None:
 def test_axial_and_tensor_are_ten_times_weaker(analysis: str) -> None:
     """They see the spin of some isotopes; scalar and vector see all nucleons at once."""
     limit = {
-        name: np.array([point.excluded[-1][0] for point in exclusion(analysis, name, 2).points])
+        name: np.array([point.excluded[-1][0] for point in exclusion(analysis, name, 1).points])
         for name in INTERACTIONS
     }
     for weak in ("axial", "tensor"):
