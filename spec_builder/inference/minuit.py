@@ -46,8 +46,8 @@ class PointFunction:
         self._fixed = [(i, p, f) for i, p, f in functions if p not in position]
         self._varied = [(i, position[p], f) for i, p, f in functions if p in position]
         self._values, self._slopes = [0.0] * len(functions), [0.0] * len(functions)
-        self._amplitudes = engine.amplitude_terms
-        self._derivatives = [
+        self._all_amplitudes = engine.amplitude_terms
+        self._all_derivatives = [
             (group, slope.position, slope.factor, slope.terms)
             for group, slopes in enumerate(engine.slopes)
             for slope in slopes
@@ -76,6 +76,9 @@ class PointFunction:
         self._last = []
         for i, p, function in self._fixed:
             self._values[i], self._slopes[i] = function(float(theta[p]))
+        varied = {i for i, _, _ in self._varied}
+        self._amplitudes = [_fold(terms, self._values, varied) for terms in self._all_amplitudes]
+        self._derivatives = [(g, p, f, _fold(terms, self._values, varied)) for g, p, f, terms in self._all_derivatives]
         self._constant = self._engine_constant
         for i, centre, weight in self._fixed_normal:
             self._constant += (float(theta[i]) - centre) ** 2 * weight
@@ -148,7 +151,19 @@ class PointFunction:
         self._gradient = gradient
 
 
-def _number(terms: Sequence[Term], values: list[float]) -> float:
+def _fold(terms: Sequence[Term], values: list[float], varied: set[int]) -> list[tuple[float, tuple[int, ...]]]:
+    """The terms with the factors of fixed parameters multiplied into their coefficients."""
+    folded: dict[tuple[int, ...], float] = {}
+    for coefficient, factors in terms:
+        for f in factors:
+            if f not in varied:
+                coefficient *= values[f]  # noqa: PLW2901
+        left = tuple(f for f in factors if f in varied)
+        folded[left] = folded.get(left, 0.0) + coefficient
+    return [(coefficient, factors) for factors, coefficient in folded.items()]
+
+
+def _number(terms: Sequence[tuple[float, tuple[int, ...]]], values: list[float]) -> float:
     total = 0.0
     for coefficient, factors in terms:
         product = coefficient
