@@ -56,6 +56,7 @@ class PointFunction:
         self._shapes = engine.templates
         self._templates, self._transposed = engine.templates, np.ascontiguousarray(engine.templates.T)
         self._observed, self._empty = spec.observed, spec.observed == 0
+        self._ones = np.ones(spec.observed.size)
         constraints = [(i, p.constraint) for i, p in enumerate(spec.parameters) if p.constraint]
         normal = [(i, c.auxiliary, c.scale**-2) for i, c in constraints if c.kind == "normal"]
         poisson = [(i, c.auxiliary, c.scale) for i, c in constraints if c.kind == "poisson"]
@@ -137,17 +138,17 @@ class PointFunction:
         for p, count, scale in self._poisson:
             value += 2 * (scale * x[p] - count * math.log(scale * x[p]))
             gradient[p] = 2 * (scale - count / x[p])
-        if not rates.min() > 0:
+        if not min(rates.tolist()) > 0:
             if (rates < 0).any() or (rates[~self._empty] <= 0).any():
                 value = math.inf
             rates = np.where(rates > 0, rates, 1.0)
         ratio = self._observed / rates
         self._rates = rates
-        self._value = value + 2 * (float(rates.sum()) - float(self._observed @ np.log(rates)))
-        slope = (self._templates @ (2 - 2 * ratio)).tolist()
+        self._value = value + 2 * float(rates @ self._ones - self._observed @ np.log(rates))
+        slope = (self._templates @ (self._ones - ratio)).tolist()
         self._partials = [_number(terms, values) * slopes[f] for _, _, f, terms in self._derivatives]
         for (group, p, _, _), partial in zip(self._derivatives, self._partials, strict=True):
-            gradient[p] += slope[group] * partial
+            gradient[p] += 2 * slope[group] * partial
         self._gradient = gradient
 
 
