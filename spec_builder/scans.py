@@ -153,15 +153,12 @@ def _grid_scan(analysis: Analysis, choice: NewPhysics, masses: FloatArray, coupl
         "delta_chi2": "against the minimum over 0.01 MeV to 1 GeV and g >= 0",
     }
 
-    def rows(index: int) -> np.ndarray[Any, np.dtype[np.intp]]:
-        return np.arange(index * CHUNK, min((index + 1) * CHUNK, len(points)))
-
     return _Scan(
         metadata,
         [partial(points.chunk, index) for index in range(points.chunks)],
         {
-            "mass_MeV": ("<f8", lambda index: masses[rows(index) // couplings.size]),
-            "g": ("<f8", lambda index: couplings[rows(index) % couplings.size]),
+            "mass_MeV": ("<f8", lambda index: masses[points.places(index)[0]]),
+            "g": ("<f8", lambda index: couplings[points.places(index)[1]]),
         },
         len(points),
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spec_builder.inference.specification import Specification
-    from spec_builder.tables import FloatArray
+    from spec_builder.tables import FloatArray, IndexArray
 
     Columns = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
@@ -92,9 +92,13 @@ class GridPoints:
     def __len__(self) -> int:
         return int(self.coefficients.shape[1] * self.couplings.size)
 
+    def places(self, index: int) -> tuple[IndexArray, IndexArray]:
+        """Positions of a chunk's points among the masses and among the couplings."""
+        return np.divmod(np.arange(index * CHUNK, min((index + 1) * CHUNK, len(self))), self.couplings.size)
+
     def chunk(self, index: int) -> ListedPoints:
         """The points of one chunk."""
-        mass, place = np.divmod(np.arange(index * CHUNK, min((index + 1) * CHUNK, len(self))), self.couplings.size)
+        mass, place = self.places(index)
         yields = polynomial_yields(self.coefficients, mass, self.couplings[place])
         return ListedPoints(self.specification, self.sample, yields)
 
