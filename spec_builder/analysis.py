@@ -15,6 +15,7 @@ from spec_builder.histfactory.workspace import build_workspace
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.flux import solar_flux
+from spec_builder.physics.sources import physics_sources
 from spec_builder.templates import SignalKernel, signal_kernel
 
 if TYPE_CHECKING:
@@ -80,6 +81,11 @@ class Analysis:
     def statuses(self) -> dict[str, str]:
         """Status of each table, as ``experiment.table``."""
         return {f"{e.name}.{key}": value for e in self.experiments for key, value in e.statuses.items()}
+
+    def sources(self, choice: NewPhysics | None = None) -> tuple[str, ...]:
+        """Sources of every table behind the analysis, and behind an interaction if one is given."""
+        experiments = (text for e in self.experiments for text in (*e.references, *e.sources.values()))
+        return (*physics_sources(choice), *experiments)
 
     @property
     def by_construction(self) -> str:

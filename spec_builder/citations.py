@@ -1,112 +1,64 @@
-"""BibTeX of the software, the paper and the data."""
+"""BibTeX of the software, the paper, the methods and the data.
+
+Whoever made a number is named in the source of the table that holds it. What a result cites follows from there: the
+entries of ``data/references.bib`` whose arXiv number or DOI stands in a source that the result used.
+"""
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 from spec_builder import __version__
+from spec_builder.files import data_path, read_text
 
-__all__ = ["bibtex"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-_ENTRIES = """@software{{spec_builder,
-  author  = {{{{spec_builder developers}}}},
-  title   = {{spec_builder: likelihoods of solar-neutrino CEvNS in XENONnT and PandaX-4T}},
-  version = {{{version}}},
-  license = {{BSD-3-Clause}},
-}}
+__all__ = ["bibtex", "identifiers"]
 
-@article{{DeRomeri:2024iaw,
-  author        = {{De Romeri, Valentina and Papoulias, Dimitrios K. and Ternes, Christoph A.}},
-  title         = {{Bounds on new neutrino interactions from the first CEvNS data at direct detection experiments}},
-  journal       = {{JCAP}},
-  volume        = {{05}},
-  pages         = {{012}},
-  year          = {{2025}},
-  doi           = {{10.1088/1475-7516/2025/05/012}},
-  eprint        = {{2411.11749}},
-  archivePrefix = {{arXiv}},
-}}
-
-@article{{XENON:2024ijk,
-  author        = {{{{XENON Collaboration}}}},
-  title         = {{First Indication of Solar 8B Neutrinos via Coherent Elastic Neutrino-Nucleus Scattering with
-                   XENONnT}},
-  journal       = {{Phys. Rev. Lett.}},
-  volume        = {{133}},
-  pages         = {{191002}},
-  year          = {{2024}},
-  eprint        = {{2408.02877}},
-  archivePrefix = {{arXiv}},
-}}
-
-@misc{{XENON:cevns_data_release,
-  author = {{{{XENON Collaboration}}}},
-  title  = {{XENONnT CEvNS data release (arXiv:2604.06002), CC-BY-4.0}},
-  year   = {{2026}},
-  doi    = {{10.5281/zenodo.20576156}},
-}}
-
-@misc{{XENON:light_wimp_data_release,
-  author = {{{{XENON Collaboration}}}},
-  title  = {{XENONnT light WIMP data release (arXiv:2409.17868)}},
-  year   = {{2024}},
-  doi    = {{10.5281/zenodo.14522706}},
-}}
-
-@article{{PandaX:2024muv,
-  author        = {{{{PandaX Collaboration}}}},
-  title         = {{First Indication of Solar 8B Neutrinos through Coherent Elastic Neutrino-Nucleus Scattering in
-                   PandaX-4T}},
-  journal       = {{Phys. Rev. Lett.}},
-  volume        = {{133}},
-  pages         = {{191001}},
-  year          = {{2024}},
-  eprint        = {{2407.10892}},
-  archivePrefix = {{arXiv}},
-}}
-
-@misc{{PandaX:us2_data_release,
-  author        = {{{{PandaX Collaboration}}}},
-  title         = {{PandaX-4T US2 event lists of Run0 and Run1, data release of arXiv:2507.11930}},
-  note          = {{Phys. Rev. Lett. 135 (2025) 211001}},
-  year          = {{2025}},
-  doi           = {{10.1103/rtnh-jn8s}},
-  eprint        = {{2507.11930}},
-  archivePrefix = {{arXiv}},
-}}
-
-@article{{Bahcall:1996qv,
-  author        = {{Bahcall, John N. and Lisi, E. and Alburger, D. E. and De Braeckeleer, L. and Freedman, S. J. and
-                   Napolitano, J.}},
-  title         = {{Standard neutrino spectrum from 8B decay}},
-  journal       = {{Phys. Rev. C}},
-  volume        = {{54}},
-  pages         = {{411--422}},
-  year          = {{1996}},
-  eprint        = {{nucl-th/9601044}},
-  archivePrefix = {{arXiv}},
-}}
-
-@article{{Vinyoles:2016djt,
-  author  = {{Vinyoles, N. and others}},
-  title   = {{A new generation of standard solar models}},
-  journal = {{Astrophys. J.}},
-  volume  = {{835}},
-  pages   = {{202}},
-  year    = {{2017}},
-}}
-
-@article{{Hoferichter:2020osn,
-  author        = {{Hoferichter, Martin and Men{{\\'e}}ndez, Javier and Schwenk, Achim}},
-  title         = {{Coherent elastic neutrino-nucleus scattering: EFT analysis and nuclear responses}},
-  journal       = {{Phys. Rev. D}},
-  volume        = {{102}},
-  pages         = {{074018}},
-  year          = {{2020}},
-  eprint        = {{2007.08529}},
-  archivePrefix = {{arXiv}},
-}}
-"""
+#: The software, the paper and HistFactory's inventors: part of every result.
+_ALWAYS = ("spec_builder", "DeRomeri:2024iaw", "pyhf_joss", "Cranmer:1456844")
+_IDENTIFIER = re.compile(r"(?:arXiv:(?P<arxiv>(?:[a-z-]+/)?\d+(?:\.\d+)?)|doi:(?P<doi>10\.\d+/[^\s,;()]+))")
 
 
-def bibtex() -> str:
-    """Entries to cite with a result."""
-    return _ENTRIES.format(version=__version__)
+def identifiers(text: str) -> list[str]:
+    """Find the arXiv numbers and DOIs in a text, in their order.
+
+    Examples:
+        >>> identifiers("XENONnT, doi:10.5281/zenodo.20576156 (arXiv:2604.06002), CC-BY-4.0")
+        ['10.5281/zenodo.20576156', '2604.06002']
+    """
+    return [match["arxiv"] or match["doi"] for match in _IDENTIFIER.finditer(text)]
+
+
+def bibtex(sources: Iterable[str] | None = None, *, methods: Iterable[str] = ()) -> str:
+    """Entries to cite.
+
+    Args:
+        sources: of the tables that a result used; None for everything there is.
+        methods: keys of further entries, such as ``iminuit``.
+    """
+    entries = _entries()
+    if sources is None:
+        return "\n\n".join(entries.values()) + "\n"
+    keys = dict.fromkeys((*_ALWAYS, *methods))
+    unknown = []
+    for identifier in dict.fromkeys(found for text in sources for found in identifiers(text)):
+        found = [key for key, entry in entries.items() if identifier in entry]
+        keys.update(dict.fromkeys(found))
+        unknown += [] if found else [identifier]
+    others = [_unnamed(identifier) for identifier in unknown]
+    return "\n\n".join([*(entries[key] for key in entries if key in keys), *others]) + "\n"
+
+
+def _entries() -> dict[str, str]:
+    """Entries by key, in the order of the file."""
+    text = read_text(data_path("references.bib")).replace("{VERSION}", f"{{{__version__}}}")
+    return {entry.partition("{")[2].partition(",")[0]: entry for entry in text.strip().split("\n\n")}
+
+
+def _unnamed(identifier: str) -> str:
+    """An entry for what a user's own tables name."""
+    field = "doi" if identifier.startswith("10.") else "eprint"
+    return f"@misc{{{identifier.replace('/', ':')},\n  {field} = {{{identifier}}},\n}}"

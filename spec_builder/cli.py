@@ -13,7 +13,7 @@ from spec_builder import __version__
 from spec_builder.errors import SpecBuilderError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from spec_builder.analysis import Analysis
     from spec_builder.histfactory.patchset import Style
@@ -94,6 +94,7 @@ variant_option = click.option(
     metavar="EXPERIMENT=NAME",
     help="A variant of an experiment; repeatable.",
 )
+cite_option = click.option("--cite", is_flag=True, help="BibTeX of what the result uses, in its place.")
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON for machines.")
 coupling_set_option = click.option("--coupling-set", metavar="A|B|C|D|E", help="Scalar f_Tq set (default: B).")
 longitudinal_option = click.option(
@@ -150,14 +151,22 @@ def experiments(experiment: str | None, as_json: bool, output: str, force: bool)
 @click.option("--sin2thetaw", type=float, metavar="X", help="Weak mixing angle (default: 0.23857).")
 @click.option("--hep", is_flag=True, help="Add hep neutrinos to the 8B flux.")
 @json_option
+@cite_option
 @output_option
 @force_option
-def spectrum(as_json: bool, output: str, force: bool, **choices: Any) -> None:
+def spectrum(as_json: bool, cite: bool, output: str, force: bool, **choices: Any) -> None:
     """Print the recoil spectrum dR/dT [events/(t yr keV)] in natural xenon."""
     from spec_builder.spectrum import recoil_spectrum  # noqa: PLC0415
 
     result = recoil_spectrum(**choices)
-    _emit(result.to_json() if as_json else str(result), output, force=force)
+    text = _bibtex(result.sources) if cite else result.to_json() if as_json else str(result)
+    _emit(text, output, force=force)
+
+
+def _bibtex(sources: Iterable[str], *methods: str) -> str:
+    from spec_builder.citations import bibtex  # noqa: PLC0415
+
+    return bibtex(sources, methods=methods)
 
 
 @cli.command()
@@ -262,6 +271,7 @@ def _interactions(
 @click.option("--measurement", metavar="NAME", help="Of a WORKSPACE; the first by default.")
 @click.option("--patch", "patches", multiple=True, metavar="FILE", help="JSON patch of a WORKSPACE; repeatable.")
 @json_option
+@cite_option
 @output_option
 @force_option
 @click.pass_context
@@ -283,10 +293,14 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
             minimiser=choices["minimiser"],
         )
     else:
-        _only(given, {"cl", "minimiser", "parameter", "law", "variants"}, "an analysis")
+        _only(given, {"cl", "minimiser", "parameter", "law", "variants", "cite"}, "an analysis")
         from spec_builder.analysis import load_analysis  # noqa: PLC0415
 
         analysis = load_analysis(target, choices["law"], choices["variants"])
+        if choices["cite"]:
+            methods = ["iminuit"] if choices["minimiser"] == "minuit" else []
+            _emit(_bibtex(analysis.sources(), *methods), output, force=force)
+            return
         if choices["parameter"] is None:
             raise SpecBuilderError("fit: give --parameter flux or --parameter sin2thetaw")
         result = results.fit_analysis(analysis, choices["parameter"], cl=choices["cl"], minimiser=choices["minimiser"])
@@ -318,6 +332,7 @@ def _only(given: set[str], allowed: set[str], what: str) -> None:
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="CSV with a header of choices.")
 @click.option("--plot", metavar="FILE", help="Draw it (PNG, PDF or SVG).")
+@cite_option
 @output_option
 @force_option
 def profile(analysis: str, parameter: str, law: str, variants: Mapping[str, str], points: int, **out: Any) -> None:
@@ -331,7 +346,11 @@ def profile(analysis: str, parameter: str, law: str, variants: Mapping[str, str]
         from spec_builder.files import refuse_existing  # noqa: PLC0415
 
         refuse_existing(Path(out["output"]), force=out["force"])
-    result = profile_analysis(load_analysis(analysis, law, variants), parameter, points=points)
+    loaded = load_analysis(analysis, law, variants)
+    if out["cite"]:
+        _emit(_bibtex(loaded.sources(), "iminuit"), out["output"], force=out["force"])
+        return
+    result = profile_analysis(loaded, parameter, points=points)
     if out["plot"]:
         from spec_builder.figures import draw_profiles, save_figure  # noqa: PLC0415
 
@@ -436,6 +455,7 @@ class _Progress:
 @dof_option
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="CSV with a header of choices.")
+@cite_option
 @output_option
 @force_option
 def limits(analysis: str, cl: float, dof: int, output: str, force: bool, **choices: Any) -> None:
@@ -448,6 +468,9 @@ def limits(analysis: str, cl: float, dof: int, output: str, force: bool, **choic
         raise SpecBuilderError("limits: give --json or --csv, not both")
     masses = np.array(_grid(choices["masses"], "masses"))
     loaded, choice = _analysis_and_choice(analysis, choices)
+    if choices["cite"]:
+        _emit(_bibtex(loaded.sources(choice)), output, force=force)
+        return
     result = find_limits(loaded, choice, masses, cl=cl, dof=dof)
     text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
     _emit(text, output, force=force)

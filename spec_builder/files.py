@@ -12,21 +12,49 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from spec_builder.errors import SpecBuilderError
-from spec_builder.tables import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
     "canonical_json",
+    "data_path",
     "digest",
     "load_json",
     "make_folder",
     "read_bytes",
+    "read_text",
     "refuse_existing",
     "write_bytes",
     "write_text",
 ]
+
+
+def data_path(*parts: str) -> Path:
+    """Path of a file or folder of the project's own ``data/``.
+
+    An installed wheel carries the tables inside the package; a source checkout has them beside it.
+    """
+    package = Path(__file__).parent
+    inside = package / "data"
+    root = inside if inside.is_dir() else package.parent / "data"
+    return root.joinpath(*parts)
+
+
+def read_text(path: Path) -> str:
+    """Text of a file the user named.
+
+    Raises:
+        SpecBuilderError: if it is missing, a folder, unreadable or not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SpecBuilderError(f"{path}: no such file") from None
+    except UnicodeDecodeError:
+        raise SpecBuilderError(f"{path}: not a UTF-8 text file") from None
+    except OSError as error:
+        raise SpecBuilderError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def load_json(name: str) -> Any:

@@ -22,6 +22,7 @@ from spec_builder.physics.interactions import (
     standard_model_terms,
 )
 from spec_builder.physics.recoil import rate_polynomial
+from spec_builder.physics.sources import physics_sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +55,13 @@ class Spectrum:
     new_physics: tuple[float, ...]
     unit: str = "events/(t yr keV)"
     version: str = __version__
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Sources of the tables behind it."""
+        sm = self.interaction == Interaction.SM
+        choice = None if sm else parse_new_physics(self.interaction, self.coupling_set, self.longitudinal_factor)
+        return physics_sources(choice, hep=self.hep)
 
     def to_json(self) -> str:
         """All of it as text."""

@@ -10,15 +10,16 @@ import csv
 import itertools
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spec_builder.errors import SpecBuilderError
+from spec_builder.files import data_path, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     import numpy.typing as npt
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     IndexArray = npt.NDArray[np.intp]
     BoolArray = npt.NDArray[np.bool_]
 
-__all__ = ["STATUSES", "Table", "data_path", "packaged_table", "read_table", "read_text"]
+__all__ = ["STATUSES", "Table", "packaged_table", "read_table"]
 
 #: Where a table's numbers come from, from the most to the least direct.
 STATUSES = ("measured", "published", "computed", "reconstructed", "recalled")
@@ -69,33 +70,6 @@ class Table:
         except (KeyError, ValueError):
             found = self.metadata.get(key, "nothing")
             raise SpecBuilderError(f"{self.path}: header line '# {key}: ...' must be a number, found {found}") from None
-
-
-def data_path(*parts: str) -> Path:
-    """Path of a file or folder of the project's own ``data/``.
-
-    An installed wheel carries the tables inside the package; a source checkout has them beside it.
-    """
-    package = Path(__file__).parent
-    inside = package / "data"
-    root = inside if inside.is_dir() else package.parent / "data"
-    return root.joinpath(*parts)
-
-
-def read_text(path: Path) -> str:
-    """Text of a file the user named.
-
-    Raises:
-        SpecBuilderError: if it is missing, a folder, unreadable or not UTF-8.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise SpecBuilderError(f"{path}: no such file") from None
-    except UnicodeDecodeError:
-        raise SpecBuilderError(f"{path}: not a UTF-8 text file") from None
-    except OSError as error:
-        raise SpecBuilderError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def read_table(path: Path, *, columns: Iterable[str], labels: Iterable[str] = ()) -> Table:

@@ -10,7 +10,7 @@ import pytest
 
 from spec_builder.analysis import ANALYSES, load_analysis, parse_parameter
 from spec_builder.errors import SpecBuilderError
-from spec_builder.tables import data_path
+from spec_builder.files import data_path
 
 if TYPE_CHECKING:
     from pathlib import Path

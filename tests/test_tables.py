@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from spec_builder.errors import SpecBuilderError
-from spec_builder.tables import STATUSES, Table, data_path, packaged_table, read_table, read_text
+from spec_builder.files import data_path, read_text
+from spec_builder.tables import STATUSES, Table, packaged_table, read_table
 
 if TYPE_CHECKING:
     from pathlib import Path

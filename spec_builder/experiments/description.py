@@ -12,7 +12,8 @@ import numpy as np
 
 from spec_builder.errors import SpecBuilderError
 from spec_builder.experiments.response import ChargeYieldResponse, MatrixResponse, Selection
-from spec_builder.tables import data_path, read_table, read_text
+from spec_builder.files import data_path, read_text
+from spec_builder.tables import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -40,6 +40,7 @@ __all__ = [
     "Term",
     "check_longitudinal_factor",
     "coupling_sets",
+    "coupling_table",
     "interaction_terms",
     "parse_interaction",
     "parse_new_physics",
@@ -218,13 +219,14 @@ def interaction_terms(
             return _tensor_terms(isotopes, recoil_energy_MeV, longitudinal_factor)
 
 
-def _coupling_table() -> Table:
+def coupling_table() -> Table:
+    """Quark-mass fractions of the scalar coupling sets."""
     numbers = ("f_Tu_p", "f_Td_p", "f_Tu_n", "f_Td_n", "m_u_MeV", "m_d_MeV")
     return packaged_table("couplings/scalar_coupling_sets", numbers, ("set", "status", "reference"))
 
 
 def _coupling_row(coupling_set: str) -> dict[str, float]:
-    table, names = _coupling_table(), coupling_sets()
+    table, names = coupling_table(), coupling_sets()
     if coupling_set not in names:
         raise SpecBuilderError(f"coupling set '{coupling_set}' is unknown, expected one of {', '.join(names)}")
     return {name: float(column[names.index(coupling_set)]) for name, column in table.columns.items()}
@@ -232,7 +234,7 @@ def _coupling_row(coupling_set: str) -> dict[str, float]:
 
 def coupling_sets() -> tuple[str, ...]:
     """Names of the scalar coupling sets."""
-    return _coupling_table().labels["set"]
+    return coupling_table().labels["set"]
 
 
 def scalar_charge(isotopes: Isotopes, coupling_set: str = DEFAULT_COUPLING_SET) -> FloatArray:

@@ -12,15 +12,19 @@ from spec_builder.physics.constants import AVOGADRO, HBAR_C, KLEIN_NYSTRAND_RADI
 from spec_builder.tables import packaged_table
 
 if TYPE_CHECKING:
-    from spec_builder.tables import FloatArray
+    from spec_builder.tables import FloatArray, Table
 
 __all__ = [
     "Isotopes",
+    "isotope_table",
     "klein_nystrand_form_factor",
     "momentum_transfer",
     "spin_structure_function",
+    "spin_structure_table",
     "xenon",
 ]
+
+_COEFFICIENTS = tuple(f"c{i}" for i in range(7))
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,17 @@ class Isotopes:
     targets_per_tonne: FloatArray
 
 
+def isotope_table() -> Table:
+    """Masses, abundances and spins of the stable isotopes."""
+    columns = ("A", "Z", "N", "abundance", "atomic_mass_u", "nuclear_mass_MeV", "spin")
+    return packaged_table("targets/xenon_isotopes", columns)
+
+
+def spin_structure_table() -> Table:
+    """Coefficients of the isoscalar spin responses."""
+    return packaged_table("targets/xenon_spin_structure", ("A", "multipole", "b_fm", *_COEFFICIENTS), ("response",))
+
+
 @cache
 def xenon() -> Isotopes:
     """Natural xenon (AME2020 masses, IUPAC abundances).
@@ -50,10 +65,7 @@ def xenon() -> Isotopes:
         >>> float(xenon().targets_per_tonne.sum())  # doctest: +ELLIPSIS
         4.5868...e+27
     """
-    table = packaged_table(
-        "targets/xenon_isotopes",
-        ("A", "Z", "N", "abundance", "atomic_mass_u", "nuclear_mass_MeV", "spin"),
-    )
+    table = isotope_table()
     columns = {name: values[:, np.newaxis] for name, values in table.columns.items()}
     molar_mass_g = float(np.sum(table["abundance"] * table["atomic_mass_u"]))
     return Isotopes(
@@ -106,14 +118,13 @@ def spin_structure_function(
     Returns:
         S00, shape (isotopes, T).
     """
-    coefficients = tuple(f"c{i}" for i in range(7))
-    table = packaged_table("targets/xenon_spin_structure", ("A", "multipole", "b_fm", *coefficients), ("response",))
+    table = spin_structure_table()
     structure = np.zeros_like(q)
     for row, kind in enumerate(table.labels["response"]):
         if kind != response:
             continue
         isotope = int(np.flatnonzero(isotopes.A[:, 0] == table["A"][row])[0])
         u = (q[isotope] * table["b_fm"][row]) ** 2 / 2
-        polynomial = np.polynomial.Polynomial([table[c][row] for c in coefficients])
+        polynomial = np.polynomial.Polynomial([table[c][row] for c in _COEFFICIENTS])
         structure[isotope] += np.exp(-u) * polynomial(u) ** 2
     return structure

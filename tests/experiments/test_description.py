@@ -10,7 +10,7 @@ import pytest
 
 from spec_builder.errors import SpecBuilderError
 from spec_builder.experiments.description import load_experiment
-from spec_builder.tables import data_path
+from spec_builder.files import data_path
 
 if TYPE_CHECKING:
     from pathlib import Path
