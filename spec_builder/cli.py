@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem, get_completion_class
 
 from spec_builder import __version__
 from spec_builder.errors import SpecBuilderError
@@ -70,6 +71,13 @@ def _emit(text: str, output: str, *, force: bool) -> None:
         write_text(Path(output), text, force=force)
 
 
+def _complete_variant(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from spec_builder.experiments.description import load_experiment, shipped_experiments  # noqa: PLC0415
+
+    words = (f"{name}={variant}" for name in shipped_experiments() for variant in load_experiment(name).variants)
+    return _words(*words)(context, parameter, incomplete)
+
+
 def _variants(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> Mapping[str, str]:
     del context, parameter
     chosen: dict[str, str] = {}
@@ -83,8 +91,26 @@ def _variants(context: click.Context, parameter: click.Parameter, values: tuple[
     return chosen
 
 
-law_option = click.option(
-    "--law", default="normsys", show_default=True, metavar="normsys|linear", help="How uncertainties act."
+def _words(*words: str, files: bool = False) -> Callable[..., list[CompletionItem]]:
+    """What a shell offers: words that begin like what was typed, else files if they are allowed."""
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        del context, parameter
+        found = [CompletionItem(word) for word in words if word.startswith(incomplete)]
+        return found if found or not files else [CompletionItem(incomplete, type="file")]
+
+    return complete
+
+
+def _choice(name: str, words: tuple[str, ...], **settings: Any) -> Callable[..., Any]:
+    """An option that takes one of a few words; what is wrong is said where the word is used."""
+    return click.option(name, metavar="|".join(words), shell_complete=_words(*words), **settings)
+
+
+_analyses = _words("xenonnt", "pandax4t", "combined", files=True)
+_files = _words(files=True)
+law_option = _choice(
+    "--law", ("normsys", "linear"), default="normsys", show_default=True, help="How uncertainties act."
 )
 variant_option = click.option(
     "--variant",
@@ -92,17 +118,18 @@ variant_option = click.option(
     multiple=True,
     callback=_variants,
     metavar="EXPERIMENT=NAME",
+    shell_complete=_complete_variant,
     help="A variant of an experiment; repeatable.",
 )
 cite_option = click.option("--cite", is_flag=True, help="BibTeX of what the result uses, in its place.")
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON for machines.")
-coupling_set_option = click.option("--coupling-set", metavar="A|B|C|D|E", help="Scalar f_Tq set (default: B).")
-longitudinal_option = click.option(
-    "--longitudinal-factor", type=int, metavar="1|4", help="Of the tensor, Eq. (8) (default: 1)."
+coupling_set_option = _choice("--coupling-set", ("A", "B", "C", "D", "E"), help="Scalar f_Tq set (default: B).")
+longitudinal_option = _choice(
+    "--longitudinal-factor", ("1", "4"), type=int, help="Of the tensor, Eq. (8) (default: 1)."
 )
 cl_option = click.option("--cl", default=0.9, show_default=True, help="Confidence level.")
-dof_option = click.option(
-    "--dof", default=2, show_default=True, metavar="1|2", help="1: minimum at each mass; 2: over the plane."
+dof_option = _choice(
+    "--dof", ("1", "2"), default=2, show_default=True, help="1: minimum at each mass; 2: over the plane."
 )
 jobs_option = click.option("--jobs", "-j", type=int, metavar="N", help="Worker processes (default: one for each core).")
 dask_option = click.option("--dask", metavar="ADDRESS", help="Dask scheduler to compute on; needs the extra [dask].")
@@ -129,7 +156,9 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("experiment", required=False, metavar="[NAME|PATH]")
+@click.argument(
+    "experiment", required=False, metavar="[NAME|PATH]", shell_complete=_words("xenonnt", "pandax4t", files=True)
+)
 @json_option
 @output_option
 @force_option
@@ -142,7 +171,7 @@ def experiments(experiment: str | None, as_json: bool, output: str, force: bool)
 
 
 @cli.command()
-@click.option("--interaction", default="sm", show_default=True, metavar="|".join(INTERACTIONS))
+@_choice("--interaction", INTERACTIONS, default="sm", show_default=True)
 @click.option("--energies", required=True, metavar="LIST|LO:HI:N", help="Recoil energies [keV].")
 @click.option("--mass", type=float, metavar="MEV", help="Mediator mass [MeV].")
 @click.option("--coupling", type=float, metavar="G", help="Coupling g.")
@@ -170,16 +199,21 @@ def _bibtex(sources: Iterable[str], *methods: str) -> str:
 
 
 @cli.command()
-@click.argument("analyses", nargs=-1, metavar="[ANALYSIS]...")
+@click.argument("analyses", nargs=-1, metavar="[ANALYSIS]...", shell_complete=_analyses)
 @law_option
 @variant_option
 @click.option("--output", "-o", metavar="DIR", help="Folder to write to (one analysis without it: stdout).")
 @click.option(
-    "--interaction", "interactions", multiple=True, metavar="NAME|all", help="Write its patch set too; repeatable."
+    "--interaction",
+    "interactions",
+    multiple=True,
+    metavar="NAME|all",
+    shell_complete=_words(*INTERACTIONS[1:], "all"),
+    help="Write its patch set too; repeatable.",
 )
 @masses_option
 @click.option("--couplings", metavar="LIST|LO:HI:N", help="Couplings g (default: around the limits).")
-@click.option("--style", default="total", show_default=True, metavar="total|signal", help="Of the patches.")
+@_choice("--style", ("total", "signal"), default="total", show_default=True, help="Of the patches.")
 @coupling_set_option
 @longitudinal_option
 @click.option("--hepdata", metavar="insNNNNNNN", help="HEPData record of the patch sets.")
@@ -262,14 +296,21 @@ def _interactions(
 
 
 @cli.command()
-@click.argument("target", metavar="ANALYSIS|WORKSPACE.json|-")
-@click.option("--parameter", metavar="flux|sin2thetaw", help="What to fit in an ANALYSIS.")
+@click.argument("target", metavar="ANALYSIS|WORKSPACE.json|-", shell_complete=_analyses)
+@_choice("--parameter", ("flux", "sin2thetaw"), help="What to fit in an ANALYSIS.")
 @law_option
 @variant_option
 @click.option("--cl", default=0.68, show_default=True, help="Confidence level of the interval.")
-@click.option("--minimiser", default="minuit", show_default=True, metavar="minuit|newton")
+@_choice("--minimiser", ("minuit", "newton"), default="minuit", show_default=True)
 @click.option("--measurement", metavar="NAME", help="Of a WORKSPACE; the first by default.")
-@click.option("--patch", "patches", multiple=True, metavar="FILE", help="JSON patch of a WORKSPACE; repeatable.")
+@click.option(
+    "--patch",
+    "patches",
+    multiple=True,
+    metavar="FILE",
+    shell_complete=_files,
+    help="JSON patch of a WORKSPACE; repeatable.",
+)
 @json_option
 @cite_option
 @output_option
@@ -324,8 +365,8 @@ def _only(given: set[str], allowed: set[str], what: str) -> None:
 
 
 @cli.command()
-@click.argument("analysis")
-@click.option("--parameter", required=True, metavar="flux|sin2thetaw")
+@click.argument("analysis", shell_complete=_analyses)
+@_choice("--parameter", ("flux", "sin2thetaw"), required=True)
 @law_option
 @variant_option
 @click.option("--points", default=201, show_default=True, help="Points between the ends, Delta chi2 = 9 or the domain.")
@@ -360,9 +401,9 @@ def profile(analysis: str, parameter: str, law: str, variants: Mapping[str, str]
 
 
 @cli.command()
-@click.argument("target", metavar="ANALYSIS|WORKSPACE.json")
-@click.option("--interaction", metavar="NAME", help="Of an ANALYSIS.")
-@click.option("--patchset", metavar="PATCHSET.json", help="Of a WORKSPACE.")
+@click.argument("target", metavar="ANALYSIS|WORKSPACE.json", shell_complete=_analyses)
+@click.option("--interaction", metavar="NAME", shell_complete=_words(*INTERACTIONS[1:]), help="Of an ANALYSIS.")
+@click.option("--patchset", metavar="PATCHSET.json", shell_complete=_files, help="Of a WORKSPACE.")
 @click.option("--measurement", metavar="NAME", help="Of a WORKSPACE (default: new_physics, or the first).")
 @click.option("--masses", default="0.01:1000:121", show_default=True, metavar="LIST|LO:HI:N", help="Masses [MeV].")
 @couplings_option
@@ -444,8 +485,13 @@ class _Progress:
 
 
 @cli.command()
-@click.argument("analysis")
-@click.option("--interaction", metavar="NAME", help="scalar, vector_universal, vector_bl, axial or tensor.")
+@click.argument("analysis", shell_complete=_analyses)
+@click.option(
+    "--interaction",
+    metavar="NAME",
+    shell_complete=_words(*INTERACTIONS[1:]),
+    help="scalar, vector_universal, vector_bl, axial or tensor.",
+)
 @masses_option
 @law_option
 @variant_option
@@ -497,7 +543,7 @@ def plane(jobs: int | None, dask: str | None, output: str, **choices: Any) -> No
 
 
 @cli.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=_files)
 def verify(files: tuple[str, ...]) -> None:
     """Check workspaces: schema, names, numbers, modifiers, digests. Says where, why and what to do."""
     from spec_builder.verify import verify_file  # noqa: PLC0415
@@ -531,3 +577,29 @@ def reproduce(jobs: int | None, output: str, force: bool) -> None:
     with executor_for(_jobs(jobs)) as executor:
         summary = run(Path(output), executor=executor, force=force, report=lambda text: click.echo(text, err=True))
     click.echo(summary, nl=False)
+
+
+@cli.command()
+def doctor() -> None:
+    """Print what a bug report needs: versions, extras, and a check of the likelihood against pyhf."""
+    from spec_builder.doctor import diagnose  # noqa: PLC0415
+
+    report, problems = diagnose()
+    click.echo(report, nl=False)
+    for problem in problems:
+        _complain(problem)
+    if problems:
+        sys.exit(2)
+
+
+@cli.command()
+@click.argument("shell", metavar="bash|zsh|fish", shell_complete=_words("bash", "zsh", "fish"))
+def completion(shell: str) -> None:
+    """Print a script that completes verbs, options and their values in a shell.
+
+    For bash: spec-builder completion bash > ~/.spec-builder-completion, and source that file in ~/.bashrc.
+    """
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise SpecBuilderError(f"shell '{shell}' is unknown, expected bash, zsh or fish")
+    click.echo(kind(cli, {}, "spec-builder", "_SPEC_BUILDER_COMPLETE").source())

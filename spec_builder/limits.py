@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.display import html_table
 from spec_builder.errors import SpecBuilderError
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.files import canonical_json
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["LimitsResult", "find_limits"]
 
+_COLUMNS = ("mass [MeV]", "best g", "Dchi2(SM)", "excluded g")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class LimitsResult:
     """Exclusions of one interaction in one analysis.
 
@@ -88,18 +91,29 @@ class LimitsResult:
                 )
         return "\n".join(lines) + "\n"
 
-    def __str__(self) -> str:
-        lines = [f"{key:15} {value}" for key, value in self._header().items()]
-        lines += ["", f"{'mass [MeV]':>12}  {'best g':>11}  {'Dchi2(SM)':>9}  excluded g"]
+    def _rows(self) -> list[tuple[str, str, str, str]]:
+        """Mass, best g, Delta chi2 of the Standard Model, and the excluded intervals of g."""
+        rows = []
         for point in self.exclusion.points:
             intervals = ", ".join(
                 f"{low:.6g} - {high:.6g}" if high is not None else f"> {low:.6g}" for low, high in point.excluded
             )
-            lines.append(
-                f"{point.mass_MeV:12.6g}  {point.best_g:11.4g}  {point.delta_chi2_sm:9.3f}  {intervals or 'none'}"
-                f"{'' if point.valid else '  NOT VALID'}"
-            )
+            excluded = f"{intervals or 'none'}{'' if point.valid else '  NOT VALID'}"
+            rows.append((f"{point.mass_MeV:.6g}", f"{point.best_g:.4g}", f"{point.delta_chi2_sm:.3f}", excluded))
+        return rows
+
+    def __str__(self) -> str:
+        lines = [f"{key:15} {value}" for key, value in self._header().items()]
+        lines.append("")
+        lines += [f"{mass:>12}  {g:>11}  {sm:>9}  {excluded}" for mass, g, sm, excluded in (_COLUMNS, *self._rows())]
         return "\n".join(lines) + "\n"
+
+    def __repr__(self) -> str:
+        return str(self).rstrip()
+
+    def _repr_html_(self) -> str:
+        header = self._header()
+        return html_table(header.pop("title"), header, _COLUMNS, self._rows())
 
 
 def check_dof(dof: int) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from spec_builder import __version__
 from spec_builder.analysis import UNITS, parse_parameter
+from spec_builder.display import html_table
 from spec_builder.errors import SpecBuilderError
 from spec_builder.files import canonical_json
 from spec_builder.inference.fit import fit
@@ -50,12 +51,19 @@ class Provenance:
     by_construction: str
     version: str = __version__
 
+    @property
+    def choices(self) -> str:
+        """Law, variants and version in one line."""
+        variants = ", ".join(f"{k}={v}" for k, v in self.variants.items()) or "default"
+        return f"law {self.law or 'as in the workspace'}, variants {variants}, spec_builder {self.version}"
+
     @classmethod
     def of(cls, analysis: Analysis) -> Provenance:
+        """The choices of an analysis."""
         return cls(analysis.name, analysis.law, analysis.variants, analysis.statuses, analysis.by_construction)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FitResult:
     """A fit of one parameter with its provenance.
 
@@ -84,32 +92,51 @@ class FitResult:
         """The same as :meth:`to_dict`, as text."""
         return canonical_json(self.to_dict())
 
-    def __str__(self) -> str:
-        fit, about = self.fit, self.provenance
+    def _title(self) -> str:
         unit = "" if self.unit == "1" else f" {self.unit}"
-        variants = ", ".join(f"{k}={v}" for k, v in about.variants.items()) or "default"
-        interval = f"{format_error('+', fit.up)} {format_error('-', fit.down)}{unit}"
+        interval = f"{format_error('+', self.fit.up)} {format_error('-', self.fit.down)}{unit}"
+        return f"{self.provenance.analysis}: {self.fit.parameter} = {self.fit.value:.4g} {interval}"
+
+    def _facts(self) -> dict[str, str]:
+        fit, about = self.fit, self.provenance
         state = f"{'valid' if fit.valid else 'NOT VALID'}{', AT A BOUND' if fit.at_bound else ''}"
-        law = about.law or "as in the workspace"
-        lines = [
-            f"{about.analysis}: {fit.parameter} = {fit.value:.4g} {interval}",
-            f"  interval     {100 * fit.cl:.4g} % CL, Delta chi2 = {fit.threshold:.4g}",
-            f"  choices      law {law}, variants {variants}, spec_builder {about.version}",
-            f"  chi2 / ndof  {fit.chi2_min:.3f} / {fit.ndof}, p = {fit.p_value:.3f} (saturated, asymptotic)",
-            f"  2NLL         {fit.twice_nll:.9f}, EDM {fit.edm:.1e}, {state}",
-        ]
+        facts = {
+            "interval": f"{100 * fit.cl:.4g} % CL, Delta chi2 = {fit.threshold:.4g}",
+            "choices": about.choices,
+            "chi2 / ndof": f"{fit.chi2_min:.3f} / {fit.ndof}, p = {fit.p_value:.3f} (saturated, asymptotic)",
+            "2NLL": f"{fit.twice_nll:.9f}, EDM {fit.edm:.1e}, {state}",
+        }
         if fit.significance is not None:
-            lines.append(f"  signal       {fit.significance:.2f} standard deviations (sqrt(q0), asymptotic)")
-        if fit.pulls:
-            width = max(len(name) for name in fit.pulls)
+            facts["signal"] = f"{fit.significance:.2f} standard deviations (sqrt(q0), asymptotic)"
+        return facts
+
+    def _notes(self) -> dict[str, str]:
+        notes = {}
+        if self.fit.negative_components:
+            notes["negative rate"] = ", ".join(self.fit.negative_components)
+        if self.provenance.by_construction:
+            notes["by construction"] = self.provenance.by_construction
+        return notes
+
+    def __str__(self) -> str:
+        lines = [self._title(), *(f"  {key:12} {value}" for key, value in self._facts().items())]
+        if self.fit.pulls:
+            width = max(len(name) for name in self.fit.pulls)
             lines.append("  pulls")
             lines += [
-                f"    {name:{width}}  {pull.value:+.3f} +- {pull.uncertainty:.3f}" for name, pull in fit.pulls.items()
+                f"    {name:{width}}  {pull.value:+.3f} +- {pull.uncertainty:.3f}"
+                for name, pull in self.fit.pulls.items()
             ]
-        lines += [f"  negative rate: {component}" for component in fit.negative_components]
-        if about.by_construction:
-            lines.append(f"  by construction: {about.by_construction}")
+        lines += [f"  {key}: {value}" for key, value in self._notes().items()]
         return "\n".join(lines) + "\n"
+
+    def __repr__(self) -> str:
+        return str(self).rstrip()
+
+    def _repr_html_(self) -> str:
+        pulls = [(name, f"{p.value:+.3f}", f"{p.uncertainty:.3f}") for name, p in self.fit.pulls.items()]
+        columns = ("nuisance parameter", "pull", "uncertainty")
+        return html_table(self._title(), self._facts() | self._notes(), columns, pulls)
 
 
 def format_error(sign: str, length: float | None) -> str:
@@ -117,7 +144,7 @@ def format_error(sign: str, length: float | None) -> str:
     return f"{sign}{'none' if length is None else f'{length:.3g}'}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ProfileResult:
     """Delta chi^2 against a parameter with its provenance.
 
@@ -138,6 +165,40 @@ class ProfileResult:
     delta_chi2: FloatArray
     twice_nll: FloatArray
     valid: tuple[bool, ...]
+
+    def _title(self) -> str:
+        best = self.best
+        unit = "" if self.unit == "1" else f" {self.unit}"
+        interval = f"{format_error('+', best.up)} {format_error('-', best.down)}{unit}"
+        return f"{self.provenance.analysis}: Delta chi2 of {best.parameter}, least at {best.value:.4g} {interval}"
+
+    def _facts(self) -> dict[str, str]:
+        wrong = len(self.valid) - sum(self.valid)
+        reach = f"{self.values[0]:.4g} to {self.values[-1]:.4g}"
+        points = f"{len(self.valid)} from {reach}, {wrong or 'none'} not valid"
+        facts = {
+            "points": points,
+            "choices": self.provenance.choices,
+            "2NLL": f"{self.best.twice_nll:.9f} at the minimum",
+        }
+        return facts | ({"by construction": note} if (note := self.provenance.by_construction) else {})
+
+    def __str__(self) -> str:
+        lines = [self._title(), *(f"  {key:16} {value}" for key, value in self._facts().items())]
+        lines += [f"    {value:10.4g}  {height:8.4f}" for value, height in self._sample()]
+        return "\n".join(lines) + "\n"
+
+    def __repr__(self) -> str:
+        return str(self).rstrip()
+
+    def _repr_html_(self) -> str:
+        rows = [(f"{value:.4g}", f"{height:.4f}") for value, height in self._sample()]
+        return html_table(self._title(), self._facts(), (self.best.parameter, "Delta chi2"), rows)
+
+    def _sample(self) -> list[tuple[float, float]]:
+        """About a dozen points of the profile, the ends included."""
+        rows = np.unique(np.linspace(0, self.values.size - 1, 13).round().astype(int))
+        return list(zip(self.values[rows].tolist(), self.delta_chi2[rows].tolist(), strict=True))
 
     def to_json(self) -> str:
         """Columns and provenance as text."""

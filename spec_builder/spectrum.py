@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spec_builder import __version__
+from spec_builder.display import html_table
 from spec_builder.errors import SpecBuilderError
 from spec_builder.files import canonical_json
 from spec_builder.grids import parse_grid
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Spectrum", "recoil_spectrum"]
 
+_COLUMNS = ("T [keV]", "total", "SM", "new physics")
 _LARGEST = 1e150  # squared couplings and masses stay within floating range
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Spectrum:
     """dR/dT at given recoil energies, with the choices behind it.
 
@@ -67,7 +69,7 @@ class Spectrum:
         """All of it as text."""
         return canonical_json(asdict(self) | {"schema": "spec_builder/spectrum/1"})
 
-    def __str__(self) -> str:
+    def _title(self) -> str:
         choices = [f"interaction {self.interaction}"]
         if self.mass_MeV is not None:
             choices += [f"mass {self.mass_MeV:g} MeV", f"coupling {self.coupling:g}"]
@@ -76,15 +78,21 @@ class Spectrum:
         if self.longitudinal_factor:
             choices.append(f"longitudinal factor {self.longitudinal_factor}")
         choices.append(f"sin2thetaw {self.sin2_theta_w:g}{', with hep neutrinos' if self.hep else ''}")
-        lines = [f"dR/dT in natural xenon [{self.unit}]: {', '.join(choices)}"]
-        lines.append(f"{'T [keV]':>10} {'total':>14} {'SM':>14} {'new physics':>14}")
-        lines += [
-            f"{T:10.4g} {total:14.6g} {sm:14.6g} {new:14.6g}"
-            for T, total, sm, new in zip(
-                self.energies_keV, self.rate, self.standard_model, self.new_physics, strict=True
-            )
-        ]
-        return "\n".join(lines) + "\n"
+        return f"dR/dT in natural xenon [{self.unit}]: {', '.join(choices)}"
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        columns = (self.energies_keV, self.rate, self.standard_model, self.new_physics)
+        return [(f"{T:.4g}", *(f"{rate:.6g}" for rate in rates)) for T, *rates in zip(*columns, strict=True)]
+
+    def __str__(self) -> str:
+        lines = [f"{T:>10} {total:>14} {sm:>14} {new:>14}" for T, total, sm, new in (_COLUMNS, *self._rows())]
+        return "\n".join([self._title(), *lines]) + "\n"
+
+    def __repr__(self) -> str:
+        return str(self).rstrip()
+
+    def _repr_html_(self) -> str:
+        return html_table(self._title(), {"version": self.version}, _COLUMNS, self._rows())
 
 
 def recoil_spectrum(
