@@ -32,7 +32,7 @@ def verify_file(name: str) -> tuple[str, list[str]]:
         name: path of the file, ``-`` for standard input.
 
     Returns:
-        A summary of what was checked, and the problems found: each says where, why and what to do.
+        What was checked, in a line, and the problems found; each says where, why and what to do.
 
     Raises:
         SpecBuilderError: if the file cannot be read as JSON at all.

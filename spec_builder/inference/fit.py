@@ -36,7 +36,7 @@ class Pull:
 
 @dataclass(frozen=True)
 class Fit:
-    """Result of :func:`fit`.
+    """A minimum with its interval and goodness of fit.
 
     Attributes:
         parameter: the parameter of interest.

@@ -1,0 +1,60 @@
+"""Sphinx configuration; the data and validation pages are made from the package when the docs are built."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+
+import spec_builder
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from generate import write_pages  # noqa: E402
+
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", message="jsonschema.RefResolver", category=DeprecationWarning)
+    write_pages(HERE / "generated")
+
+project = "spec_builder"
+author = "spec_builder developers"
+project_copyright = "the spec_builder developers, BSD-3-Clause"
+release = version = spec_builder.__version__
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+]
+exclude_patterns = ["_build", "conf.py", "generate.py"]
+nitpicky = True
+nitpick_ignore_regex = [
+    # names of other packages and of type checkers alone: their documentation is not at hand when this one is built
+    ("py:.*", r"(np|numpy|npt|concurrent|collections|pathlib|click|matplotlib|scipy|jsonpatch)\..*"),
+    (
+        "py:.*",
+        r"(Path|Mapping|Sequence|Callable|Iterable|Iterator|Any|Literal|ClassVar|Executor|Figure|Axes|TypeAlias)",
+    ),
+    ("py:.*", r"(spec_builder\..*\.)?(FloatArray|IndexArray|BoolArray|Law|Style|Parameter|Minimiser|YieldFunction)"),
+    ("py:.*", r"(spec_builder\..*\.)?(Response|Workspace|Table|Column|Store|Specification)"),
+]
+
+myst_enable_extensions = ["amsmath", "deflist", "dollarmath", "fieldlist"]
+myst_heading_anchors = 3
+nb_execution_mode = "force"
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_merge_streams = True
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+
+html_theme = "furo"
+html_title = f"spec_builder {release}"
+html_static_path: list[str] = []
+copybutton_prompt_text = r"\$ |>>> "
+copybutton_prompt_is_regexp = True
