@@ -1,4 +1,8 @@
-"""Runs the code blocks of README.md and docs/: those in Python and those for a shell, page by page."""
+"""Runs the code blocks of README.md and docs/, page by page.
+
+A block in Python or for a shell (``sh``) must succeed; the lines of an ``output`` block must stand, in their order, in
+what the shell printed last.
+"""
 
 from __future__ import annotations
 
@@ -41,11 +45,25 @@ def run_in_shell(example: Example) -> str | None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "PYTHONWARNINGS": "ignore"}
     run = subprocess.run(["bash", "-euc", example.parsed], capture_output=True, text=True, env=environment, check=False)
+    example.namespace["_printed"] = run.stdout + run.stderr
     return None if run.returncode == 0 else f"exit status {run.returncode}\n{run.stdout}{run.stderr}"
 
 
+def compare_output(example: Example) -> str | None:
+    """The first line that was not printed, None if all were."""
+    printed = iter(line.strip() for line in example.namespace["_printed"].splitlines())
+    missing = (line for line in example.parsed.splitlines() if line.strip() not in printed)
+    line = next(missing, None)
+    return None if line is None else f"not printed: {line!r}, but\n{example.namespace['_printed']}"
+
+
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(), CodeBlockParser("sh", run_in_shell), SkipParser()],
+    parsers=[
+        PythonCodeBlockParser(),
+        CodeBlockParser("sh", run_in_shell),
+        CodeBlockParser("output", compare_output),
+        SkipParser(),
+    ],
     patterns=["README.md", "docs/*.md", "docs/howto/*.md"],
     setup=enter,
     teardown=leave,
