@@ -1,0 +1,76 @@
+"""README and docs agree with the package."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import spec_builder
+from spec_builder.cli import cli
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs/howto").glob("*.md"))]
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_and_figures_of_a_page_exist(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    local = [target for target in targets if not target.startswith("http") and "generated/" not in target]
+    assert [target for target in local if not (page.parent / target).exists()] == []
+
+
+def test_which_verb_when_lists_every_verb() -> None:
+    cells = "\n".join(re.findall(r"^\|[^|]*\|([^|]*)\|", text("docs/verbs.md"), re.MULTILINE))
+    listed = set(re.findall(r"`([a-z0-9]+)[ `]", cells))
+    assert sorted(set(cli.commands) - listed) == []
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    page = text("docs/api.md")
+    assert [name for name in spec_builder.__all__ if not name.startswith("_") and f".{name}\n" not in page] == []
+
+
+def numbers_of(row: str) -> list[str]:
+    return re.findall(r"\d+\.\d+(?:e-\d+)?", row)
+
+
+def test_the_readme_s_fits_are_those_of_the_results_page() -> None:
+    results = text("docs/results.md")
+    for title, name in (("XENONnT", "xenonnt"), ("PandaX-4T", "pandax4t"), ("combined", "combined")):
+        row = re.search(rf"^\| {title} \* \|.*$", text("README.md"), re.MULTILINE)
+        assert row
+        flux = re.search(rf"^\| 8B flux [^|]*\| {name} \|.*$", results, re.MULTILINE)
+        angle = re.search(rf"^\| sin2 theta_W \| {name} \|.*$", results, re.MULTILINE)
+        assert flux
+        assert angle
+        ours = [cell for line in (flux, angle) for i in (3, 5) for cell in numbers_of(line[0].split("|")[i])]
+        assert numbers_of(row[0].partition("* |")[2]) == ours
+
+
+def test_the_readme_s_limits_are_those_of_the_results_page() -> None:
+    pattern = r"^\| combined \| (\w+ \| linear \| default \| 90 %, [12]) \| (.*) \|$"
+    rows = dict(re.findall(pattern, text("docs/results.md"), re.MULTILINE))
+    titles = {
+        "scalar (coupling set B)": "scalar",
+        "universal vector": "vector_universal",
+        "vector B−L": "vector_bl",
+        "axial vector": "axial",
+        "tensor (Eq. 8 as printed)": "tensor",
+    }
+    for title, name in titles.items():
+        (line,) = [line for line in text("README.md").splitlines() if line.startswith(f"| {title} |")]
+        cells = line.split("|")[2:6]
+        for dof in (1, 2):
+            light, heavy, _ = rows[f"{name} | linear | default | 90 %, {dof}"].split(" | ")
+            assert [float(x) for x in numbers_of(cells[dof - 1])] == pytest.approx(
+                [float(x) for x in numbers_of(light)], rel=6e-3
+            )
+            assert [float(x) for x in numbers_of(cells[dof + 1])] == pytest.approx(
+                [float(x) for x in numbers_of(heavy)], rel=6e-3
+            )
