@@ -98,9 +98,7 @@ def read_text(path: Path) -> str:
         raise SpecBuilderError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def read_table(
-    path: Path, *, columns: Iterable[str], labels: Iterable[str] = (), endless: Iterable[str] = ()
-) -> Table:
+def read_table(path: Path, *, columns: Iterable[str], labels: Iterable[str] = (), endless: Iterable[str] = ()) -> Table:
     """Read and check one table.
 
     Args:

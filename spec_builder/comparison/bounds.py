@@ -249,6 +249,4 @@ def thinned(bound: Bound) -> Bound:
         f"{index.size} of {mass.size} points up to 1 GeV, the others within {largest:.1f} % of the lines "
         f"(median {typical:.1f} %)"
     )
-    return replace(
-        bound, recast=f"{bound.recast}; {note}", mass_MeV=mass[index], g_low=low[index], g_high=high[index]
-    )
+    return replace(bound, recast=f"{bound.recast}; {note}", mass_MeV=mass[index], g_low=low[index], g_high=high[index])
