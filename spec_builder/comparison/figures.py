@@ -98,6 +98,12 @@ def draw_angle(points: Sequence[AnglePoint], fits: Sequence[FitResult]) -> Figur
     return figure
 
 
+_SCHEMES = (
+    r"$\overline{\mathrm{MS}}$ scheme: effective leptonic angles (Z pole) less 0.00032, on-shell ones (NuTeV) times "
+    "running / 0.22336, PVDIS run down from the Z mass."
+)
+
+
 def _angle_print(ours: Sequence[AnglePoint], fits: Sequence[FitResult]) -> list[str]:
     scales = ", ".join(f"{point.label} {1e3 * point.scale_GeV:.1f} MeV" for point in ours)
     laws = ", ".join(sorted({str(result.provenance.law) for result in fits}))
@@ -106,8 +112,7 @@ def _angle_print(ours: Sequence[AnglePoint], fits: Sequence[FitResult]) -> list[
     return [
         f"Ours: fits, one standard deviation, law {laws}{''.join(variants)}, {where} ({scales}), drawn apart.",
         "Open grey points: values recalled, not confirmed by a second source.",
-        r"$\overline{\mathrm{MS}}$ scheme: effective leptonic angles (Z pole) less 0.00032, on-shell ones (NuTeV) times "
-        + "running / 0.22336, PVDIS run down from the Z mass.",
+        _SCHEMES,
         "Points of one scale (2.4 and 10 MeV; 0.16, 4.5 and 91.2 GeV) are drawn apart: see the CSV beside the figure.",
         by_construction_note([result.provenance.by_construction for result in fits]),
     ]
@@ -115,7 +120,7 @@ def _angle_print(ours: Sequence[AnglePoint], fits: Sequence[FitResult]) -> list[
 
 def _print(figure: Figure, lines: Sequence[str]) -> None:
     """Small print, wrapped to the width of these figures, with the panels moved up to make room for it."""
-    rows = [part for line in lines for row in line.split("\n") for part in textwrap.wrap(row, 160)]
+    rows = [part for line in lines for row in line.split("\n") for part in textwrap.wrap(row, 150)]
     small_print(figure, rows)
     points = 7.6 * len(rows) + 34  # the x axis's labels included
     figure.subplots_adjust(bottom=points / (72 * figure.get_figheight()))
@@ -276,11 +281,10 @@ def _bounds_print(results: Sequence[LimitsResult], bounds: Sequence[Bound]) -> l
     level = rf"{100 * exclusion.cl:g} % CL, dof {exclusion.dof} ($\Delta\chi^2>{exclusion.threshold:.3f}$)"
     dumps = ", ".join(dict.fromkeys(b.title for b in bounds if b.family == "beam dump"))
     confidences = ", ".join(dict.fromkeys(b.confidence for b in bounds))
-    recast = "as published or recast with DarkCast under its assumptions"
+    recast = "as published, or recast with DarkCast under its assumptions; drawn from where their tables begin"
     lines = [
         f"Ours: excluded in the shaded regions, {level} against {against}; {'; '.join([f'law {laws}', *options])}.",
-        f"Existing bounds: {confidences}, {recast}; excluded above a line and inside a closed region, from where their "
-        + "tables begin.",
+        f"Existing bounds, excluded above a line and inside a closed region: {confidences}; {recast}.",
         f"Beam dumps: {dumps}." if dumps else "",
         "'Not drawn': the paper has them, but no public numbers or no recast exist; reasons in fig5_bounds.md.",
     ]
