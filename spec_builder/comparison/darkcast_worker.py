@@ -34,7 +34,8 @@ def make_model(darkcast: Any, name: str, forms: list[dict[str, Any]]) -> Any:
     failure: Exception | None = None
     for number, couplings in enumerate(forms):
         module = f"{name}_{number}"
-        Path(f"{module}.py").write_text(f"xfs = {couplings!r}\n", encoding="utf-8")
+        xfs = {fermion: tuple(x) if isinstance(x, list) else x for fermion, x in couplings.items()}
+        Path(f"{module}.py").write_text(f"xfs = {xfs!r}\n", encoding="utf-8")
         importlib.invalidate_caches()
         try:
             return darkcast.Model(module)

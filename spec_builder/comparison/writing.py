@@ -123,6 +123,10 @@ def _recasts(bounds: Sequence[Bound]) -> str:
     return "\n".join([*lines, ""])
 
 
+def _recast_file(output: Path, bound: Bound) -> Path:
+    return output / "bounds" / bound.interaction / f"{bound.name}.csv"
+
+
 def compare(
     output: Path,
     *,
@@ -163,11 +167,12 @@ def compare(
     combined = load_analysis("combined", law, variants)
     singles = [load_analysis(e.name, law, {e.name: e.variant} if e.variant else {}) for e in combined.experiments]
     if darkcast is not None:
+        for bound in bounds:
+            refuse_existing(_recast_file(output, bound), force=force)
         bounds, failed = recast_bounds(bounds, darkcast, report=report)
         for bound in bounds:
             if bound.darkcast:
-                path = output / "bounds" / bound.interaction / f"{bound.name}.csv"
-                write_text(path, bound.to_csv(), force=force)
+                write_text(_recast_file(output, bound), bound.to_csv(), force=force)
     report("fits of the weak mixing angle")
     fits = [fit_analysis(analysis, "sin2thetaw", cl=ONE_SIGMA) for analysis in (*singles[::-1], combined)]
     write_angle(output, fits, force=force)
