@@ -122,7 +122,7 @@ def _print(figure: Figure, lines: Sequence[str]) -> None:
     """Small print, wrapped to the width of these figures, with the panels moved up to make room for it."""
     rows = [part for line in lines for row in line.split("\n") for part in textwrap.wrap(row, 150)]
     small_print(figure, rows)
-    points = 7.6 * len(rows) + 34  # the x axis's labels included
+    points = 8.0 * len(rows) + 36  # the x axis's labels included
     figure.subplots_adjust(bottom=points / (72 * figure.get_figheight()))
 
 
@@ -245,9 +245,9 @@ def _draw_ours(panel: Axes, result: LimitsResult, entries: dict[str, Any]) -> Fl
     mass = np.array([point.mass_MeV for point in points])
     excluded = [point.excluded for point in points]
     shade_intervals(panel, mass, excluded, _OURS)
-    edges = [[edge for interval in row for edge in interval] for row in excluded]
+    edges = [[edge for interval in row for edge in interval if edge is not None] for row in excluded]
     for k in range(max((len(row) for row in edges), default=0)):
-        height = np.array([np.nan if k >= len(row) or row[k] is None else row[k] for row in edges], dtype=float)
+        height = np.array([row[k] if k < len(row) else np.nan for row in edges])
         (line,) = panel.plot(mass, height, color=_OURS, linewidth=1.9, zorder=5)
         entries.setdefault(_ours_label(result), line)
     if len(excluded[0]) > 1 and excluded[0][0][1] is not None:
