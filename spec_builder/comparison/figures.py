@@ -246,9 +246,10 @@ def _draw_ours(panel: Axes, result: LimitsResult, entries: dict[str, Any]) -> Fl
     excluded = [point.excluded for point in points]
     shade_intervals(panel, mass, excluded, _OURS)
     edges = [[edge for interval in row for edge in interval if edge is not None] for row in excluded]
-    for k in range(max((len(row) for row in edges), default=0)):
+    count = max((len(row) for row in edges), default=0)
+    for k in range(count):
         height = np.array([row[k] if k < len(row) else np.nan for row in edges])
-        (line,) = panel.plot(mass, height, color=_OURS, linewidth=1.9, zorder=5)
+        (line,) = panel.plot(mass, height, color=_OURS, linewidth=1.9 if count == 1 else 1.2, zorder=5)
         entries.setdefault(_ours_label(result), line)
     if len(excluded[0]) > 1 and excluded[0][0][1] is not None:
         band = np.sqrt(excluded[0][0][1] * excluded[0][1][0])
