@@ -104,6 +104,28 @@ _ENTRIES = """@software{{spec_builder,
   eprint        = {{2007.08529}},
   archivePrefix = {{arXiv}},
 }}
+
+@article{{Ilten:2018crw,
+  author        = {{Ilten, Philip and Soreq, Yotam and Williams, Mike and Xue, Wei}},
+  title         = {{Serendipity in dark photon searches}},
+  journal       = {{JHEP}},
+  volume        = {{06}},
+  pages         = {{004}},
+  year          = {{2018}},
+  eprint        = {{1801.04847}},
+  archivePrefix = {{arXiv}},
+}}
+
+@article{{Baruch:2022esd,
+  author        = {{Baruch, C. and Ilten, P. and Soreq, Y. and Williams, M.}},
+  title         = {{Axial vectors in DarkCast}},
+  journal       = {{JHEP}},
+  volume        = {{11}},
+  pages         = {{124}},
+  year          = {{2022}},
+  eprint        = {{2206.08563}},
+  archivePrefix = {{arXiv}},
+}}
 """
 
 
