@@ -207,7 +207,7 @@ def draw_bounds(results: Sequence[LimitsResult], bounds: Sequence[Bound], missin
             panel.set_ylabel("coupling $g$")
         first = _ours_label(results[0])
         order = sorted(bounds, key=lambda bound: list(_FAMILY_COLORS).index(bound.family))
-        labels = [first, *dict.fromkeys(_bound_label(bound) for bound in order)]
+        labels = [x for x in dict.fromkeys((first, *map(_bound_label, order))) if x in entries]
         figure.legend([entries[x] for x in labels], labels, loc="upper center", ncols=4, fontsize=7.5, handlelength=2.4)
         _print(figure, _bounds_print(results, bounds))
     return figure
@@ -251,7 +251,7 @@ def _draw_ours(panel: Axes, result: LimitsResult, entries: dict[str, Any]) -> Fl
         height = np.array([row[k] if k < len(row) else np.nan for row in edges])
         (line,) = panel.plot(mass, height, color=_OURS, linewidth=1.9 if count == 1 else 1.2, zorder=5)
         entries.setdefault(_ours_label(result), line)
-    if len(excluded[0]) > 1 and excluded[0][0][1] is not None:
+    if len(excluded[0]) > 1 and excluded[0][0][0] > 0 and excluded[0][0][1] is not None:
         band = np.sqrt(excluded[0][0][1] * excluded[0][1][0])
         panel.annotate(
             "allowed band", (2.2 * mass[0], band), xytext=(4, 22), textcoords="offset points", fontsize=6.5,
