@@ -603,3 +603,30 @@ def completion(shell: str) -> None:
     if kind is None:
         raise SpecBuilderError(f"shell '{shell}' is unknown, expected bash, zsh or fish")
     click.echo(kind(cli, {}, "spec-builder", "_SPEC_BUILDER_COMPLETE").source())
+
+
+@cli.command(short_help="Draw the paper's Figs. 3 and 5, beside others' results.")
+@law_option
+@variant_option
+@cl_option
+@dof_option
+@click.option("--bounds", "folders", multiple=True, metavar="DIR", help="Curves of your own; repeatable.")
+@click.option("--darkcast", metavar="DIR", help="Recast existing bounds with this DarkCast.")
+@click.option("--output", "-o", default="comparison", show_default=True, metavar="DIR", help="Folder to write to.")
+@force_option
+def compare(output: str, folders: tuple[str, ...], darkcast: str | None, **choices: Any) -> None:
+    """Draw the weak mixing angle (Fig. 3) and the limits (Fig. 5) beside existing results; list their sources.
+
+    A curve of your own is a file DIR/<interaction>/<name>.csv with interaction scalar, axial, vector_bl or
+    vector_universal.
+    """
+    from spec_builder.comparison.writing import compare as run  # noqa: PLC0415
+
+    table = run(
+        Path(output),
+        folders=[Path(folder) for folder in folders],
+        darkcast=None if darkcast is None else Path(darkcast),
+        report=lambda text: click.echo(text, err=True),
+        **choices,
+    )
+    click.echo(table, nl=False)

@@ -28,24 +28,39 @@ if TYPE_CHECKING:
     from spec_builder.results import FitResult, ProfileResult
     from spec_builder.tables import FloatArray
 
-__all__ = ["draw_plane", "draw_profiles", "draw_pulls", "draw_spectra", "save_figure"]
+__all__ = [
+    "ANALYSIS_LINES",
+    "STYLE",
+    "Line",
+    "by_construction_note",
+    "display_name",
+    "draw_plane",
+    "draw_profiles",
+    "draw_pulls",
+    "draw_spectra",
+    "save_figure",
+    "shade_intervals",
+    "small_print",
+]
 
 FORMATS = (".png", ".pdf", ".svg")
 
 
 @dataclass(frozen=True)
-class _Line:
+class Line:
+    """Colour and dashes of a line."""
+
     color: str
     style: str | tuple[int, tuple[int, ...]]
 
 
 #: As in Fig. 2 of the paper: dashed, dot-dashed and plain.
-_ANALYSIS_LINES = {
-    "pandax4t": _Line("#009E73", "--"),
-    "xenonnt": _Line("#0072B2", "-."),
-    "combined": _Line("#CC79A7", "-"),
+ANALYSIS_LINES = {
+    "pandax4t": Line("#009E73", "--"),
+    "xenonnt": Line("#0072B2", "-."),
+    "combined": Line("#CC79A7", "-"),
 }
-_OTHER_LINE = _Line("#000000", ":")
+_OTHER_LINE = Line("#000000", ":")
 _BACKGROUND_COLORS = ("#E69F00", "#56B4E9", "#F0E442", "#D55E00", "#999999")
 _SIGNAL_COLOR = "#CC79A7"
 _NAMES = {
@@ -65,7 +80,7 @@ _AXES = {
 }
 _STANDARD_MODEL = {"flux": solar_flux().total * 1e-6, "sin2thetaw": SIN2_THETA_W}
 
-_STYLE: Any = {
+STYLE: Any = {
     "font.size": 9,
     "axes.linewidth": 0.8,
     "legend.frameon": False,
@@ -87,21 +102,23 @@ def save_figure(figure: Figure, path: Path, *, force: bool = False) -> None:
     if path.suffix not in FORMATS:
         raise SpecBuilderError(f"{path}: expected a name that ends in {', '.join(FORMATS)}")
     metadata = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(path.suffix)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         write_bytes(path, lambda p: figure.savefig(p, dpi=200, metadata=metadata), force=force)
 
 
-def _name(key: str) -> str:
+def display_name(key: str) -> str:
+    """What an analysis or a component is called in figures."""
     return _NAMES.get(key, key.replace("_", " "))
 
 
-def _note(figure: Figure, texts: Sequence[str]) -> None:
+def small_print(figure: Figure, texts: Sequence[str]) -> None:
     """Small print under the panels: law, choices, and what is by construction."""
     lines = [text for text in texts if text]
     figure.text(0.01, 0.008, "\n".join(lines), fontsize=6, va="bottom", ha="left", color="0.3")
 
 
-def _by_construction(analyses: Sequence[str]) -> str:
+def by_construction_note(analyses: Sequence[str]) -> str:
+    """What agrees with the paper by construction, once for all analyses; '' if nothing."""
     unique = list(dict.fromkeys(part for text in analyses for part in text.split("; ") if part))
     return "* By construction: " + ".\n".join(unique) + "." if unique else ""
 
@@ -124,7 +141,7 @@ def draw_spectra(analysis: Analysis, result: FitResult) -> Figure:
     likelihood = analysis.likelihood("flux")
     theta = np.array([result.fit.theta[name] for name in likelihood.parameters])
     rates = likelihood.sample_rates(theta)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         count = len(analysis.experiments)
         figure = Figure(figsize=(3.6 * count + 0.4, 3.6), layout=None)
         panels = figure.subplots(1, count, squeeze=False)[0]
@@ -135,11 +152,11 @@ def draw_spectra(analysis: Analysis, result: FitResult) -> Figure:
         fit = result.fit
         flux = f"{fit.value:.2f} x 10$^6$ cm$^{{-2}}$ s$^{{-1}}$"
         choices = f"law {analysis.law}; error bars: central 68 % Poisson intervals."
-        _note(
+        small_print(
             figure,
             [
-                f"{_name(analysis.name)} fit of the flux: {flux}; {choices}",
-                _by_construction([analysis.by_construction]),
+                f"{display_name(analysis.name)} fit of the flux: {flux}; {choices}",
+                by_construction_note([analysis.by_construction]),
             ],
         )
     return figure
@@ -162,7 +179,7 @@ def _draw_spectrum(panel: Axes, experiment: Experiment, rates: dict[str, FloatAr
             edgecolor="black",
             linewidth=0.5,
             hatch="////" if name == "cevns" else None,
-            label=_name(name),
+            label=display_name(name),
         )
         bottom = top
     panel.stairs(bottom, edges, color="black", linewidth=1.2, label="total")
@@ -195,14 +212,14 @@ def draw_profiles(results: Sequence[ProfileResult]) -> Figure:
     """
     parameters = list(dict.fromkeys(result.best.parameter for result in results))
     laws = sorted({str(result.provenance.law) for result in results})
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.6 * len(parameters) + 0.4, 4.1), layout=None)
         panels = figure.subplots(1, len(parameters), squeeze=False)[0]
         left = 0.09 if len(parameters) > 1 else 0.15
         figure.subplots_adjust(left=left, right=0.985, top=0.79, bottom=0.22, wspace=0.2)
         for panel, parameter in zip(panels, parameters, strict=True):
             for result in (r for r in results if r.best.parameter == parameter):
-                line = _ANALYSIS_LINES.get(result.provenance.analysis, _OTHER_LINE)
+                line = ANALYSIS_LINES.get(result.provenance.analysis, _OTHER_LINE)
                 panel.plot(
                     result.values,
                     result.delta_chi2,
@@ -228,11 +245,11 @@ def draw_profiles(results: Sequence[ProfileResult]) -> Figure:
             panel.set_xlabel(_AXES[parameter])
             panel.set_ylabel(r"$\Delta\chi^2$")
             panel.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0))
-        _note(
+        small_print(
             figure,
             [
                 f"Law {', '.join(laws)}; other parameters profiled; CL levels for one parameter.",
-                _by_construction([result.provenance.by_construction for result in results]),
+                by_construction_note([result.provenance.by_construction for result in results]),
             ],
         )
     return figure
@@ -244,7 +261,7 @@ def _profile_label(result: ProfileResult) -> str:
     up, down = (("none" if x is None else f"{x:.{digits}f}") for x in (best.up, best.down))
     variants = "".join(f", {v}" for v in result.provenance.variants.values())
     dagger = "$^{*}$" if result.provenance.by_construction else ""
-    name = f"{_name(result.provenance.analysis)}{variants}{dagger}"
+    name = f"{display_name(result.provenance.analysis)}{variants}{dagger}"
     return f"{name}: ${best.value:.{digits}f}^{{+{up}}}_{{-{down}}}$"
 
 
@@ -256,7 +273,7 @@ def draw_pulls(results: Sequence[FitResult]) -> Figure:
     """
     names = sorted({name for result in results for name in result.fit.pulls}, reverse=True)
     height = {name: i for i, name in enumerate(names)}
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         tall = 0.36 * len(names) + 1.2
         figure = Figure(figsize=(5.2, tall), layout=None)
         panel = figure.subplots()
@@ -264,7 +281,7 @@ def draw_pulls(results: Sequence[FitResult]) -> Figure:
         panel.axvspan(-1, 1, color="0.92", zorder=0)
         panel.axvline(0, color="0.5", linewidth=0.8)
         for k, result in enumerate(results):
-            line = _ANALYSIS_LINES.get(result.provenance.analysis, _OTHER_LINE)
+            line = ANALYSIS_LINES.get(result.provenance.analysis, _OTHER_LINE)
             offset = 0.22 * ((len(results) - 1) / 2 - k)
             pulls = result.fit.pulls
             panel.errorbar(
@@ -275,7 +292,7 @@ def draw_pulls(results: Sequence[FitResult]) -> Figure:
                 color=line.color,
                 markersize=4,
                 capsize=2,
-                label=_name(result.provenance.analysis),
+                label=display_name(result.provenance.analysis),
             )
         panel.set_yticks(range(len(names)), names, fontsize=8)
         panel.set_ylim(-0.6, len(names) - 0.4)
@@ -284,17 +301,17 @@ def draw_pulls(results: Sequence[FitResult]) -> Figure:
         panel.legend(loc="upper left", fontsize=7)
         panel.set_title(f"fit of the {_AXES[results[0].fit.parameter]}", fontsize=9)
         laws = sorted({str(result.provenance.law) for result in results})
-        _note(figure, [f"Law {', '.join(laws)}; bars: uncertainty after the fit, from the Hessian."])
+        small_print(figure, [f"Law {', '.join(laws)}; bars: uncertainty after the fit, from the Hessian."])
     return figure
 
 
 #: Fig. 4 of the paper: universal vector as a shaded region, the others as lines.
 _PLANE_LINES = {
-    "tensor": _Line("#CC79A7", "-"),
-    "axial": _Line("#E69F00", "--"),
-    "vector_bl": _Line("#D55E00", "-."),
-    "scalar": _Line("#009E73", (0, (1, 1))),
-    "vector_universal": _Line("#0072B2", "-"),
+    "tensor": Line("#CC79A7", "-"),
+    "axial": Line("#E69F00", "--"),
+    "vector_bl": Line("#D55E00", "-."),
+    "scalar": Line("#009E73", (0, (1, 1))),
+    "vector_universal": Line("#0072B2", "-"),
 }
 _SHADED = "vector_universal"
 _INTERACTION_NAMES = {
@@ -313,7 +330,7 @@ def draw_plane(results: Sequence[LimitsResult]) -> Figure:
         results: limits at the same confidence level, from :func:`spec_builder.limits.find_limits`.
     """
     analyses = list(dict.fromkeys(result.provenance.analysis for result in results))
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.5 * len(analyses) + 0.5, 4.2), layout=None)
         panels = figure.subplots(1, len(analyses), squeeze=False, sharey=True)[0]
         figure.subplots_adjust(
@@ -333,7 +350,7 @@ def draw_plane(results: Sequence[LimitsResult]) -> Figure:
             star = (
                 "*" if any(r.provenance.by_construction for r in results if r.provenance.analysis == analysis) else ""
             )
-            panel.set_title(", ".join([_name(analysis) + star, *variants.values()]), fontsize=9)
+            panel.set_title(", ".join([display_name(analysis) + star, *variants.values()]), fontsize=9)
         panels[0].set_ylabel("coupling $g$")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="upper center", ncols=5, fontsize=8)
@@ -345,11 +362,11 @@ def draw_plane(results: Sequence[LimitsResult]) -> Figure:
         laws = ", ".join(sorted({str(r.provenance.law) for r in results}))
         level = rf"{100 * exclusion.cl:g} % CL, dof {exclusion.dof}: $\Delta\chi^2 > {exclusion.threshold:.3f}$"
         where = f"Excluded above the lines and in the shaded region at {level} against {against}"
-        _note(
+        small_print(
             figure,
             [
                 f"{'; '.join([where, f'law {laws}', *options])}.",
-                _by_construction([r.provenance.by_construction for r in results]),
+                by_construction_note([r.provenance.by_construction for r in results]),
             ],
         )
     return figure
@@ -373,10 +390,10 @@ def _draw_exclusion(panel: Axes, result: LimitsResult) -> None:
             label=None if k else _INTERACTION_NAMES[name],
         )
     if name == _SHADED:
-        _shade(panel, mass, [point.excluded for point in points], line.color)
+        shade_intervals(panel, mass, [point.excluded for point in points], line.color)
 
 
-def _shade(
+def shade_intervals(
     panel: Axes, mass: FloatArray, excluded: Sequence[tuple[tuple[float, float | None], ...]], color: str
 ) -> None:
     """Fill the excluded intervals; where their number changes from mass to mass, up to half way."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.analysis import ANALYSES, PARAMETERS, UNITS, load_analysis, parse_parameter
+from spec_builder.comparison.bounds import PANELS, missing_bounds, shipped_bounds
+from spec_builder.comparison.writing import COMPARISON_FILES, write_angle, write_bounds
 from spec_builder.experiments.description import load_experiment
 from spec_builder.export import METADATA_FILE, WORKSPACE_FILE, export_workspaces
 from spec_builder.files import canonical_json, make_folder, refuse_existing, write_text
@@ -116,7 +118,7 @@ def _summary(fits: dict[tuple[str, str, str], FitResult], choices: list[FitResul
 
 def _files() -> list[str]:
     """All that :func:`reproduce` writes, below its folder."""
-    names = ["summary.md", "summary.json"]
+    names = ["summary.md", "summary.json", *COMPARISON_FILES]
     names += [f"{figure}{suffix}" for figure, suffix in itertools.product(_FIGURES, (".png", ".pdf"))]
     names += [f"profile_{parameter}_{a}.csv" for parameter, a in itertools.product(PARAMETERS, ANALYSES)]
     names += [f"contour_{a}_{interaction}.csv" for a, interaction in itertools.product(ANALYSES, PLANE_INTERACTIONS)]
@@ -180,6 +182,9 @@ def reproduce(
     }
     for (name, figure), suffix in itertools.product(figures.items(), (".png", ".pdf")):
         save_figure(figure, output / f"{name}{suffix}", force=force)
+    write_angle(
+        output, [fits[name, "sin2thetaw", "linear"] for name in ("pandax4t", "xenonnt", "combined")], force=force
+    )
 
     report("limits on five interactions in three analyses, and how the choices move them")
     jobs = [_Job(*choice, masses=PLANE_GRID) for choice in itertools.product(ANALYSES, PLANE_INTERACTIONS)]
@@ -197,6 +202,11 @@ def reproduce(
     figure = draw_plane(curves)
     for suffix in (".png", ".pdf"):
         save_figure(figure, output / f"fig4_plane{suffix}", force=force)
+    combined_curves = {
+        limit.choice.interaction.value: limit for limit in curves if limit.provenance.analysis == "combined"
+    }
+    bounds = shipped_bounds()
+    write_bounds(output, [combined_curves[name] for name in PANELS], bounds, missing_bounds(bounds), force=force)
     for limit in curves:
         name = f"contour_{limit.provenance.analysis}_{limit.choice.interaction.value}.csv"
         write_text(output / name, limit.to_csv(), force=force)

@@ -72,19 +72,20 @@ class Table:
             raise SpecBuilderError(f"{self.path}: header line '# {key}: ...' must be a number, found {found}") from None
 
 
-def read_table(path: Path, *, columns: Iterable[str], labels: Iterable[str] = ()) -> Table:
+def read_table(path: Path, *, columns: Iterable[str], labels: Iterable[str] = (), endless: Iterable[str] = ()) -> Table:
     """Read and check one table.
 
     Args:
         path: the CSV file.
         columns: the number columns it must have, all of them and in any order.
         labels: the text columns it must have.
+        endless: those of the number columns in which nothing, or ``inf``, stands for an interval without end.
 
     Raises:
         SpecBuilderError: for a missing file, header key or column, an unknown column or status, a ragged
             row, no rows, or a value that is not a finite number.
     """
-    numeric, text = tuple(columns), tuple(labels)
+    numeric, text, open_ended = tuple(columns), tuple(labels), tuple(endless)
     lines = read_text(path).splitlines()
     metadata = _metadata(path, lines)
     start = len(lines) - len(_after_header(lines))
@@ -107,7 +108,9 @@ def read_table(path: Path, *, columns: Iterable[str], labels: Iterable[str] = ()
         if len(row) != len(names):
             raise SpecBuilderError(f"{path}:{number}: {len(row)} values, expected {len(names)}")
     values = {
-        name: np.array([_finite(path, number, name, row[names.index(name)]) for number, row in body])
+        name: np.array(
+            [_number(path, number, name, row[names.index(name)], endless=name in open_ended) for number, row in body]
+        )
         for name in numeric
     }
     words = {name: tuple(row[names.index(name)].strip() for _, row in body) for name in text}
@@ -136,13 +139,16 @@ def _metadata(path: Path, lines: list[str]) -> dict[str, str]:
     return metadata
 
 
-def _finite(path: Path, line: int, column: str, text: str) -> float:
+def _number(path: Path, line: int, column: str, text: str, *, endless: bool) -> float:
+    if endless and text.strip() in ("", "inf"):
+        return float("inf")
     try:
         value = float(text)
     except ValueError:
         value = np.nan
     if not np.isfinite(value):
-        raise SpecBuilderError(f"{path}:{line}: {column} is '{text}', expected a finite number")
+        expected = "a finite number, inf or nothing" if endless else "a finite number"
+        raise SpecBuilderError(f"{path}:{line}: {column} is '{text}', expected {expected}")
     return value
 
 

@@ -96,6 +96,16 @@ def test_mistakes(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert str(caught.value).startswith(str(path))
 
 
+def test_an_endless_column_may_be_empty_or_inf(tmp_path: Path) -> None:
+    text = HEADER + "low,high\n1,2\n2,\n3,inf\n"
+    table = read_table(write(tmp_path, text), columns=("low", "high"), endless=("high",))
+    assert table["high"].tolist() == [2.0, np.inf, np.inf]
+    with pytest.raises(SpecBuilderError, match=r":6: low is '', expected a finite number$"):
+        read_table(write(tmp_path, text.replace("1,2", ",2")), columns=("low", "high"), endless=("high",))
+    with pytest.raises(SpecBuilderError, match=r":6: high is 'nan', expected a finite number, inf or nothing$"):
+        read_table(write(tmp_path, text.replace("1,2", "1,nan")), columns=("low", "high"), endless=("high",))
+
+
 def test_line_numbers_count_empty_lines(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD.replace("\n1,2.5e3", "\n\n1,many"))
     with pytest.raises(SpecBuilderError, match=":8: events is 'many'"):
