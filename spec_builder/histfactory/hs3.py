@@ -7,11 +7,14 @@ have a name, an analysis lists its ``domains``.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spec_builder import __version__
 from spec_builder.errors import SpecBuilderError
-from spec_builder.files import digest
+from spec_builder.files import digest, load_json
+from spec_builder.histfactory.patch import apply_patch, load_workspace
+from spec_builder.histfactory.schema import schema_problem
 from spec_builder.inference.specification import Constraint, read_specification
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
     from spec_builder.inference.specification import ParameterSpec
 
-__all__ = ["hs3_workspace"]
+__all__ = ["hs3_workspace", "read_hs3"]
 
 HS3_VERSION = "0.2"
 LIKELIHOOD = "main_likelihood"
@@ -160,3 +163,31 @@ def _start(name: str, parameters: Sequence[ParameterSpec]) -> dict[str, Any]:
             )
     values = [{"name": p.name, "value": p.init, "const": p.fixed} for p in parameters]
     return {"name": name, "parameters": values}
+
+
+def read_hs3(name: str, patches: Sequence[str] = ()) -> dict[str, Any]:
+    """A pyhf workspace's file in HS3, with the metadata beside it, if there is some.
+
+    Args:
+        name: path of the workspace, ``-`` for standard input.
+        patches: JSON patch files, applied in order.
+
+    Raises:
+        SpecBuilderError: as :func:`hs3_workspace`, or if the metadata is of another workspace.
+    """
+    shown = "standard input" if name == "-" else name
+    workspace = load_workspace(name)
+    beside = Path(name).with_suffix(".meta.json")
+    metadata = load_json(str(beside)) if name != "-" and beside.is_file() else None
+    if metadata is not None and metadata.get("sha256") != digest(workspace):
+        raise SpecBuilderError(f"{beside}: is the metadata of another workspace; export again, or move it away")
+    patched = workspace
+    for patch in patches:
+        patched = apply_patch(patched, load_json(patch), patch)
+    problem = schema_problem(patched, "workspace.json")
+    try:
+        if problem is not None:
+            raise SpecBuilderError(problem)
+        return hs3_workspace(patched, metadata)
+    except SpecBuilderError as error:
+        raise SpecBuilderError(f"{shown}: {error}") from None
