@@ -93,7 +93,9 @@ def _read_folder(path: Path) -> Files:
             continue
         total += entry.stat().st_size
         if total > MAX_BYTES or len(files) >= MAX_FILES:
-            raise SpecBuilderError(f"{path}: more than {MAX_BYTES >> 20} MB or {MAX_FILES} files: not an archive of ours")
+            raise SpecBuilderError(
+                f"{path}: more than {MAX_BYTES >> 20} MB or {MAX_FILES} files: not an archive of ours"
+            )
         files[entry.name] = read_bytes(entry)
     return files
 

@@ -14,7 +14,7 @@ __all__ = ["archive_readme"]
 _APPROXIMATIONS = """\
 - The likelihood is binned; the collaborations' own analyses are unbinned or have more dimensions. Correlations between
   backgrounds, and shape uncertainties, are not public and not included.
-- Detector responses were folded with the recoil spectrum of natural xenon; the tables below say which were released
+- Detector responses were folded with the recoil spectrum of natural xenon; the tables above say which were released
   by the collaborations and which are reconstructed.
 - New physics scatters coherently off nuclei; scattering off electrons is not included. Mediator masses and couplings
   are tree-level and fixed: no renormalisation group running.
@@ -23,9 +23,12 @@ _APPROXIMATIONS = """\
 - Every constrained parameter is bounded to [-15, 15] standard deviations."""
 
 _LAWS = {
-    "normsys": "`normsys`: a polynomial inside one standard deviation, exponential outside (pyhf's and HistFactory's usual)",
+    "normsys": "`normsys`, HistFactory's usual: a polynomial inside one standard deviation, exponential outside",
     "linear": "`histosys`, symmetric: the factor 1 + s alpha of Eq. (17) of arXiv:2411.11749",
 }
+
+#: The patch shown as an example is excluded by more than this Delta chi^2, if one is.
+_CLEARLY = 5.0
 
 
 def archive_readme(
@@ -94,7 +97,7 @@ def _what(workspace: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator
     yield ""
     reference = metadata["reference"]
     yield (
-        f"Yields are events in the full exposure. `{'mu_8b'}` scales the sample `cevns`; 1 stands for a flux of "
+        f"Yields are events in the full exposure. `mu_8b` scales the sample `cevns`; 1 stands for a flux of "
         f"{reference['flux_1e6_cm2_s1']:g} x 10^6 cm^-2 s^-1, with sin^2 theta_W = {reference['sin2_theta_w']}."
     )
     yield ""
@@ -105,7 +108,8 @@ def _data(metadata: Mapping[str, Any]) -> Iterator[str]:
         observable = experiment["observable"]
         yield f"### {experiment['title']} (`{name}`)"
         yield ""
-        yield f"Observable {observable['name']} [{observable['unit']}]. References: {'; '.join(experiment['references'])}."
+        references = "; ".join(experiment["references"])
+        yield f"Observable {observable['name']} [{observable['unit']}]. References: {references}."
         yield ""
         for run, about in experiment["runs"].items():
             edges = ", ".join(f"{edge:g}" for edge in about["bin_edges"])
@@ -196,7 +200,7 @@ def _commands(
             yield ""
     for name, content in patch_sets.items():
         sample = expected["patch_sets"][name]["patches"]
-        key = next((key for key, about in sample.items() if about["excluded_90"]), next(iter(sample)))
+        key = next((key for key, about in sample.items() if about["delta_chi2"] > _CLEARLY), next(iter(sample)))
         about = sample[key]
         yield from block("sh", f"pyhf patchset verify BkgOnly.json {name}")
         yield from block("text", "All good.")

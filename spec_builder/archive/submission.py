@@ -14,12 +14,12 @@ from spec_builder.export import PAPER
 from spec_builder.histfactory.patchset import NO_RECORD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from spec_builder.limits import LimitsResult
 
-__all__ = ["check_installed", "write_submission"]
+__all__ = ["check_installed", "submission_problems", "write_submission"]
 
 LICENCE = {
     "name": "CC-BY-4.0",
@@ -57,11 +57,8 @@ def write_submission(
     Raises:
         SpecBuilderError: if hepdata-validator refuses it.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="jsonschema.RefResolver", category=DeprecationWarning)
+    with _quiet():
         from hepdata_lib import Submission  # noqa: PLC0415 - an extra
-        from hepdata_validator.full_submission_validator import FullSubmissionValidator  # noqa: PLC0415
-
     submission = Submission()
     submission.get_license = lambda: LICENCE  # hepdata_lib would say CC0
     submission.comment = _comment(results, hepdata)
@@ -82,13 +79,28 @@ def write_submission(
         submission.add_table(_table(result))
     with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):  # where hepdata_lib leaves a tarball
         submission.create_files(str(folder), validate=False)
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
+    problems = submission_problems(folder)
+    if problems:
+        raise SpecBuilderError(f"submission.yaml: refused by hepdata-validator: {'; '.join(problems)[:500]}")
+
+
+def submission_problems(folder: Path) -> list[str]:
+    """What hepdata-validator has to say against a folder with a ``submission.yaml``; empty if it is valid."""
+    with _quiet(), contextlib.redirect_stdout(io.StringIO()):
+        from hepdata_validator.full_submission_validator import FullSubmissionValidator  # noqa: PLC0415 - an extra
+
         validator = FullSubmissionValidator()
-        valid = validator.validate(directory=str(folder))
-    if not valid:
-        reasons = [str(message.message) for messages in validator.get_messages().values() for message in messages]
-        raise SpecBuilderError(f"submission.yaml: refused by hepdata-validator: {'; '.join(reasons)[:500]}")
+        if validator.validate(directory=str(folder)):
+            return []
+        return [str(message.message) for messages in validator.get_messages().values() for message in messages]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what jsonschema has against the way hepdata-validator uses it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="jsonschema", category=DeprecationWarning)
+        yield
 
 
 def _comment(results: Sequence[LimitsResult], hepdata: str | None) -> str:

@@ -84,7 +84,9 @@ def _digest_problems(workspace: Any, metadata: Any, patch_sets: Mapping[str, Any
         named, wanted = metadata["sha256"], metadata["patch_sets"]
         float(metadata["reference"]["flux_1e6_cm2_s1"])
     except (KeyError, TypeError, ValueError) as error:
-        raise SpecBuilderError(f"{METADATA}: not the metadata of a workspace: {error} is missing or malformed") from None
+        raise SpecBuilderError(
+            f"{METADATA}: not the metadata of a workspace: {error} is missing or malformed"
+        ) from None
     if named != digest(workspace):
         yield f"{METADATA}: names sha256 {named}, but {WORKSPACE} has {digest(workspace)}"
     for key in sorted(set(wanted) ^ set(patch_sets)):

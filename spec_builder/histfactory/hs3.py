@@ -159,7 +159,8 @@ def _start(name: str, parameters: Sequence[ParameterSpec]) -> dict[str, Any]:
     for p in parameters:
         if p.constraint not in (None, _UNIT_GAUSSIAN):
             raise SpecBuilderError(
-                f"parameter '{p.name}': its constraint is not a Gaussian of width 1 around 0, the only one written to HS3"
+                f"parameter '{p.name}': is constrained otherwise than by a Gaussian of width 1 around 0, "
+                "the only one written to HS3"
             )
     values = [{"name": p.name, "value": p.init, "const": p.fixed} for p in parameters]
     return {"name": name, "parameters": values}
@@ -185,9 +186,9 @@ def read_hs3(name: str, patches: Sequence[str] = ()) -> dict[str, Any]:
     for patch in patches:
         patched = apply_patch(patched, load_json(patch), patch)
     problem = schema_problem(patched, "workspace.json")
+    if problem is not None:
+        raise SpecBuilderError(f"{shown}: {problem}")
     try:
-        if problem is not None:
-            raise SpecBuilderError(problem)
         return hs3_workspace(patched, metadata)
     except SpecBuilderError as error:
         raise SpecBuilderError(f"{shown}: {error}") from None
