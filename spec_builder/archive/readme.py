@@ -27,6 +27,17 @@ _LAWS = {
     "linear": "`histosys`, symmetric: the factor 1 + s alpha of Eq. (17) of arXiv:2411.11749",
 }
 
+#: pyhf takes the measurement of a workspace before it applies --patch, so one that is in the patch is applied first.
+_FIT_OF_A_PATCH = {
+    "total": (
+        "pyhf patchset extract {name} --name {key} --output-file point.json",
+        "pyhf fit BkgOnly.json --patch point.json --measurement new_physics --value",
+    ),
+    "signal": (
+        "pyhf patchset apply BkgOnly.json {name} --name {key} --output-file patched.json",
+        "pyhf fit patched.json --measurement new_physics --value",
+    ),
+}
 #: The patch shown as an example is excluded by more than this Delta chi^2, if one is.
 _CLEARLY = 5.0
 
@@ -152,7 +163,8 @@ def _patches(patch_sets: Mapping[str, Mapping[str, Any]], expected: Mapping[str,
     else:
         yield (
             "A patch adds the sample `new_physics`, scaled by `mu_np`, and the measurement `signal_strength` with "
-            "`mu_np` as its parameter of interest."
+            "`mu_np` as its parameter of interest. Since the measurement is in the patch, apply it with "
+            "`pyhf patchset apply`: the option `--patch` of pyhf comes too late for it."
         )
     yield (
         "In a patch's metadata, `delta_chi2` is 2NLL less its minimum over the plane of masses (0.01 MeV to 1 GeV) and "
@@ -204,14 +216,10 @@ def _commands(
         about = sample[key]
         yield from block("sh", f"pyhf patchset verify BkgOnly.json {name}")
         yield from block("text", "All good.")
-        yield from block(
-            "sh",
-            f"pyhf patchset extract {name} --name {key} --output-file point.json",
-            "pyhf fit BkgOnly.json --patch point.json --measurement new_physics --value",
-        )
+        style = content["metadata"]["style"]
+        yield from block("sh", *(line.format(name=name, key=key) for line in _FIT_OF_A_PATCH[style]))
         yield from block("text", f'"twice_nll": {about["twice_nll"]:.4f}')
         minimum = expected["patch_sets"][name]["minimum"]["twice_nll"]
-        style = content["metadata"]["style"]
         yield (
             f"Less the minimum over the plane, {minimum:.4f}, this is a delta_chi2 of {about['delta_chi2']:.4f}: "
             f"{'excluded' if about['excluded_90'] else 'not excluded'} at 90 % CL"

@@ -97,9 +97,10 @@ def submission_problems(folder: Path) -> list[str]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what jsonschema has against the way hepdata-validator uses it."""
+    """Without the warnings on how hepdata-validator uses jsonschema, and on the files that it leaves open."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="jsonschema", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", category=ResourceWarning)
         yield
 
 
