@@ -81,7 +81,7 @@ def _verify_content(files: Mapping[str, bytes]) -> tuple[str, list[str]]:
 
 def _digest_problems(workspace: Any, metadata: Any, patch_sets: Mapping[str, Any]) -> Iterator[str]:
     try:
-        named, wanted = metadata["sha256"], metadata["patch_sets"]
+        named, wanted = metadata["sha256"], dict(metadata["patch_sets"])
         float(metadata["reference"]["flux_1e6_cm2_s1"])
     except (KeyError, TypeError, ValueError) as error:
         raise SpecBuilderError(

@@ -49,10 +49,15 @@ def hs3_workspace(workspace: Mapping[str, Any], metadata: Mapping[str, Any] | No
         SpecBuilderError: for another modifier or constraint, naming it, or metadata of other bins.
     """
     specifications = {m["name"]: read_specification(workspace, m["name"]) for m in workspace["measurements"]}
-    axes = {channel["name"]: _axis(channel, metadata) for channel in workspace["channels"]}
+    try:
+        axes = {channel["name"]: _axis(channel, metadata) for channel in workspace["channels"]}
+        about = _metadata(metadata)
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        reason = f"{type(error).__name__} {error}"
+        raise SpecBuilderError(f"metadata: not that of a workspace of spec_builder ({reason})") from None
     observed = {observation["name"]: observation["data"] for observation in workspace["observations"]}
     content: dict[str, Any] = {
-        "metadata": _metadata(metadata),
+        "metadata": about,
         "distributions": [
             {
                 "name": channel["name"],
@@ -180,7 +185,7 @@ def read_hs3(name: str, patches: Sequence[str] = ()) -> dict[str, Any]:
     workspace = load_workspace(name)
     beside = Path(name).with_suffix(".meta.json")
     metadata = load_json(str(beside)) if name != "-" and beside.is_file() else None
-    if metadata is not None and metadata.get("sha256") != digest(workspace):
+    if metadata is not None and (not isinstance(metadata, dict) or metadata.get("sha256") != digest(workspace)):
         raise SpecBuilderError(f"{beside}: is the metadata of another workspace; export again, or move it away")
     patched = workspace
     for patch in patches:

@@ -140,6 +140,14 @@ def test_metadata_of_other_bins(xenonnt: tuple[dict[str, Any], dict[str, Any]]) 
         hs3_workspace(workspace, metadata)
 
 
+def test_malformed_metadata_are_refused(xenonnt: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    workspace, metadata = xenonnt
+    del metadata["paper"]
+    for wrong in (metadata, {"experiments": []}, {"experiments": {"xenonnt": {"channel": "xenonnt_cs2", "runs": {}}}}):
+        with pytest.raises(SpecBuilderError, match=r"metadata: not that of a workspace of spec_builder \(\w+Error"):
+            hs3_workspace(workspace, wrong)
+
+
 def test_other_modifiers_are_named(xenonnt: tuple[dict[str, Any], dict[str, Any]]) -> None:
     workspace, metadata = xenonnt
     sample = workspace["channels"][0]["samples"][0]
