@@ -143,7 +143,9 @@ def test_metadata_of_other_bins(xenonnt: tuple[dict[str, Any], dict[str, Any]]) 
 def test_malformed_metadata_are_refused(xenonnt: tuple[dict[str, Any], dict[str, Any]]) -> None:
     workspace, metadata = xenonnt
     del metadata["paper"]
-    for wrong in (metadata, {"experiments": []}, {"experiments": {"xenonnt": {"channel": "xenonnt_cs2", "runs": {}}}}):
+    other = {"xenonnt": {"channel": "xenonnt_cs2", "runs": {}}}
+    wrongs: tuple[dict[str, Any], ...] = (metadata, {"experiments": []}, {"experiments": other})
+    for wrong in wrongs:
         with pytest.raises(SpecBuilderError, match=r"metadata: not that of a workspace of spec_builder \(\w+Error"):
             hs3_workspace(workspace, wrong)
 
