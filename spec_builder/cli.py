@@ -486,7 +486,7 @@ def verify(files: tuple[str, ...]) -> None:
     failed = 0
     for name in files:
         try:
-            summary, problems = _verify(name, archive=is_archive(name, Path(name)))
+            summary, problems = _verify(name, archive=is_archive(name))
         except SpecBuilderError as error:
             summary, problems = "", [str(error)]
         for problem in problems:

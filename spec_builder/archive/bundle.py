@@ -12,6 +12,7 @@ import io
 import re
 import tarfile
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spec_builder.errors import SpecBuilderError
@@ -19,7 +20,6 @@ from spec_builder.files import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 __all__ = ["LINES", "SUMS", "broken_seals", "is_archive", "pack", "read_archive", "seal"]
 
@@ -35,9 +35,9 @@ _NAME = re.compile(r"[A-Za-z0-9_+][A-Za-z0-9_+.-]*")
 _SUM_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
-def is_archive(name: str, path: Path) -> bool:
+def is_archive(name: str) -> bool:
     """Whether a command-line argument stands for an archive, or for the folder that it was unpacked to."""
-    return name.endswith(SUFFIXES) or path.is_dir()
+    return name.endswith(SUFFIXES) or Path(name).is_dir()
 
 
 def seal(files: Mapping[str, bytes]) -> Files:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spec_builder import __version__
+from spec_builder.histfactory.workspace import NUISANCE_BOUND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,9 +19,8 @@ _APPROXIMATIONS = """\
   by the collaborations and which are reconstructed.
 - New physics scatters coherently off nuclei; scattering off electrons is not included. Mediator masses and couplings
   are tree-level and fixed: no renormalisation group running.
-- The flux of 8B neutrinos is shared by all experiments, with 12 % uncertainty in the measurement `new_physics` and
-  none in `b8_flux`, where it is what is measured.
-- Every constrained parameter is bounded to [-15, 15] standard deviations."""
+- The flux of 8B neutrinos is shared by all experiments. Its uncertainty is part of the measurement `new_physics`, not of
+  `b8_flux`, where the flux is what is measured."""
 
 _LAWS = {
     "normsys": "`normsys`, HistFactory's usual: a polynomial inside one standard deviation, exponential outside",
@@ -62,10 +62,11 @@ def archive_readme(
         "## Approximations",
         "",
         _APPROXIMATIONS,
+        f"- Constrained parameters are bounded to +-{NUISANCE_BOUND:g} standard deviations; pyhf's own +-5 is too little.",
         "",
         *_patches(patch_sets, expected),
         *_commands(metadata, patch_sets, expected),
-        *_licence(metadata),
+        *_licence(),
     ]
     return "\n".join(parts)
 
@@ -75,7 +76,7 @@ def _what(workspace: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator
     yield f"# Likelihood of solar 8B neutrinos in {titles}"
     yield ""
     yield (
-        f"The analysis `{metadata['analysis']}` of {metadata['paper']}, rebuilt by spec_builder {__version__} as a "
+        f"The analysis `{metadata['analysis']}` after {metadata['paper']}, built by spec_builder {__version__} as a "
         "pyhf workspace: coherent elastic neutrino-nucleus scattering (CEvNS) of solar 8B neutrinos, its backgrounds "
         "and their uncertainties, with patch sets for new interactions with light mediators. This is not a product of "
         "the experiments' collaborations."
@@ -231,14 +232,12 @@ def _commands(
     yield from block("sh", "spec-builder verify .")
 
 
-def _licence(metadata: Mapping[str, Any]) -> Iterator[str]:
+def _licence() -> Iterator[str]:
     yield "## Licence and citation"
     yield ""
     yield (
-        "CC-BY-4.0 (https://creativecommons.org/licenses/by/4.0/). Tables of XENONnT derive from CC-BY-4.0 data "
-        "(doi:10.5281/zenodo.20576156). Please cite the paper, the experiments' data and spec_builder; "
-        "`CITATION.bib` holds the entries."
+        "CC-BY-4.0 (https://creativecommons.org/licenses/by/4.0/). Please cite the paper, the experiments' data (the "
+        "references and sources above) and spec_builder; `CITATION.bib` holds the entries. Where a source names a "
+        "licence, it holds for what derives from it."
     )
-    yield ""
-    yield f"Paper: {metadata['paper']}."
     yield ""

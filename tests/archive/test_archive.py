@@ -6,6 +6,7 @@ import json
 import math
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from spec_builder.archive.build import write_archives
-from spec_builder.archive.bundle import LINES, SUMS, pack, seal
+from spec_builder.archive.bundle import LINES, SUMS, pack, read_archive, seal
 from spec_builder.archive.verify import verify_archive
 from spec_builder.errors import SpecBuilderError
 from spec_builder.export import PatchRequest
@@ -23,6 +24,7 @@ from spec_builder.files import canonical_json, digest
 from spec_builder.histfactory.patchset import patch_set_json
 from spec_builder.physics.interactions import parse_new_physics
 
+EXPERIMENTS = Path(__file__).parents[2] / "data/experiments"
 SCALAR = "patchset_scalar.json"
 BLOCKS = re.compile(r"```sh\n(.*?)```\n(?:\n```text\n(.*?)```)?", re.DOTALL)
 
@@ -231,6 +233,20 @@ def test_readme_of_another_style(tmp_path: Path) -> None:
     with tarfile.open(path) as tar:
         tar.extractall(tmp_path, filter="data")
     assert read_and_run(tmp_path / "xenonnt") == (7, 4)
+
+
+def test_an_experiment_of_ones_own_under_another_variant(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    shutil.copytree(EXPERIMENTS / "pandax4t", mine)
+    request = PatchRequest([parse_new_physics("tensor", None, 4)], [1.0, 10.0], None)
+    (path,) = write_archives(
+        [str(mine)], tmp_path, request, law="linear", variants={"pandax4t": "ce_rich"}, submission=False
+    )
+    assert verify_archive(str(path))[1] == []
+    readme = read_archive(path)["README.md"].decode()
+    assert "Variants: pandax4t=ce_rich" in readme
+    assert "longitudinal factor 4" in readme
+    assert "XENONnT" not in readme
 
 
 def test_nothing_is_overwritten(packed: Path, small_request: PatchRequest) -> None:

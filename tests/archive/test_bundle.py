@@ -6,7 +6,7 @@ import gzip
 import io
 import subprocess
 import tarfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 from spec_builder.archive import bundle
 from spec_builder.archive.bundle import LINES, SUMS, broken_seals, is_archive, pack, read_archive, seal
 from spec_builder.errors import SpecBuilderError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CONTENT = {"b.txt": b"one\ntwo\nthree\n", "a.json": b"[1, 2]"}
 TEXT = st.binary(min_size=1, max_size=200)
@@ -172,8 +175,8 @@ def test_folders(tmp_path: Path) -> None:
 
 
 def test_what_counts_as_an_archive(tmp_path: Path) -> None:
-    assert is_archive("x.tar.gz", Path("x.tar.gz"))
-    assert is_archive("x.tgz", Path("x.tgz"))
-    assert is_archive(str(tmp_path), tmp_path)
-    assert not is_archive("BkgOnly.json", Path("BkgOnly.json"))
-    assert not is_archive("-", Path("-"))
+    assert is_archive("x.tar.gz")
+    assert is_archive("x.tgz")
+    assert is_archive(str(tmp_path))
+    assert not is_archive("BkgOnly.json")
+    assert not is_archive("-")

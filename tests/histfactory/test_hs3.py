@@ -35,12 +35,38 @@ def test_all_checked_in_workspaces_are_tested() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parts[-3]}-{path.parts[-2]}")
 @pytest.mark.parametrize("measurement", MEASUREMENTS)
 def test_pyhs3_has_the_same_likelihood(path: Path, measurement: str) -> None:
+    workspace, metadata = load(path)
+    compare(workspace, hs3_workspace(workspace, metadata), measurement)
+
+
+def test_pyhs3_has_the_same_likelihood_of_anybodys_workspace() -> None:
+    """Asymmetric variations, a parameter with two roles in a sample, settings left to pyhf's defaults."""
+    both = [
+        {"name": "a", "type": "normsys", "data": {"hi": 1.3, "lo": 0.6}},
+        {"name": "a", "type": "histosys", "data": {"hi_data": [6.0, 11.0], "lo_data": [4.0, 7.0]}},
+        {"name": "b", "type": "histosys", "data": {"hi_data": [5.0, 9.0], "lo_data": [4.5, 9.5]}},
+    ]
+    signal = [{"name": "mu_8b", "type": "normfactor", "data": None}, both[0]]
+    samples = [
+        {"name": "background", "data": [5.0, 10.0], "modifiers": both},
+        {"name": "signal", "data": [3.0, 1.0], "modifiers": signal},
+    ]
+    workspace = {
+        "channels": [{"name": name, "samples": samples} for name in ("first", "second")],
+        "observations": [{"name": "first", "data": [7, 12]}, {"name": "second", "data": [9, 9]}],
+        "measurements": [{"name": "any", "config": {"poi": "mu_8b", "parameters": []}}],
+        "version": "1.0.0",
+    }
+    compare(workspace, hs3_workspace(workspace), "any")
+
+
+def compare(workspace: dict[str, Any], hs3: dict[str, Any], measurement: str) -> None:
+    """-2 ln L of pyhs3 and of ours at random points."""
     import pyhs3
     from pyhs3.compile import function
     from pytensor.graph.traversal import explicit_graph_inputs
 
-    workspace, metadata = load(path)
-    content = json.loads(json.dumps(hs3_workspace(workspace, metadata)))
+    content = json.loads(json.dumps(hs3))
     model = pyhs3.Workspace(**content)
     built = model.model(model.analyses[measurement], progress=False, mode="FAST_COMPILE")
     twice_nll = -2 * built.log_prob
