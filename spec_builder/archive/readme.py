@@ -19,8 +19,8 @@ _APPROXIMATIONS = """\
   by the collaborations and which are reconstructed.
 - New physics scatters coherently off nuclei; scattering off electrons is not included. Mediator masses and couplings
   are tree-level and fixed: no renormalisation group running.
-- The flux of 8B neutrinos is shared by all experiments. Its uncertainty is part of the measurement `new_physics`, not of
-  `b8_flux`, where the flux is what is measured."""
+- The flux of 8B neutrinos is shared by all experiments. Its uncertainty is part of the measurement `new_physics`, not
+  of `b8_flux`, where the flux is what is measured."""
 
 _LAWS = {
     "normsys": "`normsys`, HistFactory's usual: a polynomial inside one standard deviation, exponential outside",
@@ -62,7 +62,7 @@ def archive_readme(
         "## Approximations",
         "",
         _APPROXIMATIONS,
-        f"- Constrained parameters are bounded to +-{NUISANCE_BOUND:g} standard deviations; pyhf's own +-5 is too little.",
+        f"- Constrained parameters are bounded to +-{NUISANCE_BOUND:g} standard deviations, more than pyhf's +-5.",
         "",
         *_patches(patch_sets, expected),
         *_commands(metadata, patch_sets, expected),
