@@ -52,7 +52,8 @@ def write_archives(
     """Write ``<output>/<analysis>.tar.gz`` for each analysis, and the HEPData submission that holds them.
 
     The submission is ``submission.yaml`` with a table of the excluded couplings for each analysis and interaction
-    (90 % CL, two degrees of freedom), at 121 masses. The same inputs give the same bytes.
+    (90 % CL, two degrees of freedom), at 121 masses, and the HS3 file of each analysis once more. The same inputs give
+    the same bytes.
 
     Args:
         analyses: names, as :func:`spec_builder.analysis.load_analysis` takes them.
@@ -73,8 +74,8 @@ def write_archives(
     if submission:
         check_installed()
     loaded = [load_analysis(name, law) for name in analyses]
-    for analysis in loaded:
-        refuse_existing(output / f"{analysis.name}.tar.gz", force=force)
+    for name in [f"{analysis.name}.tar.gz" for analysis in loaded] + ["submission.yaml"] * submission:
+        refuse_existing(output / name, force=force)
     with tempfile.TemporaryDirectory() as scratch:
         exported, record = Path(scratch) / "exported", Path(scratch) / "record"
         record.mkdir()
@@ -86,15 +87,16 @@ def write_archives(
             chosen = parse_json(files["BkgOnly.meta.json"].decode(), "BkgOnly.meta.json")["variants"]
             analysis = load_analysis(name, law, chosen)
             report(f"{analysis.name}: expected results")
-            packed = pack(analysis.name, archive_files(analysis, files, patches))
-            (record / f"{analysis.name}.tar.gz").write_bytes(packed)
+            content = archive_files(analysis, files, patches)
+            (record / f"{analysis.name}.tar.gz").write_bytes(pack(analysis.name, content))
             if submission:
+                (record / f"{analysis.name}.hs3.json").write_bytes(content[HS3])
                 report(f"{analysis.name}: contours")
                 masses = np.geomspace(*PLANE_MASSES, CONTOUR_POINTS)
                 results += [find_limits(analysis, choice, masses) for choice in patches.choices]
         if submission:
             report("submission.yaml, checked with hepdata-validator")
-            write_submission(record, [f"{analysis.name}.tar.gz" for analysis in loaded], results, patches.hepdata)
+            write_submission(record, [analysis.name for analysis in loaded], results, patches.hepdata)
         made = sorted(record.iterdir(), key=lambda path: (path.suffix != ".gz", path.name))
         for path in made:
             refuse_existing(output / path.name, force=force)

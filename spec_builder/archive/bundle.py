@@ -78,12 +78,9 @@ def read_archive(path: Path) -> Files:
         SpecBuilderError: if it is truncated, too large, or holds links, paths that lead elsewhere or several folders.
     """
     files = _read_folder(path) if path.is_dir() else _read_tar(path)
-    if SUMS not in files and path.is_dir():
-        raise SpecBuilderError(
-            f"{path}: a directory without {SUMS}: not an unpacked archive; give the files in it instead"
-        )
     if SUMS not in files:
-        raise SpecBuilderError(f"{path}: not an archive of spec_builder: {SUMS} is missing")
+        what = "a directory" if path.is_dir() else "an archive"
+        raise SpecBuilderError(f"{path}: {what} without {SUMS}: not one of ours; give the files in it instead")
     return files
 
 

@@ -44,13 +44,13 @@ def check_installed() -> None:
 
 
 def write_submission(
-    folder: Path, archives: Sequence[str], results: Sequence[LimitsResult], hepdata: str | None
+    folder: Path, analyses: Sequence[str], results: Sequence[LimitsResult], hepdata: str | None
 ) -> None:
     """Write ``submission.yaml`` and its tables beside the archives, and check the folder with hepdata-validator.
 
     Args:
-        folder: holds the archives and nothing else.
-        archives: their names.
+        folder: holds ``<analysis>.tar.gz`` and ``<analysis>.hs3.json``, and nothing else.
+        analyses: their names.
         results: limits, a table each.
         hepdata: the record that this is for, ``ins`` and seven digits; None for a new one.
 
@@ -67,12 +67,19 @@ def write_submission(
         {"description": "Created with hepdata_lib", "location": "https://doi.org/10.5281/zenodo.1217998"}
     ]
     submission.add_link("The paper whose analyses these are", "https://doi.org/10.1088/1475-7516/2025/05/012")
-    for name in archives:
+    # HEPData finds what is of these types and shows it under 'View Analyses'
+    for name in analyses:
         submission.add_additional_resource(
-            f"Full likelihood and patch sets of the analysis {name.removesuffix('.tar.gz')} in the HistFactory JSON "
-            "format of pyhf, with README, expected results and checksums",
-            name,
+            f"Full likelihood and patch sets of the analysis {name} in the HistFactory JSON format of pyhf, with "
+            "README, expected results and checksums",
+            f"{name}.tar.gz",
             file_type="HistFactory",
+            resource_license=LICENCE,
+        )
+        submission.add_additional_resource(
+            f"Standard Model likelihood of the analysis {name} in the HS3 format",
+            f"{name}.hs3.json",
+            file_type="HS3",
             resource_license=LICENCE,
         )
     for result in results:

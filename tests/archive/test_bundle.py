@@ -119,7 +119,7 @@ def test_many_changed_lines_are_counted() -> None:
         ([(member("x/a", tarfile.FIFOTYPE), b"")], "member 'x/a' is a link or a device, expected a file"),
         ([(member("x/a"), b"1"), (member("x/a"), b"2")], "member 'x/a' stands twice"),
         ([(member("x/a"), b"1"), (member("y/b"), b"2")], "holds several folders (x, y), expected one"),
-        ([(member("x/a"), b"1")], "not an archive of spec_builder: SHA256SUMS is missing"),
+        ([(member("x/a"), b"1")], "an archive without SHA256SUMS: not one of ours; give the files in it instead"),
     ],
 )
 def test_dangerous_and_foreign_tars(

@@ -11,6 +11,7 @@ import yaml
 from spec_builder.analysis import load_analysis
 from spec_builder.archive import build, submission
 from spec_builder.archive.build import write_archives
+from spec_builder.archive.bundle import read_archive
 from spec_builder.archive.submission import submission_problems, write_submission
 from spec_builder.errors import SpecBuilderError
 from spec_builder.export import PatchRequest
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 VECTOR = parse_new_physics("vector_universal")
 REQUEST = PatchRequest([VECTOR], [10.0], [2e-5, 4e-5], hepdata="ins1234567")
-ARCHIVES = ["xenonnt.tar.gz", "pandax4t.tar.gz"]
+ANALYSES = ["xenonnt", "pandax4t"]
+ARCHIVES = [f"{name}.tar.gz" for name in ANALYSES]
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,15 @@ def test_archives_are_marked_as_histfactory(record: Path) -> None:
     marked = [resource for resource in resources if resource.get("type") == "HistFactory"]
     assert [resource["location"] for resource in marked] == ARCHIVES
     assert {resource["license"]["name"] for resource in marked} == {"CC-BY-4.0"}
+
+
+def test_hs3_files_are_marked_as_such_and_are_those_of_the_archives(record: Path) -> None:
+    resources = documents(record)[0]["additional_resources"]
+    marked = [resource["location"] for resource in resources if resource.get("type") == "HS3"]
+    assert marked == [f"{name}.hs3.json" for name in ANALYSES]
+    for name in ANALYSES:
+        inside = read_archive(record / f"{name}.tar.gz")["BkgOnly.hs3.json"]
+        assert (record / f"{name}.hs3.json").read_bytes() == inside
 
 
 def test_the_record_says_what_it_is(record: Path) -> None:

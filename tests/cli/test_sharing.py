@@ -72,7 +72,7 @@ def test_verify_of_foreign_things(spec_builder: Command, tmp_path: Path) -> None
     (tmp_path / "empty").mkdir()
     refused(
         spec_builder("verify", tmp_path / "empty"),
-        "empty: a directory without SHA256SUMS: not an unpacked archive; give the files",
+        "empty: a directory without SHA256SUMS: not one of ours; give",
     )
     refused(spec_builder("verify", tmp_path / "no.tar.gz"), "no.tar.gz: cannot be read (No such file or directory)")
     with tarfile.open(tmp_path / "foreign.tar.gz", "w:gz") as tar:
