@@ -155,6 +155,25 @@ def test_not_even_gzip(tmp_path: Path) -> None:
         read_archive(path)
 
 
+@given(place=st.integers(min_value=0), bit=st.integers(0, 7), packed=st.booleans())
+def test_a_damaged_archive_is_refused_or_its_content_is_whole(
+    place: int, bit: int, packed: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    sealed = seal(CONTENT)
+    data = bytearray(pack("x", sealed))
+    if not packed:  # whoever repacks it makes the checksum of gzip anew
+        data = bytearray(gzip.decompress(data))
+    data[place % len(data)] ^= 1 << bit
+    path = tmp_path_factory.mktemp("damaged") / "x.tar.gz"
+    path.write_bytes(bytes(data) if packed else gzip.compress(bytes(data)))
+    try:
+        files = read_archive(path)
+    except SpecBuilderError as error:
+        assert str(error).startswith(f"{path}: ")
+    else:
+        assert list(broken_seals(files, extra=True)) or files == sealed
+
+
 def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundle, "MAX_BYTES", 2**20)
     path = tmp_path / "bomb.tar.gz"
