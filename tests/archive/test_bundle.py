@@ -168,10 +168,9 @@ def test_a_damaged_archive_is_refused_or_its_content_is_whole(
     path.write_bytes(bytes(data) if packed else gzip.compress(bytes(data)))
     try:
         files = read_archive(path)
-    except SpecBuilderError as error:
-        assert str(error).startswith(f"{path}: ")
-    else:
-        assert list(broken_seals(files, extra=True)) or files == sealed
+    except SpecBuilderError:
+        return
+    assert list(broken_seals(files, extra=True)) or files == sealed
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
