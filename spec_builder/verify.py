@@ -25,6 +25,7 @@ __all__ = ["verify_file", "verify_patch_set", "verify_workspace"]
 WORKSPACE_FILE = "BkgOnly.json"
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is found not to be finite
 def verify_file(name: str) -> tuple[str, list[str]]:
     """Check a workspace, the ``.meta.json`` beside one, or a patch set of the ``BkgOnly.json`` beside it.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from spec_builder.archive.bundle import LINES, SUMS, broken_seals, read_archive
 from spec_builder.archive.expected import unexpected_results
 from spec_builder.errors import SpecBuilderError
@@ -20,6 +22,7 @@ __all__ = ["verify_archive"]
 WORKSPACE, METADATA, HS3, EXPECTED = "BkgOnly.json", "BkgOnly.meta.json", "BkgOnly.hs3.json", "expected_results.json"
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is found not to be finite
 def verify_archive(name: str) -> tuple[str, list[str]]:
     """Check an archive, packed or unpacked.
 

@@ -60,6 +60,14 @@ def test_verify_names_the_changed_line(spec_builder: Command, made: Path, tmp_pa
     refused(run, f"{folder}: BkgOnly.json:8: was changed: 8.4161874,")
 
 
+def test_verify_of_numbers_beyond_floating_range(spec_builder: Command, tmp_path: Path) -> None:
+    path = tmp_path / "w.json"
+    path.write_text(WORKSPACE.read_text("utf-8").replace("8.4161873", "1e308"), encoding="utf-8")
+    run = spec_builder("verify", path)
+    assert run.returncode == 2
+    assert all("2NLL is not finite at the start values" in line for line in run.stderr.splitlines())
+
+
 def test_verify_of_several(spec_builder: Command, made: Path, tmp_path: Path) -> None:
     (tmp_path / "cut.tar.gz").write_bytes(made.read_bytes()[:500])
     run = spec_builder("verify", WORKSPACE, tmp_path / "cut.tar.gz", made)
