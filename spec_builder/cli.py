@@ -545,13 +545,17 @@ def plane(jobs: int | None, dask: str | None, output: str, **choices: Any) -> No
 @cli.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=_files)
 def verify(files: tuple[str, ...]) -> None:
-    """Check workspaces: schema, names, numbers, modifiers, digests. Says where, why and what to do."""
-    from spec_builder.verify import verify_file  # noqa: PLC0415
+    """Check workspaces: schema, names, numbers, modifiers, digests. Says where, why and what to do.
+
+    An archive (.tar.gz, or the folder that it was unpacked to) is checked against its checksums, and all that it
+    promises is computed again.
+    """
+    from spec_builder.archive.bundle import is_archive  # noqa: PLC0415
 
     failed = 0
     for name in files:
         try:
-            summary, problems = verify_file(name)
+            summary, problems = _verify(name, archive=is_archive(name))
         except SpecBuilderError as error:
             summary, problems = "", [str(error)]
         for problem in problems:
@@ -563,6 +567,16 @@ def verify(files: tuple[str, ...]) -> None:
             click.echo(f"{name}: ok ({summary})")
     if failed:
         sys.exit(2)
+
+
+def _verify(name: str, *, archive: bool) -> tuple[str, list[str]]:
+    if archive:
+        from spec_builder.archive.verify import verify_archive  # noqa: PLC0415
+
+        return verify_archive(name)
+    from spec_builder.verify import verify_file  # noqa: PLC0415
+
+    return verify_file(name)
 
 
 @cli.command(short_help="The paper's Sec. IV: fits, limits, figures, tables.")
@@ -630,3 +644,72 @@ def compare(output: str, folders: tuple[str, ...], darkcast: str | None, **choic
         **choices,
     )
     click.echo(table, nl=False)
+
+
+@cli.command(short_help="Write what a HEPData record needs.")
+@click.argument("analyses", nargs=-1, metavar="[ANALYSIS]...")
+@law_option
+@variant_option
+@click.option(
+    "--interaction",
+    "interactions",
+    multiple=True,
+    default=["all"],
+    show_default=True,
+    metavar="NAME|all",
+    help="Of the patch sets; repeatable.",
+)
+@masses_option
+@click.option("--couplings", metavar="LIST|LO:HI:N", help="Couplings g (default: around the limits).")
+@click.option("--style", default="total", show_default=True, metavar="total|signal", help="Of the patches.")
+@coupling_set_option
+@longitudinal_option
+@click.option("--hepdata", metavar="insNNNNNNN", help="HEPData record that this is for.")
+@click.option("--no-submission", is_flag=True, help="The archives alone: no submission.yaml, no tables.")
+@click.option("--output", "-o", default="archive", show_default=True, metavar="DIR", help="Folder to write to.")
+@force_option
+def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any) -> None:
+    """Write an archive of each analysis (all by default), and the HEPData submission that holds them.
+
+    ANALYSIS.tar.gz has the workspace, its patch sets, the same model in HS3, a README, expected results and checksums;
+    spec-builder verify checks it. submission.yaml and its tables of excluded couplings need the extra [hepdata].
+    """
+    from spec_builder.analysis import ANALYSES  # noqa: PLC0415
+    from spec_builder.archive.build import write_archives  # noqa: PLC0415
+    from spec_builder.export import PatchRequest  # noqa: PLC0415
+
+    patches = PatchRequest(
+        _interactions(tuple(choices["interactions"]), choices["coupling_set"], choices["longitudinal_factor"]),
+        _grid(choices["masses"], "masses"),
+        None if choices["couplings"] is None else _grid(choices["couplings"], "couplings"),
+        _style(choices["style"]),
+        choices["hepdata"],
+    )
+    written = write_archives(
+        analyses or ANALYSES,
+        Path(output),
+        patches,
+        law=choices["law"],
+        variants=choices["variants"],
+        submission=not choices["no_submission"],
+        force=force,
+        report=lambda text: click.echo(text, err=True),
+    )
+    for path in written:
+        click.echo(path)
+
+
+@cli.command(short_help="Write a workspace in HS3.")
+@click.argument("workspace", metavar="WORKSPACE.json|-")
+@click.option("--patch", "patches", multiple=True, metavar="FILE", help="JSON patch to apply; repeatable.")
+@output_option
+@force_option
+def hs3(workspace: str, patches: tuple[str, ...], output: str, force: bool) -> None:
+    """Write a pyhf workspace in the HEP Statistics Serialization Standard (HS3).
+
+    Edges and units of the axes come from the .meta.json beside the workspace, if there is one.
+    """
+    from spec_builder.files import canonical_json  # noqa: PLC0415
+    from spec_builder.histfactory.hs3 import read_hs3  # noqa: PLC0415
+
+    _emit(canonical_json(read_hs3(workspace, patches)), output, force=force)

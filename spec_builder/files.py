@@ -22,6 +22,7 @@ __all__ = [
     "digest",
     "load_json",
     "make_folder",
+    "parse_json",
     "read_bytes",
     "read_text",
     "refuse_existing",
@@ -64,7 +65,16 @@ def load_json(name: str) -> Any:
         SpecBuilderError: if it is missing, not JSON, holds NaN or Infinity, or repeats a key.
     """
     text = sys.stdin.read() if name == "-" else read_text(Path(name))
-    shown = "standard input" if name == "-" else name
+    return parse_json(text, "standard input" if name == "-" else name)
+
+
+def parse_json(text: str, shown: str) -> Any:
+    """Content of JSON text; see :func:`load_json`.
+
+    Args:
+        text: the text.
+        shown: what to call it in a message.
+    """
 
     def constant(value: str) -> NoReturn:
         raise SpecBuilderError(f"{shown}: {value} is not a number that JSON allows, expected a finite one")

@@ -20,11 +20,12 @@ from spec_builder.scans import check_digest, check_patch_set
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["verify_file", "verify_workspace"]
+__all__ = ["verify_file", "verify_patch_set", "verify_workspace"]
 
 WORKSPACE_FILE = "BkgOnly.json"
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is found not to be finite
 def verify_file(name: str) -> tuple[str, list[str]]:
     """Check a workspace, the ``.meta.json`` beside one, or a patch set of the ``BkgOnly.json`` beside it.
 
@@ -61,16 +62,26 @@ def _verify_patch_set(name: str, content: dict[str, Any]) -> tuple[str, list[str
     beside = Path(name).with_name(WORKSPACE_FILE)
     if name == "-" or not beside.is_file():
         return "patch set", [f"its workspace {WORKSPACE_FILE} is not beside it; put them into one folder"]
-    workspace = load_workspace(str(beside))
+    problems = verify_patch_set(load_workspace(str(beside)), content, name)
+    labels = ", ".join(content.get("metadata", {}).get("labels", []))
+    return f"patch set, {len(content['patches'])} patches in {labels}, each applied and evaluated", problems
+
+
+def verify_patch_set(workspace: dict[str, Any], content: dict[str, Any], name: str) -> list[str]:
+    """Problems of a patch set, none if it is sound and made for this workspace.
+
+    Args:
+        workspace: content of its JSON file.
+        content: of the patch set's.
+        name: of the patch set's file.
+    """
     try:
         check_patch_set(content, name)
         check_digest(workspace, content, name)
         patches = [(patch["metadata"]["name"], patch["patch"]) for patch in content["patches"]]
-        problems = list(_patch_problems(workspace, patches))
+        return list(_patch_problems(workspace, patches))
     except SpecBuilderError as error:
-        problems = [str(error).removeprefix(f"{name}: ")]
-    labels = ", ".join(content.get("metadata", {}).get("labels", []))
-    return f"patch set, {len(content['patches'])} patches in {labels}, each applied and evaluated", problems
+        return [str(error).removeprefix(f"{name}: ")]
 
 
 def _patch_problems(workspace: dict[str, Any], patches: list[tuple[str, Any]]) -> Iterator[str]:

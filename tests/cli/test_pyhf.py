@@ -165,3 +165,25 @@ def test_xml_holds_the_same_likelihood(runs: Runs, law: str, analysis: str, meas
         )
         assert np.isfinite(first)
         assert second == pytest.approx(first, rel=1e-12)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_what_xml_keeps_of_the_settings(runs: Runs, law: str) -> None:
+    """Measurements, what is held and the bounds of mu_8b stay; those of nuisance parameters and the digest do not."""
+    before = json.loads(exported(law, "combined").read_text("utf-8"))
+    after = printed_json(runs, law, "combined", "xml2json")
+    assert [m["name"] for m in after["measurements"]] == list(MEASUREMENTS)
+    for old, new in zip(before["measurements"], after["measurements"], strict=True):
+        assert new["config"]["poi"] == old["config"]["poi"]
+        was = {p["name"]: p for p in old["config"]["parameters"]}
+        now = {p["name"]: p for p in new["config"]["parameters"]}
+        assert {n for n, p in now.items() if p.get("fixed")} == {n for n, p in was.items() if p["fixed"]}
+        assert now["mu_8b"]["bounds"] == was["mu_8b"]["bounds"]
+        assert set(now) - set(was) == {"lumi"}, "HistFactory's XML always has a luminosity; no modifier uses it"
+        model = pyhf.Workspace(after).model(measurement_name=new["name"])
+        bounds = dict(zip(model.config.par_names, model.config.suggested_bounds(), strict=True))
+        assert {bounds[name] for name in was if name != "mu_8b"} == {(-5.0, 5.0)}, "pyhf's default again"
+    assert pyhf.utils.digest(after) != pyhf.utils.digest(before)
+    assert after["observations"] == [
+        {"name": o["name"], "data": [float(n) for n in o["data"]]} for o in before["observations"]
+    ]

@@ -1,0 +1,136 @@
+"""Archives of analyses, from what :mod:`spec_builder.export` writes."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spec_builder.analysis import load_analysis
+from spec_builder.archive.bundle import pack, seal
+from spec_builder.archive.expected import expected_results
+from spec_builder.archive.readme import archive_readme
+from spec_builder.archive.submission import check_installed, write_submission
+from spec_builder.citations import bibtex
+from spec_builder.experiments.description import SIGNAL_SAMPLE
+from spec_builder.export import export_workspaces
+from spec_builder.files import canonical_json, parse_json, refuse_existing, write_bytes
+from spec_builder.histfactory.hs3 import hs3_workspace
+from spec_builder.inference.exclusion import PLANE_MASSES, plane_minimum
+from spec_builder.limits import find_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from spec_builder.analysis import Analysis
+    from spec_builder.archive.bundle import Files
+    from spec_builder.export import PatchRequest
+    from spec_builder.limits import LimitsResult
+
+__all__ = ["EXPECTED", "HS3", "archive_files", "write_archives"]
+
+EXPECTED = "expected_results.json"
+HS3 = "BkgOnly.hs3.json"
+#: Masses of the contour tables, as in Fig. 4.
+CONTOUR_POINTS = 121
+
+
+def write_archives(
+    analyses: Sequence[str],
+    output: Path,
+    patches: PatchRequest,
+    *,
+    law: str = "normsys",
+    variants: Mapping[str, str] | None = None,
+    submission: bool = True,
+    force: bool = False,
+    report: Callable[[str], object] = lambda _: None,
+) -> list[Path]:
+    """Write ``<output>/<analysis>.tar.gz`` for each analysis, and the HEPData submission that holds them.
+
+    The submission is ``submission.yaml`` with a table of the excluded couplings for each analysis and interaction
+    (90 % CL, two degrees of freedom), at 121 masses, and the HS3 file of each analysis once more. The same inputs give
+    the same bytes.
+
+    Args:
+        analyses: names, as :func:`spec_builder.analysis.load_analysis` takes them.
+        output: the folder.
+        patches: the patch sets of each archive.
+        law: ``normsys`` or ``linear``.
+        variants: variant by experiment name.
+        submission: write the submission, with the extra ``[hepdata]``.
+        force: replace files that exist.
+        report: told about each step.
+
+    Returns:
+        The files, archives first.
+
+    Raises:
+        SpecBuilderError: if hepdata_lib is not installed, or a file exists; then nothing is written.
+    """
+    if submission:
+        check_installed()
+    loaded = [load_analysis(name, law) for name in analyses]
+    for name in [f"{analysis.name}.tar.gz" for analysis in loaded] + ["submission.yaml"] * submission:
+        refuse_existing(output / name, force=force)
+    with tempfile.TemporaryDirectory() as scratch:
+        exported, record = Path(scratch) / "exported", Path(scratch) / "record"
+        record.mkdir()
+        report(f"patch sets of {', '.join(analysis.name for analysis in loaded)}")
+        export_workspaces(analyses, exported, law=law, variants=variants, patches=patches)
+        results: list[LimitsResult] = []
+        for name, plain in zip(analyses, loaded, strict=True):
+            files = {path.name: path.read_bytes() for path in (exported / plain.name).iterdir()}
+            chosen = parse_json(files["BkgOnly.meta.json"].decode(), "BkgOnly.meta.json")["variants"]
+            analysis = load_analysis(name, law, chosen)
+            report(f"{analysis.name}: expected results")
+            content = archive_files(analysis, files, patches)
+            (record / f"{analysis.name}.tar.gz").write_bytes(pack(analysis.name, content))
+            if submission:
+                (record / f"{analysis.name}.hs3.json").write_bytes(content[HS3])
+                report(f"{analysis.name}: contours")
+                masses = np.geomspace(*PLANE_MASSES, CONTOUR_POINTS)
+                results += [find_limits(analysis, choice, masses) for choice in patches.choices]
+        if submission:
+            report("submission.yaml, checked with hepdata-validator")
+            write_submission(record, [analysis.name for analysis in loaded], results, patches.hepdata)
+        made = sorted(record.iterdir(), key=lambda path: (path.suffix != ".gz", path.name))
+        for path in made:
+            refuse_existing(output / path.name, force=force)
+        for path in made:
+            write_bytes(output / path.name, partial(_copy, path), force=force)
+    return [output / path.name for path in made]
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.write_bytes(source.read_bytes())
+
+
+def archive_files(analysis: Analysis, exported: Mapping[str, bytes], patches: PatchRequest) -> Files:
+    """Everything in the archive of one analysis, by file name, checksums included.
+
+    Args:
+        analysis: from :func:`spec_builder.analysis.load_analysis`.
+        exported: what ``spec-builder export`` writes for it, by file name.
+        patches: what the patch sets in there were made from.
+
+    Raises:
+        SpecBuilderError: if a patch has no valid fit.
+    """
+    content = {name: parse_json(data.decode(), name) for name, data in sorted(exported.items())}
+    workspace, metadata = content.pop("BkgOnly.json"), content.pop("BkgOnly.meta.json")
+    minima = {}
+    for choice in patches.choices:
+        likelihood, yields = analysis.new_physics(choice)
+        minima[f"patchset_{choice.interaction.value}.json"] = plane_minimum(likelihood, SIGNAL_SAMPLE, yields)
+    expected = expected_results(workspace, metadata["reference"]["flux_1e6_cm2_s1"], content, minima)
+    added = {
+        HS3: canonical_json(hs3_workspace(workspace, metadata)),
+        EXPECTED: canonical_json(expected),
+        "README.md": archive_readme(workspace, metadata, content, expected),
+        "CITATION.bib": bibtex(text for choice in patches.choices for text in analysis.sources(choice)),
+    }
+    return seal(dict(exported) | {name: text.encode() for name, text in added.items()})

@@ -1,0 +1,159 @@
+"""Expected results of an archive: what its workspace and patch sets give, and whether they still do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spec_builder.errors import SpecBuilderError
+from spec_builder.inference.likelihood import Likelihood
+from spec_builder.inference.newton import minimise
+from spec_builder.inference.profile import threshold
+from spec_builder.scans import scan_patches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from spec_builder.inference.exclusion import Minimum
+
+__all__ = ["expected_results", "unexpected_results"]
+
+SCHEMA = "spec_builder/expected_results/1"
+MEASUREMENT = "new_physics"
+#: Of the quantities by name. pyhf's default minimiser reaches them too.
+TOLERANCES = {"twice_nll": 1e-5, "delta_chi2": 1e-4, "value": 1e-3, "flux_1e6_cm2_s1": 5e-3}
+_DECIMALS = {"twice_nll": 6, "value": 5, "flux_1e6_cm2_s1": 4}
+#: Patches of each set whose numbers are listed.
+_SAMPLE = 7
+
+
+def expected_results(
+    workspace: dict[str, Any],
+    reference_flux: float,
+    patch_sets: Mapping[str, dict[str, Any]],
+    minima: Mapping[str, Minimum],
+) -> dict[str, Any]:
+    """Best fits of all measurements, and a sample of each patch set, with tolerances.
+
+    Args:
+        workspace: content of its JSON file.
+        reference_flux: 8B flux that mu_8b = 1 stands for [1e6 cm^-2 s^-1].
+        patch_sets: content by file name.
+        minima: minimum over the plane that delta_chi2 is against, by file name.
+    """
+    sets = {}
+    for name, content in patch_sets.items():
+        heights = _twice_nll(workspace, content, name)
+        minimum, patches = minima[name], content["patches"]
+        chosen = np.unique(np.linspace(0, len(patches) - 1, _SAMPLE).astype(int)).tolist()
+        sets[name] = {
+            "minimum": {
+                "twice_nll": round(minimum.twice_nll, _DECIMALS["twice_nll"]),
+                "mass_MeV": None if minimum.mass_MeV is None else float(f"{minimum.mass_MeV:.2g}"),
+                "g": float(f"{minimum.g:.2g}"),
+            },
+            "patches": {
+                patches[i]["metadata"]["name"]: {
+                    "twice_nll": round(heights[i], _DECIMALS["twice_nll"]),
+                    "delta_chi2": patches[i]["metadata"]["delta_chi2"],
+                    "excluded_90": patches[i]["metadata"]["excluded_90"],
+                }
+                for i in chosen
+            },
+        }
+    return {
+        "schema": SCHEMA,
+        "tolerances": TOLERANCES,
+        "measurements": _measurements(workspace, reference_flux),
+        "patch_sets": sets,
+    }
+
+
+def _measurements(workspace: dict[str, Any], reference_flux: float) -> dict[str, dict[str, Any]]:
+    results = {}
+    for name in (measurement["name"] for measurement in workspace["measurements"]):
+        likelihood = Likelihood.from_workspace(workspace, name)
+        best = minimise(likelihood)
+        if not best.valid.all():
+            raise SpecBuilderError(f"measurement '{name}': the fit is not valid")
+        result: dict[str, Any] = {"twice_nll": float(best.twice_nll[0])}
+        if likelihood.index(likelihood.poi) in likelihood.free:
+            value = float(best.theta[0, likelihood.index(likelihood.poi)])
+            result |= {"parameter": likelihood.poi, "value": value, "flux_1e6_cm2_s1": value * reference_flux}
+        results[name] = {
+            key: round(number, _DECIMALS[key]) if key in _DECIMALS else number for key, number in result.items()
+        }
+    return results
+
+
+def _twice_nll(workspace: dict[str, Any], content: dict[str, Any], name: str) -> list[float]:
+    """Profiled 2NLL of every patch."""
+    scan = scan_patches(workspace, content, name=name, measurement=MEASUREMENT)
+    if scan is None or not scan.columns["valid"].all():
+        raise SpecBuilderError(f"{name}: the fit of a patch is not valid")
+    heights: list[float] = scan.columns["twice_nll"].tolist()
+    return heights
+
+
+def unexpected_results(
+    expected: Any, workspace: dict[str, Any], reference_flux: float, patch_sets: Mapping[str, dict[str, Any]]
+) -> Iterator[tuple[str, str]]:
+    """What the files do not give any more, each as the file it belongs to and where and what.
+
+    Every patch is fitted, and its ``delta_chi2`` and ``excluded_90`` compared too. The minimum over the plane cannot
+    be found again from patches alone; none may lie below it.
+
+    Args:
+        expected: content of the file with expected results.
+        workspace: content of the workspace's file.
+        reference_flux: 8B flux that mu_8b = 1 stands for [1e6 cm^-2 s^-1].
+        patch_sets: content by file name.
+    """
+    here = "expected_results.json"
+    try:
+        tolerances = {key: float(expected["tolerances"][key]) for key in TOLERANCES}
+        wanted, sets = expected["measurements"], expected["patch_sets"]
+        for name, found in _measurements(workspace, reference_flux).items():
+            for key, value in found.items():
+                if key == "parameter":
+                    continue
+                if abs(wanted[name][key] - value) > tolerances[key]:
+                    yield here, f"measurement '{name}', {key}: {wanted[name][key]} expected, {value} found"
+        for name in sorted(set(sets) ^ set(patch_sets)):
+            yield here, f"patch set '{name}' is missing here or in the archive"
+        for name in sorted(set(sets) & set(patch_sets)):
+            yield from _unexpected_patches(name, sets[name], workspace, patch_sets[name], tolerances)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        yield here, f"not of schema {SCHEMA}: {type(error).__name__} {error}"
+
+
+def _unexpected_patches(
+    name: str,
+    expected: Mapping[str, Any],
+    workspace: dict[str, Any],
+    content: dict[str, Any],
+    tolerances: Mapping[str, float],
+) -> Iterator[tuple[str, str]]:
+    here, level = "expected_results.json", threshold(0.9, dof=2)
+    heights, minimum = _twice_nll(workspace, content, name), float(expected["minimum"]["twice_nll"])
+    sample, seen = dict(expected["patches"]), set()
+    for patch, height in zip(content["patches"], heights, strict=True):
+        about = patch["metadata"]
+        key, delta = about["name"], height - minimum
+        where = f"patch '{key}'"
+        if abs(about["delta_chi2"] - delta) > tolerances["delta_chi2"]:
+            yield name, f"{where}: delta_chi2 is {about['delta_chi2']}, but {delta:.4f} found"
+        if about["excluded_90"] != (delta > level) and abs(delta - level) > tolerances["delta_chi2"]:
+            yield name, f"{where}: excluded_90 is {about['excluded_90']}, but delta_chi2 is {about['delta_chi2']}"
+        if delta < -tolerances["delta_chi2"]:
+            yield name, f"{where}: lies {-delta:.4f} below the minimum over the plane in {here}"
+        if key in sample:
+            seen.add(key)
+            for quantity, found in (("twice_nll", height), ("delta_chi2", about["delta_chi2"])):
+                if abs(sample[key][quantity] - found) > tolerances[quantity]:
+                    yield here, f"{name}, {where}, {quantity}: {sample[key][quantity]} expected, {found:.6f} found"
+            if sample[key]["excluded_90"] != about["excluded_90"]:
+                yield here, f"{name}, {where}: excluded_90 is {sample[key]['excluded_90']}, not as in the patch set"
+    for key in sorted(set(sample) - seen):
+        yield here, f"{name}: patch '{key}' is not in the patch set"
