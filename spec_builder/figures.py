@@ -335,8 +335,10 @@ def draw_plane(results: Sequence[LimitsResult]) -> Figure:
             )
             panel.set_title(", ".join([_name(analysis) + star, *variants.values()]), fontsize=9)
         panels[0].set_ylabel("coupling $g$")
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="upper center", ncols=5, fontsize=8)
+        named = {
+            label: handle for panel in panels for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(named.values(), named.keys(), loc="upper center", ncols=5, fontsize=8)
         exclusion = results[0].exclusion
         against = "each mass's minimum" if exclusion.dof == 1 else "the minimum over the plane"
         options = [f"coupling set {s}" for s in dict.fromkeys(r.choice.coupling_set for r in results) if s is not None]

@@ -15,7 +15,7 @@ from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.files import refuse_existing, write_bytes, write_text
 from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.inference.profile import threshold
-from spec_builder.inference.scan import GridPoints, MemoryStore, compute_chunks
+from spec_builder.inference.scan import GridPoints, MemoryStore, compute_chunks, loss_is_told
 from spec_builder.limits import check_dof, find_limits
 from spec_builder.physics.interactions import parse_new_physics
 
@@ -54,8 +54,10 @@ class Plane:
 
     @property
     def delta_chi2(self) -> FloatArray:
-        """2NLL less the minimum over the plane, shape (M, G)."""
-        return self.twice_nll - self.limits.exclusion.minimum.twice_nll
+        """2NLL less the minimum that the contours refer to: over the plane, or for dof = 1 at each mass; (M, G)."""
+        minima = np.array([[point.minimum] for point in self.limits.exclusion.points])
+        delta: FloatArray = self.twice_nll - minima
+        return delta
 
 
 def profile_planes(
@@ -79,9 +81,10 @@ def profile_planes(
     if executor is None:
         limits = [find_limits(analysis, choice, masses, cl=cl, dof=dof) for analysis, choice in choices]
     else:
-        futures = [
-            executor.submit(find_limits, analysis, choice, masses, cl=cl, dof=dof) for analysis, choice in choices
-        ]
+        with loss_is_told():
+            futures = [
+                executor.submit(find_limits, analysis, choice, masses, cl=cl, dof=dof) for analysis, choice in choices
+            ]
     grids = []
     for analysis, choice in choices:
         likelihood, yields = analysis.new_physics(choice)
@@ -91,7 +94,8 @@ def profile_planes(
     chunks = [partial(grid.chunk, i) for grid in grids for i in range(grid.chunks)]
     compute_chunks(chunks, store, executor=executor)
     if executor is not None:
-        limits = [future.result() for future in futures]
+        with loss_is_told():
+            limits = [future.result() for future in futures]
     ends = list(itertools.accumulate((grid.chunks for grid in grids), initial=0))
 
     def grid_of(name: str, begin: int, end: int) -> Any:

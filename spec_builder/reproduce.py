@@ -16,6 +16,7 @@ from spec_builder.grids import parse_grid
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.inference.profile import ONE_SIGMA
+from spec_builder.inference.scan import loss_is_told
 from spec_builder.limits import find_limits
 from spec_builder.physics.interactions import parse_new_physics
 from spec_builder.plane import PLANE_INTERACTIONS, limits_table
@@ -191,7 +192,8 @@ def reproduce(
     ]
     rows = _limit_choices()
     shifted = [job for _, cells in rows for job in cells if job is not None]
-    found = iter(list((executor.map if executor else map)(_Job.run, [*jobs, *ends, *shifted])))
+    with loss_is_told():
+        found = iter(list((executor.map if executor else map)(_Job.run, [*jobs, *ends, *shifted])))
     curves = list(itertools.islice(found, len(jobs)))
     limits = list(itertools.islice(found, len(ends)))
     figure = draw_plane(curves)

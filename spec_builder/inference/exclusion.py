@@ -61,13 +61,15 @@ class MassPoint:
         excluded: intervals of g, each (low, high); high is None where it has no end, low is 0 where the Standard
             Model itself is excluded.
         best_g: g at this mass's minimum.
-        delta_chi2_sm: 2NLL of the Standard Model less the minimum that the limit refers to.
+        minimum: the least 2NLL, which the limit refers to: at this mass for dof = 1, over the plane for dof = 2.
+        delta_chi2_sm: 2NLL of the Standard Model less that minimum.
         valid: every fit behind it converged.
     """
 
     mass_MeV: float
     excluded: tuple[tuple[float, float | None], ...]
     best_g: float
+    minimum: float
     delta_chi2_sm: float
     valid: bool
 
@@ -223,7 +225,7 @@ def exclude(
         reference = np.full(len(masses), minimum.twice_nll)
     intervals = curves.excluded(reference + level)
     points = tuple(
-        MassPoint(float(mass), tuple(interval), float(g), float(sm - least), bool(valid))
+        MassPoint(float(mass), tuple(interval), float(g), float(least), float(sm - least), bool(valid))
         for mass, interval, g, sm, least, valid in zip(
             masses, intervals, curves.best_g, curves.standard_model, reference, curves.valid, strict=True
         )
