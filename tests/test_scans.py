@@ -267,7 +267,7 @@ def test_a_scan_killed_ten_times_at_random_moments_ends_in_the_same_bytes(tmp_pa
     for kill in range(10):
         jobs = str(1 + kill % 2)
         with subprocess.Popen(command(output, "--jobs", jobs), stderr=subprocess.PIPE, text=True) as process:
-            wait_for_chunks(process, output, len(kept) + int(rng.integers(0, 2)))
+            wait_for_chunks(process, output, min(len(kept) + int(rng.integers(0, 3)), CHUNKS - 8))
             time.sleep(rng.uniform(0, 0.05))
             process.kill()
             assert process.stderr is not None
@@ -279,7 +279,7 @@ def test_a_scan_killed_ten_times_at_random_moments_ends_in_the_same_bytes(tmp_pa
         found = chunk_files(output)
         assert {name: found.get(name) for name in kept} == kept  # neither lost nor written again
         kept = found
-    assert 5 <= len(kept) < CHUNKS
+    assert 3 <= len(kept) < CHUNKS
     assert finish(output) == [(done, CHUNKS) for done in range(len(kept), CHUNKS + 1)]
     assert output.read_bytes() == uninterrupted
     assert [path.name for path in tmp_path.iterdir()] == ["scan.npz"]
