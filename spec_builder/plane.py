@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from spec_builder.errors import SpecBuilderError
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.files import refuse_existing, write_bytes, write_text
 from spec_builder.inference.exclusion import PLANE_MASSES
+from spec_builder.inference.newton import REASONS
 from spec_builder.inference.profile import threshold
 from spec_builder.inference.scan import GridPoints, MemoryStore, compute_chunks, loss_is_told
 from spec_builder.limits import check_dof, find_limits
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from spec_builder.analysis import Analysis
     from spec_builder.limits import LimitsResult
     from spec_builder.physics.interactions import NewPhysics
-    from spec_builder.tables import BoolArray, FloatArray
+    from spec_builder.tables import FloatArray, IndexArray
 
 __all__ = ["PLANE_INTERACTIONS", "Plane", "limits_table", "profile_planes", "write_plane"]
 
@@ -43,14 +45,14 @@ class Plane:
         masses: mediator masses [MeV], shape (M,).
         couplings: g, shape (G,).
         twice_nll: profiled 2NLL, shape (M, G).
-        valid: converged, shape (M, G).
+        reason: 0 where the fit is valid, else a number of :data:`spec_builder.inference.newton.REASONS`, shape (M, G).
     """
 
     limits: LimitsResult
     masses: FloatArray
     couplings: FloatArray
     twice_nll: FloatArray
-    valid: BoolArray
+    reason: IndexArray
 
     @property
     def delta_chi2(self) -> FloatArray:
@@ -102,7 +104,7 @@ def profile_planes(
         return np.concatenate([store.load(i, name) for i in range(begin, end)]).reshape(points, points)
 
     return [
-        Plane(limit, masses, grid.couplings, grid_of("twice_nll", a, b), grid_of("valid", a, b))
+        Plane(limit, masses, grid.couplings, grid_of("twice_nll", a, b), grid_of("reason", a, b))
         for limit, grid, (a, b) in zip(limits, grids, itertools.pairwise(ends), strict=True)
     ]
 
@@ -149,8 +151,9 @@ def write_plane(
     choices = [(a, parse_new_physics(name)) for a in analyses for name in PLANE_INTERACTIONS]
     report(f"{len(choices)} planes of {points} x {points} points, and their contours")
     planes = profile_planes(choices, points=points, cl=cl, dof=dof, executor=executor)
-    invalid = sum(int((~plane.valid).sum()) for plane in planes)
-    report(f"{len(planes) * points**2} points profiled, {invalid} of them not valid")
+    failed = Counter(int(reason) for plane in planes for reason in plane.reason[plane.reason > 0])
+    why = "".join(f"; {REASONS[reason]}: {count}" for reason, count in sorted(failed.items()))
+    report(f"{len(planes) * points**2} points profiled, {failed.total()} of them not valid{why}")
     for plane in planes:
         about, choice = plane.limits.provenance, plane.limits.choice
         name = f"{about.analysis}_{choice.interaction.value}"
@@ -159,7 +162,7 @@ def write_plane(
             "mass_MeV": plane.masses,
             "g": plane.couplings,
             "delta_chi2": plane.delta_chi2,
-            "valid": plane.valid,
+            "valid": plane.reason == 0,
             "metadata": np.array(plane.limits.to_json()),
         }
         write_bytes(output / f"grid_{name}.npz", partial(_save_npz, content), force=force)

@@ -23,6 +23,7 @@ from spec_builder.grids import check_range
 from spec_builder.histfactory.patch import load_workspace
 from spec_builder.histfactory.schema import schema_problem
 from spec_builder.inference.exclusion import plane_minimum
+from spec_builder.inference.newton import REASONS
 from spec_builder.inference.patches import group_patches
 from spec_builder.inference.scan import (
     CHUNK,
@@ -52,9 +53,10 @@ __all__ = ["ScanResult", "executor_for", "scan_analysis", "scan_files", "scan_pa
 
 #: Seconds that a Dask scheduler has to say what it is.
 _PATIENCE = 10
-_KINDS = {"valid": "?", "at_bound": "?"}
+_KINDS = {"valid": "?", "reason": "i1", "at_bound": "?"}
+_REASONS = {str(number): text for number, text in enumerate(REASONS)}
 #: Columns of a scan, beside those that begin with ``theta_``, and what is kept beside them.
-_OWN_COLUMNS = ("row", "patch", "delta_chi2", "twice_nll", "edm", "valid", "at_bound", "metadata")
+_OWN_COLUMNS = ("row", "patch", "delta_chi2", "twice_nll", "edm", "valid", "reason", "at_bound", "metadata")
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ class ScanResult:
     Attributes:
         metadata: the choices behind it, JSON content.
         columns: by name, each of shape (N,): ``mass_MeV``, ``g`` (or ``patch``), ``twice_nll``, ``delta_chi2``,
-            ``edm``, ``valid``, ``at_bound`` and ``theta_<parameter>`` for every parameter.
+            ``edm``, ``valid``, ``reason`` (0, or why the row is not valid, by its number in the metadata),
+            ``at_bound`` and ``theta_<parameter>`` for every parameter.
     """
 
     metadata: Mapping[str, Any]
@@ -168,6 +171,7 @@ def _grid_scan(analysis: Analysis, choice: NewPhysics, masses: FloatArray, coupl
         "couplings": couplings.tolist(),
         "minimum": {"twice_nll": minimum.twice_nll, "mass_MeV": minimum.mass_MeV, "g": minimum.g},
         "delta_chi2": "against the minimum over 0.01 MeV to 1 GeV and g >= 0",
+        "reasons": _REASONS,
     }
 
     return _Scan(
@@ -279,6 +283,7 @@ def scan_patches(
         "description": patchset["metadata"]["description"],
         "measurement": measurement,
         "delta_chi2": "against the least 2NLL of the scan",
+        "reasons": _REASONS,
     }
     return _run(_Scan(metadata, chunks, labels, len(patches)), executor, output, report, force=force)
 

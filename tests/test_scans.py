@@ -88,7 +88,7 @@ def read_csv(path: Path) -> tuple[dict[str, Any], dict[str, list[str]]]:
 def test_columns_and_choices(here: ScanResult) -> None:
     likelihood, _ = load_analysis("xenonnt").new_physics(parse_new_physics("vector_universal"))
     assert list(here.columns) == [
-        *("mass_MeV", "g", "delta_chi2", "twice_nll", "edm", "valid", "at_bound"),
+        *("mass_MeV", "g", "delta_chi2", "twice_nll", "edm", "valid", "reason", "at_bound"),
         *(f"theta_{name}" for name in likelihood.parameters),
     ]
     np.testing.assert_array_equal(here.columns["mass_MeV"], np.repeat(MASSES, COUPLINGS.size))
@@ -631,7 +631,19 @@ def labelled(foreign: dict[str, Any], *labels: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv"])
 def test_labels_hide_no_column(workspace: dict[str, Any], foreign: dict[str, Any], tmp_path: Path, suffix: str) -> None:
-    own = ["row", "patch", "delta_chi2", "twice_nll", "edm", "valid", "at_bound", "metadata", "theta_mu", "label_row"]
+    own = [
+        "row",
+        "patch",
+        "delta_chi2",
+        "twice_nll",
+        "edm",
+        "valid",
+        "reason",
+        "at_bound",
+        "metadata",
+        "theta_mu",
+        "label_row",
+    ]
     content = labelled(foreign, *own, "mass")
     plain, columns = scanned(workspace, foreign).columns, scanned(workspace, content).columns
     assert set(columns) == {*plain, *(f"label_{name}" for name in own), "mass"} - {"kind", "number"}

@@ -10,9 +10,9 @@ import numpy as np
 if TYPE_CHECKING:
     from spec_builder.inference.engine import Engine, Expansion
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.tables import BoolArray, FloatArray
+    from spec_builder.tables import BoolArray, FloatArray, IndexArray
 
-__all__ = ["BatchFit", "minimise", "solve", "starting_points"]
+__all__ = ["REASONS", "BatchFit", "minimise", "solve", "starting_points"]
 
 #: Stop at this estimated distance to the minimum.
 EDM_GOAL = 1e-12
@@ -26,6 +26,14 @@ _ROUNDING = 1e-12
 _SHRINK = 0.3
 _MARGIN = 0.99
 _LEAST_SCALE = 1e-12
+#: Why a row is not valid, by the number in :attr:`BatchFit.reason`.
+REASONS = (
+    "valid",
+    "2NLL is not finite where the fit starts: a rate is not positive",
+    "no step lowers 2NLL any more, but its slope is not zero: rounding hides the minimum",
+    "not converged within the evaluations allowed",
+)
+NOT_FINITE, ROUNDED, UNFINISHED = 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -36,15 +44,21 @@ class BatchFit:
         twice_nll: at the minimum, shape (N,).
         theta: all parameters at the minimum, shape (N, P).
         edm: estimated distance to the minimum, g^T H^-1 g / 2 over the free directions, shape (N,).
-        valid: converged (EDM at most 1e-10) at a finite value, shape (N,).
+        reason: 0 for a row that is valid, else why not, as a number of :data:`REASONS`, shape (N,).
         at_bound: a free parameter sits on one of its bounds, shape (N,).
     """
 
     twice_nll: FloatArray
     theta: FloatArray
     edm: FloatArray
-    valid: BoolArray
+    reason: IndexArray
     at_bound: BoolArray
+
+    @property
+    def valid(self) -> BoolArray:
+        """Converged (EDM at most 1e-10) at a finite value, shape (N,)."""
+        valid: BoolArray = self.reason == 0
+        return valid
 
 
 def minimise(
@@ -72,18 +86,19 @@ def minimise(
     columns = None if yields is None else np.ascontiguousarray(np.asarray(yields, dtype=np.float64).T)
     engine = likelihood.engine(free, sample)
     count = theta.shape[1]
-    value, edm = np.empty(count), np.empty(count)
+    value, edm, reason = np.empty(count), np.empty(count), np.empty(count, dtype=np.intp)
     for begin in range(0, count, BATCH):
         rows = slice(begin, begin + BATCH)
         batch = _Batch(engine, likelihood.bounds, theta[:, rows], None if columns is None else columns[:, rows])
         batch.run()
-        theta[:, rows], value[rows], edm[rows] = batch.theta, batch.value, batch.edm
+        theta[:, rows], value[rows], edm[rows], reason[rows] = batch.theta, batch.value, batch.edm, batch.reason
     if engine.empty_bins:
         value = engine(theta, columns).value
     lower, upper = likelihood.bounds[:, list(free)]
     inside = theta[list(free)]
     at_bound = ((inside <= lower[:, None]) | (inside >= upper[:, None])).any(axis=0)
-    return BatchFit(value, theta.T, edm, (edm <= EDM_VALID) & np.isfinite(value), at_bound)
+    reason = np.where(np.isfinite(value), np.where(edm <= EDM_VALID, 0, reason), NOT_FINITE)
+    return BatchFit(value, theta.T, edm, reason, at_bound)
 
 
 def starting_points(likelihood: Likelihood, start: FloatArray | None, yields: FloatArray | None) -> FloatArray:
@@ -105,6 +120,7 @@ class _Batch:
         self.theta = theta.copy()
         self.value = np.full(theta.shape[1], np.inf)
         self.edm = np.full(theta.shape[1], np.inf)
+        self.reason = np.full(theta.shape[1], UNFINISHED)
 
     def run(self) -> None:
         """Take Newton steps until every row is done or out of evaluations."""
@@ -133,7 +149,7 @@ class _Batch:
             if done.any():
                 out = rows[done]
                 self.theta[self._free[:, None], out] = base[:, done]
-                self.value[out], self.edm[out] = value[done], edm[done]
+                self.value[out], self.edm[out], self.reason[out] = value[done], edm[done], ROUNDED * stuck[done]
                 keep = ~done
                 rows, value, edm, slope, scale = (a[keep] for a in (rows, value, edm, slope, scale))
                 base, step, point = base[:, keep], step[:, keep], point[:, keep]

@@ -73,6 +73,7 @@ class ListedPoints:
             "twice_nll": fits.twice_nll,
             "edm": fits.edm,
             "valid": fits.valid,
+            "reason": fits.reason.astype(np.int8),
             "at_bound": fits.at_bound,
             **theta,
         }

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     Columns = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
-COLUMNS = ("twice_nll", "edm", "valid", "at_bound", "theta_efficiency", "theta_mu", "theta_tilt")
+COLUMNS = ("twice_nll", "edm", "valid", "reason", "at_bound", "theta_efficiency", "theta_mu", "theta_tilt")
 
 
 @pytest.fixture(scope="module")
