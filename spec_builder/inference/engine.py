@@ -164,6 +164,19 @@ class Engine:
         values, _, _ = self._bank(theta)
         return self._rates(self._amplitudes(values, theta.shape[1]), yields)
 
+    def yield_gradient(self, theta: FloatArray, yields: FloatArray) -> FloatArray:
+        """Derivatives of 2NLL in the yields of the replaced sample, shape (bins, N).
+
+        At a minimum over the parameters these are the derivatives of the profiled 2NLL.
+        """
+        values, _, _ = self._bank(theta)
+        amplitudes = self._amplitudes(values, theta.shape[1])
+        rates = self._rates(amplitudes, yields)
+        counted = np.broadcast_to(self._observed, rates.shape)
+        ratio = np.divide(counted, rates, out=np.zeros_like(rates), where=counted > 0)
+        gradient: FloatArray = 2 * (1 - ratio) * (self.templates[self.own :].T @ amplitudes[self.own :])
+        return gradient
+
     def _amplitudes(self, values: list[FloatArray], count: int) -> FloatArray:
         amplitudes = np.empty((len(self.amplitude_terms), count))
         for row, terms in zip(amplitudes, self.amplitude_terms, strict=True):
