@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from spec_builder.errors import SpecBuilderError
 from spec_builder.files import write_bytes
@@ -109,8 +109,8 @@ def _by_construction(analyses: Sequence[str]) -> str:
 def poisson_interval(counts: FloatArray, cl: float = 0.6827) -> tuple[FloatArray, FloatArray]:
     """Lengths (down, up) of the central (Garwood) interval of Poisson means, each of the shape of counts."""
     tail = (1 - cl) / 2
-    low = np.where(counts > 0, chi2.ppf(tail, 2 * np.maximum(counts, 0.5)) / 2, 0.0)
-    high = chi2.ppf(1 - tail, 2 * (counts + 1)) / 2
+    low = np.where(counts > 0, gammaincinv(np.maximum(counts, 0.5), tail), 0.0)
+    high = gammaincinv(counts + 1, 1 - tail)
     return counts - low, high - counts
 
 

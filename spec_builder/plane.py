@@ -12,12 +12,13 @@ import numpy as np
 
 from spec_builder.analysis import ANALYSES, load_analysis
 from spec_builder.errors import SpecBuilderError
+from spec_builder.executors import loss_is_told
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.files import refuse_existing, write_bytes, write_text
 from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.profile import threshold
-from spec_builder.inference.scan import GridPoints, MemoryStore, compute_chunks, loss_is_told
+from spec_builder.inference.scan import GridPoints, MemoryStore, compute_chunks
 from spec_builder.limits import check_dof, find_limits
 from spec_builder.physics.interactions import parse_new_physics
 

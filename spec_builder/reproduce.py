@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.analysis import ANALYSES, PARAMETERS, UNITS, load_analysis, parse_parameter
+from spec_builder.executors import loss_is_told
 from spec_builder.experiments.description import load_experiment
 from spec_builder.export import METADATA_FILE, WORKSPACE_FILE, export_workspaces
 from spec_builder.files import canonical_json, make_folder, refuse_existing, write_text
@@ -16,7 +17,6 @@ from spec_builder.grids import parse_grid
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.inference.profile import ONE_SIGMA
-from spec_builder.inference.scan import loss_is_told
 from spec_builder.limits import find_limits
 from spec_builder.physics.interactions import parse_new_physics
 from spec_builder.plane import PLANE_INTERACTIONS, limits_table

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import hashlib
 import json
-import logging
-import socket
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
@@ -33,7 +29,6 @@ from spec_builder.inference.scan import (
     MemoryStore,
     check_suffix,
     compute_chunks,
-    process_pool,
     write_columns,
 )
 
@@ -49,10 +44,8 @@ if TYPE_CHECKING:
 
     Column = np.ndarray[Any, np.dtype[Any]]
 
-__all__ = ["ScanResult", "executor_for", "scan_analysis", "scan_files", "scan_patches"]
+__all__ = ["ScanResult", "scan_analysis", "scan_files", "scan_patches"]
 
-#: Seconds that a Dask scheduler has to say what it is.
-_PATIENCE = 10
 _KINDS = {"valid": "?", "reason": "i1", "at_bound": "?"}
 _REASONS = {str(number): text for number, text in enumerate(REASONS)}
 #: Columns of a scan, beside those that begin with ``theta_``, and what is kept beside them.
@@ -87,66 +80,6 @@ class _Scan:
     def job(self) -> str:
         """What makes this scan this scan."""
         return hashlib.sha256(json.dumps(self.metadata, sort_keys=True).encode()).hexdigest()
-
-
-@contextlib.contextmanager
-def executor_for(jobs: int, dask: str | None = None) -> Iterator[concurrent.futures.Executor | None]:
-    """Worker processes, a Dask cluster, or None for this process.
-
-    Args:
-        jobs: worker processes; 1 computes here.
-        dask: address of a Dask scheduler; needs the extra ``[dask]``.
-
-    Raises:
-        SpecBuilderError: for fewer than one job, no Dask installed, or a scheduler that does not answer.
-    """
-    if jobs < 1:
-        raise SpecBuilderError(f"jobs {jobs}: expected at least 1")
-    if dask is not None:
-        try:
-            from distributed import Client  # noqa: PLC0415
-            from distributed.utils import silence_logging_cmgr  # noqa: PLC0415
-        except ImportError:
-            raise SpecBuilderError("--dask needs Dask: pip install 'spec_builder[dask]'") from None
-        with silence_logging_cmgr(logging.CRITICAL):  # a cluster that is lost is told in one line
-            _knock(dask)
-            client = Client(dask, timeout=10, set_as_default=False)
-            with client, client.get_executor(pure=False) as executor:
-                yield executor
-    elif jobs == 1:
-        yield None
-    else:
-        with process_pool(jobs) as pool:
-            yield pool
-
-
-def _knock(address: str) -> None:
-    """See whether a scheduler listens before Dask's client tries, which says much when none does, or waits for ever.
-
-    Raises:
-        SpecBuilderError: if nobody or somebody else listens, or the address is not one of TCP.
-    """
-    from distributed.core import rpc  # noqa: PLC0415
-
-    scheme, found, rest = address.rpartition("://")
-    host, _, port = rest.rpartition(":") if ":" in rest else (rest, "", "8786")
-    if found and scheme not in ("tcp", "tls"):
-        raise SpecBuilderError(f"dask scheduler {address}: not reachable (expected tcp://HOST:PORT)")
-    try:
-        socket.create_connection((host, int(port)), timeout=5).close()
-    except (OSError, ValueError, OverflowError) as error:
-        raise SpecBuilderError(f"dask scheduler {address}: not reachable ({error})") from None
-
-    async def identify() -> Any:
-        async with rpc(address) as listener:
-            return await asyncio.wait_for(listener.identity(), _PATIENCE)
-
-    try:
-        is_scheduler = asyncio.run(identify())["type"] == "Scheduler"
-    except Exception:  # noqa: BLE001  # whatever comes of reading another protocol as Dask's
-        is_scheduler = False
-    if not is_scheduler:
-        raise SpecBuilderError(f"dask scheduler {address}: not reachable (what listens there is not one)")
 
 
 def _grid_scan(analysis: Analysis, choice: NewPhysics, masses: FloatArray, couplings: FloatArray) -> _Scan:

@@ -22,15 +22,16 @@ import pytest
 from spec_builder import scans
 from spec_builder.analysis import load_analysis
 from spec_builder.errors import SpecBuilderError
+from spec_builder.executors import executor_for, process_pool
 from spec_builder.export import build_patch_set
 from spec_builder.grids import parse_grid
 from spec_builder.histfactory.patchset import round_value
 from spec_builder.inference import scan
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
-from spec_builder.inference.scan import CHUNK, process_pool
+from spec_builder.inference.scan import CHUNK
 from spec_builder.physics.interactions import parse_new_physics
-from spec_builder.scans import ScanResult, executor_for, scan_analysis, scan_patches
+from spec_builder.scans import ScanResult, scan_analysis, scan_patches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -169,7 +170,7 @@ def test_jobs_are_processes() -> None:
         assert isinstance(executor, ProcessPoolExecutor)
 
 
-@pytest.mark.parametrize("size", [CHUNK // 8, CHUNK * 4])
+@pytest.mark.parametrize("size", [CHUNK // 4, CHUNK * 4])
 def test_the_size_of_chunks_does_not_matter(here: ScanResult, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     for module in (scan, scans):
         monkeypatch.setattr(module, "CHUNK", size)

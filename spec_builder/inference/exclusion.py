@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.tables import BoolArray, FloatArray, IndexArray
+    from spec_builder.tables import FloatArray, IndexArray
 
 __all__ = ["Exclusion", "MassPoint", "Minimum", "YieldFunction", "exclude", "plane_minimum", "polynomial_yields"]
 
@@ -145,7 +145,7 @@ class _Curves:
         points = _Points(*self._model, rows // couplings.shape[1], np.tile(likelihood.init, (rows.size, 1)))
         heights = points.height(couplings.ravel(), rows).reshape(couplings.shape)
         slopes = points.last_slope(couplings.ravel(), rows).reshape(couplings.shape)
-        self.valid: BoolArray = points.valid.reshape(couplings.shape).all(axis=1)
+        self.valid = np.logical_and.reduce(points.valid.reshape(couplings.shape), axis=1)
         self.standard_model = heights[:, 0]
         self._couplings, self._heights = couplings, heights
         self._theta = points.theta.reshape(*couplings.shape, -1)

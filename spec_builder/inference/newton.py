@@ -19,7 +19,7 @@ EDM_GOAL = 1e-12
 #: A row whose last EDM is above this is not valid.
 EDM_VALID = 1e-10
 #: Rows worked on together: small enough for the arrays to stay in the processor's cache.
-BATCH = 1024
+BATCH = 2048
 _MAX_EVALUATIONS = 100
 _ARMIJO = 1e-4
 _ROUNDING = 1e-12
@@ -136,14 +136,20 @@ class _Batch:
             new = self._engine(point, yields, barrier=True)
             bar = value + _ARMIJO * scale * slope + _ROUNDING * (1 + np.abs(value))
             accepted = (new.value <= bar) & np.isfinite(new.value)
-            base = np.where(accepted, point[self._free], base)
-            value = np.where(accepted, new.value, value)
-            direction, decrease = self._direction(base, new)
-            step = np.where(accepted, direction, step)
-            slope = np.where(accepted, -2 * decrease, slope)
-            edm = np.where(accepted, decrease, edm)
-            reach = np.minimum(self._reach(base, step), self._positive(point, step, new, yields))
-            scale = np.where(accepted, reach, scale * _SHRINK)
+            if accepted.all():
+                base, value = point[self._free], new.value
+                step, edm = self._direction(base, new)
+                slope = -2 * edm
+                scale = np.minimum(self._reach(base, step), self._positive(point, step, new, yields))
+            else:
+                base = np.where(accepted, point[self._free], base)
+                value = np.where(accepted, new.value, value)
+                direction, decrease = self._direction(base, new)
+                step = np.where(accepted, direction, step)
+                slope = np.where(accepted, -2 * decrease, slope)
+                edm = np.where(accepted, decrease, edm)
+                reach = np.minimum(self._reach(base, step), self._positive(point, step, new, yields))
+                scale = np.where(accepted, reach, scale * _SHRINK)
             stuck = ~accepted & ((scale < _LEAST_SCALE) | ~np.isfinite(value))
             done = (accepted & (edm <= EDM_GOAL)) | stuck
             if done.any():
@@ -164,19 +170,22 @@ class _Batch:
         """Newton step (F, n) over the directions that the bounds leave free, and its EDM (n,)."""
         low, high = base <= self._lower, base >= self._upper
         blocked = (low & (new.gradient > 0)) | (high & (new.gradient < 0))
+        inside = not (low.any() or high.any())
         affine, stiffness = self._engine.affine, self._engine.stiffness
-        hessian = new.fisher if affine else new.fisher + new.curvature
         while True:
-            gradient = np.where(blocked, 0.0, new.gradient)
+            gradient = new.gradient if inside else np.where(blocked, 0.0, new.gradient)
+            hessian = new.hessian if inside else _without(new.hessian, blocked)
             if affine:
-                step, definite = solve(_without(hessian, blocked), gradient, stiffness)
+                step, definite = solve(hessian, gradient, stiffness)
             else:
                 with np.errstate(over="ignore", invalid="ignore"):  # in rows that are not definite
-                    step, definite = solve(_without(hessian, blocked), gradient, np.zeros_like(stiffness))
+                    step, definite = solve(hessian, gradient, np.zeros_like(stiffness))
                 if not definite.all():
                     rest = ~definite
                     fisher = _without(new.fisher[..., rest], blocked[:, rest])
                     step[:, rest], _ = solve(fisher, gradient[:, rest], stiffness)
+            if inside:
+                break
             outward = ((low & (step < 0)) | (high & (step > 0))) & ~blocked
             if not outward.any():
                 break
@@ -205,6 +214,9 @@ class _Batch:
 
     def _reach(self, base: FloatArray, step: FloatArray) -> FloatArray:
         """Largest part of the step, at most 1, that stays within the bounds, shape (n,)."""
+        end = base + step
+        if (end >= self._lower).all() and (end <= self._upper).all():
+            return np.ones(step.shape[1])
         room = np.where(step > 0, self._upper - base, self._lower - base)
         with np.errstate(divide="ignore", invalid="ignore"):
             part = np.where(step != 0, room / step, 1.0)
@@ -238,8 +250,9 @@ def solve(hessian: FloatArray, gradient: FloatArray, least: FloatArray) -> tuple
     """
     size = len(gradient)
     x = -gradient
-    diagonal = [np.abs(hessian[i, i]) for i in range(size)]
-    floor = [1e-13 * diagonal[i] if least[i] == 0 else 0.0 for i in range(size)]
+    diagonal = np.abs(hessian[range(size), range(size)])
+    floor = np.where(least == 0, 1e-13 * diagonal, 0.0)
+    work = np.empty_like(hessian)
     definite = np.ones(gradient.shape[1], dtype=bool)
     inverse = []
     for j in range(size):
@@ -256,7 +269,7 @@ def solve(hessian: FloatArray, gradient: FloatArray, least: FloatArray) -> tuple
             column = hessian[j + 1 :, j].copy()
             lower = hessian[j + 1 :, j]
             lower *= inverse[j]
-            hessian[j + 1 :, j + 1 :] -= lower[:, None] * column[None]
+            hessian[j + 1 :, j + 1 :] -= np.multiply(lower[:, None], column[None], out=work[j + 1 :, j + 1 :])
             x[j + 1 :] -= lower * x[j]
     for j in reversed(range(size)):
         x[j] *= inverse[j]

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import hashlib
 import io
 import json
-import multiprocessing
-import multiprocessing.connection
-import os
 import shutil
-import threading
 import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from spec_builder.errors import SpecBuilderError
+from spec_builder.executors import loss_is_told
 from spec_builder.files import read_bytes, write_bytes, write_text
 from spec_builder.inference.exclusion import polynomial_yields
 from spec_builder.inference.likelihood import Likelihood
@@ -40,13 +36,11 @@ __all__ = [
     "ListedPoints",
     "MemoryStore",
     "compute_chunks",
-    "loss_is_told",
-    "process_pool",
     "write_columns",
 ]
 
 #: Points of a chunk: whole batches of the minimiser, so that no result depends on how points are shared out.
-CHUNK = 8 * BATCH
+CHUNK = 4 * BATCH
 _DIGEST_BYTES = 32
 
 
@@ -247,32 +241,6 @@ def _file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def process_pool(jobs: int) -> concurrent.futures.ProcessPoolExecutor:
-    """An executor of worker processes that start quickly, inherit no threads and end with this process."""
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    if "forkserver" in methods:
-        context.set_forkserver_preload(["spec_builder.inference.scan"])
-    return concurrent.futures.ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent)
-
-
-def _end_with_parent() -> None:
-    """End this worker when the process that started the pool is gone, even if it was killed.
-
-    A worker would wait for work for ever: every worker holds both ends of the queue. The parent is the process that
-    started the pool, whoever forked the worker, and the fork server ends with the last worker.
-    """
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch(sentinel: int) -> None:
-        multiprocessing.connection.wait([sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
-
-
 def compute_chunks(
     chunks: Sequence[Callable[[], ListedPoints]],
     store: Store,
@@ -321,23 +289,6 @@ def compute_chunks(
             store.save(running.pop(future), columns)
             done += 1
             report(done, total)
-
-
-@contextlib.contextmanager
-def loss_is_told() -> Iterator[None]:
-    """Around what is asked of an executor: say in one line that its workers were lost.
-
-    Raises:
-        SpecBuilderError: if a worker process, or the cluster, ended before its work was done.
-    """
-    try:
-        yield
-    except Exception as error:
-        # the work itself neither reads nor writes; Dask has exceptions of its own
-        lost = (concurrent.futures.BrokenExecutor, concurrent.futures.CancelledError, OSError)
-        if not isinstance(error, lost) and type(error).__module__.partition(".")[0] != "distributed":
-            raise
-        raise SpecBuilderError("a worker was lost; run again to go on where the scan stood") from None
 
 
 def write_columns(

@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 
 from spec_builder.errors import SpecBuilderError
+from spec_builder.executors import process_pool
 from spec_builder.inference import newton
 from spec_builder.inference.exclusion import polynomial_yields
 from spec_builder.inference.likelihood import Likelihood
@@ -32,7 +33,6 @@ from spec_builder.inference.scan import (
     ListedPoints,
     MemoryStore,
     compute_chunks,
-    process_pool,
     write_columns,
 )
 
@@ -301,7 +301,7 @@ def test_workers_end_with_the_process_that_started_them() -> None:
     """Also if it is killed: no worker, and no fork server, is left asleep."""
     script = """
 import time
-from spec_builder.inference.scan import process_pool
+from spec_builder.executors import process_pool
 pool = process_pool(2)
 list(pool.map(abs, range(50)))
 print("working", flush=True)
