@@ -421,10 +421,12 @@ def scan(context: click.Context, /, target: str, output: str, force: bool, **cho
 
     A scan that was stopped goes on where it stood and ends in the same bytes.
     """
-    from spec_builder import scans  # noqa: PLC0415
+    from spec_builder.executors import executor_for  # noqa: PLC0415
 
     given = _given(context, choices)
-    with scans.executor_for(_jobs(choices["jobs"]), choices["dask"]) as executor, _Progress() as report:
+    with executor_for(_jobs(choices["jobs"]), choices["dask"]) as executor, _Progress() as report:
+        from spec_builder import scans  # noqa: PLC0415
+
         how: dict[str, Any] = {"executor": executor, "output": Path(output), "force": force, "report": report}
         if _is_workspace(target):
             _only(given, {"patchset", "measurement", "jobs", "dask"}, "a workspace")
@@ -534,10 +536,11 @@ def limits(analysis: str, cl: float, dof: int, output: str, force: bool, **choic
 @force_option
 def plane(jobs: int | None, dask: str | None, output: str, **choices: Any) -> None:
     """Draw the paper's Fig. 4: three analyses, five interactions; contours as CSV, profiled grids as NPZ."""
-    from spec_builder.plane import write_plane  # noqa: PLC0415
-    from spec_builder.scans import executor_for  # noqa: PLC0415
+    from spec_builder.executors import executor_for  # noqa: PLC0415
 
     with executor_for(_jobs(jobs), dask) as executor:
+        from spec_builder.plane import write_plane  # noqa: PLC0415
+
         table = write_plane(Path(output), executor=executor, report=lambda text: click.echo(text, err=True), **choices)
     click.echo(table, nl=False)
 
@@ -585,10 +588,11 @@ def _verify(name: str, *, archive: bool) -> tuple[str, list[str]]:
 @force_option
 def reproduce(jobs: int | None, output: str, force: bool) -> None:
     """Reproduce the paper's Sec. IV: workspaces, fits, profiles, limits, figures, and tables beside the paper's."""
-    from spec_builder.reproduce import reproduce as run  # noqa: PLC0415
-    from spec_builder.scans import executor_for  # noqa: PLC0415
+    from spec_builder.executors import executor_for  # noqa: PLC0415
 
     with executor_for(_jobs(jobs)) as executor:
+        from spec_builder.reproduce import reproduce as run  # noqa: PLC0415
+
         summary = run(Path(output), executor=executor, force=force, report=lambda text: click.echo(text, err=True))
     click.echo(summary, nl=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from spec_builder.experiments.description import Experiment
     from spec_builder.histfactory.patchset import Style
     from spec_builder.physics.interactions import NewPhysics
+    from spec_builder.tables import FloatArray
 
 __all__ = ["PatchRequest", "build_patch_set", "export_workspaces", "workspace_metadata"]
 
@@ -121,6 +123,7 @@ def build_patch_set(
         far = patch_name(name, *rounded[int(np.argmin(fits.valid))])
         raise SpecBuilderError(f"{analysis.name}: the fit at {far} is not valid; leave this point out")
     heights = (fits.twice_nll - plane_minimum(likelihood, SIGNAL_SAMPLE, total).twice_nll).tolist()
+    heights = [round(height, 4) + 0.0 for height in heights]
     level = threshold(0.9, dof=2)
     polynomials = analysis.new_physics_yields(choice, mass)
     if style == "signal":
@@ -140,7 +143,7 @@ def build_patch_set(
 
     def patches() -> Iterator[tuple[str, Sequence[float], dict[str, Any], list[dict[str, Any]]]]:
         for i, (values, height) in enumerate(zip(rounded, heights, strict=True)):
-            metadata = {"delta_chi2": round(height, 4) + 0.0, "excluded_90": height > level}
+            metadata = {"delta_chi2": height, "excluded_90": height > level}
             operations = builder.operations({channel: rows[i] for channel, rows in yields.items()})
             yield patch_name(name, *values), values, metadata, operations
 
@@ -189,8 +192,8 @@ class PatchRequest:
     def points(self, analysis: Analysis, choice: NewPhysics) -> list[tuple[float, float]]:
         """Mass and coupling of every patch.
 
-        Without couplings asked for, they run at each mass from half the lowest to twice the highest end of the
-        intervals that are excluded at 90 % CL (two degrees of freedom).
+        Without couplings asked for, they run at each mass from about half the lowest to twice the highest end of
+        the intervals that are excluded at 90 % CL (two degrees of freedom).
         """
         if self.couplings is not None:
             return [(mass, g) for mass in self.masses for g in self.couplings]
@@ -199,9 +202,21 @@ class PatchRequest:
             ends = [end for interval in point.excluded for end in interval if end]
             if not ends:
                 raise SpecBuilderError(f"nothing is excluded at {point.mass_MeV:g} MeV: give --couplings")
-            around = np.geomspace(min(ends) / _AROUND, max(ends) * _AROUND, len(self.masses))
-            points += [(point.mass_MeV, float(g)) for g in around]
+            points += [(point.mass_MeV, float(g)) for g in _around(min(ends), max(ends), len(self.masses))]
         return points
+
+
+def _around(low: float, high: float, count: int) -> FloatArray:
+    """Log-spaced couplings from about half of ``low`` to twice ``high``, which lies half way between two of them.
+
+    A point on the limit would be excluded or not by its last digits.
+    """
+    begin, end = math.log(low / _AROUND), math.log(high * _AROUND)
+    step = (end - begin) / max(count - 1, 1)
+    below = (math.log(high) - begin) / step  # steps below the limit; a whole or half number where low is high
+    shift = below - math.floor(below + 0.25) - 0.5
+    around: FloatArray = np.exp(begin + step * (np.arange(count) + shift))
+    return around
 
 
 def _patch_file(choice: NewPhysics) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from spec_builder.errors import SpecBuilderError
 from spec_builder.files import write_bytes
@@ -126,8 +126,8 @@ def by_construction_note(analyses: Sequence[str]) -> str:
 def poisson_interval(counts: FloatArray, cl: float = 0.6827) -> tuple[FloatArray, FloatArray]:
     """Lengths (down, up) of the central (Garwood) interval of Poisson means, each of the shape of counts."""
     tail = (1 - cl) / 2
-    low = np.where(counts > 0, chi2.ppf(tail, 2 * np.maximum(counts, 0.5)) / 2, 0.0)
-    high = chi2.ppf(1 - tail, 2 * (counts + 1)) / 2
+    low = np.where(counts > 0, gammaincinv(np.maximum(counts, 0.5), tail), 0.0)
+    high = gammaincinv(counts + 1, 1 - tail)
     return counts - low, high - counts
 
 
@@ -352,8 +352,10 @@ def draw_plane(results: Sequence[LimitsResult]) -> Figure:
             )
             panel.set_title(", ".join([display_name(analysis) + star, *variants.values()]), fontsize=9)
         panels[0].set_ylabel("coupling $g$")
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="upper center", ncols=5, fontsize=8)
+        named = {
+            label: handle for panel in panels for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(named.values(), named.keys(), loc="upper center", ncols=5, fontsize=8)
         exclusion = results[0].exclusion
         against = "each mass's minimum" if exclusion.dof == 1 else "the minimum over the plane"
         options = [f"coupling set {s}" for s in dict.fromkeys(r.choice.coupling_set for r in results) if s is not None]

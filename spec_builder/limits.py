@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -80,14 +81,15 @@ class LimitsResult:
         return header | {"by_construction": about.by_construction or "nothing", "version": about.version}
 
     def to_csv(self) -> str:
-        """A row for each excluded interval, under a ``# key: value`` header."""
-        lines = [f"# {key}: {value}" for key, value in self._header().items()]
+        """A row for each excluded interval, under a ``# key: value`` header; g is nan where nothing is excluded."""
+        columns = {"columns": "g from g_low to g_high is excluded; nan where nothing is at this mass"}
+        lines = [f"# {key}: {value}" for key, value in (self._header() | columns).items()]
         lines.append("mass_MeV,g_low,g_high,best_g,delta_chi2_sm,valid")
         for point in self.exclusion.points:
-            for low, high in point.excluded:
-                end = "inf" if high is None else repr(high)
+            for low, high in point.excluded or [(math.nan, math.nan)]:
+                end = math.inf if high is None else high
                 lines.append(
-                    f"{point.mass_MeV!r},{low!r},{end},{point.best_g!r},{point.delta_chi2_sm!r},{int(point.valid)}"
+                    f"{point.mass_MeV!r},{low!r},{end!r},{point.best_g!r},{point.delta_chi2_sm!r},{int(point.valid)}"
                 )
         return "\n".join(lines) + "\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,11 @@ import numpy as np
 
 from spec_builder.analysis import ANALYSES, load_analysis
 from spec_builder.errors import SpecBuilderError
+from spec_builder.executors import loss_is_told
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.files import refuse_existing, write_bytes, write_text
 from spec_builder.inference.exclusion import PLANE_MASSES
+from spec_builder.inference.newton import REASONS
 from spec_builder.inference.profile import threshold
 from spec_builder.inference.scan import GridPoints, MemoryStore, compute_chunks
 from spec_builder.limits import check_dof, find_limits
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from spec_builder.analysis import Analysis
     from spec_builder.limits import LimitsResult
     from spec_builder.physics.interactions import NewPhysics
-    from spec_builder.tables import BoolArray, FloatArray
+    from spec_builder.tables import FloatArray, IndexArray
 
 __all__ = ["PLANE_INTERACTIONS", "Plane", "limits_table", "profile_planes", "write_plane"]
 
@@ -43,19 +46,21 @@ class Plane:
         masses: mediator masses [MeV], shape (M,).
         couplings: g, shape (G,).
         twice_nll: profiled 2NLL, shape (M, G).
-        valid: converged, shape (M, G).
+        reason: 0 where the fit is valid, else a number of :data:`spec_builder.inference.newton.REASONS`, shape (M, G).
     """
 
     limits: LimitsResult
     masses: FloatArray
     couplings: FloatArray
     twice_nll: FloatArray
-    valid: BoolArray
+    reason: IndexArray
 
     @property
     def delta_chi2(self) -> FloatArray:
-        """2NLL less the minimum over the plane, shape (M, G)."""
-        return self.twice_nll - self.limits.exclusion.minimum.twice_nll
+        """2NLL less the minimum that the contours refer to: over the plane, or for dof = 1 at each mass; (M, G)."""
+        minima = np.array([[point.minimum] for point in self.limits.exclusion.points])
+        delta: FloatArray = self.twice_nll - minima
+        return delta
 
 
 def profile_planes(
@@ -79,9 +84,10 @@ def profile_planes(
     if executor is None:
         limits = [find_limits(analysis, choice, masses, cl=cl, dof=dof) for analysis, choice in choices]
     else:
-        futures = [
-            executor.submit(find_limits, analysis, choice, masses, cl=cl, dof=dof) for analysis, choice in choices
-        ]
+        with loss_is_told():
+            futures = [
+                executor.submit(find_limits, analysis, choice, masses, cl=cl, dof=dof) for analysis, choice in choices
+            ]
     grids = []
     for analysis, choice in choices:
         likelihood, yields = analysis.new_physics(choice)
@@ -91,14 +97,15 @@ def profile_planes(
     chunks = [partial(grid.chunk, i) for grid in grids for i in range(grid.chunks)]
     compute_chunks(chunks, store, executor=executor)
     if executor is not None:
-        limits = [future.result() for future in futures]
+        with loss_is_told():
+            limits = [future.result() for future in futures]
     ends = list(itertools.accumulate((grid.chunks for grid in grids), initial=0))
 
     def grid_of(name: str, begin: int, end: int) -> Any:
         return np.concatenate([store.load(i, name) for i in range(begin, end)]).reshape(points, points)
 
     return [
-        Plane(limit, masses, grid.couplings, grid_of("twice_nll", a, b), grid_of("valid", a, b))
+        Plane(limit, masses, grid.couplings, grid_of("twice_nll", a, b), grid_of("reason", a, b))
         for limit, grid, (a, b) in zip(limits, grids, itertools.pairwise(ends), strict=True)
     ]
 
@@ -145,8 +152,9 @@ def write_plane(
     choices = [(a, parse_new_physics(name)) for a in analyses for name in PLANE_INTERACTIONS]
     report(f"{len(choices)} planes of {points} x {points} points, and their contours")
     planes = profile_planes(choices, points=points, cl=cl, dof=dof, executor=executor)
-    invalid = sum(int((~plane.valid).sum()) for plane in planes)
-    report(f"{len(planes) * points**2} points profiled, {invalid} of them not valid")
+    failed = Counter(int(reason) for plane in planes for reason in plane.reason[plane.reason > 0])
+    why = "".join(f"; {REASONS[reason]}: {count}" for reason, count in sorted(failed.items()))
+    report(f"{len(planes) * points**2} points profiled, {failed.total()} of them not valid{why}")
     for plane in planes:
         about, choice = plane.limits.provenance, plane.limits.choice
         name = f"{about.analysis}_{choice.interaction.value}"
@@ -155,7 +163,7 @@ def write_plane(
             "mass_MeV": plane.masses,
             "g": plane.couplings,
             "delta_chi2": plane.delta_chi2,
-            "valid": plane.valid,
+            "valid": plane.reason == 0,
             "metadata": np.array(plane.limits.to_json()),
         }
         write_bytes(output / f"grid_{name}.npz", partial(_save_npz, content), force=force)

@@ -11,6 +11,7 @@ import numpy as np
 from spec_builder.analysis import ANALYSES, PARAMETERS, UNITS, load_analysis, parse_parameter
 from spec_builder.comparison.bounds import PANELS, missing_bounds, shipped_bounds
 from spec_builder.comparison.writing import COMPARISON_FILES, write_angle, write_bounds
+from spec_builder.executors import loss_is_told
 from spec_builder.experiments.description import load_experiment
 from spec_builder.export import METADATA_FILE, WORKSPACE_FILE, export_workspaces
 from spec_builder.files import canonical_json, make_folder, refuse_existing, write_text
@@ -196,7 +197,8 @@ def reproduce(
     ]
     rows = _limit_choices()
     shifted = [job for _, cells in rows for job in cells if job is not None]
-    found = iter(list((executor.map if executor else map)(_Job.run, [*jobs, *ends, *shifted])))
+    with loss_is_told():
+        found = iter(list((executor.map if executor else map)(_Job.run, [*jobs, *ends, *shifted])))
     curves = list(itertools.islice(found, len(jobs)))
     limits = list(itertools.islice(found, len(ends)))
     figure = draw_plane(curves)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import socket
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +19,7 @@ from spec_builder.grids import check_range
 from spec_builder.histfactory.patch import load_workspace
 from spec_builder.histfactory.schema import schema_problem
 from spec_builder.inference.exclusion import plane_minimum
+from spec_builder.inference.newton import REASONS
 from spec_builder.inference.patches import group_patches
 from spec_builder.inference.scan import (
     CHUNK,
@@ -30,7 +29,6 @@ from spec_builder.inference.scan import (
     MemoryStore,
     check_suffix,
     compute_chunks,
-    process_pool,
     write_columns,
 )
 
@@ -46,9 +44,12 @@ if TYPE_CHECKING:
 
     Column = np.ndarray[Any, np.dtype[Any]]
 
-__all__ = ["ScanResult", "executor_for", "scan_analysis", "scan_files", "scan_patches"]
+__all__ = ["ScanResult", "scan_analysis", "scan_files", "scan_patches"]
 
-_KINDS = {"valid": "?", "at_bound": "?"}
+_KINDS = {"valid": "?", "reason": "i1", "at_bound": "?"}
+_REASONS = {str(number): text for number, text in enumerate(REASONS)}
+#: Columns of a scan, beside those that begin with ``theta_``, and what is kept beside them.
+_OWN_COLUMNS = ("row", "patch", "delta_chi2", "twice_nll", "edm", "valid", "reason", "at_bound", "metadata")
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ class ScanResult:
     Attributes:
         metadata: the choices behind it, JSON content.
         columns: by name, each of shape (N,): ``mass_MeV``, ``g`` (or ``patch``), ``twice_nll``, ``delta_chi2``,
-            ``edm``, ``valid``, ``at_bound`` and ``theta_<parameter>`` for every parameter.
+            ``edm``, ``valid``, ``reason`` (0, or why the row is not valid, by its number in the metadata),
+            ``at_bound`` and ``theta_<parameter>`` for every parameter.
     """
 
     metadata: Mapping[str, Any]
@@ -78,55 +80,6 @@ class _Scan:
     def job(self) -> str:
         """What makes this scan this scan."""
         return hashlib.sha256(json.dumps(self.metadata, sort_keys=True).encode()).hexdigest()
-
-
-@contextlib.contextmanager
-def executor_for(jobs: int, dask: str | None = None) -> Iterator[concurrent.futures.Executor | None]:
-    """Worker processes, a Dask cluster, or None for this process.
-
-    Args:
-        jobs: worker processes; 1 computes here.
-        dask: address of a Dask scheduler; needs the extra ``[dask]``.
-
-    Raises:
-        SpecBuilderError: for fewer than one job, no Dask installed, or a scheduler that does not answer.
-    """
-    if jobs < 1:
-        raise SpecBuilderError(f"jobs {jobs}: expected at least 1")
-    if dask is not None:
-        try:
-            from dask.distributed import Client  # noqa: PLC0415
-        except ImportError:
-            raise SpecBuilderError("--dask needs Dask: pip install 'spec_builder[dask]'") from None
-        _knock(dask)
-        try:
-            client = Client(dask, timeout=10, set_as_default=False)
-        except (OSError, TimeoutError, ValueError) as error:
-            reason = " ".join(str(error).split())[:120]
-            raise SpecBuilderError(f"dask scheduler {dask}: not reachable ({reason})") from None
-        with client, client.get_executor(pure=False) as executor:
-            yield executor
-    elif jobs == 1:
-        yield None
-    else:
-        with process_pool(jobs) as pool:
-            yield pool
-
-
-def _knock(address: str) -> None:
-    """See whether somebody listens before Dask's client tries, which says much when nobody does.
-
-    Raises:
-        SpecBuilderError: if nobody listens, or the address is not one of TCP.
-    """
-    scheme, found, rest = address.rpartition("://")
-    host, _, port = rest.rpartition(":") if ":" in rest else (rest, "", "8786")
-    if found and scheme not in ("tcp", "tls"):
-        raise SpecBuilderError(f"dask scheduler {address}: not reachable (expected tcp://HOST:PORT)")
-    try:
-        socket.create_connection((host, int(port)), timeout=5).close()
-    except (OSError, ValueError, OverflowError) as error:
-        raise SpecBuilderError(f"dask scheduler {address}: not reachable ({error})") from None
 
 
 def _grid_scan(analysis: Analysis, choice: NewPhysics, masses: FloatArray, couplings: FloatArray) -> _Scan:
@@ -151,6 +104,7 @@ def _grid_scan(analysis: Analysis, choice: NewPhysics, masses: FloatArray, coupl
         "couplings": couplings.tolist(),
         "minimum": {"twice_nll": minimum.twice_nll, "mass_MeV": minimum.mass_MeV, "g": minimum.g},
         "delta_chi2": "against the minimum over 0.01 MeV to 1 GeV and g >= 0",
+        "reasons": _REASONS,
     }
 
     return _Scan(
@@ -221,12 +175,16 @@ def scan_patches(
         report: told how many chunks are done, and of how many.
 
     Returns:
-        The scan if no ``output`` is given. ``delta_chi2`` is against the least 2NLL of the scan.
+        The scan if no ``output`` is given. ``delta_chi2`` is against the least 2NLL of the scan. There is a column
+        for each of the set's labels; a label that names a column of the scan (``patch``, ``twice_nll``, ``valid``,
+        ``theta_...``) or begins with ``label_`` stands there with ``label_`` before it.
 
     Raises:
-        SpecBuilderError: for a digest that does not match, or a patch that does not apply or compile.
+        SpecBuilderError: for a digest that does not match, a label that stands twice, or a patch that does not apply
+            or compile.
     """
     check_digest(workspace, patchset, name)
+    check_labels(patchset["metadata"]["labels"], name)
     patches = [(str(p["metadata"]["name"]), p["patch"]) for p in patchset["patches"]]
     try:
         groups = group_patches(workspace, patches, measurement)
@@ -249,7 +207,7 @@ def scan_patches(
     }
     for i, label in enumerate(patchset["metadata"]["labels"]):
         column = np.array([value[i] for value in values])
-        labels[label] = (column.dtype.str, partial(_take, column, rows))
+        labels[_label_column(label)] = (column.dtype.str, partial(_take, column, rows))
     metadata = {
         "schema": "spec_builder/patch_scan/1",
         "version": __version__,
@@ -258,6 +216,7 @@ def scan_patches(
         "description": patchset["metadata"]["description"],
         "measurement": measurement,
         "delta_chi2": "against the least 2NLL of the scan",
+        "reasons": _REASONS,
     }
     return _run(_Scan(metadata, chunks, labels, len(patches)), executor, output, report, force=force)
 
@@ -301,6 +260,7 @@ def check_patch_set(content: Any, name: str) -> None:
             raise SpecBuilderError(f"{name}: patch '{patch['metadata']['name']}': its values {shown} stand twice")
         seen.add(point)
     labels = content["metadata"]["labels"]
+    check_labels(labels, name)
     for patch in content["patches"]:
         values = patch["metadata"]["values"]
         if len(values) != len(labels):
@@ -308,6 +268,23 @@ def check_patch_set(content: Any, name: str) -> None:
                 f"{name}: patch '{patch['metadata']['name']}' has {len(values)} values, expected {len(labels)} "
                 f"({', '.join(labels)})"
             )
+
+
+def check_labels(labels: Sequence[str], name: str) -> None:
+    """Refuse labels that do not tell a patch set's values apart.
+
+    Raises:
+        SpecBuilderError: naming the label that stands twice.
+    """
+    for label, count in Counter(labels).items():
+        if count > 1:
+            raise SpecBuilderError(f"{name}: label '{label}' stands twice in metadata.labels")
+
+
+def _label_column(label: str) -> str:
+    """The column of a patch set's label, never one that the scan has of its own."""
+    taken = label in _OWN_COLUMNS or label.startswith(("theta_", "label_"))
+    return f"label_{label}" if taken else label
 
 
 def _take(column: Column, rows: Sequence[np.ndarray[Any, np.dtype[np.intp]]], index: int) -> Column:
@@ -344,22 +321,26 @@ def _run(
     force: bool,
 ) -> ScanResult | None:
     if output is None:
-        store: MemoryStore | FileStore = MemoryStore()
-    else:
-        check_suffix(output)
-        refuse_existing(output, force=force)
-        store = FileStore(output.with_name(output.name + ".parts"), scan.job)
+        memory = MemoryStore()
+        compute_chunks(scan.chunks, memory, executor=executor, report=report)
+        return ScanResult(scan.metadata, _whole_columns(_columns(scan, memory)))
+    check_suffix(output)
+    store = FileStore(output, scan.job)
+    if store.finished:  # by a run that was killed before it had tidied up
+        store.remove()
+        return None
+    refuse_existing(output, force=force)
     compute_chunks(scan.chunks, store, executor=executor, report=report)
     columns = _columns(scan, store)
-    if output is None or "row" in columns:  # the patches of a set fit into memory, and their order is wanted back
-        content = _in_order({name: np.concatenate(list(pieces())) for name, (_, pieces) in columns.items()})
-        if output is None:
-            return ScanResult(scan.metadata, content)
+    if "row" in columns:  # the patches of a set fit into memory, and their order is wanted back
+        content = _whole_columns(columns)
         columns = {name: (column.dtype.str, partial(_whole, column)) for name, column in content.items()}
-    write_columns(output, columns, scan.count, scan.metadata, force=force)
-    if isinstance(store, FileStore):
-        store.remove()
+    store.finish(lambda draft: write_columns(draft, columns, scan.count, scan.metadata, force=True))
     return None
+
+
+def _whole_columns(columns: Mapping[str, tuple[str, Callable[[], Iterator[Column]]]]) -> dict[str, Column]:
+    return _in_order({name: np.concatenate(list(pieces())) for name, (_, pieces) in columns.items()})
 
 
 def _whole(column: Column) -> Iterator[Column]:

@@ -40,14 +40,14 @@ class Expansion(NamedTuple):
         gradient: shape (F, N).
         fisher: the part of the Hessian with first derivatives of the rates and the constraints, positive
             semi-definite, shape (F, F, N), lower triangle.
-        curvature: the part with second derivatives of the rates, likewise; the Hessian is the sum.
+        hessian: all of it, likewise; the same array where the rates are affine.
     """
 
     rates: FloatArray
     value: FloatArray
     gradient: FloatArray
     fisher: FloatArray
-    curvature: FloatArray
+    hessian: FloatArray
 
 
 def evaluate_terms(terms: Sequence[Term], values: Sequence[FloatArray]) -> FloatArray | float:
@@ -152,17 +152,32 @@ class Engine:
         self.affine = not any(self._bends) and all(
             spec.factors[slope.factor].kind == "identity" for slopes in self.slopes for slope in slopes
         )
-        self._free_normal = [(position[i], k) for k, (i, _) in enumerate(normal) if i in position]
+        free_normal = [(position[i], k) for k, (i, _) in enumerate(normal) if i in position]
+        self._pulled = np.array([p for p, _ in free_normal], dtype=np.intp)
+        self._pulled_parameters = np.array([free[p] for p, _ in free_normal], dtype=np.intp)
+        self._pulled_centre = self._centre[[k for _, k in free_normal]]
         self._free_poisson = [(position[i], k) for k, (i, _) in enumerate(poisson) if i in position]
         #: What the normal constraints add to the Hessian's diagonal, shape (F, 1).
         self.stiffness = np.zeros((len(free), 1))
-        for p, k in self._free_normal:
-            self.stiffness[p] = 2 * self._inverse_variance[k]
+        self.stiffness[self._pulled] = 2 * self._inverse_variance[[k for _, k in free_normal]]
 
     def rates(self, theta: FloatArray, yields: FloatArray | None = None) -> FloatArray:
         """Expected events, shape (bins, N), for theta (P, N)."""
         values, _, _ = self._bank(theta)
         return self._rates(self._amplitudes(values, theta.shape[1]), yields)
+
+    def yield_gradient(self, theta: FloatArray, yields: FloatArray) -> FloatArray:
+        """Derivatives of 2NLL in the yields of the replaced sample, shape (bins, N).
+
+        At a minimum over the parameters these are the derivatives of the profiled 2NLL.
+        """
+        values, _, _ = self._bank(theta)
+        amplitudes = self._amplitudes(values, theta.shape[1])
+        rates = self._rates(amplitudes, yields)
+        counted = np.broadcast_to(self._observed, rates.shape)
+        ratio = np.divide(counted, rates, out=np.zeros_like(rates), where=counted > 0)
+        gradient: FloatArray = 2 * (1 - ratio) * (self.templates[self.own :].T @ amplitudes[self.own :])
+        return gradient
 
     def _amplitudes(self, values: list[FloatArray], count: int) -> FloatArray:
         amplitudes = np.empty((len(self.amplitude_terms), count))
@@ -197,13 +212,13 @@ class Engine:
         value += self._constraints(theta)
         count = len(self.free)
         gradient = np.zeros((count, theta.shape[1]))
-        fisher = np.zeros((count, count, theta.shape[1]))
-        curvature = np.zeros_like(fisher)
+        fisher = hessian = np.zeros((count, count, theta.shape[1]))
         if count:
-            ratio = observed / safe
-            self._chain(2 - 2 * ratio, 2 * ratio / safe, yields, (values, first, second), (gradient, fisher, curvature))
             self._add_constraints(theta, gradient, fisher)
-        return Expansion(rates, value, gradient, fisher, curvature)
+            ratio = observed / safe
+            weights = 2 - 2 * ratio, 2 * ratio / safe
+            hessian = self._chain(*weights, yields, (values, first, second), gradient, fisher)
+        return Expansion(rates, value, gradient, fisher, hessian)
 
     def _chain(
         self,
@@ -211,11 +226,15 @@ class Engine:
         bend: FloatArray,
         yields: FloatArray | None,
         factors: tuple[list[FloatArray], list[FloatArray | float], list[Second]],
-        out: tuple[FloatArray, FloatArray, FloatArray],
-    ) -> None:
-        """Chain rule from dF/dnu (weight) and d2F/dnu2 (bend), shape (bins, N), to the free parameters."""
+        gradient: FloatArray,
+        fisher: FloatArray,
+    ) -> FloatArray:
+        """Chain rule from dF/dnu (weight) and d2F/dnu2 (bend), shape (bins, N), to the free parameters.
+
+        Adds to the gradient and to the Fisher part, and returns the Hessian.
+        """
         values, first, second = factors
-        gradient, fisher, curvature = out
+        curvature: list[tuple[int, int, FloatArray]] = []
         if yields is None:
             slope = self.templates @ weight
             pairs = self._pair_blocks[0] @ bend
@@ -238,12 +257,12 @@ class Engine:
                 gradient[position] += slope[group] * derivative
                 bent = second[factor]
                 if bent is not None:
-                    curvature[position, position] += slope[group] * (partial * bent)
+                    curvature.append((position, position, slope[group] * (partial * bent)))
             derivatives.append(row)
             for a, b, terms in self._bends[group]:
                 mixed = slope[group] * (evaluate_terms(terms, values) * first[a.factor] * first[b.factor])
                 p, q = max(a.position, b.position), min(a.position, b.position)
-                curvature[p, q] += mixed if p != q else 2 * mixed
+                curvature.append((p, q, mixed if p != q else 2 * mixed))
         for pair, (i, j) in zip(pairs, self._pairs, strict=True):
             for k, (p, left) in enumerate(derivatives[i]):
                 product = pair * left
@@ -252,6 +271,10 @@ class Engine:
                     # the Hessian's diagonal meets two different derivatives in both orders
                     twice = p == q and (i != j or k != m)
                     fisher[max(p, q), min(p, q)] += 2 * entry if twice else entry
+        hessian = fisher if self.affine else fisher.copy()
+        for p, q, entry in curvature:
+            hessian[p, q] += entry
+        return hessian
 
     def _constraints(self, theta: FloatArray) -> FloatArray:
         pulls = theta[self._normal] - self._centre
@@ -262,9 +285,9 @@ class Engine:
         return value
 
     def _add_constraints(self, theta: FloatArray, gradient: FloatArray, fisher: FloatArray) -> None:
-        for p, k in self._free_normal:
-            gradient[p] += self.stiffness[p] * (theta[self.free[p]] - self._centre[k])
-            fisher[p, p] += self.stiffness[p]
+        stiffness = self.stiffness[self._pulled]
+        gradient[self._pulled] = stiffness * (theta[self._pulled_parameters] - self._pulled_centre)
+        fisher[self._pulled, self._pulled] = stiffness
         for p, k in self._free_poisson:
             x = theta[self.free[p]]
             gradient[p] += 2 * (self._scales[k] - self._counts[k] / x)

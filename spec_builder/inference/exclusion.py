@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.inference.newton import BatchFit
     from spec_builder.tables import FloatArray, IndexArray
 
 __all__ = ["Exclusion", "MassPoint", "Minimum", "YieldFunction", "exclude", "plane_minimum", "polynomial_yields"]
@@ -61,13 +60,15 @@ class MassPoint:
         excluded: intervals of g, each (low, high); high is None where it has no end, low is 0 where the Standard
             Model itself is excluded.
         best_g: g at this mass's minimum.
-        delta_chi2_sm: 2NLL of the Standard Model less the minimum that the limit refers to.
+        minimum: the least 2NLL, which the limit refers to: at this mass for dof = 1, over the plane for dof = 2.
+        delta_chi2_sm: 2NLL of the Standard Model less that minimum.
         valid: every fit behind it converged.
     """
 
     mass_MeV: float
     excluded: tuple[tuple[float, float | None], ...]
     best_g: float
+    minimum: float
     delta_chi2_sm: float
     valid: bool
 
@@ -99,69 +100,99 @@ def polynomial_yields(coefficients: FloatArray, mass: IndexArray, g: FloatArray)
     return events
 
 
+class _Points:
+    """Profiled 2NLL at N points that each keep to one mass while g moves; a fit starts from the point's last one."""
+
+    def __init__(
+        self, likelihood: Likelihood, sample: str, coefficients: FloatArray, mass: IndexArray, theta: FloatArray
+    ) -> None:
+        self._likelihood, self._sample, self._coefficients, self.mass = likelihood, sample, coefficients, mass
+        self.theta = theta
+        self.valid = np.ones(len(theta), dtype=bool)
+
+    def height(self, g: FloatArray, row: IndexArray) -> FloatArray:
+        """2NLL, shape (n,), at couplings (n,) of points given by their index (n,)."""
+        yields = polynomial_yields(self._coefficients, self.mass[row], g)
+        fits = minimise(self._likelihood, start=self.theta[row], sample=self._sample, yields=yields)
+        self.theta[row] = fits.theta
+        self.valid[row] &= fits.valid
+        return fits.twice_nll
+
+    def slope(self, g: FloatArray, row: IndexArray) -> FloatArray:
+        """Derivative of 2NLL in g^2, likewise."""
+        self.height(g, row)
+        return self.last_slope(g, row)
+
+    def last_slope(self, g: FloatArray, row: IndexArray) -> FloatArray:
+        """The same where :meth:`height` was asked for last."""
+        _, n1, n2 = self._coefficients[:, self.mass[row]]
+        yields = polynomial_yields(self._coefficients, self.mass[row], g)
+        gradient = self._likelihood.engine((), self._sample).yield_gradient(self.theta[row].T, yields.T)
+        slope: FloatArray = np.sum(gradient.T * (n1 + 2 * (g * g)[:, None] * n2), axis=1)
+        return slope
+
+
 class _Curves:
-    """Profiled 2NLL against g at each of M masses."""
+    """Profiled 2NLL against g at each of M masses: a scan, with the extrema between its points found and inserted."""
 
     def __init__(self, likelihood: Likelihood, sample: str, coefficients: FloatArray, *, maxima: bool = True) -> None:
-        self._likelihood, self._sample, self._coefficients = likelihood, sample, coefficients
+        self._model = (likelihood, sample, coefficients)
         count = coefficients.shape[1]
-        self.valid = np.ones(count, dtype=bool)
         n0, _, n2 = coefficients.sum(axis=2)
         scale = (n0 / n2) ** 0.25
         couplings = np.concatenate([np.zeros((count, 1)), scale[:, None] * _RELATIVE_COUPLINGS], axis=1)
-        mass = np.broadcast_to(np.arange(count)[:, None], couplings.shape)
-        heights = self(couplings.ravel(), mass.ravel()).reshape(couplings.shape)
+        rows = np.arange(couplings.size)
+        points = _Points(*self._model, rows // couplings.shape[1], np.tile(likelihood.init, (rows.size, 1)))
+        heights = points.height(couplings.ravel(), rows).reshape(couplings.shape)
+        slopes = points.last_slope(couplings.ravel(), rows).reshape(couplings.shape)
+        self.valid = np.logical_and.reduce(points.valid.reshape(couplings.shape), axis=1)
         self.standard_model = heights[:, 0]
-        self.couplings, self.heights = self._with_extrema(couplings, heights, (1.0, -1.0) if maxima else (1.0,))
-        best = np.argmin(self.heights, axis=1)[:, None]
-        self.best_g = np.take_along_axis(self.couplings, best, axis=1)[:, 0]
-        self.minimum = np.take_along_axis(self.heights, best, axis=1)[:, 0]
+        self._couplings, self._heights = couplings, heights
+        self._theta = points.theta.reshape(*couplings.shape, -1)
+        self._insert_extrema(slopes, maxima=maxima)
+        best = np.argmin(self._heights, axis=1)[:, None]
+        self.best_g = np.take_along_axis(self._couplings, best, axis=1)[:, 0]
+        self.minimum = np.take_along_axis(self._heights, best, axis=1)[:, 0]
 
-    def fits(self, g: FloatArray, mass: IndexArray) -> BatchFit:
-        """Minima at couplings (N,) and masses given by their index (N,)."""
-        yields = polynomial_yields(self._coefficients, mass, g)
-        return minimise(self._likelihood, sample=self._sample, yields=yields)
+    def _between(
+        self, mass: IndexArray, place: IndexArray, function: Callable[..., FloatArray], tolerance: float
+    ) -> tuple[FloatArray, _Points]:
+        """Roots in g of a function of the points, each between a place of the scan and the next."""
+        points = _Points(*self._model, mass, self._theta[mass, place])
+        found = elementwise.find_root(
+            lambda g, row: function(points, g, row),
+            (self._couplings[mass, place], self._couplings[mass, place + 1]),
+            args=(np.arange(mass.size),),
+            tolerances={"xrtol": tolerance, "xatol": 0.0},
+        )
+        np.logical_and.at(self.valid, mass, points.valid & found.success)
+        return found.x, points
 
-    def __call__(self, g: FloatArray, mass: IndexArray) -> FloatArray:
-        fits = self.fits(g, mass)
-        np.logical_and.at(self.valid, mass, fits.valid)
-        return fits.twice_nll
-
-    def _with_extrema(
-        self, couplings: FloatArray, heights: FloatArray, signs: tuple[float, ...]
-    ) -> tuple[FloatArray, FloatArray]:
-        """The scan with each inner extremum refined, in place of the scan's point nearest to it."""
-        couplings, heights = couplings.copy(), heights.copy()
-        before, here, after = heights[:, :-2], heights[:, 1:-1], heights[:, 2:]
-        for sign in signs:
-            turning = (sign * here < sign * before) & (sign * here <= sign * after)
-            mass, place = np.nonzero(turning)
-            if not mass.size:
-                continue
-            bracket = tuple(couplings[mass, place + i] for i in range(3))
-            found = elementwise.find_minimum(
-                lambda g, m, s=sign: s * self(g, m),
-                bracket,
-                args=(mass,),
-                tolerances={"xrtol": 1e-7, "fatol": 1e-9, "frtol": 0.0},
-            )
-            couplings[mass, place + 1], heights[mass, place + 1] = found.x, sign * found.f_x
-        return couplings, heights
+    def _insert_extrema(self, slopes: FloatArray, *, maxima: bool) -> None:
+        """Insert the places where the slope changes its sign; the maxima only if they are wanted."""
+        left, right = slopes[:, :-1], slopes[:, 1:]
+        mass, place = np.nonzero(((left < 0) & (right > 0)) | (maxima & (left > 0) & (right < 0)))
+        if not mass.size:
+            return
+        g, points = self._between(mass, place, _Points.slope, 1e-8)
+        # as many columns as the mass with most extrema has; the others repeat their last point there
+        column = np.arange(mass.size) - np.searchsorted(mass, mass)
+        more = [np.repeat(a[:, -1:], column.max() + 1, axis=1) for a in (self._couplings, self._heights, self._theta)]
+        more[0][mass, column], more[1][mass, column] = g, points.height(g, np.arange(mass.size))
+        more[2][mass, column] = points.theta
+        order = np.argsort(np.concatenate([self._couplings, more[0]], axis=1), axis=1, kind="stable")
+        self._couplings, self._heights, self._theta = (
+            np.take_along_axis(np.concatenate([old, new], axis=1), order[..., None] if old.ndim == 3 else order, axis=1)
+            for old, new in zip((self._couplings, self._heights, self._theta), more, strict=True)
+        )
 
     def excluded(self, level: FloatArray) -> list[list[tuple[float, float | None]]]:
         """Intervals of g where 2NLL is above a level, shape (M,), at each mass."""
-        above = self.heights > level[:, None]
+        above = self._heights > level[:, None]
         mass, place = np.nonzero(above[:, 1:] != above[:, :-1])
         roots: FloatArray = np.zeros(0)
         if mass.size:
-            found = elementwise.find_root(
-                lambda g, m: self(g, m) - level[m],
-                (self.couplings[mass, place], self.couplings[mass, place + 1]),
-                args=(mass,),
-                tolerances={"xrtol": 1e-10, "xatol": 0.0},
-            )
-            self.valid[mass[~found.success]] = False
-            roots = found.x
+            roots, _ = self._between(mass, place, lambda p, g, row: p.height(g, row) - level[p.mass[row]], 1e-12)
         intervals: list[list[tuple[float, float | None]]] = []
         for row in range(len(above)):
             edges: list[float | None] = [0.0] if above[row, 0] else []
@@ -223,7 +254,7 @@ def exclude(
         reference = np.full(len(masses), minimum.twice_nll)
     intervals = curves.excluded(reference + level)
     points = tuple(
-        MassPoint(float(mass), tuple(interval), float(g), float(sm - least), bool(valid))
+        MassPoint(float(mass), tuple(interval), float(g), float(least), float(sm - least), bool(valid))
         for mass, interval, g, sm, least, valid in zip(
             masses, intervals, curves.best_g, curves.standard_model, reference, curves.valid, strict=True
         )

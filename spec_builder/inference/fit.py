@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from spec_builder.errors import SpecBuilderError
 from spec_builder.inference import minuit, newton
@@ -139,7 +139,7 @@ def fit(
         twice_nll=minimum,
         chi2_min=chi2_min,
         ndof=ndof,
-        p_value=float(chi2.sf(chi2_min, ndof)) if ndof > 0 else float("nan"),
+        p_value=float(chdtrc(ndof, chi2_min)) if ndof > 0 else float("nan"),
         significance=significance,
         edm=float(best.edm[0]),
         valid=bool(best.valid[0]),

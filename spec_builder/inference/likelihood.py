@@ -215,7 +215,7 @@ class Likelihood:
     def hessian(self, theta: FloatArray) -> FloatArray:
         """Hessian of 2NLL in all parameters at theta (N, P): shape (N, P, P)."""
         parts = self.engine(tuple(range(len(self.parameters))))(self._columns(theta))
-        lower = np.moveaxis(parts.fisher + parts.curvature, 2, 0)
+        lower = np.moveaxis(parts.hessian, 2, 0)
         return lower + np.swapaxes(np.tril(lower, -1), 1, 2)
 
     @cached_property

@@ -10,7 +10,7 @@ from iminuit import Minuit
 
 from spec_builder.inference import newton
 from spec_builder.inference.interpolation import FactorBank
-from spec_builder.inference.newton import BatchFit, starting_points
+from spec_builder.inference.newton import NOT_FINITE, UNFINISHED, BatchFit, starting_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -217,7 +217,7 @@ def minimise(
     free = likelihood.free_without(fixed)
     theta = starting_points(likelihood, start, yields)
     count = len(theta)
-    value, edm, valid = np.empty(count), np.empty(count), np.empty(count, dtype=bool)
+    value, edm, reason = np.empty(count), np.empty(count), np.empty(count, dtype=np.intp)
     function = PointFunction(likelihood, free, sample)
     minuit, bounds = make_minuit(likelihood, function, free), likelihood.bounds[:, list(free)]
     for i in range(count):
@@ -227,11 +227,12 @@ def minimise(
             if migrad(minuit, begin[list(free)], bounds).valid and _settled(function, minuit, bounds):
                 break
         theta[i, list(free)] = minuit.values
-        value[i], edm[i], valid[i] = minuit.fval, minuit.fmin.edm, minuit.valid
+        value[i], edm[i] = minuit.fval, minuit.fmin.edm
+        reason[i] = 0 if minuit.valid else UNFINISHED if math.isfinite(minuit.fval) else NOT_FINITE
     lower, upper = bounds
     inside = theta[:, list(free)]
     at_bound = ((inside - lower <= 1e-9) | (upper - inside <= 1e-9)).any(axis=1)
-    return BatchFit(value, theta, edm, valid, at_bound)
+    return BatchFit(value, theta, edm, reason, at_bound)
 
 
 def _settled(function: PointFunction, minuit: Minuit, bounds: FloatArray) -> bool:

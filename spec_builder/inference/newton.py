@@ -10,22 +10,30 @@ import numpy as np
 if TYPE_CHECKING:
     from spec_builder.inference.engine import Engine, Expansion
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.tables import BoolArray, FloatArray
+    from spec_builder.tables import BoolArray, FloatArray, IndexArray
 
-__all__ = ["BatchFit", "minimise", "solve", "starting_points"]
+__all__ = ["REASONS", "BatchFit", "minimise", "solve", "starting_points"]
 
 #: Stop at this estimated distance to the minimum.
 EDM_GOAL = 1e-12
 #: A row whose last EDM is above this is not valid.
 EDM_VALID = 1e-10
 #: Rows worked on together: small enough for the arrays to stay in the processor's cache.
-BATCH = 1024
+BATCH = 2048
 _MAX_EVALUATIONS = 100
 _ARMIJO = 1e-4
 _ROUNDING = 1e-12
 _SHRINK = 0.3
 _MARGIN = 0.99
 _LEAST_SCALE = 1e-12
+#: Why a row is not valid, by the number in :attr:`BatchFit.reason`.
+REASONS = (
+    "valid",
+    "2NLL is not finite where the fit starts: a rate is not positive",
+    "no step lowers 2NLL any more, but its slope is not zero: rounding hides the minimum",
+    "not converged within the evaluations allowed",
+)
+NOT_FINITE, ROUNDED, UNFINISHED = 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -36,15 +44,21 @@ class BatchFit:
         twice_nll: at the minimum, shape (N,).
         theta: all parameters at the minimum, shape (N, P).
         edm: estimated distance to the minimum, g^T H^-1 g / 2 over the free directions, shape (N,).
-        valid: converged (EDM at most 1e-10) at a finite value, shape (N,).
+        reason: 0 for a row that is valid, else why not, as a number of :data:`REASONS`, shape (N,).
         at_bound: a free parameter sits on one of its bounds, shape (N,).
     """
 
     twice_nll: FloatArray
     theta: FloatArray
     edm: FloatArray
-    valid: BoolArray
+    reason: IndexArray
     at_bound: BoolArray
+
+    @property
+    def valid(self) -> BoolArray:
+        """Converged (EDM at most 1e-10) at a finite value, shape (N,)."""
+        valid: BoolArray = self.reason == 0
+        return valid
 
 
 def minimise(
@@ -72,18 +86,19 @@ def minimise(
     columns = None if yields is None else np.ascontiguousarray(np.asarray(yields, dtype=np.float64).T)
     engine = likelihood.engine(free, sample)
     count = theta.shape[1]
-    value, edm = np.empty(count), np.empty(count)
+    value, edm, reason = np.empty(count), np.empty(count), np.empty(count, dtype=np.intp)
     for begin in range(0, count, BATCH):
         rows = slice(begin, begin + BATCH)
         batch = _Batch(engine, likelihood.bounds, theta[:, rows], None if columns is None else columns[:, rows])
         batch.run()
-        theta[:, rows], value[rows], edm[rows] = batch.theta, batch.value, batch.edm
+        theta[:, rows], value[rows], edm[rows], reason[rows] = batch.theta, batch.value, batch.edm, batch.reason
     if engine.empty_bins:
         value = engine(theta, columns).value
     lower, upper = likelihood.bounds[:, list(free)]
     inside = theta[list(free)]
     at_bound = ((inside <= lower[:, None]) | (inside >= upper[:, None])).any(axis=0)
-    return BatchFit(value, theta.T, edm, (edm <= EDM_VALID) & np.isfinite(value), at_bound)
+    reason = np.where(np.isfinite(value), np.where(edm <= EDM_VALID, 0, reason), NOT_FINITE)
+    return BatchFit(value, theta.T, edm, reason, at_bound)
 
 
 def starting_points(likelihood: Likelihood, start: FloatArray | None, yields: FloatArray | None) -> FloatArray:
@@ -105,6 +120,7 @@ class _Batch:
         self.theta = theta.copy()
         self.value = np.full(theta.shape[1], np.inf)
         self.edm = np.full(theta.shape[1], np.inf)
+        self.reason = np.full(theta.shape[1], UNFINISHED)
 
     def run(self) -> None:
         """Take Newton steps until every row is done or out of evaluations."""
@@ -120,20 +136,26 @@ class _Batch:
             new = self._engine(point, yields, barrier=True)
             bar = value + _ARMIJO * scale * slope + _ROUNDING * (1 + np.abs(value))
             accepted = (new.value <= bar) & np.isfinite(new.value)
-            base = np.where(accepted, point[self._free], base)
-            value = np.where(accepted, new.value, value)
-            direction, decrease = self._direction(base, new)
-            step = np.where(accepted, direction, step)
-            slope = np.where(accepted, -2 * decrease, slope)
-            edm = np.where(accepted, decrease, edm)
-            reach = np.minimum(self._reach(base, step), self._positive(point, step, new, yields))
-            scale = np.where(accepted, reach, scale * _SHRINK)
+            if accepted.all():
+                base, value = point[self._free], new.value
+                step, edm = self._direction(base, new)
+                slope = -2 * edm
+                scale = np.minimum(self._reach(base, step), self._positive(point, step, new, yields))
+            else:
+                base = np.where(accepted, point[self._free], base)
+                value = np.where(accepted, new.value, value)
+                direction, decrease = self._direction(base, new)
+                step = np.where(accepted, direction, step)
+                slope = np.where(accepted, -2 * decrease, slope)
+                edm = np.where(accepted, decrease, edm)
+                reach = np.minimum(self._reach(base, step), self._positive(point, step, new, yields))
+                scale = np.where(accepted, reach, scale * _SHRINK)
             stuck = ~accepted & ((scale < _LEAST_SCALE) | ~np.isfinite(value))
             done = (accepted & (edm <= EDM_GOAL)) | stuck
             if done.any():
                 out = rows[done]
                 self.theta[self._free[:, None], out] = base[:, done]
-                self.value[out], self.edm[out] = value[done], edm[done]
+                self.value[out], self.edm[out], self.reason[out] = value[done], edm[done], ROUNDED * stuck[done]
                 keep = ~done
                 rows, value, edm, slope, scale = (a[keep] for a in (rows, value, edm, slope, scale))
                 base, step, point = base[:, keep], step[:, keep], point[:, keep]
@@ -148,19 +170,22 @@ class _Batch:
         """Newton step (F, n) over the directions that the bounds leave free, and its EDM (n,)."""
         low, high = base <= self._lower, base >= self._upper
         blocked = (low & (new.gradient > 0)) | (high & (new.gradient < 0))
+        inside = not (low.any() or high.any())
         affine, stiffness = self._engine.affine, self._engine.stiffness
-        hessian = new.fisher if affine else new.fisher + new.curvature
         while True:
-            gradient = np.where(blocked, 0.0, new.gradient)
+            gradient = new.gradient if inside else np.where(blocked, 0.0, new.gradient)
+            hessian = new.hessian if inside else _without(new.hessian, blocked)
             if affine:
-                step, definite = solve(_without(hessian, blocked), gradient, stiffness)
+                step, definite = solve(hessian, gradient, stiffness)
             else:
                 with np.errstate(over="ignore", invalid="ignore"):  # in rows that are not definite
-                    step, definite = solve(_without(hessian, blocked), gradient, np.zeros_like(stiffness))
+                    step, definite = solve(hessian, gradient, np.zeros_like(stiffness))
                 if not definite.all():
                     rest = ~definite
                     fisher = _without(new.fisher[..., rest], blocked[:, rest])
                     step[:, rest], _ = solve(fisher, gradient[:, rest], stiffness)
+            if inside:
+                break
             outward = ((low & (step < 0)) | (high & (step > 0))) & ~blocked
             if not outward.any():
                 break
@@ -189,6 +214,9 @@ class _Batch:
 
     def _reach(self, base: FloatArray, step: FloatArray) -> FloatArray:
         """Largest part of the step, at most 1, that stays within the bounds, shape (n,)."""
+        end = base + step
+        if (end >= self._lower).all() and (end <= self._upper).all():
+            return np.ones(step.shape[1])
         room = np.where(step > 0, self._upper - base, self._lower - base)
         with np.errstate(divide="ignore", invalid="ignore"):
             part = np.where(step != 0, room / step, 1.0)
@@ -222,8 +250,9 @@ def solve(hessian: FloatArray, gradient: FloatArray, least: FloatArray) -> tuple
     """
     size = len(gradient)
     x = -gradient
-    diagonal = [np.abs(hessian[i, i]) for i in range(size)]
-    floor = [1e-13 * diagonal[i] if least[i] == 0 else 0.0 for i in range(size)]
+    diagonal = np.abs(hessian[range(size), range(size)])
+    floor = np.where(least == 0, 1e-13 * diagonal, 0.0)
+    work = np.empty_like(hessian)
     definite = np.ones(gradient.shape[1], dtype=bool)
     inverse = []
     for j in range(size):
@@ -240,7 +269,7 @@ def solve(hessian: FloatArray, gradient: FloatArray, least: FloatArray) -> tuple
             column = hessian[j + 1 :, j].copy()
             lower = hessian[j + 1 :, j]
             lower *= inverse[j]
-            hessian[j + 1 :, j + 1 :] -= lower[:, None] * column[None]
+            hessian[j + 1 :, j + 1 :] -= np.multiply(lower[:, None], column[None], out=work[j + 1 :, j + 1 :])
             x[j + 1 :] -= lower * x[j]
     for j in reversed(range(size)):
         x[j] *= inverse[j]

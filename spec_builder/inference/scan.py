@@ -6,7 +6,6 @@ import concurrent.futures
 import hashlib
 import io
 import json
-import multiprocessing
 import shutil
 import zipfile
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from spec_builder.errors import SpecBuilderError
-from spec_builder.files import read_bytes, write_bytes
+from spec_builder.executors import loss_is_told
+from spec_builder.files import read_bytes, write_bytes, write_text
 from spec_builder.inference.exclusion import polynomial_yields
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import BATCH, minimise
@@ -36,12 +36,11 @@ __all__ = [
     "ListedPoints",
     "MemoryStore",
     "compute_chunks",
-    "process_pool",
     "write_columns",
 ]
 
 #: Points of a chunk: whole batches of the minimiser, so that no result depends on how points are shared out.
-CHUNK = 8 * BATCH
+CHUNK = 4 * BATCH
 _DIGEST_BYTES = 32
 
 
@@ -68,6 +67,7 @@ class ListedPoints:
             "twice_nll": fits.twice_nll,
             "edm": fits.edm,
             "valid": fits.valid,
+            "reason": fits.reason.astype(np.int8),
             "at_bound": fits.at_bound,
             **theta,
         }
@@ -150,15 +150,16 @@ class FileStore:
     """Chunks as files in a folder beside the scan's output.
 
     Args:
-        folder: the folder, made when the first chunk is saved.
+        output: the file that the scan ends in; the folder, ``<output>.parts``, is made when the first chunk is saved.
         job: what identifies the scan: a chunk of another one is refused.
 
     Raises:
         SpecBuilderError: for a chunk file that is corrupted or belongs to another scan.
     """
 
-    def __init__(self, folder: Path, job: str) -> None:
-        self._folder, self._job = folder, job
+    def __init__(self, output: Path, job: str) -> None:
+        self._output, self._job = output, job
+        self._folder = folder = output.with_name(output.name + ".parts")
         self._known = {self._check(path) for path in sorted(folder.glob("chunk-*.npz"))}
 
     def _path(self, index: int) -> Path:
@@ -201,18 +202,43 @@ class FileStore:
         with np.load(self._path(index), allow_pickle=False) as content:
             return [name for name in content.files if name not in ("job", "index")]
 
+    def finish(self, write: Callable[[Path], object]) -> None:
+        """Write the output and delete the folder.
+
+        The output is written inside the folder, and its digest beside it before it is moved to its place: wherever
+        this is killed, nothing is left that :attr:`finished` or the next run does not see.
+        """
+        draft = self._folder / f"output{self._output.suffix}"
+        write(draft)
+        write_text(self._digest, _file_digest(draft), force=True)
+        try:
+            draft.replace(self._output)
+        except OSError as error:
+            raise SpecBuilderError(f"{self._output}: cannot be written ({error.strerror})") from None
+        self.remove()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the output is this scan's, moved to its place by a run that was killed right after."""
+        if not (self._digest.is_file() and self._output.is_file()):
+            return False
+        return self._digest.read_text("utf-8") == _file_digest(self._output)
+
+    @property
+    def _digest(self) -> Path:
+        return self._folder / "output.sha256"
+
     def remove(self) -> None:
-        """Delete the folder."""
+        """Delete the folder, the digest of the output last."""
+        for path in self._folder.glob("*"):
+            if path != self._digest:
+                path.unlink(missing_ok=True)
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def process_pool(jobs: int) -> concurrent.futures.ProcessPoolExecutor:
-    """An executor of worker processes that start quickly and inherit no threads."""
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    if "forkserver" in methods:
-        context.set_forkserver_preload(["spec_builder.inference.scan"])
-    return concurrent.futures.ProcessPoolExecutor(jobs, mp_context=context)
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def compute_chunks(
@@ -247,21 +273,22 @@ def compute_chunks(
         return
     running: dict[concurrent.futures.Future[Columns], int] = {}
     queue = iter(waiting)
-    try:
-        while True:
-            for index in queue:
-                running[executor.submit(ListedPoints.compute, chunks[index]())] = index
-                if len(running) >= in_flight:
-                    break
-            if not running:
-                return
-            finished, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
-            for future in finished:
-                store.save(running.pop(future), future.result())
-                done += 1
-                report(done, total)
-    except concurrent.futures.BrokenExecutor:
-        raise SpecBuilderError("a worker process was lost; run again to go on where the scan stood") from None
+    while True:
+        for index in queue:
+            points = chunks[index]()
+            with loss_is_told():
+                running[executor.submit(ListedPoints.compute, points)] = index
+            if len(running) >= in_flight:
+                break
+        if not running:
+            return
+        finished, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+        for future in finished:
+            with loss_is_told():
+                columns = future.result()
+            store.save(running.pop(future), columns)
+            done += 1
+            report(done, total)
 
 
 def write_columns(
@@ -301,7 +328,7 @@ def write_columns(
     def as_csv(temporary: Path) -> None:
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(f"# {key}: {json.dumps(value)}\n" for key, value in sorted(metadata.items()))
-            file.write(",".join(columns) + "\n")
+            file.write(",".join(map(_cell, columns)) + "\n")
             for rows in zip(*(pieces() for _, pieces in columns.values()), strict=True):
                 lists = [np.asarray(piece).tolist() for piece in rows]
                 file.writelines(",".join(_cell(value) for value in row) + "\n" for row in zip(*lists, strict=True))
@@ -320,4 +347,6 @@ def check_suffix(path: Path) -> None:
 
 
 def _cell(value: float | bool | str) -> str:
+    if isinstance(value, str) and any(special in value for special in ',"\r\n'):
+        return '"' + value.replace('"', '""') + '"'
     return str(int(value)) if isinstance(value, bool) else str(value)

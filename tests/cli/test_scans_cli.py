@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from matplotlib.collections import PolyCollection
 from scipy.stats import chi2
 
 from spec_builder.analysis import ANALYSES, load_analysis
+from spec_builder.export import PatchRequest
 from spec_builder.figures import draw_plane
 from spec_builder.histfactory.patch import apply_patch
 from spec_builder.inference.exclusion import plane_minimum
@@ -81,9 +83,8 @@ def test_a_set_says_what_our_fits_say(analysis: str, interaction: str) -> None:
         likelihood, yields = load_analysis(analysis).new_physics(parse_new_physics(interaction))
         assert least.mean() == pytest.approx(plane_minimum(likelihood, "cevns", yields).twice_nll, abs=1e-4)
     level = chi2.ppf(0.9, 2)
-    clear = np.abs(stated - level) > 1e-4
-    assert clear.mean() > 0.95
-    assert excluded[clear].tolist() == (stated[clear] > level).tolist()
+    assert excluded.tolist() == (stated > level).tolist()
+    assert np.abs(stated - level).min() > 1e-3  # no point is on the limit
     # the grid lies around the limit
     assert 0.2 < excluded.mean() < 0.9
 
@@ -293,6 +294,23 @@ def test_export_of_style_signal_is_accepted_by_verify(spec_builder: Command, tmp
     assert "4 patches in mass_MeV, g, each applied and evaluated" in run.stdout
 
 
+@pytest.mark.parametrize("count", [2, 3, 6, 31])
+@pytest.mark.parametrize("interaction", ["scalar", "vector_universal"])
+def test_points_around_the_limit_are_not_on_it(interaction: str, count: int) -> None:
+    analysis, choice = load_analysis("xenonnt"), parse_new_physics(interaction)
+    masses = np.geomspace(0.02, 500, count).tolist()
+    points = np.array(PatchRequest([choice], masses, None).points(analysis, choice)).reshape(count, count, 2)
+    np.testing.assert_array_equal(points[..., 0], np.repeat(masses, count).reshape(count, count))
+    limits = find_limits(analysis, choice, np.array(masses)).exclusion.points
+    for couplings, limit in zip(points[..., 1], limits, strict=True):
+        highest = limit.excluded[-1][0]
+        between = np.log(highest / couplings[0]) / np.log(couplings[1] / couplings[0]) % 1
+        assert between == pytest.approx(0.5, abs=1e-6)
+        assert couplings[0] < limit.excluded[0][0]
+        assert couplings[-1] > highest
+        assert np.log(couplings[-1] / couplings[0]) == pytest.approx(np.log(4 * highest / limit.excluded[0][0]))
+
+
 # ---------------------------------------------------------------- limits
 
 LIMITS = [
@@ -325,7 +343,7 @@ def test_limits_as_json(spec_builder: Command) -> None:
     assert found["threshold"] == pytest.approx(chi2.ppf(0.95, 1))
     assert set(found["minimum"]) == {"twice_nll", "mass_MeV", "g"}
     for point, mass in zip(found["points"], (0.01, 10.0), strict=True):
-        assert set(point) == {"mass_MeV", "excluded", "best_g", "delta_chi2_sm", "valid"}
+        assert set(point) == {"mass_MeV", "excluded", "best_g", "minimum", "delta_chi2_sm", "valid"}
         assert point["mass_MeV"] == mass
         assert point["valid"] is True
         (low, high), (again, no_end) = point["excluded"]
@@ -351,6 +369,17 @@ def test_limits_as_csv(spec_builder: Command) -> None:
     ]
     table = csv.DictReader(lines[len(header) :])
     assert [tuple(float(row[name]) for name in ("mass_MeV", "g_low", "g_high", "best_g")) for row in table] == rows
+
+
+def test_a_mass_at_which_nothing_is_excluded_has_a_row() -> None:
+    found = find_limits(load_analysis("xenonnt"), parse_new_physics("axial"), np.array([1.0, 10.0]))
+    first, second = found.exclusion.points
+    nothing = replace(found, exclusion=replace(found.exclusion, points=(replace(first, excluded=()), second)))
+    lines = [line for line in nothing.to_csv().splitlines() if not line.startswith("# ")]
+    one, other = csv.DictReader(lines)
+    assert (one["mass_MeV"], one["g_low"], one["g_high"], one["valid"]) == ("1.0", "nan", "nan", "1")
+    assert float(one["delta_chi2_sm"]) == first.delta_chi2_sm
+    assert (float(other["mass_MeV"]), float(other["g_low"]), other["g_high"]) == (10.0, second.excluded[0][0], "inf")
 
 
 def test_limits_for_people(spec_builder: Command) -> None:
@@ -506,7 +535,13 @@ def test_grids_are_scans(planes: list[tuple[Path, str]]) -> None:
         np.testing.assert_array_equal(archive["g"], couplings)
         assert archive["valid"].all()
         drawn, scanned = archive["delta_chi2"], result.columns["twice_nll"].reshape(9, 9)
-        np.testing.assert_allclose(np.diff(drawn), np.diff(scanned), rtol=1e-10, atol=1e-8)
+        # dof 1: against the minimum over g at each mass
+        minima = [
+            point.minimum for point in find_limits(load_analysis("combined"), choice, masses, dof=1).exclusion.points
+        ]
+        np.testing.assert_allclose(drawn, scanned - np.array(minima)[:, None], rtol=1e-10, atol=1e-8)
+        assert drawn.min() > -1e-9
+        assert np.ptp(minima) > 0.1
         assert json.loads(str(archive["metadata"]))["interaction"] == "axial"
 
 
@@ -544,6 +579,13 @@ def test_there_is_a_panel_for_each_analysis(drawn: tuple[dict[tuple[str, str], L
     assert sorted(text.get_text() for text in legend.get_texts()) == sorted(
         ["scalar", "universal vector (shaded)", "vector $B-L$", "axial vector", "tensor"]
     )
+
+
+def test_the_legend_names_what_any_panel_shows(drawn: tuple[dict[tuple[str, str], LimitsResult], Figure]) -> None:
+    results, _ = drawn
+    some = [results["xenonnt", "scalar"], results["combined", "scalar"], results["combined", "tensor"]]
+    (legend,) = draw_plane(some).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["scalar", "tensor"]
 
 
 def test_the_small_print_states_the_choices(drawn: tuple[dict[tuple[str, str], LimitsResult], Figure]) -> None:

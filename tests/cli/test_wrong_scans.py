@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -244,7 +248,7 @@ def test_the_same_in_a_process_of_its_own(shell: Command, desk: Path, name: str)
 
 @pytest.fixture(scope="module", autouse=True)
 def calls_to_dask(
-    prepared: Path, tmp_path_factory: pytest.TempPathFactory
+    prepared: Path, others_that_listen: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, subprocess.Popen[str]]]:
     """Scans on schedulers that are not there, which take seconds to give up: they run beside the other tests."""
     with socket.socket() as free:
@@ -252,7 +256,7 @@ def calls_to_dask(
         port = free.getsockname()[1]
     executable = str(Path(sys.executable).with_name("spec-builder"))
     calls = {}
-    for address in (f"127.0.0.1:{port}", "nonsense://here"):
+    for address in (f"127.0.0.1:{port}", "nonsense://here", *others_that_listen):
         folder = tmp_path_factory.mktemp("dask") / "desk"
         shutil.copytree(prepared, folder)
         calls[address] = subprocess.Popen(
@@ -266,6 +270,35 @@ def calls_to_dask(
     for call in calls.values():
         call.kill()
         call.communicate()
+
+
+@pytest.fixture(scope="module")
+def others_that_listen() -> Iterator[list[str]]:
+    """Addresses at which one says nothing, one greets as SSH does and one answers as HTTP does."""
+    greetings = (b"", b"SSH-2.0-OpenSSH_9.2p1\r\n", b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    with contextlib.ExitStack() as stack:
+        addresses = []
+        for greeting in greetings:
+            server = stack.enter_context(socketserver.ThreadingTCPServer(("127.0.0.1", 0), partial(_Greeter, greeting)))
+            server.daemon_threads = True
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            stack.callback(server.shutdown)
+            addresses.append("tcp://{}:{}".format(*server.server_address))
+        yield addresses
+
+
+class _Greeter(socketserver.BaseRequestHandler):
+    """Greets, and listens until the other side leaves."""
+
+    def __init__(self, greeting: bytes, *arguments: Any) -> None:
+        self._greeting = greeting
+        super().__init__(*arguments)
+
+    def handle(self) -> None:
+        self.request.sendall(self._greeting)
+        with contextlib.suppress(ConnectionError):
+            while self.request.recv(1024):
+                pass
 
 
 def test_a_dask_scheduler_that_does_not_answer(calls_to_dask: dict[str, subprocess.Popen[str]]) -> None:

@@ -200,6 +200,22 @@ def test_a_minimum_on_a_bound_says_so(workspaces: dict[tuple[str, str], dict[str
     assert fits.theta[1].min() == pytest.approx(-15.0, abs=1e-6)
 
 
+def test_a_row_that_is_not_valid_says_why(
+    workspaces: dict[tuple[str, str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = workspaces["combined", "linear"]
+    likelihood = Likelihood.from_workspace(workspace, "new_physics")
+    yields = np.array([1.0, -50.0, 1e14])[:, None] * signal(workspace)
+    fits = newton.minimise(likelihood, sample="cevns", yields=yields)
+    assert fits.valid.tolist() == [True, False, False]
+    assert newton.REASONS[fits.reason[1]] == "2NLL is not finite where the fit starts: a rate is not positive"
+    assert fits.reason[2] > 1  # rounding hides the minimum
+    monkeypatch.setattr(newton, "_MAX_EVALUATIONS", 3)
+    unfinished = newton.minimise(likelihood, sample="cevns", yields=yields[:1])
+    assert newton.REASONS[unfinished.reason[0]] == "not converged within the evaluations allowed"
+    assert not unfinished.valid[0]
+
+
 @pytest.mark.parametrize("minimise", MINIMISERS.values(), ids=MINIMISERS)
 def test_unknown_sample(workspaces: dict[tuple[str, str], dict[str, Any]], minimise: Any) -> None:
     likelihood = Likelihood.from_workspace(workspaces["xenonnt", "linear"], "b8_flux")

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
 import threading
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+import time
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from spec_builder.errors import SpecBuilderError
+from spec_builder.executors import process_pool
 from spec_builder.inference import newton
 from spec_builder.inference.exclusion import polynomial_yields
 from spec_builder.inference.likelihood import Likelihood
@@ -23,19 +33,17 @@ from spec_builder.inference.scan import (
     ListedPoints,
     MemoryStore,
     compute_chunks,
-    process_pool,
     write_columns,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from spec_builder.tables import FloatArray
 
     Columns = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
-COLUMNS = ("twice_nll", "edm", "valid", "at_bound", "theta_efficiency", "theta_mu", "theta_tilt")
+COLUMNS = ("twice_nll", "edm", "valid", "reason", "at_bound", "theta_efficiency", "theta_mu", "theta_tilt")
 
 
 @pytest.fixture(scope="module")
@@ -226,14 +234,96 @@ def test_chunks_that_are_there_are_not_made_again(
     assert told == [(done, 20) for done in range(7, 21)]
 
 
-def test_a_lost_worker_is_told(chunks: list[ListedPoints]) -> None:
-    class Lost(Backwards):
-        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-            del fn, args, kwargs
-            raise BrokenProcessPool
+class Failing(Backwards):
+    """Takes two chunks, and fails with the next: when it is given, or when its result is asked for."""
 
-    with Lost() as executor, pytest.raises(SpecBuilderError, match="a worker process was lost; run again"):
+    def __init__(self, error: BaseException, *, given: bool) -> None:
+        super().__init__()
+        self._error, self._given, self._left = error, given, 2
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self._left -= 1
+        if self._left >= 0:
+            return super().submit(fn, *args, **kwargs)
+        if self._given:
+            raise self._error
+        future: Future[Any] = Future()
+        if isinstance(self._error, CancelledError):
+            future.cancel()
+            future.set_running_or_notify_cancel()
+        else:
+            future.set_exception(self._error)
+        return future
+
+
+KilledWorker = type("KilledWorker", (Exception,), {"__module__": "distributed.scheduler"})
+
+
+@pytest.mark.parametrize(
+    ("error", "given"),
+    [
+        (BrokenProcessPool(), True),
+        (BrokenProcessPool(), False),
+        (CancelledError(), False),
+        (ConnectionResetError(), True),
+        (TimeoutError(), False),
+        (KilledWorker("task", 3), False),
+    ],
+    ids=repr,
+)
+def test_a_lost_worker_is_told_and_the_scan_goes_on(
+    chunks: list[ListedPoints], error: BaseException, given: bool
+) -> None:
+    store, made = MemoryStore(), []
+
+    def remember(index: int) -> ListedPoints:
+        made.append(index)
+        return chunks[index]
+
+    work = [partial(remember, i) for i in range(len(chunks))]
+    with (
+        Failing(error, given=given) as executor,
+        pytest.raises(SpecBuilderError, match=r"^a worker was lost; run again to go on where the scan stood$"),
+    ):
+        compute_chunks(work, store, executor=executor, in_flight=1)
+    assert made == [0, 1, 2]
+    compute_chunks(work, store)
+    assert made == [0, 1, 2, *range(2, len(chunks))]
+
+
+def test_a_mistake_in_the_work_is_not_a_lost_worker(chunks: list[ListedPoints]) -> None:
+    with Failing(ZeroDivisionError(), given=False) as executor, pytest.raises(ZeroDivisionError):
         compute_chunks(factories(chunks), MemoryStore(), executor=executor)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups and SIGKILL are POSIX")
+def test_workers_end_with_the_process_that_started_them() -> None:
+    """Also if it is killed: no worker, and no fork server, is left asleep."""
+    script = """
+import time
+from spec_builder.executors import process_pool
+pool = process_pool(2)
+list(pool.map(abs, range(50)))
+print("working", flush=True)
+pool.submit(time.sleep, 60)
+time.sleep(60)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "working\n"
+        process.kill()
+    try:
+        for _ in range(200):  # up to 10 s
+            os.killpg(process.pid, 0)
+            time.sleep(0.05)
+        pytest.fail("processes of the pool live on")
+    except ProcessLookupError:
+        pass
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 # ---------------------------------------------------------------- chunks as files
@@ -242,31 +332,85 @@ def test_a_lost_worker_is_told(chunks: list[ListedPoints]) -> None:
 @pytest.fixture
 def folder(tmp_path: Path, chunks: list[ListedPoints]) -> Path:
     """Four chunks of the scan 'job'."""
-    compute_chunks(factories(chunks[:4]), FileStore(tmp_path / "parts", "job"))
-    return tmp_path / "parts"
+    compute_chunks(factories(chunks[:4]), FileStore(tmp_path / "scan.npz", "job"))
+    return tmp_path / "scan.npz.parts"
 
 
 def test_files_hold_what_was_computed(folder: Path, chunks: list[ListedPoints]) -> None:
-    memory, files = MemoryStore(), FileStore(folder, "job")
+    memory, files = MemoryStore(), FileStore(folder.with_name("scan.npz"), "job")
     compute_chunks(factories(chunks[:4]), memory)
     assert [index in files for index in range(5)] == [True] * 4 + [False]
     assert contents(files, 4) == contents(memory, 4)
     assert files.names(0) == list(COLUMNS)
 
 
-def test_the_folder_can_be_removed(folder: Path) -> None:
-    FileStore(folder, "job").remove()
+def test_the_output_takes_the_place_of_the_folder(folder: Path) -> None:
+    output = folder.with_name("scan.npz")
+    store = FileStore(output, "job")
+    assert not store.finished
+    store.finish(lambda draft: draft.write_bytes(b"all of it"))
+    assert output.read_bytes() == b"all of it"
     assert not folder.exists()
+    assert not store.finished
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL at one moment."""
+
+
+@pytest.mark.parametrize("moment", ["writing", "moving", "before removing", "while removing"])
+def test_whenever_the_last_step_is_killed_the_next_run_ends_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    output = folder.with_name("scan.npz")
+
+    def kill(*_: object, **__: object) -> None:
+        raise Killed
+
+    def write(draft: Path) -> None:
+        (folder / ".output-abcdefgh.npz").write_bytes(b"all")  # the temporary name of a draft
+        if moment == "writing":
+            kill()
+        draft.write_bytes(b"all of it")
+
+    with monkeypatch.context() as patch:
+        if moment == "moving":
+            patch.setattr(Path, "replace", kill)
+        elif moment == "before removing":
+            patch.setattr(FileStore, "remove", kill)
+        elif moment == "while removing":
+            patch.setattr(shutil, "rmtree", kill)
+        with pytest.raises(Killed):
+            FileStore(output, "job").finish(write)
+    assert folder.exists()
+    store = FileStore(output, "job")
+    assert store.finished == output.exists() == moment.endswith("removing")
+    if store.finished:
+        store.remove()
+    else:
+        assert [index in store for index in range(4)] == [True] * 4
+        store.finish(lambda draft: draft.write_bytes(b"all of it"))
+    assert [path.name for path in output.parent.iterdir()] == ["scan.npz"]
+    assert output.read_bytes() == b"all of it"
+
+
+def test_another_file_in_the_place_of_the_output_is_not_this_scans(folder: Path) -> None:
+    output = folder.with_name("scan.npz")
+    output.write_bytes(b"older")
+    (folder / "output.sha256").write_text(hashlib.sha256(b"newer").hexdigest(), "utf-8")
+    assert not FileStore(output, "job").finished
+    output.write_bytes(b"newer")
+    assert FileStore(output, "job").finished
 
 
 def test_a_store_makes_no_folder_before_it_has_a_chunk(tmp_path: Path) -> None:
-    assert 0 not in FileStore(tmp_path / "parts", "job")
-    assert not (tmp_path / "parts").exists()
+    assert 0 not in FileStore(tmp_path / "scan.npz", "job")
+    assert not (tmp_path / "scan.npz.parts").exists()
 
 
 def test_what_a_killed_write_leaves_behind_is_not_a_chunk(folder: Path) -> None:
     (folder / ".chunk-000009-abcdefgh.npz").write_bytes(b"half a fi")
-    assert 9 not in FileStore(folder, "job")
+    assert 9 not in FileStore(folder.with_name("scan.npz"), "job")
 
 
 @pytest.mark.parametrize(
@@ -285,18 +429,18 @@ def test_a_damaged_chunk_is_named(folder: Path, damage: Callable[[bytes], bytes]
     damaged = folder / "chunk-000002.npz"
     damaged.write_bytes(damage(damaged.read_bytes()))
     with pytest.raises(
-        SpecBuilderError, match=r"parts/chunk-000002\.npz: corrupted chunk of a scan; delete it"
+        SpecBuilderError, match=r"scan\.npz\.parts/chunk-000002\.npz: corrupted chunk of a scan; delete it"
     ) as told:
-        FileStore(folder, "job")
+        FileStore(folder.with_name("scan.npz"), "job")
     assert "\n" not in str(told.value)
     damaged.unlink()
-    assert 2 not in FileStore(folder, "job")
+    assert 2 not in FileStore(folder.with_name("scan.npz"), "job")
 
 
 def test_no_flipped_bit_goes_unnoticed(folder: Path) -> None:
     """Anywhere in the file: either the chunk is refused, or its content is the same."""
     file = folder / "chunk-000003.npz"
-    sound, expected = file.read_bytes(), contents(FileStore(folder, "job"), 4)
+    sound, expected = file.read_bytes(), contents(FileStore(folder.with_name("scan.npz"), "job"), 4)
     rng = np.random.default_rng(3)
     refused = 0
     for place, bit in zip(rng.permutation(len(sound))[:400], rng.integers(0, 8, 400), strict=True):
@@ -304,7 +448,7 @@ def test_no_flipped_bit_goes_unnoticed(folder: Path) -> None:
         flipped[place] ^= 1 << int(bit)
         file.write_bytes(flipped)
         try:
-            store = FileStore(folder, "job")
+            store = FileStore(folder.with_name("scan.npz"), "job")
         except SpecBuilderError:
             refused += 1
         else:
@@ -313,14 +457,16 @@ def test_no_flipped_bit_goes_unnoticed(folder: Path) -> None:
 
 
 def test_a_chunk_of_another_scan_is_named(folder: Path) -> None:
-    with pytest.raises(SpecBuilderError, match=r"parts/chunk-000000\.npz: chunk of another scan; delete parts or give"):
-        FileStore(folder, "another job")
+    with pytest.raises(
+        SpecBuilderError, match=r"parts/chunk-000000\.npz: chunk of another scan; delete scan\.npz\.parts or give"
+    ):
+        FileStore(folder.with_name("scan.npz"), "another job")
 
 
 def test_a_chunk_in_the_place_of_another_is_named(folder: Path) -> None:
     (folder / "chunk-000001.npz").rename(folder / "chunk-000007.npz")
     with pytest.raises(SpecBuilderError, match=r"chunk-000007\.npz: chunk of another scan"):
-        FileStore(folder, "job")
+        FileStore(folder.with_name("scan.npz"), "job")
 
 
 # ---------------------------------------------------------------- columnar files
