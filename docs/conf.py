@@ -35,7 +35,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(np|numpy|npt|concurrent|collections|pathlib|click|matplotlib|scipy|jsonpatch)\..*"),
     (
         "py:.*",
-        r"(Path|Mapping|Sequence|Callable|Iterable|Iterator|Any|Literal|ClassVar|Executor|Figure|Axes|TypeAlias)",
+        r"(Path|Mapping|Mapping\[str|Sequence|Callable|Iterable|Iterator|Any|Literal|ClassVar|Executor|Figure|Axes|TypeAlias)",
     ),
     ("py:.*", r"(spec_builder\..*\.)?(FloatArray|IndexArray|BoolArray|Law|Style|Parameter|Minimiser|YieldFunction)"),
     ("py:.*", r"(spec_builder\..*\.)?(Response|Workspace|Table|Column|Store|Specification)"),

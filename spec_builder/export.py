@@ -24,7 +24,7 @@ from spec_builder.physics.flux import solar_flux
 from spec_builder.templates import SignalPolynomial
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from spec_builder.analysis import Analysis
@@ -231,6 +231,7 @@ def export_workspaces(
     variants: Mapping[str, str] | None = None,
     patches: PatchRequest | None = None,
     force: bool = False,
+    report: Callable[[int, int], object] = lambda *_: None,
 ) -> list[Path]:
     """Write ``<output>/<analysis>/BkgOnly.json`` and its ``.meta.json`` for each analysis, and its patch sets.
 
@@ -243,13 +244,17 @@ def export_workspaces(
         variants: variant by experiment name.
         patches: interactions to write ``patchset_<interaction>.json`` for.
         force: replace files that exist.
+        report: told how many patch sets are made, and of how many.
 
     Raises:
         SpecBuilderError: for an unknown analysis, law or variant, or a file that exists; then nothing is written.
     """
+    names = list(analyses)
     files: dict[Path, str] = {}
+    made, wanted = 0, len(names) * len(patches.choices if patches else ())
+    report(made, wanted)
     unused = dict(variants or {})
-    for name in analyses:
+    for name in names:
         members = {experiment.name for experiment in load_analysis(name, law).experiments}
         analysis = load_analysis(name, law, {k: v for k, v in (variants or {}).items() if k in members})
         unused = {k: v for k, v in unused.items() if k not in members}
@@ -273,6 +278,8 @@ def export_workspaces(
                 )
                 files[path] = patch_set_json(content)
                 metadata["patch_sets"][file] = digest(content)
+                made += 1
+                report(made, wanted)
         files[folder / METADATA_FILE] = canonical_json(metadata)
     if unused:
         raise SpecBuilderError(f"variant of '{next(iter(unused))}' given, but no exported analysis holds it")

@@ -21,6 +21,7 @@ from spec_builder.inference.profile import threshold
 from spec_builder.inference.scan import GridPoints, MemoryStore, compute_chunks
 from spec_builder.limits import check_dof, find_limits
 from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.progress import silent
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from spec_builder.analysis import Analysis
     from spec_builder.limits import LimitsResult
     from spec_builder.physics.interactions import NewPhysics
+    from spec_builder.progress import Report
     from spec_builder.tables import FloatArray, IndexArray
 
 __all__ = ["PLANE_INTERACTIONS", "Plane", "limits_table", "profile_planes", "write_plane"]
@@ -70,6 +72,7 @@ def profile_planes(
     cl: float = 0.9,
     dof: int = 2,
     executor: concurrent.futures.Executor | None = None,
+    report: Callable[[int, int], object] = lambda *_: None,
 ) -> list[Plane]:
     """Profile 2NLL on square grids and find the contours.
 
@@ -79,6 +82,7 @@ def profile_planes(
         cl: confidence level of the contours.
         dof: their degrees of freedom.
         executor: any ``concurrent.futures.Executor``; None computes here.
+        report: told how much of the grids is done, and of how much.
     """
     masses = np.geomspace(*PLANE_MASSES, points)
     if executor is None:
@@ -95,7 +99,7 @@ def profile_planes(
         grids.append(GridPoints(likelihood.specification, SIGNAL_SAMPLE, yields(masses), couplings))
     store = MemoryStore()
     chunks = [partial(grid.chunk, i) for grid in grids for i in range(grid.chunks)]
-    compute_chunks(chunks, store, executor=executor)
+    compute_chunks(chunks, store, executor=executor, report=report)
     if executor is not None:
         with loss_is_told():
             limits = [future.result() for future in futures]
@@ -120,7 +124,7 @@ def write_plane(
     points: int = 121,
     executor: concurrent.futures.Executor | None = None,
     force: bool = False,
-    report: Callable[[str], object] = lambda _: None,
+    report: Report = silent,
 ) -> str:
     """Write Fig. 4: ``fig4_plane.png`` and ``.pdf``, contours as CSV and the profiled grids as NPZ.
 
@@ -133,7 +137,7 @@ def write_plane(
         points: masses, and couplings.
         executor: any ``concurrent.futures.Executor``; None computes here.
         force: replace files that exist.
-        report: told about each step.
+        report: told about each step; see :class:`spec_builder.progress.Report`.
 
     Returns:
         A table of the limits at the ends of the mass range.
@@ -150,8 +154,9 @@ def write_plane(
     threshold(cl, dof)
     analyses = [load_analysis(name, law, _of(name, variants)) for name in ANALYSES]
     choices = [(a, parse_new_physics(name)) for a in analyses for name in PLANE_INTERACTIONS]
-    report(f"{len(choices)} planes of {points} x {points} points, and their contours")
-    planes = profile_planes(choices, points=points, cl=cl, dof=dof, executor=executor)
+    step = f"{len(choices)} planes of {points} x {points} points, and their contours"
+    report(step)
+    planes = profile_planes(choices, points=points, cl=cl, dof=dof, executor=executor, report=partial(report, step))
     failed = Counter(int(reason) for plane in planes for reason in plane.reason[plane.reason > 0])
     why = "".join(f"; {REASONS[reason]}: {count}" for reason, count in sorted(failed.items()))
     report(f"{len(planes) * points**2} points profiled, {failed.total()} of them not valid{why}")

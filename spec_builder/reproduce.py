@@ -22,15 +22,17 @@ from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.limits import find_limits
 from spec_builder.physics.interactions import parse_new_physics
 from spec_builder.plane import PLANE_INTERACTIONS, limits_table
+from spec_builder.progress import silent
 from spec_builder.results import FitResult, fit_analysis, profile_analysis
 from spec_builder.tables import packaged_table
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from spec_builder.limits import LimitsResult
+    from spec_builder.progress import Report
     from spec_builder.tables import FloatArray
 
 __all__ = ["published_results", "reproduce"]
@@ -132,7 +134,7 @@ def reproduce(
     *,
     executor: concurrent.futures.Executor | None = None,
     force: bool = False,
-    report: Callable[[str], object] = lambda _: None,
+    report: Report = silent,
 ) -> str:
     """Write workspaces, fits, profiles, figures and a summary.
 
@@ -140,7 +142,7 @@ def reproduce(
         output: the folder.
         executor: any ``concurrent.futures.Executor``; None computes here.
         force: replace files that exist.
-        report: told about each step.
+        report: told about each step; see :class:`spec_builder.progress.Report`.
 
     Returns:
         The summary, in Markdown; also written as ``summary.md`` and, with every number, ``summary.json``.
@@ -187,7 +189,8 @@ def reproduce(
         output, [fits[name, "sin2thetaw", "linear"] for name in ("pandax4t", "xenonnt", "combined")], force=force
     )
 
-    report("limits on five interactions in three analyses, and how the choices move them")
+    step = "limits on five interactions in three analyses, and how the choices move them"
+    report(step)
     jobs = [_Job(*choice, masses=PLANE_GRID) for choice in itertools.product(ANALYSES, PLANE_INTERACTIONS)]
     ends = [
         _Job(analysis, interaction, law=law, dof=dof)
@@ -197,8 +200,13 @@ def reproduce(
     ]
     rows = _limit_choices()
     shifted = [job for _, cells in rows for job in cells if job is not None]
+    todo = [*jobs, *ends, *shifted]
+    results: list[LimitsResult] = []
     with loss_is_told():
-        found = iter(list((executor.map if executor else map)(_Job.run, [*jobs, *ends, *shifted])))
+        for limit in (executor.map if executor else map)(_Job.run, todo):
+            results.append(limit)
+            report(step, len(results), len(todo))
+    found = iter(results)
     curves = list(itertools.islice(found, len(jobs)))
     limits = list(itertools.islice(found, len(ends)))
     figure = draw_plane(curves)

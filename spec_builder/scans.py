@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder import __version__
+from spec_builder.display import html_table
 from spec_builder.errors import SpecBuilderError
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.files import digest, load_json, refuse_existing
@@ -52,7 +53,7 @@ _REASONS = {str(number): text for number, text in enumerate(REASONS)}
 _OWN_COLUMNS = ("row", "patch", "delta_chi2", "twice_nll", "edm", "valid", "reason", "at_bound", "metadata")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ScanResult:
     """A scan in memory.
 
@@ -65,6 +66,46 @@ class ScanResult:
 
     metadata: Mapping[str, Any]
     columns: Mapping[str, Column]
+
+    def _title(self) -> str:
+        about = self.metadata
+        what = about.get("description") or f"{about['analysis']}: interaction {about['interaction']}"
+        return f"Scan of {what}"
+
+    def _facts(self) -> dict[str, str]:
+        valid, twice_nll = self.columns["valid"], self.columns["twice_nll"]
+        best = int(np.argmin(twice_nll))
+        facts = {
+            "points": f"{valid.size}, {int(np.sum(~valid)) or 'none'} not valid, "
+            f"{int(np.sum(self.columns['at_bound'])) or 'none'} at a bound",
+            "least 2NLL": f"{twice_nll[best]:.9f} in row {best}",
+            "delta_chi2": self.metadata["delta_chi2"],
+        }
+        for key in ("law", "variants", "coupling_set", "longitudinal_factor", "by_construction", "version"):
+            if self.metadata.get(key):
+                facts[key] = str(self.metadata[key])
+        return facts
+
+    def _ends(self) -> list[tuple[str, ...]]:
+        """The first and the last rows."""
+        count = len(self.columns["valid"])
+        rows = [*range(min(3, count)), *range(max(3, count - 3), count)]
+        return [tuple(_shown(column[row]) for column in self.columns.values()) for row in rows]
+
+    def __str__(self) -> str:
+        lines = [self._title(), *(f"  {key:19} {value}" for key, value in self._facts().items())]
+        lines.append(f"  {'columns':19} {', '.join(self.columns)}")
+        return "\n".join(lines) + "\n"
+
+    def __repr__(self) -> str:
+        return str(self).rstrip()
+
+    def _repr_html_(self) -> str:
+        return html_table(self._title(), self._facts(), tuple(self.columns), self._ends())
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from spec_builder.inference.patches import group_patches
 from spec_builder.scans import check_digest, check_patch_set
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 __all__ = ["verify_file", "verify_patch_set", "verify_workspace"]
 
@@ -26,11 +26,12 @@ WORKSPACE_FILE = "BkgOnly.json"
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found not to be finite
-def verify_file(name: str) -> tuple[str, list[str]]:
+def verify_file(name: str, *, report: Callable[[int, int], object] = lambda *_: None) -> tuple[str, list[str]]:
     """Check a workspace, the ``.meta.json`` beside one, or a patch set of the ``BkgOnly.json`` beside it.
 
     Args:
         name: path of the file, ``-`` for standard input.
+        report: told how many patches of a patch set are applied, and of how many.
 
     Returns:
         What was checked, in a line, and the problems found; each says where, why and what to do.
@@ -42,7 +43,7 @@ def verify_file(name: str) -> tuple[str, list[str]]:
     if name.endswith(".meta.json"):
         return "metadata of a workspace", _verify_metadata(Path(name), content)
     if isinstance(content, dict) and "patches" in content:
-        return _verify_patch_set(name, content)
+        return _verify_patch_set(name, content, report)
     problems = verify_workspace(content)
     if problems:
         return "workspace", problems
@@ -57,36 +58,48 @@ def verify_file(name: str) -> tuple[str, list[str]]:
     return summary, problems
 
 
-def _verify_patch_set(name: str, content: dict[str, Any]) -> tuple[str, list[str]]:
+def _verify_patch_set(
+    name: str, content: dict[str, Any], report: Callable[[int, int], object]
+) -> tuple[str, list[str]]:
     """Digest, schema, names; then every patch is applied and evaluated, which pyhf leaves to whoever uses it."""
     beside = Path(name).with_name(WORKSPACE_FILE)
     if name == "-" or not beside.is_file():
         return "patch set", [f"its workspace {WORKSPACE_FILE} is not beside it; put them into one folder"]
-    problems = verify_patch_set(load_workspace(str(beside)), content, name)
+    problems = verify_patch_set(load_workspace(str(beside)), content, name, report=report)
     labels = ", ".join(content.get("metadata", {}).get("labels", []))
     return f"patch set, {len(content['patches'])} patches in {labels}, each applied and evaluated", problems
 
 
-def verify_patch_set(workspace: dict[str, Any], content: dict[str, Any], name: str) -> list[str]:
+def verify_patch_set(
+    workspace: dict[str, Any],
+    content: dict[str, Any],
+    name: str,
+    *,
+    report: Callable[[int, int], object] = lambda *_: None,
+) -> list[str]:
     """Problems of a patch set, none if it is sound and made for this workspace.
 
     Args:
         workspace: content of its JSON file.
         content: of the patch set's.
         name: of the patch set's file.
+        report: told how many patches are applied, and of how many.
     """
     try:
         check_patch_set(content, name)
         check_digest(workspace, content, name)
         patches = [(patch["metadata"]["name"], patch["patch"]) for patch in content["patches"]]
-        return list(_patch_problems(workspace, patches))
+        return list(_patch_problems(workspace, patches, report))
     except SpecBuilderError as error:
         return [str(error).removeprefix(f"{name}: ")]
 
 
-def _patch_problems(workspace: dict[str, Any], patches: list[tuple[str, Any]]) -> Iterator[str]:
+def _patch_problems(
+    workspace: dict[str, Any], patches: list[tuple[str, Any]], report: Callable[[int, int], object]
+) -> Iterator[str]:
     names = [measurement["name"] for measurement in workspace["measurements"]]
-    for group in group_patches(workspace, patches, "new_physics" if "new_physics" in names else None):
+    measurement = "new_physics" if "new_physics" in names else None
+    for group in group_patches(workspace, patches, measurement, report=report):
         likelihood = group.likelihood
         yields = None if group.yields is None else np.ascontiguousarray(group.yields.T)
         theta = np.repeat(likelihood.init[:, None], len(group.rows), axis=1)

@@ -21,14 +21,16 @@ from spec_builder.files import canonical_json, parse_json, refuse_existing, writ
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.inference.exclusion import PLANE_MASSES, plane_minimum
 from spec_builder.limits import find_limits
+from spec_builder.progress import silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from spec_builder.analysis import Analysis
     from spec_builder.archive.bundle import Files
     from spec_builder.export import PatchRequest
     from spec_builder.limits import LimitsResult
+    from spec_builder.progress import Report
 
 __all__ = ["EXPECTED", "HS3", "archive_files", "write_archives"]
 
@@ -47,7 +49,7 @@ def write_archives(
     variants: Mapping[str, str] | None = None,
     submission: bool = True,
     force: bool = False,
-    report: Callable[[str], object] = lambda _: None,
+    report: Report = silent,
 ) -> list[Path]:
     """Write ``<output>/<analysis>.tar.gz`` for each analysis, and the HEPData submission that holds them.
 
@@ -63,7 +65,7 @@ def write_archives(
         variants: variant by experiment name.
         submission: write the submission, with the extra ``[hepdata]``.
         force: replace files that exist.
-        report: told about each step.
+        report: told about each step; see :class:`spec_builder.progress.Report`.
 
     Returns:
         The files, archives first.
@@ -79,8 +81,9 @@ def write_archives(
     with tempfile.TemporaryDirectory() as scratch:
         exported, record = Path(scratch) / "exported", Path(scratch) / "record"
         record.mkdir()
-        report(f"patch sets of {', '.join(analysis.name for analysis in loaded)}")
-        export_workspaces(analyses, exported, law=law, variants=variants, patches=patches)
+        step = f"patch sets of {', '.join(analysis.name for analysis in loaded)}"
+        report(step)
+        export_workspaces(analyses, exported, law=law, variants=variants, patches=patches, report=partial(report, step))
         results: list[LimitsResult] = []
         for name, plain in zip(analyses, loaded, strict=True):
             files = {path.name: path.read_bytes() for path in (exported / plain.name).iterdir()}

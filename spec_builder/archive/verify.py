@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.verify import verify_patch_set, verify_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 __all__ = ["verify_archive"]
 
@@ -23,7 +24,7 @@ WORKSPACE, METADATA, HS3, EXPECTED = "BkgOnly.json", "BkgOnly.meta.json", "BkgOn
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found not to be finite
-def verify_archive(name: str) -> tuple[str, list[str]]:
+def verify_archive(name: str, *, report: Callable[[int, int], object] = lambda *_: None) -> tuple[str, list[str]]:
     """Check an archive, packed or unpacked.
 
     First the checksums; where they hold, what they hold together: the digests, the workspace, every patch, and all
@@ -31,9 +32,10 @@ def verify_archive(name: str) -> tuple[str, list[str]]:
 
     Args:
         name: a ``.tar.gz``, or the folder that it was unpacked to.
+        report: told how many patches are applied, and of how many.
 
     Returns:
-        A summary of what was checked, and the problems found: each names its file and, where it can be told, its line.
+        What was checked, in a line, and the problems found; each names its file and, where it can be told, its line.
 
     Raises:
         SpecBuilderError: if it cannot be read as an archive at all.
@@ -47,14 +49,14 @@ def verify_archive(name: str) -> tuple[str, list[str]]:
     listed = {line.split(maxsplit=1)[1].lstrip("*") for line in files[SUMS].decode().splitlines()}
     others = sorted(set(files) - listed - {SUMS})
     try:
-        summary, found = _verify_content({key: files[key] for key in listed})
+        summary, found = _verify_content({key: files[key] for key in listed}, report)
     except SpecBuilderError as error:
         return "archive", [str(error)]
     beside = f"; not part of it: {', '.join(others)}" if others else ""
     return f"{summary}{beside}", found
 
 
-def _verify_content(files: Mapping[str, bytes]) -> tuple[str, list[str]]:
+def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], object]) -> tuple[str, list[str]]:
     for required in (WORKSPACE, METADATA, EXPECTED, LINES):
         if required not in files:
             raise SpecBuilderError(f"{required}: is missing: not an archive of spec_builder")
@@ -69,8 +71,13 @@ def _verify_content(files: Mapping[str, bytes]) -> tuple[str, list[str]]:
     problems += _digest_problems(workspace, metadata, patch_sets)
     if HS3 in files and not problems and files[HS3].decode() != canonical_json(hs3_workspace(workspace, metadata)):
         problems.append(f"{HS3}: is not {WORKSPACE} in HS3")
-    for key, value in patch_sets.items():
-        problems += [f"{key}: {problem}" for problem in verify_patch_set(workspace, value, key)]
+    sizes = [len(value["patches"]) for value in patch_sets.values()]
+    for (key, value), before in zip(patch_sets.items(), accumulate(sizes, initial=0), strict=False):
+
+        def applied(done: int, _: int, before: int = before) -> None:
+            report(before + done, sum(sizes))
+
+        problems += [f"{key}: {problem}" for problem in verify_patch_set(workspace, value, key, report=applied)]
     if not problems:
         flux = float(metadata["reference"]["flux_1e6_cm2_s1"])
         problems += [f"{file}: {what}" for file, what in unexpected_results(expected, workspace, flux, patch_sets)]

@@ -17,11 +17,13 @@ import numpy as np
 
 from spec_builder.comparison.bounds import MissingBound, thinned
 from spec_builder.errors import SpecBuilderError
+from spec_builder.progress import silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from spec_builder.comparison.bounds import Bound
+    from spec_builder.progress import Report
 
 __all__ = ["COUPLINGS", "darkcast_folder", "recast_bounds"]
 
@@ -107,14 +109,14 @@ def _ask(folder: Path, interaction: str, limits: Sequence[str]) -> dict[str, Any
 
 
 def recast_bounds(
-    bounds: Sequence[Bound], path: Path, *, report: Callable[[str], object] = lambda _: None
+    bounds: Sequence[Bound], path: Path, *, report: Report = silent
 ) -> tuple[list[Bound], list[MissingBound]]:
     """Replace the curves that DarkCast knows by ones that it recasts now.
 
     Args:
         bounds: curves; those with a name in DarkCast are recast, the others stay.
         path: DarkCast's folder or the one above it.
-        report: told about each step.
+        report: told about each step; see :class:`spec_builder.progress.Report`.
 
     Returns:
         The curves, and what DarkCast could not recast, with its reason.

@@ -15,14 +15,16 @@ from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.inference.profile import ONE_SIGMA, threshold
 from spec_builder.limits import check_dof, find_limits
 from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.progress import silent
 from spec_builder.results import fit_analysis
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from spec_builder.comparison.bounds import Bound, MissingBound
     from spec_builder.limits import LimitsResult
+    from spec_builder.progress import Report
     from spec_builder.results import FitResult
 
 __all__ = ["COMPARISON_FILES", "bounds_table", "compare", "write_angle", "write_bounds"]
@@ -137,7 +139,7 @@ def compare(
     folders: Sequence[Path] = (),
     darkcast: Path | None = None,
     force: bool = False,
-    report: Callable[[str], object] = lambda _: None,
+    report: Report = silent,
 ) -> str:
     """Compute our results and write Figs. 3 and 5.
 
@@ -150,7 +152,7 @@ def compare(
         folders: a user's own curves, laid out as ``data/comparison/bounds``.
         darkcast: DarkCast's folder; the curves that it knows are recast now and written below ``bounds``.
         force: replace files that exist.
-        report: told about each step.
+        report: told about each step; see :class:`spec_builder.progress.Report`.
 
     Returns:
         The table of the bounds.
@@ -176,8 +178,10 @@ def compare(
     report("fits of the weak mixing angle")
     fits = [fit_analysis(analysis, "sin2thetaw", cl=ONE_SIGMA) for analysis in (*singles[::-1], combined)]
     write_angle(output, fits, force=force)
-    report(f"limits on {len(PANELS)} interactions")
     masses = np.geomspace(*PLANE_MASSES, _MASSES)
-    limits = [find_limits(combined, parse_new_physics(name), masses, cl=cl, dof=dof) for name in PANELS]
+    limits: list[LimitsResult] = []
+    for name in PANELS:
+        report(f"limits on {len(PANELS)} interactions", len(limits), len(PANELS))
+        limits.append(find_limits(combined, parse_new_physics(name), masses, cl=cl, dof=dof))
     missing = [*missing_bounds(bounds), *failed]
     return write_bounds(output, limits, bounds, missing, force=force)

@@ -13,7 +13,7 @@ from spec_builder.histfactory.patch import patcher
 from spec_builder.inference.likelihood import Likelihood
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from spec_builder.inference.specification import Specification
     from spec_builder.tables import FloatArray
@@ -42,7 +42,11 @@ class PatchGroup:
 
 
 def group_patches(
-    workspace: dict[str, Any], patches: Iterable[tuple[str, list[dict[str, Any]]]], measurement: str | None
+    workspace: dict[str, Any],
+    patches: Sequence[tuple[str, list[dict[str, Any]]]],
+    measurement: str | None,
+    *,
+    report: Callable[[int, int], object] = lambda *_: None,
 ) -> list[PatchGroup]:
     """Apply every patch and compile what results.
 
@@ -53,6 +57,7 @@ def group_patches(
         workspace: content of the JSON file.
         patches: name and operations of each.
         measurement: the measurement; None for the first.
+        report: told how many patches are applied, and of how many.
 
     Raises:
         SpecBuilderError: naming the patch that does not apply or does not compile.
@@ -62,6 +67,7 @@ def group_patches(
     quick: dict[str, list[tuple[int, FloatArray]]] = {}
     compiled: dict[Any, list[tuple[int, Specification]]] = {}
     for row, (name, operations) in enumerate(patches):
+        report(row, len(patches))
         patched = apply(operations, f"patch '{name}'")
         try:
             found = _replaced_sample(workspace, patched, operations, base)

@@ -116,7 +116,7 @@ def test_a_darkcast_from_before_axial_couplings(tmp_path: Path) -> None:
 
 def test_every_shipped_curve_has_a_name_in_darkcast_that_is_asked_for(darkcast: Path) -> None:
     reports: list[str] = []
-    found, failed = recast_bounds(shipped_bounds(), darkcast, report=reports.append)
+    found, failed = recast_bounds(shipped_bounds(), darkcast, report=lambda step, *_: reports.append(step))
     assert failed == []
     assert len(found) == len(shipped_bounds())
     assert reports == [

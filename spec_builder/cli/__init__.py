@@ -1,0 +1,91 @@
+"""The command line: parses, calls and prints. All it does can be done from Python with the same names."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from spec_builder import __version__
+from spec_builder.cli.exclusions import limits, plane, scan
+from spec_builder.cli.fits import fit, profile
+from spec_builder.cli.inputs import experiments, spectrum
+from spec_builder.cli.output import complain
+from spec_builder.cli.paper import compare, reproduce
+from spec_builder.cli.sharing import archive, export, hs3, verify
+from spec_builder.cli.support import completion, doctor
+from spec_builder.errors import SpecBuilderError
+
+__all__ = ["cli", "main"]
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+#: In the order of ``--help``.
+_VERBS = (
+    experiments,
+    spectrum,
+    fit,
+    profile,
+    limits,
+    scan,
+    plane,
+    reproduce,
+    compare,
+    export,
+    verify,
+    archive,
+    hs3,
+    doctor,
+    completion,
+)
+
+
+def main() -> None:
+    """Entry point: a mistake ends in one line on stderr and exit status 2."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except SpecBuilderError as error:
+        _fail(str(error))
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        _fail(f"{error.format_message().rstrip('.')}; see spec-builder --help")
+    except OSError as error:  # all files are written by spec_builder.files; what is left is standard output
+        _fail(f"standard output: cannot be written ({error.strerror})")
+    else:
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str) -> None:
+    complain(message)
+    sys.exit(2)
+
+
+def _cite(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        from spec_builder.citations import bibtex  # noqa: PLC0415
+
+        click.echo(bibtex(), nl=False)
+        context.exit()
+
+
+class _Verbs(click.Group):
+    """Lists its verbs in the order they were added, not by the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(self.commands)
+
+
+@click.group(cls=_Verbs, context_settings=_CONTEXT, no_args_is_help=False)
+@click.version_option(__version__, "--version", "-V", prog_name="spec-builder")
+@click.option(
+    "--cite", is_flag=True, is_eager=True, expose_value=False, callback=_cite, help="BibTeX to cite, and exit."
+)
+def cli() -> None:
+    """Likelihoods of solar-neutrino CEvNS in XENONnT and PandaX-4T, as pyhf workspaces and fits.
+
+    ANALYSIS is xenonnt, pandax4t, combined, or paths of experiment folders joined by '+'.
+    """
+
+
+for verb in _VERBS:
+    cli.add_command(verb)

@@ -1,0 +1,155 @@
+"""Verbs that exclude new interactions: limits, scans, the plane of mass and coupling."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from spec_builder.cli.options import (
+    ANALYSIS_WORDS,
+    FILES,
+    INTERACTIONS,
+    cite_option,
+    cl_option,
+    coupling_set_option,
+    couplings_option,
+    dask_option,
+    dof_option,
+    force_option,
+    jobs_option,
+    json_option,
+    law_option,
+    longitudinal_option,
+    masses_option,
+    output_option,
+    variant_option,
+    words_of,
+)
+from spec_builder.cli.output import (
+    Progress,
+    bibtex_of,
+    emit,
+)
+from spec_builder.cli.parsing import (
+    analysis_and_choice,
+    given_options,
+    grid,
+    is_workspace,
+    jobs_or_cores,
+    only,
+    plane_grid,
+)
+from spec_builder.errors import SpecBuilderError
+
+
+@click.command()
+@click.argument("analysis", shell_complete=ANALYSIS_WORDS)
+@click.option(
+    "--interaction",
+    metavar="NAME",
+    shell_complete=words_of(*INTERACTIONS[1:]),
+    help="scalar, vector_universal, vector_bl, axial or tensor.",
+)
+@masses_option
+@law_option
+@variant_option
+@coupling_set_option
+@longitudinal_option
+@cl_option
+@dof_option
+@json_option
+@click.option("--csv", "as_csv", is_flag=True, help="CSV with a header of choices.")
+@cite_option
+@output_option
+@force_option
+def limits(analysis: str, cl: float, dof: int, output: str, force: bool, **choices: Any) -> None:
+    """Exclude couplings at given mediator masses: every crossing of Delta chi2, by root finding."""
+    import numpy as np  # noqa: PLC0415
+
+    from spec_builder.limits import find_limits  # noqa: PLC0415
+
+    if choices["as_json"] and choices["as_csv"]:
+        raise SpecBuilderError("limits: give --json or --csv, not both")
+    masses = np.array(grid(choices["masses"], "masses"))
+    loaded, choice = analysis_and_choice(analysis, choices)
+    if choices["cite"]:
+        emit(bibtex_of(loaded.sources(choice)), output, force=force)
+        return
+    result = find_limits(loaded, choice, masses, cl=cl, dof=dof)
+    text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
+    emit(text, output, force=force)
+
+
+@click.command()
+@click.argument("target", metavar="ANALYSIS|WORKSPACE.json", shell_complete=ANALYSIS_WORDS)
+@click.option("--interaction", metavar="NAME", shell_complete=words_of(*INTERACTIONS[1:]), help="Of an ANALYSIS.")
+@click.option("--patchset", metavar="PATCHSET.json", shell_complete=FILES, help="Of a WORKSPACE.")
+@click.option("--measurement", metavar="NAME", help="Of a WORKSPACE (default: new_physics, or the first).")
+@click.option("--masses", default="0.01:1000:121", show_default=True, metavar="LIST|LO:HI:N", help="Masses [MeV].")
+@couplings_option
+@law_option
+@variant_option
+@coupling_set_option
+@longitudinal_option
+@jobs_option
+@dask_option
+@cite_option
+@click.option("--output", "-o", metavar="FILE.npz|FILE.csv", help="Columnar file to write.")
+@force_option
+@click.pass_context
+def scan(context: click.Context, /, target: str, output: str | None, force: bool, **choices: Any) -> None:
+    """Profile 2NLL on a grid of masses and couplings, or at every patch of a patch set.
+
+    A scan that was stopped goes on where it stood and ends in the same bytes.
+    """
+    from spec_builder.executors import executor_for  # noqa: PLC0415
+
+    given = given_options(context, choices)
+    if choices["cite"] and not is_workspace(target):
+        analysis, choice = analysis_and_choice(target, choices)
+        emit(bibtex_of(analysis.sources(choice)), output or "-", force=force)
+        return
+    if output is None:
+        raise SpecBuilderError("scan: give --output FILE.npz or FILE.csv")
+    with executor_for(jobs_or_cores(choices["jobs"]), choices["dask"]) as executor, Progress() as report:
+        from spec_builder import scans  # noqa: PLC0415
+
+        how: dict[str, Any] = {
+            "executor": executor,
+            "output": Path(output),
+            "force": force,
+            "report": partial(report, ""),
+        }
+        if is_workspace(target):
+            only(given, {"patchset", "measurement", "jobs", "dask"}, "a workspace")
+            scans.scan_files(target, choices["patchset"], measurement=choices["measurement"], **how)
+        else:
+            only(given, set(choices) - {"patchset", "measurement"}, "an analysis")
+            analysis, choice = analysis_and_choice(target, choices)
+            masses, couplings = plane_grid(choice, choices)
+            scans.scan_analysis(analysis, choice, masses, couplings, **how)
+    click.echo(output)
+
+
+@click.command(short_help="Draw the paper's Fig. 4, with contours and grids.")
+@law_option
+@variant_option
+@cl_option
+@dof_option
+@click.option("--points", default=121, show_default=True, help="Masses, and couplings.")
+@jobs_option
+@dask_option
+@click.option("--output", "-o", default="plane", show_default=True, metavar="DIR", help="Folder to write to.")
+@force_option
+def plane(jobs: int | None, dask: str | None, output: str, **choices: Any) -> None:
+    """Draw the paper's Fig. 4: three analyses, five interactions; contours as CSV, profiled grids as NPZ."""
+    from spec_builder.executors import executor_for  # noqa: PLC0415
+
+    with executor_for(jobs_or_cores(jobs), dask) as executor, Progress() as report:
+        from spec_builder.plane import write_plane  # noqa: PLC0415
+
+        table = write_plane(Path(output), executor=executor, report=report, **choices)
+    click.echo(table, nl=False)

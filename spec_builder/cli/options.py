@@ -1,0 +1,105 @@
+"""Options that several verbs share, and the words that a shell completes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from spec_builder.errors import SpecBuilderError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+INTERACTIONS = ("sm", "scalar", "vector_universal", "vector_bl", "axial", "tensor")
+
+__all__ = [
+    "ANALYSIS_WORDS",
+    "FILES",
+    "INTERACTIONS",
+    "choice",
+    "cite_option",
+    "cl_option",
+    "coupling_set_option",
+    "couplings_option",
+    "dask_option",
+    "dof_option",
+    "force_option",
+    "jobs_option",
+    "json_option",
+    "law_option",
+    "longitudinal_option",
+    "masses_option",
+    "output_option",
+    "variant_option",
+    "words_of",
+]
+
+
+def words_of(*words: str, files: bool = False) -> Callable[..., list[CompletionItem]]:
+    """What a shell offers: words that begin like what was typed, else files if they are allowed."""
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        del context, parameter
+        found = [CompletionItem(word) for word in words if word.startswith(incomplete)]
+        return found if found or not files else [CompletionItem(incomplete, type="file")]
+
+    return complete
+
+
+def choice(name: str, words: tuple[str, ...], **settings: Any) -> Callable[..., Any]:
+    """An option that takes one of a few words; what is wrong is said where the word is used."""
+    return click.option(name, metavar="|".join(words), shell_complete=words_of(*words), **settings)
+
+
+def _complete_variant(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from spec_builder.experiments.description import load_experiment, shipped_experiments  # noqa: PLC0415
+
+    words = (f"{name}={variant}" for name in shipped_experiments() for variant in load_experiment(name).variants)
+    return words_of(*words)(context, parameter, incomplete)
+
+
+def _variants(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> Mapping[str, str]:
+    del context, parameter
+    chosen: dict[str, str] = {}
+    for value in values:
+        experiment, equals, name = value.partition("=")
+        if not (experiment and equals and name):
+            raise SpecBuilderError(f"variant '{value}': expected EXPERIMENT=NAME, such as pandax4t=ce_rich")
+        if experiment in chosen:
+            raise SpecBuilderError(f"variant of '{experiment}' is given twice")
+        chosen[experiment] = name
+    return chosen
+
+
+ANALYSIS_WORDS = words_of("xenonnt", "pandax4t", "combined", files=True)
+FILES = words_of(files=True)
+law_option = choice("--law", ("normsys", "linear"), default="normsys", show_default=True, help="How uncertainties act.")
+variant_option = click.option(
+    "--variant",
+    "variants",
+    multiple=True,
+    callback=_variants,
+    metavar="EXPERIMENT=NAME",
+    shell_complete=_complete_variant,
+    help="A variant of an experiment; repeatable.",
+)
+cite_option = click.option("--cite", is_flag=True, help="BibTeX of what the result uses, in its place.")
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON for machines.")
+coupling_set_option = choice("--coupling-set", ("A", "B", "C", "D", "E"), help="Scalar f_Tq set (default: B).")
+longitudinal_option = choice("--longitudinal-factor", ("1", "4"), type=int, help="Of the tensor, Eq. (8) (default: 1).")
+cl_option = click.option("--cl", default=0.9, show_default=True, help="Confidence level.")
+dof_option = choice(
+    "--dof", ("1", "2"), default=2, show_default=True, help="1: minimum at each mass; 2: over the plane."
+)
+jobs_option = click.option("--jobs", "-j", type=int, metavar="N", help="Worker processes (default: one for each core).")
+dask_option = click.option("--dask", metavar="ADDRESS", help="Dask scheduler to compute on; needs the extra [dask].")
+masses_option = click.option(
+    "--masses", default="0.01:1000:31", show_default=True, metavar="LIST|LO:HI:N", help="Mediator masses [MeV]."
+)
+couplings_option = click.option(
+    "--couplings", metavar="LIST|LO:HI:N", help="Couplings g (default: a range that holds the limits)."
+)
+output_option = click.option("--output", "-o", default="-", metavar="FILE", help="Write here; - is stdout.")
+force_option = click.option("--force", is_flag=True, help="Replace a file that exists.")

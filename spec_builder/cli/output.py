@@ -1,0 +1,74 @@
+"""What verbs print: results, and how far they are."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Self
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Progress", "bibtex_of", "complain", "emit"]
+
+
+def emit(text: str, output: str, *, force: bool) -> None:
+    """Print, or write to a file."""
+    if output == "-":
+        click.echo(text, nl=False)
+    else:
+        from spec_builder.files import write_text  # noqa: PLC0415
+
+        write_text(Path(output), text, force=force)
+
+
+def complain(message: str) -> None:
+    """Say what is wrong, in one line on stderr."""
+    click.echo(f"spec-builder: error: {' '.join(message.split())}", err=True)
+
+
+def bibtex_of(sources: Iterable[str], *methods: str) -> str:
+    """Entries to cite with a result."""
+    from spec_builder.citations import bibtex  # noqa: PLC0415
+
+    return bibtex(sources, methods=methods)
+
+
+class Progress:
+    """Steps as lines on stderr; on a terminal also what is done of one and the time left, once it takes two seconds."""
+
+    def __enter__(self) -> Self:
+        self._step, self._shown = "", False
+        self._start()
+        return self
+
+    def _start(self) -> None:
+        self._begin, self._first = monotonic(), -1
+
+    def __call__(self, step: str, done: int = 0, total: int = 0) -> None:
+        """Say that a step begins, or how far it is; see :class:`spec_builder.progress.Report`."""
+        if step != self._step:
+            self._end_line()
+            self._step = step
+            self._start()
+            click.echo(step, err=True)
+        if not total:
+            return
+        if self._first < 0:
+            self._first = done
+        passed = monotonic() - self._begin
+        if sys.stderr.isatty() and passed > 2 and done > self._first:
+            left = passed / (done - self._first) * (total - done)
+            click.echo(f"\r{100 * done // total:3d} %  {left:5.0f} s left ", nl=False, err=True)
+            self._shown = True
+
+    def _end_line(self) -> None:
+        if self._shown:
+            click.echo("", err=True)
+            self._shown = False
+
+    def __exit__(self, *_: object) -> None:
+        self._end_line()

@@ -1,0 +1,214 @@
+"""Verbs that write files to share, and check them."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spec_builder.cli.options import (
+    ANALYSIS_WORDS,
+    FILES,
+    INTERACTIONS,
+    choice,
+    coupling_set_option,
+    force_option,
+    law_option,
+    longitudinal_option,
+    masses_option,
+    output_option,
+    variant_option,
+    words_of,
+)
+from spec_builder.cli.output import (
+    Progress,
+    complain,
+    emit,
+)
+from spec_builder.cli.parsing import (
+    given_options,
+    grid,
+    interactions_of,
+    only,
+    patch_style,
+)
+from spec_builder.errors import SpecBuilderError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@click.command()
+@click.argument("analyses", nargs=-1, metavar="[ANALYSIS]...", shell_complete=ANALYSIS_WORDS)
+@law_option
+@variant_option
+@click.option("--output", "-o", metavar="DIR", help="Folder to write to (one analysis without it: stdout).")
+@click.option(
+    "--interaction",
+    "interactions",
+    multiple=True,
+    metavar="NAME|all",
+    shell_complete=words_of(*INTERACTIONS[1:], "all"),
+    help="Write its patch set too; repeatable.",
+)
+@masses_option
+@click.option("--couplings", metavar="LIST|LO:HI:N", help="Couplings g (default: around the limits).")
+@choice("--style", ("total", "signal"), default="total", show_default=True, help="Of the patches.")
+@coupling_set_option
+@longitudinal_option
+@click.option("--hepdata", metavar="insNNNNNNN", help="HEPData record of the patch sets.")
+@force_option
+@click.pass_context
+def export(context: click.Context, /, analyses: tuple[str, ...], output: str | None, **choices: Any) -> None:
+    """Write pyhf workspaces (BkgOnly.json) and their metadata, a folder for each analysis; all by default.
+
+    With --interaction also patch sets (patchset_<interaction>.json), a patch for each mass and coupling.
+    Without --couplings they run around the 90 % CL limit at each mass, as many as there are masses.
+    """
+    from spec_builder.analysis import ANALYSES, load_analysis  # noqa: PLC0415
+    from spec_builder.export import PatchRequest, export_workspaces  # noqa: PLC0415
+    from spec_builder.files import canonical_json  # noqa: PLC0415
+
+    law, variants = choices["law"], choices["variants"]
+    patches: PatchRequest | None = None
+    if choices["interactions"]:
+        if output is None:
+            raise SpecBuilderError("export: patch sets need --output DIR")
+        patches = PatchRequest(
+            interactions_of(choices["interactions"], choices["coupling_set"], choices["longitudinal_factor"]),
+            grid(choices["masses"], "masses"),
+            None if choices["couplings"] is None else grid(choices["couplings"], "couplings"),
+            patch_style(choices["style"]),
+            choices["hepdata"],
+        )
+    else:
+        patch_options = {"masses", "couplings", "style", "coupling_set", "longitudinal_factor", "hepdata"}
+        only(given_options(context, choices), set(choices) - patch_options, "an export without --interaction")
+    if output is None:
+        if len(analyses) != 1:
+            raise SpecBuilderError("export: give --output DIR, or one analysis to print its workspace")
+        click.echo(canonical_json(load_analysis(analyses[0], law, variants).workspace), nl=False)
+        return
+    with Progress() as report:
+        written = export_workspaces(
+            analyses or ANALYSES,
+            Path(output),
+            law=law,
+            variants=variants,
+            patches=patches,
+            force=choices["force"],
+            report=partial(report, ""),
+        )
+    for path in written:
+        click.echo(path)
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=FILES)
+def verify(files: tuple[str, ...]) -> None:
+    """Check workspaces: schema, names, numbers, modifiers, digests. Says where, why and what to do.
+
+    An archive (.tar.gz, or the folder that it was unpacked to) is checked against its checksums, and all that it
+    promises is computed again.
+    """
+    from spec_builder.archive.bundle import is_archive  # noqa: PLC0415
+
+    failed = 0
+    for name in files:
+        try:
+            with Progress() as report:
+                summary, problems = _verify(name, partial(report, ""), archive=is_archive(name))
+        except SpecBuilderError as error:
+            summary, problems = "", [str(error)]
+        for problem in problems:
+            shown = "standard input" if name == "-" else name
+            complain(problem if problem.startswith(f"{shown}:") else f"{shown}: {problem}")
+        if problems:
+            failed += 1
+        else:
+            click.echo(f"{name}: ok ({summary})")
+    if failed:
+        sys.exit(2)
+
+
+def _verify(name: str, report: Callable[[int, int], object], *, archive: bool) -> tuple[str, list[str]]:
+    if archive:
+        from spec_builder.archive.verify import verify_archive  # noqa: PLC0415
+
+        return verify_archive(name, report=report)
+    from spec_builder.verify import verify_file  # noqa: PLC0415
+
+    return verify_file(name, report=report)
+
+
+@click.command(short_help="Write what a HEPData record needs.")
+@click.argument("analyses", nargs=-1, metavar="[ANALYSIS]...")
+@law_option
+@variant_option
+@click.option(
+    "--interaction",
+    "interactions",
+    multiple=True,
+    default=["all"],
+    show_default=True,
+    metavar="NAME|all",
+    help="Of the patch sets; repeatable.",
+)
+@masses_option
+@click.option("--couplings", metavar="LIST|LO:HI:N", help="Couplings g (default: around the limits).")
+@click.option("--style", default="total", show_default=True, metavar="total|signal", help="Of the patches.")
+@coupling_set_option
+@longitudinal_option
+@click.option("--hepdata", metavar="insNNNNNNN", help="HEPData record that this is for.")
+@click.option("--no-submission", is_flag=True, help="The archives alone: no submission.yaml, no tables.")
+@click.option("--output", "-o", default="archive", show_default=True, metavar="DIR", help="Folder to write to.")
+@force_option
+def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any) -> None:
+    """Write an archive of each analysis (all by default), and the HEPData submission that holds them.
+
+    ANALYSIS.tar.gz has the workspace, its patch sets, the same model in HS3, a README, expected results and checksums;
+    spec-builder verify checks it. submission.yaml and its tables of excluded couplings need the extra [hepdata].
+    """
+    from spec_builder.analysis import ANALYSES  # noqa: PLC0415
+    from spec_builder.archive.build import write_archives  # noqa: PLC0415
+    from spec_builder.export import PatchRequest  # noqa: PLC0415
+
+    patches = PatchRequest(
+        interactions_of(tuple(choices["interactions"]), choices["coupling_set"], choices["longitudinal_factor"]),
+        grid(choices["masses"], "masses"),
+        None if choices["couplings"] is None else grid(choices["couplings"], "couplings"),
+        patch_style(choices["style"]),
+        choices["hepdata"],
+    )
+    with Progress() as report:
+        written = write_archives(
+            analyses or ANALYSES,
+            Path(output),
+            patches,
+            law=choices["law"],
+            variants=choices["variants"],
+            submission=not choices["no_submission"],
+            force=force,
+            report=report,
+        )
+    for path in written:
+        click.echo(path)
+
+
+@click.command(short_help="Write a workspace in HS3.")
+@click.argument("workspace", metavar="WORKSPACE.json|-")
+@click.option("--patch", "patches", multiple=True, metavar="FILE", help="JSON patch to apply; repeatable.")
+@output_option
+@force_option
+def hs3(workspace: str, patches: tuple[str, ...], output: str, force: bool) -> None:
+    """Write a pyhf workspace in the HEP Statistics Serialization Standard (HS3).
+
+    Edges and units of the axes come from the .meta.json beside the workspace, if there is one.
+    """
+    from spec_builder.files import canonical_json  # noqa: PLC0415
+    from spec_builder.histfactory.hs3 import read_hs3  # noqa: PLC0415
+
+    emit(canonical_json(read_hs3(workspace, patches)), output, force=force)

@@ -1,0 +1,70 @@
+"""What long verbs say on stderr while they work."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from spec_builder.cli.output import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """A terminal on which every look at the clock takes so many seconds."""
+
+    def make(seconds: float) -> None:
+        clock = itertools.count(0, seconds)
+        monkeypatch.setattr("spec_builder.cli.output.monotonic", lambda: float(next(clock)))
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+
+    return make
+
+
+def work(parts: int = 4) -> None:
+    with Progress() as report:
+        report("first step")
+        for done in range(parts + 1):
+            report("second step", done, parts)
+        report("last step")
+
+
+def test_a_step_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    work()
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines() == ["first step", "second step", "last step"]
+
+
+def test_a_long_step_shows_the_time_left(capsys: pytest.CaptureFixture[str], terminal: Callable[[float], None]) -> None:
+    terminal(3.0)
+    work()
+    assert re.split(r"[\r\n]+", capsys.readouterr().err.rstrip()) == [
+        *("first step", "second step"),
+        # the clock was looked at when the step began, and once for each part
+        *(" 25 %     18 s left ", " 50 %      9 s left ", " 75 %      4 s left ", "100 %      0 s left "),
+        "last step",
+    ]
+
+
+def test_a_quick_step_shows_no_time(capsys: pytest.CaptureFixture[str], terminal: Callable[[float], None]) -> None:
+    terminal(0.1)
+    work()
+    assert capsys.readouterr().err.splitlines() == ["first step", "second step", "last step"]
+
+
+def test_what_was_done_before_does_not_count(
+    capsys: pytest.CaptureFixture[str], terminal: Callable[[float], None]
+) -> None:
+    """A scan that goes on where it stood."""
+    terminal(3.0)
+    with Progress() as report:
+        report("", 8, 10)
+        report("", 9, 10)
+    assert capsys.readouterr().err == "\r 90 %      6 s left \n"
