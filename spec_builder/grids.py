@@ -10,9 +10,11 @@ from spec_builder.errors import SpecBuilderError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["check_range", "parse_grid"]
+__all__ = ["MOST_POINTS", "check_range", "parse_grid"]
 
 _LARGEST = 1e50
+#: A grid with more points is a slip of the finger; it would not fit into memory.
+MOST_POINTS = 100_000
 
 
 def parse_grid(text: str, what: str) -> list[float]:
@@ -37,9 +39,12 @@ def parse_grid(text: str, what: str) -> list[float]:
     if len(parts) != 3:
         raise SpecBuilderError(f"{what} '{text}': expected LO:HI:N or a comma list of numbers")
     low, high = _positive(parts[0], text, what), _positive(parts[1], text, what)
-    count = int(parts[2]) if parts[2].strip().isdecimal() else 0
-    if count < 2:
-        raise SpecBuilderError(f"{what} '{text}': N must be a whole number of at least 2")
+    digits = parts[2].strip()
+    count = int(digits) if digits.isdecimal() and len(digits) < 10 else 0
+    if not 2 <= count <= MOST_POINTS:
+        raise SpecBuilderError(
+            f"{what} '{text}': N must be a whole number of at least 2 and at most {MOST_POINTS}, found {digits[:20]}"
+        )
     if not low < high:
         raise SpecBuilderError(f"{what} '{text}': LO must be below HI")
     step = math.log(high / low) / (count - 1)

@@ -14,6 +14,7 @@ from spec_builder.analysis import UNITS, parse_parameter
 from spec_builder.display import html_table
 from spec_builder.errors import SpecBuilderError
 from spec_builder.files import canonical_json
+from spec_builder.grids import MOST_POINTS
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.profile import ONE_SIGMA, crossings, profile, search
@@ -292,15 +293,15 @@ def profile_analysis(
     Args:
         analysis: from :func:`spec_builder.analysis.load_analysis`.
         parameter: ``flux`` or ``sin2thetaw``.
-        points: how many, at least 2.
+        points: how many, at least 2 and at most 100 000.
         height: the profile's range is where Delta chi^2 is below this, within the parameter's domain.
 
     Raises:
-        SpecBuilderError: for an unknown parameter or fewer than two points.
+        SpecBuilderError: for an unknown parameter, or fewer or more points.
     """
     known = parse_parameter(parameter)
-    if points < 2:
-        raise SpecBuilderError(f"points {points}: a profile needs at least 2")
+    if not 2 <= points <= MOST_POINTS:
+        raise SpecBuilderError(f"points {points}: a profile needs at least 2, and at most {MOST_POINTS}")
     likelihood = analysis.likelihood(known)
     best = fit(likelihood, cl=ONE_SIGMA)
     below, above = crossings(likelihood, search(likelihood, known), best.value, best.twice_nll + height)

@@ -50,6 +50,8 @@ def test_spaces_are_allowed() -> None:
         ("1:10:1", "N must be a whole number of at least 2"),
         ("1:10:2.5", "N must be a whole number of at least 2"),
         ("1:10:-3", "N must be a whole number of at least 2"),
+        ("1:10:100001", "at most 100000, found 100001"),
+        (f"1:10:{'9' * 5000}", "at most 100000, found 99999999999999999999"),
         ("1:10:many", "N must be a whole number of at least 2"),
         ("10:1:5", "LO must be below HI"),
         ("1:1:5", "LO must be below HI"),
