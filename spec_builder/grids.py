@@ -42,9 +42,7 @@ def parse_grid(text: str, what: str) -> list[float]:
     digits = parts[2].strip()
     count = int(digits) if digits.isdecimal() and len(digits) < 10 else 0
     if not 2 <= count <= MOST_POINTS:
-        raise SpecBuilderError(
-            f"{what} '{text}': N must be a whole number of at least 2 and at most {MOST_POINTS}, found {digits[:20]}"
-        )
+        raise SpecBuilderError(f"{what} '{text}': N must be a whole number of at least 2 and at most {MOST_POINTS}")
     if not low < high:
         raise SpecBuilderError(f"{what} '{text}': LO must be below HI")
     step = math.log(high / low) / (count - 1)
