@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANALYSIS_LINES",
+    "MARKERS",
     "STYLE",
     "Line",
     "by_construction_note",
@@ -60,6 +62,8 @@ ANALYSIS_LINES = {
     "xenonnt": Line("#0072B2", "-."),
     "combined": Line("#CC79A7", "-"),
 }
+#: The same in every figure.
+MARKERS = {"pandax4t": "D", "xenonnt": "s", "combined": "o"}
 _OTHER_LINE = Line("#000000", ":")
 _BACKGROUND_COLORS = ("#E69F00", "#56B4E9", "#F0E442", "#D55E00", "#999999")
 _SIGNAL_COLOR = "#CC79A7"
@@ -112,9 +116,15 @@ def display_name(key: str) -> str:
 
 
 def small_print(figure: Figure, texts: Sequence[str]) -> None:
-    """Small print under the panels: law, choices, and what is by construction."""
-    lines = [text for text in texts if text]
-    figure.text(0.01, 0.008, "\n".join(lines), fontsize=6, va="bottom", ha="left", color="0.3")
+    """Small print under the panels: law, choices, and what is by construction.
+
+    It is wrapped to the figure's width, and the panels are moved up to make room for it.
+    """
+    width = int(21.7 * figure.get_figwidth())  # characters of this size
+    rows = [part for text in texts for line in text.split("\n") for part in textwrap.wrap(line, width)]
+    figure.text(0.01, 0.008, "\n".join(rows), fontsize=6, va="bottom", ha="left", color="0.3")
+    points = 8.0 * len(rows) + 36  # the x axis's labels included
+    figure.subplots_adjust(bottom=points / (72 * figure.get_figheight()))
 
 
 def by_construction_note(analyses: Sequence[str]) -> str:
@@ -145,7 +155,7 @@ def draw_spectra(analysis: Analysis, result: FitResult) -> Figure:
         count = len(analysis.experiments)
         figure = Figure(figsize=(3.6 * count + 0.4, 3.6), layout=None)
         panels = figure.subplots(1, count, squeeze=False)[0]
-        figure.subplots_adjust(left=0.09, right=0.985, top=0.9, bottom=0.26, wspace=0.22)
+        figure.subplots_adjust(left=0.09, right=0.985, top=0.9, wspace=0.22)
         for panel, experiment in zip(panels, analysis.experiments, strict=True):
             place = likelihood.specification.channels[experiment.channel]
             _draw_spectrum(panel, experiment, {k: v[place] for k, v in rates.items() if v[place].any()})
@@ -216,7 +226,7 @@ def draw_profiles(results: Sequence[ProfileResult]) -> Figure:
         figure = Figure(figsize=(3.6 * len(parameters) + 0.4, 4.1), layout=None)
         panels = figure.subplots(1, len(parameters), squeeze=False)[0]
         left = 0.09 if len(parameters) > 1 else 0.15
-        figure.subplots_adjust(left=left, right=0.985, top=0.79, bottom=0.22, wspace=0.2)
+        figure.subplots_adjust(left=left, right=0.985, top=0.79, wspace=0.2)
         for panel, parameter in zip(panels, parameters, strict=True):
             for result in (r for r in results if r.best.parameter == parameter):
                 line = ANALYSIS_LINES.get(result.provenance.analysis, _OTHER_LINE)
@@ -277,7 +287,7 @@ def draw_pulls(results: Sequence[FitResult]) -> Figure:
         tall = 0.36 * len(names) + 1.2
         figure = Figure(figsize=(5.2, tall), layout=None)
         panel = figure.subplots()
-        figure.subplots_adjust(left=0.34, right=0.98, top=1 - 0.3 / tall, bottom=0.7 / tall)
+        figure.subplots_adjust(left=0.34, right=0.98, top=1 - 0.3 / tall)
         panel.axvspan(-1, 1, color="0.92", zorder=0)
         panel.axvline(0, color="0.5", linewidth=0.8)
         for k, result in enumerate(results):
@@ -288,20 +298,26 @@ def draw_pulls(results: Sequence[FitResult]) -> Figure:
                 [pull.value for pull in pulls.values()],
                 [height[name] + offset for name in pulls],
                 xerr=[pull.uncertainty for pull in pulls.values()],
-                fmt="osD^v"[k % 5],
+                fmt=MARKERS.get(result.provenance.analysis, "^"),
                 color=line.color,
                 markersize=4,
                 capsize=2,
-                label=display_name(result.provenance.analysis),
+                label=display_name(result.provenance.analysis) + ("*" if result.provenance.by_construction else ""),
             )
         panel.set_yticks(range(len(names)), names, fontsize=8)
         panel.set_ylim(-0.6, len(names) - 0.4)
         panel.set_xlim(-2, 2)
         panel.set_xlabel(r"pull $(\hat\theta - \theta_0)/\sigma_0$")
         panel.legend(loc="upper left", fontsize=7)
-        panel.set_title(f"fit of the {_AXES[results[0].fit.parameter]}", fontsize=9)
+        panel.set_title(f"fit of the {_AXES[results[0].fit.parameter].partition(' [')[0]}", fontsize=9)
         laws = sorted({str(result.provenance.law) for result in results})
-        small_print(figure, [f"Law {', '.join(laws)}; bars: uncertainty after the fit, from the Hessian."])
+        small_print(
+            figure,
+            [
+                f"Law {', '.join(laws)}; bars: uncertainty after the fit, from the Hessian.",
+                by_construction_note([result.provenance.by_construction for result in results]),
+            ],
+        )
     return figure
 
 
@@ -333,9 +349,7 @@ def draw_plane(results: Sequence[LimitsResult]) -> Figure:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.5 * len(analyses) + 0.5, 4.2), layout=None)
         panels = figure.subplots(1, len(analyses), squeeze=False, sharey=True)[0]
-        figure.subplots_adjust(
-            left=0.19 if len(analyses) == 1 else 0.07, right=0.985, top=0.84, bottom=0.23, wspace=0.06
-        )
+        figure.subplots_adjust(left=0.19 if len(analyses) == 1 else 0.07, right=0.985, top=0.84, wspace=0.06)
         for panel, analysis in zip(panels, analyses, strict=True):
             for result in (r for r in results if r.provenance.analysis == analysis):
                 _draw_exclusion(panel, result)

@@ -210,7 +210,7 @@ def test_pulls_are_drawn_at_their_names(flux_fits: list[FitResult]) -> None:
     rows = {label.get_text(): height for height, label in zip(panel.get_yticks(), panel.get_yticklabels(), strict=True)}
     assert set(rows) == {name for result in flux_fits for name in result.fit.pulls}
     bars = [c for c in panel.containers if isinstance(c, ErrorbarContainer)]
-    assert [c.get_label() for c in bars] == ["XENONnT", "PandaX-4T", "combined"]
+    assert [c.get_label() for c in bars] == ["XENONnT*", "PandaX-4T*", "combined*"]
     for container, result in zip(bars, flux_fits, strict=True):
         points, _, (lines,) = container.lines
         pulls = result.fit.pulls
@@ -225,9 +225,10 @@ def test_pulls_name_axis_parameter_and_law(flux_fits: list[FitResult]) -> None:
     figure = draw_pulls(flux_fits)
     (panel,) = figure.axes
     assert panel.get_xlabel() == r"pull $(\hat\theta - \theta_0)/\sigma_0$"
-    assert panel.get_title() == r"fit of the $^8$B flux [$10^6$ cm$^{-2}$ s$^{-1}$]"
-    assert legend(panel) == ["XENONnT", "PandaX-4T", "combined"]
+    assert panel.get_title() == r"fit of the $^8$B flux"
+    assert legend(panel) == ["XENONnT*", "PandaX-4T*", "combined*"]
     assert "Law linear" in texts(figure)
+    assert "* By construction: xenonnt" in texts(figure)
 
 
 def test_pulls_lie_inside_the_frame(flux_fits: list[FitResult]) -> None:

@@ -15,6 +15,7 @@ from spec_builder.comparison.angle import running_angle
 from spec_builder.comparison.bounds import PANELS
 from spec_builder.figures import (
     ANALYSIS_LINES,
+    MARKERS,
     STYLE,
     Line,
     by_construction_note,
@@ -72,8 +73,8 @@ def draw_angle(points: Sequence[AnglePoint], fits: Sequence[FitResult]) -> Figur
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.9, 6.0), layout=None)
         whole, zoom = figure.subplots(2, 1, sharex=True, height_ratios=(1.25, 1))
-        figure.subplots_adjust(left=0.095, right=0.985, top=0.985, bottom=0.21, hspace=0.05)
-        _print(figure, _angle_print([point for point in points if point.analysis], fits))
+        figure.subplots_adjust(left=0.095, right=0.985, top=0.985, hspace=0.05)
+        small_print(figure, _angle_print([point for point in points if point.analysis], fits))
         scale = np.geomspace(*_SCALES_GEV, 600)
         for panel in (whole, zoom):
             panel.plot(
@@ -92,10 +93,20 @@ def draw_angle(points: Sequence[AnglePoint], fits: Sequence[FitResult]) -> Figur
                 _name_point(zoom, point)
             elif not point.analysis:
                 _name_point(whole, point)
+        _bracket(zoom, [point.drawn_at_GeV for point in points if point.scheme == "effective_leptonic"])
         zoom.set_xlabel(r"scale $\mu$ [GeV]")
         whole.legend(loc="upper right", ncols=1, fontsize=7.5)
         zoom.text(0.99, 0.95, "enlarged", transform=zoom.transAxes, fontsize=7, ha="right", va="top", color="0.3")
     return figure
+
+
+def _bracket(panel: Axes, places: Sequence[float]) -> None:
+    """Say that points drawn apart all belong to the Z mass."""
+    if len(places) > 1:
+        ends = (min(places) / 1.1, max(places) * 1.1)
+        height = panel.get_ylim()[0] + 0.0012
+        panel.plot(ends, [height, height], color="0.3", linewidth=0.8, marker="|", markersize=4, zorder=2)
+        panel.text(ends[0] / 1.08, height, "all at $M_Z$", fontsize=6, ha="right", va="center", color="0.3")
 
 
 _SCHEMES = (
@@ -118,14 +129,6 @@ def _angle_print(ours: Sequence[AnglePoint], fits: Sequence[FitResult]) -> list[
     ]
 
 
-def _print(figure: Figure, lines: Sequence[str]) -> None:
-    """Small print, wrapped to the width of these figures, with the panels moved up to make room for it."""
-    rows = [part for line in lines for row in line.split("\n") for part in textwrap.wrap(row, 150)]
-    small_print(figure, rows)
-    points = 8.0 * len(rows) + 36  # the x axis's labels included
-    figure.subplots_adjust(bottom=points / (72 * figure.get_figheight()))
-
-
 def _is_precise(point: AnglePoint) -> bool:
     return point.up is not None and point.down is not None and max(point.up, point.down) < _PRECISE
 
@@ -141,8 +144,7 @@ def _draw_point(panel: Axes, point: AnglePoint) -> None:
     look: dict[str, Any] = {"color": "0.25", "marker": "o", "markersize": 3.5, "zorder": 2}
     if point.analysis:
         color = ANALYSIS_LINES[point.analysis].color
-        marker = {"pandax4t": "D", "xenonnt": "s", "combined": "o"}[point.analysis]
-        look = {"color": color, "marker": marker, "markersize": 5, "zorder": 4, "linewidth": 1.8}
+        look = {"color": color, "marker": MARKERS[point.analysis], "markersize": 5, "zorder": 4, "linewidth": 1.8}
         look["label"] = _point_label(point)
     elif point.status == "recalled":
         look |= {"color": "0.6", "markerfacecolor": "white"}
@@ -186,7 +188,7 @@ def draw_bounds(results: Sequence[LimitsResult], bounds: Sequence[Bound], missin
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.9, 8.1), layout=None)
         panels = figure.subplots(2, 2, sharex=True, sharey=True).ravel()
-        figure.subplots_adjust(left=0.085, right=0.985, top=0.92, bottom=0.13, wspace=0.04, hspace=0.04)
+        figure.subplots_adjust(left=0.085, right=0.985, top=0.92, wspace=0.04, hspace=0.04)
         entries: dict[str, Any] = {}
         looks = _looks(bounds)
         for panel, interaction in zip(panels, PANELS, strict=True):
@@ -209,7 +211,7 @@ def draw_bounds(results: Sequence[LimitsResult], bounds: Sequence[Bound], missin
         order = sorted(bounds, key=lambda bound: list(_FAMILY_COLORS).index(bound.family))
         labels = [x for x in dict.fromkeys((first, *map(_bound_label, order))) if x in entries]
         figure.legend([entries[x] for x in labels], labels, loc="upper center", ncols=4, fontsize=7.5, handlelength=2.4)
-        _print(figure, _bounds_print(results, bounds))
+        small_print(figure, _bounds_print(results, bounds))
     return figure
 
 
@@ -230,8 +232,8 @@ def _bound_label(bound: Bound) -> str:
 def _draw_bound(panel: Axes, bound: Bound, look: Line, entries: dict[str, Any]) -> None:
     dump = bound.family == "beam dump"
     top = np.where(np.isfinite(bound.g_high), bound.g_high, 1e3)
-    alpha = 0.16 if bound.two_sided else 0.05
-    panel.fill_between(bound.mass_MeV, bound.g_low, top, color=look.color, alpha=alpha, linewidth=0, zorder=1)
+    if bound.two_sided:  # what has no upper end stays unfilled: many of them on top of each other would hide ours
+        panel.fill_between(bound.mass_MeV, bound.g_low, top, color=look.color, alpha=0.16, linewidth=0, zorder=1)
     mass, edge = bound.mass_MeV, bound.g_low
     if bound.two_sided:  # once around
         mass = np.concatenate([mass, mass[::-1], mass[:1]])

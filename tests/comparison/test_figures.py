@@ -129,7 +129,7 @@ def test_angle_says_law_scales_and_what_is_by_construction(angle: Figure) -> Non
 
 def test_angle_names_every_published_point_once_without_overlap(angle: Figure) -> None:
     names = [*labels(angle.axes[0]), *labels(angle.axes[1])]
-    assert sorted(names) == sorted([*(p.label for p in published_points()), "enlarged"])
+    assert sorted(names) == sorted([*(p.label for p in published_points()), "all at $M_Z$", "enlarged"])
     for panel in angle.axes:
         assert overlapping(angle, panel) == []
         frame = panel.get_window_extent()
@@ -179,7 +179,7 @@ def test_bounds_draw_every_curve(bounds: Figure) -> None:
                 np.testing.assert_array_equal(y[size:-1], bound.g_high[::-1])
                 assert (x[0], y[0]) == (x[-1], y[-1])
         shaded = [c for c in panel.collections if isinstance(c, PolyCollection)]
-        assert len(shaded) >= len(curves) + 1
+        assert len(shaded) == sum(bound.two_sided for bound in curves) + 1 + (interaction == "vector_universal")
 
 
 def test_bounds_legend_names_every_curve_or_its_family(bounds: Figure) -> None:
