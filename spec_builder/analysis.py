@@ -93,6 +93,12 @@ class Analysis:
         notes = [f"{e.name}: {e.by_construction}" for e in self.experiments if e.by_construction]
         return "; ".join(notes)
 
+    @property
+    def licence(self) -> str:
+        """Licence of what is made from the tables, '' if not all experiments state the same one."""
+        licences = {experiment.licence for experiment in self.experiments}
+        return licences.pop() if len(licences) == 1 else ""
+
     @cached_property
     def kernels(self) -> tuple[SignalKernel, ...]:
         """Normalised response of each experiment."""

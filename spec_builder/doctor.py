@@ -52,7 +52,7 @@ def diagnose() -> tuple[str, list[str]]:
 
 
 def _packaged() -> bool:
-    return data_path().parent.name == "spec_builder" and (data_path().parent / "cli.py").is_file()
+    return (data_path().parent / "doctor.py").is_file()
 
 
 def _version(name: str) -> str | None:

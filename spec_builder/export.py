@@ -52,6 +52,7 @@ def workspace_metadata(analysis: Analysis) -> dict[str, Any]:
         "law": analysis.law,
         "variants": analysis.variants,
         "by_construction": analysis.by_construction,
+        "licence": analysis.licence or "not stated",
         "reference": {
             "flux_1e6_cm2_s1": round(solar_flux().total * 1e-6, 6),
             "meaning": "mu_8b = 1",
@@ -165,7 +166,7 @@ def build_patch_set(
             "excluded_90": f"delta_chi2 > {level:.6f}: 90 % CL, two degrees of freedom",
             "by_construction": analysis.by_construction,
             "paper": PAPER,
-            "licence": "CC-BY-4.0",
+            "licence": analysis.licence or "not stated",
             "version": __version__,
         },
     )

@@ -128,10 +128,12 @@ def refuse_existing(path: Path, *, force: bool) -> None:
     """Stop before anything that exists is overwritten.
 
     Raises:
-        SpecBuilderError: if ``path`` exists and ``force`` is not given, or is a folder.
+        SpecBuilderError: if ``path`` exists and ``force`` is not given, or is no file: a folder, a device, a pipe.
     """
     if path.is_dir():
         raise SpecBuilderError(f"{path}: is a folder, expected a file name")
+    if path.exists() and not path.is_file():
+        raise SpecBuilderError(f"{path}: is a device or a pipe, expected a file name")
     if path.exists() and not force:
         raise SpecBuilderError(f"{path}: exists already; give another name or --force")
 
@@ -183,6 +185,7 @@ def write_bytes(path: Path, write: Callable[[Path], object], *, force: bool = Fa
         SpecBuilderError: if the file exists and ``force`` is not given, or the folder cannot be written.
     """
     refuse_existing(path, force=force)
+    path = path.resolve()  # a link stays, and what it leads to is written
     make_folder(path.parent, what=path)
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)

@@ -13,7 +13,7 @@ from spec_builder.analysis import load_analysis
 from spec_builder.archive.bundle import pack, seal
 from spec_builder.archive.expected import expected_results
 from spec_builder.archive.readme import archive_readme
-from spec_builder.archive.submission import check_installed, write_submission
+from spec_builder.archive.submission import LICENCE, check_installed, write_submission
 from spec_builder.citations import bibtex
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.export import export_workspaces
@@ -99,7 +99,8 @@ def write_archives(
                 results += [find_limits(analysis, choice, masses) for choice in patches.choices]
         if submission:
             report("submission.yaml, checked with hepdata-validator")
-            write_submission(record, [analysis.name for analysis in loaded], results, patches.hepdata)
+            licence = LICENCE if {analysis.licence for analysis in loaded} == {LICENCE["name"]} else None
+            write_submission(record, [analysis.name for analysis in loaded], results, patches.hepdata, licence)
         made = sorted(record.iterdir(), key=lambda path: (path.suffix != ".gz", path.name))
         for path in made:
             refuse_existing(output / path.name, force=force)

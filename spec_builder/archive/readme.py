@@ -66,7 +66,7 @@ def archive_readme(
         "",
         *_patches(patch_sets, expected),
         *_commands(metadata, patch_sets, expected),
-        *_licence(),
+        *_licence(str(metadata.get("licence", "not stated"))),
     ]
     return "\n".join(parts)
 
@@ -227,17 +227,20 @@ def _commands(
             f"{' (with mu_np fixed at 1)' if style == 'signal' else ''}."
         )
         yield ""
-    yield "With `pip install spec_builder` everything is recomputed from these files, and a changed line is named:"
+    yield "With spec_builder installed everything is recomputed from these files, and a changed line is named:"
     yield ""
     yield from block("sh", "spec-builder verify .")
 
 
-def _licence() -> Iterator[str]:
+def _licence(licence: str) -> Iterator[str]:
     yield "## Licence and citation"
     yield ""
+    terms = {
+        "CC-BY-4.0": "CC-BY-4.0 (https://creativecommons.org/licenses/by/4.0/).",
+        "not stated": "The experiments' tables state no common licence: ask whoever made this archive.",
+    }.get(licence, f"{licence}.")
     yield (
-        "CC-BY-4.0 (https://creativecommons.org/licenses/by/4.0/). Please cite the paper, the experiments' data (the "
-        "references and sources above) and spec_builder; `CITATION.bib` holds the entries. Where a source names a "
-        "licence, it holds for what derives from it."
+        f"{terms} Please cite the paper, the experiments' data (the references and sources above) and spec_builder; "
+        "`CITATION.bib` holds the entries. Where a source names a licence, it holds for what derives from it."
     )
     yield ""

@@ -14,7 +14,7 @@ from spec_builder.export import PAPER
 from spec_builder.histfactory.patchset import NO_RECORD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from spec_builder.limits import LimitsResult
@@ -44,7 +44,11 @@ def check_installed() -> None:
 
 
 def write_submission(
-    folder: Path, analyses: Sequence[str], results: Sequence[LimitsResult], hepdata: str | None
+    folder: Path,
+    analyses: Sequence[str],
+    results: Sequence[LimitsResult],
+    hepdata: str | None,
+    licence: Mapping[str, str] | None = LICENCE,
 ) -> None:
     """Write ``submission.yaml`` and its tables beside the archives, and check the folder with hepdata-validator.
 
@@ -53,6 +57,7 @@ def write_submission(
         analyses: their names.
         results: limits, a table each.
         hepdata: the record that this is for, ``ins`` and seven digits; None for a new one.
+        licence: name, url and description; None leaves it to HEPData's default.
 
     Raises:
         SpecBuilderError: if hepdata-validator refuses it.
@@ -60,7 +65,8 @@ def write_submission(
     with _quiet():
         from hepdata_lib import Submission  # noqa: PLC0415 - an extra
     submission = Submission()
-    submission.get_license = lambda: LICENCE  # hepdata_lib would say CC0
+    if licence is not None:
+        submission.get_license = lambda: licence  # hepdata_lib would say CC0
     submission.comment = _comment(results, hepdata)
     # without hepdata_lib's version: the same inputs give the same bytes
     submission.additional_resources = [
@@ -74,16 +80,16 @@ def write_submission(
             "README, expected results and checksums",
             f"{name}.tar.gz",
             file_type="HistFactory",
-            resource_license=LICENCE,
+            resource_license=licence,
         )
         submission.add_additional_resource(
             f"Standard Model likelihood of the analysis {name} in the HS3 format",
             f"{name}.hs3.json",
             file_type="HS3",
-            resource_license=LICENCE,
+            resource_license=licence,
         )
     for result in results:
-        submission.add_table(_table(result))
+        submission.add_table(_table(result, licence))
     with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):  # where hepdata_lib leaves a tarball
         submission.create_files(str(folder), validate=False)
     problems = submission_problems(folder)
@@ -121,7 +127,7 @@ def _comment(results: Sequence[LimitsResult], hepdata: str | None) -> str:
     )
 
 
-def _table(result: LimitsResult) -> Any:
+def _table(result: LimitsResult, licence: Mapping[str, str] | None) -> Any:
     """Excluded intervals of g against the mediator mass; a column for each end that occurs."""
     from hepdata_lib import Table, Variable  # noqa: PLC0415 - an extra
 
@@ -137,7 +143,8 @@ def _table(result: LimitsResult) -> Any:
     )
     table.location = "Own evaluation of the limits in Figure 4 of arXiv:2411.11749"
     table.keywords["phrases"] = ["CEvNS", "Solar neutrinos", "Light mediators", "Non-standard neutrino interactions"]
-    table.add_data_license(**LICENCE)
+    if licence is not None:
+        table.add_data_license(**licence)
     mass = Variable("Mediator mass", is_independent=True, is_binned=False, units="MEV")
     mass.digits, mass.values = _DIGITS, [point.mass_MeV for point in exclusion.points]
     table.add_variable(mass)

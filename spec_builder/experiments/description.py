@@ -102,6 +102,7 @@ class Experiment:
         variant: name of the chosen variant, None for the default.
         variants: description of each variant by name.
         by_construction: what agrees with the paper because it was chosen to, '' if nothing.
+        licence: of the tables, '' if it is not stated.
         statuses: status of each table by what it holds.
         folder: where it was read from.
     """
@@ -120,6 +121,7 @@ class Experiment:
     variant: str | None
     variants: Mapping[str, str]
     by_construction: str
+    licence: str
     statuses: Mapping[str, str]
     sources: Mapping[str, str]
     folder: Path
@@ -322,7 +324,7 @@ def load_experiment(name_or_path: str, variant: str | None = None) -> Experiment
     variants, changes = _variants(root, name, variant)
 
     response_section = signal.section("response")
-    normalisation_content = signal.take("normalisation")
+    normalisation_content = signal.take("normalisation") if "normalisation" in signal else "absolute"
     background_file = backgrounds.text("table")
     default_kind = response_section.text("kind")
     if default_kind != MatrixResponse.kind:
@@ -363,6 +365,7 @@ def load_experiment(name_or_path: str, variant: str | None = None) -> Experiment
         variant=variant,
         variants=variants,
         by_construction=by_construction,
+        licence=root.text("licence", ""),
         statuses=tables.statuses,
         sources=tables.sources,
         folder=folder,
