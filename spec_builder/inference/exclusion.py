@@ -133,22 +133,39 @@ class _Points:
 
 
 class _Curves:
-    """Profiled 2NLL against g at each of M masses: a scan, with the extrema between its points found and inserted."""
+    """Profiled 2NLL against g at each of M masses: a scan, with the extrema between its points found and inserted.
 
-    def __init__(self, likelihood: Likelihood, sample: str, coefficients: FloatArray, *, maxima: bool = True) -> None:
+    Args:
+        likelihood: the model.
+        sample: the sample that the yields replace.
+        coefficients: its yields against g^2, shape (3, M, bins).
+        start: parameters that the fits of the scan start from at every mass, shape (C, P): those of a mass nearby.
+        maxima: whether maxima are wanted too.
+    """
+
+    def __init__(
+        self,
+        likelihood: Likelihood,
+        sample: str,
+        coefficients: FloatArray,
+        *,
+        start: FloatArray | None = None,
+        maxima: bool = True,
+    ) -> None:
         self._model = (likelihood, sample, coefficients)
         count = coefficients.shape[1]
         n0, _, n2 = coefficients.sum(axis=2)
         scale = (n0 / n2) ** 0.25
         couplings = np.concatenate([np.zeros((count, 1)), scale[:, None] * _RELATIVE_COUPLINGS], axis=1)
         rows = np.arange(couplings.size)
-        points = _Points(*self._model, rows // couplings.shape[1], np.tile(likelihood.init, (rows.size, 1)))
+        begin = np.broadcast_to(likelihood.init if start is None else start, (*couplings.shape, likelihood.init.size))
+        points = _Points(*self._model, rows // couplings.shape[1], begin.reshape(rows.size, -1).copy())
         heights = points.height(couplings.ravel(), rows).reshape(couplings.shape)
         slopes = points.last_slope(couplings.ravel(), rows).reshape(couplings.shape)
         self.valid = np.logical_and.reduce(points.valid.reshape(couplings.shape), axis=1)
         self.standard_model = heights[:, 0]
         self._couplings, self._heights = couplings, heights
-        self._theta = points.theta.reshape(*couplings.shape, -1)
+        self.theta = self._theta = points.theta.reshape(*couplings.shape, -1)
         self._insert_extrema(slopes, maxima=maxima)
         best = np.argmin(self._heights, axis=1)[:, None]
         self.best_g = np.take_along_axis(self._couplings, best, axis=1)[:, 0]
@@ -212,13 +229,14 @@ def plane_minimum(likelihood: Likelihood, sample: str, yields: YieldFunction) ->
         sample: the sample that the yields replace.
         yields: its yields against g^2 at given masses.
     """
-    masses = np.geomspace(*PLANE_MASSES, 31)
+    masses, start = np.geomspace(*PLANE_MASSES, 31), None
     for _ in range(6):
-        curves = _Curves(likelihood, sample, yields(masses), maxima=False)
+        curves = _Curves(likelihood, sample, yields(masses), start=start, maxima=False)
         best = int(np.argmin(curves.minimum))
         g, value, mass = float(curves.best_g[best]), float(curves.minimum[best]), float(masses[best])
         if g == 0:
             return Minimum(value, None, 0.0)
+        start = curves.theta[best]
         masses = np.geomspace(masses[max(best - 1, 0)], masses[min(best + 1, masses.size - 1)], 9)
     return Minimum(value, mass, g)
 
