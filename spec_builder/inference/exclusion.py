@@ -20,9 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.inference.newton import BatchFit
     from spec_builder.tables import FloatArray, IndexArray
 
-__all__ = ["Exclusion", "MassPoint", "Minimum", "YieldFunction", "exclude", "plane_minimum", "polynomial_yields"]
+__all__ = [
+    "Curves",
+    "Exclusion",
+    "MassPoint",
+    "Minimum",
+    "YieldFunction",
+    "exclude",
+    "plane_minimum",
+    "polynomial_yields",
+]
 
 #: Yields of the signal sample against g^2 at given masses: masses (M,) -> coefficients (3, M, bins).
 YieldFunction: TypeAlias = "Callable[[FloatArray], FloatArray]"
@@ -132,7 +142,7 @@ class _Points:
         return slope
 
 
-class _Curves:
+class Curves:
     """Profiled 2NLL against g at each of M masses: a scan, with the extrema between its points found and inserted.
 
     Args:
@@ -170,6 +180,17 @@ class _Curves:
         best = np.argmin(self._heights, axis=1)[:, None]
         self.best_g = np.take_along_axis(self._couplings, best, axis=1)[:, 0]
         self.minimum = np.take_along_axis(self._heights, best, axis=1)[:, 0]
+
+    def grid(self, couplings: FloatArray) -> BatchFit:
+        """Minima at couplings (G,) at each mass, mass by mass: the fits start between those of the scan."""
+        mass, g = np.repeat(np.arange(len(self._couplings)), couplings.size), np.tile(couplings, len(self._couplings))
+        place = np.array([np.searchsorted(row, couplings, side="right") for row in self._couplings]).ravel() - 1
+        after = np.minimum(place + 1, self._couplings.shape[1] - 1)
+        here, there = self._couplings[mass, place], self._couplings[mass, after]
+        part = np.divide(g - here, there - here, out=np.zeros_like(g), where=there > here)[:, None]
+        start = (1 - part) * self._theta[mass, place] + part * self._theta[mass, after]
+        likelihood, sample, coefficients = self._model
+        return minimise(likelihood, start=start, sample=sample, yields=polynomial_yields(coefficients, mass, g))
 
     def _between(
         self, mass: IndexArray, place: IndexArray, function: Callable[..., FloatArray], tolerance: float
@@ -231,7 +252,7 @@ def plane_minimum(likelihood: Likelihood, sample: str, yields: YieldFunction) ->
     """
     masses, start = np.geomspace(*PLANE_MASSES, 31), None
     for _ in range(6):
-        curves = _Curves(likelihood, sample, yields(masses), start=start, maxima=False)
+        curves = Curves(likelihood, sample, yields(masses), start=start, maxima=False)
         best = int(np.argmin(curves.minimum))
         g, value, mass = float(curves.best_g[best]), float(curves.minimum[best]), float(masses[best])
         if g == 0:
@@ -249,6 +270,7 @@ def exclude(
     *,
     cl: float = 0.9,
     dof: int = 2,
+    curves: Curves | None = None,
 ) -> Exclusion:
     """Exclude couplings at given masses.
 
@@ -259,9 +281,10 @@ def exclude(
         masses: mediator masses [MeV], shape (M,).
         cl: confidence level.
         dof: 1 or 2 degrees of freedom; see :class:`Exclusion`.
+        curves: at the masses, if they are there already.
     """
     level = threshold(cl, dof)
-    curves = _Curves(likelihood, sample, yields(masses))
+    curves = curves or Curves(likelihood, sample, yields(masses))
     if dof == 1:
         reference = curves.minimum
         best = int(np.argmin(reference))
