@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["make_minuit", "minimise", "minos"]
 
-#: Minuit stops at an EDM of 0.002 x tolerance: 2e-8 here.
-TOLERANCE = 1e-5
+#: Minuit stops at an EDM of 0.002 x tolerance: 2e-9 here.
+TOLERANCE = 1e-6
 _CALLS = 500
 _FEW_CALLS = 60
 _SETTLED = 1e-7

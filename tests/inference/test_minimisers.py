@@ -207,8 +207,8 @@ def test_a_start_where_a_rate_is_negative_is_left_for_the_models_own(
     likelihood = Likelihood.from_workspace(workspace, "new_physics")
     yields = random_signals(workspace, 6)
     start = np.tile(likelihood.init, (6, 1))
-    start[::2, likelihood.index("xenonnt_accidental")] = -15.0
-    start[::2, likelihood.index("xenonnt_electron_recoil")] = -15.0
+    for name in ("flux_8b", "xenonnt_accidental", "xenonnt_electron_recoil"):
+        start[::2, likelihood.index(name)] = -15.0
     assert not np.isfinite(likelihood.engine((), "cevns")(start.T.copy(), yields.T.copy()).value[::2]).any()
     fits = newton.minimise(likelihood, start=start, sample="cevns", yields=yields)
     assert fits.valid.all()
