@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import concurrent.futures
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
@@ -15,21 +15,19 @@ from spec_builder.errors import SpecBuilderError
 from spec_builder.executors import loss_is_told
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.files import refuse_existing, write_bytes, write_text
-from spec_builder.inference.exclusion import PLANE_MASSES
+from spec_builder.inference.exclusion import PLANE_MASSES, Curves, exclude
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.profile import threshold
-from spec_builder.inference.scan import GridPoints, MemoryStore, compute_chunks
-from spec_builder.limits import check_dof, find_limits
+from spec_builder.limits import LimitsResult, check_dof
 from spec_builder.physics.interactions import parse_new_physics
 from spec_builder.progress import silent
+from spec_builder.results import Provenance
 
 if TYPE_CHECKING:
-    import concurrent.futures
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from spec_builder.analysis import Analysis
-    from spec_builder.limits import LimitsResult
     from spec_builder.physics.interactions import NewPhysics
     from spec_builder.progress import Report
     from spec_builder.tables import FloatArray, IndexArray
@@ -82,36 +80,36 @@ def profile_planes(
         cl: confidence level of the contours.
         dof: their degrees of freedom.
         executor: any ``concurrent.futures.Executor``; None computes here.
-        report: told how much of the grids is done, and of how much.
+        report: told how many planes are done, and of how many.
     """
-    masses = np.geomspace(*PLANE_MASSES, points)
     if executor is None:
-        limits = [find_limits(analysis, choice, masses, cl=cl, dof=dof) for analysis, choice in choices]
-    else:
-        with loss_is_told():
-            futures = [
-                executor.submit(find_limits, analysis, choice, masses, cl=cl, dof=dof) for analysis, choice in choices
-            ]
-    grids = []
-    for analysis, choice in choices:
-        likelihood, yields = analysis.new_physics(choice)
-        couplings = np.geomspace(*choice.default_couplings, points)
-        grids.append(GridPoints(likelihood.specification, SIGNAL_SAMPLE, yields(masses), couplings))
-    store = MemoryStore()
-    chunks = [partial(grid.chunk, i) for grid in grids for i in range(grid.chunks)]
-    compute_chunks(chunks, store, executor=executor, report=report)
-    if executor is not None:
-        with loss_is_told():
-            limits = [future.result() for future in futures]
-    ends = list(itertools.accumulate((grid.chunks for grid in grids), initial=0))
+        planes = []
+        for done, choice in enumerate(choices):
+            report(done, len(choices))
+            planes.append(_profile_plane(*choice, points, cl, dof))
+        return planes
+    with loss_is_told():
+        # the slowest first: analyses with most bins
+        order = sorted(range(len(choices)), key=lambda i: -len(choices[i][0].experiments))
+        futures = {i: executor.submit(_profile_plane, *choices[i], points, cl, dof) for i in order}
+        for done, _ in enumerate(concurrent.futures.as_completed(futures.values()), start=1):
+            report(done, len(choices))
+        return [futures[i].result() for i in range(len(choices))]
 
-    def grid_of(name: str, begin: int, end: int) -> Any:
-        return np.concatenate([store.load(i, name) for i in range(begin, end)]).reshape(points, points)
 
-    return [
-        Plane(limit, masses, grid.couplings, grid_of("twice_nll", a, b), grid_of("reason", a, b))
-        for limit, grid, (a, b) in zip(limits, grids, itertools.pairwise(ends), strict=True)
-    ]
+def _profile_plane(analysis: Analysis, choice: NewPhysics, points: int, cl: float, dof: int) -> Plane:
+    masses, couplings = np.geomspace(*PLANE_MASSES, points), np.geomspace(*choice.default_couplings, points)
+    likelihood, yields = analysis.new_physics(choice)
+    curves = Curves(likelihood, SIGNAL_SAMPLE, yields(masses))
+    exclusion = exclude(likelihood, SIGNAL_SAMPLE, yields, masses, cl=cl, dof=dof, curves=curves)
+    fits = curves.grid(couplings)
+    return Plane(
+        LimitsResult(Provenance.of(analysis), choice, exclusion),
+        masses,
+        couplings,
+        fits.twice_nll.reshape(points, points),
+        fits.reason.reshape(points, points),
+    )
 
 
 def write_plane(

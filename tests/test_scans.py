@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import warnings
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -163,13 +163,6 @@ def test_dask(here: ScanResult) -> None:
             assert same(run(executor), here)
 
 
-def test_jobs_are_processes() -> None:
-    with executor_for(1) as executor:
-        assert executor is None
-    with executor_for(2) as executor:
-        assert isinstance(executor, ProcessPoolExecutor)
-
-
 @pytest.mark.parametrize("size", [CHUNK // 4, CHUNK * 4])
 def test_the_size_of_chunks_does_not_matter(here: ScanResult, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     for module in (scan, scans):
@@ -178,12 +171,6 @@ def test_the_size_of_chunks_does_not_matter(here: ScanResult, monkeypatch: pytes
     assert same(run(report=lambda *done: told.append(done)), here)
     total = -(-len(here.columns["g"]) // size)
     assert told == [(done, total) for done in range(total + 1)]
-
-
-@pytest.mark.parametrize("jobs", [0, -1])
-def test_there_is_at_least_one_job(jobs: int) -> None:
-    with pytest.raises(SpecBuilderError, match=f"jobs {jobs}: expected at least 1"), executor_for(jobs):
-        pass
 
 
 # ---------------------------------------------------------------- files

@@ -20,9 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.inference.newton import BatchFit
     from spec_builder.tables import FloatArray, IndexArray
 
-__all__ = ["Exclusion", "MassPoint", "Minimum", "YieldFunction", "exclude", "plane_minimum", "polynomial_yields"]
+__all__ = [
+    "Curves",
+    "Exclusion",
+    "MassPoint",
+    "Minimum",
+    "YieldFunction",
+    "exclude",
+    "plane_minimum",
+    "polynomial_yields",
+]
 
 #: Yields of the signal sample against g^2 at given masses: masses (M,) -> coefficients (3, M, bins).
 YieldFunction: TypeAlias = "Callable[[FloatArray], FloatArray]"
@@ -132,27 +142,55 @@ class _Points:
         return slope
 
 
-class _Curves:
-    """Profiled 2NLL against g at each of M masses: a scan, with the extrema between its points found and inserted."""
+class Curves:
+    """Profiled 2NLL against g at each of M masses: a scan, with the extrema between its points found and inserted.
 
-    def __init__(self, likelihood: Likelihood, sample: str, coefficients: FloatArray, *, maxima: bool = True) -> None:
+    Args:
+        likelihood: the model.
+        sample: the sample that the yields replace.
+        coefficients: its yields against g^2, shape (3, M, bins).
+        start: parameters that the fits of the scan start from at every mass, shape (C, P): those of a mass nearby.
+        maxima: whether maxima are wanted too.
+    """
+
+    def __init__(
+        self,
+        likelihood: Likelihood,
+        sample: str,
+        coefficients: FloatArray,
+        *,
+        start: FloatArray | None = None,
+        maxima: bool = True,
+    ) -> None:
         self._model = (likelihood, sample, coefficients)
         count = coefficients.shape[1]
         n0, _, n2 = coefficients.sum(axis=2)
         scale = (n0 / n2) ** 0.25
         couplings = np.concatenate([np.zeros((count, 1)), scale[:, None] * _RELATIVE_COUPLINGS], axis=1)
         rows = np.arange(couplings.size)
-        points = _Points(*self._model, rows // couplings.shape[1], np.tile(likelihood.init, (rows.size, 1)))
+        begin = np.broadcast_to(likelihood.init if start is None else start, (*couplings.shape, likelihood.init.size))
+        points = _Points(*self._model, rows // couplings.shape[1], begin.reshape(rows.size, -1).copy())
         heights = points.height(couplings.ravel(), rows).reshape(couplings.shape)
         slopes = points.last_slope(couplings.ravel(), rows).reshape(couplings.shape)
         self.valid = np.logical_and.reduce(points.valid.reshape(couplings.shape), axis=1)
         self.standard_model = heights[:, 0]
         self._couplings, self._heights = couplings, heights
-        self._theta = points.theta.reshape(*couplings.shape, -1)
+        self.theta = self._theta = points.theta.reshape(*couplings.shape, -1)
         self._insert_extrema(slopes, maxima=maxima)
         best = np.argmin(self._heights, axis=1)[:, None]
         self.best_g = np.take_along_axis(self._couplings, best, axis=1)[:, 0]
         self.minimum = np.take_along_axis(self._heights, best, axis=1)[:, 0]
+
+    def grid(self, couplings: FloatArray) -> BatchFit:
+        """Minima at couplings (G,) at each mass, mass by mass: the fits start between those of the scan."""
+        mass, g = np.repeat(np.arange(len(self._couplings)), couplings.size), np.tile(couplings, len(self._couplings))
+        place = np.array([np.searchsorted(row, couplings, side="right") for row in self._couplings]).ravel() - 1
+        after = np.minimum(place + 1, self._couplings.shape[1] - 1)
+        here, there = self._couplings[mass, place], self._couplings[mass, after]
+        part = np.divide(g - here, there - here, out=np.zeros_like(g), where=there > here)[:, None]
+        start = (1 - part) * self._theta[mass, place] + part * self._theta[mass, after]
+        likelihood, sample, coefficients = self._model
+        return minimise(likelihood, start=start, sample=sample, yields=polynomial_yields(coefficients, mass, g))
 
     def _between(
         self, mass: IndexArray, place: IndexArray, function: Callable[..., FloatArray], tolerance: float
@@ -212,13 +250,14 @@ def plane_minimum(likelihood: Likelihood, sample: str, yields: YieldFunction) ->
         sample: the sample that the yields replace.
         yields: its yields against g^2 at given masses.
     """
-    masses = np.geomspace(*PLANE_MASSES, 31)
+    masses, start = np.geomspace(*PLANE_MASSES, 31), None
     for _ in range(6):
-        curves = _Curves(likelihood, sample, yields(masses), maxima=False)
+        curves = Curves(likelihood, sample, yields(masses), start=start, maxima=False)
         best = int(np.argmin(curves.minimum))
         g, value, mass = float(curves.best_g[best]), float(curves.minimum[best]), float(masses[best])
         if g == 0:
             return Minimum(value, None, 0.0)
+        start = curves.theta[best]
         masses = np.geomspace(masses[max(best - 1, 0)], masses[min(best + 1, masses.size - 1)], 9)
     return Minimum(value, mass, g)
 
@@ -231,6 +270,7 @@ def exclude(
     *,
     cl: float = 0.9,
     dof: int = 2,
+    curves: Curves | None = None,
 ) -> Exclusion:
     """Exclude couplings at given masses.
 
@@ -241,9 +281,10 @@ def exclude(
         masses: mediator masses [MeV], shape (M,).
         cl: confidence level.
         dof: 1 or 2 degrees of freedom; see :class:`Exclusion`.
+        curves: at the masses, if they are there already.
     """
     level = threshold(cl, dof)
-    curves = _Curves(likelihood, sample, yields(masses))
+    curves = curves or Curves(likelihood, sample, yields(masses))
     if dof == 1:
         reference = curves.minimum
         best = int(np.argmin(reference))

@@ -65,6 +65,8 @@ class PointFunction:
         self._fixed_normal = [c for c in normal if c[0] not in position]
         self._fixed_poisson = [c for c in poisson if c[0] not in position]
         self.stiffness = engine.stiffness
+        self._affine = engine.affine
+        self._base, self._jacobian = np.zeros(0), np.zeros((0, 0))
         self._engine_constant = self._constant = engine.constant
         self._last: list[float] = []
         self._value = 0.0
@@ -90,6 +92,10 @@ class PointFunction:
             self._templates = self._shapes.copy()
             self._templates[self._own :] *= yields
             self._transposed = np.ascontiguousarray(self._templates.T)
+        if self._affine:
+            self._vary([0.0] * len(self.stiffness))
+            self._base = self._transposed @ [_number(terms, self._values) for terms in self._amplitudes]
+            self._jacobian = self._slopes_of_rates()
 
     def value(self, x: FloatArray) -> float:
         """2NLL; infinite where a rate is not allowed."""
@@ -104,9 +110,7 @@ class PointFunction:
     def fisher(self, x: FloatArray) -> FloatArray:
         """The Hessian without second derivatives of the rates, shape (F, F)."""
         self._evaluate(x.tolist())
-        jacobian = np.zeros((len(self._last), self._observed.size))
-        for (group, p, _, _), partial in zip(self._derivatives, self._partials, strict=True):
-            jacobian[p] += partial * self._templates[group]
+        jacobian = self._jacobian if self._affine else self._slopes_of_rates()
         matrix = (jacobian * (2 * self._observed / self._rates**2)) @ jacobian.T
         for p, _, weight in self._normal:
             matrix[p, p] += 2 * weight
@@ -125,10 +129,11 @@ class PointFunction:
         if x == self._last:
             return
         self._last = x
-        values, slopes = self._values, self._slopes
-        for i, p, function in self._varied:
-            values[i], slopes[i] = function(x[p])
-        rates = self._transposed @ [_number(terms, values) for terms in self._amplitudes]
+        if self._affine:
+            rates = self._base + np.array(x) @ self._jacobian
+        else:
+            self._vary(x)
+            rates = self._transposed @ [_number(terms, self._values) for terms in self._amplitudes]
         value = self._constant
         gradient = [0.0] * len(x)
         for p, centre, weight in self._normal:
@@ -145,11 +150,29 @@ class PointFunction:
         ratio = self._observed / rates
         self._rates = rates
         self._value = value + 2 * float(rates @ self._ones - self._observed @ np.log(rates))
-        slope = (self._templates @ (self._ones - ratio)).tolist()
-        self._partials = [_number(terms, values) * slopes[f] for _, _, f, terms in self._derivatives]
-        for (group, p, _, _), partial in zip(self._derivatives, self._partials, strict=True):
-            gradient[p] += 2 * slope[group] * partial
+        pulled = self._ones - ratio
+        if self._affine:
+            for p, slope in enumerate((self._jacobian @ pulled).tolist()):
+                gradient[p] += 2 * slope
+        else:
+            slopes = (self._templates @ pulled).tolist()
+            for (group, p, _, _), partial in zip(self._derivatives, self._partials, strict=True):
+                gradient[p] += 2 * slopes[group] * partial
         self._gradient = gradient
+
+    def _vary(self, x: list[float]) -> None:
+        """Set the factors of the free parameters, and the amplitudes' derivatives."""
+        values, slopes = self._values, self._slopes
+        for i, p, function in self._varied:
+            values[i], slopes[i] = function(x[p])
+        self._partials = [_number(terms, values) * slopes[f] for _, _, f, terms in self._derivatives]
+
+    def _slopes_of_rates(self) -> FloatArray:
+        """Derivatives of the rates in the free parameters, shape (F, bins)."""
+        jacobian = np.zeros((len(self.stiffness), self._observed.size))
+        for (group, p, _, _), partial in zip(self._derivatives, self._partials, strict=True):
+            jacobian[p] += partial * self._templates[group]
+        return jacobian
 
 
 def _fold(terms: Sequence[Term], values: list[float], varied: set[int]) -> list[tuple[float, tuple[int, ...]]]:

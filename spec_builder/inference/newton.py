@@ -73,7 +73,8 @@ def minimise(
 
     Args:
         likelihood: the model.
-        start: start values, and the values of fixed parameters, shape (N, P); the model's own by default.
+        start: start values, and the values of fixed parameters, shape (N, P); the model's own by default, and where
+            a rate is not positive there.
         fixed: parameters to keep at their start, beside those that the model fixes.
         sample: a sample whose nominal yields differ from point to point.
         yields: its events per bin, shape (N, bins).
@@ -97,6 +98,15 @@ def minimise(
     lower, upper = likelihood.bounds[:, list(free)]
     inside = theta[list(free)]
     at_bound = ((inside <= lower[:, None]) | (inside >= upper[:, None])).any(axis=0)
+    lost = ~np.isfinite(value)
+    if start is not None and lost.any() and (theta[list(free)][:, lost] != likelihood.init[list(free), None]).any():
+        # a rate is not positive where these start: once more, from the model's own start values
+        own = theta.T[lost]
+        own[:, list(free)] = likelihood.init[list(free)]
+        again = minimise(
+            likelihood, start=own, fixed=fixed, sample=sample, yields=None if yields is None else yields[lost]
+        )
+        theta[:, lost], value[lost], edm[lost], reason[lost] = again.theta.T, again.twice_nll, again.edm, again.reason
     reason = np.where(np.isfinite(value), np.where(edm <= EDM_VALID, 0, reason), NOT_FINITE)
     return BatchFit(value, theta.T, edm, reason, at_bound)
 

@@ -200,6 +200,23 @@ def test_a_minimum_on_a_bound_says_so(workspaces: dict[tuple[str, str], dict[str
     assert fits.theta[1].min() == pytest.approx(-15.0, abs=1e-6)
 
 
+def test_a_start_where_a_rate_is_negative_is_left_for_the_models_own(
+    workspaces: dict[tuple[str, str], dict[str, Any]],
+) -> None:
+    workspace = workspaces["combined", "linear"]
+    likelihood = Likelihood.from_workspace(workspace, "new_physics")
+    yields = random_signals(workspace, 6)
+    start = np.tile(likelihood.init, (6, 1))
+    for name in ("flux_8b", "xenonnt_accidental", "xenonnt_electron_recoil"):
+        start[::2, likelihood.index(name)] = -15.0
+    assert not np.isfinite(likelihood.engine((), "cevns")(start.T.copy(), yields.T.copy()).value[::2]).any()
+    fits = newton.minimise(likelihood, start=start, sample="cevns", yields=yields)
+    assert fits.valid.all()
+    np.testing.assert_allclose(
+        fits.twice_nll, newton.minimise(likelihood, sample="cevns", yields=yields).twice_nll, rtol=0, atol=1e-9
+    )
+
+
 def test_a_row_that_is_not_valid_says_why(
     workspaces: dict[tuple[str, str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

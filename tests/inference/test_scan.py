@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import threading
-import time
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -294,36 +288,6 @@ def test_a_lost_worker_is_told_and_the_scan_goes_on(
 def test_a_mistake_in_the_work_is_not_a_lost_worker(chunks: list[ListedPoints]) -> None:
     with Failing(ZeroDivisionError(), given=False) as executor, pytest.raises(ZeroDivisionError):
         compute_chunks(factories(chunks), MemoryStore(), executor=executor)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="process groups and SIGKILL are POSIX")
-def test_workers_end_with_the_process_that_started_them() -> None:
-    """Also if it is killed: no worker, and no fork server, is left asleep."""
-    script = """
-import time
-from spec_builder.executors import process_pool
-pool = process_pool(2)
-list(pool.map(abs, range(50)))
-print("working", flush=True)
-pool.submit(time.sleep, 60)
-time.sleep(60)
-"""
-    with subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "working\n"
-        process.kill()
-    try:
-        for _ in range(200):  # up to 10 s
-            os.killpg(process.pid, 0)
-            time.sleep(0.05)
-        pytest.fail("processes of the pool live on")
-    except ProcessLookupError:
-        pass
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
 
 
 # ---------------------------------------------------------------- chunks as files
