@@ -19,7 +19,10 @@ __all__ = ["bibtex", "identifiers"]
 
 #: The software, the paper and HistFactory's inventors: part of every result.
 _ALWAYS = ("spec_builder", "DeRomeri:2024iaw", "pyhf_joss", "Cranmer:1456844")
-_IDENTIFIER = re.compile(r"(?:arXiv:(?P<arxiv>(?:[a-z-]+/)?\d+(?:\.\d+)?)|doi:(?P<doi>10\.\d+/[^\s,;()]+))")
+_IDENTIFIER = re.compile(
+    r"arxiv(?::|\.org/abs/)(?P<arxiv>[a-z-]+/\d{7}|\d{4}\.\d{4,5})|doi(?::|\.org/)(?P<doi>10\.\d+/[^\s,;]+)",
+    re.IGNORECASE,
+)
 
 
 def identifiers(text: str) -> list[str]:
@@ -29,7 +32,13 @@ def identifiers(text: str) -> list[str]:
         >>> identifiers("XENONnT, doi:10.5281/zenodo.20576156 (arXiv:2604.06002), CC-BY-4.0")
         ['10.5281/zenodo.20576156', '2604.06002']
     """
-    return [match["arxiv"] or match["doi"] for match in _IDENTIFIER.finditer(text)]
+    return [match["arxiv"] or _trimmed(match["doi"]) for match in _IDENTIFIER.finditer(text)]
+
+
+def _trimmed(doi: str) -> str:
+    """A DOI without the full stop or the bracket that ends the sentence around it."""
+    doi = doi.rstrip(".")
+    return _trimmed(doi[:-1]) if doi.endswith(")") and doi.count("(") < doi.count(")") else doi
 
 
 def bibtex(sources: Iterable[str] | None = None, *, methods: Iterable[str] = ()) -> str:

@@ -123,7 +123,9 @@ def build_patch_set(
     if not fits.valid.all():
         far = patch_name(name, *rounded[int(np.argmin(fits.valid))])
         raise SpecBuilderError(f"{analysis.name}: the fit at {far} is not valid; leave this point out")
-    heights = (fits.twice_nll - plane_minimum(likelihood, SIGNAL_SAMPLE, total).twice_nll).tolist()
+    minimum = plane_minimum(likelihood, SIGNAL_SAMPLE, total)
+    least = round(minimum.twice_nll, 6)
+    heights = (fits.twice_nll - least).tolist()
     heights = [round(height, 4) + 0.0 for height in heights]
     level = threshold(0.9, dof=2)
     polynomials = analysis.new_physics_yields(choice, mass)
@@ -162,6 +164,12 @@ def build_patch_set(
             "variants": analysis.variants,
             "style": style,
             "measurement": "new_physics",
+            # two digits of where it lies: more would depend on the machine
+            "minimum": {
+                "twice_nll": least,
+                "mass_MeV": None if minimum.mass_MeV is None else float(f"{minimum.mass_MeV:.2g}"),
+                "g": float(f"{minimum.g:.2g}"),
+            },
             "delta_chi2": "2NLL less its minimum over 0.01 MeV to 1 GeV and g >= 0, nuisance parameters profiled",
             "excluded_90": f"delta_chi2 > {level:.6f}: 90 % CL, two degrees of freedom",
             "by_construction": analysis.by_construction,

@@ -134,6 +134,9 @@ def refuse_existing(path: Path, *, force: bool) -> None:
         raise SpecBuilderError(f"{path}: is a folder, expected a file name")
     if path.exists() and not path.is_file():
         raise SpecBuilderError(f"{path}: is a device or a pipe, expected a file name")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise SpecBuilderError(f"{path}: cannot be written ({above} is not a folder)")
     if path.exists() and not force:
         raise SpecBuilderError(f"{path}: exists already; give another name or --force")
 

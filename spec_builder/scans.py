@@ -257,9 +257,22 @@ def scan_patches(
         "description": patchset["metadata"]["description"],
         "measurement": measurement,
         "delta_chi2": "against the least 2NLL of the scan",
+        **_stated_minimum(patchset, measurement),
         "reasons": _REASONS,
     }
     return _run(_Scan(metadata, chunks, labels, len(patches)), executor, output, report, force=force)
+
+
+def _stated_minimum(patchset: Mapping[str, Any], measurement: str | None) -> dict[str, Any]:
+    """The minimum over the plane that a patch set of ours states."""
+    about = patchset["metadata"]
+    try:
+        least = float(about["minimum"]["twice_nll"])
+    except (KeyError, TypeError, ValueError):
+        return {}
+    if about.get("measurement") != measurement or not np.isfinite(least):
+        return {}
+    return {"minimum": about["minimum"], "delta_chi2": "against the minimum that the patch set states"}
 
 
 def scan_files(

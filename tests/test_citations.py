@@ -81,3 +81,17 @@ def test_the_version_stands_in_the_software_s_entry() -> None:
     import spec_builder
 
     assert f"version = {{{spec_builder.__version__}}}" in bibtex([])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("doi:10.5281/zenodo.123.", ["10.5281/zenodo.123"]),
+        ("(doi:10.1016/0370-2693(85)90400-9)", ["10.1016/0370-2693(85)90400-9"]),
+        ("https://doi.org/10.1234/abc; arxiv:2411.11749v2", ["10.1234/abc", "2411.11749"]),
+        ("https://arxiv.org/abs/nucl-th/9601044", ["nucl-th/9601044"]),
+        ("JCAP 05 (2025) 012", []),
+    ],
+)
+def test_identifiers(text: str, expected: list[str]) -> None:
+    assert identifiers(text) == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import stat
 from typing import TYPE_CHECKING
@@ -115,7 +116,7 @@ def test_new_name_is_not_refused(tmp_path: Path) -> None:
 def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
     # a file where a folder should be: not even a superuser can write below it
     (tmp_path / "file").touch()
-    with pytest.raises(SpecBuilderError, match=r"out\.json: cannot be written \((Not a directory|File exists)\)"):
+    with pytest.raises(SpecBuilderError, match=r"out\.json: cannot be written \(.*file is not a folder\)"):
         write_text(tmp_path / "file" / "out.json", "")
 
 
@@ -131,3 +132,18 @@ def test_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
         write_bytes(path, fail, force=True)
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["file.bin"]
+
+
+def test_a_pipe_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SpecBuilderError, match="pipe: is a device or a pipe, expected a file name"):
+        write_text(tmp_path / "pipe", "text", force=True)
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "target.txt").write_text("old", encoding="utf-8")
+    (tmp_path / "link.txt").symlink_to(tmp_path / "target.txt")
+    write_text(tmp_path / "link.txt", "new", force=True)
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "target.txt").read_text(encoding="utf-8") == "new"

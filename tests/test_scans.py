@@ -360,7 +360,7 @@ def test_patches_equal_the_grid_at_their_rounded_values(law: str) -> None:
     np.testing.assert_allclose(patched.columns["twice_nll"], grid.columns["twice_nll"], rtol=1e-7, atol=1e-6)
     assert patched.columns["valid"].all()
     np.testing.assert_array_equal(
-        patched.columns["delta_chi2"], patched.columns["twice_nll"] - patched.columns["twice_nll"].min()
+        patched.columns["delta_chi2"], patched.columns["twice_nll"] - content["metadata"]["minimum"]["twice_nll"]
     )
 
 

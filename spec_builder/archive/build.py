@@ -15,11 +15,12 @@ from spec_builder.archive.expected import expected_results
 from spec_builder.archive.readme import archive_readme
 from spec_builder.archive.submission import LICENCE, check_installed, write_submission
 from spec_builder.citations import bibtex
-from spec_builder.experiments.description import SIGNAL_SAMPLE
+from spec_builder.errors import SpecBuilderError
 from spec_builder.export import export_workspaces
 from spec_builder.files import canonical_json, parse_json, refuse_existing, write_bytes
 from spec_builder.histfactory.hs3 import hs3_workspace
-from spec_builder.inference.exclusion import PLANE_MASSES, plane_minimum
+from spec_builder.histfactory.patchset import check_record
+from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.limits import find_limits
 from spec_builder.progress import silent
 
@@ -76,6 +77,13 @@ def write_archives(
     if submission:
         check_installed()
     loaded = [load_analysis(name, law) for name in analyses]
+    check_record(patches.hepdata)
+    names = [analysis.name for analysis in loaded]
+    for name in names:
+        if names.count(name) > 1:
+            raise SpecBuilderError(f"analysis '{name}' stands twice")
+    if submission:
+        _refuse_others(output, names)
     for name in [f"{analysis.name}.tar.gz" for analysis in loaded] + ["submission.yaml"] * submission:
         refuse_existing(output / name, force=force)
     with tempfile.TemporaryDirectory() as scratch:
@@ -109,6 +117,20 @@ def write_archives(
     return [output / path.name for path in made]
 
 
+def _refuse_others(output: Path, analyses: Sequence[str]) -> None:
+    """HEPData accepts no files that a submission does not name.
+
+    Raises:
+        SpecBuilderError: naming one.
+    """
+    ours = {"submission.yaml", *(f"{name}{suffix}" for name in analyses for suffix in (".tar.gz", ".hs3.json"))}
+    tables = tuple(f"exclusion_{name}_" for name in analyses)
+    present = sorted(path.name for path in output.iterdir()) if output.is_dir() else []
+    for name in present:
+        if name not in ours and not name.startswith(tables):
+            raise SpecBuilderError(f"{output}: holds {name}, which is not of this submission; give an empty folder")
+
+
 def _copy(source: Path, target: Path) -> None:
     target.write_bytes(source.read_bytes())
 
@@ -126,11 +148,7 @@ def archive_files(analysis: Analysis, exported: Mapping[str, bytes], patches: Pa
     """
     content = {name: parse_json(data.decode(), name) for name, data in sorted(exported.items())}
     workspace, metadata = content.pop("BkgOnly.json"), content.pop("BkgOnly.meta.json")
-    minima = {}
-    for choice in patches.choices:
-        likelihood, yields = analysis.new_physics(choice)
-        minima[f"patchset_{choice.interaction.value}.json"] = plane_minimum(likelihood, SIGNAL_SAMPLE, yields)
-    expected = expected_results(workspace, metadata["reference"]["flux_1e6_cm2_s1"], content, minima)
+    expected = expected_results(workspace, metadata["reference"]["flux_1e6_cm2_s1"], content)
     added = {
         HS3: canonical_json(hs3_workspace(workspace, metadata)),
         EXPECTED: canonical_json(expected),

@@ -15,7 +15,6 @@ from spec_builder.scans import scan_patches
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from spec_builder.inference.exclusion import Minimum
 
 __all__ = ["expected_results", "unexpected_results"]
 
@@ -23,6 +22,8 @@ SCHEMA = "spec_builder/expected_results/1"
 MEASUREMENT = "new_physics"
 #: Of the quantities by name. pyhf's default minimiser reaches them too.
 TOLERANCES = {"twice_nll": 1e-5, "delta_chi2": 1e-4, "value": 1e-3, "flux_1e6_cm2_s1": 5e-3}
+#: Far from the minimum the eight digits of a yield tell: 2NLL differs by this part of itself.
+_RELATIVE = 1e-7
 _DECIMALS = {"twice_nll": 6, "value": 5, "flux_1e6_cm2_s1": 4}
 #: Patches of each set whose numbers are listed.
 _SAMPLE = 7
@@ -32,7 +33,6 @@ def expected_results(
     workspace: dict[str, Any],
     reference_flux: float,
     patch_sets: Mapping[str, dict[str, Any]],
-    minima: Mapping[str, Minimum],
 ) -> dict[str, Any]:
     """Best fits of all measurements, and a sample of each patch set, with tolerances.
 
@@ -40,19 +40,14 @@ def expected_results(
         workspace: content of its JSON file.
         reference_flux: 8B flux that mu_8b = 1 stands for [1e6 cm^-2 s^-1].
         patch_sets: content by file name.
-        minima: minimum over the plane that delta_chi2 is against, by file name.
     """
     sets = {}
     for name, content in patch_sets.items():
         heights = _twice_nll(workspace, content, name)
-        minimum, patches = minima[name], content["patches"]
+        patches = content["patches"]
         chosen = np.unique(np.linspace(0, len(patches) - 1, _SAMPLE).astype(int)).tolist()
         sets[name] = {
-            "minimum": {
-                "twice_nll": round(minimum.twice_nll, _DECIMALS["twice_nll"]),
-                "mass_MeV": None if minimum.mass_MeV is None else float(f"{minimum.mass_MeV:.2g}"),
-                "g": float(f"{minimum.g:.2g}"),
-            },
+            "minimum": content["metadata"]["minimum"],
             "patches": {
                 patches[i]["metadata"]["name"]: {
                     "twice_nll": round(heights[i], _DECIMALS["twice_nll"]),
@@ -112,13 +107,19 @@ def unexpected_results(
     """
     here = "expected_results.json"
     try:
-        tolerances = {key: float(expected["tolerances"][key]) for key in TOLERANCES}
+        for key, limit in TOLERANCES.items():  # what is promised may be tighter than this, not looser
+            if not 0 <= float(expected["tolerances"][key]) <= limit:
+                yield here, f"tolerance of {key} is {expected['tolerances'][key]}, at most {limit} is accepted"
+        tolerances = {key: min(float(expected["tolerances"][key]), limit) for key, limit in TOLERANCES.items()}
         wanted, sets = expected["measurements"], expected["patch_sets"]
-        for name, found in _measurements(workspace, reference_flux).items():
+        computed = _measurements(workspace, reference_flux)
+        for name in sorted(set(wanted) ^ set(computed)):
+            yield here, f"measurement '{name}' is missing here or in the workspace"
+        for name, found in ((name, computed[name]) for name in computed if name in wanted):
             for key, value in found.items():
                 if key == "parameter":
                     continue
-                if abs(wanted[name][key] - value) > tolerances[key]:
+                if not _near(wanted[name][key], value, tolerances[key]):
                     yield here, f"measurement '{name}', {key}: {wanted[name][key]} expected, {value} found"
         for name in sorted(set(sets) ^ set(patch_sets)):
             yield here, f"patch set '{name}' is missing here or in the archive"
@@ -136,24 +137,33 @@ def _unexpected_patches(
     tolerances: Mapping[str, float],
 ) -> Iterator[tuple[str, str]]:
     here, level = "expected_results.json", threshold(0.9, dof=2)
-    heights, minimum = _twice_nll(workspace, content, name), float(expected["minimum"]["twice_nll"])
+    heights, minimum = _twice_nll(workspace, content, name), float(content["metadata"]["minimum"]["twice_nll"])
+    if expected["minimum"] != content["metadata"]["minimum"]:
+        yield here, f"{name}, minimum: {expected['minimum']}, not as in the patch set"
     sample, seen = dict(expected["patches"]), set()
+    if not sample:
+        yield here, f"{name}: no patch is listed"
     for patch, height in zip(content["patches"], heights, strict=True):
         about = patch["metadata"]
         key, delta = about["name"], height - minimum
         where = f"patch '{key}'"
-        if abs(about["delta_chi2"] - delta) > tolerances["delta_chi2"]:
+        if not _near(about["delta_chi2"], delta, tolerances["delta_chi2"]):
             yield name, f"{where}: delta_chi2 is {about['delta_chi2']}, but {delta:.4f} found"
         if about["excluded_90"] != (delta > level) and abs(delta - level) > tolerances["delta_chi2"]:
             yield name, f"{where}: excluded_90 is {about['excluded_90']}, but delta_chi2 is {about['delta_chi2']}"
         if delta < -tolerances["delta_chi2"]:
-            yield name, f"{where}: lies {-delta:.4f} below the minimum over the plane in {here}"
+            yield name, f"{where}: lies {-delta:.4f} below the minimum over the plane in its metadata"
         if key in sample:
             seen.add(key)
             for quantity, found in (("twice_nll", height), ("delta_chi2", about["delta_chi2"])):
-                if abs(sample[key][quantity] - found) > tolerances[quantity]:
+                if not _near(sample[key][quantity], found, tolerances[quantity]):
                     yield here, f"{name}, {where}, {quantity}: {sample[key][quantity]} expected, {found:.6f} found"
             if sample[key]["excluded_90"] != about["excluded_90"]:
                 yield here, f"{name}, {where}: excluded_90 is {sample[key]['excluded_90']}, not as in the patch set"
     for key in sorted(set(sample) - seen):
         yield here, f"{name}: patch '{key}' is not in the patch set"
+
+
+def _near(wanted: float, found: float, tolerance: float) -> bool:
+    """Whether two numbers agree; NaN agrees with nothing."""
+    return abs(wanted - found) <= tolerance + _RELATIVE * abs(found)

@@ -13,6 +13,7 @@ from spec_builder.archive.expected import unexpected_results
 from spec_builder.errors import SpecBuilderError
 from spec_builder.files import canonical_json, digest, parse_json
 from spec_builder.histfactory.hs3 import hs3_workspace
+from spec_builder.scans import check_patch_set
 from spec_builder.verify import verify_patch_set, verify_workspace
 
 if TYPE_CHECKING:
@@ -57,19 +58,19 @@ def verify_archive(name: str, *, report: Callable[[int, int], object] = lambda *
 
 
 def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], object]) -> tuple[str, list[str]]:
-    for required in (WORKSPACE, METADATA, EXPECTED, LINES):
+    for required in (WORKSPACE, METADATA, HS3, EXPECTED, LINES):
         if required not in files:
             raise SpecBuilderError(f"{required}: is missing: not an archive of spec_builder")
-    content = {
-        key: parse_json(data.decode("utf-8", "replace"), key) for key, data in files.items() if key.endswith(".json")
-    }
+    content = {key: parse_json(_text(key, data), key) for key, data in files.items() if key.endswith(".json")}
     workspace, metadata, expected = content[WORKSPACE], content[METADATA], content[EXPECTED]
     patch_sets = {key: value for key, value in sorted(content.items()) if key.startswith("patchset_")}
+    for key, value in patch_sets.items():
+        check_patch_set(value, key)
     problems = [f"{WORKSPACE}: {problem}" for problem in verify_workspace(workspace)]
     if problems:
         return "archive", problems
     problems += _digest_problems(workspace, metadata, patch_sets)
-    if HS3 in files and not problems and files[HS3].decode() != canonical_json(hs3_workspace(workspace, metadata)):
+    if not problems and _text(HS3, files[HS3]) != canonical_json(hs3_workspace(workspace, metadata)):
         problems.append(f"{HS3}: is not {WORKSPACE} in HS3")
     sizes = [len(value["patches"]) for value in patch_sets.values()]
     for (key, value), before in zip(patch_sets.items(), accumulate(sizes, initial=0), strict=False):
@@ -89,13 +90,20 @@ def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], obj
     return summary, problems
 
 
+def _text(name: str, data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise SpecBuilderError(f"{name}: not a UTF-8 text file") from None
+
+
 def _digest_problems(workspace: Any, metadata: Any, patch_sets: Mapping[str, Any]) -> Iterator[str]:
     try:
         named, wanted = metadata["sha256"], dict(metadata["patch_sets"])
         float(metadata["reference"]["flux_1e6_cm2_s1"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError):
         raise SpecBuilderError(
-            f"{METADATA}: not the metadata of a workspace: {error} is missing or malformed"
+            f"{METADATA}: not the metadata of a workspace: expected sha256, patch_sets and reference.flux_1e6_cm2_s1"
         ) from None
     if named != digest(workspace):
         yield f"{METADATA}: names sha256 {named}, but {WORKSPACE} has {digest(workspace)}"

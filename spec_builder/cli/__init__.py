@@ -48,9 +48,11 @@ def main() -> None:
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
-        _fail(f"{error.format_message().rstrip('.')}; see spec-builder --help")
-    except OSError as error:  # all files are written by spec_builder.files; what is left is standard output
-        _fail(f"standard output: cannot be written ({error.strerror})")
+        context = getattr(error, "ctx", None)
+        verb = "spec-builder" if context is None else context.command_path
+        _fail(f"{error.format_message().rstrip('.')}; see {verb} --help")
+    except OSError as error:
+        _fail(f"{error.filename or 'standard output'}: {error.strerror or error}")
     else:
         sys.exit(code if isinstance(code, int) else 0)
 

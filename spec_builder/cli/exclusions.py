@@ -110,7 +110,9 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
     given = given_options(context, choices)
     if choices["cite"] and not is_workspace(target):
         analysis, choice = analysis_and_choice(target, choices)
-        emit(bibtex_of(analysis.sources(choice)), output or "-", force=force)
+        if output is not None:
+            raise SpecBuilderError("scan: --cite prints, and writes no scan: leave out --output")
+        click.echo(bibtex_of(analysis.sources(choice)), nl=False)
         return
     if output is None:
         raise SpecBuilderError("scan: give --output FILE.npz or FILE.csv")

@@ -126,9 +126,11 @@ def recast_bounds(
     """
     folder = darkcast_folder(path)
     answers: dict[str, dict[str, Any]] = {}
+    wanted: dict[str, list[str]] = {}
     for interaction in dict.fromkeys(bound.interaction for bound in bounds if bound.darkcast):
         if interaction in COUPLINGS:
             names = [bound.darkcast for bound in bounds if bound.interaction == interaction and bound.darkcast]
+            wanted[interaction] = names
             report(f"DarkCast: {len(names)} limits to {interaction}")
             answers[interaction] = _ask(folder, interaction, names)
     done: list[Bound] = []
@@ -147,6 +149,9 @@ def recast_bounds(
             )
         else:
             done.append(curve)
+    asked = sum(len(names) for names in wanted.values())
+    if asked and len(failed) == asked:
+        raise SpecBuilderError(f"{folder}: DarkCast recast none of {asked} limits ({failed[0].reason})")
     return done, failed
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "STYLES",
     "PatchBuilder",
     "Style",
+    "check_record",
     "patch_name",
     "patch_set",
     "patch_set_json",
@@ -164,6 +165,18 @@ class PatchBuilder:
         return [*operations, {"op": "add", "path": "/measurements/-", "value": value}]
 
 
+def check_record(hepdata: str | None) -> str:
+    """A HEPData record's identifier, or the stand-in for none.
+
+    Raises:
+        SpecBuilderError: for another form than ``ins`` and seven digits.
+    """
+    record = NO_RECORD if hepdata is None else hepdata
+    if not _HEPDATA.fullmatch(record):
+        raise SpecBuilderError(f"hepdata '{record}': expected ins and seven digits, as in ins1234567")
+    return record
+
+
 def patch_set(
     description: str,
     digest: str,
@@ -184,9 +197,7 @@ def patch_set(
     Raises:
         SpecBuilderError: for another form of ``hepdata``.
     """
-    record = NO_RECORD if hepdata is None else hepdata
-    if not _HEPDATA.fullmatch(record):
-        raise SpecBuilderError(f"hepdata '{record}': expected ins and seven digits, as in ins1234567")
+    record = check_record(hepdata)
     return {
         "version": "1.0.0",
         "metadata": {

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,6 +23,9 @@ from spec_builder.export import PatchRequest
 from spec_builder.files import canonical_json, digest
 from spec_builder.histfactory.patchset import patch_set_json
 from spec_builder.physics.interactions import parse_new_physics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 EXPERIMENTS = Path(__file__).parents[2] / "data/experiments"
 SCALAR = "patchset_scalar.json"
@@ -168,7 +171,7 @@ def edited(data: bytes, *path: str | int, value: Any) -> bytes:
             "expected_results.json",
             ("patch_sets", SCALAR, "minimum", "twice_nll"),
             99.0,
-            r"below the minimum over the plane",
+            r"expected_results.json: patchset_scalar.json, minimum: .*not as in the patch set",
         ),
         ("expected_results.json", ("patch_sets", SCALAR, "patches"), {"no": {}}, r"patch 'no' is not in the patch set"),
         ("expected_results.json", ("tolerances",), {}, r"expected_results.json: not of schema"),
@@ -261,3 +264,72 @@ def test_readme_says_what_matters(files: dict[str, bytes]) -> None:
     assert "reconstructed" in readme
     assert "https://creativecommons.org/licenses/by/4.0/" in readme
     assert "doi:10.5281/zenodo.20576156" in readme
+
+
+def rewritten(files: dict[str, bytes], name: str, edit: Callable[[Any], object]) -> dict[str, bytes]:
+    """The files with one changed by a function, and the checksums made anew."""
+    content = json.loads(files[name])
+    edit(content)
+    return resealed(files, **{name.replace(".", "__"): canonical_json(content).encode()})
+
+
+def loosened(content: dict[str, Any]) -> None:
+    content["tolerances"] = dict.fromkeys(content["tolerances"], 1e9)
+    content["measurements"]["b8_flux"]["value"] = 77.0
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (loosened, r"tolerance of twice_nll is 1000000000\.0, at most 1e-05 is accepted"),
+        (loosened, r"measurement 'b8_flux', value: 77\.0 expected"),
+        (
+            lambda content: content["patch_sets"][SCALAR].update(patches={}),
+            r"patchset_scalar\.json: no patch is listed",
+        ),
+        (lambda content: content["measurements"].update(other={}), r"measurement 'other' is missing"),
+    ],
+)
+def test_what_is_promised_is_not_believed(
+    files: dict[str, bytes], tmp_path: Path, edit: Callable[[Any], object], message: str
+) -> None:
+    problems = verify(rewritten(files, "expected_results.json", edit), tmp_path)
+    assert [problem for problem in problems if re.search(message, problem)]
+
+
+@pytest.mark.parametrize("content", [b"[]", b"{}", b"3", b"null", b'"a"', b'{"patches": []}'])
+def test_what_is_no_patch_set_is_named(files: dict[str, bytes], tmp_path: Path, content: bytes) -> None:
+    (problem,) = verify(resealed(files, patchset_scalar__json=content), tmp_path)
+    assert problem.startswith("patchset_scalar.json: ")
+
+
+def test_what_is_not_text_is_named(files: dict[str, bytes], tmp_path: Path) -> None:
+    changed = resealed(files, BkgOnly__hs3__json=files["BkgOnly.hs3.json"].replace(b'"', b'"\xff', 1))
+    assert verify(changed, tmp_path) == ["BkgOnly.hs3.json: not a UTF-8 text file"]
+
+
+def test_points_far_beyond_the_limit_verify(tmp_path: Path) -> None:
+    """2NLL is in the millions there, and the eight digits of the yields tell."""
+    request = PatchRequest([parse_new_physics("scalar")], [1.0, 10.0], [1e-5, 1e-4, 1e-3])
+    (path,) = write_archives(["xenonnt"], tmp_path, request, submission=False)
+    summary, problems = verify_archive(str(path))
+    assert problems == []
+    assert "6 patches" in summary
+
+
+def test_an_analysis_stands_once(tmp_path: Path, small_request: PatchRequest) -> None:
+    with pytest.raises(SpecBuilderError, match="analysis 'xenonnt' stands twice"):
+        write_archives(["xenonnt", "xenonnt"], tmp_path, small_request, submission=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tables_without_a_licence_are_not_given_one(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(EXPERIMENTS / "xenonnt", folder)
+    text = (folder / "experiment.toml").read_text(encoding="utf-8")
+    (folder / "experiment.toml").write_text(text.replace('licence = "CC-BY-4.0"\n', ""), encoding="utf-8")
+    request = PatchRequest([parse_new_physics("scalar")], [10.0], [1e-5])
+    (path,) = write_archives([str(folder)], tmp_path, request, submission=False)
+    found = read_archive(path)
+    assert "state no common licence" in found["README.md"].decode()
+    assert json.loads(found[SCALAR])["metadata"]["licence"] == "not stated"
