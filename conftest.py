@@ -44,9 +44,16 @@ def run_in_shell(example: Example) -> str | None:
     """What is wrong with a block for the shell, None if nothing: every command of it must succeed."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "PYTHONWARNINGS": "ignore"}
-    run = subprocess.run(["bash", "-euc", example.parsed], capture_output=True, text=True, env=environment, check=False)
-    example.namespace["_printed"] = run.stdout + run.stderr
-    return None if run.returncode == 0 else f"exit status {run.returncode}\n{run.stdout}{run.stderr}"
+    run = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", example.parsed],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    example.namespace["_printed"] = run.stdout
+    return None if run.returncode == 0 else f"exit status {run.returncode}\n{run.stdout}"
 
 
 def compare_output(example: Example) -> str | None:

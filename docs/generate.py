@@ -65,7 +65,7 @@ def data_page() -> Iterator[str]:
         [
             ["measured", "released by the collaboration"],
             ["published", "a number in a paper"],
-            ["computed", "calculated from first principles for this project"],
+            ["computed", "calculated by this project, from what the source names"],
             ["reconstructed", "stands in for numbers that are not public"],
             ["recalled", "not confirmed against its source"],
         ],

@@ -49,7 +49,9 @@ def test_a_variant_cites_what_it_uses() -> None:
     ("interaction", "coupling_set", "key"),
     [
         ("axial", None, "Klos:2013rwa"),
+        ("axial", None, "HERMES:2006jyl"),
         ("tensor", None, "Hoferichter:2020osn"),
+        ("tensor", None, "Gupta:2018lvp"),
         ("scalar", "B", "Hoferichter:2015dsa"),
         ("scalar", "C", "Bishara:2017nnn"),
     ],

@@ -14,10 +14,10 @@ __all__ = ["archive_readme"]
 
 _APPROXIMATIONS = """\
 - The likelihood is binned; the collaborations' own analyses are unbinned or have more dimensions. Correlations between
-  backgrounds, and shape uncertainties, are not public and not included.
+  backgrounds, and shape uncertainties, are not included.
 - Detector responses were folded with the recoil spectrum of natural xenon; the tables above say which were released
   by the collaborations and which are reconstructed.
-- New physics scatters coherently off nuclei; scattering off electrons is not included. Mediator masses and couplings
+- New physics is scattering off nuclei; scattering off electrons is not included. Mediator masses and couplings
   are tree-level and fixed: no renormalisation group running.
 - The flux of 8B neutrinos is shared by all experiments. Its uncertainty is part of the measurement `new_physics`, not
   of `b8_flux`, where the flux is what is measured."""
@@ -133,8 +133,9 @@ def _data(metadata: Mapping[str, Any]) -> Iterator[str]:
             yield f"| {table} | {about['status']} | {about['source']} |"
         yield ""
     yield (
-        "Status: `measured`: released by the collaboration; `published`: a number in a paper; `computed`: ours, from "
-        "first principles; `reconstructed`: ours, standing in for numbers that are not public."
+        "Status: `measured`: released by the collaboration; `published`: a number in a paper; `computed`: calculated "
+        "by this project from what the source names; `reconstructed`: ours, standing in for numbers that are not "
+        "public; `recalled`: not confirmed against its source."
     )
     yield ""
     if metadata["by_construction"]:

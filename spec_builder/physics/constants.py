@@ -20,7 +20,8 @@ YEAR_S: Final = 31_557_600.0
 #: Skin range a_k [fm] and radius constant [fm] of the Klein-Nystrand form factor; arXiv:2411.11749, Eq. (3).
 KLEIN_NYSTRAND_RANGE: Final = 0.7
 KLEIN_NYSTRAND_RADIUS: Final = 1.23
-#: Sum of the u and d quark contributions to the nucleon spin, 0.842 - 0.427: axial charge of Eq. (7).
+#: Sum of the u and d quark contributions to the nucleon spin, 0.842 - 0.427 (HERMES, arXiv:hep-ex/0609039): axial
+#: charge of Eq. (7).
 ISOSCALAR_AXIAL_CHARGE: Final = 0.842 - 0.427
-#: Sum of the u and d tensor charges of the nucleon, 0.784 - 0.204: charge of Eq. (8).
+#: Sum of the u and d tensor charges of the nucleon, 0.784 - 0.204 (PNDME, arXiv:1808.07597): charge of Eq. (8).
 ISOSCALAR_TENSOR_CHARGE: Final = 0.784 - 0.204

@@ -151,7 +151,7 @@ def _scalar_terms(isotopes: Isotopes, recoil_energy_MeV: FloatArray, coupling_se
 def _vector_terms(isotopes: Isotopes, recoil_energy_MeV: FloatArray, kappa: float) -> tuple[Term, ...]:
     """Eq. (6) less the Standard Model, with C_V^2 = 3 A g^2 in the bracket.
 
-    The paper prints C_V there; only C_V^2, its Eq. (10), has the dimension and the limit of the Lagrangian.
+    The paper prints C_V there; only C_V^2, its Eq. (10), is of second order in g, as the exchange of a mediator is.
     """
     (standard_model,) = standard_model_terms(isotopes, recoil_energy_MeV)
     ratio = kappa * 3 * isotopes.A / (np.sqrt(2) * FERMI_CONSTANT * weak_charge(isotopes))
