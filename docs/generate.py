@@ -19,7 +19,7 @@ from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.physics import constants
-from spec_builder.physics.interactions import interaction_terms, parse_interaction, standard_model_terms
+from spec_builder.physics.interactions import coupling_table, interaction_terms, parse_interaction, standard_model_terms
 from spec_builder.physics.recoil import rate_polynomial
 from spec_builder.reproduce import published_results
 from spec_builder.results import fit_analysis
@@ -81,6 +81,20 @@ def data_page() -> Iterator[str]:
         names = re.findall(r"^([A-Z_0-9]+): Final", assignments, flags=re.MULTILINE)
         cells += [[f"`{name}`", f"{getattr(constants, name):.10g}", source] for name in names]
     yield from table(["name", "value", "meaning, unit and source"], cells)
+    yield "## Scalar coupling sets\n"
+    yield "Quark-mass fractions f_Tq of proton and neutron and quark masses [MeV] behind Eq. (9), `--coupling-set`.\n"
+    sets = coupling_table()
+    columns = list(sets.columns)
+    rows_of_sets = [
+        [
+            sets.labels["set"][i],
+            *(f"{sets[name][i]:g}" for name in columns),
+            sets.labels["status"][i],
+            sets.labels["reference"][i],
+        ]
+        for i in range(len(sets.labels["set"]))
+    ]
+    yield from table(["set", *columns, "status", "reference"], rows_of_sets)
     yield "## All tables\n"
     for path in sorted(data_path().rglob("*.csv")):
         yield from _described(path)
@@ -98,6 +112,7 @@ def _experiment(e: Experiment) -> Iterator[str]:
     yield from table(["events per bin", "values", "sum"], rows)
     sizes = [("cevns", e.signal_uncertainties), *((b.name, b.uncertainties) for b in e.backgrounds)]
     cells = [[f"`{name}`", f"`{parameter}`", f"{100 * s:.3g} %"] for name, of in sizes for parameter, s in of.items()]
+    yield "Relative uncertainties: arXiv:2411.11749, below Eq. (17).\n"
     yield from table(["sample", "nuisance parameter", "relative uncertainty"], cells)
     runs = [[r.name, f"{r.exposure_t_yr:g}", numbers(r.bin_edges)] for r in e.runs]
     yield from table(["run", "exposure [t yr]", f"bin edges [{e.observable.unit}]"], runs)
@@ -145,7 +160,14 @@ def _against_the_paper() -> Iterator[str]:
         )
         star = " *" if result.provenance.by_construction else ""
         pull = difference / (up if difference > 0 else down)
-        rows.append([parameter, name, f"{result.fit.value:.{digits}f} {ours}{star}", f"{value:g} +{up:g} −{down:g}"])
+        rows.append(
+            [
+                parameter,
+                name,
+                f"{result.fit.value:.{digits}f} {ours}{star}",
+                f"{value:.{digits - 1}f} +{up:.{digits - 1}f} −{down:.{digits - 1}f}",
+            ]
+        )
         rows[-1].append(f"{pull:+.2f}")
         notes |= dict.fromkeys(part for part in result.provenance.by_construction.split("; ") if part)
     yield from table(["parameter", "analysis", "ours", "paper", "pull"], rows)
@@ -206,7 +228,11 @@ def _predicted_events() -> Iterator[str]:
     pandax = signal_kernel(load_experiment("pandax4t")).standard_model().sum()
     rows = [
         ["XENONnT, response alone, 5.25e6 cm⁻² s⁻¹", f"{alone:.2f}", "11.9 (arXiv:2408.02877, prediction)"],
-        ["XENONnT, default, 5.25e6 cm⁻² s⁻¹", f"{default:.2f}", "10.7 (its best fit): by construction"],
-        ["PandaX-4T US2, 5.46e6 cm⁻² s⁻¹", f"{pandax:.2f}", "48.8 (75 at 8.4e6, arXiv:2407.10892): by construction"],
+        ["XENONnT, default, 5.25e6 cm⁻² s⁻¹", f"{default:.2f}", "10.7 (its best fit), which it is scaled to"],
+        [
+            "PandaX-4T US2, 5.46e6 cm⁻² s⁻¹",
+            f"{pandax:.2f}",
+            "48.8 (75 at 8.4e6, arXiv:2407.10892), which it is scaled to",
+        ],
     ]
     yield from table(["`cevns` events", "ours", "published"], rows)

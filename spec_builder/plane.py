@@ -203,7 +203,7 @@ def limits_table(results: Sequence[LimitsResult]) -> str:
         last = points[-1].excluded[-1][0] if points[-1].excluded else None
         ratio = "none" if last is None else f"{last / heavy * 1e3:.3e}"
         cells = [
-            about.analysis,
+            about.analysis + (" *" if about.by_construction else ""),
             result.choice.interaction.value,
             str(about.law),
             ", ".join(options) or "default",
@@ -213,6 +213,9 @@ def limits_table(results: Sequence[LimitsResult]) -> str:
             ratio,
         ]
         lines.append(f"| {' | '.join(cells)} |")
+    notes = dict.fromkeys(note for r in results for note in r.provenance.by_construction.split("; ") if note)
+    if notes:
+        lines += ["", "`*`: by construction in part:", "", *(f"- {note}." for note in notes)]
     return "\n".join([*lines, ""])
 
 

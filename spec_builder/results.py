@@ -94,9 +94,9 @@ class FitResult:
         return canonical_json(self.to_dict())
 
     def _title(self) -> str:
-        unit = "" if self.unit == "1" else f" {self.unit}"
-        interval = f"{format_error('+', self.fit.up)} {format_error('-', self.fit.down)}{unit}"
-        return f"{self.provenance.analysis}: {self.fit.parameter} = {self.fit.value:.4g} {interval}"
+        unit = "" if self.unit == "1" else f" [{self.unit}]"
+        interval = f"{format_error('+', self.fit.up)} {format_error('-', self.fit.down)}"
+        return f"{self.provenance.analysis}: {self.fit.parameter}{unit} = {self.fit.value:.4g} {interval}"
 
     def _facts(self) -> dict[str, str]:
         fit, about = self.fit, self.provenance
@@ -169,9 +169,9 @@ class ProfileResult:
 
     def _title(self) -> str:
         best = self.best
-        unit = "" if self.unit == "1" else f" {self.unit}"
-        interval = f"{format_error('+', best.up)} {format_error('-', best.down)}{unit}"
-        return f"{self.provenance.analysis}: Delta chi2 of {best.parameter}, least at {best.value:.4g} {interval}"
+        unit = "" if self.unit == "1" else f" [{self.unit}]"
+        interval = f"{format_error('+', best.up)} {format_error('-', best.down)}"
+        return f"{self.provenance.analysis}: Delta chi2 of {best.parameter}{unit}, least at {best.value:.4g} {interval}"
 
     def _facts(self) -> dict[str, str]:
         wrong = len(self.valid) - sum(self.valid)

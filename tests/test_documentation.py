@@ -60,7 +60,7 @@ def test_the_readme_s_fits_are_those_of_the_results_page() -> None:
 
 
 def test_the_readme_s_limits_are_those_of_the_results_page() -> None:
-    pattern = r"^\| combined \| (\w+ \| linear \| default \| 90 %, [12]) \| (.*) \|$"
+    pattern = r"^\| combined \* \| (\w+ \| linear \| default \| 90 %, [12]) \| (.*) \|$"
     rows = dict(re.findall(pattern, text("docs/results.md"), re.MULTILINE))
     titles = {
         "scalar (coupling set B)": "scalar",

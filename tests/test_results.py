@@ -54,8 +54,7 @@ def test_the_weak_mixing_angle_has_no_significance(analysis: Analysis) -> None:
 def test_fit_as_text(analysis: Analysis) -> None:
     text = str(fit_analysis(analysis, "flux", cl=0.9))
     first, *_ = text.splitlines()
-    assert first.startswith("pandax4t: flux = ")
-    assert first.endswith("1e6 cm-2 s-1")
+    assert first.startswith("pandax4t: flux [1e6 cm-2 s-1] = ")
     for part in ("90 % CL, Delta chi2 = 2.706", "law linear", "pandax4t=md_rich", "chi2 / ndof", "asymptotic", "valid"):
         assert part in text
     assert "by construction" not in text

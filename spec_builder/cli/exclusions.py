@@ -51,7 +51,7 @@ from spec_builder.errors import SpecBuilderError
     "--interaction",
     metavar="NAME",
     shell_complete=words_of(*INTERACTIONS[1:]),
-    help="scalar, vector_universal, vector_bl, axial or tensor.",
+    help="scalar, vector_universal, vector_bl, axial or tensor; required.",
 )
 @masses_option
 @law_option
@@ -85,8 +85,10 @@ def limits(analysis: str, cl: float, dof: int, output: str, force: bool, **choic
 
 @click.command()
 @click.argument("target", metavar="ANALYSIS|WORKSPACE.json", shell_complete=ANALYSIS_WORDS)
-@click.option("--interaction", metavar="NAME", shell_complete=words_of(*INTERACTIONS[1:]), help="Of an ANALYSIS.")
-@click.option("--patchset", metavar="PATCHSET.json", shell_complete=FILES, help="Of a WORKSPACE.")
+@click.option(
+    "--interaction", metavar="NAME", shell_complete=words_of(*INTERACTIONS[1:]), help="Of an ANALYSIS; required there."
+)
+@click.option("--patchset", metavar="PATCHSET.json", shell_complete=FILES, help="Of a WORKSPACE; required there.")
 @click.option("--measurement", metavar="NAME", help="Of a WORKSPACE (default: new_physics, or the first).")
 @click.option("--masses", default="0.01:1000:121", show_default=True, metavar="LIST|LO:HI:N", help="Masses [MeV].")
 @couplings_option

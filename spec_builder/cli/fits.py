@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("target", metavar="ANALYSIS|WORKSPACE.json|-", shell_complete=ANALYSIS_WORDS)
-@choice("--parameter", ("flux", "sin2thetaw"), help="What to fit in an ANALYSIS.")
+@choice("--parameter", ("flux", "sin2thetaw"), help="What to fit in an ANALYSIS; required there.")
 @law_option
 @variant_option
 @click.option("--cl", default=0.68, show_default=True, help="Confidence level of the interval.")
-@choice("--minimiser", ("minuit", "newton"), default="minuit", show_default=True)
+@choice("--minimiser", ("minuit", "newton"), default="minuit", show_default=True, help="Both end in the same minimum.")
 @click.option("--measurement", metavar="NAME", help="Of a WORKSPACE; the first by default.")
 @click.option(
     "--patch",
@@ -88,7 +88,7 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
 
 @click.command()
 @click.argument("analysis", shell_complete=ANALYSIS_WORDS)
-@choice("--parameter", ("flux", "sin2thetaw"), required=True)
+@choice("--parameter", ("flux", "sin2thetaw"), required=True, help="What to profile; required.")
 @law_option
 @variant_option
 @click.option("--points", default=201, show_default=True, help="Points between the ends, Delta chi2 = 9 or the domain.")

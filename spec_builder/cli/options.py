@@ -99,7 +99,7 @@ masses_option = click.option(
     "--masses", default="0.01:1000:31", show_default=True, metavar="LIST|LO:HI:N", help="Mediator masses [MeV]."
 )
 couplings_option = click.option(
-    "--couplings", metavar="LIST|LO:HI:N", help="Couplings g (default: a range that holds the limits)."
+    "--couplings", metavar="LIST|LO:HI:N", help="Couplings g (default: 121 over a range that holds the limits)."
 )
 output_option = click.option("--output", "-o", default="-", metavar="FILE", help="Write here; - is stdout.")
 force_option = click.option("--force", is_flag=True, help="Replace a file that exists.")

@@ -92,6 +92,8 @@ def interactions_of(
 
     if len(set(names)) < len(names):
         raise SpecBuilderError(f"interaction '{max(names, key=names.count)}' is given twice")
+    if "all" in names and len(names) > 1:
+        raise SpecBuilderError("interaction 'all' holds every other one: give it alone")
     expanded = [name for name in INTERACTIONS if name != "sm"] if "all" in names else list(names)
     several = len(expanded) > 1
     if several and coupling_set is not None and "scalar" not in expanded:

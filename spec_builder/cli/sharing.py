@@ -38,7 +38,41 @@ from spec_builder.cli.parsing import (
 from spec_builder.errors import SpecBuilderError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from spec_builder.export import PatchRequest
+
+_patch_couplings = click.option("--couplings", metavar="LIST|LO:HI:N", help="Couplings g (default: around the limits).")
+_style = choice("--style", ("total", "signal"), default="total", show_default=True, help="Of the patches.")
+_hepdata = click.option("--hepdata", metavar="insNNNNNNN", help="HEPData record of the patch sets (default: none yet).")
+_patches = click.option(
+    "--patch", "patches", multiple=True, metavar="FILE", shell_complete=FILES, help="JSON patch to apply; repeatable."
+)
+
+
+def _interactions(default: list[str], text: str) -> Callable[..., Any]:
+    return click.option(
+        "--interaction",
+        "interactions",
+        multiple=True,
+        default=default,
+        show_default=bool(default),
+        metavar="NAME|all",
+        shell_complete=words_of(*INTERACTIONS[1:], "all"),
+        help=text,
+    )
+
+
+def _patch_request(choices: Mapping[str, Any]) -> PatchRequest:
+    from spec_builder.export import PatchRequest  # noqa: PLC0415
+
+    return PatchRequest(
+        interactions_of(tuple(choices["interactions"]), choices["coupling_set"], choices["longitudinal_factor"]),
+        grid(choices["masses"], "masses"),
+        None if choices["couplings"] is None else grid(choices["couplings"], "couplings"),
+        patch_style(choices["style"]),
+        choices["hepdata"],
+    )
 
 
 @click.command()
@@ -46,20 +80,13 @@ if TYPE_CHECKING:
 @law_option
 @variant_option
 @click.option("--output", "-o", metavar="DIR", help="Folder to write to (one analysis without it: stdout).")
-@click.option(
-    "--interaction",
-    "interactions",
-    multiple=True,
-    metavar="NAME|all",
-    shell_complete=words_of(*INTERACTIONS[1:], "all"),
-    help="Write its patch set too; repeatable.",
-)
+@_interactions([], "Write its patch set too; repeatable.")
 @masses_option
-@click.option("--couplings", metavar="LIST|LO:HI:N", help="Couplings g (default: around the limits).")
-@choice("--style", ("total", "signal"), default="total", show_default=True, help="Of the patches.")
+@_patch_couplings
+@_style
 @coupling_set_option
 @longitudinal_option
-@click.option("--hepdata", metavar="insNNNNNNN", help="HEPData record of the patch sets.")
+@_hepdata
 @force_option
 @click.pass_context
 def export(context: click.Context, /, analyses: tuple[str, ...], output: str | None, **choices: Any) -> None:
@@ -69,7 +96,7 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
     Without --couplings they run around the 90 % CL limit at each mass, as many as there are masses.
     """
     from spec_builder.analysis import ANALYSES, load_analysis  # noqa: PLC0415
-    from spec_builder.export import PatchRequest, export_workspaces  # noqa: PLC0415
+    from spec_builder.export import export_workspaces  # noqa: PLC0415
     from spec_builder.files import canonical_json  # noqa: PLC0415
 
     law, variants = choices["law"], choices["variants"]
@@ -77,13 +104,7 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
     if choices["interactions"]:
         if output is None:
             raise SpecBuilderError("export: patch sets need --output DIR")
-        patches = PatchRequest(
-            interactions_of(choices["interactions"], choices["coupling_set"], choices["longitudinal_factor"]),
-            grid(choices["masses"], "masses"),
-            None if choices["couplings"] is None else grid(choices["couplings"], "couplings"),
-            patch_style(choices["style"]),
-            choices["hepdata"],
-        )
+        patches = _patch_request(choices)
     else:
         patch_options = {"masses", "couplings", "style", "coupling_set", "longitudinal_factor", "hepdata"}
         only(given_options(context, choices), set(choices) - patch_options, "an export without --interaction")
@@ -145,24 +166,16 @@ def _verify(name: str, report: Callable[[int, int], object], *, archive: bool) -
 
 
 @click.command(short_help="Write what a HEPData record needs.")
-@click.argument("analyses", nargs=-1, metavar="[ANALYSIS]...")
+@click.argument("analyses", nargs=-1, metavar="[ANALYSIS]...", shell_complete=ANALYSIS_WORDS)
 @law_option
 @variant_option
-@click.option(
-    "--interaction",
-    "interactions",
-    multiple=True,
-    default=["all"],
-    show_default=True,
-    metavar="NAME|all",
-    help="Of the patch sets; repeatable.",
-)
+@_interactions(["all"], "Of the patch sets; repeatable.")
 @masses_option
-@click.option("--couplings", metavar="LIST|LO:HI:N", help="Couplings g (default: around the limits).")
-@click.option("--style", default="total", show_default=True, metavar="total|signal", help="Of the patches.")
+@_patch_couplings
+@_style
 @coupling_set_option
 @longitudinal_option
-@click.option("--hepdata", metavar="insNNNNNNN", help="HEPData record that this is for.")
+@_hepdata
 @click.option("--no-submission", is_flag=True, help="The archives alone: no submission.yaml, no tables.")
 @click.option("--output", "-o", default="archive", show_default=True, metavar="DIR", help="Folder to write to.")
 @force_option
@@ -174,15 +187,8 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
     """
     from spec_builder.analysis import ANALYSES  # noqa: PLC0415
     from spec_builder.archive.build import write_archives  # noqa: PLC0415
-    from spec_builder.export import PatchRequest  # noqa: PLC0415
 
-    patches = PatchRequest(
-        interactions_of(tuple(choices["interactions"]), choices["coupling_set"], choices["longitudinal_factor"]),
-        grid(choices["masses"], "masses"),
-        None if choices["couplings"] is None else grid(choices["couplings"], "couplings"),
-        patch_style(choices["style"]),
-        choices["hepdata"],
-    )
+    patches = _patch_request(choices)
     with Progress() as report:
         written = write_archives(
             analyses or ANALYSES,
@@ -199,8 +205,8 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
 
 
 @click.command(short_help="Write a workspace in HS3.")
-@click.argument("workspace", metavar="WORKSPACE.json|-")
-@click.option("--patch", "patches", multiple=True, metavar="FILE", help="JSON patch to apply; repeatable.")
+@click.argument("workspace", metavar="WORKSPACE.json|-", shell_complete=FILES)
+@_patches
 @output_option
 @force_option
 def hs3(workspace: str, patches: tuple[str, ...], output: str, force: bool) -> None:

@@ -32,7 +32,8 @@ def doctor() -> None:
 def completion(shell: str) -> None:
     """Print a script that completes verbs, options and their values in a shell.
 
-    For bash: spec-builder completion bash > ~/.spec-builder-completion, and source that file in ~/.bashrc.
+    For bash and zsh: spec-builder completion bash > ~/.spec-builder-completion (or zsh), and source that file in
+    ~/.bashrc or ~/.zshrc. For fish: spec-builder completion fish > ~/.config/fish/completions/spec-builder.fish.
     """
     kind = get_completion_class(shell)
     if kind is None:

@@ -295,9 +295,12 @@ def parse_new_physics(name: str, coupling_set: str | None = None, longitudinal_f
     Raises:
         SpecBuilderError: for an unknown name or choice, or a choice that does not belong to the interaction.
     """
-    interaction = parse_interaction(name)
-    if interaction is Interaction.SM:
-        raise SpecBuilderError("interaction 'sm' is the Standard Model: give scalar, vector_universal, ...")
+    known = [interaction.value for interaction in Interaction if interaction is not Interaction.SM]
+    if name == Interaction.SM:
+        raise SpecBuilderError(f"interaction 'sm' is the Standard Model, expected one of {', '.join(known)}")
+    if name not in known:
+        raise SpecBuilderError(f"interaction '{name}' is unknown, expected one of {', '.join(known)}")
+    interaction = Interaction(name)
     if coupling_set is not None and interaction is not Interaction.SCALAR:
         raise SpecBuilderError(f"coupling set '{coupling_set}' belongs to interaction 'scalar', not '{name}'")
     if longitudinal_factor is not None and interaction is not Interaction.TENSOR:

@@ -521,7 +521,7 @@ def test_contours_are_the_limits(planes: list[tuple[Path, str]], spec_builder: C
     np.testing.assert_allclose(table[:, :3], expected[:, :3], rtol=1e-9)
     # the table on the terminal has a line for each
     lines = [line for line in printed.splitlines() if line.startswith("| ")][1:]
-    assert [tuple(line.split(" | ")[:2]) for line in lines] == [(f"| {a}", i) for a, i in SETS]
+    assert [tuple(line.split(" | ")[:2]) for line in lines] == [(f"| {a} *", i) for a, i in SETS]
 
 
 def test_grids_are_scans(planes: list[tuple[Path, str]]) -> None:

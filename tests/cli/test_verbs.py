@@ -217,7 +217,7 @@ def test_fit_in_text_says_what_json_says(spec_builder: Command) -> None:
     arguments = ("fit", "xenonnt", "--parameter", "flux", "--law", "linear", "--variant", "xenonnt=charge_yield")
     result = content(spec_builder(*arguments, "--json"))
     text = printed(spec_builder(*arguments))
-    first = f"xenonnt: flux = {result['value']:.4g} +{result['up']:.3g} -{result['down']:.3g} 1e6 cm-2 s-1"
+    first = f"xenonnt: flux [1e6 cm-2 s-1] = {result['value']:.4g} +{result['up']:.3g} -{result['down']:.3g}"
     assert text.splitlines()[0] == first
     for words in (
         "68 % CL",

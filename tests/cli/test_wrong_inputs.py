@@ -475,7 +475,7 @@ CASES = {
     ),
     "output below a file": Case(
         "fit xenonnt --parameter flux --output out/fit.json",
-        "out cannot be written (Not a directory)",
+        "out cannot be written is not a folder",
         [text("out")],
     ),
     "one exported file exists": Case(
@@ -484,19 +484,19 @@ CASES = {
         [text("out/pandax4t/BkgOnly.json")],
     ),
     "two analyses of one name": Case("export mine ./mine --output out", "'xenonnt' twice", [experiment()]),
-    "export below a file": Case("export --output out", "out cannot be written (Not a directory)", [text("out")]),
+    "export below a file": Case("export --output out", "out cannot be written is not a folder", [text("out")]),
     "reproduction exists": Case("reproduce --output out", "out/summary.md: exists --force", [text("out/summary.md")]),
     "one file of a reproduction exists": Case(
         "reproduce --output out", "out/pulls.pdf: exists --force", [text("out/pulls.pdf")]
     ),
     "reproduction below a file": Case(
-        "reproduce --output out", "out cannot be written (Not a directory)", [text("out")]
+        "reproduce --output out", "out cannot be written is not a folder", [text("out")]
     ),
     "plot exists": Case("profile xenonnt --parameter flux --plot a.png", "a.png: exists --force", [text("a.png")]),
     "plot of unknown kind": Case("profile xenonnt --parameter flux --plot a.jpeg", "a.jpeg: .png, .pdf, .svg"),
     "plot below a file": Case(
         "profile xenonnt --parameter flux --plot out/a.png",
-        "out cannot be written (Not a directory)",
+        "out cannot be written is not a folder",
         [text("out")],
     ),
     "plot is new but the output exists": Case(
