@@ -55,6 +55,7 @@ napoleon_numpy_docstring = False
 
 html_theme = "furo"
 html_title = f"spec_builder {release}"
-html_static_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 copybutton_prompt_text = r"\$ |>>> "
 copybutton_prompt_is_regexp = True

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from spec_builder.spectrum import Spectrum, recoil_spectrum
     from spec_builder.verify import verify_file
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Analysis",

@@ -173,6 +173,7 @@ def write_plane(
     figure = draw_plane([plane.limits for plane in planes])
     for suffix in (".png", ".pdf"):
         save_figure(figure, output / f"fig4_plane{suffix}", force=force)
+    report(f"figure, contours and grids -> {output}")
     return limits_table([plane.limits for plane in planes])
 
 
