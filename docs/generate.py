@@ -96,8 +96,16 @@ def data_page() -> Iterator[str]:
     ]
     yield from table(["set", *columns, "status", "reference"], rows_of_sets)
     yield "## All tables\n"
+    bounds = data_path("comparison", "bounds")
     for path in sorted(data_path().rglob("*.csv")):
-        yield from _described(path)
+        if bounds not in path.parents:
+            yield from _described(path)
+    yield "### Existing bounds, `comparison/bounds/`\n"
+    headers = [(path, _header(path)) for path in sorted(bounds.glob("*/*.csv"))]
+    yield from table(
+        ["interaction", "bound", "status", "source", "how"],
+        [[f"`{path.parent.name}`", h["title"], h["status"], h["source"], h.get("recast", "")] for path, h in headers],
+    )
 
 
 def _experiment(e: Experiment) -> Iterator[str]:
@@ -120,9 +128,13 @@ def _experiment(e: Experiment) -> Iterator[str]:
     yield from table(["variant", "what it changes"], [[f"`{key}`", text] for key, text in e.variants.items()])
 
 
-def _described(path: Path) -> Iterator[str]:
+def _header(path: Path) -> dict[str, str]:
     lines = path.read_text(encoding="utf-8").splitlines()
-    header = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# ") and ": " in line)
+    return dict(line[2:].split(": ", 1) for line in lines if line.startswith("# ") and ": " in line)
+
+
+def _described(path: Path) -> Iterator[str]:
+    lines, header = path.read_text(encoding="utf-8").splitlines(), _header(path)
     rows = sum(1 for line in lines if line and not line.startswith("#")) - 1
     yield f"### `{path.relative_to(data_path())}`\n"
     yield f"{header['title']}. Status **{header['status']}**, {rows} rows.\n"

@@ -489,9 +489,7 @@ CASES = {
     "one file of a reproduction exists": Case(
         "reproduce --output out", "out/pulls.pdf: exists --force", [text("out/pulls.pdf")]
     ),
-    "reproduction below a file": Case(
-        "reproduce --output out", "out cannot be written is not a folder", [text("out")]
-    ),
+    "reproduction below a file": Case("reproduce --output out", "out cannot be written is not a folder", [text("out")]),
     "plot exists": Case("profile xenonnt --parameter flux --plot a.png", "a.png: exists --force", [text("a.png")]),
     "plot of unknown kind": Case("profile xenonnt --parameter flux --plot a.jpeg", "a.jpeg: .png, .pdf, .svg"),
     "plot below a file": Case(
