@@ -96,7 +96,8 @@ class FitResult:
     def _title(self) -> str:
         unit = "" if self.unit == "1" else f" [{self.unit}]"
         interval = f"{format_error('+', self.fit.up)} {format_error('-', self.fit.down)}"
-        return f"{self.provenance.analysis}: {self.fit.parameter}{unit} = {self.fit.value:.4g} {interval}"
+        found = "held by the measurement" if self.fit.fixed else interval
+        return f"{self.provenance.analysis}: {self.fit.parameter}{unit} = {self.fit.value:.4g} {found}"
 
     def _facts(self) -> dict[str, str]:
         fit, about = self.fit, self.provenance

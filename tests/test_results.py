@@ -113,3 +113,9 @@ def test_unknown_parameter(analysis: Analysis) -> None:
     for make in (fit_analysis, profile_analysis):
         with pytest.raises(SpecBuilderError, match="parameter 'mass' is unknown, expected one of flux, sin2thetaw"):
             make(analysis, "mass")
+
+
+def test_a_parameter_that_the_measurement_holds_has_no_interval() -> None:
+    result = fit_workspace(load_analysis("xenonnt").workspace, "BkgOnly.json", measurement="new_physics")
+    assert (result.fit.fixed, result.fit.up, result.fit.down) == (True, None, None)
+    assert str(result).startswith("BkgOnly.json: mu_8b = 1 held by the measurement\n")

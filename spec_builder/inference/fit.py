@@ -40,6 +40,7 @@ class Fit:
 
     Attributes:
         parameter: the parameter of interest.
+        fixed: the measurement holds it, so it has no interval.
         value: at the minimum.
         up, down: lengths of the interval, positive; None where 2NLL has no crossing in the parameter's domain or
             the parameter is fixed.
@@ -59,6 +60,7 @@ class Fit:
     """
 
     parameter: str
+    fixed: bool
     value: float
     up: float | None
     down: float | None
@@ -131,6 +133,7 @@ def fit(
     ndof = likelihood.degrees_of_freedom()
     return Fit(
         parameter=name,
+        fixed=scan is None,
         value=value,
         up=up,
         down=down,
