@@ -42,12 +42,24 @@ if TYPE_CHECKING:
 
     from spec_builder.export import PatchRequest
 
-_patch_couplings = click.option("--couplings", metavar="LIST|LO:HI:N", help="Couplings g (default: around the limits).")
-_style = choice("--style", ("total", "signal"), default="total", show_default=True, help="Of the patches.")
-_hepdata = click.option("--hepdata", metavar="insNNNNNNN", help="HEPData record of the patch sets (default: none yet).")
 _patches = click.option(
     "--patch", "patches", multiple=True, metavar="FILE", shell_complete=FILES, help="JSON patch to apply; repeatable."
 )
+
+
+def _of_patches(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which patches a set holds."""
+    options = (
+        masses_option,
+        click.option("--couplings", metavar="LIST|LO:HI:N", help="Couplings g (default: around the limits)."),
+        choice("--style", ("total", "signal"), default="total", show_default=True, help="Of the patches."),
+        coupling_set_option,
+        longitudinal_option,
+        click.option("--hepdata", metavar="insNNNNNNN", help="HEPData record of the patch sets (default: none yet)."),
+    )
+    for option in reversed(options):
+        verb = option(verb)
+    return verb
 
 
 def _interactions(default: list[str], text: str) -> Callable[..., Any]:
@@ -81,12 +93,7 @@ def _patch_request(choices: Mapping[str, Any]) -> PatchRequest:
 @variant_option
 @click.option("--output", "-o", metavar="DIR", help="Folder to write to (one analysis without it: stdout).")
 @_interactions([], "Write its patch set too; repeatable.")
-@masses_option
-@_patch_couplings
-@_style
-@coupling_set_option
-@longitudinal_option
-@_hepdata
+@_of_patches
 @force_option
 @click.pass_context
 def export(context: click.Context, /, analyses: tuple[str, ...], output: str | None, **choices: Any) -> None:
@@ -170,12 +177,7 @@ def _verify(name: str, report: Callable[[int, int], object], *, archive: bool) -
 @law_option
 @variant_option
 @_interactions(["all"], "Of the patch sets; repeatable.")
-@masses_option
-@_patch_couplings
-@_style
-@coupling_set_option
-@longitudinal_option
-@_hepdata
+@_of_patches
 @click.option("--no-submission", is_flag=True, help="The archives alone: no submission.yaml, no tables.")
 @click.option("--output", "-o", default="archive", show_default=True, metavar="DIR", help="Folder to write to.")
 @force_option

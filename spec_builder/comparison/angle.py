@@ -93,19 +93,18 @@ def _ms_bar(scheme: str, scale_GeV: float, value: float) -> tuple[float, float]:
 
 
 def published_points() -> list[AnglePoint]:
-    """The determinations of the table that are drawn, in its order."""
+    """The determinations of the table, in its order."""
     numbers = ("scale_GeV", "drawn_at_GeV", "value", "up", "down")
-    texts = ("label", "scheme", "drawn", "status", "reference", "confirmed")
+    texts = ("label", "scheme", "status", "reference", "confirmed")
     table = packaged_table("comparison/sin2thetaw_measurements", numbers, texts)
     points = []
     for row in range(table["value"].size):
         scale, drawn_at, quoted, up, down = (float(table[name][row]) for name in numbers)
-        label, scheme, drawn, status, reference, _ = (table.labels[name][row] for name in texts)
-        if drawn == "yes":
-            value, factor = _ms_bar(scheme, scale, quoted)
-            points.append(
-                AnglePoint(label, scale, drawn_at, quoted, scheme, value, factor * up, factor * down, status, reference)
-            )
+        label, scheme, status, reference, _ = (table.labels[name][row] for name in texts)
+        value, factor = _ms_bar(scheme, scale, quoted)
+        points.append(
+            AnglePoint(label, scale, drawn_at, quoted, scheme, value, factor * up, factor * down, status, reference)
+        )
     return points
 
 

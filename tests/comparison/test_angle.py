@@ -75,7 +75,7 @@ def test_recalled_values_are_the_unconfirmed_ones(published: dict[str, AnglePoin
     table = packaged_table(
         "comparison/sin2thetaw_measurements",
         ("scale_GeV", "drawn_at_GeV", "value", "up", "down"),
-        ("label", "scheme", "drawn", "status", "reference", "confirmed"),
+        ("label", "scheme", "status", "reference", "confirmed"),
     )
     for label, status, confirmed in zip(
         table.labels["label"], table.labels["status"], table.labels["confirmed"], strict=True
