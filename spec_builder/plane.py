@@ -13,7 +13,7 @@ import numpy as np
 from spec_builder.analysis import ANALYSES, load_analysis
 from spec_builder.errors import SpecBuilderError
 from spec_builder.executors import loss_is_told
-from spec_builder.experiments.description import SIGNAL_SAMPLE
+from spec_builder.experiments.description import SIGNAL_SAMPLE, shipped_experiments
 from spec_builder.files import refuse_existing, write_bytes, write_text
 from spec_builder.inference.exclusion import PLANE_MASSES, Curves, exclude
 from spec_builder.inference.newton import REASONS
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PLANE_INTERACTIONS", "Plane", "limits_table", "profile_planes", "write_plane"]
 
+_MOST_POINTS = 2000
 PLANE_INTERACTIONS = ("scalar", "vector_universal", "vector_bl", "axial", "tensor")
 
 
@@ -146,8 +147,11 @@ def write_plane(
     from spec_builder.figures import draw_plane, save_figure  # noqa: PLC0415
 
     refuse_existing(output / "fig4_plane.png", force=force)
-    if points < 2:
-        raise SpecBuilderError(f"points {points}: a grid needs at least 2")
+    if not 2 <= points <= _MOST_POINTS:
+        raise SpecBuilderError(f"points {points}: a grid needs at least 2, and at most {_MOST_POINTS}")
+    for name in variants or {}:
+        if name not in shipped_experiments():
+            raise SpecBuilderError(f"variant of '{name}' given, but no analysis of the plane holds it")
     check_dof(dof)
     threshold(cl, dof)
     analyses = [load_analysis(name, law, _of(name, variants)) for name in ANALYSES]

@@ -126,6 +126,9 @@ class _Scan:
 def _grid_scan(analysis: Analysis, choice: NewPhysics, masses: FloatArray, couplings: FloatArray) -> _Scan:
     check_range("mass", masses)
     check_range("coupling", couplings)
+    for what, grid in (("mass", masses), ("coupling", couplings)):
+        if np.unique(grid).size < grid.size:
+            raise SpecBuilderError(f"{what}: a value stands twice in the grid")
     likelihood, yields = analysis.new_physics(choice)
     minimum = plane_minimum(likelihood, SIGNAL_SAMPLE, yields)
     points = GridPoints(likelihood.specification, SIGNAL_SAMPLE, yields(masses), couplings)

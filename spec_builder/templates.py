@@ -108,25 +108,24 @@ def signal_kernel(experiment: Experiment) -> SignalKernel:
 
 
 def _refuse_empty(experiment: Experiment, events: FloatArray) -> None:
-    """A response that no recoil of the Standard Model reaches cannot be normalised.
+    """A response that no recoil of the Standard Model reaches can neither be normalised nor measured with.
 
     Raises:
         SpecBuilderError: naming the experiment.
     """
     if not (events > 0).all():
         raise SpecBuilderError(
-            f"{experiment.folder}: the response gives no Standard Model events, so it cannot be normalised; "
-            "check its recoil energies and bin edges"
+            f"{experiment.folder}: the response gives no Standard Model events; check its recoil energies and bin edges"
         )
 
 
 def _scaled(experiment: Experiment, bare: Kernel) -> SignalKernel:
     ones = np.ones(experiment.bins)
+    unscaled = SignalKernel(bare, ones).standard_model()
+    _refuse_empty(experiment, unscaled.sum(keepdims=True))
     if experiment.normalisation is None:
         return SignalKernel(bare, ones)
     size = experiment.normalisation
     events = size.events * (solar_flux().total * 1e-6 / size.flux_1e6_cm2_s1)
-    unscaled = SignalKernel(bare, ones).standard_model()
-    _refuse_empty(experiment, unscaled.sum(keepdims=True))
     factor = ones * (events / float(unscaled.sum()))
     return SignalKernel(bare.scaled(factor), factor)

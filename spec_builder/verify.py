@@ -12,6 +12,7 @@ import numpy as np
 from spec_builder.errors import SpecBuilderError
 from spec_builder.files import digest, load_json
 from spec_builder.histfactory.patch import load_workspace
+from spec_builder.histfactory.patchset import patch_name
 from spec_builder.histfactory.schema import schema_problem
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.patches import group_patches
@@ -88,10 +89,28 @@ def verify_patch_set(
     try:
         check_patch_set(content, name)
         check_digest(workspace, content, name)
+        _check_names(content)
         patches = [(patch["metadata"]["name"], patch["patch"]) for patch in content["patches"]]
         return list(_patch_problems(workspace, patches, report))
     except SpecBuilderError as error:
         return [str(error).removeprefix(f"{name}: ")]
+
+
+def _check_names(content: Mapping[str, Any]) -> None:
+    """Refuse a patch of ours whose name says another point than its values.
+
+    Raises:
+        SpecBuilderError: naming it.
+    """
+    interaction = content["metadata"].get("interaction")
+    if interaction is None or content["metadata"]["labels"] != ["mass_MeV", "g"]:
+        return  # not one of ours
+    for patch in content["patches"]:
+        name, values = patch["metadata"]["name"], patch["metadata"]["values"]
+        numbers = [float(value) for value in values if isinstance(value, int | float)]
+        if len(numbers) < len(values) or patch_name(str(interaction), *numbers) != name:
+            shown = ", ".join(str(value) for value in values)
+            raise SpecBuilderError(f"patch '{name}': its values {shown} are not those of its name")
 
 
 def _patch_problems(

@@ -190,6 +190,16 @@ def test_npz_and_csv_hold_the_scan(here: ScanResult, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["scan.csv", "scan.npz"]
 
 
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there/scan.npz").write_bytes(b"old")
+    (tmp_path / "link.npz").symlink_to(tmp_path / "there/scan.npz")
+    scan_vector(output=tmp_path / "link.npz", force=True)
+    assert (tmp_path / "link.npz").is_symlink()
+    with np.load(tmp_path / "there/scan.npz") as archive:
+        assert archive["valid"].all()
+
+
 def test_the_output_is_not_overwritten(tmp_path: Path) -> None:
     output = tmp_path / "scan.npz"
     output.write_bytes(b"mine")

@@ -83,7 +83,7 @@ def write_archives(
         if names.count(name) > 1:
             raise SpecBuilderError(f"analysis '{name}' stands twice")
     if submission:
-        _refuse_others(output, names)
+        _refuse_others(output, names, patches)
     for name in [f"{analysis.name}.tar.gz" for analysis in loaded] + ["submission.yaml"] * submission:
         refuse_existing(output / name, force=force)
     with tempfile.TemporaryDirectory() as scratch:
@@ -117,17 +117,17 @@ def write_archives(
     return [output / path.name for path in made]
 
 
-def _refuse_others(output: Path, analyses: Sequence[str]) -> None:
+def _refuse_others(output: Path, analyses: Sequence[str], patches: PatchRequest) -> None:
     """HEPData accepts no files that a submission does not name.
 
     Raises:
         SpecBuilderError: naming one.
     """
     ours = {"submission.yaml", *(f"{name}{suffix}" for name in analyses for suffix in (".tar.gz", ".hs3.json"))}
-    tables = tuple(f"exclusion_{name}_" for name in analyses)
+    ours |= {f"exclusion_{name}_{choice.interaction.value}.yaml" for name in analyses for choice in patches.choices}
     present = sorted(path.name for path in output.iterdir()) if output.is_dir() else []
     for name in present:
-        if name not in ours and not name.startswith(tables):
+        if name not in ours:
             raise SpecBuilderError(f"{output}: holds {name}, which is not of this submission; give an empty folder")
 
 

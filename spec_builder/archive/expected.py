@@ -107,6 +107,8 @@ def unexpected_results(
     """
     here = "expected_results.json"
     try:
+        if expected["schema"] != SCHEMA:
+            yield here, f"schema is {expected['schema']}, expected {SCHEMA}"
         for key, limit in TOLERANCES.items():  # what is promised may be tighter than this, not looser
             if not 0 <= float(expected["tolerances"][key]) <= limit:
                 yield here, f"tolerance of {key} is {expected['tolerances'][key]}, at most {limit} is accepted"
@@ -118,6 +120,8 @@ def unexpected_results(
         for name, found in ((name, computed[name]) for name in computed if name in wanted):
             for key, value in found.items():
                 if key == "parameter":
+                    if wanted[name][key] != value:
+                        yield here, f"measurement '{name}', {key}: {wanted[name][key]} expected, {value} found"
                     continue
                 if not _near(wanted[name][key], value, tolerances[key]):
                     yield here, f"measurement '{name}', {key}: {wanted[name][key]} expected, {value} found"

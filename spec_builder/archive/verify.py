@@ -58,7 +58,7 @@ def verify_archive(name: str, *, report: Callable[[int, int], object] = lambda *
 
 
 def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], object]) -> tuple[str, list[str]]:
-    for required in (WORKSPACE, METADATA, HS3, EXPECTED, LINES):
+    for required in (WORKSPACE, METADATA, HS3, EXPECTED, LINES, "README.md", "CITATION.bib"):
         if required not in files:
             raise SpecBuilderError(f"{required}: is missing: not an archive of spec_builder")
     content = {key: parse_json(_text(key, data), key) for key, data in files.items() if key.endswith(".json")}
@@ -66,6 +66,7 @@ def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], obj
     patch_sets = {key: value for key, value in sorted(content.items()) if key.startswith("patchset_")}
     for key, value in patch_sets.items():
         check_patch_set(value, key)
+        _check_promises(value, key)
     problems = [f"{WORKSPACE}: {problem}" for problem in verify_workspace(workspace)]
     if problems:
         return "archive", problems
@@ -88,6 +89,27 @@ def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], obj
         f"all as expected; sha256 {digest(workspace)}"
     )
     return summary, problems
+
+
+def _check_promises(patch_set: Mapping[str, Any], name: str) -> None:
+    """Refuse a patch set without the numbers that are recomputed.
+
+    Raises:
+        SpecBuilderError: naming what is missing.
+    """
+    about = patch_set["metadata"]
+    minimum = about.get("minimum")
+    if not isinstance(minimum, dict) or not _is_number(minimum.get("twice_nll")):
+        raise SpecBuilderError(
+            f"{name}: metadata.minimum.twice_nll is missing or no number; export the patch set again"
+        )
+    for patch in patch_set["patches"]:
+        if not _is_number(patch["metadata"].get("delta_chi2")):
+            raise SpecBuilderError(f"{name}: patch '{patch['metadata']['name']}': delta_chi2 is missing or no number")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _text(name: str, data: bytes) -> str:

@@ -42,6 +42,8 @@ YieldFunction: TypeAlias = "Callable[[FloatArray], FloatArray]"
 _RELATIVE_COUPLINGS = np.unique(
     np.concatenate([np.logspace(-2, -0.5, 10), np.logspace(-0.5, 0.5, 35), np.logspace(0.5, 1.5, 5)])
 )
+#: They reach at least to where the g^4 term is this many times the signal, the data, and ten events.
+_FARTHEST = 1e6
 #: The plane whose minimum dof = 2 refers to [MeV].
 PLANE_MASSES = (0.01, 1000.0)
 
@@ -110,6 +112,14 @@ def polynomial_yields(coefficients: FloatArray, mass: IndexArray, g: FloatArray)
     return events
 
 
+def _relative_couplings(signal: float, observed: float) -> FloatArray:
+    """Couplings of the scan for a Standard Model signal and data of so many events."""
+    last = float(_RELATIVE_COUPLINGS[-1])
+    top = max(last, (_FARTHEST * max(signal, observed, 10.0) / signal) ** 0.25)
+    count = int(np.ceil(2 * np.log10(top / last)))
+    return np.concatenate([_RELATIVE_COUPLINGS, np.geomspace(last, top, count + 1)[1:]])
+
+
 class _Points:
     """Profiled 2NLL at N points that each keep to one mass while g moves; a fit starts from the point's last one."""
 
@@ -166,7 +176,8 @@ class Curves:
         count = coefficients.shape[1]
         n0, _, n2 = coefficients.sum(axis=2)
         scale = (n0 / n2) ** 0.25
-        couplings = np.concatenate([np.zeros((count, 1)), scale[:, None] * _RELATIVE_COUPLINGS], axis=1)
+        relative = _relative_couplings(float(n0.max()), float(likelihood.observed.sum()))
+        couplings = np.concatenate([np.zeros((count, 1)), scale[:, None] * relative], axis=1)
         rows = np.arange(couplings.size)
         begin = np.broadcast_to(likelihood.init if start is None else start, (*couplings.shape, likelihood.init.size))
         points = _Points(*self._model, rows // couplings.shape[1], begin.reshape(rows.size, -1).copy())

@@ -95,9 +95,6 @@ def minimise(
         theta[:, rows], value[rows], edm[rows], reason[rows] = batch.theta, batch.value, batch.edm, batch.reason
     if engine.empty_bins:
         value = engine(theta, columns).value
-    lower, upper = likelihood.bounds[:, list(free)]
-    inside = theta[list(free)]
-    at_bound = ((inside <= lower[:, None]) | (inside >= upper[:, None])).any(axis=0)
     lost = ~np.isfinite(value)
     if start is not None and lost.any() and (theta[list(free)][:, lost] != likelihood.init[list(free), None]).any():
         # a rate is not positive where these start: once more, from the model's own start values
@@ -107,6 +104,9 @@ def minimise(
             likelihood, start=own, fixed=fixed, sample=sample, yields=None if yields is None else yields[lost]
         )
         theta[:, lost], value[lost], edm[lost], reason[lost] = again.theta.T, again.twice_nll, again.edm, again.reason
+    lower, upper = likelihood.bounds[:, list(free)]
+    inside = theta[list(free)]
+    at_bound = ((inside <= lower[:, None]) | (inside >= upper[:, None])).any(axis=0)
     reason = np.where(np.isfinite(value), np.where(edm <= EDM_VALID, 0, reason), NOT_FINITE)
     return BatchFit(value, theta.T, edm, reason, at_bound)
 

@@ -158,7 +158,7 @@ class FileStore:
     """
 
     def __init__(self, output: Path, job: str) -> None:
-        self._output, self._job = output, job
+        self._output, self._job = output.resolve(), job  # a link stays
         self._folder = folder = output.with_name(output.name + ".parts")
         self._known = {self._check(path) for path in sorted(folder.glob("chunk-*.npz"))}
 
@@ -212,7 +212,7 @@ class FileStore:
         write(draft)
         write_text(self._digest, _file_digest(draft), force=True)
         try:
-            draft.replace(self._output)
+            shutil.move(draft, self._output)
         except OSError as error:
             raise SpecBuilderError(f"{self._output}: cannot be written ({error.strerror})") from None
         self.remove()

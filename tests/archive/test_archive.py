@@ -333,3 +333,38 @@ def test_tables_without_a_licence_are_not_given_one(tmp_path: Path) -> None:
     found = read_archive(path)
     assert "state no common licence" in found["README.md"].decode()
     assert json.loads(found[SCALAR])["metadata"]["licence"] == "not stated"
+
+
+def test_values_are_those_of_the_name(files: dict[str, bytes], tmp_path: Path) -> None:
+    """Values are what a point is looked up by."""
+    content = json.loads(files[SCALAR])
+    content["patches"][3]["metadata"]["values"] = [3.3, 1e-7]
+    metadata = json.loads(files["BkgOnly.meta.json"])
+    metadata["patch_sets"][SCALAR] = digest(content)
+    changed = {SCALAR: patch_set_json(content).encode(), "BkgOnly.meta.json": canonical_json(metadata).encode()}
+    problems = verify(resealed(files | changed), tmp_path)
+    name = content["patches"][3]["metadata"]["name"]
+    assert problems == [f"{SCALAR}: patch '{name}': its values 3.3, 1e-07 are not those of its name"]
+
+
+def test_a_patch_set_without_its_minimum_is_named(files: dict[str, bytes], tmp_path: Path) -> None:
+    content = json.loads(files[SCALAR])
+    del content["metadata"]["minimum"]
+    (problem,) = verify(resealed(files | {SCALAR: patch_set_json(content).encode()}), tmp_path)
+    assert problem.startswith(f"{SCALAR}: metadata.minimum.twice_nll is missing")
+
+
+def test_a_point_below_the_stated_minimum_is_named(files: dict[str, bytes], tmp_path: Path) -> None:
+    """The minimum moved up in all three places, by somebody who made the checksums anew."""
+    content, expected = json.loads(files[SCALAR]), json.loads(files["expected_results.json"])
+    metadata = json.loads(files["BkgOnly.meta.json"])
+    content["metadata"]["minimum"]["twice_nll"] += 90.0
+    expected["patch_sets"][SCALAR]["minimum"] = content["metadata"]["minimum"]
+    metadata["patch_sets"][SCALAR] = digest(content)
+    changed = {
+        SCALAR: patch_set_json(content).encode(),
+        "BkgOnly.meta.json": canonical_json(metadata).encode(),
+        "expected_results.json": canonical_json(expected).encode(),
+    }
+    problems = verify(resealed(files | changed), tmp_path)
+    assert [problem for problem in problems if "below the minimum over the plane in its metadata" in problem]

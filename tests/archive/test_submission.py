@@ -110,6 +110,15 @@ def test_what_hepdata_refuses_is_not_written(tmp_path: Path) -> None:
         write_submission(tmp_path, [], [find_limits(load_analysis("xenonnt"), VECTOR, np.array([1.0]))], None)
 
 
+@pytest.mark.parametrize("name", ["xenonnt.tar.gz", "exclusion_pandax4t_axial.yaml", "notes.txt"])
+def test_a_folder_with_other_files_is_refused(tmp_path: Path, name: str) -> None:
+    """HEPData accepts nothing that the submission does not name."""
+    (tmp_path / name).write_text("mine", encoding="utf-8")
+    with pytest.raises(SpecBuilderError, match=f"holds {name}, which is not of this submission"):
+        write_archives(["pandax4t"], tmp_path, REQUEST, force=True)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_without_the_extra_nothing_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submission, "find_spec", lambda _: None)
     with pytest.raises(SpecBuilderError, match=r"pip install 'spec_builder\[hepdata\]'; or give --no-submission"):

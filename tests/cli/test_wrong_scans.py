@@ -115,6 +115,9 @@ MISTAKES: dict[str, Mistake] = {
     "cl 1": Mistake(LIMITS, "--cl 1", "confidence level 1 between 0 and 1"),
     "cl NaN": Mistake(LIMITS, "--cl nan", "confidence level nan between 0 and 1"),
     "plane of one point": Mistake("plane --output out", "--points 1", "points 1 at least 2"),
+    "plane of many points": Mistake("plane --output out", "--points 1000000", "points 1000000 at most 2000"),
+    "variant that no plane holds": Mistake("plane --output out", "--variant xenon=x", "variant of 'xenon' given"),
+    "a mass twice": Mistake(SCAN, "--masses 1,1", "mass: a value stands twice"),
     "two kinds of output": Mistake(LIMITS, "--json --csv", "--json or --csv"),
     # ------------------------------------------------------------ executors and files
     "no job": Mistake("scan xenonnt --interaction scalar --output out.npz", "--jobs 0", "jobs 0 at least 1"),

@@ -365,3 +365,16 @@ def test_yields_are_a_polynomial_in_the_squared_coupling() -> None:
     for row in range(3):
         n0, n1, n2 = coefficients[:, mass[row]]
         np.testing.assert_allclose(events[row], n0 + n1 * g[row] ** 2 + n2 * g[row] ** 4, rtol=1e-12)
+
+
+def test_a_limit_far_beyond_the_standard_model_is_found() -> None:
+    """A small exposure: new physics must be a million times the Standard Model before it shows."""
+    likelihood = Likelihood.from_workspace(load_analysis("xenonnt").workspace, "new_physics")
+    small = np.array([[[1e-7, 1e-7, 1e-7]], [[0.0, 0.0, 0.0]], [[1e20, 1e20, 1e20]]])
+    result = exclude(likelihood, SIGNAL, lambda masses: np.repeat(small, masses.size, axis=1), np.array([1.0]), dof=1)
+    ((low, high),) = result.points[0].excluded[-1:]
+    assert high is None
+    fits = minimise(likelihood, sample=SIGNAL, yields=np.full((1, 3), 1e20 * low**4))
+    reference = min(result.minimum.twice_nll, result.points[0].minimum)
+    assert fits.twice_nll[0] - reference == pytest.approx(result.threshold, abs=1e-6)
+    assert 1e20 * low**4 > 1e5 * 3e-7

@@ -211,10 +211,11 @@ def test_a_start_where_a_rate_is_negative_is_left_for_the_models_own(
         start[::2, likelihood.index(name)] = -15.0
     assert not np.isfinite(likelihood.engine((), "cevns")(start.T.copy(), yields.T.copy()).value[::2]).any()
     fits = newton.minimise(likelihood, start=start, sample="cevns", yields=yields)
+    expected = newton.minimise(likelihood, sample="cevns", yields=yields)
     assert fits.valid.all()
-    np.testing.assert_allclose(
-        fits.twice_nll, newton.minimise(likelihood, sample="cevns", yields=yields).twice_nll, rtol=0, atol=1e-9
-    )
+    np.testing.assert_allclose(fits.twice_nll, expected.twice_nll, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(fits.theta, expected.theta, rtol=0, atol=1e-4)
+    np.testing.assert_array_equal(fits.at_bound, expected.at_bound)
 
 
 def test_a_row_that_is_not_valid_says_why(
