@@ -19,7 +19,7 @@ from spec_builder.physics.sources import physics_sources
 from spec_builder.templates import SignalKernel, signal_kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from spec_builder.experiments.description import Experiment
     from spec_builder.histfactory.workspace import Workspace
@@ -32,6 +32,7 @@ __all__ = [
     "ANALYSES",
     "Analysis",
     "Parameter",
+    "load_analyses",
     "load_analysis",
     "parse_parameter",
 ]
@@ -194,3 +195,29 @@ def load_analysis(text: str, law: str = "normsys", variants: Mapping[str, str] |
         )
     label = text if text == "combined" else "+".join(e.name for e in experiments)
     return Analysis(label, tuple(experiments), next(known for known in LAWS if known == law))
+
+
+def load_analyses(
+    names: Iterable[str], law: str = "normsys", variants: Mapping[str, str] | None = None
+) -> list[Analysis]:
+    """Load several analyses; a variant applies to each of them that holds its experiment.
+
+    Args:
+        names: as :func:`load_analysis` takes them.
+        law: ``normsys`` or ``linear``.
+        variants: variant by experiment name.
+
+    Raises:
+        SpecBuilderError: as :func:`load_analysis`, and for a variant of an experiment that none of them holds.
+    """
+    wanted = dict(variants or {})
+    held: set[str] = set()
+    loaded = []
+    for name in names:
+        members = {experiment.name for experiment in load_analysis(name, law).experiments}
+        loaded.append(load_analysis(name, law, {key: wanted[key] for key in wanted if key in members}))
+        held |= members
+    for key in wanted:
+        if key not in held:
+            raise SpecBuilderError(f"variant of '{key}' given, but no analysis that is exported or drawn holds it")
+    return loaded

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder import __version__
-from spec_builder.analysis import load_analysis
+from spec_builder.analysis import load_analyses
 from spec_builder.errors import SpecBuilderError
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.files import canonical_json, digest, refuse_existing, write_text
@@ -258,15 +258,11 @@ def export_workspaces(
     Raises:
         SpecBuilderError: for an unknown analysis, law or variant, or a file that exists; then nothing is written.
     """
-    names = list(analyses)
+    loaded = load_analyses(analyses, law, variants)
     files: dict[Path, str] = {}
-    made, wanted = 0, len(names) * len(patches.choices if patches else ())
+    made, wanted = 0, len(loaded) * len(patches.choices if patches else ())
     report(made, wanted)
-    unused = dict(variants or {})
-    for name in names:
-        members = {experiment.name for experiment in load_analysis(name, law).experiments}
-        analysis = load_analysis(name, law, {k: v for k, v in (variants or {}).items() if k in members})
-        unused = {k: v for k, v in unused.items() if k not in members}
+    for analysis in loaded:
         folder = output / analysis.name
         if folder / WORKSPACE_FILE in files:
             raise SpecBuilderError(f"analysis '{analysis.name}' stands twice, and both would be written to {folder}")
@@ -290,8 +286,6 @@ def export_workspaces(
                 made += 1
                 report(made, wanted)
         files[folder / METADATA_FILE] = canonical_json(metadata)
-    if unused:
-        raise SpecBuilderError(f"variant of '{next(iter(unused))}' given, but no exported analysis holds it")
     for path in files:
         refuse_existing(path, force=force)
     for path, text in files.items():

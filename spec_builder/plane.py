@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spec_builder.analysis import ANALYSES, load_analysis
+from spec_builder.analysis import ANALYSES, load_analyses
 from spec_builder.errors import SpecBuilderError
 from spec_builder.executors import loss_is_told
-from spec_builder.experiments.description import SIGNAL_SAMPLE, shipped_experiments
+from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.files import refuse_existing, write_bytes, write_text
 from spec_builder.inference.exclusion import PLANE_MASSES, Curves, exclude
 from spec_builder.inference.newton import REASONS
@@ -149,12 +149,9 @@ def write_plane(
     refuse_existing(output / "fig4_plane.png", force=force)
     if not 2 <= points <= _MOST_POINTS:
         raise SpecBuilderError(f"points {points}: a grid needs at least 2, and at most {_MOST_POINTS}")
-    for name in variants or {}:
-        if name not in shipped_experiments():
-            raise SpecBuilderError(f"variant of '{name}' given, but no analysis of the plane holds it")
     check_dof(dof)
     threshold(cl, dof)
-    analyses = [load_analysis(name, law, _of(name, variants)) for name in ANALYSES]
+    analyses = load_analyses(ANALYSES, law, variants)
     choices = [(a, parse_new_physics(name)) for a in analyses for name in PLANE_INTERACTIONS]
     step = f"{len(choices)} planes of {points} x {points} points, and their contours"
     report(step)
@@ -183,12 +180,6 @@ def write_plane(
 
 def _save_npz(content: dict[str, Any], path: Path) -> None:
     np.savez(path, **content)
-
-
-def _of(name: str, variants: Mapping[str, str] | None) -> dict[str, str]:
-    """The variants of the experiments that an analysis holds."""
-    members = {experiment.name for experiment in load_analysis(name).experiments}
-    return {key: value for key, value in (variants or {}).items() if key in members}
 
 
 def limits_table(results: Sequence[LimitsResult]) -> str:

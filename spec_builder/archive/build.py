@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.analysis import load_analysis
+from spec_builder.analysis import load_analyses
 from spec_builder.archive.bundle import pack, seal
 from spec_builder.archive.expected import expected_results
 from spec_builder.archive.readme import archive_readme
@@ -76,7 +76,7 @@ def write_archives(
     """
     if submission:
         check_installed()
-    loaded = [load_analysis(name, law) for name in analyses]
+    loaded = load_analyses(analyses, law, variants)
     check_record(patches.hepdata)
     names = [analysis.name for analysis in loaded]
     for name in names:
@@ -84,19 +84,17 @@ def write_archives(
             raise SpecBuilderError(f"analysis '{name}' stands twice")
     if submission:
         _refuse_others(output, names, patches)
-    for name in [f"{analysis.name}.tar.gz" for analysis in loaded] + ["submission.yaml"] * submission:
+    for name in [f"{name}.tar.gz" for name in names] + ["submission.yaml"] * submission:
         refuse_existing(output / name, force=force)
     with tempfile.TemporaryDirectory() as scratch:
         exported, record = Path(scratch) / "exported", Path(scratch) / "record"
         record.mkdir()
-        step = f"patch sets of {', '.join(analysis.name for analysis in loaded)}"
+        step = f"patch sets of {', '.join(names)}"
         report(step)
         export_workspaces(analyses, exported, law=law, variants=variants, patches=patches, report=partial(report, step))
         results: list[LimitsResult] = []
-        for name, plain in zip(analyses, loaded, strict=True):
-            files = {path.name: path.read_bytes() for path in (exported / plain.name).iterdir()}
-            chosen = parse_json(files["BkgOnly.meta.json"].decode(), "BkgOnly.meta.json")["variants"]
-            analysis = load_analysis(name, law, chosen)
+        for analysis in loaded:
+            files = {path.name: path.read_bytes() for path in (exported / analysis.name).iterdir()}
             report(f"{analysis.name}: expected results")
             content = archive_files(analysis, files, patches)
             (record / f"{analysis.name}.tar.gz").write_bytes(pack(analysis.name, content))
@@ -108,7 +106,7 @@ def write_archives(
         if submission:
             report("submission.yaml, checked with hepdata-validator")
             licence = LICENCE if {analysis.licence for analysis in loaded} == {LICENCE["name"]} else None
-            write_submission(record, [analysis.name for analysis in loaded], results, patches.hepdata, licence)
+            write_submission(record, names, results, patches.hepdata, licence)
         made = sorted(record.iterdir(), key=lambda path: (path.suffix != ".gz", path.name))
         for path in made:
             refuse_existing(output / path.name, force=force)
