@@ -1,47 +1,65 @@
-"""Reader and checker of ``experiment.toml`` and the tables beside it."""
+"""What an experiment is: channels with their data, response, signal, backgrounds and uncertainties.
+
+The classes hold numbers only; :mod:`spec_builder.experiments.reading` makes them from ``experiment.toml``.
+"""
 
 from __future__ import annotations
 
-import re
-import tomllib
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.experiments.response import ChargeYieldResponse, MatrixResponse, Selection
-from spec_builder.files import data_path, read_text
-from spec_builder.tables import read_table
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+    from pathlib import Path
 
-    from spec_builder.experiments.response import Response
-    from spec_builder.tables import FloatArray, Table
+    from spec_builder.experiments.response import Kernel, Response
+    from spec_builder.tables import FloatArray
 
 __all__ = [
+    "SIGNAL_SAMPLE",
+    "Axis",
     "Background",
+    "Channel",
     "Experiment",
+    "LimitsLaw",
     "Normalisation",
-    "Observable",
     "Run",
-    "experiment_folder",
-    "load_experiment",
-    "shipped_experiments",
+    "Signal",
 ]
 
+#: Name of the signal's sample where a channel has one.
 SIGNAL_SAMPLE = "cevns"
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+_NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class Observable:
-    """What is histogrammed: its name and unit."""
+class Axis:
+    """One observable that is histogrammed.
+
+    Attributes:
+        name: e.g. ``cS2``.
+        unit: e.g. ``PE``.
+        edges: bin edges by the name of the run, each of shape (bins + 1,). Bins of the runs are added by index.
+    """
 
     name: str
     unit: str
+    edges: Mapping[str, FloatArray]
+
+    @property
+    def bins(self) -> int:
+        """Number of bins along the axis."""
+        return next(iter(self.edges.values())).size - 1
+
+    @property
+    def common_edges(self) -> FloatArray | None:
+        """The edges that all runs share, shape (bins + 1,); None if they differ."""
+        first, *others = self.edges.values()
+        return first if all(np.array_equal(first, edges) for edges in others) else None
 
 
 @dataclass(frozen=True)
@@ -50,21 +68,41 @@ class Run:
 
     Attributes:
         name: e.g. ``sr0``.
-        exposure_t_yr: tonne-years.
-        bin_edges: edges of the observable's bins, shape (bins + 1,).
+        exposure: tonne-years for a source with a flux, tonnes for a source with a fluence.
     """
 
     name: str
-    exposure_t_yr: float
-    bin_edges: FloatArray
+    exposure: float
 
 
 @dataclass(frozen=True)
 class Normalisation:
-    """The signal's size: this many events at this flux."""
+    """The signal's size: this many events of the Standard Model at this flux.
+
+    Attributes:
+        events: events in the whole channel.
+        flux_1e6_cm2_s1: the flux that they belong to, None for the source's own.
+    """
 
     events: float
-    flux_1e6_cm2_s1: float
+    flux_1e6_cm2_s1: float | None
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One sample of the signal.
+
+    Attributes:
+        name: the sample's name.
+        components: the source's components in it, all of them if None.
+        factor: the normfactor on it, such as ``mu_8b``; None if it has none.
+        uncertainties: relative size by parameter name; a name that two experiments use is one shared parameter.
+    """
+
+    name: str
+    components: tuple[str, ...] | None
+    factor: str | None
+    uncertainties: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -75,428 +113,163 @@ class Background:
         name: the sample's name.
         expected: events per bin, shape (bins,).
         uncertainties: relative size by parameter name.
+        absolute_uncertainties: size in events of the whole channel by parameter name; added, whatever the law.
+        free: whether its size is a free parameter without prior.
     """
 
     name: str
     expected: FloatArray
     uncertainties: Mapping[str, float]
+    absolute_uncertainties: Mapping[str, float] = field(default_factory=dict)
+    free: bool = False
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One histogram of an experiment: what reaches it and what was seen.
+
+    Attributes:
+        name: the channel's name in workspaces.
+        source: where the neutrinos come from.
+        target: what they scatter on.
+        axes: one or two observables; the first one is the outer one in the list of bins.
+        runs: periods of data taking; bins are summed over them by index.
+        observed: counts per bin, shape (bins,).
+        response: how recoils become events. Where ``timing`` is given it has the bins of the first axis only.
+        variations: for each shape parameter the response at +1 and at -1.
+        timing: for each timing group of the source the fraction of its events in the bins of the second axis.
+        normalisation: the signal's size, or None to take the response as it is.
+        signals: samples of the signal.
+        backgrounds: the background components.
+    """
+
+    name: str
+    source: str
+    target: str
+    axes: tuple[Axis, ...]
+    runs: tuple[Run, ...]
+    observed: FloatArray
+    response: Response
+    normalisation: Normalisation | None
+    signals: tuple[Signal, ...]
+    backgrounds: tuple[Background, ...]
+    variations: Mapping[str, tuple[Response, Response]] = field(default_factory=dict)
+    timing: Mapping[str, FloatArray] | None = None
+
+    @property
+    def bins(self) -> int:
+        """Number of bins of all axes."""
+        return int(self.observed.size)
+
+    @property
+    def exposure(self) -> float:
+        """Exposure of all runs."""
+        return sum(run.exposure for run in self.runs)
+
+    @property
+    def exposures(self) -> tuple[float, ...]:
+        """Exposure of each run."""
+        return tuple(run.exposure for run in self.runs)
+
+    def kernel(self, breaks_keV: tuple[float, ...] = ()) -> Kernel:
+        """The response times the exposure, as quadrature over recoil energy.
+
+        Args:
+            breaks_keV: recoil energies at which the rate jumps.
+        """
+        return self.response.kernel(self.exposures, breaks_keV=breaks_keV)
+
+    def scaled(self, exposure: float = 1.0, backgrounds: Mapping[str, float] = _NOTHING) -> Channel:
+        """The same channel with another exposure; see :meth:`Experiment.scaled`."""
+        size = self.normalisation
+        return replace(
+            self,
+            runs=tuple(replace(run, exposure=run.exposure * exposure) for run in self.runs),
+            observed=np.rint(self.observed * exposure),
+            normalisation=None if size is None else replace(size, events=size.events * exposure),
+            backgrounds=tuple(_scaled(b, exposure, exposure * backgrounds.get(b.name, 1.0)) for b in self.backgrounds),
+        )
+
+
+def _scaled(background: Background, exposure: float, factor: float) -> Background:
+    return replace(
+        background,
+        expected=background.expected * factor,
+        absolute_uncertainties={name: events * exposure for name, events in background.absolute_uncertainties.items()},
+    )
+
+
+@dataclass(frozen=True)
+class LimitsLaw:
+    """The one law that limits may be made with, and why.
+
+    Attributes:
+        law: ``normsys`` or ``linear``.
+        reason: a clause, for messages.
+    """
+
+    law: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A complete description: data, response, signal normalisation, backgrounds, uncertainties.
+    """A complete description.
 
     Attributes:
         name: e.g. ``xenonnt``.
         title: for figures and tables.
         references: papers and data releases.
-        channel: the channel's name in workspaces.
-        observable: what is histogrammed.
-        runs: periods of data taking; bins are summed over them by index.
-        observed: counts per bin, shape (bins,).
-        response: how recoils become events.
-        normalisation: the signal's size, or None to take the response as it is.
-        signal_uncertainties: relative size by parameter name; a name shared with another experiment is one
-            shared parameter.
-        backgrounds: the background components.
+        data_sets: the data that it holds, by release and selection; the same data may stand in an analysis once.
+        licence: of the tables, '' if it is not stated.
+        channels: its histograms.
         variant: name of the chosen variant, None for the default.
         variants: description of each variant by name.
-        by_construction: what agrees with the paper because it was chosen to, '' if nothing.
-        licence: of the tables, '' if it is not stated.
+        by_construction: what agrees with something because it was chosen to, one text for each.
+        limits_law: the law that limits need, None if either will do.
         statuses: status of each table by what it holds.
+        sources: source of each table by what it holds.
         folder: where it was read from.
     """
 
     name: str
     title: str
     references: tuple[str, ...]
-    channel: str
-    observable: Observable
-    runs: tuple[Run, ...]
-    observed: FloatArray
-    response: Response
-    normalisation: Normalisation | None
-    signal_uncertainties: Mapping[str, float]
-    backgrounds: tuple[Background, ...]
+    data_sets: tuple[str, ...]
+    licence: str
+    channels: tuple[Channel, ...]
     variant: str | None
     variants: Mapping[str, str]
-    by_construction: str
-    licence: str
+    by_construction: tuple[str, ...]
+    limits_law: LimitsLaw | None
     statuses: Mapping[str, str]
     sources: Mapping[str, str]
     folder: Path
 
     @property
     def bins(self) -> int:
-        """Number of bins."""
-        return int(self.observed.size)
+        """Number of bins of all channels."""
+        return sum(channel.bins for channel in self.channels)
 
-    @property
-    def exposure_t_yr(self) -> float:
-        """Tonne-years of all runs."""
-        return sum(run.exposure_t_yr for run in self.runs)
+    def scaled(self, exposure: float = 1.0, backgrounds: Mapping[str, float] = _NOTHING) -> Experiment:
+        """The same experiment with another exposure or other backgrounds, for projections.
 
+        Signal and backgrounds grow with the exposure. So do the observed counts, rounded to whole numbers: they
+        stand in for data that do not exist, and ``sources`` says so.
 
-def _number(value: object) -> float:
-    """A TOML number as a float; NaN for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return float("nan")
-    try:
-        return float(value)
-    except OverflowError:
-        return float("inf")
+        Args:
+            exposure: factor on the exposure of every run.
+            backgrounds: further factor by the name of a background.
 
-
-class _Section:
-    """A TOML table whose keys are taken one by one; what is left over is an unknown key."""
-
-    def __init__(self, file: Path, where: str, content: object) -> None:
-        if not isinstance(content, dict):
-            raise SpecBuilderError(f"{file}: {where} must be a table, found {content!r}")
-        self.file, self.where, self._content = file, where, dict(content)
-
-    def _path(self, key: str) -> str:
-        return f"{self.where}.{key}" if self.where else key
-
-    def error(self, key: str, expected: str, found: object) -> SpecBuilderError:
-        return SpecBuilderError(f"{self.file}: {self._path(key)} must be {expected}, found {found!r}")
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._content
-
-    def take(self, key: str) -> Any:
-        if key not in self._content:
-            raise SpecBuilderError(f"{self.file}: key '{self._path(key)}' is missing")
-        return self._content.pop(key)
-
-    def text(self, key: str, default: str | None = None) -> str:
-        if default is not None and key not in self:
-            return default
-        value = self.take(key)
-        if not isinstance(value, str):
-            raise self.error(key, "a text", value)
-        return value
-
-    def identifier(self, key: str) -> str:
-        value = self.text(key)
-        if not _NAME.fullmatch(value):
-            raise self.error(key, "a name of letters, digits and underscores", value)
-        return value
-
-    def positive(self, key: str) -> float:
-        value = self.take(key)
-        number = _number(value)
-        if not 0 < number < np.inf:
-            raise self.error(key, "a positive number", value)
-        return number
-
-    def increasing(self, key: str) -> FloatArray:
-        value = self.take(key)
-        numbers = np.array([_number(v) for v in value] if isinstance(value, list) else [])
-        if numbers.size < 2 or not (np.isfinite(numbers).all() and (np.diff(numbers) > 0).all()):
-            raise self.error(key, "a list of at least two increasing numbers", value)
-        return numbers
-
-    def section(self, key: str) -> _Section:
-        return _Section(self.file, self._path(key), self.take(key))
-
-    def keys(self) -> list[str]:
-        return list(self._content)
-
-    def positives(self, key: str) -> dict[str, float]:
-        section = self.section(key)
-        values = {name: section.positive(name) for name in section.keys()}  # noqa: SIM118
-        if not values:
-            raise self.error(key, "a table of at least one 'parameter = relative size'", {})
-        for name in values:
-            if not _NAME.fullmatch(name):
-                raise self.error(key, "a table of names of letters, digits and underscores", name)
-        return values
-
-    def finish(self) -> None:
-        if self._content:
-            unknown = ", ".join(self._path(key) for key in self._content)
-            raise SpecBuilderError(f"{self.file}: unknown key {unknown}")
-
-
-@dataclass
-class _Tables:
-    """Reads an experiment's tables and remembers their statuses."""
-
-    folder: Path
-    statuses: dict[str, str]
-    sources: dict[str, str]
-
-    def read(self, what: str, file: str, columns: Sequence[str]) -> Table:
-        table = read_table(self.folder / file, columns=columns)
-        self.statuses[what], self.sources[what] = table.status, table.metadata["source"]
-        return table
-
-    def binned(self, what: str, file: str, columns: Sequence[str], bins: int) -> Table:
-        """A table with a row for each bin, in order."""
-        table = self.read(what, file, ("bin", *columns))
-        if table["bin"].size != bins or (table["bin"] != np.arange(bins)).any():
-            raise SpecBuilderError(
-                f"{table.path}: column 'bin' must count 0 to {bins - 1}, one row for each bin between the "
-                f"bin_edges, found {table['bin'].size} rows"
-            )
-        for column in columns:
-            negative = np.flatnonzero(table[column] < 0)
-            if negative.size:
-                raise SpecBuilderError(
-                    f"{table.path}: {column} is {table[column][negative[0]]:g} in bin {negative[0]}, "
-                    "expected a number >= 0"
-                )
-        return table
-
-    def selection(self, what: str, file: str, bins: int) -> Selection:
-        columns = [f"bin{i}" for i in range(bins)]
-        table = self.read(what, file, ("recoil_energy_keV", *columns))
-        energy = table["recoil_energy_keV"]
-        _check_energies(table.path, energy)
-        probability = np.stack([table[column] for column in columns])
-        if (probability < 0).any() or (probability.sum(axis=0) > 1).any():
-            raise SpecBuilderError(f"{table.path}: probabilities must be >= 0 and sum to at most 1 in each row")
-        return Selection(energy, probability)
-
-
-def _check_energies(path: Path, energy: FloatArray) -> None:
-    if energy.size < 2 or energy[0] <= 0 or (np.diff(energy) <= 0).any():
-        raise SpecBuilderError(f"{path}: recoil_energy_keV must be positive and increasing, at least two rows")
-
-
-def shipped_experiments() -> tuple[str, ...]:
-    """Names of the experiments that come with the project."""
-    return tuple(sorted(p.parent.name for p in data_path("experiments").glob("*/experiment.toml")))
-
-
-def experiment_folder(name_or_path: str) -> Path:
-    """Folder of a shipped experiment, or the user's own where a path is given.
-
-    Raises:
-        SpecBuilderError: for an unknown name or a folder without ``experiment.toml``.
-    """
-    if name_or_path in shipped_experiments():
-        return data_path("experiments", name_or_path)
-    folder = Path(name_or_path)
-    if folder.name == "experiment.toml":
-        folder = folder.parent
-    if name_or_path and (folder / "experiment.toml").is_file():
-        return folder
-    if name_or_path and folder.is_dir():
-        raise SpecBuilderError(f"{folder}: expected a file experiment.toml in this folder")
-    raise SpecBuilderError(
-        f"experiment '{name_or_path}' is unknown, expected one of {', '.join(shipped_experiments())} "
-        "or the path of a folder with an experiment.toml"
-    )
-
-
-def load_experiment(name_or_path: str, variant: str | None = None) -> Experiment:
-    """Read and check an experiment.
-
-    Args:
-        name_or_path: a shipped experiment, or the path of a folder.
-        variant: one of its variants, None for the default.
-
-    Raises:
-        SpecBuilderError: naming the file and the key that is wrong.
-
-    Examples:
-        >>> xenonnt = load_experiment("xenonnt")
-        >>> xenonnt.observed.tolist(), xenonnt.statuses["observed"]
-        ([16.0, 14.0, 7.0], 'measured')
-    """
-    folder = experiment_folder(name_or_path)
-    file = folder / "experiment.toml"
-    try:
-        content = tomllib.loads(read_text(file))
-    except tomllib.TOMLDecodeError as error:
-        raise SpecBuilderError(f"{file}: not valid TOML: {error}") from None
-    root = _Section(file, "", content)
-    tables = _Tables(folder, {}, {})
-
-    name = root.identifier("name")
-    runs = _runs(root)
-    bins = runs[0].bin_edges.size - 1
-    observable = root.section("observable")
-    signal, backgrounds = root.section("signal"), root.section("backgrounds")
-    by_construction = root.text("by_construction", "")
-    variants, changes = _variants(root, name, variant)
-
-    response_section = signal.section("response")
-    normalisation_content = signal.take("normalisation") if "normalisation" in signal else "absolute"
-    background_file = backgrounds.text("table")
-    default_kind = response_section.text("kind")
-    if default_kind != MatrixResponse.kind:
-        raise response_section.error("kind", "'matrix' ('charge_yield' only in a variant)", default_kind)
-    reference = _matrix_response(response_section, runs, bins, tables)
-    response: Response = reference
-    if changes is not None:
-        changes.text("description")
-        by_construction = changes.text("by_construction", by_construction)
-        normalisation_content = changes.take("normalisation") if "normalisation" in changes else normalisation_content
-        background_file = changes.text("backgrounds", background_file)
-        if "response" in changes:
-            section = changes.section("response")
-            kind = section.text("kind")
-            if kind == ChargeYieldResponse.kind:
-                response = _charge_yield_response(section, runs, bins, tables, reference)
-            elif kind == MatrixResponse.kind:
-                response = _matrix_response(section, runs, bins, tables)
-            else:
-                raise section.error("kind", "'matrix' or 'charge_yield'", kind)
-        changes.finish()
-
-    observed = tables.binned("observed", root.section("observed").text("table"), ("observed",), bins)
-    if (observed["observed"] % 1 != 0).any():
-        raise SpecBuilderError(f"{observed.path}: observed counts must be whole numbers")
-    experiment = Experiment(
-        name=name,
-        title=root.text("title"),
-        references=_texts(root, "references"),
-        channel=root.identifier("channel"),
-        observable=Observable(observable.text("name"), observable.text("unit")),
-        runs=runs,
-        observed=observed["observed"],
-        response=response,
-        normalisation=_normalisation(signal, normalisation_content),
-        signal_uncertainties=signal.positives("uncertainties"),
-        backgrounds=_backgrounds(backgrounds, background_file, bins, tables),
-        variant=variant,
-        variants=variants,
-        by_construction=by_construction,
-        licence=root.text("licence", ""),
-        statuses=tables.statuses,
-        sources=tables.sources,
-        folder=folder,
-    )
-    for section in (observable, signal, backgrounds, root):
-        section.finish()
-    return experiment
-
-
-def _texts(section: _Section, key: str) -> tuple[str, ...]:
-    value = section.take(key)
-    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-        raise section.error(key, "a list of texts", value)
-    return tuple(value)
-
-
-def _runs(root: _Section) -> tuple[Run, ...]:
-    content = root.take("runs")
-    if not isinstance(content, list) or not content:
-        raise root.error("runs", "at least one [[runs]] block", content)
-    runs = []
-    for i, item in enumerate(content):
-        section = _Section(root.file, f"runs[{i}]", item)
-        runs.append(Run(section.identifier("name"), section.positive("exposure_t_yr"), section.increasing("bin_edges")))
-        section.finish()
-    if len({run.bin_edges.size for run in runs}) > 1:
-        raise root.error("runs", "blocks with the same number of bins", [r.bin_edges.size - 1 for r in runs])
-    if len({run.name for run in runs}) < len(runs):
-        raise root.error("runs", "blocks with different names", [run.name for run in runs])
-    return tuple(runs)
-
-
-def _variants(root: _Section, name: str, chosen: str | None) -> tuple[dict[str, str], _Section | None]:
-    """Description of every variant, and the chosen one's block."""
-    content = root.take("variants") if "variants" in root else {}
-    section = _Section(root.file, "variants", content)
-    blocks = {key: section.section(key) for key in section.keys()}  # noqa: SIM118
-    descriptions = {key: _described(block) for key, block in blocks.items()}
-    if chosen is None:
-        return descriptions, None
-    if chosen not in blocks:
-        known = ", ".join(blocks) or "none"
-        raise SpecBuilderError(f"variant '{chosen}' of {name} is unknown, expected one of: {known}")
-    return descriptions, blocks[chosen]
-
-
-def _described(block: _Section) -> str:
-    if "description" not in block:
-        raise SpecBuilderError(f"{block.file}: key '{block.where}.description' is missing")
-    description = block.text("description")
-    block._content["description"] = description  # noqa: SLF001
-    return description
-
-
-def _per_run(section: _Section, key: str, runs: tuple[Run, ...]) -> list[str]:
-    files = section.section(key)
-    names = [files.text(run.name) for run in runs]
-    files.finish()
-    return names
-
-
-def _matrix_response(section: _Section, runs: tuple[Run, ...], bins: int, tables: _Tables) -> MatrixResponse:
-    files = _per_run(section, "tables", runs)
-    section.finish()
-    selections = tuple(
-        tables.selection(f"response_{run.name}", file, bins) for run, file in zip(runs, files, strict=True)
-    )
-    return MatrixResponse(tuple(run.exposure_t_yr for run in runs), selections)
-
-
-def _charge_yield_response(
-    section: _Section, runs: tuple[Run, ...], bins: int, tables: _Tables, reference: MatrixResponse
-) -> ChargeYieldResponse:
-    table = tables.read("charge_yield", section.text("table"), ("recoil_energy_keV", "charge_yield"))
-    energy, charge_yield = table["recoil_energy_keV"], table["charge_yield"]
-    _check_energies(table.path, energy)
-    if (charge_yield <= 0).any() or (np.diff(energy * charge_yield) <= 0).any():
-        raise SpecBuilderError(f"{table.path}: charge_yield must be positive and T Q_y(T) increasing")
-    efficiencies: tuple[Selection | float, ...]
-    if "efficiency" in section:
-        efficiency = section.positive("efficiency")
-        if efficiency > 1:
-            raise section.error("efficiency", "a number above 0 and at most 1", efficiency)
-        efficiencies = (efficiency,) * len(runs)
-    else:
-        files = _per_run(section, "efficiency_tables", runs)
-        selections = [
-            tables.selection(f"efficiency_{run.name}", file, bins) for run, file in zip(runs, files, strict=True)
-        ]
-        efficiencies = tuple(
-            Selection(s.recoil_energy_keV, s.probability.sum(axis=0, keepdims=True)) for s in selections
-        )
-    edges = tuple(run.bin_edges for run in runs)
-    if "bin_edges" in section:
-        own = section.section("bin_edges")
-        edges = tuple(own.increasing(run.name) for run in runs)
-        own.finish()
-        if any(e.size != bins + 1 for e in edges):
-            raise section.error("bin_edges", f"lists of {bins + 1} edges", [e.tolist() for e in edges])
-    gain = section.positive("gain")
-    section.finish()
-    return ChargeYieldResponse(
-        exposures_t_yr=tuple(run.exposure_t_yr for run in runs),
-        bin_edges=edges,
-        recoil_energy_keV=energy,
-        charge_yield=charge_yield,
-        gain=gain,
-        efficiencies=efficiencies,
-        reference=reference,
-    )
-
-
-def _normalisation(signal: _Section, content: object) -> Normalisation | None:
-    if content == "absolute":
-        return None
-    if not isinstance(content, dict):
-        raise signal.error("normalisation", "'absolute' or a table of events and flux_1e6_cm2_s1", content)
-    section = _Section(signal.file, f"{signal.where}.normalisation", content)
-    normalisation = Normalisation(section.positive("events"), section.positive("flux_1e6_cm2_s1"))
-    section.finish()
-    return normalisation
-
-
-def _backgrounds(section: _Section, file: str, bins: int, tables: _Tables) -> tuple[Background, ...]:
-    uncertainties = section.section("uncertainties")
-    names = uncertainties.keys()
-    if SIGNAL_SAMPLE in names:
-        raise uncertainties.error(SIGNAL_SAMPLE, "another name: it is the signal's", SIGNAL_SAMPLE)
-    table = tables.binned("backgrounds", file, names, bins)
-    backgrounds = tuple(
-        Background(name, table[name], uncertainties.positives(name)) for name in names if _NAME.fullmatch(name)
-    )
-    uncertainties.finish()
-    return backgrounds
+        Examples:
+            >>> from spec_builder.experiments.reading import load_experiment
+            >>> load_experiment("pandax4t").scaled(exposure=10).channels[0].runs[0].exposure
+            10.4
+        """
+        scaled = tuple(channel.scaled(exposure, backgrounds) for channel in self.channels)
+        text = f"observed counts times {exposure:g}, rounded: no data of such an exposure exist; "
+        sources = {
+            what: text + source if exposure != 1 and what.endswith("observed") else source
+            for what, source in self.sources.items()
+        }
+        return replace(self, channels=scaled, sources=sources)

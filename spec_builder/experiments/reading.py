@@ -1,0 +1,399 @@
+"""Reader and checker of ``experiment.toml`` and the tables beside it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spec_builder.errors import SpecBuilderError, UnknownNameError
+from spec_builder.experiments.consistency import check_parameters
+from spec_builder.experiments.description import (
+    SIGNAL_SAMPLE,
+    Axis,
+    Background,
+    Channel,
+    Experiment,
+    LimitsLaw,
+    Normalisation,
+    Run,
+    Signal,
+)
+from spec_builder.experiments.former import former_path, is_former, translate
+from spec_builder.experiments.response import ChargeYieldResponse, GaussianResponse, MatrixResponse, Selection
+from spec_builder.experiments.sections import Section, finite_number, read_toml
+from spec_builder.experiments.tables import ENERGY, Tables
+from spec_builder.experiments.variants import choose_variant
+from spec_builder.files import data_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from spec_builder.experiments.response import Response
+    from spec_builder.tables import FloatArray
+
+__all__ = ["experiment_folder", "load_experiment", "shipped_experiments"]
+
+_LAWS = ("normsys", "linear")
+
+
+def shipped_experiments() -> tuple[str, ...]:
+    """Names of the experiments that come with the project."""
+    return tuple(sorted(p.parent.name for p in data_path("experiments").glob("*/experiment.toml")))
+
+
+def experiment_folder(name_or_path: str) -> Path:
+    """Folder of a shipped experiment, or the user's own where a path is given.
+
+    Raises:
+        UnknownNameError: for a name that is neither.
+        SpecBuilderError: for a folder without ``experiment.toml``.
+    """
+    if name_or_path in shipped_experiments():
+        return data_path("experiments", name_or_path)
+    folder = Path(name_or_path)
+    if folder.name == "experiment.toml":
+        folder = folder.parent
+    if name_or_path and (folder / "experiment.toml").is_file():
+        return folder
+    if name_or_path and folder.is_dir():
+        raise SpecBuilderError(f"{folder}: expected a file experiment.toml in this folder")
+    raise UnknownNameError(
+        f"experiment '{name_or_path}' is unknown, expected one of {', '.join(shipped_experiments())} "
+        "or the path of a folder with an experiment.toml",
+        name=name_or_path,
+    )
+
+
+def load_experiment(name_or_path: str, variant: str | None = None) -> Experiment:
+    """Read and check an experiment.
+
+    Args:
+        name_or_path: a shipped experiment, or the path of a folder.
+        variant: one of its variants, None for the default.
+
+    Raises:
+        SpecBuilderError: naming the file and the key that is wrong.
+
+    Examples:
+        >>> xenonnt = load_experiment("xenonnt")
+        >>> xenonnt.channels[0].observed.tolist(), xenonnt.statuses["observed"]
+        ([16.0, 14.0, 7.0], 'measured')
+    """
+    folder = experiment_folder(name_or_path)
+    file = folder / "experiment.toml"
+    content = read_toml(file)
+    shown: Callable[[str], str] = str
+    if is_former(content):
+        content, shown = translate(file, content), former_path
+    variants, content = choose_variant(file, content, variant, shown=shown)
+    remark = "" if variant is None else f" (variant '{variant}')"
+    root = Section(file, content, shown=shown, remark=remark)
+    tables = Tables(folder)
+    name = root.identifier("name")
+    experiment = Experiment(
+        name=name,
+        title=root.text("title"),
+        references=root.texts("references"),
+        data_sets=root.texts("data_sets", (name,)),
+        licence=root.text("licence", ""),
+        channels=_channels(root, tables),
+        variant=variant,
+        variants=variants,
+        by_construction=root.texts("by_construction", ()),
+        limits_law=_limits_law(root),
+        statuses=tables.statuses,
+        sources=tables.sources,
+        folder=folder,
+    )
+    root.finish()
+    check_parameters([experiment])
+    return experiment
+
+
+def _limits_law(root: Section) -> LimitsLaw | None:
+    if "limits" not in root:
+        return None
+    section = root.section("limits")
+    law = section.text("law")
+    if law not in _LAWS:
+        raise section.error("law", f"one of {', '.join(_LAWS)}", law)
+    limits_law = LimitsLaw(law, section.text("reason"))
+    section.finish()
+    return limits_law
+
+
+# ---------------------------------------------------------------- channels
+
+
+def _channels(root: Section, tables: Tables) -> tuple[Channel, ...]:
+    sections = root.sections("channels")
+    names = [section.identifier("name") for section in sections]
+    if len(set(names)) < len(names):
+        raise root.error("channels", "blocks with different names", names)
+    alone = len(sections) == 1
+    return tuple(
+        _channel(section, name, tables if alone else tables.for_channel(name))
+        for section, name in zip(sections, names, strict=True)
+    )
+
+
+def _channel(section: Section, name: str, tables: Tables) -> Channel:
+    source, target = section.text("source"), section.text("target")
+    runs = _runs(section)
+    axes = _axes(section, runs)
+    bins = math.prod(axis.bins for axis in axes)
+    timing = _timing(section, axes, tables)
+    layout = _Layout(runs, axes, axes[0].bins if timing is not None else bins)
+    response, variations = _response(section.section("response"), layout, tables)
+    observed = tables.observed(section.text("observed"), bins)
+    signals = _signals(section, variations)
+    channel = Channel(
+        name=name,
+        source=source,
+        target=target,
+        axes=axes,
+        runs=runs,
+        observed=observed,
+        response=response,
+        normalisation=_normalisation(section),
+        signals=signals,
+        backgrounds=_backgrounds(section, bins, [signal.name for signal in signals], tables),
+        variations=variations,
+        timing=timing,
+    )
+    section.finish()
+    return channel
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What a response has to fit: runs, axes and the number of its bins."""
+
+    runs: tuple[Run, ...]
+    axes: tuple[Axis, ...]
+    bins: int
+
+    def edges(self) -> tuple[FloatArray, ...]:
+        """Edges of the first axis for each run."""
+        return tuple(self.axes[0].edges[run.name] for run in self.runs)
+
+
+def _runs(channel: Section) -> tuple[Run, ...]:
+    runs = []
+    for section in channel.sections("runs"):
+        key = "exposure_t" if "exposure_t" in section else "exposure_t_yr"
+        runs.append(Run(section.identifier("name"), section.positive(key)))
+        section.finish()
+    if len({run.name for run in runs}) < len(runs):
+        raise channel.error("runs", "blocks with different names", [run.name for run in runs])
+    return tuple(runs)
+
+
+def _axes(channel: Section, runs: tuple[Run, ...]) -> tuple[Axis, ...]:
+    sections = channel.sections("axes")
+    if len(sections) > 2:
+        raise channel.error("axes", "one or two blocks", [f"{len(sections)} blocks"])
+    return tuple(_axis(section, runs) for section in sections)
+
+
+def _axis(section: Section, runs: tuple[Run, ...]) -> Axis:
+    name, unit = section.text("name"), section.text("unit")
+    content = section.take("edges")
+    if isinstance(content, dict):
+        own = section.nested("edges", content)
+        edges = {run.name: own.increasing(run.name) for run in runs}
+        own.finish()
+    else:
+        common = section.nested("", {"edges": content}).increasing("edges")
+        edges = dict.fromkeys((run.name for run in runs), common)
+    section.finish()
+    sizes = [values.size - 1 for values in edges.values()]
+    if len(set(sizes)) > 1:
+        raise section.error("edges", "lists with the same number of bins", sizes)
+    return Axis(name, unit, edges)
+
+
+def _timing(channel: Section, axes: tuple[Axis, ...], tables: Tables) -> Mapping[str, FloatArray] | None:
+    if "timing" not in channel:
+        return None
+    file = channel.text("timing")
+    if len(axes) != 2:
+        raise channel.error("timing", "left out where there is one axis (the second one is the time)", file)
+    return tables.fractions(file, ("prompt", "delayed"), axes[1].bins)
+
+
+def _normalisation(channel: Section) -> Normalisation | None:
+    content = channel.take("normalisation") if "normalisation" in channel else "absolute"
+    if content == "absolute":
+        return None
+    if not isinstance(content, dict):
+        raise channel.error("normalisation", "'absolute' or a table of events and flux_1e6_cm2_s1", content)
+    section = channel.nested("normalisation", content)
+    events = section.positive("events")
+    flux = section.positive("flux_1e6_cm2_s1") if "flux_1e6_cm2_s1" in section else None
+    section.finish()
+    return Normalisation(events, flux)
+
+
+# ---------------------------------------------------------------- samples
+
+
+def _signals(channel: Section, variations: Mapping[str, object]) -> tuple[Signal, ...]:
+    if "signals" not in channel:
+        return (Signal(SIGNAL_SAMPLE, None, "mu_8b", {}),)
+    sections = channel.named_sections("signals")
+    if not sections:
+        raise channel.error("signals", "a table of at least one sample", {})
+    signals = tuple(_signal(name, section, alone=len(sections) == 1) for name, section in sections.items())
+    for signal in signals:
+        for name in variations:
+            if name in signal.uncertainties:
+                raise channel.error(f"response.variations.{name}", "another name: the signal has a size of it", name)
+    return signals
+
+
+def _signal(name: str, section: Section, *, alone: bool) -> Signal:
+    components = section.texts("components") if "components" in section or not alone else None
+    factor = section.identifier("factor") if "factor" in section else ("mu_8b" if alone else None)
+    signal = Signal(name, components, factor, section.sizes("uncertainties"))
+    section.finish()
+    return signal
+
+
+def _backgrounds(channel: Section, bins: int, signals: list[str], tables: Tables) -> tuple[Background, ...]:
+    if "backgrounds" not in channel:
+        return ()
+    sections = channel.named_sections("backgrounds")
+    for name in signals:
+        if name in sections:
+            raise channel.error(f"backgrounds.{name}", "another name: it is the signal's", name)
+    table = tables.binned("backgrounds", channel.text("background_table"), list(sections), bins)
+    return tuple(_background(name, section, table[name]) for name, section in sections.items())
+
+
+def _background(name: str, section: Section, expected: FloatArray) -> Background:
+    free = section.truth("free")
+    uncertainties = section.sizes("uncertainties") if "uncertainties" in section or not free else {}
+    absolute = {}
+    if "absolute_uncertainties" in section:
+        own = section.section("absolute_uncertainties")
+        absolute = {key: own.positive(key) for key in own.keys()}  # noqa: SIM118
+        if not expected.sum() > 0:
+            raise section.error("absolute_uncertainties", "left out for a background without events", absolute)
+    section.finish()
+    return Background(name, expected, uncertainties, absolute, free)
+
+
+# ---------------------------------------------------------------- responses
+
+
+def _response(
+    section: Section, layout: _Layout, tables: Tables
+) -> tuple[Response, dict[str, tuple[Response, Response]]]:
+    """The response and its variations."""
+    kind = section.text("kind")
+    if kind not in _KINDS:
+        raise section.error("kind", f"one of {', '.join(repr(known) for known in _KINDS)}", kind)
+    response = _KINDS[kind](section, layout, tables)
+    variations = {}
+    if "variations" in section and kind == MatrixResponse.kind:
+        for name, block in section.named_sections("variations").items():
+            variations[name] = _variation(name, block, layout, tables)
+    section.finish()
+    return response, variations
+
+
+def _per_run(section: Section, key: str, runs: tuple[Run, ...]) -> list[str]:
+    """A file for each run: one text for all of them, or a table by run."""
+    content = section.take(key)
+    if isinstance(content, str):
+        return [content] * len(runs)
+    files = section.nested(key, content)
+    names = [files.text(run.name) for run in runs]
+    files.finish()
+    return names
+
+
+def _selections(what: str, files: list[str], layout: _Layout, tables: Tables) -> tuple[Selection, ...]:
+    return tuple(
+        tables.selection(f"{what}_{run.name}", file, layout.bins) for run, file in zip(layout.runs, files, strict=True)
+    )
+
+
+def _matrix(section: Section, layout: _Layout, tables: Tables) -> MatrixResponse:
+    return MatrixResponse(_selections("response", _per_run(section, "tables", layout.runs), layout, tables))
+
+
+def _variation(name: str, block: Section, layout: _Layout, tables: Tables) -> tuple[Response, Response]:
+    """The response at +1 and at -1 of a shape parameter."""
+    up, down = (
+        MatrixResponse(_selections(f"response_{name}_{side}", _per_run(block, side, layout.runs), layout, tables))
+        for side in ("up", "down")
+    )
+    block.finish()
+    return up, down
+
+
+def _gaussian(section: Section, layout: _Layout, tables: Tables) -> GaussianResponse:
+    unit = layout.axes[0].unit
+    if unit not in ENERGY or len(layout.edges()[0]) != layout.bins + 1:
+        raise section.error(
+            "kind", f"another one: 'gaussian' needs an axis of energy ({', '.join(ENERGY)})", "gaussian"
+        )
+    energy, efficiency = tables.efficiency(section.text("efficiency"))
+    content = section.take("resolution_keV")
+    terms = content if isinstance(content, list) else []
+    resolution = tuple((finite_number(t[0]), finite_number(t[1])) for t in terms if isinstance(t, list) and len(t) == 2)
+    if not resolution or len(resolution) < len(terms) or not np.isfinite(resolution).all():
+        raise section.error("resolution_keV", "a list of [coefficient, power of the energy in keV]", content)
+    hold = section.positive("hold_above_keV") if "hold_above_keV" in section else None
+    response = GaussianResponse(layout.edges(), energy, efficiency, resolution, hold)
+    highest = max(float(edges[-1]) for edges in layout.edges())
+    if not (response.sigma_keV(np.linspace(0.01, 1.0, 100) * highest) > 0).all():
+        raise section.error("resolution_keV", "positive at every energy", content)
+    if not math.isfinite(response.reach_keV()[1]):
+        expected = "a resolution that grows less above the last bin; hold_above_keV holds it"
+        raise section.error("resolution_keV", expected, content)
+    return response
+
+
+def _charge_yield(section: Section, layout: _Layout, tables: Tables) -> ChargeYieldResponse:
+    reference = _matrix(section, layout, tables)
+    energy, charge_yield = tables.charge_yield(section.text("charge_yield"))
+    edges = layout.edges()
+    if "bin_edges" in section:
+        own = section.section("bin_edges")
+        edges = tuple(own.increasing(run.name) for run in layout.runs)
+        own.finish()
+        if any(e.size != layout.bins + 1 for e in edges):
+            raise section.error("bin_edges", f"lists of {layout.bins + 1} edges", [e.tolist() for e in edges])
+    return ChargeYieldResponse(
+        bin_edges=edges,
+        recoil_energy_keV=energy,
+        charge_yield=charge_yield,
+        gain=section.positive("gain"),
+        efficiencies=_efficiencies(section, layout, tables),
+        reference=reference,
+    )
+
+
+def _efficiencies(section: Section, layout: _Layout, tables: Tables) -> tuple[Selection | float, ...]:
+    """One number for all runs, or the sum of the bins of a table for each."""
+    if "efficiency" in section:
+        efficiency = section.positive("efficiency")
+        if efficiency > 1:
+            raise section.error("efficiency", "a number above 0 and at most 1", efficiency)
+        return (efficiency,) * len(layout.runs)
+    selections = _selections("efficiency", _per_run(section, "efficiency_tables", layout.runs), layout, tables)
+    return tuple(Selection(s.recoil_energy_keV, s.probability.sum(axis=0, keepdims=True)) for s in selections)
+
+
+_KINDS: dict[str, Callable[[Section, _Layout, Tables], Response]] = {
+    MatrixResponse.kind: _matrix,
+    GaussianResponse.kind: _gaussian,
+    ChargeYieldResponse.kind: _charge_yield,
+}
