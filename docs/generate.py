@@ -13,8 +13,8 @@ import numpy as np
 import pyhf
 
 from spec_builder.analysis import ANALYSES, PARAMETERS, load_analysis
+from spec_builder.base.files import data_path
 from spec_builder.experiments.description import load_experiment, shipped_experiments
-from spec_builder.files import data_path
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.profile import ONE_SIGMA

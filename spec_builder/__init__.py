@@ -8,14 +8,16 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from spec_builder.base.version import __version__
+
 if TYPE_CHECKING:
     from spec_builder.analysis import Analysis, load_analysis
     from spec_builder.archive.build import write_archives
     from spec_builder.archive.verify import verify_archive
+    from spec_builder.base.errors import SpecBuilderError
     from spec_builder.citations import bibtex
     from spec_builder.comparison.writing import compare
     from spec_builder.doctor import diagnose
-    from spec_builder.errors import SpecBuilderError
     from spec_builder.experiments.description import Experiment, load_experiment
     from spec_builder.export import PatchRequest, export_workspaces
     from spec_builder.histfactory.hs3 import hs3_workspace
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
     from spec_builder.scans import ScanResult, scan_analysis, scan_patches
     from spec_builder.spectrum import Spectrum, recoil_spectrum
     from spec_builder.verify import verify_file
-
-__version__ = "0.2.0"
 
 __all__ = [
     "Analysis",
@@ -74,7 +74,7 @@ _HOME = {
     "PatchRequest": "export",
     "ProfileResult": "results",
     "ScanResult": "scans",
-    "SpecBuilderError": "errors",
+    "SpecBuilderError": "base.errors",
     "Spectrum": "spectrum",
     "bibtex": "citations",
     "compare": "comparison.writing",

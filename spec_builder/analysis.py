@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.experiments.description import SIGNAL_SAMPLE, load_experiment, shipped_experiments
 from spec_builder.histfactory.modifiers import LAWS, Law
 from spec_builder.histfactory.workspace import build_workspace
@@ -21,11 +21,11 @@ from spec_builder.templates import SignalKernel, signal_kernel
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Experiment
     from spec_builder.histfactory.workspace import Workspace
     from spec_builder.inference.exclusion import YieldFunction
     from spec_builder.physics.interactions import NewPhysics
-    from spec_builder.tables import FloatArray
     from spec_builder.templates import SignalPolynomial
 
 __all__ = [

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from spec_builder import __version__
-from spec_builder.files import data_path, read_text
+from spec_builder.base.files import data_path, read_text
+from spec_builder.base.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

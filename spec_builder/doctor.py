@@ -8,8 +8,8 @@ import sys
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from spec_builder import __version__
-from spec_builder.files import data_path
+from spec_builder.base.files import data_path
+from spec_builder.base.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ def diagnose() -> tuple[str, list[str]]:
 
 
 def _packaged() -> bool:
-    return (data_path().parent / "doctor.py").is_file()
+    return (data_path().parent / "py.typed").is_file()
 
 
 def _version(name: str) -> str | None:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spec_builder import __version__
 from spec_builder.analysis import load_analyses
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import canonical_json, digest, refuse_existing, write_text
+from spec_builder.base.grids import check_range
+from spec_builder.base.version import __version__
 from spec_builder.experiments.description import SIGNAL_SAMPLE
-from spec_builder.files import canonical_json, digest, refuse_existing, write_text
-from spec_builder.grids import check_range
 from spec_builder.histfactory.patchset import PatchBuilder, patch_name, patch_set, patch_set_json, round_value
 from spec_builder.inference.exclusion import plane_minimum, polynomial_yields
 from spec_builder.inference.newton import minimise
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spec_builder.analysis import Analysis
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Experiment
     from spec_builder.histfactory.patchset import Style
     from spec_builder.physics.interactions import NewPhysics
-    from spec_builder.tables import FloatArray
 
 __all__ = ["PatchRequest", "build_patch_set", "export_workspaces", "workspace_metadata"]
 

@@ -12,8 +12,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.special import gammaincinv
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.files import write_bytes
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import write_bytes
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.flux import solar_flux
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from spec_builder.analysis import Analysis
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Experiment
     from spec_builder.limits import LimitsResult
     from spec_builder.results import FitResult, ProfileResult
-    from spec_builder.tables import FloatArray
 
 __all__ = [
     "ANALYSIS_LINES",

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spec_builder.display import html_table
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import canonical_json
+from spec_builder.base.grids import check_range
+from spec_builder.base.text import html_table
 from spec_builder.experiments.description import SIGNAL_SAMPLE
-from spec_builder.files import canonical_json
-from spec_builder.grids import check_range
 from spec_builder.inference.exclusion import exclude
 from spec_builder.results import Provenance
 
 if TYPE_CHECKING:
     from spec_builder.analysis import Analysis
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.exclusion import Exclusion
     from spec_builder.physics.interactions import NewPhysics
-    from spec_builder.tables import FloatArray
 
 __all__ = ["LimitsResult", "find_limits"]
 

@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.analysis import ANALYSES, load_analyses
-from spec_builder.errors import SpecBuilderError
-from spec_builder.executors import loss_is_told
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.executors import loss_is_told, silent
+from spec_builder.base.files import refuse_existing, write_bytes, write_text
 from spec_builder.experiments.description import SIGNAL_SAMPLE
-from spec_builder.files import refuse_existing, write_bytes, write_text
 from spec_builder.inference.exclusion import PLANE_MASSES, Curves, exclude
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.profile import threshold
 from spec_builder.limits import LimitsResult, check_dof
 from spec_builder.physics.interactions import parse_new_physics
-from spec_builder.progress import silent
 from spec_builder.results import Provenance
 
 if TYPE_CHECKING:
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spec_builder.analysis import Analysis
+    from spec_builder.base.arrays import FloatArray, IndexArray
+    from spec_builder.base.executors import Report
     from spec_builder.physics.interactions import NewPhysics
-    from spec_builder.progress import Report
-    from spec_builder.tables import FloatArray, IndexArray
 
 __all__ = ["PLANE_INTERACTIONS", "Plane", "limits_table", "profile_planes", "write_plane"]
 
@@ -136,7 +135,7 @@ def write_plane(
         points: masses, and couplings.
         executor: any ``concurrent.futures.Executor``; None computes here.
         force: replace files that exist.
-        report: told about each step; see :class:`spec_builder.progress.Report`.
+        report: told about each step; see :class:`spec_builder.base.executors.Report`.
 
     Returns:
         A table of the limits at the ends of the mass range.

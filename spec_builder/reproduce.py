@@ -9,31 +9,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.analysis import ANALYSES, PARAMETERS, UNITS, load_analysis, parse_parameter
+from spec_builder.base.executors import loss_is_told, silent
+from spec_builder.base.files import canonical_json, make_folder, refuse_existing, write_text
+from spec_builder.base.grids import parse_grid
+from spec_builder.base.tables import packaged_table
 from spec_builder.comparison.bounds import PANELS, missing_bounds, shipped_bounds
 from spec_builder.comparison.writing import COMPARISON_FILES, write_angle, write_bounds
-from spec_builder.executors import loss_is_told
 from spec_builder.experiments.description import load_experiment
 from spec_builder.export import METADATA_FILE, WORKSPACE_FILE, export_workspaces
-from spec_builder.files import canonical_json, make_folder, refuse_existing, write_text
-from spec_builder.grids import parse_grid
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.limits import find_limits
 from spec_builder.physics.interactions import parse_new_physics
 from spec_builder.plane import PLANE_INTERACTIONS, limits_table
-from spec_builder.progress import silent
 from spec_builder.results import FitResult, fit_analysis, profile_analysis
-from spec_builder.tables import packaged_table
 
 if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.executors import Report
     from spec_builder.limits import LimitsResult
-    from spec_builder.progress import Report
-    from spec_builder.tables import FloatArray
 
 __all__ = ["published_results", "reproduce"]
 
@@ -142,7 +141,7 @@ def reproduce(
         output: the folder.
         executor: any ``concurrent.futures.Executor``; None computes here.
         force: replace files that exist.
-        report: told about each step; see :class:`spec_builder.progress.Report`.
+        report: told about each step; see :class:`spec_builder.base.executors.Report`.
 
     Returns:
         The summary, in Markdown; also written as ``summary.md`` and, with every number, ``summary.json``.

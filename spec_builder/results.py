@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spec_builder import __version__
 from spec_builder.analysis import UNITS, parse_parameter
-from spec_builder.display import html_table
-from spec_builder.errors import SpecBuilderError
-from spec_builder.files import canonical_json
-from spec_builder.grids import MOST_POINTS
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import canonical_json
+from spec_builder.base.grids import MOST_POINTS
+from spec_builder.base.text import html_table
+from spec_builder.base.version import __version__
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.profile import ONE_SIGMA, crossings, profile, search
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from spec_builder.analysis import Analysis
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.fit import Fit, Minimiser
-    from spec_builder.tables import FloatArray
 
 __all__ = ["FitResult", "ProfileResult", "fit_analysis", "fit_workspace", "profile_analysis"]
 

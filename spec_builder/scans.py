@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spec_builder import __version__
-from spec_builder.display import html_table
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import digest, load_json, refuse_existing
+from spec_builder.base.grids import check_range
+from spec_builder.base.text import html_table
+from spec_builder.base.version import __version__
 from spec_builder.experiments.description import SIGNAL_SAMPLE
-from spec_builder.files import digest, load_json, refuse_existing
-from spec_builder.grids import check_range
 from spec_builder.histfactory.patch import load_workspace
 from spec_builder.histfactory.schema import schema_problem
 from spec_builder.inference.exclusion import plane_minimum
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spec_builder.analysis import Analysis
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.scan import Store
     from spec_builder.physics.interactions import NewPhysics
-    from spec_builder.tables import FloatArray
 
     Column = np.ndarray[Any, np.dtype[Any]]
 

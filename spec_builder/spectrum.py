@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder import __version__
-from spec_builder.display import html_table
-from spec_builder.errors import SpecBuilderError
-from spec_builder.files import canonical_json
-from spec_builder.grids import parse_grid
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import canonical_json
+from spec_builder.base.grids import parse_grid
+from spec_builder.base.text import html_table
+from spec_builder.base.version import __version__
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.flux import solar_flux
 from spec_builder.physics.interactions import (

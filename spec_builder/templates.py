@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.experiments.response import ChargeYieldResponse
 from spec_builder.physics.flux import solar_flux
 from spec_builder.physics.interactions import standard_model_terms, weak_mixing_angle_terms
@@ -17,11 +17,11 @@ from spec_builder.physics.recoil import rate_polynomial
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Experiment
     from spec_builder.experiments.response import Kernel
     from spec_builder.physics.flux import SolarFlux
     from spec_builder.physics.interactions import NewPhysics
-    from spec_builder.tables import FloatArray
 
 __all__ = ["SignalKernel", "SignalPolynomial", "signal_kernel"]
 

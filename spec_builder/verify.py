@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.files import digest, load_json
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import digest, load_json
 from spec_builder.histfactory.patch import load_workspace
 from spec_builder.histfactory.patchset import patch_name
 from spec_builder.histfactory.schema import schema_problem

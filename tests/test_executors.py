@@ -13,8 +13,8 @@ from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.executors import executor_for, loss_is_told
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.executors import executor_for, loss_is_told
 
 
 def test_jobs_are_processes() -> None:
@@ -48,7 +48,7 @@ def test_workers_end_with_the_process_that_started_them() -> None:
     """Also if it is killed: no worker, and no fork server, is left asleep."""
     script = """
 import time
-from spec_builder.executors import process_pool
+from spec_builder.base.executors import process_pool
 pool = process_pool(2)
 list(pool.map(abs, range(50)))
 print("working", flush=True)

@@ -11,7 +11,7 @@ from matplotlib.patches import StepPatch
 from scipy.stats import poisson
 
 from spec_builder.analysis import ANALYSES, load_analysis
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.experiments.description import load_experiment
 from spec_builder.figures import draw_profiles, draw_pulls, draw_spectra, poisson_interval, save_figure
 from spec_builder.inference.profile import ONE_SIGMA

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.files import canonical_json, load_json, refuse_existing, write_bytes, write_text
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import canonical_json, load_json, refuse_existing, write_bytes, write_text
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.grids import parse_grid
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.grids import parse_grid
 
 positive = st.floats(1e-12, 1e12)
 

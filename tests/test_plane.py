@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from spec_builder.analysis import load_analysis
-from spec_builder.executors import process_pool
+from spec_builder.base.executors import process_pool
 from spec_builder.limits import find_limits
 from spec_builder.physics.interactions import parse_new_physics
 from spec_builder.plane import Plane, profile_planes

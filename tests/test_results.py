@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from spec_builder import __version__
 from spec_builder.analysis import load_analysis
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.version import __version__
 from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.results import fit_analysis, fit_workspace, profile_analysis
 

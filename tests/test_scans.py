@@ -21,10 +21,10 @@ import pytest
 
 from spec_builder import scans
 from spec_builder.analysis import load_analysis
-from spec_builder.errors import SpecBuilderError
-from spec_builder.executors import executor_for, process_pool
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.executors import executor_for, process_pool
+from spec_builder.base.grids import parse_grid
 from spec_builder.export import build_patch_set
-from spec_builder.grids import parse_grid
 from spec_builder.histfactory.patchset import round_value
 from spec_builder.inference import scan
 from spec_builder.inference.likelihood import Likelihood
@@ -36,7 +36,7 @@ from spec_builder.scans import ScanResult, scan_analysis, scan_patches
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
 
     Column = np.ndarray[Any, np.dtype[Any]]
 

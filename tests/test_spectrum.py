@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.physics.interactions import Interaction
 from spec_builder.spectrum import recoil_spectrum
 

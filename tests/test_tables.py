@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.files import data_path, read_text
-from spec_builder.tables import STATUSES, Table, packaged_table, read_table
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import data_path, read_text
+from spec_builder.base.tables import STATUSES, Table, packaged_table, read_table
 
 if TYPE_CHECKING:
     from pathlib import Path

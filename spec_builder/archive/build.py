@@ -14,24 +14,24 @@ from spec_builder.archive.bundle import pack, seal
 from spec_builder.archive.expected import expected_results
 from spec_builder.archive.readme import archive_readme
 from spec_builder.archive.submission import LICENCE, check_installed, write_submission
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.executors import silent
+from spec_builder.base.files import canonical_json, parse_json, refuse_existing, write_bytes
 from spec_builder.citations import bibtex
-from spec_builder.errors import SpecBuilderError
 from spec_builder.export import export_workspaces
-from spec_builder.files import canonical_json, parse_json, refuse_existing, write_bytes
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.histfactory.patchset import check_record
 from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.limits import find_limits
-from spec_builder.progress import silent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from spec_builder.analysis import Analysis
     from spec_builder.archive.bundle import Files
+    from spec_builder.base.executors import Report
     from spec_builder.export import PatchRequest
     from spec_builder.limits import LimitsResult
-    from spec_builder.progress import Report
 
 __all__ = ["EXPECTED", "HS3", "archive_files", "write_archives"]
 
@@ -66,7 +66,7 @@ def write_archives(
         variants: variant by experiment name.
         submission: write the submission, with the extra ``[hepdata]``.
         force: replace files that exist.
-        report: told about each step; see :class:`spec_builder.progress.Report`.
+        report: told about each step; see :class:`spec_builder.base.executors.Report`.
 
     Returns:
         The files, archives first.

@@ -15,8 +15,8 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.files import read_bytes
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

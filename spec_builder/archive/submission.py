@@ -9,7 +9,7 @@ import warnings
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.export import PAPER
 from spec_builder.histfactory.patchset import NO_RECORD
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from spec_builder.archive.bundle import LINES, SUMS, broken_seals, read_archive
 from spec_builder.archive.expected import unexpected_results
-from spec_builder.errors import SpecBuilderError
-from spec_builder.files import canonical_json, digest, parse_json
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import canonical_json, digest, parse_json
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.scans import check_patch_set
 from spec_builder.verify import verify_patch_set, verify_workspace

@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from spec_builder import __version__
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.version import __version__
 from spec_builder.cli.exclusions import limits, plane, scan
 from spec_builder.cli.fits import fit, profile
 from spec_builder.cli.inputs import experiments, spectrum
@@ -14,7 +15,6 @@ from spec_builder.cli.output import complain
 from spec_builder.cli.paper import compare, reproduce
 from spec_builder.cli.sharing import archive, export, hs3, verify
 from spec_builder.cli.support import completion, doctor
-from spec_builder.errors import SpecBuilderError
 
 __all__ = ["cli", "main"]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.cli.options import (
     ANALYSIS_WORDS,
     FILES,
@@ -42,7 +43,6 @@ from spec_builder.cli.parsing import (
     only,
     plane_grid,
 )
-from spec_builder.errors import SpecBuilderError
 
 
 @click.command()
@@ -107,7 +107,7 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
 
     A scan that was stopped goes on where it stood and ends in the same bytes.
     """
-    from spec_builder.executors import executor_for  # noqa: PLC0415
+    from spec_builder.base.executors import executor_for  # noqa: PLC0415
 
     given = given_options(context, choices)
     if choices["cite"] and not is_workspace(target):
@@ -150,7 +150,7 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
 @force_option
 def plane(jobs: int | None, dask: str | None, output: str, **choices: Any) -> None:
     """Draw the paper's Fig. 4: three analyses, five interactions; contours as CSV, profiled grids as NPZ."""
-    from spec_builder.executors import executor_for  # noqa: PLC0415
+    from spec_builder.base.executors import executor_for  # noqa: PLC0415
 
     with executor_for(jobs_or_cores(jobs), dask) as executor, Progress() as report:
         from spec_builder.plane import write_plane  # noqa: PLC0415

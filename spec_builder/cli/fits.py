@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.cli.options import (
     ANALYSIS_WORDS,
     FILES,
@@ -27,7 +28,6 @@ from spec_builder.cli.parsing import (
     is_workspace,
     only,
 )
-from spec_builder.errors import SpecBuilderError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,7 +106,7 @@ def profile(analysis: str, parameter: str, law: str, variants: Mapping[str, str]
     if out["as_json"] and out["as_csv"]:
         raise SpecBuilderError("profile: give --json or --csv, not both")
     if out["output"] != "-":
-        from spec_builder.files import refuse_existing  # noqa: PLC0415
+        from spec_builder.base.files import refuse_existing  # noqa: PLC0415
 
         refuse_existing(Path(out["output"]), force=out["force"])
     loaded = load_analysis(analysis, law, variants)

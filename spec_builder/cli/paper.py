@@ -27,7 +27,7 @@ from spec_builder.cli.parsing import (
 @force_option
 def reproduce(jobs: int | None, output: str, force: bool) -> None:
     """Reproduce the paper's Sec. IV: workspaces, fits, profiles, limits, figures, and tables beside the paper's."""
-    from spec_builder.executors import executor_for  # noqa: PLC0415
+    from spec_builder.base.executors import executor_for  # noqa: PLC0415
 
     with executor_for(jobs_or_cores(jobs)) as executor, Progress() as report:
         from spec_builder.reproduce import reproduce as run  # noqa: PLC0415

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.cli.options import (
     ANALYSIS_WORDS,
     FILES,
@@ -35,7 +36,6 @@ from spec_builder.cli.parsing import (
     only,
     patch_style,
 )
-from spec_builder.errors import SpecBuilderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -103,8 +103,8 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
     Without --couplings they run around the 90 % CL limit at each mass, as many as there are masses.
     """
     from spec_builder.analysis import ANALYSES, load_analysis  # noqa: PLC0415
+    from spec_builder.base.files import canonical_json  # noqa: PLC0415
     from spec_builder.export import export_workspaces  # noqa: PLC0415
-    from spec_builder.files import canonical_json  # noqa: PLC0415
 
     law, variants = choices["law"], choices["variants"]
     patches: PatchRequest | None = None
@@ -216,7 +216,7 @@ def hs3(workspace: str, patches: tuple[str, ...], output: str, force: bool) -> N
 
     Edges and units of the axes come from the .meta.json beside the workspace, if there is one.
     """
-    from spec_builder.files import canonical_json  # noqa: PLC0415
+    from spec_builder.base.files import canonical_json  # noqa: PLC0415
     from spec_builder.histfactory.hs3 import read_hs3  # noqa: PLC0415
 
     emit(canonical_json(read_hs3(workspace, patches)), output, force=force)

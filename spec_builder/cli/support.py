@@ -7,11 +7,11 @@ import sys
 import click
 from click.shell_completion import get_completion_class
 
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.cli.options import (
     words_of,
 )
 from spec_builder.cli.output import complain
-from spec_builder.errors import SpecBuilderError
 
 
 @click.command()

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.files import data_path
-from spec_builder.tables import packaged_table, read_table
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import data_path
+from spec_builder.base.tables import packaged_table, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from spec_builder.tables import FloatArray, IndexArray
+    from spec_builder.base.arrays import FloatArray, IndexArray
 
 __all__ = [
     "FAMILIES",
@@ -57,7 +57,7 @@ class Bound:
         title: for labels and tables.
         family: one of :data:`FAMILIES`.
         source: reference.
-        status: one of :data:`spec_builder.tables.STATUSES`.
+        status: one of :data:`spec_builder.base.tables.STATUSES`.
         confidence: e.g. ``90 % CL``.
         recast: how the limit came to this interaction, with its assumptions.
         darkcast: its name in DarkCast, '' if it has none.
@@ -127,8 +127,8 @@ def read_bound(path: Path) -> Bound:
     """Read and check one curve.
 
     Raises:
-        SpecBuilderError: for what :func:`spec_builder.tables.read_table` refuses, a missing or unknown ``family``, no
-            ``confidence``, masses that do not increase, or an empty interval.
+        SpecBuilderError: for what :func:`spec_builder.base.tables.read_table` refuses, a missing or unknown ``family``,
+            no ``confidence``, masses that do not increase, or an empty interval.
     """
     table = read_table(path, columns=_COLUMNS, endless=("g_high",))
     for key in ("family", "confidence"):

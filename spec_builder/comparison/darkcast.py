@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.executors import silent
 from spec_builder.comparison.bounds import MissingBound, thinned
-from spec_builder.errors import SpecBuilderError
-from spec_builder.progress import silent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from spec_builder.base.executors import Report
     from spec_builder.comparison.bounds import Bound
-    from spec_builder.progress import Report
 
 __all__ = ["COUPLINGS", "darkcast_folder", "recast_bounds"]
 
@@ -116,7 +116,7 @@ def recast_bounds(
     Args:
         bounds: curves; those with a name in DarkCast are recast, the others stay.
         path: DarkCast's folder or the one above it.
-        report: told about each step; see :class:`spec_builder.progress.Report`.
+        report: told about each step; see :class:`spec_builder.base.executors.Report`.
 
     Returns:
         The curves, and what DarkCast could not recast, with its reason.

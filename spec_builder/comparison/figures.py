@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.comparison.angle import AnglePoint
     from spec_builder.comparison.bounds import Bound, MissingBound
     from spec_builder.limits import LimitsResult
     from spec_builder.results import FitResult
-    from spec_builder.tables import FloatArray
 
 __all__ = ["draw_angle", "draw_bounds"]
 

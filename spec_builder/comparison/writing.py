@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spec_builder.analysis import load_analysis
+from spec_builder.base.executors import silent
+from spec_builder.base.files import refuse_existing, write_text
 from spec_builder.comparison.angle import fitted_points, points_csv, published_points
 from spec_builder.comparison.bounds import PANELS, load_bounds, missing_bounds
 from spec_builder.comparison.darkcast import recast_bounds
-from spec_builder.files import refuse_existing, write_text
 from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.inference.profile import ONE_SIGMA, threshold
 from spec_builder.limits import check_dof, find_limits
 from spec_builder.physics.interactions import parse_new_physics
-from spec_builder.progress import silent
 from spec_builder.results import fit_analysis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from spec_builder.base.executors import Report
     from spec_builder.comparison.bounds import Bound, MissingBound
     from spec_builder.limits import LimitsResult
-    from spec_builder.progress import Report
     from spec_builder.results import FitResult
 
 __all__ = ["COMPARISON_FILES", "bounds_table", "compare", "write_angle", "write_bounds"]
@@ -152,7 +152,7 @@ def compare(
         folders: a user's own curves, laid out as ``data/comparison/bounds``.
         darkcast: DarkCast's folder; the curves that it knows are recast now and written below ``bounds``.
         force: replace files that exist.
-        report: told about each step; see :class:`spec_builder.progress.Report`.
+        report: told about each step; see :class:`spec_builder.base.executors.Report`.
 
     Returns:
         The table of the bounds.

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import data_path, read_text
+from spec_builder.base.tables import read_table
 from spec_builder.experiments.response import ChargeYieldResponse, MatrixResponse, Selection
-from spec_builder.files import data_path, read_text
-from spec_builder.tables import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.tables import Table
     from spec_builder.experiments.response import Response
-    from spec_builder.tables import FloatArray, Table
 
 __all__ = [
     "Background",

@@ -10,9 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spec_builder import __version__
-from spec_builder.errors import SpecBuilderError
-from spec_builder.files import digest, load_json
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import digest, load_json
+from spec_builder.base.version import __version__
 from spec_builder.histfactory.patch import apply_patch, load_workspace
 from spec_builder.histfactory.schema import schema_problem
 from spec_builder.inference.specification import Constraint, read_specification

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.histfactory.modifiers import normalisation_modifiers
 from spec_builder.histfactory.workspace import round_yields
@@ -15,9 +15,9 @@ from spec_builder.histfactory.workspace import round_yields
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.histfactory.modifiers import Law
     from spec_builder.histfactory.workspace import Workspace
-    from spec_builder.tables import FloatArray
 
 __all__ = [
     "STYLES",

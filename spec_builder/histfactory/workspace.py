@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.histfactory.modifiers import normalisation_modifiers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Experiment
     from spec_builder.histfactory.modifiers import Law
-    from spec_builder.tables import FloatArray
 
 __all__ = [
     "FLUX_PARAMETER",

@@ -19,9 +19,9 @@ from spec_builder.inference.profile import threshold
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from spec_builder.base.arrays import FloatArray, IndexArray
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.inference.newton import BatchFit
-    from spec_builder.tables import FloatArray, IndexArray
 
 __all__ = [
     "Curves",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy.special import gammaln, xlogy
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.engine import LOG_2PI, Engine, evaluate_terms
 from spec_builder.inference.interpolation import Factor, FactorBank
 from spec_builder.inference.specification import Group, ParameterSpec, Term, read_specification
@@ -17,8 +17,8 @@ from spec_builder.inference.specification import Group, ParameterSpec, Term, rea
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.specification import Specification
-    from spec_builder.tables import FloatArray
 
 __all__ = ["Likelihood"]
 

@@ -15,9 +15,9 @@ from spec_builder.inference.newton import NOT_FINITE, UNFINISHED, BatchFit, star
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.inference.specification import Term
-    from spec_builder.tables import FloatArray
 
 __all__ = ["make_minuit", "minimise", "minos"]
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.executors import loss_is_told
-from spec_builder.files import read_bytes, write_bytes, write_text
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.executors import loss_is_told
+from spec_builder.base.files import read_bytes, write_bytes, write_text
 from spec_builder.inference.exclusion import polynomial_yields
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import BATCH, minimise
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from spec_builder.base.arrays import FloatArray, IndexArray
     from spec_builder.inference.specification import Specification
-    from spec_builder.tables import FloatArray, IndexArray
 
     Columns = dict[str, np.ndarray[Any, np.dtype[Any]]]
 

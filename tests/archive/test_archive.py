@@ -18,9 +18,9 @@ import pytest
 from spec_builder.archive.build import write_archives
 from spec_builder.archive.bundle import LINES, SUMS, pack, read_archive, seal
 from spec_builder.archive.verify import verify_archive
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import canonical_json, digest
 from spec_builder.export import PatchRequest
-from spec_builder.files import canonical_json, digest
 from spec_builder.histfactory.patchset import patch_set_json
 from spec_builder.physics.interactions import parse_new_physics
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from spec_builder.archive import bundle
 from spec_builder.archive.bundle import LINES, SUMS, broken_seals, is_archive, pack, read_archive, seal
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 
 if TYPE_CHECKING:
     from pathlib import Path

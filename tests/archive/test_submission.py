@@ -13,7 +13,7 @@ from spec_builder.archive import build, submission
 from spec_builder.archive.build import write_archives
 from spec_builder.archive.bundle import read_archive
 from spec_builder.archive.submission import submission_problems, write_submission
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.export import PatchRequest
 from spec_builder.limits import find_limits
 from spec_builder.physics.interactions import parse_new_physics

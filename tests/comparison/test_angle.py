@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from spec_builder.analysis import load_analysis
+from spec_builder.base.tables import packaged_table
 from spec_builder.comparison.angle import (
     AnglePoint,
     analysis_scale,
@@ -20,7 +21,6 @@ from spec_builder.comparison.angle import (
 from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.results import FitResult, fit_analysis
-from spec_builder.tables import packaged_table
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import data_path
 from spec_builder.comparison.bounds import (
     FAMILIES,
     MOST_POINTS,
@@ -20,8 +22,6 @@ from spec_builder.comparison.bounds import (
     thin_curve,
     thinned,
 )
-from spec_builder.errors import SpecBuilderError
-from spec_builder.files import data_path
 
 if TYPE_CHECKING:
     from pathlib import Path

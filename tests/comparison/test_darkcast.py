@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.comparison.bounds import Bound, shipped_bounds
 from spec_builder.comparison.darkcast import COUPLINGS, darkcast_folder, recast_bounds
-from spec_builder.errors import SpecBuilderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,7 +24,7 @@ from spec_builder.physics.recoil import rate_polynomial
 from spec_builder.templates import signal_kernel
 
 if TYPE_CHECKING:
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
 
 CHARGE_YIELD = {name: load_experiment(name, "charge_yield") for name in ("xenonnt", "pandax4t")}
 RESPONSES = {

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spec_builder.analysis import load_analysis
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.export import build_patch_set
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.histfactory.patchset import STYLES, patch_name, patch_set, patch_set_json, patch_values, round_value

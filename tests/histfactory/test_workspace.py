@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spec_builder.analysis import ANALYSES, load_analysis
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import canonical_json, digest
 from spec_builder.experiments.description import load_experiment
-from spec_builder.files import canonical_json, digest
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.histfactory.workspace import build_workspace, round_yields
 

@@ -16,7 +16,7 @@ from spec_builder.experiments.description import load_experiment
 from spec_builder.templates import signal_kernel
 
 if TYPE_CHECKING:
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
 
 POINTS = 1000
 EXPERIMENTS = {"xenonnt": ["xenonnt"], "pandax4t": ["pandax4t"], "combined": ["xenonnt", "pandax4t"]}

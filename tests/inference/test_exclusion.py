@@ -20,8 +20,8 @@ from spec_builder.physics.interactions import parse_new_physics
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.exclusion import MassPoint
-    from spec_builder.tables import FloatArray
 
 INTERACTIONS = ("scalar", "vector_universal", "vector_bl", "axial", "tensor")
 #: Light, heavy and in between; at 100 to 1000 MeV the two minima of the universal vector are nearly equally deep.

@@ -13,7 +13,7 @@ from pyhf.interpolators import code0, code1, code4, code4p
 from spec_builder.inference.interpolation import Factor, FactorBank, Kind
 
 if TYPE_CHECKING:
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
 
 sizes = st.floats(0.05, 8.0)
 alphas = st.floats(-15, 15)

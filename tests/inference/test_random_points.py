@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from spec_builder.analysis import Analysis
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.tables import FloatArray
 
 EXPERIMENTS = ("xenonnt", "pandax4t")
 

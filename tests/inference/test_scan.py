@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.executors import process_pool
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.executors import process_pool
 from spec_builder.inference import newton
 from spec_builder.inference.exclusion import polynomial_yields
 from spec_builder.inference.likelihood import Likelihood
@@ -33,7 +33,7 @@ from spec_builder.inference.scan import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
 
     Columns = dict[str, np.ndarray[Any, np.dtype[Any]]]
 

@@ -1,4 +1,4 @@
-"""Where chunks of work are computed: worker processes, or a Dask cluster."""
+"""Where work is computed, in worker processes or on a Dask cluster, and who is told how far it is."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import multiprocessing.connection
 import os
 import socket
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.context import BaseContext
 
-__all__ = ["executor_for", "loss_is_told", "process_pool"]
+__all__ = ["Report", "executor_for", "loss_is_told", "process_pool", "silent"]
 
 #: Seconds that a Dask scheduler has to say what it is.
 _PATIENCE = 10
@@ -133,3 +133,20 @@ def loss_is_told() -> Iterator[None]:
         if not isinstance(error, lost) and type(error).__module__.partition(".")[0] != "distributed":
             raise
         raise SpecBuilderError("a worker was lost; run again to go on where the scan stood") from None
+
+
+class Report(Protocol):
+    """Told what is being done, and how much of it is done."""
+
+    def __call__(self, step: str, done: int = 0, total: int = 0) -> object:
+        """Take note.
+
+        Args:
+            step: one line; the same while one step goes on.
+            done: parts of the step that are done.
+            total: of how many; 0 if it has no parts.
+        """
+
+
+def silent(step: str, done: int = 0, total: int = 0) -> None:
+    """Take no note."""

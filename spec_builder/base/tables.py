@@ -14,18 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.files import data_path, read_text
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import data_path, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    import numpy.typing as npt
-
-    FloatArray = npt.NDArray[np.float64]
-    IndexArray = npt.NDArray[np.intp]
-    BoolArray = npt.NDArray[np.bool_]
+    from spec_builder.base.arrays import FloatArray
 
 __all__ = ["STATUSES", "Table", "packaged_table", "read_table"]
 

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ def data_path(*parts: str) -> Path:
 
     An installed wheel carries the tables inside the package; a source checkout has them beside it.
     """
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]  # this file lies in a folder of it
     inside = package / "data"
     root = inside if inside.is_dir() else package.parent / "data"
     return root.joinpath(*parts)
