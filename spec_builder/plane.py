@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spec_builder.analysis import ANALYSES, load_analyses
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import loss_is_told, silent
 from spec_builder.base.files import refuse_existing, write_bytes, write_text
@@ -18,17 +17,18 @@ from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.inference.exclusion import PLANE_MASSES, Curves, exclude
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.profile import threshold
-from spec_builder.limits import LimitsResult, check_dof
+from spec_builder.model.analysis import ANALYSES, load_analyses
 from spec_builder.physics.interactions import parse_new_physics
-from spec_builder.results import Provenance
+from spec_builder.studies.fits import Provenance
+from spec_builder.studies.limits import LimitsResult, check_dof
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from spec_builder.analysis import Analysis
     from spec_builder.base.arrays import FloatArray, IndexArray
     from spec_builder.base.executors import Report
+    from spec_builder.model.analysis import Analysis
     from spec_builder.physics.interactions import NewPhysics
 
 __all__ = ["PLANE_INTERACTIONS", "Plane", "limits_table", "profile_planes", "write_plane"]
@@ -143,7 +143,8 @@ def write_plane(
     Raises:
         SpecBuilderError: if a file exists and ``force`` is not given.
     """
-    from spec_builder.figures import draw_plane, save_figure  # noqa: PLC0415
+    from spec_builder.figures.plane import draw_plane  # noqa: PLC0415
+    from spec_builder.figures.style import save_figure  # noqa: PLC0415
 
     refuse_existing(output / "fig4_plane.png", force=force)
     if not 2 <= points <= _MOST_POINTS:

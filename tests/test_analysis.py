@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spec_builder.analysis import ANALYSES, load_analysis, parse_parameter
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path
+from spec_builder.model.analysis import ANALYSES, load_analysis, parse_parameter
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from spec_builder.analysis import load_analysis
 from spec_builder.base.files import data_path, read_text
-from spec_builder.citations import bibtex, identifiers
+from spec_builder.model.analysis import load_analysis
 from spec_builder.physics.interactions import coupling_table, parse_new_physics
-from spec_builder.spectrum import recoil_spectrum
+from spec_builder.sharing.citations import bibtex, identifiers
+from spec_builder.studies.spectrum import recoil_spectrum
 
 
 def keys(text: str) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 
 from spec_builder import find_limits, fit_analysis, load_analysis, parse_new_physics, profile_analysis, scan_analysis
 from spec_builder.base.text import html_table
-from spec_builder.spectrum import recoil_spectrum
+from spec_builder.studies.spectrum import recoil_spectrum
 
 
 @cache

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from spec_builder.analysis import load_analysis
 from spec_builder.base.executors import process_pool
-from spec_builder.limits import find_limits
+from spec_builder.model.analysis import load_analysis
 from spec_builder.physics.interactions import parse_new_physics
 from spec_builder.plane import Plane, profile_planes
-from spec_builder.scans import scan_analysis
+from spec_builder.studies.limits import find_limits
+from spec_builder.studies.scans import scan_analysis
 
 if TYPE_CHECKING:
     from collections.abc import Callable

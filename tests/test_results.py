@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from spec_builder.analysis import load_analysis
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.version import __version__
 from spec_builder.inference.profile import ONE_SIGMA
-from spec_builder.results import fit_analysis, fit_workspace, profile_analysis
+from spec_builder.model.analysis import load_analysis
+from spec_builder.studies.fits import fit_analysis, fit_workspace, profile_analysis
 
 if TYPE_CHECKING:
-    from spec_builder.analysis import Analysis
+    from spec_builder.model.analysis import Analysis
 
 
 @pytest.fixture(scope="module")

@@ -19,19 +19,19 @@ import numpy as np
 import pyhf
 import pytest
 
-from spec_builder import scans
-from spec_builder.analysis import load_analysis
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import executor_for, process_pool
 from spec_builder.base.grids import parse_grid
-from spec_builder.export import build_patch_set
 from spec_builder.histfactory.patchset import round_value
 from spec_builder.inference import scan
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.scan import CHUNK
+from spec_builder.model.analysis import load_analysis
 from spec_builder.physics.interactions import parse_new_physics
-from spec_builder.scans import ScanResult, scan_analysis, scan_patches
+from spec_builder.sharing.export import build_patch_set
+from spec_builder.studies import scans
+from spec_builder.studies.scans import ScanResult, scan_analysis, scan_patches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

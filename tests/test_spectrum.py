@@ -11,7 +11,7 @@ import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.physics.interactions import Interaction
-from spec_builder.spectrum import recoil_spectrum
+from spec_builder.studies.spectrum import recoil_spectrum
 
 NEW_PHYSICS = [interaction.value for interaction in Interaction if interaction is not Interaction.SM]
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spec_builder.experiments.description import load_experiment
+from spec_builder.model.signal import SignalKernel, SignalPolynomial, signal_kernel
 from spec_builder.physics.flux import solar_flux
 from spec_builder.physics.interactions import Interaction, interaction_terms, parse_new_physics, standard_model_terms
 from spec_builder.physics.recoil import rate_polynomial
-from spec_builder.templates import SignalKernel, SignalPolynomial, signal_kernel
 
 CHOICES = [("xenonnt", None), ("pandax4t", None), ("xenonnt", "charge_yield"), ("pandax4t", "charge_yield")]
 NEW_PHYSICS = [interaction for interaction in Interaction if interaction is not Interaction.SM]

@@ -94,7 +94,7 @@ def process_pool(jobs: int) -> concurrent.futures.ProcessPoolExecutor:
         from multiprocessing import forkserver  # noqa: PLC0415  # not on Windows
 
         context: BaseContext = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["spec_builder.plane", "spec_builder.scans"])
+        context.set_forkserver_preload(["spec_builder.plane", "spec_builder.studies.scans"])
         forkserver.ensure_running()
     else:
         context = multiprocessing.get_context("spawn")

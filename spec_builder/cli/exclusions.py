@@ -69,7 +69,7 @@ def limits(analysis: str, cl: float, dof: int, output: str, force: bool, **choic
     """Exclude couplings at given mediator masses: every crossing of Delta chi2, by root finding."""
     import numpy as np  # noqa: PLC0415
 
-    from spec_builder.limits import find_limits  # noqa: PLC0415
+    from spec_builder.studies.limits import find_limits  # noqa: PLC0415
 
     if choices["as_json"] and choices["as_csv"]:
         raise SpecBuilderError("limits: give --json or --csv, not both")
@@ -119,7 +119,7 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
     if output is None:
         raise SpecBuilderError("scan: give --output FILE.npz or FILE.csv")
     with executor_for(jobs_or_cores(choices["jobs"]), choices["dask"]) as executor, Progress() as report:
-        from spec_builder import scans  # noqa: PLC0415
+        from spec_builder.studies import scans  # noqa: PLC0415
 
         how: dict[str, Any] = {
             "executor": executor,

@@ -32,7 +32,7 @@ def complain(message: str) -> None:
 
 def bibtex_of(sources: Iterable[str], *methods: str) -> str:
     """Entries to cite with a result."""
-    from spec_builder.citations import bibtex  # noqa: PLC0415
+    from spec_builder.sharing.citations import bibtex  # noqa: PLC0415
 
     return bibtex(sources, methods=methods)
 

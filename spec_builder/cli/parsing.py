@@ -13,9 +13,9 @@ from spec_builder.cli.options import INTERACTIONS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from spec_builder.analysis import Analysis
     from spec_builder.base.arrays import FloatArray
     from spec_builder.histfactory.patchset import Style
+    from spec_builder.model.analysis import Analysis
     from spec_builder.physics.interactions import NewPhysics
 
 __all__ = [
@@ -116,7 +116,7 @@ def analysis_and_choice(target: str, choices: Mapping[str, Any]) -> tuple[Analys
     Raises:
         SpecBuilderError: if there is no interaction.
     """
-    from spec_builder.analysis import load_analysis  # noqa: PLC0415
+    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
     from spec_builder.physics.interactions import parse_new_physics  # noqa: PLC0415
 
     if choices["interaction"] is None:

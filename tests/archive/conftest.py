@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spec_builder.archive.build import write_archives
-from spec_builder.archive.bundle import read_archive
-from spec_builder.export import PatchRequest
 from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.sharing.archive import write_archives
+from spec_builder.sharing.bundle import read_archive
+from spec_builder.sharing.export import PatchRequest
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from spec_builder.archive.build import write_archives
-from spec_builder.archive.bundle import LINES, SUMS, pack, read_archive, seal
-from spec_builder.archive.verify import verify_archive
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json, digest
-from spec_builder.export import PatchRequest
 from spec_builder.histfactory.patchset import patch_set_json
 from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.sharing.archive import write_archives
+from spec_builder.sharing.bundle import LINES, SUMS, pack, read_archive, seal
+from spec_builder.sharing.export import PatchRequest
+from spec_builder.sharing.verify_archive import verify_archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable

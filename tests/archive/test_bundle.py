@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spec_builder.archive import bundle
-from spec_builder.archive.bundle import LINES, SUMS, broken_seals, is_archive, pack, read_archive, seal
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.sharing import bundle
+from spec_builder.sharing.bundle import LINES, SUMS, broken_seals, is_archive, pack, read_archive, seal
 
 if TYPE_CHECKING:
     from pathlib import Path

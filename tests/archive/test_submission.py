@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 import yaml
 
-from spec_builder.analysis import load_analysis
-from spec_builder.archive import build, submission
-from spec_builder.archive.build import write_archives
-from spec_builder.archive.bundle import read_archive
-from spec_builder.archive.submission import submission_problems, write_submission
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.export import PatchRequest
-from spec_builder.limits import find_limits
+from spec_builder.model.analysis import load_analysis
 from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.sharing import archive as build
+from spec_builder.sharing import submission
+from spec_builder.sharing.archive import write_archives
+from spec_builder.sharing.bundle import read_archive
+from spec_builder.sharing.export import PatchRequest
+from spec_builder.sharing.submission import submission_problems, write_submission
+from spec_builder.studies.limits import find_limits
 
 if TYPE_CHECKING:
     from pathlib import Path

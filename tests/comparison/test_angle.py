@@ -8,9 +8,10 @@ import re
 import numpy as np
 import pytest
 
-from spec_builder.analysis import load_analysis
 from spec_builder.base.tables import packaged_table
-from spec_builder.comparison.angle import (
+from spec_builder.inference.profile import ONE_SIGMA
+from spec_builder.model.analysis import load_analysis
+from spec_builder.paper.angle import (
     AnglePoint,
     analysis_scale,
     fitted_points,
@@ -18,9 +19,8 @@ from spec_builder.comparison.angle import (
     published_points,
     running_angle,
 )
-from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.physics.constants import SIN2_THETA_W
-from spec_builder.results import FitResult, fit_analysis
+from spec_builder.studies.fits import FitResult, fit_analysis
 
 
 @pytest.fixture(scope="module")

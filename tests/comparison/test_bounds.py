@@ -10,7 +10,7 @@ import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path
-from spec_builder.comparison.bounds import (
+from spec_builder.paper.bounds import (
     FAMILIES,
     MOST_POINTS,
     PANELS,

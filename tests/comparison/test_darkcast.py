@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.comparison.bounds import Bound, shipped_bounds
-from spec_builder.comparison.darkcast import COUPLINGS, darkcast_folder, recast_bounds
+from spec_builder.paper.bounds import Bound, shipped_bounds
+from spec_builder.paper.darkcast import COUPLINGS, darkcast_folder, recast_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,14 +9,14 @@ import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.container import ErrorbarContainer
 
-from spec_builder.analysis import load_analysis
-from spec_builder.comparison.angle import fitted_points, published_points, running_angle
-from spec_builder.comparison.bounds import PANELS, Bound, missing_bounds, shipped_bounds
-from spec_builder.comparison.figures import draw_angle, draw_bounds
 from spec_builder.inference.profile import ONE_SIGMA
-from spec_builder.limits import LimitsResult, find_limits
+from spec_builder.model.analysis import load_analysis
+from spec_builder.paper.angle import fitted_points, published_points, running_angle
+from spec_builder.paper.bounds import PANELS, Bound, missing_bounds, shipped_bounds
+from spec_builder.paper.figures import draw_angle, draw_bounds
 from spec_builder.physics.interactions import parse_new_physics
-from spec_builder.results import FitResult, fit_analysis
+from spec_builder.studies.fits import FitResult, fit_analysis
+from spec_builder.studies.limits import LimitsResult, find_limits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -193,7 +193,7 @@ def test_bounds_legend_names_every_curve_or_its_family(bounds: Figure) -> None:
 
 def test_bounds_look_the_same_in_every_panel_and_differ_within_one() -> None:
     shipped = shipped_bounds()
-    from spec_builder.comparison.figures import _looks
+    from spec_builder.paper.figures import _looks
 
     looks = _looks(shipped)
     alone = {b.name for b in shipped if b.family != "beam dump"}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spec_builder.comparison.bounds import missing_bounds, shipped_bounds
-from spec_builder.comparison.writing import bounds_table
+from spec_builder.paper.bounds import missing_bounds, shipped_bounds
+from spec_builder.paper.comparison import bounds_table
 
 
 def test_every_bound_is_listed_once_with_its_panels() -> None:

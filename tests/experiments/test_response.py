@@ -19,9 +19,9 @@ from spec_builder.experiments.response import (
     MatrixResponse,
     Selection,
 )
+from spec_builder.model.signal import signal_kernel
 from spec_builder.physics.interactions import Interaction, interaction_terms, parse_new_physics, standard_model_terms
 from spec_builder.physics.recoil import rate_polynomial
-from spec_builder.templates import signal_kernel
 
 if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray

@@ -11,10 +11,10 @@ import pytest
 from scipy.optimize import brentq, minimize_scalar
 from scipy.stats import chi2
 
-from spec_builder.analysis import ANALYSES, load_analysis
 from spec_builder.inference.exclusion import Exclusion, exclude, plane_minimum, polynomial_yields
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
+from spec_builder.model.analysis import ANALYSES, load_analysis
 from spec_builder.physics.interactions import parse_new_physics
 
 if TYPE_CHECKING:

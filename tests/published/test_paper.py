@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pytest
 
-from spec_builder.analysis import ANALYSES, PARAMETERS, load_analysis
 from spec_builder.inference.profile import ONE_SIGMA
-from spec_builder.reproduce import published_results
-from spec_builder.results import fit_analysis
+from spec_builder.model.analysis import ANALYSES, PARAMETERS, load_analysis
+from spec_builder.paper.reproduce import published_results
+from spec_builder.studies.fits import fit_analysis
 
 if TYPE_CHECKING:
     from spec_builder.inference.fit import Fit

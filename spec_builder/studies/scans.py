@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from spec_builder.analysis import Analysis
     from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.scan import Store
+    from spec_builder.model.analysis import Analysis
     from spec_builder.physics.interactions import NewPhysics
 
     Column = np.ndarray[Any, np.dtype[Any]]
@@ -176,7 +176,7 @@ def scan_analysis(
     """Profile 2NLL over the nuisance parameters at every point of a grid.
 
     Args:
-        analysis: from :func:`spec_builder.analysis.load_analysis`.
+        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
         choice: from :func:`spec_builder.physics.interactions.parse_new_physics`.
         masses: mediator masses [MeV], shape (M,).
         couplings: g, shape (G,).

@@ -1,4 +1,4 @@
-"""Drawing of Figs. 3 and 5, in the style of :mod:`spec_builder.figures`."""
+"""Drawing of Figs. 3 and 5, in the style of :mod:`spec_builder.figures.style`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from spec_builder.comparison.angle import running_angle
-from spec_builder.comparison.bounds import PANELS
-from spec_builder.figures import (
+from spec_builder.figures.style import (
     ANALYSIS_LINES,
     MARKERS,
     STYLE,
@@ -23,6 +21,8 @@ from spec_builder.figures import (
     shade_intervals,
     small_print,
 )
+from spec_builder.paper.angle import running_angle
+from spec_builder.paper.bounds import PANELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from spec_builder.base.arrays import FloatArray
-    from spec_builder.comparison.angle import AnglePoint
-    from spec_builder.comparison.bounds import Bound, MissingBound
-    from spec_builder.limits import LimitsResult
-    from spec_builder.results import FitResult
+    from spec_builder.paper.angle import AnglePoint
+    from spec_builder.paper.bounds import Bound, MissingBound
+    from spec_builder.studies.fits import FitResult
+    from spec_builder.studies.limits import LimitsResult
 
 __all__ = ["draw_angle", "draw_bounds"]
 
@@ -181,7 +181,7 @@ def draw_bounds(results: Sequence[LimitsResult], bounds: Sequence[Bound], missin
 
     Args:
         results: limits of one analysis at the same confidence level, one for each of
-            :data:`spec_builder.comparison.bounds.PANELS`.
+            :data:`spec_builder.paper.bounds.PANELS`.
         bounds: existing ones.
         missing: those of the paper that are not drawn.
     """

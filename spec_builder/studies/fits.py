@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spec_builder.analysis import UNITS, parse_parameter
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json
 from spec_builder.base.grids import MOST_POINTS
@@ -18,13 +17,14 @@ from spec_builder.base.version import __version__
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.profile import ONE_SIGMA, crossings, profile, search
+from spec_builder.model.analysis import UNITS, parse_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from spec_builder.analysis import Analysis
     from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.fit import Fit, Minimiser
+    from spec_builder.model.analysis import Analysis
 
 __all__ = ["FitResult", "ProfileResult", "fit_analysis", "fit_workspace", "profile_analysis"]
 
@@ -248,7 +248,7 @@ def fit_analysis(analysis: Analysis, parameter: str, *, cl: float = 0.68, minimi
     """Fit the 8B flux or the weak mixing angle.
 
     Args:
-        analysis: from :func:`spec_builder.analysis.load_analysis`.
+        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
         parameter: ``flux`` or ``sin2thetaw``.
         cl: confidence level of the interval.
         minimiser: ``minuit`` or ``newton``.
@@ -292,7 +292,7 @@ def profile_analysis(
     """Profile the 8B flux or the weak mixing angle up to a given Delta chi^2.
 
     Args:
-        analysis: from :func:`spec_builder.analysis.load_analysis`.
+        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
         parameter: ``flux`` or ``sin2thetaw``.
         points: how many, at least 2 and at most 100 000.
         height: the profile's range is where Delta chi^2 is below this, within the parameter's domain.

@@ -6,26 +6,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.analysis import load_analysis
 from spec_builder.base.executors import silent
 from spec_builder.base.files import refuse_existing, write_text
-from spec_builder.comparison.angle import fitted_points, points_csv, published_points
-from spec_builder.comparison.bounds import PANELS, load_bounds, missing_bounds
-from spec_builder.comparison.darkcast import recast_bounds
 from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.inference.profile import ONE_SIGMA, threshold
-from spec_builder.limits import check_dof, find_limits
+from spec_builder.model.analysis import load_analysis
+from spec_builder.paper.angle import fitted_points, points_csv, published_points
+from spec_builder.paper.bounds import PANELS, load_bounds, missing_bounds
+from spec_builder.paper.darkcast import recast_bounds
 from spec_builder.physics.interactions import parse_new_physics
-from spec_builder.results import fit_analysis
+from spec_builder.studies.fits import fit_analysis
+from spec_builder.studies.limits import check_dof, find_limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from spec_builder.base.executors import Report
-    from spec_builder.comparison.bounds import Bound, MissingBound
-    from spec_builder.limits import LimitsResult
-    from spec_builder.results import FitResult
+    from spec_builder.paper.bounds import Bound, MissingBound
+    from spec_builder.studies.fits import FitResult
+    from spec_builder.studies.limits import LimitsResult
 
 __all__ = ["COMPARISON_FILES", "bounds_table", "compare", "write_angle", "write_bounds"]
 
@@ -47,8 +47,8 @@ def write_angle(output: Path, fits: Sequence[FitResult], *, force: bool = False)
         fits: of ``sin2thetaw``, one standard deviation, one for each analysis.
         force: replace files that exist.
     """
-    from spec_builder.comparison.figures import draw_angle  # noqa: PLC0415
-    from spec_builder.figures import display_name, save_figure  # noqa: PLC0415
+    from spec_builder.figures.style import display_name, save_figure  # noqa: PLC0415
+    from spec_builder.paper.figures import draw_angle  # noqa: PLC0415
 
     names = {
         fit.provenance.analysis: display_name(fit.provenance.analysis) + ("*" if fit.provenance.by_construction else "")
@@ -81,7 +81,7 @@ def write_bounds(
 
     Args:
         output: the folder.
-        limits: of one analysis, one for each of :data:`spec_builder.comparison.bounds.PANELS`.
+        limits: of one analysis, one for each of :data:`spec_builder.paper.bounds.PANELS`.
         bounds: existing ones.
         missing: those of the paper that are not drawn.
         force: replace files that exist.
@@ -89,8 +89,8 @@ def write_bounds(
     Returns:
         The table, in Markdown.
     """
-    from spec_builder.comparison.figures import draw_bounds  # noqa: PLC0415
-    from spec_builder.figures import save_figure  # noqa: PLC0415
+    from spec_builder.figures.style import save_figure  # noqa: PLC0415
+    from spec_builder.paper.figures import draw_bounds  # noqa: PLC0415
 
     figure = draw_bounds(limits, bounds, missing)
     for suffix in (".png", ".pdf"):

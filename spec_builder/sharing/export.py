@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spec_builder.analysis import load_analyses
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json, digest, refuse_existing, write_text
 from spec_builder.base.grids import check_range
@@ -18,19 +17,20 @@ from spec_builder.histfactory.patchset import PatchBuilder, patch_name, patch_se
 from spec_builder.inference.exclusion import plane_minimum, polynomial_yields
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import threshold
-from spec_builder.limits import find_limits
+from spec_builder.model.analysis import load_analyses
+from spec_builder.model.signal import SignalPolynomial
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.flux import solar_flux
-from spec_builder.templates import SignalPolynomial
+from spec_builder.studies.limits import find_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from spec_builder.analysis import Analysis
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Experiment
     from spec_builder.histfactory.patchset import Style
+    from spec_builder.model.analysis import Analysis
     from spec_builder.physics.interactions import NewPhysics
 
 __all__ = ["PatchRequest", "build_patch_set", "export_workspaces", "workspace_metadata"]
@@ -101,7 +101,7 @@ def build_patch_set(
     ``excluded_90``, at 90 % CL for two degrees of freedom.
 
     Args:
-        analysis: from :func:`spec_builder.analysis.load_analysis`.
+        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
         choice: from :func:`spec_builder.physics.interactions.parse_new_physics`.
         points: mediator mass [MeV] and g of each.
         style: ``total`` or ``signal``; see :data:`spec_builder.histfactory.patchset.Style`.
@@ -247,7 +247,7 @@ def export_workspaces(
     The same inputs give the same bytes. A variant applies to every analysis that holds its experiment.
 
     Args:
-        analyses: names, as :func:`spec_builder.analysis.load_analysis` takes them.
+        analyses: names, as :func:`spec_builder.model.analysis.load_analysis` takes them.
         output: the folder.
         law: ``normsys`` or ``linear``.
         variants: variant by experiment name.

@@ -10,14 +10,14 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.export import PAPER
 from spec_builder.histfactory.patchset import NO_RECORD
+from spec_builder.sharing.export import PAPER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from spec_builder.limits import LimitsResult
+    from spec_builder.studies.limits import LimitsResult
 
 __all__ = ["check_installed", "submission_problems", "write_submission"]
 

@@ -16,7 +16,7 @@ from spec_builder.histfactory.patchset import patch_name
 from spec_builder.histfactory.schema import schema_problem
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.patches import group_patches
-from spec_builder.scans import check_digest, check_patch_set
+from spec_builder.studies.scans import check_digest, check_patch_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -13,10 +13,10 @@ from spec_builder.experiments.description import SIGNAL_SAMPLE, load_experiment,
 from spec_builder.histfactory.modifiers import LAWS, Law
 from spec_builder.histfactory.workspace import build_workspace
 from spec_builder.inference.likelihood import Likelihood
+from spec_builder.model.signal import SignalKernel, signal_kernel
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.flux import solar_flux
 from spec_builder.physics.sources import physics_sources
-from spec_builder.templates import SignalKernel, signal_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from spec_builder.experiments.description import Experiment
     from spec_builder.histfactory.workspace import Workspace
     from spec_builder.inference.exclusion import YieldFunction
+    from spec_builder.model.signal import SignalPolynomial
     from spec_builder.physics.interactions import NewPhysics
-    from spec_builder.templates import SignalPolynomial
 
 __all__ = [
     "ANALYSES",

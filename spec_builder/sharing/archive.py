@@ -1,4 +1,4 @@
-"""Archives of analyses, from what :mod:`spec_builder.export` writes."""
+"""Archives of analyses, from what :mod:`spec_builder.sharing.export` writes."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.analysis import load_analyses
-from spec_builder.archive.bundle import pack, seal
-from spec_builder.archive.expected import expected_results
-from spec_builder.archive.readme import archive_readme
-from spec_builder.archive.submission import LICENCE, check_installed, write_submission
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import silent
 from spec_builder.base.files import canonical_json, parse_json, refuse_existing, write_bytes
-from spec_builder.citations import bibtex
-from spec_builder.export import export_workspaces
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.histfactory.patchset import check_record
 from spec_builder.inference.exclusion import PLANE_MASSES
-from spec_builder.limits import find_limits
+from spec_builder.model.analysis import load_analyses
+from spec_builder.sharing.bundle import pack, seal
+from spec_builder.sharing.citations import bibtex
+from spec_builder.sharing.expected import expected_results
+from spec_builder.sharing.export import export_workspaces
+from spec_builder.sharing.readme import archive_readme
+from spec_builder.sharing.submission import LICENCE, check_installed, write_submission
+from spec_builder.studies.limits import find_limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from spec_builder.analysis import Analysis
-    from spec_builder.archive.bundle import Files
     from spec_builder.base.executors import Report
-    from spec_builder.export import PatchRequest
-    from spec_builder.limits import LimitsResult
+    from spec_builder.model.analysis import Analysis
+    from spec_builder.sharing.bundle import Files
+    from spec_builder.sharing.export import PatchRequest
+    from spec_builder.studies.limits import LimitsResult
 
 __all__ = ["EXPECTED", "HS3", "archive_files", "write_archives"]
 
@@ -59,7 +59,7 @@ def write_archives(
     the same bytes.
 
     Args:
-        analyses: names, as :func:`spec_builder.analysis.load_analysis` takes them.
+        analyses: names, as :func:`spec_builder.model.analysis.load_analysis` takes them.
         output: the folder.
         patches: the patch sets of each archive.
         law: ``normsys`` or ``linear``.
@@ -137,7 +137,7 @@ def archive_files(analysis: Analysis, exported: Mapping[str, bytes], patches: Pa
     """Everything in the archive of one analysis, by file name, checksums included.
 
     Args:
-        analysis: from :func:`spec_builder.analysis.load_analysis`.
+        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
         exported: what ``spec-builder export`` writes for it, by file name.
         patches: what the patch sets in there were made from.
 

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spec_builder.analysis import ANALYSES, PARAMETERS, UNITS, load_analysis, parse_parameter
 from spec_builder.base.executors import loss_is_told, silent
 from spec_builder.base.files import canonical_json, make_folder, refuse_existing, write_text
 from spec_builder.base.grids import parse_grid
 from spec_builder.base.tables import packaged_table
-from spec_builder.comparison.bounds import PANELS, missing_bounds, shipped_bounds
-from spec_builder.comparison.writing import COMPARISON_FILES, write_angle, write_bounds
 from spec_builder.experiments.description import load_experiment
-from spec_builder.export import METADATA_FILE, WORKSPACE_FILE, export_workspaces
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.inference.profile import ONE_SIGMA
-from spec_builder.limits import find_limits
+from spec_builder.model.analysis import ANALYSES, PARAMETERS, UNITS, load_analysis, parse_parameter
+from spec_builder.paper.bounds import PANELS, missing_bounds, shipped_bounds
+from spec_builder.paper.comparison import COMPARISON_FILES, write_angle, write_bounds
 from spec_builder.physics.interactions import parse_new_physics
 from spec_builder.plane import PLANE_INTERACTIONS, limits_table
-from spec_builder.results import FitResult, fit_analysis, profile_analysis
+from spec_builder.sharing.export import METADATA_FILE, WORKSPACE_FILE, export_workspaces
+from spec_builder.studies.fits import FitResult, fit_analysis, profile_analysis
+from spec_builder.studies.limits import find_limits
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.executors import Report
-    from spec_builder.limits import LimitsResult
+    from spec_builder.studies.limits import LimitsResult
 
 __all__ = ["published_results", "reproduce"]
 
@@ -149,7 +149,10 @@ def reproduce(
     Raises:
         SpecBuilderError: if a file exists and ``force`` is not given.
     """
-    from spec_builder.figures import draw_plane, draw_profiles, draw_pulls, draw_spectra, save_figure  # noqa: PLC0415
+    from spec_builder.figures.plane import draw_plane  # noqa: PLC0415
+    from spec_builder.figures.profiles import draw_profiles, draw_pulls  # noqa: PLC0415
+    from spec_builder.figures.spectra import draw_spectra  # noqa: PLC0415
+    from spec_builder.figures.style import save_figure  # noqa: PLC0415
 
     for name in _files():
         refuse_existing(output / name, force=force)

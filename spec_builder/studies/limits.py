@@ -14,12 +14,12 @@ from spec_builder.base.grids import check_range
 from spec_builder.base.text import html_table
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.inference.exclusion import exclude
-from spec_builder.results import Provenance
+from spec_builder.studies.fits import Provenance
 
 if TYPE_CHECKING:
-    from spec_builder.analysis import Analysis
     from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.exclusion import Exclusion
+    from spec_builder.model.analysis import Analysis
     from spec_builder.physics.interactions import NewPhysics
 
 __all__ = ["LimitsResult", "find_limits"]
@@ -134,7 +134,7 @@ def find_limits(
     """Exclude couplings of an interaction at given mediator masses.
 
     Args:
-        analysis: from :func:`spec_builder.analysis.load_analysis`.
+        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
         choice: from :func:`spec_builder.physics.interactions.parse_new_physics`.
         masses: mediator masses [MeV], shape (M,).
         cl: confidence level.

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.analysis import load_analysis
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.tables import packaged_table
+from spec_builder.model.analysis import load_analysis
 from spec_builder.physics.constants import HBAR_C
 from spec_builder.physics.interactions import standard_model_terms
 from spec_builder.physics.nuclei import momentum_transfer, xenon
@@ -20,9 +20,9 @@ from spec_builder.physics.recoil import rate_polynomial
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from spec_builder.analysis import Analysis
     from spec_builder.base.arrays import FloatArray
-    from spec_builder.results import FitResult
+    from spec_builder.model.analysis import Analysis
+    from spec_builder.studies.fits import FitResult
 
 __all__ = ["AnglePoint", "analysis_scale", "fitted_points", "points_csv", "published_points", "running_angle"]
 

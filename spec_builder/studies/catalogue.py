@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spec_builder.base.files import canonical_json
 from spec_builder.experiments.description import Experiment, load_experiment, shipped_experiments
-from spec_builder.templates import signal_kernel
+from spec_builder.model.signal import signal_kernel
 
 __all__ = ["describe_experiment", "list_experiments"]
 

@@ -8,8 +8,14 @@ import sys
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+import click
+from click.shell_completion import get_completion_class
+
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path
 from spec_builder.base.version import __version__
+from spec_builder.cli.options import words_of
+from spec_builder.cli.output import complain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,8 +86,8 @@ def _difference_from_pyhf() -> float:
     import numpy as np  # noqa: PLC0415
     import pyhf  # noqa: PLC0415
 
-    from spec_builder.analysis import load_analysis  # noqa: PLC0415
     from spec_builder.inference.likelihood import Likelihood  # noqa: PLC0415
+    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
 
     content = load_analysis("combined").workspace
     with warnings.catch_warnings():
@@ -93,3 +99,29 @@ def _difference_from_pyhf() -> float:
     likelihood = Likelihood.from_workspace(content, "new_physics")
     theta = np.array([parameters[model.config.par_slice(name).start] for name in likelihood.parameters])
     return abs(float(likelihood.twice_nll(theta)[0]) - theirs)
+
+
+@click.command()
+def doctor() -> None:
+    """Print what a bug report needs: versions, extras, and a check of the likelihood against pyhf."""
+    report, problems = diagnose()
+    click.echo(report, nl=False)
+    for problem in problems:
+        complain(problem)
+    if problems:
+        sys.exit(2)
+
+
+@click.command()
+@click.argument("shell", metavar="bash|zsh|fish", shell_complete=words_of("bash", "zsh", "fish"))
+def completion(shell: str) -> None:
+    """Print a script that completes verbs, options and their values in a shell.
+
+    For bash and zsh: spec-builder completion bash > ~/.spec-builder-completion (or zsh), and source that file in
+    ~/.bashrc or ~/.zshrc. For fish: spec-builder completion fish > ~/.config/fish/completions/spec-builder.fish.
+    """
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise SpecBuilderError(f"shell '{shell}' is unknown, expected bash, zsh or fish")
+    root = click.get_current_context().find_root().command
+    click.echo(kind(root, {}, "spec-builder", "_SPEC_BUILDER_COMPLETE").source())

@@ -17,13 +17,13 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import silent
-from spec_builder.comparison.bounds import MissingBound, thinned
+from spec_builder.paper.bounds import MissingBound, thinned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from spec_builder.base.executors import Report
-    from spec_builder.comparison.bounds import Bound
+    from spec_builder.paper.bounds import Bound
 
 __all__ = ["COUPLINGS", "darkcast_folder", "recast_bounds"]
 
