@@ -13,20 +13,22 @@ from spec_builder.base.version import __version__
 if TYPE_CHECKING:
     from spec_builder.base.errors import SpecBuilderError
     from spec_builder.cli.doctor import diagnose
-    from spec_builder.experiments.description import Experiment, load_experiment
+    from spec_builder.experiments.description import Experiment
+    from spec_builder.experiments.reading import load_experiment
     from spec_builder.histfactory.hs3 import hs3_workspace
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.model.analysis import Analysis, load_analysis
     from spec_builder.paper.comparison import compare
+    from spec_builder.paper.plane import write_plane
     from spec_builder.physics.interactions import NewPhysics, parse_new_physics
-    from spec_builder.plane import write_plane
     from spec_builder.sharing.archive import write_archives
     from spec_builder.sharing.citations import bibtex
     from spec_builder.sharing.export import PatchRequest, export_workspaces
     from spec_builder.sharing.verify import verify_file
     from spec_builder.sharing.verify_archive import verify_archive
-    from spec_builder.studies.fits import FitResult, ProfileResult, fit_analysis, fit_workspace, profile_analysis
+    from spec_builder.studies.fits import FitResult, fit_analysis, fit_workspace
     from spec_builder.studies.limits import LimitsResult, find_limits
+    from spec_builder.studies.profiles import ProfileResult, profile_analysis
     from spec_builder.studies.scans import ScanResult, scan_analysis, scan_patches
     from spec_builder.studies.spectrum import Spectrum, recoil_spectrum
 
@@ -72,7 +74,7 @@ _HOME = {
     "LimitsResult": "studies.limits",
     "NewPhysics": "physics.interactions",
     "PatchRequest": "sharing.export",
-    "ProfileResult": "studies.fits",
+    "ProfileResult": "studies.profiles",
     "ScanResult": "studies.scans",
     "SpecBuilderError": "base.errors",
     "Spectrum": "studies.spectrum",
@@ -85,16 +87,16 @@ _HOME = {
     "fit_workspace": "studies.fits",
     "hs3_workspace": "histfactory.hs3",
     "load_analysis": "model.analysis",
-    "load_experiment": "experiments.description",
+    "load_experiment": "experiments.reading",
     "parse_new_physics": "physics.interactions",
-    "profile_analysis": "studies.fits",
+    "profile_analysis": "studies.profiles",
     "recoil_spectrum": "studies.spectrum",
     "scan_analysis": "studies.scans",
     "scan_patches": "studies.scans",
     "verify_archive": "sharing.verify_archive",
     "verify_file": "sharing.verify",
     "write_archives": "sharing.archive",
-    "write_plane": "plane",
+    "write_plane": "paper.plane",
 }
 
 

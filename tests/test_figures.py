@@ -11,13 +11,14 @@ from matplotlib.patches import StepPatch
 from scipy.stats import poisson
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.experiments.description import load_experiment
+from spec_builder.experiments.reading import load_experiment
 from spec_builder.figures.profiles import draw_profiles, draw_pulls
 from spec_builder.figures.spectra import draw_spectra, poisson_interval
 from spec_builder.figures.style import save_figure
 from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.model.analysis import ANALYSES, load_analysis
-from spec_builder.studies.fits import fit_analysis, profile_analysis
+from spec_builder.studies.fits import fit_analysis
+from spec_builder.studies.profiles import profile_analysis
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from spec_builder.model.analysis import Analysis
-    from spec_builder.studies.fits import FitResult, ProfileResult
+    from spec_builder.studies.fits import FitResult
+    from spec_builder.studies.profiles import ProfileResult
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ import pytest
 from spec_builder.base.executors import process_pool
 from spec_builder.model.analysis import load_analysis
 from spec_builder.physics.interactions import parse_new_physics
-from spec_builder.plane import Plane, profile_planes
 from spec_builder.studies.limits import find_limits
+from spec_builder.studies.plane import Plane, profile_planes
 from spec_builder.studies.scans import scan_analysis
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.version import __version__
 from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.model.analysis import load_analysis
-from spec_builder.studies.fits import fit_analysis, fit_workspace, profile_analysis
+from spec_builder.studies.fits import fit_analysis, fit_workspace
+from spec_builder.studies.profiles import profile_analysis
 
 if TYPE_CHECKING:
     from spec_builder.model.analysis import Analysis

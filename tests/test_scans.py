@@ -23,13 +23,13 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import executor_for, process_pool
 from spec_builder.base.grids import parse_grid
 from spec_builder.histfactory.patchset import round_value
-from spec_builder.inference import scan
+from spec_builder.inference import points
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
-from spec_builder.inference.scan import CHUNK
+from spec_builder.inference.points import CHUNK
 from spec_builder.model.analysis import load_analysis
+from spec_builder.model.patches import build_patch_set
 from spec_builder.physics.interactions import parse_new_physics
-from spec_builder.sharing.export import build_patch_set
 from spec_builder.studies import scans
 from spec_builder.studies.scans import ScanResult, scan_analysis, scan_patches
 
@@ -165,7 +165,7 @@ def test_dask(here: ScanResult) -> None:
 
 @pytest.mark.parametrize("size", [CHUNK // 4, CHUNK * 4])
 def test_the_size_of_chunks_does_not_matter(here: ScanResult, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    for module in (scan, scans):
+    for module in (points, scans):
         monkeypatch.setattr(module, "CHUNK", size)
     told: list[tuple[int, int]] = []
     assert same(run(report=lambda *done: told.append(done)), here)

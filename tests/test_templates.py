@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spec_builder.experiments.description import load_experiment
+from spec_builder.experiments.reading import load_experiment
 from spec_builder.model.signal import SignalKernel, SignalPolynomial, signal_kernel
 from spec_builder.physics.flux import solar_flux
 from spec_builder.physics.interactions import Interaction, interaction_terms, parse_new_physics, standard_model_terms

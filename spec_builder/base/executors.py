@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from spec_builder.base.errors import SpecBuilderError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from multiprocessing.context import BaseContext
 
 __all__ = ["Report", "executor_for", "loss_is_told", "process_pool", "silent"]
@@ -26,12 +26,15 @@ _PATIENCE = 10
 
 
 @contextlib.contextmanager
-def executor_for(jobs: int, dask: str | None = None) -> Iterator[concurrent.futures.Executor | None]:
+def executor_for(
+    jobs: int, dask: str | None = None, *, preload: Sequence[str] = ()
+) -> Iterator[concurrent.futures.Executor | None]:
     """Worker processes, a Dask cluster, or None for this process.
 
     Args:
         jobs: worker processes; 1 computes here.
         dask: address of a Dask scheduler; needs the extra ``[dask]``.
+        preload: modules that worker processes will need; see :func:`process_pool`.
 
     Raises:
         SpecBuilderError: for fewer than one job, no Dask installed, or a scheduler that does not answer.
@@ -52,7 +55,7 @@ def executor_for(jobs: int, dask: str | None = None) -> Iterator[concurrent.futu
     elif jobs == 1:
         yield None
     else:
-        with process_pool(jobs) as pool:
+        with process_pool(jobs, preload) as pool:
             yield pool
 
 
@@ -85,16 +88,20 @@ def _knock(address: str) -> None:
         raise SpecBuilderError(f"dask scheduler {address}: not reachable (what listens there is not one)")
 
 
-def process_pool(jobs: int) -> concurrent.futures.ProcessPoolExecutor:
+def process_pool(jobs: int, preload: Sequence[str] = ()) -> concurrent.futures.ProcessPoolExecutor:
     """An executor of worker processes that start quickly, inherit no threads and end with this process.
 
     The process that forks them starts here, and imports what they need while this one goes on.
+
+    Args:
+        jobs: worker processes.
+        preload: names of the modules that they need.
     """
     if "forkserver" in multiprocessing.get_all_start_methods():
         from multiprocessing import forkserver  # noqa: PLC0415  # not on Windows
 
         context: BaseContext = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["spec_builder.plane", "spec_builder.studies.scans"])
+        context.set_forkserver_preload(list(preload))
         forkserver.ensure_running()
     else:
         context = multiprocessing.get_context("spawn")

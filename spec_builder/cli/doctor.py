@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 import click
@@ -62,6 +61,8 @@ def _packaged() -> bool:
 
 
 def _version(name: str) -> str | None:
+    from importlib import metadata  # noqa: PLC0415  # 30 ms that --help need not wait for
+
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -70,6 +71,8 @@ def _version(name: str) -> str | None:
 
 def _extras() -> Iterator[tuple[str, str | None]]:
     """What the extras for users bring, from the package's own metadata."""
+    from importlib import metadata  # noqa: PLC0415
+
     for requirement in metadata.requires("spec_builder") or []:
         name, _, marker = requirement.partition(";")
         extra = marker.partition("==")[2].strip().strip("\"'")

@@ -118,7 +118,8 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
         return
     if output is None:
         raise SpecBuilderError("scan: give --output FILE.npz or FILE.csv")
-    with executor_for(jobs_or_cores(choices["jobs"]), choices["dask"]) as executor, Progress() as report:
+    pool = executor_for(jobs_or_cores(choices["jobs"]), choices["dask"], preload=["spec_builder.studies.scans"])
+    with pool as executor, Progress() as report:
         from spec_builder.studies import scans  # noqa: PLC0415
 
         how: dict[str, Any] = {
@@ -152,8 +153,9 @@ def plane(jobs: int | None, dask: str | None, output: str, **choices: Any) -> No
     """Draw the paper's Fig. 4: three analyses, five interactions; contours as CSV, profiled grids as NPZ."""
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
 
-    with executor_for(jobs_or_cores(jobs), dask) as executor, Progress() as report:
-        from spec_builder.plane import write_plane  # noqa: PLC0415
+    pool = executor_for(jobs_or_cores(jobs), dask, preload=["spec_builder.studies.plane"])
+    with pool as executor, Progress() as report:
+        from spec_builder.paper.plane import write_plane  # noqa: PLC0415
 
         table = write_plane(Path(output), executor=executor, report=report, **choices)
     click.echo(table, nl=False)

@@ -101,7 +101,7 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
 def profile(analysis: str, parameter: str, law: str, variants: Mapping[str, str], points: int, **out: Any) -> None:
     """Profile Delta chi2 against the 8B flux or the weak mixing angle."""
     from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
-    from spec_builder.studies.fits import profile_analysis  # noqa: PLC0415
+    from spec_builder.studies.profiles import profile_analysis  # noqa: PLC0415
 
     if out["as_json"] and out["as_csv"]:
         raise SpecBuilderError("profile: give --json or --csv, not both")

@@ -29,7 +29,8 @@ def reproduce(jobs: int | None, output: str, force: bool) -> None:
     """Reproduce the paper's Sec. IV: workspaces, fits, profiles, limits, figures, and tables beside the paper's."""
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
 
-    with executor_for(jobs_or_cores(jobs)) as executor, Progress() as report:
+    pool = executor_for(jobs_or_cores(jobs), preload=["spec_builder.paper.summary"])
+    with pool as executor, Progress() as report:
         from spec_builder.paper.reproduce import reproduce as run  # noqa: PLC0415
 
         summary = run(Path(output), executor=executor, force=force, report=report)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from spec_builder.base.arrays import FloatArray
-    from spec_builder.histfactory.patchset import Style
     from spec_builder.model.analysis import Analysis
+    from spec_builder.model.patches import Style
     from spec_builder.physics.interactions import NewPhysics
 
 __all__ = [
@@ -76,7 +76,7 @@ def patch_style(name: str) -> Style:
     Raises:
         SpecBuilderError: naming the ones there are.
     """
-    from spec_builder.histfactory.patchset import STYLES  # noqa: PLC0415
+    from spec_builder.model.patches import STYLES  # noqa: PLC0415
 
     for style in STYLES:
         if style == name:

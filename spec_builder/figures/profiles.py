@@ -22,7 +22,8 @@ from spec_builder.physics.flux import solar_flux
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spec_builder.studies.fits import FitResult, ProfileResult
+    from spec_builder.studies.fits import FitResult
+    from spec_builder.studies.profiles import ProfileResult
 
 __all__ = ["draw_profiles", "draw_pulls"]
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from spec_builder.studies.fits import FitResult
 
 __all__ = ["draw_spectra", "poisson_interval"]
+
 _BACKGROUND_COLORS = ("#E69F00", "#56B4E9", "#F0E442", "#D55E00", "#999999")
 _SIGNAL_COLOR = "#CC79A7"
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from spec_builder.base.arrays import FloatArray
-    from spec_builder.inference.specification import Specification
+    from spec_builder.histfactory.specification import Specification
 
 __all__ = ["PatchGroup", "group_patches"]
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.experiments.description import SIGNAL_SAMPLE, load_experiment, shipped_experiments
+from spec_builder.experiments.description import SIGNAL_SAMPLE
+from spec_builder.experiments.reading import load_experiment, shipped_experiments
 from spec_builder.histfactory.modifiers import LAWS, Law
-from spec_builder.histfactory.workspace import build_workspace
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.signal import SignalKernel, signal_kernel
+from spec_builder.model.workspace import build_workspace
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.flux import solar_flux
 from spec_builder.physics.sources import physics_sources
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Experiment
-    from spec_builder.histfactory.workspace import Workspace
     from spec_builder.inference.exclusion import YieldFunction
     from spec_builder.model.signal import SignalPolynomial
+    from spec_builder.model.workspace import Workspace
     from spec_builder.physics.interactions import NewPhysics
 
 __all__ = [

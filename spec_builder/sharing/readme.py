@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.version import __version__
-from spec_builder.histfactory.workspace import NUISANCE_BOUND
+from spec_builder.model.workspace import NUISANCE_BOUND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

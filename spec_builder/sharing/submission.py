@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.patchset import NO_RECORD
-from spec_builder.sharing.export import PAPER
+from spec_builder.model.metadata import PAPER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

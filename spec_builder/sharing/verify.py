@@ -12,11 +12,10 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest, load_json
 from spec_builder.histfactory.patch import load_workspace
-from spec_builder.histfactory.patchset import patch_name
+from spec_builder.histfactory.patchset import check_digest, check_patch_set, patch_name
 from spec_builder.histfactory.schema import schema_problem
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.patches import group_patches
-from spec_builder.studies.scans import check_digest, check_patch_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -11,10 +11,10 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json, digest, parse_json
 from spec_builder.histfactory.hs3 import hs3_workspace
+from spec_builder.histfactory.patchset import check_patch_set
 from spec_builder.sharing.bundle import LINES, SUMS, broken_seals, read_archive
 from spec_builder.sharing.expected import unexpected_results
 from spec_builder.sharing.verify import verify_patch_set, verify_workspace
-from spec_builder.studies.scans import check_patch_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from spec_builder.base.files import canonical_json
-from spec_builder.experiments.description import Experiment, load_experiment, shipped_experiments
+from spec_builder.experiments.reading import load_experiment, shipped_experiments
 from spec_builder.model.signal import signal_kernel
+
+if TYPE_CHECKING:
+    from spec_builder.experiments.description import Experiment
 
 __all__ = ["describe_experiment", "list_experiments"]
 

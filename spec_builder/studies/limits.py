@@ -14,7 +14,7 @@ from spec_builder.base.grids import check_range
 from spec_builder.base.text import html_table
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.inference.exclusion import exclude
-from spec_builder.studies.fits import Provenance
+from spec_builder.model.provenance import Provenance
 
 if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray

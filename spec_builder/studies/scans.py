@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.chunks import FileStore, MemoryStore, compute_chunks
+from spec_builder.base.columns import check_suffix, write_columns
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest, load_json, refuse_existing
 from spec_builder.base.grids import check_range
@@ -18,32 +19,21 @@ from spec_builder.base.text import html_table
 from spec_builder.base.version import __version__
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.histfactory.patch import load_workspace
-from spec_builder.histfactory.schema import schema_problem
+from spec_builder.histfactory.patchset import check_digest, check_labels, check_patch_set
 from spec_builder.inference.exclusion import plane_minimum
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.patches import group_patches
-from spec_builder.inference.scan import (
-    CHUNK,
-    FileStore,
-    GridPoints,
-    ListedPoints,
-    MemoryStore,
-    check_suffix,
-    compute_chunks,
-    write_columns,
-)
+from spec_builder.inference.points import CHUNK, GridPoints, ListedPoints
 
 if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from spec_builder.base.arrays import FloatArray
-    from spec_builder.inference.scan import Store
+    from spec_builder.base.arrays import Column, FloatArray
+    from spec_builder.base.chunks import Store
     from spec_builder.model.analysis import Analysis
     from spec_builder.physics.interactions import NewPhysics
-
-    Column = np.ndarray[Any, np.dtype[Any]]
 
 __all__ = ["ScanResult", "scan_analysis", "scan_files", "scan_patches"]
 
@@ -296,48 +286,6 @@ def scan_files(
     return scan_patches(content, patches, name=patchset, measurement=measurement, **how)
 
 
-def check_patch_set(content: Any, name: str) -> None:
-    """Refuse what is not a patch set after pyhf's schema, or names a patch twice.
-
-    Raises:
-        SpecBuilderError: saying where.
-    """
-    problem = schema_problem(content, "patchset.json")
-    if problem is not None:
-        raise SpecBuilderError(f"{name}: {problem}")
-    names = Counter(patch["metadata"]["name"] for patch in content["patches"])
-    twice = [key for key, count in names.items() if count > 1]
-    if twice:
-        raise SpecBuilderError(f"{name}: patch '{twice[0]}' stands twice; rename or remove one")
-    seen: set[tuple[Any, ...]] = set()
-    for patch in content["patches"]:
-        point = tuple(patch["metadata"]["values"])
-        if point in seen:
-            shown = ", ".join(str(value) for value in point)
-            raise SpecBuilderError(f"{name}: patch '{patch['metadata']['name']}': its values {shown} stand twice")
-        seen.add(point)
-    labels = content["metadata"]["labels"]
-    check_labels(labels, name)
-    for patch in content["patches"]:
-        values = patch["metadata"]["values"]
-        if len(values) != len(labels):
-            raise SpecBuilderError(
-                f"{name}: patch '{patch['metadata']['name']}' has {len(values)} values, expected {len(labels)} "
-                f"({', '.join(labels)})"
-            )
-
-
-def check_labels(labels: Sequence[str], name: str) -> None:
-    """Refuse labels that do not tell a patch set's values apart.
-
-    Raises:
-        SpecBuilderError: naming the label that stands twice.
-    """
-    for label, count in Counter(labels).items():
-        if count > 1:
-            raise SpecBuilderError(f"{name}: label '{label}' stands twice in metadata.labels")
-
-
 def _label_column(label: str) -> str:
     """The column of a patch set's label, never one that the scan has of its own."""
     taken = label in _OWN_COLUMNS or label.startswith(("theta_", "label_"))
@@ -347,26 +295,6 @@ def _label_column(label: str) -> str:
 def _take(column: Column, rows: Sequence[np.ndarray[Any, np.dtype[np.intp]]], index: int) -> Column:
     taken: Column = column[rows[index]]
     return taken
-
-
-def check_digest(workspace: Mapping[str, Any], patchset: Mapping[str, Any], name: str) -> None:
-    """Refuse a patch set that was made for another workspace.
-
-    Raises:
-        SpecBuilderError: naming both digests.
-    """
-    try:
-        wanted = patchset["metadata"]["digests"]
-        digests = {kind: str(value) for kind, value in wanted.items()}
-    except (KeyError, TypeError, AttributeError):
-        raise SpecBuilderError(f"{name}: not a pyhf patch set: metadata.digests is missing") from None
-    text = json.dumps(workspace, sort_keys=True, ensure_ascii=False).encode()
-    for kind, value in digests.items():
-        found = hashlib.new(kind, text).hexdigest() if kind in ("sha256", "md5") else value
-        if found != value:
-            raise SpecBuilderError(
-                f"{name}: made for a workspace of {kind} {value[:16]}..., but the one given has {found[:16]}..."
-            )
 
 
 def _run(

@@ -24,8 +24,8 @@ from spec_builder.figures.plane import draw_plane
 from spec_builder.histfactory.patch import apply_patch
 from spec_builder.inference.exclusion import plane_minimum
 from spec_builder.model.analysis import ANALYSES, load_analysis
+from spec_builder.paper.plane import PLANE_INTERACTIONS
 from spec_builder.physics.interactions import parse_new_physics
-from spec_builder.plane import PLANE_INTERACTIONS
 from spec_builder.sharing.export import PatchRequest
 from spec_builder.studies.limits import find_limits
 from spec_builder.studies.scans import ScanResult, scan_analysis, scan_patches

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from spec_builder.experiments.description import Experiment, Run, load_experiment
+from spec_builder.experiments.description import Experiment, Run
+from spec_builder.experiments.reading import load_experiment
 from spec_builder.experiments.response import (
     NODES_PER_INTERVAL,
     ChargeYieldResponse,

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.modifiers import LAWS
-from spec_builder.histfactory.patchset import STYLES, patch_name, patch_set, patch_set_json, patch_values, round_value
-from spec_builder.inference.exclusion import polynomial_yields
+from spec_builder.histfactory.patchset import patch_name, patch_set, patch_set_json, patch_values, round_value
+from spec_builder.inference.curves import polynomial_yields
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
 from spec_builder.model.analysis import load_analysis
+from spec_builder.model.patches import STYLES, build_patch_set
 from spec_builder.physics.interactions import Interaction, parse_new_physics
-from spec_builder.sharing.export import build_patch_set
 
 if TYPE_CHECKING:
     from spec_builder.model.analysis import Analysis

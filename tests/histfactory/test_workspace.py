@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json, digest
-from spec_builder.experiments.description import load_experiment
+from spec_builder.experiments.reading import load_experiment
 from spec_builder.histfactory.modifiers import LAWS
-from spec_builder.histfactory.workspace import build_workspace, round_yields
 from spec_builder.model.analysis import ANALYSES, load_analysis
+from spec_builder.model.workspace import build_workspace, round_yields
 
 RELATIVE = {
     "flux_8b": 0.12,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pytest
 
-from spec_builder.experiments.description import load_experiment
+from spec_builder.experiments.reading import load_experiment
 from spec_builder.model.analysis import ANALYSES, load_analysis
 from spec_builder.model.signal import signal_kernel
 

@@ -11,7 +11,8 @@ import pytest
 from scipy.optimize import brentq, minimize_scalar
 from scipy.stats import chi2
 
-from spec_builder.inference.exclusion import Exclusion, exclude, plane_minimum, polynomial_yields
+from spec_builder.inference.curves import polynomial_yields
+from spec_builder.inference.exclusion import Exclusion, exclude, plane_minimum
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
 from spec_builder.model.analysis import ANALYSES, load_analysis

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyhf.interpolators import code0, code1, code4, code4p
 
-from spec_builder.inference.interpolation import Factor, FactorBank, Kind
+from spec_builder.histfactory.interpolation import Factor, FactorBank, Kind
 
 if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray

@@ -15,20 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from spec_builder.base.chunks import FileStore, MemoryStore, compute_chunks
+from spec_builder.base.columns import write_columns
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import process_pool
 from spec_builder.inference import newton
-from spec_builder.inference.exclusion import polynomial_yields
+from spec_builder.inference.curves import polynomial_yields
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.inference.scan import (
-    CHUNK,
-    FileStore,
-    GridPoints,
-    ListedPoints,
-    MemoryStore,
-    compute_chunks,
-    write_columns,
-)
+from spec_builder.inference.points import CHUNK, GridPoints, ListedPoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

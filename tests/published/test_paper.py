@@ -9,7 +9,7 @@ import pytest
 
 from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.model.analysis import ANALYSES, PARAMETERS, load_analysis
-from spec_builder.paper.reproduce import published_results
+from spec_builder.paper.summary import published_results
 from spec_builder.studies.fits import fit_analysis
 
 if TYPE_CHECKING:

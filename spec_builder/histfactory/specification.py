@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.inference.interpolation import Factor
+from spec_builder.histfactory.interpolation import Factor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from spec_builder.base.arrays import FloatArray
-    from spec_builder.inference.interpolation import Kind
+    from spec_builder.histfactory.interpolation import Kind
 
 __all__ = ["Constraint", "Group", "ParameterSpec", "Specification", "Term", "read_specification"]
 

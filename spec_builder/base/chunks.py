@@ -1,14 +1,11 @@
-"""Scans of many parameter points: chunks on any executor, written as they finish, resumed where they stood."""
+"""Chunks of work on any executor: kept as they finish, and gone on with where they stood."""
 
 from __future__ import annotations
 
 import concurrent.futures
 import hashlib
 import io
-import json
 import shutil
-import zipfile
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -16,96 +13,23 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import loss_is_told
 from spec_builder.base.files import read_bytes, write_bytes, write_text
-from spec_builder.inference.exclusion import polynomial_yields
-from spec_builder.inference.likelihood import Likelihood
-from spec_builder.inference.newton import BATCH, minimise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from spec_builder.base.arrays import FloatArray, IndexArray
-    from spec_builder.inference.specification import Specification
+    from spec_builder.base.arrays import Column, Columns
 
-    Columns = dict[str, np.ndarray[Any, np.dtype[Any]]]
+__all__ = ["FileStore", "MemoryStore", "Store", "Work", "compute_chunks"]
 
-__all__ = [
-    "CHUNK",
-    "FileStore",
-    "GridPoints",
-    "ListedPoints",
-    "MemoryStore",
-    "compute_chunks",
-    "write_columns",
-]
-
-#: Points of a chunk: whole batches of the minimiser, so that no result depends on how points are shared out.
-CHUNK = 4 * BATCH
 _DIGEST_BYTES = 32
 
 
-@dataclass(frozen=True)
-class ListedPoints:
-    """Points of one model that differ in the yields of one sample: the work of a chunk, as executors get it.
-
-    Attributes:
-        specification: the model.
-        sample: the sample that the yields replace; None for the model as it is, one point.
-        yields: events per bin, shape (N, bins); None likewise.
-    """
-
-    specification: Specification
-    sample: str | None
-    yields: FloatArray | None
+class Work(Protocol):
+    """What there is to do for one chunk, as executors get it."""
 
     def compute(self) -> Columns:
-        """Minimise at every point: columns of shape (N,)."""
-        likelihood = Likelihood(self.specification)
-        fits = minimise(likelihood, sample=self.sample, yields=self.yields)
-        theta = {f"theta_{name}": fits.theta[:, i] for i, name in enumerate(likelihood.parameters)}
-        return {
-            "twice_nll": fits.twice_nll,
-            "edm": fits.edm,
-            "valid": fits.valid,
-            "reason": fits.reason.astype(np.int8),
-            "at_bound": fits.at_bound,
-            **theta,
-        }
-
-
-@dataclass(frozen=True)
-class GridPoints:
-    """Points on a grid of masses and couplings, mass by mass.
-
-    Attributes:
-        specification: the model.
-        sample: the sample that the yields replace.
-        coefficients: its yields against g^2, shape (3, M, bins).
-        couplings: g, shape (G,).
-    """
-
-    specification: Specification
-    sample: str
-    coefficients: FloatArray
-    couplings: FloatArray
-
-    def __len__(self) -> int:
-        return int(self.coefficients.shape[1] * self.couplings.size)
-
-    def places(self, index: int) -> tuple[IndexArray, IndexArray]:
-        """Positions of a chunk's points among the masses and among the couplings."""
-        return np.divmod(np.arange(index * CHUNK, min((index + 1) * CHUNK, len(self))), self.couplings.size)
-
-    def chunk(self, index: int) -> ListedPoints:
-        """The points of one chunk."""
-        mass, place = self.places(index)
-        yields = polynomial_yields(self.coefficients, mass, self.couplings[place])
-        return ListedPoints(self.specification, self.sample, yields)
-
-    @property
-    def chunks(self) -> int:
-        """How many there are."""
-        return -(-len(self) // CHUNK)
+        """Do it: columns of one length."""
 
 
 class Store(Protocol):
@@ -117,7 +41,7 @@ class Store(Protocol):
     def save(self, index: int, columns: Columns) -> None:
         """Keep a finished chunk."""
 
-    def load(self, index: int, name: str) -> np.ndarray[Any, np.dtype[Any]]:
+    def load(self, index: int, name: str) -> Column:
         """One column of a chunk."""
 
     def names(self, index: int) -> list[str]:
@@ -137,7 +61,7 @@ class MemoryStore:
         """Keep a finished chunk."""
         self._chunks[index] = columns
 
-    def load(self, index: int, name: str) -> np.ndarray[Any, np.dtype[Any]]:
+    def load(self, index: int, name: str) -> Column:
         """One column of a chunk."""
         return self._chunks[index][name]
 
@@ -191,10 +115,10 @@ class FileStore:
         write_bytes(self._path(index), lambda path: path.write_bytes(signed), force=True)
         self._known.add(index)
 
-    def load(self, index: int, name: str) -> np.ndarray[Any, np.dtype[Any]]:
+    def load(self, index: int, name: str) -> Column:
         """One column of a chunk."""
         with np.load(self._path(index), allow_pickle=False) as content:
-            column: np.ndarray[Any, np.dtype[Any]] = content[name]
+            column: Column = content[name]
         return column
 
     def names(self, index: int) -> list[str]:
@@ -242,7 +166,7 @@ def _file_digest(path: Path) -> str:
 
 
 def compute_chunks(
-    chunks: Sequence[Callable[[], ListedPoints]],
+    chunks: Sequence[Callable[[], Work]],
     store: Store,
     *,
     executor: concurrent.futures.Executor | None = None,
@@ -252,7 +176,7 @@ def compute_chunks(
     """Compute every chunk that the store does not hold yet.
 
     Args:
-        chunks: makes the points of each chunk when its turn comes, so that memory holds only those in flight.
+        chunks: makes the work of each chunk when its turn comes, so that memory holds only those in flight.
         store: where finished chunks go.
         executor: any ``concurrent.futures.Executor``; None computes here.
         in_flight: most chunks given to the executor at a time.
@@ -275,9 +199,9 @@ def compute_chunks(
     queue = iter(waiting)
     while True:
         for index in queue:
-            points = chunks[index]()
+            work = chunks[index]()
             with loss_is_told():
-                running[executor.submit(ListedPoints.compute, points)] = index
+                running[executor.submit(work.compute)] = index
             if len(running) >= in_flight:
                 break
         if not running:
@@ -289,64 +213,3 @@ def compute_chunks(
             store.save(running.pop(future), columns)
             done += 1
             report(done, total)
-
-
-def write_columns(
-    path: Path,
-    columns: Mapping[str, tuple[str, Callable[[], Iterator[np.ndarray[Any, np.dtype[Any]]]]]],
-    count: int,
-    metadata: Mapping[str, Any],
-    *,
-    force: bool = False,
-) -> None:
-    """Write a columnar file piece by piece: ``.npz`` for numpy, ``.csv`` for everything else.
-
-    Args:
-        path: the file; the same content gives the same bytes.
-        columns: by name, the numpy type and a function that iterates over the pieces.
-        count: rows.
-        metadata: JSON content: the array ``metadata`` of an NPZ file, ``# key: value`` lines of a CSV file.
-        force: replace a file that exists.
-
-    Raises:
-        SpecBuilderError: for another suffix, or a file that exists and no ``force``.
-    """
-    check_suffix(path)
-    text = json.dumps(metadata, sort_keys=True, ensure_ascii=False)
-
-    def as_npz(temporary: Path) -> None:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-            for name, (kind, pieces) in columns.items():
-                with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
-                    header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": (count,)}
-                    np.lib.format.write_array_header_1_0(member, header)
-                    for piece in pieces():
-                        member.write(np.ascontiguousarray(piece, dtype=kind).tobytes())
-            with archive.open(zipfile.ZipInfo("metadata.npy"), "w") as member:
-                np.lib.format.write_array(member, np.array(text), allow_pickle=False)
-
-    def as_csv(temporary: Path) -> None:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(f"# {key}: {json.dumps(value)}\n" for key, value in sorted(metadata.items()))
-            file.write(",".join(map(_cell, columns)) + "\n")
-            for rows in zip(*(pieces() for _, pieces in columns.values()), strict=True):
-                lists = [np.asarray(piece).tolist() for piece in rows]
-                file.writelines(",".join(_cell(value) for value in row) + "\n" for row in zip(*lists, strict=True))
-
-    write_bytes(path, as_npz if path.suffix == ".npz" else as_csv, force=force)
-
-
-def check_suffix(path: Path) -> None:
-    """Refuse a scan's output of unknown kind.
-
-    Raises:
-        SpecBuilderError: unless the name ends in ``.npz`` or ``.csv``.
-    """
-    if path.suffix not in (".npz", ".csv"):
-        raise SpecBuilderError(f"{path}: expected a name that ends in .npz or .csv")
-
-
-def _cell(value: float | bool | str) -> str:
-    if isinstance(value, str) and any(special in value for special in ',"\r\n'):
-        return '"' + value.replace('"', '""') + '"'
-    return str(int(value)) if isinstance(value, bool) else str(value)
