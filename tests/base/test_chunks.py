@@ -1,9 +1,8 @@
-"""Chunks of a scan: bounded, stored as they finish, checked when they are read, the same whoever computes them."""
+"""Chunks of work: on any executor, kept, resumed."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import threading
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
@@ -16,16 +15,13 @@ import numpy as np
 import pytest
 
 from spec_builder.base.chunks import FileStore, MemoryStore, compute_chunks
-from spec_builder.base.columns import write_columns
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import process_pool
-from spec_builder.inference import newton
-from spec_builder.inference.curves import polynomial_yields
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.inference.points import CHUNK, GridPoints, ListedPoints
+from spec_builder.inference.points import ListedPoints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from spec_builder.base.arrays import FloatArray
 
@@ -91,40 +87,6 @@ def factories(chunks: list[ListedPoints]) -> list[Callable[[], ListedPoints]]:
 
 def contents(store: MemoryStore | FileStore, count: int) -> list[dict[str, bytes]]:
     return [{name: store.load(i, name).tobytes() for name in store.names(i)} for i in range(count)]
-
-
-# ---------------------------------------------------------------- points
-
-
-def test_listed_points_are_minimised_one_by_one(likelihood: Likelihood, chunks: list[ListedPoints]) -> None:
-    columns = chunks[-1].compute()
-    assert tuple(columns) == COLUMNS
-    yields = chunks[-1].yields
-    assert yields is not None
-    fits = newton.minimise(likelihood, sample="signal", yields=yields)
-    assert fits.valid.all()
-    np.testing.assert_array_equal(columns["twice_nll"], fits.twice_nll)
-    np.testing.assert_array_equal(columns["theta_tilt"], fits.theta[:, likelihood.index("tilt")])
-
-
-def test_the_model_as_it_is_is_one_point(likelihood: Likelihood) -> None:
-    columns = ListedPoints(likelihood.specification, None, None).compute()
-    assert columns["twice_nll"].tolist() == newton.minimise(likelihood).twice_nll.tolist()
-
-
-def test_a_grid_goes_mass_by_mass(likelihood: Likelihood) -> None:
-    rng = np.random.default_rng(7)
-    coefficients, couplings = rng.uniform(0, 2, (3, 70, 2)), rng.uniform(0, 2, 301)
-    grid = GridPoints(likelihood.specification, "signal", coefficients, couplings)
-    assert len(grid) == 70 * 301
-    assert grid.chunks == 3
-    parts = [grid.chunk(i).yields for i in range(grid.chunks)]
-    sizes = [0 if part is None else len(part) for part in parts]
-    assert sizes == [CHUNK, CHUNK, len(grid) - 2 * CHUNK]
-    expected = [polynomial_yields(coefficients, np.full(301, mass), couplings) for mass in range(70)]
-    np.testing.assert_array_equal(
-        np.concatenate([part for part in parts if part is not None]), np.concatenate(expected)
-    )
 
 
 # ---------------------------------------------------------------- executors
@@ -425,60 +387,3 @@ def test_a_chunk_in_the_place_of_another_is_named(folder: Path) -> None:
     (folder / "chunk-000001.npz").rename(folder / "chunk-000007.npz")
     with pytest.raises(SpecBuilderError, match=r"chunk-000007\.npz: chunk of another scan"):
         FileStore(folder.with_name("scan.npz"), "job")
-
-
-# ---------------------------------------------------------------- columnar files
-
-
-def pieces(*arrays: list[Any]) -> Callable[[], Iterator[np.ndarray[Any, np.dtype[Any]]]]:
-    return lambda: (np.array(array) for array in arrays)
-
-
-TABLE: dict[str, tuple[str, Callable[[], Iterator[np.ndarray[Any, np.dtype[Any]]]]]] = {
-    "patch": ("<U3", pieces(["a", "bcd"], ["e"])),
-    "g": ("<f8", pieces([0.1, 1e-300], [float("inf")])),
-    "count": ("<i8", pieces([1, 2], [3])),
-    "valid": ("?", pieces([True, False], [True])),
-}
-
-
-def test_npz_and_csv_hold_the_same(tmp_path: Path) -> None:
-    metadata = {"law": "linear", "masses": [1.0, 2.5], "note": "µ, ≥ 0"}
-    for suffix in ("npz", "csv"):
-        write_columns(tmp_path / f"scan.{suffix}", TABLE, 3, metadata)
-    with np.load(tmp_path / "scan.npz") as archive:
-        assert json.loads(str(archive["metadata"])) == metadata
-        columns = {name: archive[name].tolist() for name in archive.files if name != "metadata"}
-    assert columns == {
-        "patch": ["a", "bcd", "e"],
-        "g": [0.1, 1e-300, float("inf")],
-        "count": [1, 2, 3],
-        "valid": [True, False, True],
-    }
-    lines = (tmp_path / "scan.csv").read_text("utf-8").splitlines()
-    header = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# "))
-    assert {key: json.loads(value) for key, value in header.items()} == metadata
-    assert lines[len(header) :] == ["patch,g,count,valid", "a,0.1,1,1", "bcd,1e-300,2,0", "e,inf,3,1"]
-
-
-@pytest.mark.parametrize("suffix", ["npz", "csv"])
-def test_the_same_columns_give_the_same_bytes(tmp_path: Path, suffix: str) -> None:
-    for name in ("one", "two"):
-        write_columns(tmp_path / f"{name}.{suffix}", TABLE, 3, {"b": 1, "a": 2})
-    assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"two.{suffix}").read_bytes()
-
-
-@pytest.mark.parametrize("name", ["scan", "scan.txt", "scan.npz.gz", "scan.parquet", "npz"])
-def test_other_suffixes_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SpecBuilderError, match=rf"{name}: expected a name that ends in \.npz or \.csv"):
-        write_columns(tmp_path / name, TABLE, 3, {})
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_nothing_that_exists_is_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "scan.csv").write_text("mine", "utf-8")
-    with pytest.raises(SpecBuilderError, match=r"scan\.csv: exists already"):
-        write_columns(tmp_path / "scan.csv", TABLE, 3, {})
-    assert (tmp_path / "scan.csv").read_text("utf-8") == "mine"
-    write_columns(tmp_path / "scan.csv", TABLE, 3, {}, force=True)
-    assert (tmp_path / "scan.csv").read_text("utf-8").startswith("patch,g")
