@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.response import Kernel, Response
-    from spec_builder.tables import FloatArray
 
 __all__ = [
     "SIGNAL_SAMPLE",
@@ -165,6 +165,16 @@ class Channel:
     def exposure(self) -> float:
         """Exposure of all runs."""
         return sum(run.exposure for run in self.runs)
+
+    @property
+    def exposure_key(self) -> str:
+        """``exposure_t_yr``, or ``exposure_t`` for a source with a fluence."""
+        return "exposure_t_yr"
+
+    @property
+    def exposure_unit(self) -> str:
+        """Unit of the exposure."""
+        return "t yr"
 
     @property
     def exposures(self) -> tuple[float, ...]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.errors import SpecBuilderError, UnknownNameError
+from spec_builder.base.errors import SpecBuilderError, UnknownNameError
+from spec_builder.base.files import data_path
 from spec_builder.experiments.consistency import check_parameters
 from spec_builder.experiments.description import (
     SIGNAL_SAMPLE,
@@ -27,13 +28,12 @@ from spec_builder.experiments.response import ChargeYieldResponse, GaussianRespo
 from spec_builder.experiments.sections import Section, finite_number, read_toml
 from spec_builder.experiments.tables import ENERGY, Tables
 from spec_builder.experiments.variants import choose_variant
-from spec_builder.files import data_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.response import Response
-    from spec_builder.tables import FloatArray
 
 __all__ = ["experiment_folder", "load_experiment", "shipped_experiments"]
 

@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
 
 __all__ = ["ChargeYieldResponse", "GaussianResponse", "Kernel", "MatrixResponse", "Response", "Selection"]
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.files import read_text
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
 
 __all__ = ["NAME", "Section", "finite_number", "read_toml"]
 

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.tables import read_table
 from spec_builder.experiments.response import Selection
-from spec_builder.tables import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from spec_builder.tables import FloatArray, Table
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.tables import Table
 
 __all__ = ["Tables", "check_unit"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.experiments.former import former_path
 from spec_builder.experiments.reading import load_experiment
-from spec_builder.files import data_path
+from spec_builder.base.files import data_path
 
 TOML = "experiment.toml"
 FORMER = Path(__file__).parent / "former"

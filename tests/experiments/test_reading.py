@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.experiments.description import load_experiment
-from spec_builder.files import data_path
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import data_path
+from spec_builder.experiments.reading import load_experiment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pytest
 
-from spec_builder.analysis import ANALYSES, load_analysis
-from spec_builder.experiments.description import load_experiment
-from spec_builder.templates import signal_kernel
+from spec_builder.experiments.reading import load_experiment
+from spec_builder.model.analysis import ANALYSES, load_analysis
+from spec_builder.model.signal import signal_kernel
 
 if TYPE_CHECKING:
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
 
 POINTS = 1000
 EXPERIMENTS = {"xenonnt": ["xenonnt"], "pandax4t": ["pandax4t"], "combined": ["xenonnt", "pandax4t"]}
@@ -36,7 +36,8 @@ ON_SIGNAL = {"xenonnt": "xenonnt_fiducial", "pandax4t": "pandax4t_signal"}
 
 def expected_events(experiment: str, parameter: str, x: FloatArray, shift: dict[str, FloatArray]) -> FloatArray:
     """N of Eq. (16), shape (points, bins), at relative shifts alpha and beta (points,)."""
-    tables, kernel = load_experiment(experiment), signal_kernel(load_experiment(experiment))
+    tables = load_experiment(experiment).channels[0]
+    kernel = signal_kernel(tables)
     if parameter == "flux":
         signal = x[:, None] / 5.46 * kernel.standard_model()
     else:
