@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
@@ -13,6 +12,8 @@ from spec_builder.physics import oscillation
 from spec_builder.physics.targets import FORM_FACTORS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
     from spec_builder.physics.sources import Source
     from spec_builder.physics.targets import Target
     from spec_builder.physics.terms import Term

@@ -20,10 +20,10 @@ __all__ = ["magnetic_moment_terms", "millicharge_terms"]
 
 
 def magnetic_moment_terms(target: Target, recoil_energy_MeV: FloatArray) -> tuple[Term, ...]:
-    """pi alpha^2/m_e^2 (1/T - 1/E) mu^2 per electron, times Z^2 F_W^2 per nucleus; x = mu^2 in Bohr magnetons squared.
+    """A magnetic moment: pi alpha^2/m_e^2 (1/T - 1/E) mu^2 per electron, times Z^2 F_W^2 per nucleus; x = mu^2.
 
-    It turns the neutrino's helicity, so it does not interfere with the Standard Model (Vogel and Engel,
-    Phys. Rev. D 39 (1989) 3378).
+    mu is in Bohr magnetons. It turns the neutrino's helicity, so it does not interfere with the Standard Model
+    (Vogel and Engel, Phys. Rev. D 39 (1989) 3378).
     """
     T = recoil_energy_MeV
     charge2 = np.ones_like(target.mass_MeV * T)

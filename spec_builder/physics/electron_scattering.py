@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spec_builder.physics.targets import Target
     from spec_builder.tables import FloatArray
 
-    Couplings = tuple[float, float] | tuple[FloatArray, FloatArray]
+    Couplings = tuple[float | FloatArray, float | FloatArray]
 
 __all__ = [
     "axial_terms",

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from spec_builder.errors import SpecBuilderError
 from spec_builder.physics import choices, electromagnetic, electron_scattering, mediators, standard_model
 from spec_builder.physics.choices import PAPER, Choice, Option
-from spec_builder.physics.descriptions import is_path
 
 # names of 0.2, until the rest of the package asks for choices
-from spec_builder.physics.compatibility import (  # noqa: I001
+from spec_builder.physics.compatibility import (
     Interaction,
     NewPhysics,
     check_longitudinal_factor,
@@ -19,6 +18,7 @@ from spec_builder.physics.compatibility import (  # noqa: I001
     parse_interaction,
     parse_new_physics,
 )
+from spec_builder.physics.descriptions import is_path
 from spec_builder.physics.mediators import DEFAULT_COUPLING_SET, coupling_sets, coupling_table, scalar_charge
 from spec_builder.physics.standard_model import standard_model_terms, weak_charge, weak_mixing_angle_terms
 from spec_builder.physics.terms import Term

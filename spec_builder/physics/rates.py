@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from spec_builder.tables import FloatArray
 
 __all__ = [
+    "add_terms",
     "exposure_factor",
     "flux_averaged_cross_section",
     "maximum_recoil_energy_keV",
-    "add_terms",
     "minimum_neutrino_energy",
     "rate",
     "rate_above",
@@ -36,7 +36,7 @@ _NO_MEDIATOR = np.zeros(1)
 _CM2_PER_FM2 = 1e-26
 _MEV_PER_KEV = 1e-3
 #: Values of E of one call of a user's cross section, to bound the memory.
-_BLOCK = 400_000
+_BLOCK = 100_000
 
 
 def minimum_neutrino_energy(mass_MeV: FloatArray, recoil_energy_MeV: FloatArray) -> FloatArray:
@@ -92,20 +92,19 @@ def rate(
     exposure = exposure_factor(source, target, T)
     terms = _TermsOf(target, choice, T)
     result = np.zeros((len(source.components), 3, masses.size, T.size))
-    for polynomial, component in zip(result, source.components, strict=True):
+    nuclear, blind = target.kind == "nucleus", choice.interaction.flavour_blind
+    for row, component in enumerate(source.components):
         _refuse_below(source, component, minimum)
-        for flavour, spectrum in _arriving(component, blind=target.kind == "nucleus"):
-            if choice.interaction.standard_model:
-                moments = spectrum.moments(minimum)
-                add_terms(polynomial, terms.standard_model(flavour), moments, exposure, target, T, masses)
-        blind = target.kind == "nucleus" and choice.interaction.flavour_blind
-        for flavour, spectrum in _arriving(component, blind=blind):
-            if choice.interaction.term_function is not None:
-                added = terms.added(flavour)
-                if added:
-                    add_terms(polynomial, added, spectrum.moments(minimum), exposure, target, T, masses)
-            else:
-                polynomial += _summed_on_nodes(choice, target, spectrum, flavour, T, masses, exposure)
+        if choice.interaction.standard_model:
+            for flavour, spectrum in _arriving(component, together=nuclear):
+                found = terms.standard_model(flavour)
+                add_terms(result[row], found, spectrum.moments(minimum), exposure, target, T, masses)
+        for flavour, spectrum in _arriving(component, together=nuclear and blind):
+            if choice.interaction.term_function is None:
+                result[row] += _summed_on_nodes(choice, target, spectrum, flavour, T, masses, exposure)
+            elif terms.added(flavour):
+                found = terms.added(flavour)
+                add_terms(result[row], found, spectrum.moments(minimum), exposure, target, T, masses)
     return result
 
 
@@ -188,14 +187,15 @@ def _summed_on_nodes(
         scatterers = np.broadcast_to(exposure, (exposure.shape[0], T.size))[:, block]
         for i, mass in enumerate(masses_MeV):
             values = cross_section(energy, T[block], float(mass), target, flavour)
-            result[:, i, block] = np.einsum("nst,knst,st->kt", weight, values, scatterers)
+            per_scatterer = np.einsum("nst,knst->kst", weight, values)
+            result[:, i, block] = np.sum(scatterers * per_scatterer, axis=1)
         start += width
     return result
 
 
-def _arriving(component: Component, *, blind: bool) -> tuple[tuple[str, Spectrum], ...]:
-    """Flavours and spectra that count: all in one where the cross section is the same for each."""
-    return ((component.flavour, component.spectrum),) if blind else component.flavours()
+def _arriving(component: Component, *, together: bool) -> tuple[tuple[str, Spectrum], ...]:
+    """Flavours and spectra that arrive, all together where the cross section is the same for each."""
+    return ((component.flavour, component.spectrum),) if together else component.flavours()
 
 
 def exposure_factor(source: Source, target: Target, recoil_energy_MeV: FloatArray) -> FloatArray:

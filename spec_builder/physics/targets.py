@@ -6,8 +6,8 @@ A shipped target is ``data/targets/<name>.toml``; a user's is a file or folder o
     title = "Natural neon"
     kind = "nuclei"                  # or "electrons"
     isotopes = "isotopes.csv"        # columns A, Z, abundance, atomic_mass_u, spin
-    spin_structure = "spin.csv"      # optional, for axial and tensor: columns as in data/targets/xenon_spin_structure.csv
-    binding = "binding.csv"          # optional, for electrons of one element: columns orbital, binding_energy_eV, electrons
+    spin_structure = "spin.csv"      # optional, for axial and tensor: columns as in xenon_spin_structure.csv
+    binding = "binding.csv"          # optional, for electrons of one element: orbital, binding_energy_eV, electrons
     form_factor = "klein_nystrand"   # optional, or "helm"
     references = ["..."]
 

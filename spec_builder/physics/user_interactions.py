@@ -44,7 +44,7 @@ from spec_builder.physics.terms import Term
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from spec_builder.physics.choices import CrossSection, Options, TermFunction
+    from spec_builder.physics.choices import Options
     from spec_builder.physics.descriptions import Description
     from spec_builder.physics.targets import Target
     from spec_builder.tables import FloatArray
@@ -85,7 +85,7 @@ def reload_interaction(path: str, digest: str) -> Interaction:
 def _loaded(path: str, digest: str) -> Interaction:
     file = Path(path)
     interaction = _from_toml(file) if file.suffix == ".toml" else _from_python(file)
-    return replace(interaction, path=path, digest=digest)
+    return replace(interaction, path=str(file.resolve()), digest=digest)
 
 
 def _from_toml(file: Path) -> Interaction:
@@ -245,7 +245,7 @@ class _UserTerms:
             parts = []
         if len(parts) != 3:
             raise SpecBuilderError(
-                f"{self._where}: coefficients of a Term must be (a0, a1, a2), each a number or an array of shape {shape}"
+                f"{self._where}: coefficients of a Term must be (a0, a1, a2), numbers or arrays of shape {shape}"
             )
         coefficients = np.stack(parts)
         if not np.isfinite(coefficients).all():
