@@ -29,8 +29,8 @@ from spec_builder.experiments.sections import Section, finite_number, read_toml
 from spec_builder.experiments.tables import ENERGY, Tables
 from spec_builder.experiments.variants import choose_variant
 from spec_builder.physics.descriptions import is_path
-from spec_builder.physics.sources import load_source
-from spec_builder.physics.targets import load_target
+from spec_builder.physics.sources import load_source, shipped_sources
+from spec_builder.physics.targets import load_target, shipped_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -146,8 +146,8 @@ def _channels(root: Section, tables: Tables) -> tuple[Channel, ...]:
 
 
 def _channel(section: Section, name: str, tables: Tables) -> Channel:
-    source = load_source(_name_or_path(section.text("source"), tables))
-    target = load_target(_name_or_path(section.text("target"), tables))
+    source = load_source(_name_or_path(section, "source", shipped_sources(), tables))
+    target = load_target(_name_or_path(section, "target", shipped_targets(), tables))
     runs = _runs(section, "exposure_t_yr" if source.kind == "flux" else "exposure_t")
     axes = _axes(section, runs)
     bins = math.prod(axis.bins for axis in axes)
@@ -187,9 +187,14 @@ class _Layout:
         return tuple(self.axes[0].edges[run.name] for run in self.runs)
 
 
-def _name_or_path(text: str, tables: Tables) -> str | Path:
+def _name_or_path(channel: Section, key: str, shipped: tuple[str, ...], tables: Tables) -> str | Path:
     """A shipped name, or a file of the experiment's own."""
-    return tables.inside(text) if is_path(text) else text
+    text = channel.text(key)
+    if is_path(text):
+        return tables.inside(text)
+    if text not in shipped:
+        raise channel.error(key, f"one of {', '.join(shipped)}, or a file such as ./{text}.toml", text)
+    return text
 
 
 def _runs(channel: Section, key: str) -> tuple[Run, ...]:
@@ -366,9 +371,8 @@ def _variation(name: str, block: Section, layout: _Layout, tables: Tables) -> tu
 def _gaussian(section: Section, layout: _Layout, tables: Tables) -> GaussianResponse:
     unit = layout.axes[0].unit
     if unit not in ENERGY or len(layout.edges()[0]) != layout.bins + 1:
-        raise section.error(
-            "kind", f"another one: 'gaussian' needs an axis of energy ({', '.join(ENERGY)})", "gaussian"
-        )
+        expected = f"another one: 'gaussian' needs one axis in {', '.join(ENERGY)}"
+        raise section.error("kind", expected, GaussianResponse.kind)
     energy, efficiency = tables.efficiency(section.text("efficiency"))
     content = section.take("resolution_keV")
     terms = content if isinstance(content, list) else []
