@@ -22,8 +22,9 @@ def list_experiments(*, as_json: bool = False) -> str:
     loaded = [load_experiment(name) for name in shipped_experiments()]
     if as_json:
         return canonical_json([{"name": e.name, "title": e.title, "variants": list(e.variants)} for e in loaded])
+    width = max(len(e.name) for e in loaded)
     lines = [
-        f"{e.name:10} {e.title}: {'; '.join(map(_summary, e.channels))}; variants {', '.join(e.variants) or 'none'}"
+        f"{e.name:{width}} {e.title}: {'; '.join(map(_summary, e.channels))}; variants {', '.join(e.variants) or 'none'}"
         for e in loaded
     ]
     return "\n".join(lines) + "\n"
