@@ -1,8 +1,7 @@
-"""Cross sections: what the equations of arXiv:2411.11749 imply whatever the numbers."""
+"""Mediators on nuclei: what the equations of arXiv:2411.11749 imply whatever the numbers."""
 
 from __future__ import annotations
 
-from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,24 +11,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spec_builder.errors import SpecBuilderError
+from spec_builder.physics.compatibility import Interaction, interaction_terms
 from spec_builder.physics.constants import FERMI_CONSTANT
-from spec_builder.physics.interactions import (
-    Interaction,
-    Term,
+from spec_builder.physics.mediators import (
+    contact_terms,
     coupling_sets,
-    interaction_terms,
     scalar_charge,
-    standard_model_terms,
-    weak_charge,
-    weak_mixing_angle_terms,
+    scalar_terms,
+    vector_charge,
+    vector_terms,
 )
-from spec_builder.physics.nuclei import Isotopes, xenon
 from spec_builder.physics.recoil import rate_polynomial
+from spec_builder.physics.standard_model import standard_model_terms, weak_charge
+from spec_builder.physics.targets import Target, load_target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from spec_builder.tables import FloatArray
+    from tests.physics.conftest import CrossSection
 
 KAPPA = {Interaction.VECTOR_UNIVERSAL: 1.0, Interaction.VECTOR_BL: -1 / 3}
 WITHOUT_INTERFERENCE = (Interaction.SCALAR, Interaction.AXIAL, Interaction.TENSOR)
@@ -41,22 +39,10 @@ couplings = st.floats(1e-8, 1e-1)
 recoils = st.floats(1e-5, 4e-3)
 
 
-def isotope(A: int) -> Isotopes:
-    """One isotope alone, for terms of shape (3, 1, T)."""
-    row = int(np.flatnonzero(xenon().A[:, 0] == A)[0])
-    return Isotopes(**{field.name: getattr(xenon(), field.name)[row : row + 1] for field in fields(Isotopes)})
-
-
-def cross_section(
-    terms: Iterable[Term], nucleus: Isotopes, mass: float, recoil: float, x: float, energy: float
-) -> float:
-    """The terms' cross section [MeV^-3] for one isotope, at one point, energy [MeV] of the neutrino."""
-    denominator = mass**2 + 2 * float(nucleus.mass_MeV[0, 0]) * recoil
-    powers = energy ** -np.arange(3)
-    return sum(
-        float(x**term.order / denominator**term.propagator_power * (powers @ term.coefficients[:, 0, 0]))
-        for term in terms
-    )
+def isotope(A: int) -> Target:
+    """One isotope of xenon alone, for terms of shape (3, 1, T)."""
+    xenon = load_target("xenon")
+    return xenon.rows(xenon.A[:, 0] == A)
 
 
 def new_physics(interaction: Interaction, mass: float, coupling: float, *, coupling_set: str = "B") -> FloatArray:
@@ -71,7 +57,7 @@ def new_physics(interaction: Interaction, mass: float, coupling: float, *, coupl
 @given(A=st.sampled_from([124, 129, 131, 136]), recoil=recoils, mass=masses, coupling=couplings)
 @pytest.mark.parametrize("interaction", KAPPA)
 def test_vector_mediator_is_equation_6(
-    interaction: Interaction, A: int, recoil: float, mass: float, coupling: float
+    cross_section: CrossSection, interaction: Interaction, A: int, recoil: float, mass: float, coupling: float
 ) -> None:
     nucleus, T, energy = isotope(A), np.array([recoil]), 14.0
     charge = (1 - 4 * 0.23857) / 2 * 54 - (A - 54) / 2
@@ -83,7 +69,9 @@ def test_vector_mediator_is_equation_6(
 
 
 @given(A=st.sampled_from([124, 129, 131, 136]), recoil=recoils, mass=masses)
-def test_universal_vector_cancels_the_standard_model(A: int, recoil: float, mass: float) -> None:
+def test_universal_vector_cancels_the_standard_model(
+    cross_section: CrossSection, A: int, recoil: float, mass: float
+) -> None:
     nucleus, T, energy = isotope(A), np.array([recoil]), 14.0
     denominator = mass**2 + 2 * float(nucleus.mass_MeV[0, 0]) * recoil
     x = -np.sqrt(2) * FERMI_CONSTANT * float(weak_charge(nucleus)[0, 0]) * denominator / (3 * A)
@@ -135,28 +123,17 @@ def test_light_mediator_has_no_mass(interaction: Interaction, coupling: float) -
     assert (np.abs(near - far) <= 1e-5 * np.maximum(np.abs(far), standard)).all()
 
 
-def test_standard_model_has_no_mediator() -> None:
-    assert interaction_terms(Interaction.SM, xenon(), np.array([1e-3])) == ()
-
-
-@given(angle=st.floats(0, 1))
-def test_weak_mixing_angle_is_a_quadratic_polynomial(angle: float) -> None:
-    polynomial = rate_polynomial(weak_mixing_angle_terms, ENERGIES_KEV)[:, 0]
-    direct = rate_polynomial(partial(standard_model_terms, sin2_theta_w=angle), ENERGIES_KEV)[0, 0]
-    np.testing.assert_allclose(np.tensordot(angle ** np.arange(3), polynomial, 1), direct, rtol=1e-11)
-
-
 def test_scalar_charge_per_nucleon() -> None:
     # Eq. (9) with f_T set B of arXiv:1506.04142: c_p and c_n from an independent calculation
-    expected = xenon().Z * 17.0758 + xenon().N * 17.0876
-    np.testing.assert_allclose(scalar_charge(xenon(), "B"), expected, rtol=1e-5)
+    expected = load_target("xenon").Z * 17.0758 + load_target("xenon").N * 17.0876
+    np.testing.assert_allclose(scalar_charge(load_target("xenon"), "B"), expected, rtol=1e-5)
 
 
 def test_scalar_rate_goes_with_the_charge_squared() -> None:
     ratio = new_physics(Interaction.SCALAR, 10.0, 1e-5, coupling_set="A") / new_physics(
         Interaction.SCALAR, 10.0, 1e-5, coupling_set="B"
     )
-    charges = (scalar_charge(xenon(), "A") / scalar_charge(xenon(), "B")) ** 2
+    charges = (scalar_charge(load_target("xenon"), "A") / scalar_charge(load_target("xenon"), "B")) ** 2
     assert charges.min() <= ratio.min()
     assert ratio.max() <= charges.max()
     assert charges.min() > 1.05
@@ -172,13 +149,38 @@ def test_longitudinal_factor_scales_one_part_of_the_tensor() -> None:
     assert (longitudinal < rates[1]).all()
 
 
-@pytest.mark.parametrize("factor", [0, 2, 8])
-def test_unknown_longitudinal_factor(factor: int) -> None:
-    with pytest.raises(SpecBuilderError, match=f"longitudinal factor {factor}: expected 1 or 4"):
-        interaction_terms(Interaction.TENSOR, xenon(), np.array([1e-3]), longitudinal_factor=factor)
-
-
 def test_unknown_coupling_set() -> None:
     assert coupling_sets() == ("A", "B", "C", "D", "E")
     with pytest.raises(SpecBuilderError, match="coupling set 'Z' is unknown, expected one of A, B, C, D, E"):
-        scalar_charge(xenon(), "Z")
+        scalar_charge(load_target("xenon"), "Z")
+    with pytest.raises(SpecBuilderError, match="coupling set 'Z' is unknown"):
+        scalar_terms(load_target("xenon"), np.array([1e-3]), "Z")
+
+
+@given(u=st.floats(-2, 2), d=st.floats(-2, 2), nu=st.floats(-2, 2), x=st.floats(1e-12, 1e-8), mass=masses)
+def test_a_vector_shifts_the_weak_charge(
+    cross_section: CrossSection, u: float, d: float, nu: float, x: float, mass: float
+) -> None:
+    nucleus, T, energy = isotope(131), np.array([1e-3]), 14.0
+    m = float(nucleus.mass_MeV[0, 0])
+    charge = nu * ((2 * u + d) * 54 + (u + 2 * d) * 77)
+    assert vector_charge(nucleus, u, d, nu)[0, 0] == pytest.approx(charge, rel=1e-9, abs=1e-9)
+    shift = charge * x / (np.sqrt(2) * FERMI_CONSTANT * (mass**2 + 2 * m * 1e-3))
+    before = float(weak_charge(nucleus)[0, 0])
+    standard = cross_section(standard_model_terms(nucleus, T), nucleus, mass, 1e-3, 0.0, energy)
+    added = cross_section(vector_terms(nucleus, T, u, d, nu), nucleus, mass, 1e-3, x, energy)
+    expected = ((before + shift) ** 2 / before**2 - 1) * standard
+    assert added == pytest.approx(expected, rel=1e-8, abs=1e-10 * abs(standard))
+
+
+@pytest.mark.parametrize(("u", "d", "per_proton", "per_neutron"), [(1, 0, 2, 1), (0, 1, 1, 2)])
+@given(epsilon=st.floats(-1, 1))
+def test_a_contact_interaction_shifts_the_weak_charge(
+    cross_section: CrossSection, u: float, d: float, per_proton: int, per_neutron: int, epsilon: float
+) -> None:
+    nucleus, T, energy = isotope(131), np.array([1e-3]), 14.0
+    before = float(weak_charge(nucleus)[0, 0])
+    after = before + epsilon * (per_proton * 54 + per_neutron * 77)
+    standard = cross_section(standard_model_terms(nucleus, T), nucleus, 0.0, 1e-3, 0.0, energy)
+    added = cross_section(contact_terms(nucleus, T, u, d), nucleus, 0.0, 1e-3, epsilon, energy)
+    assert standard + added == pytest.approx(standard * after**2 / before**2, rel=1e-9, abs=1e-12 * standard)
