@@ -23,6 +23,7 @@ from spec_builder.physics.targets import form_factor, load_target
 if TYPE_CHECKING:
     from tests.physics.conftest import CrossSection
 
+MUON = 105.6583755
 ALPHA = 1 / 137.035999084
 UNITS = (197.3269804e-13) ** 2 * 1e-3
 
@@ -55,9 +56,8 @@ def test_magnetic_moment_on_electrons_by_quadrature() -> None:
         spectrum = component.spectrum
         assert isinstance(spectrum, MuonDecaySpectrum)
         a, b = (96, 192) if component.flavour == "nue" else (48, 64)
-        muon = 105.6583755
         integral, _ = quad(
-            lambda E, a=a, b=b: (a * E**2 / muon**3 - b * E**3 / muon**4) * (1 / T - 1 / E), lowest, muon / 2
+            lambda E, a=a, b=b: (a * E**2 / MUON**3 - b * E**3 / MUON**4) * (1 / T - 1 / E), lowest, MUON / 2
         )
         expected = np.pi * ALPHA**2 / ELECTRON_MASS**2 * integral * component.total
         expected *= float(target.targets_per_tonne[0, 0]) * UNITS

@@ -149,9 +149,9 @@ def test_solar_mediators_against_an_independent_calculation(reference: Callable[
 def test_reactor_antineutrinos_against_an_independent_calculation(reference: Callable[[str], dict[str, Any]]) -> None:
     source, target = load_source("reactor"), load_target("csi_electrons")
     masses = reference("electron_recoils")["texono_vector_rate_over_sm"]
-    window = {"threshold_keV": 3000.0, "upper_keV": 8000.0}
-    standard_model = rate_above(source, target, STANDARD_MODEL, **window)[0, 0, 0]
-    found = rate_above(source, target, choose("vector_bl"), masses_MeV=np.array([float(m) for m in masses]), **window)
+    values = np.array([float(mass) for mass in masses])
+    standard_model = rate_above(source, target, STANDARD_MODEL, 3e3, upper_keV=8e3)[0, 0, 0]
+    found = rate_above(source, target, choose("vector_bl"), 3e3, values, upper_keV=8e3)
     np.testing.assert_allclose(found[0, 1:].T / standard_model, list(masses.values()), rtol=1e-4)
 
 

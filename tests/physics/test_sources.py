@@ -232,8 +232,9 @@ table = "fission.csv"
 range_MeV = [8.0, 2.0]
 total = 1.0
 """
-    table = "# title: t\n# source: s\n# status: published\n# unit: per fission\nisotope,fission_fraction,c0,c1,c2,c3,c4,c5\n"
-    (tmp_path / "fission.csv").write_text(table + "U235,1,4.367,-4.577,2.1,-0.5294,0.06186,-0.002777\n", "utf-8")
+    header = "# title: t\n# source: s\n# status: published\n# unit: per fission\n"
+    table = "isotope,fission_fraction,c0,c1,c2,c3,c4,c5\nU235,1,4.367,-4.577,2.1,-0.5294,0.06186,-0.002777\n"
+    (tmp_path / "fission.csv").write_text(header + table, "utf-8")
     with pytest.raises(SpecBuilderError, match=r"components\[0\].range_MeV must be two increasing energies"):
         load_source(write(tmp_path, text))
     good = load_source(write(tmp_path, text.replace("[8.0, 2.0]", "[2.0, 8.0]")))
@@ -243,11 +244,11 @@ total = 1.0
 
 def test_unknown_names() -> None:
     with pytest.raises(
-        SpecBuilderError, match="source 'moon' is unknown, expected one of reactor, sns, solar, .*or a path"
+        SpecBuilderError, match=r"source 'moon' is unknown, expected one of reactor, sns, solar, .*or a path"
     ):
         load_source("moon")
     with pytest.raises(
-        SpecBuilderError, match="moon/source.toml: no such file|moon.toml: no such file|moon: no such file"
+        SpecBuilderError, match=r"moon/source.toml: no such file|moon.toml: no such file|moon: no such file"
     ):
         load_source("./moon")
 

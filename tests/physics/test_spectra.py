@@ -136,7 +136,7 @@ def test_moments_of_fission(minimum: float, order: int) -> None:
             0.32: (4.757, -5.392, 2.563, -0.6596, 0.0782, -0.003536),
             0.06: (2.99, -2.882, 1.278, -0.3343, 0.03905, -0.001754),
         }
-        return 8.84e11 * sum(f * np.exp(powers @ np.array(c)) for f, c in coefficients.items())
+        return 8.84e11 * sum(f * float(np.exp(powers @ np.array(c))) for f, c in coefficients.items())
 
     expected = integral(flux, order, minimum, 10.0)
     assert REACTOR.moments(np.array([minimum]))[order, 0] == pytest.approx(expected, rel=1e-9)

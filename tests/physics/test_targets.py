@@ -315,5 +315,5 @@ def test_mistakes_in_spins_and_shells(tmp_path: Path) -> None:
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(SpecBuilderError, match="target 'lead' is unknown, expected one of argon, csi, .*or a path"):
+    with pytest.raises(SpecBuilderError, match=r"target 'lead' is unknown, expected one of argon, csi, .*or a path"):
         load_target("lead")
