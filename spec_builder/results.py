@@ -86,6 +86,7 @@ class FitResult:
         content["pulls"] = {name: pull.value for name, pull in self.fit.pulls.items()}
         content["pull_uncertainties"] = {name: pull.uncertainty for name, pull in self.fit.pulls.items()}
         content["negative_components"] = list(self.fit.negative_components)
+        content["problems"] = list(self.fit.problems)
         content["p_value"] = None if np.isnan(self.fit.p_value) else self.fit.p_value
         return content
 
@@ -114,6 +115,8 @@ class FitResult:
 
     def _notes(self) -> dict[str, str]:
         notes = {}
+        if self.fit.problems:
+            notes["not settled"] = "; ".join(self.fit.problems)
         if self.fit.negative_components:
             notes["negative rate"] = ", ".join(self.fit.negative_components)
         if self.provenance.by_construction:
@@ -305,7 +308,7 @@ def profile_analysis(
         raise SpecBuilderError(f"points {points}: a profile needs at least 2, and at most {MOST_POINTS}")
     likelihood = analysis.likelihood(known)
     best = fit(likelihood, cl=ONE_SIGMA)
-    below, above = crossings(likelihood, search(likelihood, known), best.value, best.twice_nll + height)
+    below, above, _ = crossings(likelihood, search(likelihood, known), best.value, best.twice_nll + height)
     lower, upper = likelihood.bounds[:, likelihood.index(known)]
     values = np.linspace(below[0] if below else lower, above[0] if above else upper, points)
     fits = profile(likelihood, known, values).fits
