@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FitResult", "ProfileResult", "fit_analysis", "fit_workspace", "profile_analysis"]
 
+#: What stands beside the null of an infinite significance, which JSON cannot hold.
+INFINITE = "infinite: without a signal nothing is expected in a bin with counts"
 #: A profile is drawn and listed up to this Delta chi^2.
 PROFILE_HEIGHT = 9.0
 
@@ -79,7 +81,7 @@ class FitResult:
     fit: Fit
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain content for JSON; numbers that do not exist are None."""
+        """Plain content for JSON; numbers that do not exist are None, an infinite significance too, with a note."""
         content: dict[str, Any] = asdict(self.provenance) | asdict(self.fit)
         content["schema"] = "spec_builder/fit/1"
         content["unit"] = self.unit
@@ -88,6 +90,10 @@ class FitResult:
         content["negative_components"] = list(self.fit.negative_components)
         content["problems"] = list(self.fit.problems)
         content["p_value"] = None if np.isnan(self.fit.p_value) else self.fit.p_value
+        infinite = self.fit.significance == np.inf
+        content["significance"] = None if infinite else self.fit.significance
+        content["significance_note"] = INFINITE if infinite else None
+        content["edm"] = _finite(self.fit.edm)
         return content
 
     def to_json(self) -> str:
@@ -109,7 +115,9 @@ class FitResult:
             "chi2 / ndof": f"{fit.chi2_min:.3f} / {fit.ndof}, p = {fit.p_value:.3f} (saturated, asymptotic)",
             "2NLL": f"{fit.twice_nll:.9f}, EDM {fit.edm:.1e}, {state}",
         }
-        if fit.significance is not None:
+        if fit.significance == np.inf:
+            facts["signal"] = INFINITE
+        elif fit.significance is not None:
             facts["signal"] = f"{fit.significance:.2f} standard deviations (sqrt(q0), asymptotic)"
         return facts
 
@@ -142,6 +150,10 @@ class FitResult:
         pulls = [(name, f"{p.value:+.3f}", f"{p.uncertainty:.3f}") for name, p in self.fit.pulls.items()]
         columns = ("nuisance parameter", "pull", "uncertainty")
         return html_table(self._title(), self._facts() | self._notes(), columns, pulls)
+
+
+def _finite(number: float) -> float | None:
+    return number if np.isfinite(number) else None
 
 
 def format_error(sign: str, length: float | None) -> str:
@@ -206,7 +218,7 @@ class ProfileResult:
         return list(zip(self.values[rows].tolist(), self.delta_chi2[rows].tolist(), strict=True))
 
     def to_json(self) -> str:
-        """Columns and provenance as text."""
+        """Columns and provenance as text; null where 2NLL is not finite."""
         content = asdict(self.provenance) | {
             "schema": "spec_builder/profile/1",
             "parameter": self.best.parameter,
@@ -219,8 +231,8 @@ class ProfileResult:
                 "twice_nll": self.best.twice_nll,
             },
             "values": self.values.tolist(),
-            "delta_chi2": self.delta_chi2.tolist(),
-            "twice_nll": self.twice_nll.tolist(),
+            "delta_chi2": [_finite(height) for height in self.delta_chi2.tolist()],
+            "twice_nll": [_finite(height) for height in self.twice_nll.tolist()],
             "valid": list(self.valid),
         }
         return canonical_json(content)
