@@ -148,6 +148,16 @@ def _minimise_from(
         batch = _Batch(engine, likelihood.bounds, theta[:, rows], yields, barrier)
         batch.run()
         theta[:, rows], value[rows], edm[rows], reason[rows] = batch.theta, batch.value, batch.edm, batch.reason
+        left = ~(batch.edm <= EDM_VALID)
+        if barrier.any() and left.any():
+            # a minimum on a bound where a rate vanishes: the barrier only keeps it away
+            parts = None if yields is None else yields[:, left]
+            batch = _Batch(engine, likelihood.bounds, batch.theta[:, left], parts, np.zeros((1, 1)))
+            batch.run()
+            good = batch.edm <= EDM_VALID
+            places = begin + np.flatnonzero(left)[good]
+            theta[:, places], value[places] = batch.theta[:, good], batch.value[good]
+            edm[places], reason[places] = batch.edm[good], batch.reason[good]
     if engine.empty_bins:
         _undo_barrier(likelihood, engine, theta, columns, value)
     return value, edm, reason
@@ -192,7 +202,7 @@ def _undo_barrier(
     likelihood: Likelihood, engine: Engine, theta: FloatArray, columns: FloatArray | None, value: FloatArray
 ) -> None:
     """Set value to 2NLL without the barrier, and parameters that it has kept off their bounds to them."""
-    value[:] = engine(theta, columns).value
+    value[:] = np.where(np.isfinite(value), engine(theta, columns).value, np.inf)  # a row that never started stays so
     free = list(engine.free)
     lower, upper = likelihood.bounds[:, free, None]
     near = NEAR * (upper - lower)

@@ -226,6 +226,20 @@ def test_a_minimum_where_a_rate_vanishes_is_on_the_bound(minimiser: Minimiser) -
 
 
 @every_minimiser
+def test_a_minimum_where_a_rate_vanishes_that_may_be_negative_elsewhere(minimiser: Minimiser) -> None:
+    """The shape of the signal takes its rates below zero at five standard deviations."""
+    workspace = model([12, 0, 0], [0, 3.1, 2.7], [10.5, 0, 0])
+    tilt = {"hi_data": [0, 3.8, 3.4], "lo_data": [0, 2.4, 2.0]}
+    workspace["channels"][0]["samples"][1]["modifiers"].append({"name": "tilt", "type": "histosys", "data": tilt})
+    found = fit(Likelihood.from_workspace(workspace), minimiser=minimiser)
+    alone = fit(Likelihood.from_workspace(start_at(model([12], [1], [10.5]), 0.0, fixed=True)), minimiser=minimiser)
+    assert found.valid
+    assert found.at_bound
+    assert found.value == 0
+    assert found.chi2_min == pytest.approx(alone.chi2_min, abs=1e-7)
+
+
+@every_minimiser
 @pytest.mark.parametrize("counted", [0, 3])
 def test_a_start_where_a_rate_vanishes(minimiser: Minimiser, counted: int) -> None:
     workspace = model([20, counted], [10, 1], [10, 0], 0.5)
