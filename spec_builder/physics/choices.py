@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.physics import oscillation
 from spec_builder.physics.targets import FORM_FACTORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.physics.sources import Source
     from spec_builder.physics.targets import Target
     from spec_builder.physics.terms import Term
-    from spec_builder.tables import FloatArray
 
     Value = str | float
     Options = Mapping[str, Value]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.physics import mediators
 from spec_builder.physics.choices import Choice
 
 if TYPE_CHECKING:
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.physics.targets import Target
     from spec_builder.physics.terms import Term
-    from spec_builder.tables import FloatArray
 
 __all__ = [
     "Interaction",

@@ -9,14 +9,14 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.files import data_path, read_bytes
-from spec_builder.tables import read_table
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import data_path, read_bytes
+from spec_builder.base.tables import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from spec_builder.tables import Table
+    from spec_builder.base.tables import Table
 
 __all__ = ["Description", "find_description", "is_path", "read_description", "shipped_names"]
 

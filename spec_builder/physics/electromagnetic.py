@@ -13,8 +13,8 @@ from spec_builder.physics.targets import form_factor
 from spec_builder.physics.terms import Term, energy_polynomial, shifted_square
 
 if TYPE_CHECKING:
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.physics.targets import Target
-    from spec_builder.tables import FloatArray
 
 __all__ = ["magnetic_moment_terms", "millicharge_terms"]
 

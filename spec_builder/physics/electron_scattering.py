@@ -15,8 +15,8 @@ from spec_builder.physics.constants import FERMI_CONSTANT, SIN2_THETA_W
 from spec_builder.physics.terms import Term, energy_polynomial
 
 if TYPE_CHECKING:
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.physics.targets import Target
-    from spec_builder.tables import FloatArray
 
     Couplings = tuple[float | FloatArray, float | FloatArray]
 

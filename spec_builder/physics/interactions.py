@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.physics import choices, electromagnetic, electron_scattering, mediators, standard_model
 from spec_builder.physics.choices import PAPER, Choice, Option
 
@@ -26,9 +26,9 @@ from spec_builder.physics.terms import Term
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.physics.choices import Options
     from spec_builder.physics.targets import Target
-    from spec_builder.tables import FloatArray
 
 __all__ = [
     "DEFAULT_COUPLING_SET",

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.tables import packaged_table
 from spec_builder.physics.constants import (
     FERMI_CONSTANT,
     ISOSCALAR_AXIAL_CHARGE,
@@ -20,11 +21,11 @@ from spec_builder.physics.constants import (
 from spec_builder.physics.standard_model import coherent_shape, weak_charge
 from spec_builder.physics.targets import form_factor, momentum_transfer, spin_structure_function
 from spec_builder.physics.terms import Term, energy_polynomial, shifted_square
-from spec_builder.tables import packaged_table
 
 if TYPE_CHECKING:
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.tables import Table
     from spec_builder.physics.targets import Target
-    from spec_builder.tables import FloatArray, Table
 
 __all__ = [
     "DEFAULT_COUPLING_SET",

@@ -9,7 +9,7 @@ import numpy as np
 from spec_builder.physics.constants import AVOGADRO, FERMI_CONSTANT, HBAR_C
 
 if TYPE_CHECKING:
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
 
 __all__ = ["DELTA_M2_21_EV2", "REFERENCE", "SIN2_THETA_12", "SIN2_THETA_13", "survival_probability"]
 

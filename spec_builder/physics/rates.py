@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.physics import electron_scattering, standard_model
 from spec_builder.physics.constants import HBAR_C, YEAR_S
 from spec_builder.physics.interactions import STANDARD_MODEL
@@ -14,12 +14,12 @@ from spec_builder.physics.interactions import STANDARD_MODEL
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.physics.choices import Choice
     from spec_builder.physics.sources import Component, Source
     from spec_builder.physics.spectra import Spectrum
     from spec_builder.physics.targets import Target
     from spec_builder.physics.terms import Term
-    from spec_builder.tables import FloatArray
 
 __all__ = [
     "add_terms",

@@ -15,10 +15,10 @@ from spec_builder.physics.targets import load_target
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.physics.sources import Source
     from spec_builder.physics.targets import Target
     from spec_builder.physics.terms import Term
-    from spec_builder.tables import FloatArray
 
     TermFunction = Callable[[Target, FloatArray], Iterable[Term]]
 

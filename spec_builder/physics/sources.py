@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.physics import oscillation
 from spec_builder.physics.constants import MUON_MASS, PION_MASS
 from spec_builder.physics.descriptions import find_description, is_path, shipped_names
@@ -49,10 +49,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.physics.choices import Choice
     from spec_builder.physics.descriptions import Description
     from spec_builder.physics.spectra import Spectrum
-    from spec_builder.tables import FloatArray
 
 __all__ = ["FLAVOURS", "Component", "Source", "load_source", "physics_sources", "shipped_sources"]
 

@@ -15,7 +15,7 @@ import numpy as np
 from spec_builder.physics.constants import MUON_MASS
 
 if TYPE_CHECKING:
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
 
 __all__ = ["FissionSpectrum", "LineSpectrum", "MuonDecaySpectrum", "Spectrum", "TableSpectrum"]
 

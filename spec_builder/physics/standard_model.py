@@ -11,8 +11,8 @@ from spec_builder.physics.targets import form_factor
 from spec_builder.physics.terms import Term, energy_polynomial
 
 if TYPE_CHECKING:
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.physics.targets import Target
-    from spec_builder.tables import FloatArray
 
 __all__ = ["coherent_shape", "standard_model_terms", "weak_charge", "weak_mixing_angle_terms"]
 

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.files import read_text
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import read_text
 from spec_builder.physics.constants import (
     ATOMIC_MASS_UNIT,
     AVOGADRO,
@@ -41,8 +41,9 @@ from spec_builder.physics.descriptions import find_description, is_path, shipped
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.tables import Table
     from spec_builder.physics.descriptions import Description
-    from spec_builder.tables import FloatArray, Table
 
 __all__ = [
     "FORM_FACTORS",

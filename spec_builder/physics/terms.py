@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
 
 __all__ = ["Term", "energy_polynomial", "shifted_square"]
 

@@ -35,8 +35,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.files import read_bytes
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import read_bytes
 from spec_builder.physics.choices import Interaction
 from spec_builder.physics.descriptions import read_description
 from spec_builder.physics.terms import Term
@@ -44,10 +44,10 @@ from spec_builder.physics.terms import Term
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.physics.choices import Options
     from spec_builder.physics.descriptions import Description
     from spec_builder.physics.targets import Target
-    from spec_builder.tables import FloatArray
 
 __all__ = ["KINDS", "interaction_from", "load_interaction", "reload_interaction"]
 

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.physics import recoil
 from spec_builder.physics.compatibility import (
     Interaction,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.physics.descriptions import Description, find_description, is_path, read_description, shipped_names
 
 FILE = Path("some.toml")

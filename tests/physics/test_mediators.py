@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.physics.compatibility import Interaction, interaction_terms
 from spec_builder.physics.constants import FERMI_CONSTANT
 from spec_builder.physics.mediators import (
@@ -26,7 +26,7 @@ from spec_builder.physics.standard_model import standard_model_terms, weak_charg
 from spec_builder.physics.targets import Target, load_target
 
 if TYPE_CHECKING:
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
     from tests.physics.conftest import CrossSection
 
 KAPPA = {Interaction.VECTOR_UNIVERSAL: 1.0, Interaction.VECTOR_BL: -1 / 3}

@@ -17,7 +17,7 @@ from spec_builder.physics.targets import load_target
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
 
 REFERENCE: dict[str, Any] = json.loads((Path(__file__).parent / "reference_rates.json").read_text(encoding="utf-8"))
 EXPECTED = REFERENCE["standard_model"]

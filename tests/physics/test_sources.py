@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.physics.oscillation import survival_probability
 from spec_builder.physics.sources import PROMPT_ENERGY, load_source, physics_sources, shipped_sources
 

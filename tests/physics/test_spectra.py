@@ -17,7 +17,7 @@ from spec_builder.physics.spectra import FissionSpectrum, LineSpectrum, MuonDeca
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
 
 SOLAR = load_source("solar")
 B8 = load_source("solar_8b").components[0].spectrum

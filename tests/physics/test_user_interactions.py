@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.physics.interactions import choose
 from spec_builder.physics.rates import minimum_neutrino_energy, rate
 from spec_builder.physics.sources import load_source
