@@ -211,6 +211,12 @@ def test_magnetic_moment_by_terms(tmp_path: Path) -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
+def test_a_file_may_hold_classes(tmp_path: Path) -> None:
+    head = "from __future__ import annotations\nfrom dataclasses import dataclass\n"
+    text = head + MOMENT + "\n\n@dataclass\nclass Parameters:\n    size: float = 1.0\n"
+    assert choose(write(tmp_path, text)).name == "my_moment"
+
+
 def test_a_free_cross_section_has_no_contact_limit(tmp_path: Path) -> None:
     mine = choose(write(tmp_path, FREE))
     with pytest.raises(SpecBuilderError, match="'free_bl' is a free cross section: it has no contact limit"):
@@ -233,6 +239,7 @@ def test_a_free_cross_section_has_no_contact_limit(tmp_path: Path) -> None:
         ("def terms", "cross_section = 1\ndef terms", "model.py: expected one of the functions"),
         ("import numpy as np", "import numpi", "model.py: cannot be run .ModuleNotFoundError: No module named 'numpi'"),
         ("import numpy as np", "import numpy as", "model.py: cannot be run .SyntaxError"),
+        ("import numpy as np", "raise SystemExit(0)", "model.py: cannot be run .SystemExit: 0"),
     ],
 )
 def test_mistakes_in_python(tmp_path: Path, old: str, new: str, message: str) -> None:
