@@ -96,7 +96,7 @@ class TableSpectrum:
         return TableSpectrum(self.energy_MeV, self.flux * factor)
 
     def nodes(self, minimum_energy_MeV: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Two nodes a piece where the rows are dense, four elsewhere; see :class:`Spectrum`."""
+        """Two nodes a piece where the rows are dense, eight elsewhere; see :class:`Spectrum`."""
         slope, intercept, _ = self._segments
         first = int(np.searchsorted(self.energy_MeV, np.min(minimum_energy_MeV), side="right")) - 1
         used = np.arange(slope.size) >= first
@@ -105,7 +105,7 @@ class TableSpectrum:
         low, high = self.energy_MeV[:-1][used].reshape(columns), self.energy_MeV[1:][used].reshape(columns)
         lower = np.clip(minimum_energy_MeV, low, high)
         # a rule of n points inside a piece of relative width h misses a part h^(2n) of a smooth cross section
-        points = 2 if self.energy_MeV.size > 400 else 4
+        points = 2 if self.energy_MeV.size > 400 else 8
         roots, weights = np.polynomial.legendre.leggauss(points)
         shape = (points, *(1,) * lower.ndim)
         half = (high - lower) / 2

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.physics import rates
 from spec_builder.physics.interactions import choose
 from spec_builder.physics.rates import minimum_neutrino_energy, rate
 from spec_builder.physics.sources import load_source
@@ -179,6 +180,33 @@ def test_free_cross_section_of_b_minus_l(tmp_path: Path, source: str, target: st
     expected = rate(neutrinos, scatterers, choose("vector_bl"), energies, MASSES)
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=0)
+
+
+def test_free_cross_section_on_a_coarse_table_and_lines(tmp_path: Path) -> None:
+    (tmp_path / "coarse.csv").write_text(
+        "# title: t\n# source: s\n# status: computed\n# unit: E_MeV: MeV; spectrum: 1/MeV\n"
+        "E_MeV,spectrum\n5,0\n15,3\n22,1\n40,0\n",
+        encoding="utf-8",
+    )
+    component = '[[components]]\nflavour = "nue"\nparameter = "flux_mine"\n'
+    (tmp_path / "source.toml").write_text(
+        'name = "mine"\ntitle = "Mine"\nkind = "flux"\n'
+        f'{component}name = "table"\nspectrum = "table"\ntable = "coarse.csv"\ntotal = 1e7\n'
+        f'{component}name = "lines"\nspectrum = "lines"\nenergies_MeV = [12.0, 30.0]\ntotals = [1e7, 2e7]\n',
+        encoding="utf-8",
+    )
+    source, target, T = load_source(tmp_path), load_target("csi"), np.linspace(0.5, 25.0, 50)
+    found = rate(source, target, choose(write(tmp_path, FREE)), T, MASSES)
+    expected = rate(source, target, choose("vector_bl"), T, MASSES)
+    assert (expected[1, 2] > 0).any()
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_blocks_of_recoil_energies_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = (load_source("solar_8b"), load_target("xenon"), choose(write(tmp_path, FREE)), np.linspace(0.2, 3, 7))
+    whole = rate(*arguments, MASSES)
+    monkeypatch.setattr(rates, "_BLOCK", 1)
+    np.testing.assert_allclose(rate(*arguments, MASSES), whole, rtol=1e-13)
 
 
 def test_free_cross_section_on_electrons_knows_the_flavour(tmp_path: Path) -> None:
