@@ -24,10 +24,14 @@ def list_experiments(*, as_json: bool = False) -> str:
         return canonical_json([{"name": e.name, "title": e.title, "variants": list(e.variants)} for e in loaded])
     width = max(len(e.name) for e in loaded)
     lines = [
-        f"{e.name:{width}} {e.title}: {'; '.join(map(_summary, e.channels))}; variants {', '.join(e.variants) or 'none'}"
+        f"{e.name:{width}} {e.title}: {_parts(e)}; variants {', '.join(e.variants) or 'none'}"
         for e in loaded
     ]
     return "\n".join(lines) + "\n"
+
+
+def _parts(experiment: Experiment) -> str:
+    return "; ".join(map(_summary, experiment.channels))
 
 
 def _summary(channel: Channel) -> str:
