@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.special import gammaln
 
-from spec_builder.inference.interpolation import FactorBank
+from spec_builder.histfactory.interpolation import FactorBank
+from spec_builder.histfactory.specification import Term
 from spec_builder.inference.rows import FIXED, LOG_2PI, SHARED
-from spec_builder.inference.specification import Term
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spec_builder.inference.interpolation import Second
+    from spec_builder.base.arrays import FloatArray, IndexArray
+    from spec_builder.histfactory.interpolation import Second
+    from spec_builder.histfactory.specification import ParameterSpec
     from spec_builder.inference.rows import LaidOut, RowArrays
-    from spec_builder.inference.specification import ParameterSpec
-    from spec_builder.tables import FloatArray, IndexArray
 
 __all__ = ["Constraints", "Engine", "Expansion", "evaluate_terms"]
 

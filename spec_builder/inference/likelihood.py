@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy.special import gammaln, xlogy
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.histfactory.interpolation import Factor, FactorBank
+from spec_builder.histfactory.specification import ParameterSpec, Term, read_specification
 from spec_builder.inference.engine import Engine, evaluate_terms
-from spec_builder.inference.interpolation import Factor, FactorBank
 from spec_builder.inference.rows import LOG_2PI, PLAIN, Layout, lay_out, spread
-from spec_builder.inference.specification import ParameterSpec, Term, read_specification
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from spec_builder.inference.specification import Specification
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.histfactory.specification import Specification
 
 __all__ = ["Likelihood"]
 
@@ -43,7 +43,7 @@ class Likelihood:
         normsys: Literal["code1", "code4"] = "code4",
         histosys: Literal["code0", "code4p"] = "code4p",
     ) -> Likelihood:
-        """Compile a workspace; see :func:`spec_builder.inference.specification.read_specification`."""
+        """Compile a workspace; see :func:`spec_builder.histfactory.specification.read_specification`."""
         return cls(read_specification(workspace, measurement, normsys=normsys, histosys=histosys))
 
     # ------------------------------------------------------------------ parameters

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from iminuit import Minuit
 
+from spec_builder.histfactory.interpolation import scalar_factor
 from spec_builder.inference import newton
-from spec_builder.inference.interpolation import scalar_factor
 from spec_builder.inference.newton import NOT_FINITE, UNFINISHED, BatchFit, given_rows, starting_points
 from spec_builder.inference.rows import FIXED, PLAIN, SHARED, Layout, Rows, take_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.histfactory.specification import Term
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.inference.rows import RowArrays
-    from spec_builder.inference.specification import Term
-    from spec_builder.tables import FloatArray
 
 __all__ = ["make_minuit", "minimise", "minos"]
 

@@ -10,10 +10,10 @@ import numpy as np
 from spec_builder.inference.rows import Rows, take_apart
 
 if TYPE_CHECKING:
+    from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
     from spec_builder.inference.engine import Engine, Expansion
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.inference.rows import RowArrays
-    from spec_builder.tables import BoolArray, FloatArray, IndexArray
 
 __all__ = ["REASONS", "BatchFit", "given_rows", "minimise", "run", "solve", "starting_points"]
 

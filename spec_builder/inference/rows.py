@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from scipy.special import gammaln
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.inference.interpolation import Factor, normsys_table
-from spec_builder.inference.specification import Group, Term
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.histfactory.interpolation import Factor, normsys_table
+from spec_builder.histfactory.specification import Group, Term
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from spec_builder.inference.interpolation import Kind
+    from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
+    from spec_builder.histfactory.interpolation import Kind
+    from spec_builder.histfactory.specification import Specification
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.inference.specification import Specification
-    from spec_builder.tables import BoolArray, FloatArray, IndexArray
 
 __all__ = [
     "FIXED",
