@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from spec_builder.base.arrays import FloatArray
 
@@ -80,17 +80,23 @@ class FactorBank:
 
     def __init__(self, factors: Sequence[Factor], by_row: Sequence[int] = ()) -> None:
         self.factors = tuple(factors)
-        self._by_row = tuple(by_row)
+        self._parameters = np.array([factor.parameter for factor in self.factors], dtype=np.intp)
+        self._by_row = list(by_row)
+        self._smooth = all(self.factors[i].kind == "normsys_code4" for i in self._by_row)
         shared = [i for i in range(len(self.factors)) if i not in self._by_row]
         self._by_kind = {
             kind: [i for i in shared if self.factors[i].kind == kind]
             for kind in sorted({self.factors[i].kind for i in shared})
         }
         self._tables = {
-            kind: normsys_table(*np.array([[self.factors[i].high, self.factors[i].low] for i in members]).T)[..., None]
-            for kind, members in self._by_kind.items()
-            if kind.startswith("normsys")
+            kind: self._table(members) for kind, members in self._by_kind.items() if kind.startswith("normsys")
         }
+        self._own_tables = self._table(self._by_row)
+
+    def _table(self, members: list[int]) -> FloatArray:
+        high = np.array([[self.factors[i].high] for i in members]).reshape(-1, 1)
+        low = np.array([[self.factors[i].low] for i in members]).reshape(-1, 1)
+        return normsys_table(high, low)
 
     def __call__(
         self, theta: FloatArray, interpolations: FloatArray | None = None
@@ -109,31 +115,41 @@ class FactorBank:
         values: list[FloatArray] = [theta[0]] * count
         first: list[FloatArray | float] = [1.0] * count
         second: list[Second] = [None] * count
+        for i in self._by_kind.get("identity", ()):
+            values[i] = theta[self.factors[i].parameter]
+        for members, *parts in self._curved(theta, interpolations):
+            for i, value, slope, bend in zip(members, *parts, strict=True):
+                values[i], first[i], second[i] = value, slope, bend
+        return values, first, second
+
+    def arrays(
+        self, theta: FloatArray, interpolations: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The same as three arrays (factors, N)."""
+        values = theta[self._parameters]
+        first, second = np.ones_like(values), np.zeros_like(values)
+        for members, value, slope, bend in self._curved(theta, interpolations):
+            values[members], first[members], second[members] = value, slope, bend
+        return values, first, second
+
+    def _curved(
+        self, theta: FloatArray, interpolations: FloatArray | None
+    ) -> Iterator[tuple[list[int], FloatArray, FloatArray, FloatArray]]:
+        """The factors that are not the parameter itself, kind by kind, with their three arrays (members, N)."""
         for kind, members in self._by_kind.items():
             if kind == "identity":
-                for i in members:
-                    values[i] = theta[self.factors[i].parameter]
-            elif kind == "square":
-                for i in members:
-                    x = theta[self.factors[i].parameter]
-                    values[i], first[i], second[i] = x * x, 2 * x, np.full_like(x, 2.0)
+                continue
+            x = theta[self._parameters[members]]
+            if kind == "square":
+                yield members, x * x, 2 * x, np.full_like(x, 2.0)
             elif kind in self._tables:
-                stack = theta[[self.factors[i].parameter for i in members]]
-                parts = _normsys(stack, self._tables[kind], smooth=kind == "normsys_code4")
-                for i, value, slope, bend in zip(members, *parts, strict=True):
-                    values[i], first[i], second[i] = value, slope, bend
+                yield members, *_normsys(x, self._tables[kind], smooth=kind == "normsys_code4")
             else:
-                even = _even_code0 if kind == "histosys_code0" else _even_code4p
-                parts = even(theta[[self.factors[i].parameter for i in members]])
-                for i, value, slope, bend in zip(members, *parts, strict=True):
-                    values[i], first[i], second[i] = value, slope, bend
-        for row, i in enumerate(self._by_row):
-            own = None if interpolations is None else interpolations[:, row]
-            factor = self.factors[i]
-            table = normsys_table(np.array(factor.high), np.array(factor.low)) if own is None else own
-            smooth = factor.kind == "normsys_code4"
-            values[i], first[i], second[i] = _normsys(theta[factor.parameter], table, smooth=smooth)
-        return values, first, second
+                yield members, *(_even_code0(x) if kind == "histosys_code0" else _even_code4p(x))
+        if self._by_row:
+            x = theta[self._parameters[self._by_row]]
+            table = self._own_tables if interpolations is None else interpolations
+            yield self._by_row, *_normsys(x, table, smooth=self._smooth)
 
 
 def scalar_factor(factor: Factor, table: Sequence[float] | None = None) -> Callable[[float], tuple[float, float]]:

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from spec_builder.histfactory.specification import ParameterSpec
     from spec_builder.inference.rows import LaidOut, RowArrays
 
-__all__ = ["Constraints", "Engine", "Expansion", "evaluate_terms"]
+__all__ = ["BARRIER", "Constraints", "Engine", "Expansion", "evaluate_terms", "poisson_terms"]
 
-_BARRIER = 1e-9
+#: Counts of an empty bin on a minimiser's way.
+BARRIER = 1e-9
 
 
 class Expansion(NamedTuple):
@@ -48,6 +49,23 @@ class Expansion(NamedTuple):
     gradient: FloatArray
     fisher: FloatArray
     hessian: FloatArray
+
+
+def poisson_terms(rates: FloatArray, observed: FloatArray, *, barrier: bool) -> tuple[FloatArray, FloatArray]:
+    """2 sum(nu - d ln nu), shape (N,), infinite where a rate is not allowed; and the rates (bins, N), 1 instead there.
+
+    Args:
+        rates: shape (bins, N).
+        observed: counts, shape (bins, N or 1).
+        barrier: count 1e-9 events in empty bins.
+    """
+    counts = np.maximum(observed, BARRIER) if barrier else observed
+    positive = rates > 0
+    safe = rates if positive.all() else np.where(positive, rates, 1.0)
+    value: FloatArray = 2 * (rates.sum(axis=0) - np.sum(counts * np.log(safe), axis=0))
+    if safe is not rates:
+        value[~(positive | ((counts == 0) & (rates == 0))).all(axis=0)] = np.inf
+    return value, safe
 
 
 def evaluate_terms(terms: Sequence[Term], values: Sequence[FloatArray]) -> FloatArray | float:
@@ -103,7 +121,10 @@ class Engine:
         affine: the rates are affine in the free parameters, so that 2NLL is convex.
         stiffness: what the normal constraints add to the Hessian's diagonal, shape (F, 1).
         constant: terms of 2NLL that no parameter changes, where rows have no data of their own.
+        batch: rows worked on together: few enough for the arrays to stay in the processor's cache.
     """
+
+    batch = 2048
 
     def __init__(self, laid: LaidOut, free: tuple[int, ...]) -> None:
         spec, groups = laid.specification, laid.specification.groups
@@ -205,21 +226,15 @@ class Engine:
         values, first, second = self._bank(theta, rows.interpolations)
         rates = self._rates(self._amplitudes(values, theta.shape[1]), rows)
         observed = self._observed if rows.observed is None else rows.observed
-        if barrier:
-            observed = np.maximum(observed, _BARRIER)
-        positive = rates > 0
-        safe = rates if positive.all() else np.where(positive, rates, 1.0)
-        constant = self.constant if rows.constant is None else rows.constant
-        value = 2 * (rates.sum(axis=0) - np.sum(observed * np.log(safe), axis=0)) + constant
-        if safe is not rates:
-            value[~(positive | ((observed == 0) & (rates == 0))).all(axis=0)] = np.inf
+        value, safe = poisson_terms(rates, observed, barrier=barrier)
+        value += self.constant if rows.constant is None else rows.constant
         value += self._constraints.value(theta, rows.auxiliary)
         count = len(self.free)
         gradient = np.zeros((count, theta.shape[1]))
         fisher = hessian = np.zeros((count, count, theta.shape[1]))
         if count:
             self._constraints.add(theta, rows.auxiliary, gradient, fisher)
-            ratio = observed / safe
+            ratio = (np.maximum(observed, BARRIER) if barrier else observed) / safe
             weights = 2 - 2 * ratio, 2 * ratio / safe
             hessian = self._chain(*weights, rows, (values, first, second), gradient, fisher)
         return Expansion(rates, value, gradient, fisher, hessian)

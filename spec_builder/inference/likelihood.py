@@ -12,14 +12,17 @@ from scipy.special import gammaln, xlogy
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.interpolation import Factor, FactorBank
 from spec_builder.histfactory.specification import ParameterSpec, Term, read_specification
-from spec_builder.inference.engine import Engine, evaluate_terms
-from spec_builder.inference.rows import LOG_2PI, PLAIN, Layout, lay_out, spread
+from spec_builder.inference.compilation import compile_engine
+from spec_builder.inference.engine import evaluate_terms
+from spec_builder.inference.rows import LOG_2PI, PLAIN, Layout, lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.histfactory.specification import Specification
+    from spec_builder.inference.engine import Engine
+    from spec_builder.inference.jacobian import JacobianEngine
 
 __all__ = ["Likelihood"]
 
@@ -187,10 +190,10 @@ class Likelihood:
     # ------------------------------------------------------------------ values at given points
 
     @cached_property
-    def _engines(self) -> dict[tuple[tuple[int, ...], Layout], Engine]:
+    def _engines(self) -> dict[tuple[tuple[int, ...], Layout], Engine | JacobianEngine]:
         return {}
 
-    def engine(self, free: tuple[int, ...] = (), layout: Layout = PLAIN) -> Engine:
+    def engine(self, free: tuple[int, ...] = (), layout: Layout = PLAIN) -> Engine | JacobianEngine:
         """The compiled likelihood for one choice of free parameters and of what comes by row, made once.
 
         Raises:
@@ -198,7 +201,7 @@ class Likelihood:
         """
         key = (free, layout)
         if key not in self._engines:
-            self._engines[key] = Engine(spread(lay_out(self.specification, layout)), free)
+            self._engines[key] = compile_engine(lay_out(self.specification, layout), free)
         return self._engines[key]
 
     def _columns(self, theta: FloatArray) -> FloatArray:
@@ -234,7 +237,7 @@ class Likelihood:
     def hessian(self, theta: FloatArray) -> FloatArray:
         """Hessian of 2NLL in all parameters at theta (N, P): shape (N, P, P)."""
         parts = self.engine(tuple(range(len(self.parameters))))(self._columns(theta))
-        lower = np.moveaxis(parts.hessian, 2, 0)
+        lower = np.tril(np.moveaxis(parts.hessian, 2, 0))
         return lower + np.swapaxes(np.tril(lower, -1), 1, 2)
 
     @cached_property

@@ -12,6 +12,7 @@ from spec_builder.inference.rows import Rows, take_apart
 if TYPE_CHECKING:
     from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
     from spec_builder.inference.engine import Engine, Expansion
+    from spec_builder.inference.jacobian import JacobianEngine
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.inference.rows import RowArrays
 
@@ -21,7 +22,7 @@ __all__ = ["REASONS", "BatchFit", "given_rows", "minimise", "run", "solve", "sta
 EDM_GOAL = 1e-12
 #: A row whose last EDM is above this is not valid.
 EDM_VALID = 1e-10
-#: Rows worked on together: small enough for the arrays to stay in the processor's cache.
+#: Rows worked on together, or a multiple of them.
 BATCH = 2048
 _MAX_EVALUATIONS = 100
 _ARMIJO = 1e-4
@@ -113,7 +114,7 @@ def minimise(
 
 
 def run(
-    engine: Engine, bounds: FloatArray, theta: FloatArray, arrays: RowArrays
+    engine: Engine | JacobianEngine, bounds: FloatArray, theta: FloatArray, arrays: RowArrays
 ) -> tuple[FloatArray, FloatArray, IndexArray]:
     """Minimise all rows: what a compiled kernel does in numpy's place.
 
@@ -128,8 +129,8 @@ def run(
     """
     count = theta.shape[1]
     value, edm, reason = np.empty(count), np.empty(count), np.empty(count, dtype=np.intp)
-    for begin in range(0, count, BATCH):
-        rows = slice(begin, begin + BATCH)
+    for begin in range(0, count, engine.batch):
+        rows = slice(begin, begin + engine.batch)
         batch = _Batch(engine, bounds, theta[:, rows], arrays.take(rows))
         batch.run()
         theta[:, rows], value[rows], edm[rows], reason[rows] = batch.theta, batch.value, batch.edm, batch.reason
@@ -155,7 +156,9 @@ def starting_points(likelihood: Likelihood, start: FloatArray | None, rows: Rows
 class _Batch:
     """The points of one batch; finished ones leave the arrays that are worked on."""
 
-    def __init__(self, engine: Engine, bounds: FloatArray, theta: FloatArray, arrays: RowArrays) -> None:
+    def __init__(
+        self, engine: Engine | JacobianEngine, bounds: FloatArray, theta: FloatArray, arrays: RowArrays
+    ) -> None:
         self._engine = engine
         self._free = np.array(engine.free, dtype=np.intp)
         self._lower, self._upper = bounds[:, self._free, None]
