@@ -215,7 +215,7 @@ class JacobianEngine:
         amplitudes = block.constant + block.slopes @ values[block.shapes]
         templates = block.by_row(rows)
         if templates.shape[2] == 1:
-            shape = block.templates.T @ np.broadcast_to(amplitudes, (len(amplitudes), theta.shape[1]))
+            shape = templates[:, :, 0].T @ np.broadcast_to(amplitudes, (len(amplitudes), theta.shape[1]))
         else:
             shape = np.sum(templates * amplitudes[:, None], axis=0)
         return _Events(product, vectors, templates, shape)
