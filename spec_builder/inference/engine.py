@@ -26,10 +26,7 @@ if TYPE_CHECKING:
     from spec_builder.histfactory.specification import ParameterSpec
     from spec_builder.inference.rows import LaidOut, RowArrays
 
-__all__ = ["BARRIER", "Constraints", "Engine", "Expansion", "evaluate_terms", "poisson_terms"]
-
-#: Counts of an empty bin on a minimiser's way.
-BARRIER = 1e-9
+__all__ = ["Constraints", "Engine", "Expansion", "evaluate_terms", "poisson_slopes", "poisson_terms"]
 
 
 class Expansion(NamedTuple):
@@ -51,21 +48,28 @@ class Expansion(NamedTuple):
     hessian: FloatArray
 
 
-def poisson_terms(rates: FloatArray, observed: FloatArray, *, barrier: bool) -> tuple[FloatArray, FloatArray]:
+def poisson_terms(rates: FloatArray, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
     """2 sum(nu - d ln nu), shape (N,), infinite where a rate is not allowed; and the rates (bins, N), 1 instead there.
 
     Args:
         rates: shape (bins, N).
-        observed: counts, shape (bins, N or 1).
-        barrier: count 1e-9 events in empty bins.
+        counts: shape (bins, N or 1).
     """
-    counts = np.maximum(observed, BARRIER) if barrier else observed
     positive = rates > 0
     safe = rates if positive.all() else np.where(positive, rates, 1.0)
     value: FloatArray = 2 * (rates.sum(axis=0) - np.sum(counts * np.log(safe), axis=0))
     if safe is not rates:
         value[~(positive | ((counts == 0) & (rates == 0))).all(axis=0)] = np.inf
     return value, safe
+
+
+def poisson_slopes(rates: FloatArray, counts: FloatArray) -> FloatArray:
+    """Derivatives of these terms in the rates (bins, N); infinite where a rate vanishes under a count."""
+    counted = np.broadcast_to(counts, rates.shape)
+    with np.errstate(divide="ignore"):
+        ratio = np.divide(counted, rates, out=np.zeros_like(rates), where=counted > 0)
+    slopes: FloatArray = 2 * (1 - ratio)
+    return slopes
 
 
 def evaluate_terms(terms: Sequence[Term], values: Sequence[FloatArray]) -> FloatArray | float:
@@ -113,6 +117,7 @@ class Engine:
 
     Attributes:
         specification: the model with the factors that the terms name.
+        column: number of the column by row of each group, -1 if it has none.
         ratios: the factors whose anchors come by row.
         amplitude_terms: amplitude of each of the G groups.
         templates: events per bin of each group for amplitude 1, shape (G, bins); of a group with a column by row what
@@ -128,7 +133,7 @@ class Engine:
 
     def __init__(self, laid: LaidOut, free: tuple[int, ...]) -> None:
         spec, groups = laid.specification, laid.specification.groups
-        self.free, self.specification, self.ratios = free, spec, laid.ratios
+        self.free, self.specification, self.column, self.ratios = free, spec, laid.column, laid.ratios
         self.runs = _runs(laid.column)
         self.amplitude_terms = [group.terms for group in groups]
         own = [group.template if c == FIXED else group.relative for group, c in zip(groups, laid.column, strict=True)]
@@ -187,9 +192,7 @@ class Engine:
         values, _, _ = self._bank(theta, rows.interpolations)
         amplitudes = self._amplitudes(values, theta.shape[1])
         rates = self._rates(amplitudes, rows)
-        counted = np.broadcast_to(self._observed if rows.observed is None else rows.observed, rates.shape)
-        ratio = np.divide(counted, rates, out=np.zeros_like(rates), where=counted > 0)
-        weight = 2 * (1 - ratio)
+        weight = poisson_slopes(rates, self._observed if rows.observed is None else rows.observed)
         gradients = [np.zeros_like(rates) for _ in rows.columns]
         for column, a, b in self.runs:
             if column != FIXED:
@@ -214,19 +217,19 @@ class Engine:
                 rates += events
         return np.zeros((self._observed.size, amplitudes.shape[1])) if rates is None else rates
 
-    def __call__(self, theta: FloatArray, rows: RowArrays = SHARED, *, barrier: bool = False) -> Expansion:
+    def __call__(self, theta: FloatArray, rows: RowArrays = SHARED, *, barrier: FloatArray | float = 0.0) -> Expansion:
         """Expand 2NLL.
 
         Args:
             theta: parameters, shape (P, N).
             rows: what the points have of their own.
-            barrier: count 1e-9 events in empty bins, which keeps their rates above zero: a minimiser's way to a
-                minimum that lies where a rate vanishes.
+            barrier: least counts, a number or shape (bins, N). With a trace of a count in bins without any their
+                rates stay above zero: a minimiser's way to a minimum that lies where a rate vanishes.
         """
         values, first, second = self._bank(theta, rows.interpolations)
         rates = self._rates(self._amplitudes(values, theta.shape[1]), rows)
-        observed = self._observed if rows.observed is None else rows.observed
-        value, safe = poisson_terms(rates, observed, barrier=barrier)
+        observed = np.maximum(self._observed if rows.observed is None else rows.observed, barrier)
+        value, safe = poisson_terms(rates, observed)
         value += self.constant if rows.constant is None else rows.constant
         value += self._constraints.value(theta, rows.auxiliary)
         count = len(self.free)
@@ -234,7 +237,7 @@ class Engine:
         fisher = hessian = np.zeros((count, count, theta.shape[1]))
         if count:
             self._constraints.add(theta, rows.auxiliary, gradient, fisher)
-            ratio = (np.maximum(observed, BARRIER) if barrier else observed) / safe
+            ratio = observed / safe
             weights = 2 - 2 * ratio, 2 * ratio / safe
             hessian = self._chain(*weights, rows, (values, first, second), gradient, fisher)
         return Expansion(rates, value, gradient, fisher, hessian)

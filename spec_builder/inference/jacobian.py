@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from spec_builder.histfactory.interpolation import FactorBank
-from spec_builder.inference.engine import BARRIER, Constraints, Expansion, poisson_terms
+from spec_builder.inference.engine import Constraints, Expansion, poisson_slopes, poisson_terms
 from spec_builder.inference.rows import FIXED, SHARED
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class JacobianEngine:
 
     def __init__(self, laid: LaidOut, free: tuple[int, ...]) -> None:
         spec = laid.specification
-        self.free, self.specification, self.ratios = free, spec, laid.ratios
+        self.free, self.specification, self.column, self.ratios = free, spec, laid.column, laid.ratios
         position = {parameter: i for i, parameter in enumerate(free)}
         members: dict[tuple[object, ...], list[tuple[Group, int]]] = {}
         for group, column in zip(spec.groups, laid.column, strict=True):
@@ -164,8 +164,7 @@ class JacobianEngine:
         values, _, _ = self._bank.arrays(theta, rows.interpolations)
         events = [self._events(block, theta, values, rows) for block in self._blocks]
         rates = self._rates(events, theta.shape[1])
-        counted = np.broadcast_to(self._observed if rows.observed is None else rows.observed, rates.shape)
-        weight = 2 * (1 - np.divide(counted, rates, out=np.zeros_like(rates), where=counted > 0))
+        weight = poisson_slopes(rates, self._observed if rows.observed is None else rows.observed)
         gradients = [np.zeros_like(rates) for _ in rows.columns]
         for block, event in zip(self._blocks, events, strict=True):
             amplitudes = block.constant + block.slopes @ values[block.shapes]
@@ -175,20 +174,20 @@ class JacobianEngine:
                     gradients[column][block.place] += weight[block.place] * slope
         return gradients
 
-    def __call__(self, theta: FloatArray, rows: RowArrays = SHARED, *, barrier: bool = False) -> Expansion:
+    def __call__(self, theta: FloatArray, rows: RowArrays = SHARED, *, barrier: FloatArray | float = 0.0) -> Expansion:
         """Expand 2NLL, as :meth:`spec_builder.inference.engine.Engine.__call__`."""
         values, first, second = self._bank.arrays(theta, rows.interpolations)
         events = [self._events(block, theta, values, rows) for block in self._blocks]
         rates = self._rates(events, theta.shape[1])
-        observed = self._observed if rows.observed is None else rows.observed
-        value, safe = poisson_terms(rates, observed, barrier=barrier)
+        observed = np.maximum(self._observed if rows.observed is None else rows.observed, barrier)
+        value, safe = poisson_terms(rates, observed)
         value += self.constant if rows.constant is None else rows.constant
         value += self._constraints.value(theta, rows.auxiliary)
         count, points = len(self.free), theta.shape[1]
         gradient, fisher = np.zeros((count, points)), np.zeros((count, count, points))
         if not count:
             return Expansion(rates, value, gradient, fisher, fisher)
-        ratio = (np.maximum(observed, BARRIER) if barrier else observed) / safe
+        ratio = observed / safe
         weight, bend = 2 - 2 * ratio, 2 * ratio / safe
         guarded = np.where(values == 0, _TINY, values)
         logarithmic = first / guarded, second / guarded
