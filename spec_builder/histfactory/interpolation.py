@@ -88,6 +88,7 @@ class FactorBank:
             kind: [i for i in shared if self.factors[i].kind == kind]
             for kind in sorted({self.factors[i].kind for i in shared})
         }
+        self._places = {kind: self._parameters[members] for kind, members in self._by_kind.items()}
         self._tables = {
             kind: self._table(members) for kind, members in self._by_kind.items() if kind.startswith("normsys")
         }
@@ -139,7 +140,7 @@ class FactorBank:
         for kind, members in self._by_kind.items():
             if kind == "identity":
                 continue
-            x = theta[self._parameters[members]]
+            x = theta[self._places[kind]]
             if kind == "square":
                 yield members, x * x, 2 * x, np.full_like(x, 2.0)
             elif kind in self._tables:

@@ -199,6 +199,19 @@ class Engine:
                 gradients[column] = weight * (self.templates[a:b].T @ amplitudes[a:b])
         return gradients
 
+    def magnitude(self, theta: FloatArray, rows: RowArrays = SHARED) -> FloatArray:
+        """Sum of the absolute values of the terms that a rate is the sum of, shape (bins, N): its rounding's scale."""
+        values, _, _ = self._bank(theta, rows.interpolations)
+        sizes = [np.abs(value) for value in values]
+        amplitudes = np.empty((len(self.amplitude_terms), theta.shape[1]))
+        for row, terms in zip(amplitudes, self.amplitude_terms, strict=True):
+            row[...] = evaluate_terms([Term(abs(coefficient), factors) for coefficient, factors in terms], sizes)
+        magnitude = np.zeros((self._observed.size, theta.shape[1]))
+        for column, a, b in self.runs:
+            events = np.abs(self.templates[a:b]).T @ amplitudes[a:b]
+            magnitude += events if column == FIXED else events * np.abs(rows.columns[column])
+        return magnitude
+
     def _amplitudes(self, values: list[FloatArray], count: int) -> FloatArray:
         amplitudes = np.empty((len(self.amplitude_terms), count))
         for row, terms in zip(amplitudes, self.amplitude_terms, strict=True):

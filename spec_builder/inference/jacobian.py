@@ -159,6 +159,17 @@ class JacobianEngine:
         values, _, _ = self._bank.arrays(theta, rows.interpolations)
         return self._rates([self._events(block, theta, values, rows) for block in self._blocks], theta.shape[1])
 
+    def magnitude(self, theta: FloatArray, rows: RowArrays = SHARED) -> FloatArray:
+        """See :meth:`spec_builder.inference.engine.Engine.magnitude`."""
+        values, _, _ = self._bank.arrays(theta, rows.interpolations)
+        magnitude = np.zeros((self._observed.size, theta.shape[1]))
+        for block in self._blocks:
+            event = self._events(block, theta, values, rows)
+            amplitudes = np.abs(block.constant) + np.abs(block.slopes) @ np.abs(values[block.shapes])
+            shape = np.sum(np.abs(event.templates) * amplitudes[:, None], axis=0)
+            magnitude[block.place] += np.abs(event.product * event.vectors) * shape
+        return magnitude
+
     def column_gradient(self, theta: FloatArray, rows: RowArrays) -> list[FloatArray]:
         """Derivatives of 2NLL in the columns by row, shape (bins, N) each."""
         values, _, _ = self._bank.arrays(theta, rows.interpolations)

@@ -26,6 +26,14 @@ __all__ = ["REASONS", "BatchFit", "given_rows", "minimise", "run", "solve", "sta
 EDM_GOAL = 1e-12
 #: A row whose last EDM is above this is not valid.
 EDM_VALID = 1e-10
+#: A row still on its way after so many evaluations is asked how far rounding lets it come.
+_PATIENCE = 12
+#: An EDM that falls by less than this factor in a step is held up by rounding.
+_FALL = 0.1
+#: EDM up to which rounding is believed to hide the minimum, and the row is valid.
+_EDM_ROUNDED = 1e-8
+#: Rounding of a rate, in parts of the sum of its terms' absolute values.
+_RATE_ROUNDING = float(np.finfo(np.float64).eps)
 #: Rows worked on together, or a multiple of them.
 BATCH = 2048
 _MAX_EVALUATIONS = 100
@@ -71,7 +79,7 @@ class BatchFit:
 
     @property
     def valid(self) -> BoolArray:
-        """Converged (EDM at most 1e-10) at a finite value, shape (N,)."""
+        """Converged (EDM at most 1e-10, or as near as rounding allows) at a finite value, shape (N,)."""
         valid: BoolArray = self.reason == 0
         return valid
 
@@ -134,7 +142,7 @@ def minimise(
         reason[~np.isfinite(value) & (reason != IMPOSSIBLE)] = NOT_FINITE
     inside = theta[free]
     at_bound = ((inside <= lower[:, None]) | (inside >= upper[:, None])).any(axis=0)
-    reason = np.where(np.isfinite(value) & (edm <= EDM_VALID), 0, reason)
+    reason = np.where(np.isfinite(value) | (reason == IMPOSSIBLE), reason, NOT_FINITE)
     return BatchFit(value, theta.T, edm, reason, at_bound)
 
 
@@ -151,7 +159,7 @@ def run(
         barrier: least counts, shape (bins or 1, N or 1).
 
     Returns:
-        2NLL with the barrier, EDM and reason, shape (N,) each.
+        2NLL with the barrier, EDM and reason (0 where it converged, whatever the barrier), shape (N,) each.
     """
     count = theta.shape[1]
     value, edm, reason = np.empty(count), np.empty(count), np.empty(count, dtype=np.intp)
@@ -190,12 +198,12 @@ class _Model:
         if empty.any():
             barrier = np.where(empty, 0.0, barrier)
         value, edm, reason = run(self.engine, bounds, theta, arrays, barrier)
-        left = ~(edm <= EDM_VALID)
+        left = reason != 0
         if barrier.any() and left.any():
             # a minimum on a bound where a rate vanishes: the barrier only keeps it away
             there = theta[:, left]
             found = run(self.engine, bounds, there, arrays.take(left), nothing)
-            good = found[1] <= EDM_VALID
+            good = found[2] == 0
             places = np.flatnonzero(left)[good]
             theta[:, places] = there[:, good]
             value[places], edm[places], reason[places] = (part[good] for part in found)
@@ -311,7 +319,11 @@ class _Batch:
         step = np.zeros_like(base)
         slope = np.zeros(rows.size)
         scale = np.ones(rows.size)
-        for _ in range(_MAX_EVALUATIONS):
+        goal = np.full(rows.size, EDM_GOAL)
+        for evaluation in range(_MAX_EVALUATIONS):
+            if evaluation == _PATIENCE:
+                goal = self._edm_goal(point, arrays)
+            before = edm
             new = self._engine(point, arrays, barrier=barrier)
             bar = value + _ARMIJO * scale * slope + _ROUNDING * (1 + np.abs(value))
             accepted = (new.value <= bar) & np.isfinite(new.value)
@@ -330,13 +342,14 @@ class _Batch:
                 reach = np.minimum(self._reach(base, step), self._positive(point, step, new, arrays))
                 scale = np.where(accepted, reach, scale * _SHRINK)
             stuck = ~accepted & ((scale < _LEAST_SCALE) | ~np.isfinite(value))
-            done = (accepted & (edm <= EDM_GOAL)) | stuck
+            done = (accepted & ((edm <= EDM_GOAL) | ((edm <= goal) & (edm > _FALL * before)))) | stuck
             if done.any():
                 out = rows[done]
                 self.theta[self._free[:, None], out] = base[:, done]
-                self.value[out], self.edm[out], self.reason[out] = value[done], edm[done], ROUNDED * stuck[done]
+                self.value[out], self.edm[out] = value[done], edm[done]
+                self.reason[out] = np.where(edm[done] <= np.maximum(goal[done], EDM_VALID), 0, ROUNDED)
                 keep = ~done
-                rows, value, edm, slope, scale = (a[keep] for a in (rows, value, edm, slope, scale))
+                rows, value, edm, slope, scale, goal = (a[keep] for a in (rows, value, edm, slope, scale, goal))
                 base, step, point = base[:, keep], step[:, keep], point[:, keep]
                 arrays = arrays.take(keep)
                 barrier = barrier if barrier.shape[1] == 1 else barrier[:, keep]
@@ -345,6 +358,19 @@ class _Batch:
             point[self._free] = self._inside(base + scale * step)
         self.theta[self._free[:, None], rows] = base
         self.value[rows], self.edm[rows] = value, edm
+        self.reason[rows] = np.where(edm <= EDM_VALID, 0, UNFINISHED)
+
+    def _edm_goal(self, point: FloatArray, arrays: RowArrays) -> FloatArray:
+        """Where to stop, shape (N,): rates that are small differences of large terms are not known any better.
+
+        An error e of a rate nu with d counts moves the minimum of 2 (nu - d ln nu) by an EDM of d (e / nu)^2.
+        """
+        observed = self._engine.specification.observed[:, None] if arrays.observed is None else arrays.observed
+        with np.errstate(divide="ignore", invalid="ignore"):
+            error = _RATE_ROUNDING * self._engine.magnitude(point, arrays) / self._engine.rates(point, arrays)
+            rounding = np.sum(np.where(observed > 0, observed * error**2, 0.0), axis=0)
+        goal: FloatArray = np.clip(rounding, EDM_GOAL, _EDM_ROUNDED)
+        return goal
 
     def _direction(self, base: FloatArray, new: Expansion) -> tuple[FloatArray, FloatArray]:
         """Newton step (F, n) over the directions that the bounds leave free, and its EDM (n,)."""
