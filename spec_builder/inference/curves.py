@@ -9,6 +9,7 @@ from scipy.optimize import elementwise
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.newton import minimise
+from spec_builder.inference.rows import Rows, take_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +74,8 @@ class _Points:
         """The same where :meth:`height` was asked for last."""
         _, n1, n2 = self._coefficients[:, self.mass[row]]
         yields = polynomial_yields(self._coefficients, self.mass[row], g)
-        gradient = self._likelihood.engine((), self._sample).yield_gradient(self.theta[row].T, yields.T)
+        layout, arrays = take_apart(self._likelihood, Rows(yields={self._sample: yields.T}))
+        (gradient,) = self._likelihood.engine((), layout).column_gradient(self.theta[row].T, arrays)
         change = n1 + 2 * (g * g)[:, None] * n2
         # where a rate vanishes under a count the slope is infinite, but not if nothing changes there
         slope: FloatArray = np.sum(np.where(change != 0, gradient.T, 0.0) * change, axis=1)
@@ -129,8 +131,8 @@ class Curves:
         bad = np.flatnonzero(~np.isfinite(self.minimum))
         if bad.size:
             likelihood, sample, coefficients = self._model
-            yields = polynomial_yields(coefficients, bad[:1], self._couplings[bad[0], -1:])[0]
-            why = likelihood.impossible_bin(sample, yields)
+            yields = polynomial_yields(coefficients, bad[:1], self._couplings[bad[0], -1:])
+            why = likelihood.impossible_bin(*take_apart(likelihood, Rows(yields={sample: yields.T})))
             raise SpecBuilderError(why or "2NLL is not finite at any coupling: a rate is negative or zero")
 
     def grid(self, couplings: FloatArray) -> BatchFit:
