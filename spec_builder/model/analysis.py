@@ -13,6 +13,7 @@ from spec_builder.experiments.consistency import check_channels, check_data_sets
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.experiments.reading import load_experiment, shipped_experiments
 from spec_builder.histfactory.modifiers import LAWS, Law
+from spec_builder.inference.data import Problem
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analyses import STANDARD_MODEL as STANDARD_MODEL_UNIT
 from spec_builder.model.analyses import measurement_kind, named_analyses
@@ -286,6 +287,24 @@ class Analysis:
         return {
             name: joined([s.get(name) for s in by_channel.values()], [bins[c] for c in by_channel]) for name in names
         }
+
+    def problem(self, choice: Choice) -> Problem:
+        """The measurement ``new_physics`` with an interaction, for :mod:`spec_builder.inference`.
+
+        The yields hold the Standard Model too; masses given to an interaction without a mediator are ignored.
+
+        Raises:
+            SpecBuilderError: if limits of an experiment need another law, or no target is acted on.
+        """
+        self.check_limits()
+        likelihood = Likelihood.from_workspace(self.workspace, NEW_PHYSICS)
+        samples = tuple(dict.fromkeys(signal.name for channel in self.channels for signal in channel.signals))
+
+        def yields(masses: FloatArray) -> dict[str, Yields]:
+            found = self.sample_yields(choice, masses if choice.has_mediator else None)
+            return {sample: found[sample] for sample in samples}
+
+        return Problem(likelihood, None, samples, yields, signed=choice.signed)
 
     def new_physics(self, choice: Choice) -> tuple[Likelihood, YieldFunction]:
         """Likelihood of the measurement ``new_physics``, and the signal's yields against x at given masses.

@@ -11,9 +11,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest
 from spec_builder.base.grids import check_range
 from spec_builder.base.version import __version__
-from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.histfactory.patchset import patch_name, patch_set, round_value
-from spec_builder.inference.curves import polynomial_yields
 from spec_builder.inference.exclusion import plane_minimum
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import threshold
@@ -158,12 +156,12 @@ def build_patch_set(
     name = choice.interaction.value
     mass = np.array(sorted({mass for mass, _ in rounded}))
     place, g = np.searchsorted(mass, [mass for mass, _ in rounded]), np.array([g for _, g in rounded])
-    likelihood, total = analysis.new_physics(choice)
-    fits = minimise(likelihood, sample=SIGNAL_SAMPLE, yields=polynomial_yields(total(mass), place, g))
+    problem = analysis.problem(choice)
+    fits = minimise(problem.likelihood, rows=problem.rows(problem.yields(mass), place, problem.x(g)))
     if not fits.valid.all():
         far = patch_name(name, *rounded[int(np.argmin(fits.valid))])
         raise SpecBuilderError(f"{analysis.name}: the fit at {far} is not valid; leave this point out")
-    minimum = plane_minimum(likelihood, SIGNAL_SAMPLE, total)
+    minimum = plane_minimum(problem, analysis.masses_MeV)
     least = round(minimum.twice_nll, 6)
     heights = (fits.twice_nll - least).tolist()
     heights = [round(height, 4) + 0.0 for height in heights]

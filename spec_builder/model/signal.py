@@ -10,6 +10,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.experiments.response import ChargeYieldResponse, MatrixResponse
+from spec_builder.inference.data import Yields as PlainYields
 from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE
 from spec_builder.physics.rates import maximum_recoil_energy_keV, rate
 from spec_builder.physics.spectra import LineSpectrum
@@ -69,16 +70,13 @@ class Template:
 
 
 @dataclass(frozen=True)
-class Yields:
+class Yields(PlainYields):
     """Events per bin of one signal sample, Standard Model included, as polynomials n0 + n1 x + n2 x^2.
 
     Attributes:
         nominal: (n0, n1, n2), shape (3, M, bins) for M mediator masses.
         variations: the same at +1 and at -1 of each shape parameter.
     """
-
-    nominal: FloatArray
-    variations: Mapping[str, tuple[FloatArray, FloatArray]]
 
     def __call__(self, x: FloatArray | float) -> FloatArray:
         """Nominal events per bin, shape (*x.shape, M, bins)."""

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.experiments.reading import load_experiment
+from spec_builder.inference.exclusion import exclude
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
@@ -164,6 +166,26 @@ def test_ratio_of_texono() -> None:
     found = fit(analysis("texono").likelihood("rate"), cl=0.6827)
     assert found.value == pytest.approx(1.08, abs=1e-4)
     assert [found.up, found.down] == pytest.approx([0.264, 0.264], abs=3e-3)
+
+
+@pytest.mark.parametrize("limits", EXPECTED["limits"], ids=lambda x: f"{x['analysis']}-{x['interaction']}-{x['law']}")
+def test_limits(limits: dict[str, Any]) -> None:
+    """All crossings at one degree of freedom and 90 % CL."""
+    choice = choose(NAMES.get(limits["interaction"], limits["interaction"]))
+    problem = analysis(limits["analysis"], limits["law"]).problem(choice)
+    found = exclude(problem, np.array(limits["masses_MeV"]), cl=0.9, dof=1)
+    for point, ends in zip(found.points, limits["ends"], strict=True):
+        assert point.valid
+        crossings = [end for interval in point.excluded for end in interval if end is not None]
+        assert crossings == pytest.approx(ends, rel=5e-3), point.mass_MeV
+
+
+def test_an_interaction_that_acts_on_no_target_is_refused() -> None:
+    with pytest.raises(SpecBuilderError, match="interaction 'tensor' has no cross section on any target of eves"):
+        analysis("eves").problem(choose("tensor")).yields(np.array([1.0]))
+    notes = analysis("global").notes(choose("tensor"), np.array([1.0]))
+    assert [name for name, _ in notes] == ["xenonnt_er", "lz_ws2022_er", "pandax4t_run0_er", "texono"]
+    assert notes[0][1] == "tensor does not act on xenon_electrons: xenonnt_er stays at the Standard Model"
 
 
 def test_sources_are_fitted_apart_in_the_global_analysis() -> None:
