@@ -91,8 +91,7 @@ class BatchFit:
 
     def take(self, rows: IndexArray | BoolArray | slice) -> BatchFit:
         """Some of the rows."""
-        parts = (self.twice_nll, self.theta, self.edm, self.reason, self.at_bound)
-        return BatchFit(*(part[rows] for part in parts))
+        return BatchFit(self.twice_nll[rows], self.theta[rows], self.edm[rows], self.reason[rows], self.at_bound[rows])
 
     def joined(self, other: BatchFit) -> BatchFit:
         """These rows and then the other's."""
