@@ -476,7 +476,7 @@ def solve(hessian: FloatArray, gradient: FloatArray, least: FloatArray) -> tuple
     definite = np.ones(gradient.shape[1], dtype=bool)
     inverse = []
     for j in range(size):
-        pivot = np.maximum(hessian[j, j], least[j])
+        pivot = np.maximum(hessian[j, j], least[j]) if least[j] > 0 else hessian[j, j]
         good = pivot > floor[j]
         if not good.all():
             # a direction in which neither slope nor curvature is left is flat: stay where it is
