@@ -28,7 +28,7 @@ def many_nuisances(count: int, *, samples: int = 3, bins: int = 4, channels: int
     r = random.Random(3)  # noqa: S311
     made, observations = [], []
     for c in range(channels):
-        members = []
+        members: list[dict[str, Any]] = []
         for s in range(samples):
             events = [round(20 * (1 + s) * (0.8 + 0.4 * r.random()), 3) for _ in range(bins)]
             modifiers: list[dict[str, Any]] = []
