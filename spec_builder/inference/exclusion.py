@@ -35,8 +35,8 @@ class MassPoint:
 
     Attributes:
         mass_MeV: the mass.
-        excluded: intervals of g, each (low, high); None where there is no end, low is 0 where the Standard Model
-            itself is excluded.
+        excluded: intervals of g, each (low, high); high is None where it has no end, low is 0 where the Standard
+            Model itself is excluded, -infinity where a signed parameter has no lower end.
         best_g: g, or the signed parameter, at this mass's minimum.
         minimum: the least 2NLL, which the limit refers to: at this mass for dof = 1, over the plane for dof = 2.
         delta_chi2_sm: 2NLL of the Standard Model less that minimum.

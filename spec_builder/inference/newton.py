@@ -91,8 +91,7 @@ class BatchFit:
 
     def take(self, rows: IndexArray | BoolArray | slice) -> BatchFit:
         """Some of the rows."""
-        parts = (self.twice_nll, self.theta, self.edm, self.reason, self.at_bound)
-        return BatchFit(*(part[rows] for part in parts))
+        return BatchFit(self.twice_nll[rows], self.theta[rows], self.edm[rows], self.reason[rows], self.at_bound[rows])
 
     def joined(self, other: BatchFit) -> BatchFit:
         """These rows and then the other's."""
@@ -479,7 +478,7 @@ def solve(hessian: FloatArray, gradient: FloatArray, least: FloatArray) -> tuple
     definite = np.ones(gradient.shape[1], dtype=bool)
     inverse = []
     for j in range(size):
-        pivot = np.maximum(hessian[j, j], least[j])
+        pivot = np.maximum(hessian[j, j], least[j]) if least[j] > 0 else hessian[j, j]
         good = pivot > floor[j]
         if not good.all():
             # a direction in which neither slope nor curvature is left is flat: stay where it is
