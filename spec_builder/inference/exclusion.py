@@ -15,6 +15,7 @@ from scipy.optimize import elementwise
 
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import threshold
+from spec_builder.inference.rows import Rows, take_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,7 +148,8 @@ class _Points:
         """The same where :meth:`height` was asked for last."""
         _, n1, n2 = self._coefficients[:, self.mass[row]]
         yields = polynomial_yields(self._coefficients, self.mass[row], g)
-        gradient = self._likelihood.engine((), self._sample).yield_gradient(self.theta[row].T, yields.T)
+        layout, arrays = take_apart(self._likelihood, Rows(yields={self._sample: yields.T}))
+        (gradient,) = self._likelihood.engine((), layout).column_gradient(self.theta[row].T, arrays)
         slope: FloatArray = np.sum(gradient.T * (n1 + 2 * (g * g)[:, None] * n2), axis=1)
         return slope
 

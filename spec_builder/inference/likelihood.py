@@ -10,9 +10,10 @@ import numpy as np
 from scipy.special import gammaln, xlogy
 
 from spec_builder.errors import SpecBuilderError
-from spec_builder.inference.engine import LOG_2PI, Engine, evaluate_terms
+from spec_builder.inference.engine import Engine, evaluate_terms
 from spec_builder.inference.interpolation import Factor, FactorBank
-from spec_builder.inference.specification import Group, ParameterSpec, Term, read_specification
+from spec_builder.inference.rows import LOG_2PI, PLAIN, Layout, lay_out, spread
+from spec_builder.inference.specification import ParameterSpec, Term, read_specification
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -117,7 +118,7 @@ class Likelihood:
         self,
         sample: str,
         parameter: str,
-        coefficients: Mapping[str, FloatArray],
+        coefficients: Mapping[str, FloatArray] | None,
         *,
         init: float,
         bounds: tuple[float, float],
@@ -130,14 +131,17 @@ class Likelihood:
         Args:
             sample: its name, in all channels.
             parameter: name of x, the new parameter of interest.
-            coefficients: (n0, n1, n2) by channel, each of shape (3, bins of the channel).
+            coefficients: (n0, n1, n2) by channel, each of shape (3, bins of the channel); None if they come by row
+                (:class:`spec_builder.inference.rows.Polynomial`).
             init: start value of x.
             bounds: domain of x.
         """
         spec = self.specification
         signal = np.zeros((3, self.observed.size))
         for channel, place in spec.channels.items():
-            if channel in coefficients:
+            if coefficients is None:
+                signal[:, place] = 1.0
+            elif channel in coefficients:
                 signal[:, place] = coefficients[channel]
         names = [*self.parameters, parameter]
         order = sorted(range(len(names)), key=names.__getitem__)
@@ -151,11 +155,12 @@ class Likelihood:
             if group.sample != sample:
                 groups.append(group)
                 continue
-            for yields, power in zip(signal, powers, strict=True):
+            for k, (yields, power) in enumerate(zip(signal, powers, strict=True)):
                 template = group.relative * yields
                 if template.any():
                     terms = tuple(Term(term.coefficient, (*term.factors, *power)) for term in group.terms)
-                    groups.append(Group(sample, template, group.relative, terms))
+                    groups.append(replace(group, template=template, terms=terms, power=k))
+        vectors = tuple(np.array([moved.get(int(p), -1) for p in vector], dtype=np.intp) for vector in spec.vectors)
         replaced = {
             spec.factors[f].parameter
             for group in spec.groups
@@ -169,20 +174,31 @@ class Likelihood:
         new = ParameterSpec(parameter, init, *bounds, fixed=False, constraint=None)
         parameters = tuple([*old, new][i] for i in order)
         return Likelihood(
-            replace(spec, parameters=parameters, factors=tuple(factors), groups=tuple(groups), poi=parameter)
+            replace(
+                spec,
+                parameters=parameters,
+                factors=tuple(factors),
+                groups=tuple(groups),
+                poi=parameter,
+                vectors=vectors,
+            )
         )
 
     # ------------------------------------------------------------------ values at given points
 
     @cached_property
-    def _engines(self) -> dict[tuple[tuple[int, ...], str | None], Engine]:
+    def _engines(self) -> dict[tuple[tuple[int, ...], Layout], Engine]:
         return {}
 
-    def engine(self, free: tuple[int, ...] = (), replaced: str | None = None) -> Engine:
-        """The compiled likelihood for one choice of free parameters, made once."""
-        key = (free, replaced)
+    def engine(self, free: tuple[int, ...] = (), layout: Layout = PLAIN) -> Engine:
+        """The compiled likelihood for one choice of free parameters and of what comes by row, made once.
+
+        Raises:
+            SpecBuilderError: if the model does not have what comes by row.
+        """
+        key = (free, layout)
         if key not in self._engines:
-            self._engines[key] = Engine(self.specification, free, replaced)
+            self._engines[key] = Engine(spread(lay_out(self.specification, layout)), free)
         return self._engines[key]
 
     def _columns(self, theta: FloatArray) -> FloatArray:
@@ -197,10 +213,13 @@ class Likelihood:
 
     def sample_rates(self, theta: FloatArray) -> dict[str, FloatArray]:
         """Events per bin of each sample at one point theta (P,): shape (bins,) by sample."""
-        values, _, _ = FactorBank(self.specification.factors)(self._columns(theta))
+        column = self._columns(theta)
+        values, _, _ = FactorBank(self.specification.factors)(column)
         rates: dict[str, FloatArray] = {}
         for group in self.specification.groups:
             events = group.template * np.ravel(evaluate_terms(group.terms, values))[0]
+            for vector in (self.specification.vectors[v] for v in group.gammas):
+                events *= np.where(vector >= 0, column[vector, 0], 1.0)
             rates[group.sample] = rates.get(group.sample, np.zeros(events.size)) + events
         return rates
 

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spec_builder.inference.rows import Rows, take_apart
+
 if TYPE_CHECKING:
     from spec_builder.inference.engine import Engine, Expansion
     from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.inference.rows import RowArrays
     from spec_builder.tables import BoolArray, FloatArray, IndexArray
 
-__all__ = ["REASONS", "BatchFit", "minimise", "solve", "starting_points"]
+__all__ = ["REASONS", "BatchFit", "given_rows", "minimise", "run", "solve", "starting_points"]
 
 #: Stop at this estimated distance to the minimum.
 EDM_GOAL = 1e-12
@@ -66,6 +69,7 @@ def minimise(
     *,
     start: FloatArray | None = None,
     fixed: tuple[str, ...] = (),
+    rows: Rows | None = None,
     sample: str | None = None,
     yields: FloatArray | None = None,
 ) -> BatchFit:
@@ -76,57 +80,87 @@ def minimise(
         start: start values, and the values of fixed parameters, shape (N, P); the model's own by default, and where
             a rate is not positive there.
         fixed: parameters to keep at their start, beside those that the model fixes.
-        sample: a sample whose nominal yields differ from point to point.
+        rows: what the points have of their own.
+        sample: a sample whose nominal yields differ from point to point: short for rows with these yields.
         yields: its events per bin, shape (N, bins).
 
     Returns:
         A row for each point.
+
+    Raises:
+        SpecBuilderError: for rows that do not fit the model.
     """
+    rows = given_rows(rows, sample, yields)
     free = likelihood.free_without(fixed)
-    theta = np.ascontiguousarray(starting_points(likelihood, start, yields).T)
-    columns = None if yields is None else np.ascontiguousarray(np.asarray(yields, dtype=np.float64).T)
-    engine = likelihood.engine(free, sample)
-    count = theta.shape[1]
-    value, edm, reason = np.empty(count), np.empty(count), np.empty(count, dtype=np.intp)
-    for begin in range(0, count, BATCH):
-        rows = slice(begin, begin + BATCH)
-        batch = _Batch(engine, likelihood.bounds, theta[:, rows], None if columns is None else columns[:, rows])
-        batch.run()
-        theta[:, rows], value[rows], edm[rows], reason[rows] = batch.theta, batch.value, batch.edm, batch.reason
+    theta = np.ascontiguousarray(starting_points(likelihood, start, rows).T)
+    layout, arrays = take_apart(likelihood, rows)
+    engine = likelihood.engine(free, layout)
+    value, edm, reason = run(engine, likelihood.bounds, theta, arrays)
     if engine.empty_bins:
-        value = engine(theta, columns).value
+        value = engine(theta, arrays).value
     lost = ~np.isfinite(value)
     if start is not None and lost.any() and (theta[list(free)][:, lost] != likelihood.init[list(free), None]).any():
         # a rate is not positive where these start: once more, from the model's own start values
         own = theta.T[lost]
         own[:, list(free)] = likelihood.init[list(free)]
-        again = minimise(
-            likelihood, start=own, fixed=fixed, sample=sample, yields=None if yields is None else yields[lost]
-        )
+        again = minimise(likelihood, start=own, fixed=fixed, rows=rows.take(lost))
         theta[:, lost], value[lost], edm[lost], reason[lost] = again.theta.T, again.twice_nll, again.edm, again.reason
-    lower, upper = likelihood.bounds[:, list(free)]
+    lower_bound, upper_bound = likelihood.bounds[:, list(free)]
     inside = theta[list(free)]
-    at_bound = ((inside <= lower[:, None]) | (inside >= upper[:, None])).any(axis=0)
+    at_bound = ((inside <= lower_bound[:, None]) | (inside >= upper_bound[:, None])).any(axis=0)
     reason = np.where(np.isfinite(value), np.where(edm <= EDM_VALID, 0, reason), NOT_FINITE)
     return BatchFit(value, theta.T, edm, reason, at_bound)
 
 
-def starting_points(likelihood: Likelihood, start: FloatArray | None, yields: FloatArray | None) -> FloatArray:
-    """A copy of the start values, or the model's own for each row of yields: shape (N, P)."""
+def run(
+    engine: Engine, bounds: FloatArray, theta: FloatArray, arrays: RowArrays
+) -> tuple[FloatArray, FloatArray, IndexArray]:
+    """Minimise all rows: what a compiled kernel does in numpy's place.
+
+    Args:
+        engine: the compiled model.
+        bounds: of all parameters, shape (2, P).
+        theta: where each row starts, shape (P, N); overwritten by where it ends.
+        arrays: what the rows have of their own.
+
+    Returns:
+        2NLL, EDM and reason, shape (N,) each.
+    """
+    count = theta.shape[1]
+    value, edm, reason = np.empty(count), np.empty(count), np.empty(count, dtype=np.intp)
+    for begin in range(0, count, BATCH):
+        rows = slice(begin, begin + BATCH)
+        batch = _Batch(engine, bounds, theta[:, rows], arrays.take(rows))
+        batch.run()
+        theta[:, rows], value[rows], edm[rows], reason[rows] = batch.theta, batch.value, batch.edm, batch.reason
+    return value, edm, reason
+
+
+def given_rows(rows: Rows | None, sample: str | None, yields: FloatArray | None) -> Rows:
+    """Rows, or those that differ in the yields (N, bins) of one sample."""
+    if sample is None or yields is None:
+        return rows or Rows()
+    return Rows(yields={sample: np.ascontiguousarray(np.asarray(yields, dtype=np.float64).T)})
+
+
+def starting_points(likelihood: Likelihood, start: FloatArray | None, rows: Rows) -> FloatArray:
+    """A copy of the start values, or the model's own for each row: shape (N, P)."""
     if start is None:
-        return np.tile(likelihood.init, (1 if yields is None else len(yields), 1))
-    return np.array(start, dtype=np.float64, ndmin=2)
+        return np.tile(likelihood.init, (rows.count() or 1, 1))
+    count = rows.count()
+    points = np.array(start, dtype=np.float64, ndmin=2)
+    return np.repeat(points, count, axis=0) if len(points) == 1 and count is not None else points
 
 
 class _Batch:
     """The points of one batch; finished ones leave the arrays that are worked on."""
 
-    def __init__(self, engine: Engine, bounds: FloatArray, theta: FloatArray, yields: FloatArray | None) -> None:
+    def __init__(self, engine: Engine, bounds: FloatArray, theta: FloatArray, arrays: RowArrays) -> None:
         self._engine = engine
         self._free = np.array(engine.free, dtype=np.intp)
         self._lower, self._upper = bounds[:, self._free, None]
         self._snap = 1e-12 * (1 + np.abs(self._lower))
-        self._yields = yields
+        self._arrays = arrays
         self.theta = theta.copy()
         self.value = np.full(theta.shape[1], np.inf)
         self.edm = np.full(theta.shape[1], np.inf)
@@ -135,7 +169,7 @@ class _Batch:
     def run(self) -> None:
         """Take Newton steps until every row is done or out of evaluations."""
         rows = np.arange(self.theta.shape[1])
-        point, yields = self.theta.copy(), self._yields
+        point, arrays = self.theta.copy(), self._arrays
         base = point[self._free]  # the last accepted points
         value = np.full(rows.size, np.inf)
         edm = np.full(rows.size, np.inf)
@@ -143,14 +177,14 @@ class _Batch:
         slope = np.zeros(rows.size)
         scale = np.ones(rows.size)
         for _ in range(_MAX_EVALUATIONS):
-            new = self._engine(point, yields, barrier=True)
+            new = self._engine(point, arrays, barrier=True)
             bar = value + _ARMIJO * scale * slope + _ROUNDING * (1 + np.abs(value))
             accepted = (new.value <= bar) & np.isfinite(new.value)
             if accepted.all():
                 base, value = point[self._free], new.value
                 step, edm = self._direction(base, new)
                 slope = -2 * edm
-                scale = np.minimum(self._reach(base, step), self._positive(point, step, new, yields))
+                scale = np.minimum(self._reach(base, step), self._positive(point, step, new, arrays))
             else:
                 base = np.where(accepted, point[self._free], base)
                 value = np.where(accepted, new.value, value)
@@ -158,7 +192,7 @@ class _Batch:
                 step = np.where(accepted, direction, step)
                 slope = np.where(accepted, -2 * decrease, slope)
                 edm = np.where(accepted, decrease, edm)
-                reach = np.minimum(self._reach(base, step), self._positive(point, step, new, yields))
+                reach = np.minimum(self._reach(base, step), self._positive(point, step, new, arrays))
                 scale = np.where(accepted, reach, scale * _SHRINK)
             stuck = ~accepted & ((scale < _LEAST_SCALE) | ~np.isfinite(value))
             done = (accepted & (edm <= EDM_GOAL)) | stuck
@@ -169,7 +203,7 @@ class _Batch:
                 keep = ~done
                 rows, value, edm, slope, scale = (a[keep] for a in (rows, value, edm, slope, scale))
                 base, step, point = base[:, keep], step[:, keep], point[:, keep]
-                yields = None if yields is None else yields[:, keep]
+                arrays = arrays.take(keep)
                 if not rows.size:
                     return
             point[self._free] = self._inside(base + scale * step)
@@ -204,13 +238,13 @@ class _Batch:
         # away from a region where the Hessian is positive the EDM has no meaning yet
         return step, np.where(definite, edm, np.maximum(edm, 2 * EDM_VALID))
 
-    def _positive(self, point: FloatArray, step: FloatArray, new: Expansion, yields: FloatArray | None) -> FloatArray:
+    def _positive(self, point: FloatArray, step: FloatArray, new: Expansion, arrays: RowArrays) -> FloatArray:
         """Largest part of the step that keeps all rates positive, with a margin; exact where they are affine."""
         if not self._engine.affine:
             return np.ones(step.shape[1])
         end = point.copy()
         end[self._free] += step
-        fall = new.rates - self._engine.rates(end, yields)
+        fall = new.rates - self._engine.rates(end, arrays)
         with np.errstate(divide="ignore", invalid="ignore"):
             part = np.where(fall > _MARGIN * new.rates, _MARGIN * new.rates / fall, 1.0)
         positive: FloatArray = part.min(axis=0)
