@@ -26,9 +26,8 @@ struct Model {
   // terms of groups, slopes and bends; factors of each term
   const double *coefficient;
   const int32_t *term_at, *term_factors, *group_terms_at, *slope_terms_at, *bend_terms_at;
-  // groups: bins, kind of the template (shared, a row's own, with bin-by-bin parameters) and where it begins; slopes;
-  // whether the sum of dF/dnu over the template is needed
-  const int32_t *group_first, *group_last, *group_kind, *group_begin, *group_slopes_at, *group_bends;
+  // groups: bins, kind of the template (shared, a row's own, with bin-by-bin parameters) and where it begins; slopes
+  const int32_t *group_first, *group_last, *group_kind, *group_begin, *group_slopes_at;
   const double *numbers;
   // shapes of a row's own: column, bins, where they begin; where the numbers that multiply them begin
   const int32_t *shape_column, *shape_first, *shape_last, *shape_begin, *shape_relative;
@@ -36,7 +35,7 @@ struct Model {
   // the product begins; which vectors. Vectors: parameter of each bin and its place among the free, or -1
   const int32_t *vector_group, *vector_own, *vector_template, *scaled_begin, *vectors_at, *vectors;
   const int32_t *vector_parameter, *vector_free;
-  // slopes dA/df of a group by factor f of a free parameter, in order of group; whether f bends. Bends d2A/df df'
+  // slopes dA/df of a group by factor f of a free parameter, in order of group; whether f'' is not zero. Bends d2A/df df'
   const int32_t *slope_group, *slope_free, *slope_factor, *slope_bends;
   const int32_t *bend_group, *bend_row, *bend_column, *bend_factor, *bend_other;
   // pairs of free parameters that share bins, in blocks of 1, 2 or 4: row, size, columns, bins

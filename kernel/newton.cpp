@@ -15,6 +15,7 @@ const double ARMIJO = 1e-4, ROUNDING = 1e-12, SHRINK = 0.3, MARGIN = 0.99, LEAST
 const double BARRIER = 1e-9;        // events counted in an empty bin, which keep its rate above zero
 const double SMALLEST = 2.3e-308;   // logarithm() wants normal numbers
 const double EPSILON = 0x1p-51;     // of a rate: its products and sums round a few times by 2^-53
+const double LOST = 1e-10;          // of a pivot: most of its digits are gone
 const int64_t LATE = 12;            // evaluations after which rounding is looked at
 const double INFINITE = HUGE_VAL;
 
@@ -25,7 +26,7 @@ struct Work {
   const Model *m;
   const Rows *rows;
   Real *theta, *base, *step, *trial, *best;                 // parameters; free: accepted point, step, two scratches
-  Real *gradient, *inverse, *column;                        // free
+  Real *gradient, *inverse, *column, *chain;                // free
   Real *fisher, *hessian, *factored;                        // lower triangles
   Truth *at_lower, *at_upper, *blocked;                     // free
   Real *numbers;                                            // 8 of each factor
@@ -60,6 +61,7 @@ void lay_out(Work &k, Arena &arena) {
   k.gradient = arena.take(F);
   k.inverse = arena.take(F);
   k.column = arena.take(F);
+  k.chain = arena.take(F);
   k.fisher = arena.take(triangle);
   k.hessian = m->affine ? k.fisher : arena.take(triangle);
   k.factored = arena.take(triangle);
@@ -226,7 +228,7 @@ INLINE void evaluate_scaled(Work &k) {
   }
 }
 
-// Slopes of the rates in bin-by-bin parameters.
+// Slopes of the rates in bin-by-bin parameters, for Jacobian and gradient.
 INLINE void add_vector_slopes(Work &k) {
   const Model *m = k.m;
   for (int64_t i = 0; i < m->vector_groups; i++) {
@@ -234,7 +236,10 @@ INLINE void add_vector_slopes(Work &k) {
     for (int64_t j = m->vectors_at[i]; j < m->vectors_at[i + 1]; j++) {
       for (int64_t b = m->group_first[g]; b < m->group_last[g]; b++) {
         const int32_t p = m->vector_free[m->vectors[j] * m->bins + b];
-        if (p >= 0) k.jacobian[p * m->bins + b] += k.amplitude[g] * scaled_but(k, i, b, j, -1);
+        if (p < 0) continue;
+        Real slope = k.amplitude[g] * scaled_but(k, i, b, j, -1);
+        k.jacobian[p * m->bins + b] += slope;
+        k.gradient[p] += k.weight[b] * slope;
       }
     }
   }
@@ -336,24 +341,25 @@ INLINE void evaluate_constraints(Work &k) {
   }
 }
 
-// The Jacobian dnu_b/dtheta_p, and what it makes of the gradient.
-INLINE void evaluate_jacobian(Work &k) {
+// The Jacobian dnu_b/dtheta_p and the gradient. A group's sum over bins is taken once for all its parameters: with a
+// signal of 1e10 events that its uncertainties pull to zero, rounding of separate sums would hide the slope.
+INLINE void evaluate_slopes(Work &k) {
   const Model *m = k.m;
-  const int64_t F = m->free, B = m->bins;
-  for (int64_t p = 0; p < F; p++)
+  const int64_t B = m->bins;
+  for (int64_t p = 0; p < m->free; p++)
     for (int64_t b = m->free_first[p]; b < m->free_last[p]; b++) k.jacobian[p * B + b] = real(0.0);
-  for (int64_t s = 0; s < m->slopes; s++) {
-    k.partial[s] = evaluate_terms(k, m->slope_terms_at[s], m->slope_terms_at[s + 1]);
-    k.derivative[s] = k.partial[s] * k.first[m->slope_factor[s]];
-    add_template(k, m->slope_group[s], k.derivative[s], k.jacobian + m->slope_free[s] * B);
+  for (int64_t g = 0; g < m->groups; g++) {
+    const int64_t begin = m->group_slopes_at[g], end = m->group_slopes_at[g + 1];
+    if (begin < end) k.group_slope[g] = sum_template(k, g, k.weight);
+    for (int64_t s = begin; s < end; s++) {
+      const int64_t p = m->slope_free[s];
+      k.partial[s] = evaluate_terms(k, m->slope_terms_at[s], m->slope_terms_at[s + 1]);
+      k.derivative[s] = k.partial[s] * k.first[m->slope_factor[s]];
+      k.gradient[p] += k.group_slope[g] * k.derivative[s];
+      add_template(k, g, k.derivative[s], k.jacobian + p * B);
+    }
   }
   add_vector_slopes(k);
-  for (int64_t p = 0; p < F; p++) {
-    const Real *row = k.jacobian + p * B;
-    Real sum = real(0.0);
-    for (int64_t b = m->free_first[p]; b < m->free_last[p]; b++) sum += k.weight[b] * row[b];
-    k.gradient[p] += sum;
-  }
 }
 
 // Fisher entries of one row and SIZE columns of the triangle: several sums at once keep the processor busy.
@@ -397,8 +403,6 @@ INLINE void evaluate_hessian(Work &k) {
   const Model *m = k.m;
   const int64_t F = m->free;
   for (int64_t i = 0; i < F * (F + 1) / 2; i++) k.hessian[i] = k.fisher[i];
-  for (int64_t g = 0; g < m->groups; g++)
-    if (m->group_bends[g]) k.group_slope[g] = sum_template(k, g, k.weight);
   for (int64_t s = 0; s < m->slopes; s++) {
     const int64_t g = m->slope_group[s], p = m->slope_free[s];
     if (m->slope_bends[s]) k.hessian[lower_index(p, p)] += k.group_slope[g] * (k.partial[s] * k.second[m->slope_factor[s]]);
@@ -415,7 +419,7 @@ INLINE void evaluate(Work &k) {
   evaluate_rates(k);
   evaluate_counts(k);
   evaluate_constraints(k);
-  evaluate_jacobian(k);
+  evaluate_slopes(k);
   evaluate_fisher(k);
   if (!k.m->affine) evaluate_hessian(k);
 }
@@ -442,9 +446,25 @@ INLINE Real rounding(Work &k) {
 
 // ---------------------------------------------------------------------------------------------------- Newton steps
 
-// Solves H x = -g by L D L^T, blocked directions left out; least: lower bounds of the pivots, or none. Which lanes'
-// matrices are positive definite.
-INLINE Truth solve(Work &k, const Real *matrix, const double *least, Real *x) {
+// What constraints leave of pivot j at least. Pivot j is x^T H x with x = row j of the inverse of L, and H is never
+// below its constraints. Where a signal of 1e10 events has two uncertainties, all digits of the second pivot are lost
+// but for this: a pivot that is too small makes steps that overshoot, and the row never settles.
+INLINE Real least_pivot(Work &k, const double *stiffness, int64_t j) {
+  Real *x = k.chain;
+  x[j] = real(1.0);
+  Real sum = real(stiffness[j]);
+  for (int64_t i = j - 1; i >= 0; i--) {
+    Real entry = real(0.0);
+    for (int64_t n = i + 1; n <= j; n++) entry -= k.factored[lower_index(n, i)] * x[n];
+    x[i] = entry;
+    sum += stiffness[i] * entry * entry;
+  }
+  return sum;
+}
+
+// Solves H x = -g by L D L^T, blocked directions left out; stiffness: of the constraints, or none where H may be less.
+// Which lanes' matrices are positive definite.
+INLINE Truth solve(Work &k, const Real *matrix, const double *stiffness, Real *x) {
   const int64_t F = k.m->free;
   Real *h = k.factored;
   Truth definite = truth(true);
@@ -458,9 +478,13 @@ INLINE Truth solve(Work &k, const Real *matrix, const double *least, Real *x) {
   }
   for (int64_t j = 0; j < F; j++) {
     Real diagonal = k.inverse[j];
-    const double stiffness = least ? least[j] : 0.0;
-    Real floor = stiffness == 0.0 ? 1e-13 * diagonal : real(0.0);
-    Real pivot = maximum(h[lower_index(j, j)], real(stiffness));
+    const double least = stiffness ? stiffness[j] : 0.0;
+    Real floor = least == 0.0 ? 1e-13 * diagonal : real(0.0);
+    Real pivot = maximum(h[lower_index(j, j)], real(least));
+    if (stiffness) {
+      Truth lost = pivot < LOST * diagonal;
+      if (any(lost)) pivot = select(lost, maximum(pivot, least_pivot(k, stiffness, j)), pivot);
+    }
     Truth good = pivot > floor;
     if (any(!good)) {
       // a direction in which neither slope nor curvature is left is flat: stay where it is

@@ -12,12 +12,14 @@ from scipy.special import gammaln, xlogy
 from spec_builder.errors import SpecBuilderError
 from spec_builder.inference.engine import Engine, evaluate_terms
 from spec_builder.inference.interpolation import Factor, FactorBank
+from spec_builder.inference.packing import pack
 from spec_builder.inference.rows import LOG_2PI, PLAIN, Layout, lay_out, spread
 from spec_builder.inference.specification import ParameterSpec, Term, read_specification
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from spec_builder.inference.packing import PackedModel
     from spec_builder.inference.specification import Specification
     from spec_builder.tables import FloatArray
 
@@ -200,6 +202,17 @@ class Likelihood:
         if key not in self._engines:
             self._engines[key] = Engine(spread(lay_out(self.specification, layout)), free)
         return self._engines[key]
+
+    @cached_property
+    def _packed(self) -> dict[tuple[tuple[int, ...], Layout], PackedModel]:
+        return {}
+
+    def packed(self, free: tuple[int, ...], layout: Layout = PLAIN) -> PackedModel:
+        """The likelihood for the compiled minimiser, made once like :meth:`engine`."""
+        key = (free, layout)
+        if key not in self._packed:
+            self._packed[key] = pack(lay_out(self.specification, layout), free, self.bounds)
+        return self._packed[key]
 
     def _columns(self, theta: FloatArray) -> FloatArray:
         points = np.atleast_2d(np.asarray(theta, dtype=np.float64))

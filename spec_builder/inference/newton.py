@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spec_builder.inference import compiled
 from spec_builder.inference.rows import Rows, take_apart
 
 if TYPE_CHECKING:
     from spec_builder.inference.engine import Engine, Expansion
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.inference.rows import RowArrays
+    from spec_builder.inference.rows import Layout, RowArrays
     from spec_builder.tables import BoolArray, FloatArray, IndexArray
 
 __all__ = ["REASONS", "BatchFit", "given_rows", "minimise", "run", "solve", "starting_points"]
@@ -94,10 +95,7 @@ def minimise(
     free = likelihood.free_without(fixed)
     theta = np.ascontiguousarray(starting_points(likelihood, start, rows).T)
     layout, arrays = take_apart(likelihood, rows)
-    engine = likelihood.engine(free, layout)
-    value, edm, reason = run(engine, likelihood.bounds, theta, arrays)
-    if engine.empty_bins:
-        value = engine(theta, arrays).value
+    value, edm, reason = _run_chosen(likelihood, free, layout, theta, arrays)
     lost = ~np.isfinite(value)
     if start is not None and lost.any() and (theta[list(free)][:, lost] != likelihood.init[list(free), None]).any():
         # a rate is not positive where these start: once more, from the model's own start values
@@ -112,10 +110,26 @@ def minimise(
     return BatchFit(value, theta.T, edm, reason, at_bound)
 
 
+def _run_chosen(
+    likelihood: Likelihood, free: tuple[int, ...], layout: Layout, theta: FloatArray, arrays: RowArrays
+) -> tuple[FloatArray, FloatArray, IndexArray]:
+    """Minimise all rows with the engine that the user has or wants, as :func:`run` does."""
+    library = compiled.chosen_library()
+    if library is not None:
+        packed = likelihood.packed(free, layout)
+        value, edm, reason = compiled.run(library, packed, theta, arrays, evaluations=_MAX_EVALUATIONS)
+        return value + (packed.constant if arrays.constant is None else arrays.constant), edm, reason
+    engine = likelihood.engine(free, layout)
+    value, edm, reason = run(engine, likelihood.bounds, theta, arrays)
+    if engine.empty_bins:
+        value = engine(theta, arrays).value
+    return value, edm, reason
+
+
 def run(
     engine: Engine, bounds: FloatArray, theta: FloatArray, arrays: RowArrays
 ) -> tuple[FloatArray, FloatArray, IndexArray]:
-    """Minimise all rows: what a compiled kernel does in numpy's place.
+    """Minimise all rows with numpy; :func:`spec_builder.inference.compiled.run` does it in compiled code.
 
     Args:
         engine: the compiled model.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from spec_builder.inference.interpolation import normsys_table
-from spec_builder.inference.rows import FIXED
+from spec_builder.inference.rows import FIXED, constant_terms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ double factor_numbers
 int factor_column
 double coefficient
 int term_at, term_factors, group_terms_at, slope_terms_at, bend_terms_at
-int group_first, group_last, group_kind, group_begin, group_slopes_at, group_bends
+int group_first, group_last, group_kind, group_begin, group_slopes_at
 double numbers
 int shape_column, shape_first, shape_last, shape_begin, shape_relative
 int vector_group, vector_own, vector_template, scaled_begin, vectors_at, vectors
@@ -116,12 +116,14 @@ class PackedModel:
         arrays: what they point to.
         observed: the model's counts, shape (bins,).
         auxiliary: its auxiliary data, shape (K,).
+        constant: terms of 2NLL that no parameter changes, where rows have no data of their own.
     """
 
     model: Model
     arrays: dict[str, FloatArray]
     observed: FloatArray
     auxiliary: FloatArray
+    constant: float
 
 
 class _Slope(NamedTuple):
@@ -200,13 +202,11 @@ def pack(laid: LaidOut, free: tuple[int, ...], bounds: FloatArray) -> PackedMode
     values |= {"coefficient": terms.coefficient, "term_at": terms.at, "term_factors": terms.factors}
     values |= _factors(laid)
     values |= _templates(laid)
-    vectors = np.array(spec.vectors, dtype=np.int64).reshape(len(spec.vectors), -1)
+    vectors = np.array(spec.vectors, dtype=np.int64).reshape(len(spec.vectors), spec.observed.size)
     values["vector_parameter"] = vectors
     values["vector_free"] = np.where(vectors >= 0, position[vectors], -1)
-    bent = {slope.group for slope, curve in zip(slopes, curved, strict=True) if curve} | {a.group for a, _, _ in bends}
     values |= {
         "group_slopes_at": np.searchsorted([slope.group for slope in slopes], np.arange(len(spec.groups) + 1)),
-        "group_bends": [int(g in bent) for g in range(len(spec.groups))],
         "slope_group": [slope.group for slope in slopes],
         "slope_free": [slope.position for slope in slopes],
         "slope_factor": [slope.factor for slope in slopes],
@@ -244,6 +244,7 @@ def pack(laid: LaidOut, free: tuple[int, ...], bounds: FloatArray) -> PackedMode
         arrays,
         np.ascontiguousarray(spec.observed, dtype=np.float64),
         np.array([p.constraint.auxiliary for p in spec.parameters if p.constraint], dtype=np.float64),
+        float(constant_terms(spec, spec.observed[:, None], None)[0]),
     )
 
 
