@@ -15,7 +15,8 @@ const double ARMIJO = 1e-4, ROUNDING = 1e-12, SHRINK = 0.3, MARGIN = 0.99, LEAST
 const double BARRIER = 1e-9;        // events counted in an empty bin, which keep its rate above zero
 const double SMALLEST = 2.3e-308;   // logarithm() wants normal numbers
 const double EPSILON = 0x1p-51;     // of a rate: its products and sums round a few times by 2^-53
-const double LOST = 1e-10;          // of a pivot: most of its digits are gone
+const double LOST = 1e-10;          // a pivot below this part of its diagonal has lost most of its digits,
+const double FLAT = 1e-13;          // and below this all of them
 const int64_t LATE = 12;            // evaluations after which rounding is looked at
 const double INFINITE = HUGE_VAL;
 
@@ -38,6 +39,7 @@ struct Work {
   Real *jacobian;                                           // (free, bins)
   Real *observed, *counted, *auxiliary;                     // bins: with the barrier and without; constraints
   Real value, empty;                                        // 2NLL at theta, and what the barrier takes from it
+  bool empty_bins;                                          // some row so far counts nothing in some bin
 };
 
 // Memory in one piece; measured first, handed out then.
@@ -286,31 +288,36 @@ INLINE void evaluate_rates(Work &k) {
   }
 }
 
-// Poisson terms: value, and derivatives in the rates.
+// Poisson term of a bin: value, and derivatives in the rate.
+INLINE void add_bin(Work &k, int64_t b, const Real &rate, const Real &count, Real &total) {
+  Real log, inverse;
+  logarithm(rate, log, inverse);
+  Real ratio = count * inverse;
+  total += k.rate[b] - count * log;
+  if (k.empty_bins) k.empty += 2.0 * (count - k.counted[b]) * log;
+  k.weight[b] = 2.0 - 2.0 * ratio;
+  k.bend[b] = 2.0 * ratio * inverse;
+}
+
 INLINE void evaluate_counts(Work &k) {
   const Model *m = k.m;
-  Real total = real(0.0), empty = real(0.0);
+  Real least = real(INFINITE), total = real(0.0);
+  for (int64_t b = 0; b < m->bins; b++) least = minimum(k.rate[b], least);
+  k.empty = real(0.0);
+  if (!any(!(least > SMALLEST))) {
+    for (int64_t b = 0; b < m->bins; b++) add_bin(k, b, k.rate[b], k.observed[b], total);
+    k.value = 2.0 * total;
+    return;
+  }
   Truth impossible = truth(false);
   for (int64_t b = 0; b < m->bins; b++) {
-    Real rate = k.rate[b], count = k.observed[b];
+    Real rate = k.rate[b];
     Truth positive = rate > SMALLEST;
-    Real safe = rate;
-    if (any(!positive)) {
-      // a bin without rate and count adds nothing
-      Truth nothing = (k.counted[b] <= 0.0) & (rate >= 0.0) & !positive;
-      impossible = impossible | (!positive & !nothing);
-      safe = select(positive, rate, real(1.0));
-      count = select(nothing, real(0.0), count);
-    }
-    Real log = logarithm(safe);
-    total += rate - count * log;
-    empty += (count - k.counted[b]) * log;
-    Real ratio = count / safe;
-    k.weight[b] = 2.0 - 2.0 * ratio;
-    k.bend[b] = 2.0 * ratio / safe;
+    Truth nothing = !positive & (k.counted[b] <= 0.0) & (rate >= 0.0);  // no rate and no count: adds nothing
+    impossible = impossible | (!positive & !nothing);
+    add_bin(k, b, select(positive, rate, real(1.0)), select(nothing, real(0.0), k.observed[b]), total);
   }
   k.value = select(impossible, real(INFINITE), 2.0 * total);
-  k.empty = 2.0 * empty;
 }
 
 // Constraint terms: their value is added, gradient and Fisher part begin with theirs.
@@ -331,13 +338,14 @@ INLINE void evaluate_constraints(Work &k) {
   for (int64_t i = 0; i < m->poissons; i++) {
     const double scale = m->poisson_scale[i];
     Real x = k.theta[m->poisson_parameter[i]], datum = k.auxiliary[m->poisson_datum[i]];
-    Real mean = scale * x;
-    k.value += 2.0 * (mean - datum * logarithm(mean));
+    Real mean = scale * x, log, inverse;
+    logarithm(mean, log, inverse);
+    k.value += 2.0 * (mean - datum * log);
     const int32_t p = m->poisson_free[i];
     if (p < 0) continue;
-    Real ratio = datum / x;
+    Real ratio = scale * datum * inverse;
     k.gradient[p] += 2.0 * (scale - ratio);
-    k.fisher[lower_index(p, p)] += 2.0 * ratio / x;
+    k.fisher[lower_index(p, p)] += 2.0 * scale * ratio * inverse;
   }
 }
 
@@ -354,7 +362,7 @@ INLINE void evaluate_slopes(Work &k) {
     for (int64_t s = begin; s < end; s++) {
       const int64_t p = m->slope_free[s];
       k.partial[s] = evaluate_terms(k, m->slope_terms_at[s], m->slope_terms_at[s + 1]);
-      k.derivative[s] = k.partial[s] * k.first[m->slope_factor[s]];
+      k.derivative[s] = m->affine ? k.partial[s] : k.partial[s] * k.first[m->slope_factor[s]];
       k.gradient[p] += k.group_slope[g] * k.derivative[s];
       add_template(k, g, k.derivative[s], k.jacobian + p * B);
     }
@@ -376,7 +384,8 @@ INLINE void add_block(Work &k, int64_t p, const int32_t *columns, int64_t first,
     Real bent = k.bent[b];
     for (int i = 0; i < SIZE; i++) sums[i] += bent * rows[i][b];
   }
-  for (int i = 0; i < SIZE; i++) k.fisher[lower_index(p, columns[i])] += sums[i];
+  Real *row = k.fisher + lower_index(p, 0);
+  for (int i = 0; i < SIZE; i++) row[columns[i]] += sums[i];
 }
 
 INLINE void evaluate_fisher(Work &k) {
@@ -462,31 +471,29 @@ INLINE Real least_pivot(Work &k, const double *stiffness, int64_t j) {
   return sum;
 }
 
-// Solves H x = -g by L D L^T, blocked directions left out; stiffness: of the constraints, or none where H may be less.
+// Solves H x = -g by L D L^T, blocked directions left out (inside: none is); stiffness: of the constraints, or none where H may be less.
 // Which lanes' matrices are positive definite.
-INLINE Truth solve(Work &k, const Real *matrix, const double *stiffness, Real *x) {
+INLINE Truth solve(Work &k, const Real *matrix, const double *stiffness, bool inside, Real *x) {
   const int64_t F = k.m->free;
   Real *h = k.factored;
   Truth definite = truth(true);
   for (int64_t i = 0; i < F; i++) {
-    x[i] = select(k.blocked[i], real(0.0), -k.gradient[i]);
+    x[i] = inside ? -k.gradient[i] : select(k.blocked[i], real(0.0), -k.gradient[i]);
     for (int64_t j = 0; j <= i; j++) {
       const int64_t at = lower_index(i, j);
-      h[at] = select(k.blocked[i] | k.blocked[j], real(i == j ? 1.0 : 0.0), matrix[at]);
+      h[at] = inside ? matrix[at] : select(k.blocked[i] | k.blocked[j], real(i == j ? 1.0 : 0.0), matrix[at]);
     }
     k.inverse[i] = magnitude(h[lower_index(i, i)]);  // the diagonal, until the pivot takes its place
   }
   for (int64_t j = 0; j < F; j++) {
     Real diagonal = k.inverse[j];
     const double least = stiffness ? stiffness[j] : 0.0;
-    Real floor = least == 0.0 ? 1e-13 * diagonal : real(0.0);
     Real pivot = maximum(h[lower_index(j, j)], real(least));
-    if (stiffness) {
-      Truth lost = pivot < LOST * diagonal;
-      if (any(lost)) pivot = select(lost, maximum(pivot, least_pivot(k, stiffness, j)), pivot);
-    }
-    Truth good = pivot > floor;
-    if (any(!good)) {
+    Truth lost = pivot <= LOST * diagonal;
+    if (any(lost)) {
+      if (stiffness) pivot = select(lost, maximum(pivot, least_pivot(k, stiffness, j)), pivot);
+      Real floor = least == 0.0 ? FLAT * diagonal : real(0.0);
+      Truth good = pivot > floor;
       // a direction in which neither slope nor curvature is left is flat: stay where it is
       Truth flat = !good & (pivot >= -floor) & (x[j] * x[j] <= EDM_GOAL * diagonal);
       x[j] = select(flat, real(0.0), x[j]);
@@ -528,10 +535,10 @@ INLINE Real direction(Work &k) {
   Real *x = k.trial;
   Truth definite;
   while (true) {
-    definite = solve(k, k.hessian, m->affine ? m->stiffness : nullptr, x);
+    definite = solve(k, k.hessian, m->affine ? m->stiffness : nullptr, inside, x);
     if (!m->affine && any(!definite)) {
       for (int64_t p = 0; p < F; p++) k.best[p] = x[p];
-      solve(k, k.fisher, m->stiffness, x);
+      solve(k, k.fisher, m->stiffness, inside, x);
       for (int64_t p = 0; p < F; p++) x[p] = select(definite, k.best[p], x[p]);
     }
     if (inside) break;
@@ -579,31 +586,50 @@ INLINE Real reach(Work &k) {
 
 // ---------------------------------------------------------------------------------------------------- rows
 
-// Puts a row into a lane.
+INLINE double read(const Column &column, int64_t i, int64_t row) { return column.data[i * column.step + row * column.row]; }
+
+// What all rows share, in every lane.
+void load_shared(Work &k) {
+  const Model *m = k.m;
+  const Rows *rows = k.rows;
+  for (int64_t i = 0; i < 8 * m->factors; i++) k.numbers[i] = real(m->factor_numbers[i]);
+  for (int64_t b = 0; b < m->bins; b++) {
+    const double count = read(rows->observed, b, 0);
+    k.empty_bins = k.empty_bins || !(count > BARRIER);
+    k.counted[b] = real(count);
+    k.observed[b] = real(count > BARRIER ? count : BARRIER);
+  }
+  for (int64_t i = 0; i < m->normals + m->poissons; i++) k.auxiliary[i] = real(read(rows->auxiliary, i, 0));
+}
+
+// Puts what a row has of its own into a lane.
 void load(Work &k, const Result &result, int64_t row, int l) {
   const Model *m = k.m;
   const Rows *rows = k.rows;
-  auto read = [row](const Column &column, int64_t i) { return column.data[i * column.step + row * column.row]; };
   for (int64_t i = 0; i < m->parameters; i++) k.theta[i].v[l] = result.theta[i * rows->stride + row];
   for (int64_t p = 0; p < m->free; p++) {
     k.base[p].v[l] = k.theta[m->free_parameter[p]].v[l];
     k.step[p].v[l] = 0.0;
   }
-  for (int64_t b = 0; b < m->bins; b++) {
-    const double count = read(rows->observed, b);
-    k.counted[b].v[l] = count;
-    k.observed[b].v[l] = count > BARRIER ? count : BARRIER;
+  if (rows->observed.row) {
+    for (int64_t b = 0; b < m->bins; b++) {
+      const double count = read(rows->observed, b, row);
+      k.empty_bins = k.empty_bins || !(count > BARRIER);
+      k.counted[b].v[l] = count;
+      k.observed[b].v[l] = count > BARRIER ? count : BARRIER;
+    }
   }
-  for (int64_t i = 0; i < m->normals + m->poissons; i++) k.auxiliary[i].v[l] = read(rows->auxiliary, i);
+  if (rows->auxiliary.row)
+    for (int64_t i = 0; i < m->normals + m->poissons; i++) k.auxiliary[i].v[l] = read(rows->auxiliary, i, row);
   for (int64_t f = 0; f < m->factors; f++)
-    for (int64_t i = 0; i < 8; i++)
-      k.numbers[8 * f + i].v[l] = m->factor_column[f] < 0 ? m->factor_numbers[8 * f + i] : read(rows->columns[m->factor_column[f]], i);
+    if (m->factor_column[f] >= 0)
+      for (int64_t i = 0; i < 8; i++) k.numbers[8 * f + i].v[l] = read(rows->columns[m->factor_column[f]], i, row);
   for (int64_t s = 0; s < m->shapes; s++) {
     const Column &column = rows->columns[m->shape_column[s]];
     const double *relative = m->numbers + m->shape_relative[s];
+    Real *shape = k.shape + m->shape_begin[s];
     const int64_t first = m->shape_first[s];
-    for (int64_t b = first; b < m->shape_last[s]; b++)
-      k.shape[m->shape_begin[s] + b - first].v[l] = relative[b - first] * read(column, b);
+    for (int64_t b = first; b < m->shape_last[s]; b++) shape[b - first].v[l] = relative[b - first] * read(column, b, row);
   }
 }
 
@@ -612,6 +638,7 @@ void run(Work &k, const Result &result) {
   const Rows *rows = k.rows;
   const int64_t F = m->free;
   Real value = real(INFINITE), empty = real(0.0), distance = real(INFINITE), slope = real(0.0), scale = real(1.0);
+  load_shared(k);
   int64_t row[LANES], count[LANES], next = rows->first, alive = 0;
   for (int l = 0; l < LANES; l++) {
     const bool used = next < rows->last;  // an idle lane repeats the first row
@@ -692,6 +719,7 @@ extern "C" int64_t BUILD(const Model *model, const Rows *rows, const Result *res
   Work k;
   k.m = model;
   k.rows = rows;
+  k.empty_bins = false;
   lay_out(k, arena);
   run(k, *result);
   free(memory);
