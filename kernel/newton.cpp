@@ -19,6 +19,7 @@ const double LOST = 1e-10;          // a pivot below this part of its diagonal h
 const double FLAT = 1e-13;          // and below this all of them
 const int64_t LATE = 12;            // evaluations after which rounding is looked at
 const double INFINITE = HUGE_VAL;
+const int64_t TILE = 16;            // bins worked on together: a Jacobian of a dozen parameters stays in the nearest cache
 
 INLINE int64_t lower_index(int64_t row, int64_t column) { return row * (row + 1) / 2 + column; }
 
@@ -181,33 +182,38 @@ INLINE Real evaluate_magnitudes(const Work &k, int64_t begin, int64_t end) {
 
 enum Kind { SHARED, OWN, SCALED };  // the model's numbers; a lane's own; with bin-by-bin parameters
 
+// Bins first to before last of a group that lie in a tile.
+struct Stretch {
+  int64_t first, last;
+};
+INLINE Stretch stretch(const Model *m, int64_t g, const Stretch &tile) {
+  const int64_t first = m->group_first[g], last = m->group_last[g];
+  return {first > tile.first ? first : tile.first, last < tile.last ? last : tile.last};
+}
+
 // to[b] += template[b] x factor
-INLINE void add_template(const Work &k, int64_t g, const Real &factor, Real *to) {
+INLINE void add_template(const Work &k, int64_t g, const Real &factor, const Stretch &bins, Real *to) {
   const Model *m = k.m;
-  const int64_t first = m->group_first[g], count = m->group_last[g] - first;
-  to += first;
+  const int64_t begin = m->group_begin[g] - m->group_first[g];
   if (m->group_kind[g] == SHARED) {
-    const double *numbers = m->numbers + m->group_begin[g];
-    for (int64_t b = 0; b < count; b++) to[b] += numbers[b] * factor;
+    for (int64_t b = bins.first; b < bins.last; b++) to[b] += m->numbers[begin + b] * factor;
   } else {
-    const Real *own = (m->group_kind[g] == OWN ? k.shape : k.scaled) + m->group_begin[g];
-    for (int64_t b = 0; b < count; b++) to[b] += own[b] * factor;
+    const Real *own = m->group_kind[g] == OWN ? k.shape : k.scaled;
+    for (int64_t b = bins.first; b < bins.last; b++) to[b] += own[begin + b] * factor;
   }
 }
 
-INLINE Real sum_template(const Work &k, int64_t g, const Real *over) {
+INLINE void sum_template(const Work &k, int64_t g, const Real *over, const Stretch &bins, Real &sum) {
   const Model *m = k.m;
-  const int64_t first = m->group_first[g], count = m->group_last[g] - first;
-  Real sum = real(0.0);
-  over += first;
+  const int64_t begin = m->group_begin[g] - m->group_first[g];
+  Real total = sum;
   if (m->group_kind[g] == SHARED) {
-    const double *numbers = m->numbers + m->group_begin[g];
-    for (int64_t b = 0; b < count; b++) sum += numbers[b] * over[b];
+    for (int64_t b = bins.first; b < bins.last; b++) total += m->numbers[begin + b] * over[b];
   } else {
-    const Real *own = (m->group_kind[g] == OWN ? k.shape : k.scaled) + m->group_begin[g];
-    for (int64_t b = 0; b < count; b++) sum += own[b] * over[b];
+    const Real *own = m->group_kind[g] == OWN ? k.shape : k.scaled;
+    for (int64_t b = bins.first; b < bins.last; b++) total += own[begin + b] * over[b];
   }
-  return sum;
+  sum = total;
 }
 
 // Template of a group with bin-by-bin parameters, times all of them but up to two.
@@ -231,12 +237,13 @@ INLINE void evaluate_scaled(Work &k) {
 }
 
 // Slopes of the rates in bin-by-bin parameters, for Jacobian and gradient.
-INLINE void add_vector_slopes(Work &k) {
+INLINE void add_vector_slopes(Work &k, const Stretch &tile) {
   const Model *m = k.m;
   for (int64_t i = 0; i < m->vector_groups; i++) {
     const int64_t g = m->vector_group[i];
+    const Stretch bins = stretch(m, g, tile);
     for (int64_t j = m->vectors_at[i]; j < m->vectors_at[i + 1]; j++) {
-      for (int64_t b = m->group_first[g]; b < m->group_last[g]; b++) {
+      for (int64_t b = bins.first; b < bins.last; b++) {
         const int32_t p = m->vector_free[m->vectors[j] * m->bins + b];
         if (p < 0) continue;
         Real slope = k.amplitude[g] * scaled_but(k, i, b, j, -1);
@@ -277,15 +284,25 @@ INLINE void add_vector_bends(Work &k) {
 
 // ---------------------------------------------------------------------------------------------------- 2NLL
 
-INLINE void evaluate_rates(Work &k) {
+// Amplitudes of the groups, and their derivatives.
+INLINE void evaluate_amplitudes(Work &k) {
   const Model *m = k.m;
   evaluate_factors(k);
   evaluate_scaled(k);
-  for (int64_t b = 0; b < m->bins; b++) k.rate[b] = real(0.0);
   for (int64_t g = 0; g < m->groups; g++) {
     k.amplitude[g] = evaluate_terms(k, m->group_terms_at[g], m->group_terms_at[g + 1]);
-    add_template(k, g, k.amplitude[g], k.rate);
+    k.group_slope[g] = real(0.0);
   }
+  for (int64_t s = 0; s < m->slopes; s++) {
+    k.partial[s] = evaluate_terms(k, m->slope_terms_at[s], m->slope_terms_at[s + 1]);
+    k.derivative[s] = m->affine ? k.partial[s] : k.partial[s] * k.first[m->slope_factor[s]];
+  }
+}
+
+INLINE void evaluate_rates(Work &k, const Stretch &tile) {
+  const Model *m = k.m;
+  for (int64_t b = tile.first; b < tile.last; b++) k.rate[b] = real(0.0);
+  for (int64_t g = 0; g < m->groups; g++) add_template(k, g, k.amplitude[g], stretch(m, g, tile), k.rate);
 }
 
 // Poisson term of a bin: value, and derivatives in the rate.
@@ -299,31 +316,31 @@ INLINE void add_bin(Work &k, int64_t b, const Real &rate, const Real &count, Rea
   k.bend[b] = 2.0 * ratio * inverse;
 }
 
-INLINE void evaluate_counts(Work &k) {
-  const Model *m = k.m;
+// Adds the terms of a tile to value, which is infinite where a rate is not possible.
+INLINE void evaluate_counts(Work &k, const Stretch &tile) {
   Real least = real(INFINITE), total = real(0.0);
-  for (int64_t b = 0; b < m->bins; b++) least = minimum(k.rate[b], least);
-  k.empty = real(0.0);
+  for (int64_t b = tile.first; b < tile.last; b++) least = minimum(k.rate[b], least);
   if (!any(!(least > SMALLEST))) {
-    for (int64_t b = 0; b < m->bins; b++) add_bin(k, b, k.rate[b], k.observed[b], total);
-    k.value = 2.0 * total;
+    for (int64_t b = tile.first; b < tile.last; b++) add_bin(k, b, k.rate[b], k.observed[b], total);
+    k.value += 2.0 * total;
     return;
   }
   Truth impossible = truth(false);
-  for (int64_t b = 0; b < m->bins; b++) {
+  for (int64_t b = tile.first; b < tile.last; b++) {
     Real rate = k.rate[b];
     Truth positive = rate > SMALLEST;
     Truth nothing = !positive & (k.counted[b] <= 0.0) & (rate >= 0.0);  // no rate and no count: adds nothing
     impossible = impossible | (!positive & !nothing);
     add_bin(k, b, select(positive, rate, real(1.0)), select(nothing, real(0.0), k.observed[b]), total);
   }
-  k.value = select(impossible, real(INFINITE), 2.0 * total);
+  k.value += select(impossible, real(INFINITE), 2.0 * total);
 }
 
-// Constraint terms: their value is added, gradient and Fisher part begin with theirs.
+// Constraint terms, with which value, gradient and Fisher part begin.
 INLINE void evaluate_constraints(Work &k) {
   const Model *m = k.m;
   const int64_t F = m->free;
+  k.value = k.empty = real(0.0);
   for (int64_t p = 0; p < F; p++) k.gradient[p] = real(0.0);
   for (int64_t i = 0; i < F * (F + 1) / 2; i++) k.fisher[i] = real(0.0);
   for (int64_t i = 0; i < m->normals; i++) {
@@ -349,25 +366,27 @@ INLINE void evaluate_constraints(Work &k) {
   }
 }
 
-// The Jacobian dnu_b/dtheta_p and the gradient. A group's sum over bins is taken once for all its parameters: with a
-// signal of 1e10 events that its uncertainties pull to zero, rounding of separate sums would hide the slope.
-INLINE void evaluate_slopes(Work &k) {
+// The Jacobian dnu_b/dtheta_p, and sums of dF/dnu over templates.
+INLINE void evaluate_slopes(Work &k, const Stretch &tile) {
   const Model *m = k.m;
   const int64_t B = m->bins;
   for (int64_t p = 0; p < m->free; p++)
-    for (int64_t b = m->free_first[p]; b < m->free_last[p]; b++) k.jacobian[p * B + b] = real(0.0);
+    for (int64_t b = tile.first; b < tile.last; b++) k.jacobian[p * B + b] = real(0.0);
   for (int64_t g = 0; g < m->groups; g++) {
     const int64_t begin = m->group_slopes_at[g], end = m->group_slopes_at[g + 1];
-    if (begin < end) k.group_slope[g] = sum_template(k, g, k.weight);
-    for (int64_t s = begin; s < end; s++) {
-      const int64_t p = m->slope_free[s];
-      k.partial[s] = evaluate_terms(k, m->slope_terms_at[s], m->slope_terms_at[s + 1]);
-      k.derivative[s] = m->affine ? k.partial[s] : k.partial[s] * k.first[m->slope_factor[s]];
-      k.gradient[p] += k.group_slope[g] * k.derivative[s];
-      add_template(k, g, k.derivative[s], k.jacobian + p * B);
-    }
+    const Stretch bins = stretch(m, g, tile);
+    if (begin == end || bins.first >= bins.last) continue;
+    sum_template(k, g, k.weight, bins, k.group_slope[g]);
+    for (int64_t s = begin; s < end; s++) add_template(k, g, k.derivative[s], bins, k.jacobian + m->slope_free[s] * B);
   }
-  add_vector_slopes(k);
+  add_vector_slopes(k, tile);
+}
+
+// Gradient from the sums of the groups. A group has one sum for all its parameters: with a signal of 1e10 events that its
+// uncertainties pull to zero, rounding of separate sums would hide the slope.
+INLINE void evaluate_gradient(Work &k) {
+  const Model *m = k.m;
+  for (int64_t s = 0; s < m->slopes; s++) k.gradient[m->slope_free[s]] += k.group_slope[m->slope_group[s]] * k.derivative[s];
 }
 
 // Fisher entries of one row and SIZE columns of the triangle: several sums at once keep the processor busy.
@@ -388,22 +407,25 @@ INLINE void add_block(Work &k, int64_t p, const int32_t *columns, int64_t first,
   for (int i = 0; i < SIZE; i++) row[columns[i]] += sums[i];
 }
 
-INLINE void evaluate_fisher(Work &k) {
+INLINE void evaluate_fisher(Work &k, const Stretch &tile) {
   const Model *m = k.m;
   int64_t row = -1;
   for (int64_t i = 0; i < m->blocks; i++) {
+    const int64_t first = m->block_first[i] > tile.first ? m->block_first[i] : tile.first;
+    const int64_t last = m->block_last[i] < tile.last ? m->block_last[i] : tile.last;
+    if (first >= last) continue;
     const int64_t p = m->block_row[i];
     if (p != row) {
       row = p;
-      for (int64_t b = m->free_first[p]; b < m->free_last[p]; b++) k.bent[b] = k.bend[b] * k.jacobian[p * m->bins + b];
+      for (int64_t b = tile.first; b < tile.last; b++) k.bent[b] = k.bend[b] * k.jacobian[p * m->bins + b];
     }
     const int32_t *columns = m->block_columns + 4 * i;
     if (m->block_size[i] == 4)
-      add_block<4>(k, p, columns, m->block_first[i], m->block_last[i]);
+      add_block<4>(k, p, columns, first, last);
     else if (m->block_size[i] == 2)
-      add_block<2>(k, p, columns, m->block_first[i], m->block_last[i]);
+      add_block<2>(k, p, columns, first, last);
     else
-      add_block<1>(k, p, columns, m->block_first[i], m->block_last[i]);
+      add_block<1>(k, p, columns, first, last);
   }
 }
 
@@ -425,12 +447,18 @@ INLINE void evaluate_hessian(Work &k) {
 }
 
 INLINE void evaluate(Work &k) {
-  evaluate_rates(k);
-  evaluate_counts(k);
+  const Model *m = k.m;
+  evaluate_amplitudes(k);
   evaluate_constraints(k);
-  evaluate_slopes(k);
-  evaluate_fisher(k);
-  if (!k.m->affine) evaluate_hessian(k);
+  for (int64_t b = 0; b < m->bins; b += TILE) {
+    const Stretch tile{b, b + TILE < m->bins ? b + TILE : m->bins};
+    evaluate_rates(k, tile);
+    evaluate_counts(k, tile);
+    evaluate_slopes(k, tile);
+    evaluate_fisher(k, tile);
+  }
+  evaluate_gradient(k);
+  if (!m->affine) evaluate_hessian(k);
 }
 
 // What rounding of the rates can make of the estimated distance. With rates off by e m_b, m_b the sum of the magnitudes
