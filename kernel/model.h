@@ -51,7 +51,8 @@ struct Rows {
   int64_t first, last;         // rows first to before last are fitted
   int64_t stride;              // parameter i of row r is theta[i * stride + r]
   int64_t evaluations;         // allowed for each row
-  Column observed, auxiliary;  // counts (bins); data of the constraints
+  Column observed, barrier;    // counts, and the least that they are taken for while a minimum is sought (bins)
+  Column auxiliary;            // data of the constraints
   const Column *columns;       // a row's own: events (bins), numbers of a normsys (8)
 };
 

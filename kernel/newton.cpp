@@ -12,7 +12,6 @@ const double EDM_GOAL = 1e-12;      // stop at this estimated distance to the mi
 const double EDM_VALID = 1e-10;     // a row whose last distance is above this is not valid,
 const double EDM_ROUNDED = 1e-8;    // unless it is what rounding of the rates makes, and below this
 const double ARMIJO = 1e-4, ROUNDING = 1e-12, SHRINK = 0.3, MARGIN = 0.99, LEAST_SCALE = 1e-12, SNAP = 1e-12;
-const double BARRIER = 1e-9;        // events counted in an empty bin, which keep its rate above zero
 const double SMALLEST = 2.3e-308;   // logarithm() wants normal numbers
 const double EPSILON = 0x1p-51;     // of a rate: its products and sums round a few times by 2^-53
 const double LOST = 1e-10;          // a pivot below this part of its diagonal has lost most of its digits,
@@ -40,7 +39,7 @@ struct Work {
   Real *jacobian;                                           // (free, bins)
   Real *observed, *counted, *auxiliary;                     // bins: with the barrier and without; constraints
   Real value, empty;                                        // 2NLL at theta, and what the barrier takes from it
-  bool empty_bins;                                          // some row so far counts nothing in some bin
+  bool barrier;                                             // some row so far has one
 };
 
 // Memory in one piece; measured first, handed out then.
@@ -311,7 +310,7 @@ INLINE void add_bin(Work &k, int64_t b, const Real &rate, const Real &count, Rea
   logarithm(rate, log, inverse);
   Real ratio = count * inverse;
   total += k.rate[b] - count * log;
-  if (k.empty_bins) k.empty += 2.0 * (count - k.counted[b]) * log;
+  if (k.barrier) k.empty += 2.0 * (count - k.counted[b]) * log;
   k.weight[b] = 2.0 - 2.0 * ratio;
   k.bend[b] = 2.0 * ratio * inverse;
 }
@@ -623,9 +622,10 @@ void load_shared(Work &k) {
   for (int64_t i = 0; i < 8 * m->factors; i++) k.numbers[i] = real(m->factor_numbers[i]);
   for (int64_t b = 0; b < m->bins; b++) {
     const double count = read(rows->observed, b, 0);
-    k.empty_bins = k.empty_bins || !(count > BARRIER);
+    const double least = read(rows->barrier, b, 0);
+    k.barrier = k.barrier || count < least;
     k.counted[b] = real(count);
-    k.observed[b] = real(count > BARRIER ? count : BARRIER);
+    k.observed[b] = real(count < least ? least : count);
   }
   for (int64_t i = 0; i < m->normals + m->poissons; i++) k.auxiliary[i] = real(read(rows->auxiliary, i, 0));
 }
@@ -639,12 +639,12 @@ void load(Work &k, const Result &result, int64_t row, int l) {
     k.base[p].v[l] = k.theta[m->free_parameter[p]].v[l];
     k.step[p].v[l] = 0.0;
   }
-  if (rows->observed.row) {
+  if (rows->observed.row || rows->barrier.row) {
     for (int64_t b = 0; b < m->bins; b++) {
-      const double count = read(rows->observed, b, row);
-      k.empty_bins = k.empty_bins || !(count > BARRIER);
+      const double count = read(rows->observed, b, row), least = read(rows->barrier, b, row);
+      k.barrier = k.barrier || count < least;
       k.counted[b].v[l] = count;
-      k.observed[b].v[l] = count > BARRIER ? count : BARRIER;
+      k.observed[b].v[l] = count < least ? least : count;
     }
   }
   if (rows->auxiliary.row)
@@ -747,7 +747,7 @@ extern "C" int64_t BUILD(const Model *model, const Rows *rows, const Result *res
   Work k;
   k.m = model;
   k.rows = rows;
-  k.empty_bins = false;
+  k.barrier = false;
   lay_out(k, arena);
   run(k, *result);
   free(memory);

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.packing import LAYOUT, Column, Model, Result, Rows
 
 if TYPE_CHECKING:
     from spec_builder.inference.packing import PackedModel
     from spec_builder.inference.rows import RowArrays
-    from spec_builder.tables import FloatArray, IndexArray
+    from spec_builder.base.arrays import FloatArray, IndexArray
 
 __all__ = ["Library", "chosen_library", "find_library", "run", "threads"]
 
@@ -121,6 +121,7 @@ def run(
     packed: PackedModel,
     theta: FloatArray,
     arrays: RowArrays,
+    barrier: FloatArray,
     *,
     evaluations: int,
     build: str | None = None,
@@ -130,28 +131,31 @@ def run(
     Args:
         library: the compiled library.
         packed: the model.
-        theta: where each row starts, shape (P, N), contiguous; overwritten by where it ends.
+        theta: where each row starts, shape (P, N); overwritten by where it ends.
         arrays: what the rows have of their own.
+        barrier: least counts while the minimum is sought, shape (bins or 1, N or 1).
         evaluations: allowed for each row.
         build: name of a build; the best one for this processor, model and number of rows by default.
 
     Returns:
-        2NLL without the terms that no parameter changes, EDM and reason, shape (N,) each.
+        2NLL without the barrier, EDM and reason (0 where it converged), shape (N,) each.
     """
     count = theta.shape[1]
     if not count:
         return np.empty(0), np.empty(0), np.empty(0, dtype=np.intp)
     value, edm = np.empty(count), np.empty(count)
     reason, used = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
-    result = Result(*(array.ctypes.data for array in (theta, value, edm, reason, used)))
+    points = np.ascontiguousarray(theta)
+    result = Result(*(array.ctypes.data for array in (points, value, edm, reason, used)))
     own = [*(() if arrays.interpolations is None else np.moveaxis(arrays.interpolations, 1, 0)), *arrays.columns]
     columns = (Column * max(len(own), 1))(*(Column.of(array) for array in own))
     observed = Column.of(packed.observed if arrays.observed is None else arrays.observed)
+    least = Column.of(barrier)
     auxiliary = Column.of(packed.auxiliary if arrays.auxiliary is None else arrays.auxiliary)
     number = library.best_build(packed.model, count) if build is None else library.builds.index(build)
 
     def part(first: int) -> None:
-        rows = Rows(first, min(first + size, count), count, evaluations, observed, auxiliary, columns)
+        rows = Rows(first, min(first + size, count), count, evaluations, observed, least, auxiliary, columns)
         done = library.functions.spec_builder_minimise(
             number, ctypes.byref(packed.model), ctypes.byref(rows), ctypes.byref(result)
         )
@@ -165,4 +169,7 @@ def run(
     else:
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(part, range(0, count, size)))
+    if points is not theta:
+        theta[:] = points
+    value += packed.constant if arrays.constant is None else arrays.constant
     return value, edm, reason.astype(np.intp)

@@ -14,21 +14,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.special import gammaln
 
-from spec_builder.inference.interpolation import FactorBank
+from spec_builder.histfactory.interpolation import FactorBank
+from spec_builder.histfactory.specification import Term
 from spec_builder.inference.rows import FIXED, LOG_2PI, SHARED
-from spec_builder.inference.specification import Term
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spec_builder.inference.interpolation import Second
+    from spec_builder.base.arrays import FloatArray, IndexArray
+    from spec_builder.histfactory.interpolation import Second
+    from spec_builder.histfactory.specification import ParameterSpec
     from spec_builder.inference.rows import LaidOut, RowArrays
-    from spec_builder.inference.specification import ParameterSpec
-    from spec_builder.tables import FloatArray, IndexArray
 
-__all__ = ["Constraints", "Engine", "Expansion", "evaluate_terms"]
-
-_BARRIER = 1e-9
+__all__ = ["Constraints", "Engine", "Expansion", "evaluate_terms", "poisson_slopes", "poisson_terms"]
 
 
 class Expansion(NamedTuple):
@@ -48,6 +46,30 @@ class Expansion(NamedTuple):
     gradient: FloatArray
     fisher: FloatArray
     hessian: FloatArray
+
+
+def poisson_terms(rates: FloatArray, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """2 sum(nu - d ln nu), shape (N,), infinite where a rate is not allowed; and the rates (bins, N), 1 instead there.
+
+    Args:
+        rates: shape (bins, N).
+        counts: shape (bins, N or 1).
+    """
+    positive = rates > 0
+    safe = rates if positive.all() else np.where(positive, rates, 1.0)
+    value: FloatArray = 2 * (rates.sum(axis=0) - np.sum(counts * np.log(safe), axis=0))
+    if safe is not rates:
+        value[~(positive | ((counts == 0) & (rates == 0))).all(axis=0)] = np.inf
+    return value, safe
+
+
+def poisson_slopes(rates: FloatArray, counts: FloatArray) -> FloatArray:
+    """Derivatives of these terms in the rates (bins, N); infinite where a rate vanishes under a count."""
+    counted = np.broadcast_to(counts, rates.shape)
+    with np.errstate(divide="ignore"):
+        ratio = np.divide(counted, rates, out=np.zeros_like(rates), where=counted > 0)
+    slopes: FloatArray = 2 * (1 - ratio)
+    return slopes
 
 
 def evaluate_terms(terms: Sequence[Term], values: Sequence[FloatArray]) -> FloatArray | float:
@@ -95,6 +117,7 @@ class Engine:
 
     Attributes:
         specification: the model with the factors that the terms name.
+        column: number of the column by row of each group, -1 if it has none.
         ratios: the factors whose anchors come by row.
         amplitude_terms: amplitude of each of the G groups.
         templates: events per bin of each group for amplitude 1, shape (G, bins); of a group with a column by row what
@@ -103,11 +126,14 @@ class Engine:
         affine: the rates are affine in the free parameters, so that 2NLL is convex.
         stiffness: what the normal constraints add to the Hessian's diagonal, shape (F, 1).
         constant: terms of 2NLL that no parameter changes, where rows have no data of their own.
+        batch: rows worked on together: few enough for the arrays to stay in the processor's cache.
     """
+
+    batch = 2048
 
     def __init__(self, laid: LaidOut, free: tuple[int, ...]) -> None:
         spec, groups = laid.specification, laid.specification.groups
-        self.free, self.specification, self.ratios = free, spec, laid.ratios
+        self.free, self.specification, self.column, self.ratios = free, spec, laid.column, laid.ratios
         self.runs = _runs(laid.column)
         self.amplitude_terms = [group.terms for group in groups]
         own = [group.template if c == FIXED else group.relative for group, c in zip(groups, laid.column, strict=True)]
@@ -166,14 +192,25 @@ class Engine:
         values, _, _ = self._bank(theta, rows.interpolations)
         amplitudes = self._amplitudes(values, theta.shape[1])
         rates = self._rates(amplitudes, rows)
-        counted = np.broadcast_to(self._observed if rows.observed is None else rows.observed, rates.shape)
-        ratio = np.divide(counted, rates, out=np.zeros_like(rates), where=counted > 0)
-        weight = 2 * (1 - ratio)
+        weight = poisson_slopes(rates, self._observed if rows.observed is None else rows.observed)
         gradients = [np.zeros_like(rates) for _ in rows.columns]
         for column, a, b in self.runs:
             if column != FIXED:
                 gradients[column] = weight * (self.templates[a:b].T @ amplitudes[a:b])
         return gradients
+
+    def magnitude(self, theta: FloatArray, rows: RowArrays = SHARED) -> FloatArray:
+        """Sum of the absolute values of the terms that a rate is the sum of, shape (bins, N): its rounding's scale."""
+        values, _, _ = self._bank(theta, rows.interpolations)
+        sizes = [np.abs(value) for value in values]
+        amplitudes = np.empty((len(self.amplitude_terms), theta.shape[1]))
+        for row, terms in zip(amplitudes, self.amplitude_terms, strict=True):
+            row[...] = evaluate_terms([Term(abs(coefficient), factors) for coefficient, factors in terms], sizes)
+        magnitude = np.zeros((self._observed.size, theta.shape[1]))
+        for column, a, b in self.runs:
+            events = np.abs(self.templates[a:b]).T @ amplitudes[a:b]
+            magnitude += events if column == FIXED else events * np.abs(rows.columns[column])
+        return magnitude
 
     def _amplitudes(self, values: list[FloatArray], count: int) -> FloatArray:
         amplitudes = np.empty((len(self.amplitude_terms), count))
@@ -193,26 +230,20 @@ class Engine:
                 rates += events
         return np.zeros((self._observed.size, amplitudes.shape[1])) if rates is None else rates
 
-    def __call__(self, theta: FloatArray, rows: RowArrays = SHARED, *, barrier: bool = False) -> Expansion:
+    def __call__(self, theta: FloatArray, rows: RowArrays = SHARED, *, barrier: FloatArray | float = 0.0) -> Expansion:
         """Expand 2NLL.
 
         Args:
             theta: parameters, shape (P, N).
             rows: what the points have of their own.
-            barrier: count 1e-9 events in empty bins, which keeps their rates above zero: a minimiser's way to a
-                minimum that lies where a rate vanishes.
+            barrier: least counts, a number or shape (bins, N). With a trace of a count in bins without any their
+                rates stay above zero: a minimiser's way to a minimum that lies where a rate vanishes.
         """
         values, first, second = self._bank(theta, rows.interpolations)
         rates = self._rates(self._amplitudes(values, theta.shape[1]), rows)
-        observed = self._observed if rows.observed is None else rows.observed
-        if barrier:
-            observed = np.maximum(observed, _BARRIER)
-        positive = rates > 0
-        safe = rates if positive.all() else np.where(positive, rates, 1.0)
-        constant = self.constant if rows.constant is None else rows.constant
-        value = 2 * (rates.sum(axis=0) - np.sum(observed * np.log(safe), axis=0)) + constant
-        if safe is not rates:
-            value[~(positive | ((observed == 0) & (rates == 0))).all(axis=0)] = np.inf
+        observed = np.maximum(self._observed if rows.observed is None else rows.observed, barrier)
+        value, safe = poisson_terms(rates, observed)
+        value += self.constant if rows.constant is None else rows.constant
         value += self._constraints.value(theta, rows.auxiliary)
         count = len(self.free)
         gradient = np.zeros((count, theta.shape[1]))

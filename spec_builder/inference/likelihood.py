@@ -9,21 +9,28 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy.special import gammaln, xlogy
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.inference.engine import Engine, evaluate_terms
-from spec_builder.inference.interpolation import Factor, FactorBank
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.histfactory.interpolation import Factor, FactorBank
+from spec_builder.histfactory.specification import ParameterSpec, Term, read_specification
+from spec_builder.inference.compilation import compile_engine
+from spec_builder.inference.engine import evaluate_terms
 from spec_builder.inference.packing import pack
-from spec_builder.inference.rows import LOG_2PI, PLAIN, Layout, lay_out, spread
-from spec_builder.inference.specification import ParameterSpec, Term, read_specification
+from spec_builder.inference.rows import LOG_2PI, PLAIN, SHARED, Layout, lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from spec_builder.base.arrays import BoolArray, FloatArray
+    from spec_builder.histfactory.specification import Specification
+    from spec_builder.inference.engine import Engine
+    from spec_builder.inference.jacobian import JacobianEngine
     from spec_builder.inference.packing import PackedModel
-    from spec_builder.inference.specification import Specification
-    from spec_builder.tables import FloatArray
+    from spec_builder.inference.rows import RowArrays
 
 __all__ = ["Likelihood"]
+
+#: Where between its bounds a parameter is put to see whether a rate that is zero stays zero: no special place.
+_ELSEWHERE = 0.381966
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class Likelihood:
         normsys: Literal["code1", "code4"] = "code4",
         histosys: Literal["code0", "code4p"] = "code4p",
     ) -> Likelihood:
-        """Compile a workspace; see :func:`spec_builder.inference.specification.read_specification`."""
+        """Compile a workspace; see :func:`spec_builder.histfactory.specification.read_specification`."""
         return cls(read_specification(workspace, measurement, normsys=normsys, histosys=histosys))
 
     # ------------------------------------------------------------------ parameters
@@ -103,9 +110,10 @@ class Likelihood:
         return tuple(i for i, spec in enumerate(self.specification.parameters) if spec.constraint)
 
     def degrees_of_freedom(self) -> int:
-        """Bins minus free unconstrained parameters."""
+        """Bins minus free unconstrained parameters; a bin with nothing expected and nothing observed is none."""
         constrained = self.constrained()
-        return self.observed.size - sum(1 for i in self.free if i not in constrained)
+        empty = self.nothing_expected(self.init[:, None], self.free)[:, 0] & (self.observed == 0)
+        return int(np.sum(~empty)) - sum(1 for i in self.free if i not in constrained)
 
     # ------------------------------------------------------------------ variations of the model
 
@@ -189,10 +197,10 @@ class Likelihood:
     # ------------------------------------------------------------------ values at given points
 
     @cached_property
-    def _engines(self) -> dict[tuple[tuple[int, ...], Layout], Engine]:
+    def _engines(self) -> dict[tuple[tuple[int, ...], Layout], Engine | JacobianEngine]:
         return {}
 
-    def engine(self, free: tuple[int, ...] = (), layout: Layout = PLAIN) -> Engine:
+    def engine(self, free: tuple[int, ...] = (), layout: Layout = PLAIN) -> Engine | JacobianEngine:
         """The compiled likelihood for one choice of free parameters and of what comes by row, made once.
 
         Raises:
@@ -200,7 +208,7 @@ class Likelihood:
         """
         key = (free, layout)
         if key not in self._engines:
-            self._engines[key] = Engine(spread(lay_out(self.specification, layout)), free)
+            self._engines[key] = compile_engine(lay_out(self.specification, layout), free)
         return self._engines[key]
 
     @cached_property
@@ -236,6 +244,48 @@ class Likelihood:
             rates[group.sample] = rates.get(group.sample, np.zeros(events.size)) + events
         return rates
 
+    def nothing_expected(
+        self, theta: FloatArray, free: tuple[int, ...], layout: Layout = PLAIN, arrays: RowArrays = SHARED
+    ) -> BoolArray:
+        """Bins whose rate is zero whatever the free parameters are, shape (bins, N).
+
+        Without a count such a bin adds nothing to 2NLL; with one, 2NLL is infinite.
+
+        Args:
+            theta: the values of the fixed parameters, shape (P, N).
+            free: indices of the free ones.
+            layout: what comes by row.
+            arrays: it.
+        """
+        engine = self.engine(free, layout)
+        empty: BoolArray = engine.rates(theta, arrays) == 0
+        if empty.any():
+            lower, upper = self.bounds[:, list(free)]
+            elsewhere = theta.copy()
+            elsewhere[list(free)] = (lower + _ELSEWHERE * (upper - lower))[:, None]
+            empty &= engine.rates(elsewhere, arrays) == 0
+        return empty
+
+    def impossible_bin(self, layout: Layout = PLAIN, arrays: RowArrays = SHARED) -> str | None:
+        """What is wrong with the first bin that has counts although nothing is expected there; None if none has.
+
+        Args:
+            layout: what comes by row.
+            arrays: it, for one row.
+        """
+        empty = self.nothing_expected(self.init[:, None], self.free, layout, arrays)[:, 0]
+        observed = self.observed if arrays.observed is None else arrays.observed[:, 0]
+        bad = np.flatnonzero(empty & (observed > 0))
+        if not bad.size:
+            return None
+        where = self.bin_name(int(bad[0]))
+        return f"{where}: {observed[bad[0]]:g} observed, but nothing is expected there whatever the parameters are"
+
+    def bin_name(self, place: int) -> str:
+        """A bin as its channel and its number within it, counted from 0."""
+        channel, bins = next(item for item in self.specification.channels.items() if place < item[1].stop)
+        return f"channel '{channel}', bin {place - bins.start}"
+
     def twice_nll(self, theta: FloatArray) -> FloatArray:
         """2NLL at theta (N, P): shape (N,); infinite where a rate is negative."""
         return self.engine()(self._columns(theta)).value
@@ -247,7 +297,7 @@ class Likelihood:
     def hessian(self, theta: FloatArray) -> FloatArray:
         """Hessian of 2NLL in all parameters at theta (N, P): shape (N, P, P)."""
         parts = self.engine(tuple(range(len(self.parameters))))(self._columns(theta))
-        lower = np.moveaxis(parts.hessian, 2, 0)
+        lower = np.tril(np.moveaxis(parts.hessian, 2, 0))
         return lower + np.swapaxes(np.tril(lower, -1), 1, 2)
 
     @cached_property

@@ -8,18 +8,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 from iminuit import Minuit
 
+from spec_builder.histfactory.interpolation import scalar_factor
 from spec_builder.inference import newton
-from spec_builder.inference.interpolation import scalar_factor
-from spec_builder.inference.newton import NOT_FINITE, UNFINISHED, BatchFit, given_rows, starting_points
+from spec_builder.inference.engine import Engine
+from spec_builder.inference.newton import (
+    IMPOSSIBLE,
+    INSIDE,
+    NEAR,
+    NOT_FINITE,
+    UNFINISHED,
+    BatchFit,
+    given_rows,
+    starting_points,
+)
 from spec_builder.inference.rows import FIXED, PLAIN, SHARED, Layout, Rows, take_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.histfactory.specification import Term
+    from spec_builder.inference.engine import Expansion
+    from spec_builder.inference.jacobian import JacobianEngine
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.inference.rows import RowArrays
-    from spec_builder.inference.specification import Term
-    from spec_builder.tables import FloatArray
 
 __all__ = ["make_minuit", "minimise", "minos"]
 
@@ -34,13 +46,11 @@ class PointFunction:
     """2NLL and its gradient at one point, in plain numbers: arrays of length one would cost ten times as much.
 
     Args:
-        likelihood: the model.
-        free: indices of the free parameters.
-        layout: what :meth:`place` sets, beside the parameters that are not free.
+        engine: the compiled model.
     """
 
-    def __init__(self, likelihood: Likelihood, free: tuple[int, ...], layout: Layout = PLAIN) -> None:
-        engine = likelihood.engine(free, layout)
+    def __init__(self, engine: Engine) -> None:
+        free = engine.free
         spec = engine.specification
         position = {p: i for i, p in enumerate(free)}
         functions = [(i, factor.parameter, scalar_factor(factor)) for i, factor in enumerate(spec.factors)]
@@ -148,10 +158,7 @@ class PointFunction:
 
     def seed(self, x: FloatArray) -> FloatArray:
         """What MIGRAD starts from: it stops on a matrix that is not positive definite, as one without data is."""
-        matrix = self.fisher(x)
-        diagonal = np.diag(matrix)
-        positive: FloatArray = matrix + np.diag(np.where(diagonal > 0, 1e-6 * diagonal, 1.0))
-        return positive
+        return positive_definite(self.fisher(x))
 
     def _evaluate(self, x: list[float]) -> None:
         if x == self._last:
@@ -171,13 +178,14 @@ class PointFunction:
         for p, count, scale in self._poisson:
             value += 2 * (scale * x[p] - count * math.log(scale * x[p]))
             gradient[p] = 2 * (scale - count / x[p])
+        safe = rates
         if not min(rates.tolist()) > 0:
             if (rates < 0).any() or (rates[~self._empty] <= 0).any():
                 value = math.inf
-            rates = np.where(rates > 0, rates, 1.0)
-        ratio = self._observed / rates
-        self._rates = rates
-        self._value = value + 2 * float(rates @ self._ones - self._observed @ np.log(rates))
+            safe = np.where(rates > 0, rates, 1.0)
+        ratio = self._observed / safe
+        self._rates = safe
+        self._value = value + 2 * float(rates @ self._ones - self._observed @ np.log(safe))
         pulled = self._ones - ratio
         if self._affine:
             for p, slope in enumerate((self._jacobian @ pulled).tolist()):
@@ -203,6 +211,67 @@ class PointFunction:
         return jacobian
 
 
+class ArrayFunction:
+    """The same by the engine of a large model, whose arrays are long enough at one point.
+
+    Args:
+        likelihood: the model.
+        engine: the compiled model.
+    """
+
+    def __init__(self, likelihood: Likelihood, engine: JacobianEngine) -> None:
+        self._engine, self._free = engine, list(engine.free)
+        self.stiffness = engine.stiffness
+        self._theta, self._row = likelihood.init[:, None].copy(), SHARED
+        self._last = np.zeros(0)
+        self._expansion: Expansion | None = None
+
+    def place(self, theta: FloatArray, row: RowArrays = SHARED) -> None:
+        """Set the parameters that are not free from theta (P,), and what the row has of its own."""
+        self._theta, self._row, self._expansion = theta[:, None].copy(), row, None
+
+    def value(self, x: FloatArray) -> float:
+        """2NLL; infinite where a rate is not allowed."""
+        return float(self._expand(x).value[0])
+
+    def gradient(self, x: FloatArray) -> list[float]:
+        """Gradient in the free parameters."""
+        gradient: list[float] = self._expand(x).gradient[:, 0].tolist()
+        return gradient
+
+    def fisher(self, x: FloatArray) -> FloatArray:
+        """The Hessian without second derivatives of the rates, shape (F, F)."""
+        lower = np.tril(self._expand(x).fisher[..., 0])
+        matrix: FloatArray = lower + np.tril(lower, -1).T
+        return matrix
+
+    def seed(self, x: FloatArray) -> FloatArray:
+        """See :meth:`PointFunction.seed`."""
+        return positive_definite(self.fisher(x))
+
+    def _expand(self, x: FloatArray) -> Expansion:
+        if self._expansion is None or not np.array_equal(x, self._last):
+            self._last = np.array(x)
+            self._theta[self._free, 0] = x
+            self._expansion = self._engine(self._theta, self._row)
+        return self._expansion
+
+
+def positive_definite(matrix: FloatArray) -> FloatArray:
+    """A matrix (F, F) without directions that are flat."""
+    diagonal = np.diag(matrix)
+    positive: FloatArray = matrix + np.diag(np.where(diagonal > 0, 1e-6 * diagonal, 1.0))
+    return positive
+
+
+def point_function(
+    likelihood: Likelihood, free: tuple[int, ...], layout: Layout = PLAIN
+) -> PointFunction | ArrayFunction:
+    """2NLL and its gradient at one point."""
+    engine = likelihood.engine(free, layout)
+    return PointFunction(engine) if isinstance(engine, Engine) else ArrayFunction(likelihood, engine)
+
+
 def _fold(terms: Sequence[Term], values: list[float], varied: set[int]) -> list[tuple[float, tuple[int, ...]]]:
     """The terms with the factors of fixed parameters multiplied into their coefficients."""
     folded: dict[tuple[int, ...], float] = {}
@@ -225,7 +294,7 @@ def _number(terms: Sequence[tuple[float, tuple[int, ...]]], values: list[float])
     return total
 
 
-def make_minuit(likelihood: Likelihood, function: PointFunction, free: tuple[int, ...]) -> Minuit:
+def make_minuit(likelihood: Likelihood, function: PointFunction | ArrayFunction, free: tuple[int, ...]) -> Minuit:
     """A Minuit object on the free parameters; start values are set with :func:`migrad`.
 
     Args:
@@ -245,7 +314,7 @@ def make_minuit(likelihood: Likelihood, function: PointFunction, free: tuple[int
 
 def migrad(minuit: Minuit, start: FloatArray, bounds: FloatArray) -> Minuit:
     """Minimise from start values (F,), moved a little inside the bounds (2, F): on a limit MIGRAD sees no slope."""
-    margin = 1e-3 * (bounds[1] - bounds[0])
+    margin = INSIDE * (bounds[1] - bounds[0])
     minuit.reset()
     minuit.values = np.clip(start, bounds[0] + margin, bounds[1] - margin)
     return minuit.migrad(ncall=_CALLS)
@@ -272,16 +341,20 @@ def minimise(
     layout, arrays = take_apart(likelihood, rows)
     count = len(theta)
     value, edm, reason = np.empty(count), np.empty(count), np.empty(count, dtype=np.intp)
-    function = PointFunction(likelihood, free, layout)
+    function = point_function(likelihood, free, layout)
     minuit, bounds = make_minuit(likelihood, function, free), likelihood.bounds[:, list(free)]
-    for i in range(count):
+    observed = likelihood.observed[:, None] if arrays.observed is None else arrays.observed
+    empty = likelihood.nothing_expected(np.ascontiguousarray(theta.T), free, layout, arrays)
+    impossible = (empty & (observed > 0)).any(axis=0)
+    value[impossible], edm[impossible], reason[impossible] = np.inf, np.inf, IMPOSSIBLE
+    for i in np.flatnonzero(~impossible):
         here = slice(i, i + 1)
         function.place(theta[i], arrays.take(here))
         for begin in _starts(likelihood, theta[here], fixed, rows.take(here)):
             if migrad(minuit, begin[list(free)], bounds).valid and _settled(function, minuit, bounds):
                 break
-        theta[i, list(free)] = minuit.values
-        value[i], edm[i] = minuit.fval, minuit.fmin.edm
+        theta[i, list(free)], value[i] = _onto_bounds(function, minuit, bounds)
+        edm[i] = minuit.fmin.edm
         reason[i] = 0 if minuit.valid else UNFINISHED if math.isfinite(minuit.fval) else NOT_FINITE
     lower, upper = bounds
     inside = theta[:, list(free)]
@@ -289,7 +362,19 @@ def minimise(
     return BatchFit(value, theta, edm, reason, at_bound)
 
 
-def _settled(function: PointFunction, minuit: Minuit, bounds: FloatArray) -> bool:
+def _onto_bounds(
+    function: PointFunction | ArrayFunction, minuit: Minuit, bounds: FloatArray
+) -> tuple[FloatArray, float]:
+    """The minimum (F,) and 2NLL there: MIGRAD comes close to a bound only."""
+    x, value = np.array(minuit.values), float(minuit.fval)
+    lower, upper = bounds
+    near = NEAR * (upper - lower)
+    there = np.where(x < lower + near, lower, np.where(x > upper - near, upper, x))
+    height = function.value(there)
+    return (there, height) if height <= value else (x, value)
+
+
+def _settled(function: PointFunction | ArrayFunction, minuit: Minuit, bounds: FloatArray) -> bool:
     """Whether the exact gradient agrees that this is a minimum: MIGRAD may stop where a rate nearly vanishes.
 
     It does so far from its start only, after many calls.
@@ -328,7 +413,7 @@ def minos(likelihood: Likelihood, parameter: str, cl: float) -> tuple[float | No
         cl: confidence level, e.g. 0.68.
     """
     free = likelihood.free
-    function = PointFunction(likelihood, free)
+    function = point_function(likelihood, free)
     function.place(likelihood.init)
     bounds = likelihood.bounds[:, list(free)]
     minuit = migrad(make_minuit(likelihood, function, free), likelihood.init[list(free)], bounds)

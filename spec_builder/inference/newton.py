@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spec_builder.inference import compiled
-from spec_builder.inference.rows import Rows, take_apart
+from spec_builder.inference.rows import FIXED, Rows, take_apart
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
+    from spec_builder.histfactory.interpolation import Factor
+    from spec_builder.histfactory.specification import Term
     from spec_builder.inference.engine import Engine, Expansion
+    from spec_builder.inference.jacobian import JacobianEngine
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.inference.rows import Layout, RowArrays
-    from spec_builder.tables import BoolArray, FloatArray, IndexArray
 
 __all__ = ["REASONS", "BatchFit", "given_rows", "minimise", "run", "solve", "starting_points"]
 
@@ -22,7 +27,15 @@ __all__ = ["REASONS", "BatchFit", "given_rows", "minimise", "run", "solve", "sta
 EDM_GOAL = 1e-12
 #: A row whose last EDM is above this is not valid.
 EDM_VALID = 1e-10
-#: Rows worked on together: small enough for the arrays to stay in the processor's cache.
+#: A row still on its way after so many evaluations is asked how far rounding lets it come.
+_PATIENCE = 12
+#: An EDM that falls by less than this factor in a step is held up by rounding.
+_FALL = 0.1
+#: EDM up to which rounding is believed to hide the minimum, and the row is valid.
+_EDM_ROUNDED = 1e-8
+#: Rounding of a rate, in parts of the sum of its terms' absolute values.
+_RATE_ROUNDING = float(np.finfo(np.float64).eps)
+#: Rows worked on together, or a multiple of them.
 BATCH = 2048
 _MAX_EVALUATIONS = 100
 _ARMIJO = 1e-4
@@ -30,14 +43,21 @@ _ROUNDING = 1e-12
 _SHRINK = 0.3
 _MARGIN = 0.99
 _LEAST_SCALE = 1e-12
+#: Count in bins without any while a minimum is sought: it keeps rates that may vanish above zero.
+_BARRIER = 1e-9
+#: Start values that must not be on a bound are moved inside by this part of the parameter's domain.
+INSIDE = 1e-3
+#: A parameter so near to its bound, in parts of its domain, is set to it if 2NLL is not higher there.
+NEAR = 1e-5
 #: Why a row is not valid, by the number in :attr:`BatchFit.reason`.
 REASONS = (
     "valid",
     "2NLL is not finite where the fit starts: a rate is not positive",
     "no step lowers 2NLL any more, but its slope is not zero: rounding hides the minimum",
     "not converged within the evaluations allowed",
+    "2NLL is infinite: nothing is expected in a bin with counts, whatever the free parameters are",
 )
-NOT_FINITE, ROUNDED, UNFINISHED = 1, 2, 3
+NOT_FINITE, ROUNDED, UNFINISHED, IMPOSSIBLE = 1, 2, 3, 4
 
 
 @dataclass(frozen=True)
@@ -60,9 +80,15 @@ class BatchFit:
 
     @property
     def valid(self) -> BoolArray:
-        """Converged (EDM at most 1e-10) at a finite value, shape (N,)."""
+        """Converged (EDM at most 1e-10, or as near as rounding allows) at a finite value, shape (N,)."""
         valid: BoolArray = self.reason == 0
         return valid
+
+    @property
+    def known(self) -> BoolArray:
+        """The row is valid, or its 2NLL is infinite wherever the free parameters are, shape (N,)."""
+        known: BoolArray = self.valid | (self.reason == IMPOSSIBLE)
+        return known
 
 
 def minimise(
@@ -92,42 +118,37 @@ def minimise(
         SpecBuilderError: for rows that do not fit the model.
     """
     rows = given_rows(rows, sample, yields)
-    free = likelihood.free_without(fixed)
+    free = list(likelihood.free_without(fixed))
     theta = np.ascontiguousarray(starting_points(likelihood, start, rows).T)
     layout, arrays = take_apart(likelihood, rows)
-    value, edm, reason = _run_chosen(likelihood, free, layout, theta, arrays)
+    lower, upper = likelihood.bounds[:, free]
+    own = likelihood.init[free]
+    margin = INSIDE * (upper - lower)
+    model = _Model(likelihood, tuple(free), layout, compiled.chosen_library())
+    value, edm, reason = model.minimise(theta, arrays)
     lost = ~np.isfinite(value)
-    if start is not None and lost.any() and (theta[list(free)][:, lost] != likelihood.init[list(free), None]).any():
-        # a rate is not positive where these start: once more, from the model's own start values
-        own = theta.T[lost]
-        own[:, list(free)] = likelihood.init[list(free)]
-        again = minimise(likelihood, start=own, fixed=fixed, rows=rows.take(lost))
-        theta[:, lost], value[lost], edm[lost], reason[lost] = again.theta.T, again.twice_nll, again.edm, again.reason
-    lower_bound, upper_bound = likelihood.bounds[:, list(free)]
-    inside = theta[list(free)]
-    at_bound = ((inside <= lower_bound[:, None]) | (inside >= upper_bound[:, None])).any(axis=0)
-    reason = np.where(np.isfinite(value), np.where(edm <= EDM_VALID, 0, reason), NOT_FINITE)
+    if lost.any():
+        parts = arrays.take(lost)
+        empty = model.nothing_expected(theta[:, lost], parts)
+        reason[lost] = np.where((empty & (model.observed(parts) > 0)).any(axis=0), IMPOSSIBLE, NOT_FINITE)
+    # a rate is not positive where the others start: once more, from the model's own start values, and inside the bounds
+    for begin in (own, np.clip(own, lower + margin, upper - margin)):
+        lost = reason == NOT_FINITE
+        again = theta[:, lost]
+        if (again[free] == begin[:, None]).all():
+            continue
+        again[free] = begin[:, None]
+        value[lost], edm[lost], reason[lost] = model.minimise(again, arrays.take(lost))
+        theta[:, lost] = again
+        reason[~np.isfinite(value) & (reason != IMPOSSIBLE)] = NOT_FINITE
+    inside = theta[free]
+    at_bound = ((inside <= lower[:, None]) | (inside >= upper[:, None])).any(axis=0)
+    reason = np.where(np.isfinite(value) | (reason == IMPOSSIBLE), reason, NOT_FINITE)
     return BatchFit(value, theta.T, edm, reason, at_bound)
 
 
-def _run_chosen(
-    likelihood: Likelihood, free: tuple[int, ...], layout: Layout, theta: FloatArray, arrays: RowArrays
-) -> tuple[FloatArray, FloatArray, IndexArray]:
-    """Minimise all rows with the engine that the user has or wants, as :func:`run` does."""
-    library = compiled.chosen_library()
-    if library is not None:
-        packed = likelihood.packed(free, layout)
-        value, edm, reason = compiled.run(library, packed, theta, arrays, evaluations=_MAX_EVALUATIONS)
-        return value + (packed.constant if arrays.constant is None else arrays.constant), edm, reason
-    engine = likelihood.engine(free, layout)
-    value, edm, reason = run(engine, likelihood.bounds, theta, arrays)
-    if engine.empty_bins:
-        value = engine(theta, arrays).value
-    return value, edm, reason
-
-
 def run(
-    engine: Engine, bounds: FloatArray, theta: FloatArray, arrays: RowArrays
+    engine: Engine | JacobianEngine, bounds: FloatArray, theta: FloatArray, arrays: RowArrays, barrier: FloatArray
 ) -> tuple[FloatArray, FloatArray, IndexArray]:
     """Minimise all rows with numpy; :func:`spec_builder.inference.compiled.run` does it in compiled code.
 
@@ -136,18 +157,144 @@ def run(
         bounds: of all parameters, shape (2, P).
         theta: where each row starts, shape (P, N); overwritten by where it ends.
         arrays: what the rows have of their own.
+        barrier: least counts, shape (bins or 1, N or 1).
 
     Returns:
-        2NLL, EDM and reason, shape (N,) each.
+        2NLL with the barrier, EDM and reason (0 where it converged, whatever the barrier), shape (N,) each.
     """
     count = theta.shape[1]
     value, edm, reason = np.empty(count), np.empty(count), np.empty(count, dtype=np.intp)
-    for begin in range(0, count, BATCH):
-        rows = slice(begin, begin + BATCH)
-        batch = _Batch(engine, bounds, theta[:, rows], arrays.take(rows))
+    for begin in range(0, count, engine.batch):
+        rows = slice(begin, begin + engine.batch)
+        own = barrier if barrier.shape[1] == 1 else barrier[:, rows]
+        batch = _Batch(engine, bounds, theta[:, rows], arrays.take(rows), own)
         batch.run()
         theta[:, rows], value[rows], edm[rows], reason[rows] = batch.theta, batch.value, batch.edm, batch.reason
     return value, edm, reason
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A model for the engine that the user has or wants, and what it needs where bins are empty."""
+
+    likelihood: Likelihood
+    free: tuple[int, ...]
+    layout: Layout
+    library: compiled.Library | None
+
+    @property
+    def engine(self) -> Engine | JacobianEngine:
+        """The model for numpy."""
+        return self.likelihood.engine(self.free, self.layout)
+
+    def observed(self, arrays: RowArrays) -> FloatArray:
+        """Counts, shape (bins, N or 1)."""
+        return self.likelihood.observed[:, None] if arrays.observed is None else arrays.observed
+
+    def nothing_expected(self, theta: FloatArray, arrays: RowArrays) -> BoolArray:
+        """See :meth:`spec_builder.inference.likelihood.Likelihood.nothing_expected`."""
+        return self.likelihood.nothing_expected(theta, self.free, self.layout, arrays)
+
+    def minimise(self, theta: FloatArray, arrays: RowArrays) -> tuple[FloatArray, FloatArray, IndexArray]:
+        """2NLL, EDM and reason, shape (N,) each, of the minima that start from theta (P, N), which becomes theirs."""
+        nothing = np.zeros((1, 1))
+        if not (self.observed(arrays) == 0).any():
+            return self._run(theta, arrays, nothing)
+        barrier = np.where(self._never_negative(theta, arrays), 0.0, _BARRIER)[:, None]
+        if self.library is None:  # compiled code sees by itself where a rate and its count are zero
+            empty = self.nothing_expected(theta, arrays)
+            if empty.any():
+                barrier = np.where(empty, 0.0, barrier)
+        value, edm, reason = self._run(theta, arrays, barrier)
+        left = reason != 0
+        if barrier.any() and left.any():
+            # a minimum on a bound where a rate vanishes: the barrier only keeps it away
+            there = theta[:, left]
+            found = self._run(there, arrays.take(left), nothing)
+            good = found[2] == 0
+            places = np.flatnonzero(left)[good]
+            theta[:, places] = there[:, good]
+            value[places], edm[places], reason[places] = (part[good] for part in found)
+        if self.library is None:
+            # a row that never started stays so
+            value[:] = np.where(np.isfinite(value), self.engine(theta, arrays).value, np.inf)
+        self._settle(theta, arrays, value)
+        return value, edm, reason
+
+    def _run(
+        self, theta: FloatArray, arrays: RowArrays, barrier: FloatArray, evaluations: int | None = None
+    ) -> tuple[FloatArray, FloatArray, IndexArray]:
+        """2NLL (numpy: with the barrier), EDM and reason, shape (N,) each; theta (P, N) becomes the minimum's."""
+        if self.library is None:
+            return run(self.engine, self.likelihood.bounds, theta, arrays, barrier)
+        packed = self.likelihood.packed(self.free, self.layout)
+        allowed = _MAX_EVALUATIONS if evaluations is None else evaluations
+        return compiled.run(self.library, packed, theta, arrays, barrier, evaluations=allowed)
+
+    def _value(self, theta: FloatArray, arrays: RowArrays) -> FloatArray:
+        """2NLL at theta (P, N), shape (N,)."""
+        if self.library is None:
+            return self.engine(theta, arrays).value
+        return self._run(theta.copy(), arrays, np.zeros((1, 1)), evaluations=1)[0]
+
+    def _never_negative(self, theta: FloatArray, arrays: RowArrays) -> BoolArray:
+        """Bins whose rate is zero or positive wherever the free parameters are within their bounds, shape (bins,).
+
+        There a minimum may lie on a bound where the rate vanishes, and no barrier is needed. False where it is not
+        plain.
+        """
+        low, high = theta.min(axis=1), theta.max(axis=1)
+        free = list(self.free)
+        low[free], high[free] = self.likelihood.bounds[:, free]
+        spec = self.engine.specification
+        safe = np.ones(spec.observed.size, dtype=bool)
+        for group, column in zip(spec.groups, self.engine.column, strict=True):
+            amplitude = _least_amplitude(group.terms, spec.factors, low, high)
+            if any((low[spec.vectors[v][spec.channels[group.channel]]] < 0).any() for v in group.gammas):
+                amplitude = -np.inf
+            own = column != FIXED
+            events = group.relative[:, None] * arrays.columns[column] if own else group.template[:, None]
+            safe &= (events == 0).all(axis=1) | ((events >= 0).all(axis=1) & (amplitude >= 0))
+        return safe
+
+    def _settle(self, theta: FloatArray, arrays: RowArrays, value: FloatArray) -> None:
+        """Set parameters that the barrier has kept off their bounds to them, and value to 2NLL there."""
+        free = list(self.free)
+        lower, upper = self.likelihood.bounds[:, free, None]
+        near = NEAR * (upper - lower)
+        point = theta[free]
+        moved = np.where(point < lower + near, lower, np.where(point > upper - near, upper, point))
+        rows = (moved != point).any(axis=0)
+        if not rows.any():
+            return
+        there = theta[:, rows]
+        there[free] = moved[:, rows]
+        height = self._value(there, arrays.take(rows))
+        lower_there = height <= value[rows]
+        theta[:, rows] = np.where(lower_there, there, theta[:, rows])
+        value[rows] = np.where(lower_there, height, value[rows])
+
+
+def _least_amplitude(terms: Sequence[Term], factors: Sequence[Factor], low: FloatArray, high: FloatArray) -> float:
+    """A lower bound of an amplitude, up to a positive factor, for parameters between low and high (P,)."""
+
+    def positive(f: int) -> bool:
+        kind = factors[f].kind
+        return kind.startswith("normsys") or kind == "square" or (kind == "identity" and low[factors[f].parameter] >= 0)
+
+    common = {f for f in set.intersection(*(set(term.factors) for term in terms)) if positive(f)}
+    least = 0.0
+    for term in terms:
+        ends = [term.coefficient]
+        for f in term.factors:
+            if f in common:
+                continue
+            if factors[f].kind != "identity":
+                return -np.inf
+            parameter = factors[f].parameter
+            ends = [end * value for end in ends for value in (low[parameter], high[parameter])]
+        least += min(ends)
+    return least
 
 
 def given_rows(rows: Rows | None, sample: str | None, yields: FloatArray | None) -> Rows:
@@ -169,12 +316,19 @@ def starting_points(likelihood: Likelihood, start: FloatArray | None, rows: Rows
 class _Batch:
     """The points of one batch; finished ones leave the arrays that are worked on."""
 
-    def __init__(self, engine: Engine, bounds: FloatArray, theta: FloatArray, arrays: RowArrays) -> None:
+    def __init__(
+        self,
+        engine: Engine | JacobianEngine,
+        bounds: FloatArray,
+        theta: FloatArray,
+        arrays: RowArrays,
+        barrier: FloatArray,
+    ) -> None:
         self._engine = engine
         self._free = np.array(engine.free, dtype=np.intp)
         self._lower, self._upper = bounds[:, self._free, None]
         self._snap = 1e-12 * (1 + np.abs(self._lower))
-        self._arrays = arrays
+        self._arrays, self._barrier = arrays, barrier
         self.theta = theta.copy()
         self.value = np.full(theta.shape[1], np.inf)
         self.edm = np.full(theta.shape[1], np.inf)
@@ -183,15 +337,19 @@ class _Batch:
     def run(self) -> None:
         """Take Newton steps until every row is done or out of evaluations."""
         rows = np.arange(self.theta.shape[1])
-        point, arrays = self.theta.copy(), self._arrays
+        point, arrays, barrier = self.theta.copy(), self._arrays, self._barrier
         base = point[self._free]  # the last accepted points
         value = np.full(rows.size, np.inf)
         edm = np.full(rows.size, np.inf)
         step = np.zeros_like(base)
         slope = np.zeros(rows.size)
         scale = np.ones(rows.size)
-        for _ in range(_MAX_EVALUATIONS):
-            new = self._engine(point, arrays, barrier=True)
+        goal = np.full(rows.size, EDM_GOAL)
+        for evaluation in range(_MAX_EVALUATIONS):
+            if evaluation == _PATIENCE:
+                goal = self._edm_goal(point, arrays)
+            before = edm
+            new = self._engine(point, arrays, barrier=barrier)
             bar = value + _ARMIJO * scale * slope + _ROUNDING * (1 + np.abs(value))
             accepted = (new.value <= bar) & np.isfinite(new.value)
             if accepted.all():
@@ -209,20 +367,35 @@ class _Batch:
                 reach = np.minimum(self._reach(base, step), self._positive(point, step, new, arrays))
                 scale = np.where(accepted, reach, scale * _SHRINK)
             stuck = ~accepted & ((scale < _LEAST_SCALE) | ~np.isfinite(value))
-            done = (accepted & (edm <= EDM_GOAL)) | stuck
+            done = (accepted & ((edm <= EDM_GOAL) | ((edm <= goal) & (edm > _FALL * before)))) | stuck
             if done.any():
                 out = rows[done]
                 self.theta[self._free[:, None], out] = base[:, done]
-                self.value[out], self.edm[out], self.reason[out] = value[done], edm[done], ROUNDED * stuck[done]
+                self.value[out], self.edm[out] = value[done], edm[done]
+                self.reason[out] = np.where(edm[done] <= np.maximum(goal[done], EDM_VALID), 0, ROUNDED)
                 keep = ~done
-                rows, value, edm, slope, scale = (a[keep] for a in (rows, value, edm, slope, scale))
+                rows, value, edm, slope, scale, goal = (a[keep] for a in (rows, value, edm, slope, scale, goal))
                 base, step, point = base[:, keep], step[:, keep], point[:, keep]
                 arrays = arrays.take(keep)
+                barrier = barrier if barrier.shape[1] == 1 else barrier[:, keep]
                 if not rows.size:
                     return
             point[self._free] = self._inside(base + scale * step)
         self.theta[self._free[:, None], rows] = base
         self.value[rows], self.edm[rows] = value, edm
+        self.reason[rows] = np.where(edm <= EDM_VALID, 0, UNFINISHED)
+
+    def _edm_goal(self, point: FloatArray, arrays: RowArrays) -> FloatArray:
+        """Where to stop, shape (N,): rates that are small differences of large terms are not known any better.
+
+        An error e of a rate nu with d counts moves the minimum of 2 (nu - d ln nu) by an EDM of d (e / nu)^2.
+        """
+        observed = self._engine.specification.observed[:, None] if arrays.observed is None else arrays.observed
+        with np.errstate(divide="ignore", invalid="ignore"):
+            error = _RATE_ROUNDING * self._engine.magnitude(point, arrays) / self._engine.rates(point, arrays)
+            rounding = np.sum(np.where(observed > 0, observed * error**2, 0.0), axis=0)
+        goal: FloatArray = np.clip(rounding, EDM_GOAL, _EDM_ROUNDED)
+        return goal
 
     def _direction(self, base: FloatArray, new: Expansion) -> tuple[FloatArray, FloatArray]:
         """Newton step (F, n) over the directions that the bounds leave free, and its EDM (n,)."""

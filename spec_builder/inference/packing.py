@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from spec_builder.inference.interpolation import normsys_table
+from spec_builder.histfactory.interpolation import normsys_table
 from spec_builder.inference.rows import FIXED, constant_terms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spec_builder.inference.interpolation import Kind
+    from spec_builder.histfactory.interpolation import Kind
     from spec_builder.inference.rows import LaidOut
-    from spec_builder.inference.specification import Group, Specification, Term
-    from spec_builder.tables import BoolArray, FloatArray
+    from spec_builder.histfactory.specification import Group, Specification, Term
+    from spec_builder.base.arrays import BoolArray, FloatArray
 
 __all__ = ["LAYOUT", "Column", "Model", "PackedModel", "Result", "Rows", "pack"]
 
@@ -75,8 +75,8 @@ class Column(ctypes.Structure):
 
     @classmethod
     def of(cls, array: FloatArray) -> Column:
-        """An array (numbers, N), or (numbers,) for all rows; it must outlive the column."""
-        step = array.strides[0] // array.itemsize
+        """An array (numbers or 1, N or 1), or (numbers,) for all rows; it must outlive the column."""
+        step = array.strides[0] // array.itemsize if len(array) > 1 else 0
         row = array.strides[1] // array.itemsize if array.ndim > 1 and array.shape[1] > 1 else 0
         return cls(array.ctypes.data, step, row)
 
@@ -96,6 +96,7 @@ class Rows(ctypes.Structure):
         ("stride", ctypes.c_int64),
         ("evaluations", ctypes.c_int64),
         ("observed", Column),
+        ("barrier", Column),
         ("auxiliary", Column),
         ("columns", ctypes.POINTER(Column)),
     )
@@ -244,7 +245,7 @@ def pack(laid: LaidOut, free: tuple[int, ...], bounds: FloatArray) -> PackedMode
         arrays,
         np.ascontiguousarray(spec.observed, dtype=np.float64),
         np.array([p.constraint.auxiliary for p in spec.parameters if p.constraint], dtype=np.float64),
-        float(constant_terms(spec, spec.observed[:, None], None)[0]),
+        float(np.sum(constant_terms(spec, spec.observed[:, None], None))),
     )
 
 

@@ -12,23 +12,22 @@ the rows have of their own, by the names of the model. For a minimiser it is tak
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from scipy.special import gammaln
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.inference.interpolation import Factor, normsys_table
-from spec_builder.inference.specification import Group, Term
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.histfactory.interpolation import Factor, normsys_table
+from spec_builder.histfactory.specification import Group, Term
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from spec_builder.inference.interpolation import Kind
+    from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
+    from spec_builder.histfactory.interpolation import Kind
+    from spec_builder.histfactory.specification import Specification
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.inference.specification import Specification
-    from spec_builder.tables import BoolArray, FloatArray, IndexArray
 
 __all__ = [
     "FIXED",
@@ -68,10 +67,6 @@ class Polynomial:
     coefficients: FloatArray
 
 
-def _nothing() -> Mapping[object, object]:
-    return MappingProxyType({})
-
-
 @dataclass(frozen=True)
 class Rows:
     """What N rows have of their own; what is not named here they share with the model.
@@ -86,9 +81,9 @@ class Rows:
         polynomial: a sample whose yields are fitted.
     """
 
-    yields: Mapping[str, FloatArray] = field(default_factory=_nothing)  # type: ignore[assignment]
-    variations: Mapping[tuple[str, str], tuple[FloatArray, FloatArray]] = field(default_factory=_nothing)  # type: ignore[assignment]
-    ratios: Mapping[tuple[str, str, str], tuple[FloatArray, FloatArray]] = field(default_factory=_nothing)  # type: ignore[assignment]
+    yields: Mapping[str, FloatArray] = field(default_factory=dict)
+    variations: Mapping[tuple[str, str], tuple[FloatArray, FloatArray]] = field(default_factory=dict)
+    ratios: Mapping[tuple[str, str, str], tuple[FloatArray, FloatArray]] = field(default_factory=dict)
     observed: FloatArray | None = None
     auxiliary: FloatArray | None = None
     polynomial: Polynomial | None = None
@@ -246,7 +241,8 @@ def take_apart(likelihood: Likelihood, rows: Rows) -> tuple[Layout, RowArrays]:
 
 def constant_terms(spec: Specification, observed: FloatArray | None, auxiliary: FloatArray | None) -> FloatArray | None:
     """Terms of 2NLL that no parameter changes, for counts and auxiliary data by row: shape (N,)."""
-    if observed is None and auxiliary is None:
+    own = auxiliary if observed is None else observed
+    if own is None:
         return None
     constraints = [p.constraint for p in spec.parameters if p.constraint]
     total = 2 * np.sum(gammaln((spec.observed[:, None] if observed is None else observed) + 1), axis=0)
@@ -255,7 +251,7 @@ def constant_terms(spec: Specification, observed: FloatArray | None, auxiliary: 
             total = total + LOG_2PI + 2 * np.log(constraint.scale)
         else:
             total = total + 2 * gammaln((constraint.auxiliary if auxiliary is None else auxiliary[k]) + 1)
-    return np.broadcast_to(total, np.shape(observed if auxiliary is None else auxiliary)[-1:])
+    return np.broadcast_to(total, own.shape[1:])
 
 
 def _shaped(array: FloatArray, first: int, what: str) -> FloatArray:
@@ -321,7 +317,7 @@ def lay_out(spec: Specification, layout: Layout) -> LaidOut:
     Raises:
         SpecBuilderError: for a ``normsys`` that the model does not have.
     """
-    keys: list[tuple[str, ...] | tuple[str, int] | ShapeColumn] = [*layout.yields, *layout.shapes, *layout.powers]
+    keys: list[object] = [*layout.yields, *layout.shapes, *layout.powers]
     number = {key: i for i, key in enumerate(keys)}
     factors = list(spec.factors)
     index = {parameter.name: i for i, parameter in enumerate(spec.parameters)}
@@ -329,9 +325,10 @@ def lay_out(spec: Specification, layout: Layout) -> LaidOut:
     for group in spec.groups:
         column = number.get(group.sample, FIXED)
         if group.power is not None and layout.powers:
-            column = number.get((layout.powers[0][0], group.power))
-            if column is None:
-                continue
+            power = (layout.powers[0][0], group.power)
+            if power not in number:
+                continue  # a coefficient that is zero
+            column = number[power]
         own = tuple(
             t for t in group.terms if (group.sample, _shape_parameter(spec, group.sample, t)) not in layout.varied
         )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.hs3 import hs3_workspace, read_hs3
 from spec_builder.inference.likelihood import Likelihood
 
