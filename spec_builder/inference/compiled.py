@@ -1,6 +1,6 @@
 """The minimiser of :mod:`spec_builder.inference.newton` as compiled code, where it was built and runs.
 
-``kernel/`` holds its source, C++ without dependencies; the package's installation compiles it where there is a compiler.
+``kernel/`` holds its source, C++ without dependencies; installing the package compiles it where there is a compiler.
 numpy's minimiser stays: it runs where there is no library, and it is the referee of the compiled one.
 
 ``SPEC_BUILDER_ENGINE`` = ``compiled`` or ``numpy`` chooses; without it the compiled one runs where it is there.
@@ -23,9 +23,9 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.packing import LAYOUT, Column, Model, Result, Rows
 
 if TYPE_CHECKING:
+    from spec_builder.base.arrays import FloatArray, IndexArray
     from spec_builder.inference.packing import PackedModel
     from spec_builder.inference.rows import RowArrays
-    from spec_builder.base.arrays import FloatArray, IndexArray
 
 __all__ = ["Library", "chosen_library", "find_library", "run", "threads"]
 
@@ -100,7 +100,7 @@ def chosen_library() -> Library | None:
     if isinstance(library, Library):
         return library
     if engine == "compiled":
-        raise SpecBuilderError(f"SPEC_BUILDER_ENGINE asks for the compiled engine, but it was {library}")
+        raise SpecBuilderError(f"SPEC_BUILDER_ENGINE is compiled, but there is no compiled engine: {library}")
     return None
 
 

@@ -306,9 +306,9 @@ def given_rows(rows: Rows | None, sample: str | None, yields: FloatArray | None)
 
 def starting_points(likelihood: Likelihood, start: FloatArray | None, rows: Rows) -> FloatArray:
     """A copy of the start values, or the model's own for each row: shape (N, P)."""
-    if start is None:
-        return np.tile(likelihood.init, (rows.count() or 1, 1))
     count = rows.count()
+    if start is None:
+        return np.tile(likelihood.init, (1 if count is None else count, 1))
     points = np.array(start, dtype=np.float64, ndmin=2)
     return np.repeat(points, count, axis=0) if len(points) == 1 and count is not None else points
 

@@ -15,12 +15,12 @@ from spec_builder.inference.rows import FIXED, constant_terms
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spec_builder.histfactory.interpolation import Kind
-    from spec_builder.inference.rows import LaidOut
-    from spec_builder.histfactory.specification import Group, Specification, Term
     from spec_builder.base.arrays import BoolArray, FloatArray
+    from spec_builder.histfactory.interpolation import Kind
+    from spec_builder.histfactory.specification import Group, Specification, Term
+    from spec_builder.inference.rows import LaidOut
 
-__all__ = ["LAYOUT", "Column", "Model", "PackedModel", "Result", "Rows", "pack"]
+__all__ = ["FIELDS", "LAYOUT", "SIZES", "Column", "Model", "PackedModel", "Result", "Rows", "pack"]
 
 #: Of the structures below; the library says which it was compiled with.
 LAYOUT = 1
@@ -35,9 +35,11 @@ _KINDS: tuple[Kind, ...] = (
 )
 #: Kinds of a group's template.
 _SHARED, _OWN, _SCALED = 0, 1, 2
-_SIZES = (
-    "parameters free bins factors groups slopes bends blocks normals poissons shapes vector_groups affine"
-).split()
+#: Names of the sizes of a model.
+SIZES = (
+    *("parameters", "free", "bins", "factors", "groups", "slopes", "bends", "blocks", "normals", "poissons"),
+    *("shapes", "vector_groups", "affine"),
+)
 _ARRAYS = """
 int free_parameter
 double lower, upper, stiffness
@@ -61,7 +63,7 @@ int poisson_parameter, poisson_free, poisson_datum
 double poisson_scale
 """
 #: Name and type of each array of the model.
-_FIELDS = [
+FIELDS = [
     (name, np.int32 if kind == "int" else np.float64)
     for kind, _, names in (line.partition(" ") for line in _ARRAYS.split("\n") if line)
     for name in names.split(", ")
@@ -84,7 +86,7 @@ class Column(ctypes.Structure):
 class Model(ctypes.Structure):
     """``Model`` of ``model.h``."""
 
-    _fields_ = tuple((name, ctypes.c_int64) for name in _SIZES) + tuple((name, ctypes.c_void_p) for name, _ in _FIELDS)
+    _fields_ = tuple((name, ctypes.c_int64) for name in SIZES) + tuple((name, ctypes.c_void_p) for name, _ in FIELDS)
 
 
 class Rows(ctypes.Structure):
@@ -239,7 +241,7 @@ def pack(laid: LaidOut, free: tuple[int, ...], bounds: FloatArray) -> PackedMode
         "affine": int(not bends and not any(curved) and not (np.asarray(values["vector_free"]) >= 0).any()),
     }
     # a pointer to nothing is not asked for, but must be one
-    arrays = {name: np.ascontiguousarray(np.append(np.ravel(values[name]), 0), dtype=kind) for name, kind in _FIELDS}
+    arrays = {name: np.ascontiguousarray(np.append(np.ravel(values[name]), 0), dtype=kind) for name, kind in FIELDS}
     return PackedModel(
         Model(**sizes, **{name: array.ctypes.data for name, array in arrays.items()}),
         arrays,
