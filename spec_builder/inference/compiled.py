@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from spec_builder.inference.packing import PackedModel
     from spec_builder.inference.rows import RowArrays
 
-__all__ = ["Library", "chosen_library", "find_library", "run", "threads"]
+__all__ = ["Library", "chosen_library", "describe_engine", "find_library", "run", "threads"]
 
 ENGINES = ("compiled", "numpy")
 #: Rows that a thread takes at a time.
@@ -102,6 +102,21 @@ def chosen_library() -> Library | None:
     if engine == "compiled":
         raise SpecBuilderError(f"SPEC_BUILDER_ENGINE is compiled, but there is no compiled engine: {library}")
     return None
+
+
+def describe_engine() -> str:
+    """Which engine runs, for a report: its build and threads, or why it is numpy.
+
+    Raises:
+        SpecBuilderError: as :func:`chosen_library` and :func:`threads`.
+    """
+    library = chosen_library()
+    if library is not None:
+        number = threads()
+        return f"compiled, build {library.builds[-1]}, {number} thread{'s' if number > 1 else ''}"
+    if os.environ.get("SPEC_BUILDER_ENGINE") == "numpy":
+        return "numpy, as SPEC_BUILDER_ENGINE says"
+    return f"numpy; the compiled one: {find_library()}"
 
 
 def threads() -> int:
