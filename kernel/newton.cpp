@@ -328,7 +328,7 @@ INLINE void evaluate_counts(Work &k, const Stretch &tile) {
   for (int64_t b = tile.first; b < tile.last; b++) {
     Real rate = k.rate[b];
     Truth positive = rate > SMALLEST;
-    Truth nothing = !positive & (k.counted[b] <= 0.0) & (rate >= 0.0);  // no rate and no count: adds nothing
+    Truth nothing = !positive & (k.observed[b] <= 0.0) & (rate >= 0.0);  // no rate and no count: adds nothing
     impossible = impossible | (!positive & !nothing);
     add_bin(k, b, select(positive, rate, real(1.0)), select(nothing, real(0.0), k.observed[b]), total);
   }

@@ -201,10 +201,12 @@ class _Model:
         if not (self.observed(arrays) == 0).any():
             return self._run(theta, arrays, nothing)
         barrier = np.where(self._never_negative(theta, arrays), 0.0, _BARRIER)[:, None]
-        if self.library is None:  # compiled code sees by itself where a rate and its count are zero
-            empty = self.nothing_expected(theta, arrays)
-            if empty.any():
-                barrier = np.where(empty, 0.0, barrier)
+        without = (self.observed(arrays) == 0).any(axis=0)
+        some = np.broadcast_to(without, theta.shape[1:])
+        empty = self.nothing_expected(theta[:, some], arrays.take(some))
+        if empty.any():
+            barrier = np.repeat(barrier, theta.shape[1], axis=1)
+            barrier[:, some] *= ~empty
         value, edm, reason = self._run(theta, arrays, barrier)
         left = reason != 0
         if barrier.any() and left.any():
