@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -15,10 +15,14 @@ from spec_builder.inference.rows import FIXED, constant_terms
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spec_builder.base.arrays import BoolArray, FloatArray
+    import numpy.typing as npt
+
+    from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
     from spec_builder.histfactory.interpolation import Kind
     from spec_builder.histfactory.specification import Group, Specification, Term
     from spec_builder.inference.rows import LaidOut
+
+    Numbers: TypeAlias = Sequence[float] | npt.NDArray[np.generic]
 
 __all__ = ["FIELDS", "LAYOUT", "SIZES", "Column", "Model", "PackedModel", "Result", "Rows", "pack"]
 
@@ -123,7 +127,7 @@ class PackedModel:
     """
 
     model: Model
-    arrays: dict[str, FloatArray]
+    arrays: dict[str, npt.NDArray[np.generic]]
     observed: FloatArray
     auxiliary: FloatArray
     constant: float
@@ -197,7 +201,7 @@ def pack(laid: LaidOut, free: tuple[int, ...], bounds: FloatArray) -> PackedMode
     bends = _bends(slopes)
     curved = [spec.factors[slope.factor].kind != "identity" for slope in slopes]
     terms = _Terms()
-    values: dict[str, Sequence[float] | FloatArray] = {
+    values: dict[str, Numbers] = {
         "group_terms_at": terms.add([group.terms for group in spec.groups]),
         "slope_terms_at": terms.add([slope.terms for slope in slopes]),
         "bend_terms_at": terms.add([rest for _, _, rest in bends]),
@@ -247,7 +251,7 @@ def pack(laid: LaidOut, free: tuple[int, ...], bounds: FloatArray) -> PackedMode
         arrays,
         np.ascontiguousarray(spec.observed, dtype=np.float64),
         np.array([p.constraint.auxiliary for p in spec.parameters if p.constraint], dtype=np.float64),
-        float(np.sum(constant_terms(spec, spec.observed[:, None], None))),
+        _constant(spec),
     )
 
 
@@ -258,7 +262,7 @@ def _differentiate(terms: Sequence[Term], factor: int) -> tuple[Term, ...]:
     )
 
 
-def _slopes(spec: Specification, number: int, group: Group, position: FloatArray) -> list[_Slope]:
+def _slopes(spec: Specification, number: int, group: Group, position: IndexArray) -> list[_Slope]:
     inside = sorted({f for term in group.terms for f in term.factors})
     return [
         _Slope(number, int(position[spec.factors[f].parameter]), f, _differentiate(group.terms, f))
@@ -278,7 +282,7 @@ def _bends(slopes: Sequence[_Slope]) -> list[tuple[_Slope, _Slope, tuple[Term, .
     return bends
 
 
-def _factors(laid: LaidOut) -> dict[str, Sequence[float] | FloatArray]:
+def _factors(laid: LaidOut) -> dict[str, Numbers]:
     factors = laid.specification.factors
     numbers = np.zeros((len(factors), 8))
     for row, factor in zip(numbers, factors, strict=True):
@@ -294,13 +298,13 @@ def _factors(laid: LaidOut) -> dict[str, Sequence[float] | FloatArray]:
     }
 
 
-def _templates(laid: LaidOut) -> dict[str, Sequence[float] | FloatArray]:
+def _templates(laid: LaidOut) -> dict[str, Numbers]:
     """Templates over the bins where they are not zero, equal ones of a row's own once."""
     names = (
         "group_first group_last group_kind group_begin shape_column shape_first shape_last shape_relative "
         "vector_group vector_own vector_template"
     )
-    templates = _Templates(arrays={name: [] for name in names.split()} | {"vectors": []})
+    templates = _Templates(arrays={name: [] for name in (*names.split(), "vectors")})
     shape_begin, scaled_begin, vectors_at = [0], [0], [0]
     shapes: dict[tuple[int, bytes], int] = {}
     for g, (group, column) in enumerate(zip(laid.specification.groups, laid.column, strict=True)):
@@ -349,7 +353,7 @@ def _touched(laid: LaidOut, slopes: Sequence[_Slope], vector_free: object, count
     return touched
 
 
-def _blocks(touched: BoolArray) -> dict[str, Sequence[float] | FloatArray]:
+def _blocks(touched: BoolArray) -> dict[str, Numbers]:
     """Pairs of free parameters that share bins, in blocks of 4, 2 or 1."""
     extents = np.array([_extent(row) for row in touched]).reshape(-1, 2)
     shared = touched.astype(np.float64) @ touched.T.astype(np.float64) > 0
@@ -375,9 +379,9 @@ def _blocks(touched: BoolArray) -> dict[str, Sequence[float] | FloatArray]:
     }
 
 
-def _constraints(spec: Specification, position: FloatArray) -> dict[str, Sequence[float] | FloatArray]:
+def _constraints(spec: Specification, position: IndexArray) -> dict[str, Numbers]:
     constraints = [(i, p.constraint) for i, p in enumerate(spec.parameters) if p.constraint]
-    parts: dict[str, Sequence[float] | FloatArray] = {}
+    parts: dict[str, Numbers] = {}
     for kind, name, number in (("normal", "weight", -2), ("poisson", "scale", 1)):
         mine = [(k, i, c.scale**number) for k, (i, c) in enumerate(constraints) if c.kind == kind]
         parts[f"{kind}_parameter"] = [i for _, i, _ in mine]
@@ -385,6 +389,12 @@ def _constraints(spec: Specification, position: FloatArray) -> dict[str, Sequenc
         parts[f"{kind}_datum"] = [k for k, _, _ in mine]
         parts[f"{kind}_{name}"] = [value for _, _, value in mine]
     return parts
+
+
+def _constant(spec: Specification) -> float:
+    """Terms of 2NLL that no parameter changes."""
+    terms = constant_terms(spec, spec.observed[:, None], None)
+    return 0.0 if terms is None else float(terms[0])
 
 
 def _stiffness(spec: Specification, free: tuple[int, ...]) -> list[float]:

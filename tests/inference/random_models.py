@@ -25,9 +25,9 @@ def _modifiers(rng: np.random.Generator, sample: str, nominal: FloatArray, chann
         data = {"hi": high, "lo": 1 / high if rng.random() < 0.5 else rng.uniform(0.7, 0.98)}
         modifiers.append({"name": f"size{i}", "type": "normsys", "data": data})
     for i in range(rng.integers(0, 3)):
-        high, low = (nominal * (1 + rng.uniform(-0.25, 0.25, nominal.size)) for _ in range(2))
-        data_pair = {"hi_data": high.tolist(), "lo_data": low.tolist()}
-        modifiers.append({"name": f"shape{i}", "type": "histosys", "data": data_pair})
+        up, down = (nominal * (1 + rng.uniform(-0.25, 0.25, nominal.size)) for _ in range(2))
+        shapes = {"hi_data": up.tolist(), "lo_data": down.tolist()}
+        modifiers.append({"name": f"shape{i}", "type": "histosys", "data": shapes})
     kind = rng.integers(0, 4)
     if kind == 0 and sample != "signal":
         width = nominal * rng.uniform(0.05, 0.3, nominal.size)
