@@ -90,6 +90,20 @@ class BatchFit:
         known: BoolArray = self.valid | (self.reason == IMPOSSIBLE)
         return known
 
+    def take(self, rows: IndexArray | BoolArray | slice) -> BatchFit:
+        """Some of the rows."""
+        return BatchFit(self.twice_nll[rows], self.theta[rows], self.edm[rows], self.reason[rows], self.at_bound[rows])
+
+    def joined(self, other: BatchFit) -> BatchFit:
+        """These rows and then the other's."""
+        return BatchFit(
+            np.concatenate([self.twice_nll, other.twice_nll]),
+            np.concatenate([self.theta, other.theta]),
+            np.concatenate([self.edm, other.edm]),
+            np.concatenate([self.reason, other.reason]),
+            np.concatenate([self.at_bound, other.at_bound]),
+        )
+
 
 def minimise(
     likelihood: Likelihood,
@@ -489,7 +503,7 @@ def solve(hessian: FloatArray, gradient: FloatArray, least: FloatArray) -> tuple
     definite = np.ones(gradient.shape[1], dtype=bool)
     inverse = []
     for j in range(size):
-        pivot = np.maximum(hessian[j, j], least[j])
+        pivot = np.maximum(hessian[j, j], least[j]) if least[j] > 0 else hessian[j, j]
         good = pivot > floor[j]
         if not good.all():
             # a direction in which neither slope nor curvature is left is flat: stay where it is
