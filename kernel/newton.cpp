@@ -515,7 +515,7 @@ INLINE Truth solve(Work &k, const Real *matrix, const double *stiffness, bool in
   for (int64_t j = 0; j < F; j++) {
     Real diagonal = k.inverse[j];
     const double least = stiffness ? stiffness[j] : 0.0;
-    Real pivot = maximum(h[lower_index(j, j)], real(least));
+    Real pivot = least > 0.0 ? maximum(h[lower_index(j, j)], real(least)) : h[lower_index(j, j)];
     Truth lost = pivot <= LOST * diagonal;
     if (any(lost)) {
       if (stiffness) pivot = select(lost, maximum(pivot, least_pivot(k, stiffness, j)), pivot);

@@ -14,7 +14,7 @@ from spec_builder.histfactory.interpolation import Factor, FactorBank
 from spec_builder.histfactory.specification import ParameterSpec, Term, read_specification
 from spec_builder.inference.compilation import compile_engine
 from spec_builder.inference.engine import evaluate_terms
-from spec_builder.inference.packing import pack
+from spec_builder.inference.packing import is_small, pack
 from spec_builder.inference.rows import LOG_2PI, PLAIN, SHARED, Layout, lay_out
 
 if TYPE_CHECKING:
@@ -213,14 +213,15 @@ class Likelihood:
         return self._engines[key]
 
     @cached_property
-    def _packed(self) -> dict[tuple[tuple[int, ...], Layout], PackedModel]:
+    def _packed(self) -> dict[tuple[tuple[int, ...], Layout], PackedModel | None]:
         return {}
 
-    def packed(self, free: tuple[int, ...], layout: Layout = PLAIN) -> PackedModel:
-        """The likelihood for the compiled minimiser, made once like :meth:`engine`."""
+    def packed(self, free: tuple[int, ...], layout: Layout = PLAIN) -> PackedModel | None:
+        """The likelihood for the compiled minimiser, made once like :meth:`engine`; None where numpy suits it."""
         key = (free, layout)
         if key not in self._packed:
-            self._packed[key] = pack(lay_out(self.specification, layout), free, self.bounds)
+            laid = lay_out(self.specification, layout)
+            self._packed[key] = pack(laid, free, self.bounds) if is_small(laid, free) else None
         return self._packed[key]
 
     def _columns(self, theta: FloatArray) -> FloatArray:

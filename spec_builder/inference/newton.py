@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from spec_builder.inference.engine import Engine, Expansion
     from spec_builder.inference.jacobian import JacobianEngine
     from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.inference.packing import PackedModel
     from spec_builder.inference.rows import Layout, RowArrays
 
 __all__ = ["REASONS", "BatchFit", "given_rows", "minimise", "run", "solve", "starting_points"]
@@ -138,7 +139,9 @@ def minimise(
     lower, upper = likelihood.bounds[:, free]
     own = likelihood.init[free]
     margin = INSIDE * (upper - lower)
-    model = _Model(likelihood, tuple(free), layout, compiled.chosen_library())
+    library = compiled.chosen_library()
+    packed = None if library is None else likelihood.packed(tuple(free), layout)
+    model = _Model(likelihood, tuple(free), layout, library, packed)
     value, edm, reason = model.minimise(theta, arrays)
     lost = ~np.isfinite(value)
     if lost.any():
@@ -195,6 +198,7 @@ class _Model:
     free: tuple[int, ...]
     layout: Layout
     library: compiled.Library | None
+    packed: PackedModel | None
 
     @property
     def engine(self) -> Engine | JacobianEngine:
@@ -231,7 +235,7 @@ class _Model:
             places = np.flatnonzero(left)[good]
             theta[:, places] = there[:, good]
             value[places], edm[places], reason[places] = (part[good] for part in found)
-        if self.library is None:
+        if self.packed is None:
             # a row that never started stays so
             value[:] = np.where(np.isfinite(value), self.engine(theta, arrays).value, np.inf)
         self._settle(theta, arrays, value)
@@ -241,15 +245,14 @@ class _Model:
         self, theta: FloatArray, arrays: RowArrays, barrier: FloatArray, evaluations: int | None = None
     ) -> tuple[FloatArray, FloatArray, IndexArray]:
         """2NLL (numpy: with the barrier), EDM and reason, shape (N,) each; theta (P, N) becomes the minimum's."""
-        if self.library is None:
+        if self.library is None or self.packed is None:
             return run(self.engine, self.likelihood.bounds, theta, arrays, barrier)
-        packed = self.likelihood.packed(self.free, self.layout)
         allowed = _MAX_EVALUATIONS if evaluations is None else evaluations
-        return compiled.run(self.library, packed, theta, arrays, barrier, evaluations=allowed)
+        return compiled.run(self.library, self.packed, theta, arrays, barrier, evaluations=allowed)
 
     def _value(self, theta: FloatArray, arrays: RowArrays) -> FloatArray:
         """2NLL at theta (P, N), shape (N,)."""
-        if self.library is None:
+        if self.packed is None:
             return self.engine(theta, arrays).value
         return self._run(theta.copy(), arrays, np.zeros((1, 1)), evaluations=1)[0]
 

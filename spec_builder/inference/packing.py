@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Numbers: TypeAlias = Sequence[float] | npt.NDArray[np.generic]
 
-__all__ = ["FIELDS", "LAYOUT", "SIZES", "Column", "Model", "PackedModel", "Result", "Rows", "pack"]
+__all__ = ["FIELDS", "LAYOUT", "SIZES", "Column", "Model", "PackedModel", "Result", "Rows", "is_small", "pack"]
 
 #: Of the structures below; the library says which it was compiled with.
 LAYOUT = 1
@@ -37,6 +37,8 @@ _KINDS: tuple[Kind, ...] = (
     "histosys_code0",
     "histosys_code4p",
 )
+#: Pairs of factors up to which packing takes a fraction of a second.
+_MOST_PAIRS = 20_000
 #: Kinds of a group's template.
 _SHARED, _OWN, _SCALED = 0, 1, 2
 #: Names of the sizes of a model.
@@ -253,6 +255,20 @@ def pack(laid: LaidOut, free: tuple[int, ...], bounds: FloatArray) -> PackedMode
         np.array([p.constraint.auxiliary for p in spec.parameters if p.constraint], dtype=np.float64),
         _constant(spec),
     )
+
+
+def is_small(laid: LaidOut, free: tuple[int, ...]) -> bool:
+    """Whether the kernel suits a model: it takes second derivatives by pairs of factors of a group.
+
+    With dozens of factors on each of many templates a Jacobian by samples has less to do: numpy's, for large models.
+    """
+    spec = laid.specification
+    inside = set(free)
+    pairs = 0
+    for group in spec.groups:
+        factors = {f for term in group.terms for f in term.factors if spec.factors[f].parameter in inside}
+        pairs += len(factors) * len(factors) // 2
+    return pairs <= _MOST_PAIRS
 
 
 def _differentiate(terms: Sequence[Term], factor: int) -> tuple[Term, ...]:

@@ -54,6 +54,7 @@ def everything_by_row(likelihood: Likelihood, count: int) -> Rows:
 def bytes_of(library: compiled.Library, likelihood: Likelihood, rows: Rows, build: str) -> bytes:
     layout, arrays = take_apart(likelihood, rows)
     packed = likelihood.packed(likelihood.free, layout)
+    assert packed is not None
     theta = np.tile(likelihood.init[:, None], (1, rows.count() or 1))
     barrier = np.full((1, 1), 1e-9)
     value, edm, reason = compiled.run(library, packed, theta, arrays, barrier, evaluations=100, build=build)
@@ -138,6 +139,18 @@ def test_no_rows(generic: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> No
     likelihood = Likelihood.from_workspace(generic)
     fits = fit_with("compiled", monkeypatch, likelihood, Rows(yields={"signal": np.zeros((5, 0))}))
     assert fits.twice_nll.shape == (0,)
+
+
+@needs_library
+def test_a_model_of_many_factors_is_left_to_numpy(generic: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    likelihood = Likelihood.from_workspace(generic)
+    expected = newton.minimise(likelihood)
+    assert likelihood.packed(likelihood.free) is not None
+    monkeypatch.setattr(packing, "_MOST_PAIRS", 3)
+    large = Likelihood.from_workspace(generic)
+    fits = newton.minimise(large)
+    assert large.packed(large.free) is None
+    np.testing.assert_allclose(fits.twice_nll, expected.twice_nll, rtol=0, atol=1e-9)
 
 
 def test_the_engine_is_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
