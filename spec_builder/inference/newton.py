@@ -44,6 +44,8 @@ _ROUNDING = 1e-12
 _SHRINK = 0.3
 _MARGIN = 0.99
 _LEAST_SCALE = 1e-12
+#: A pivot below this part of its diagonal has lost most of its digits.
+_LOST = 1e-10
 #: Count in bins without any while a minimum is sought: it keeps rates that may vanish above zero.
 _BARRIER = 1e-9
 #: Start values that must not be on a bound are moved inside by this part of the parameter's domain.
@@ -485,6 +487,20 @@ def _without(hessian: FloatArray, blocked: BoolArray) -> FloatArray:
     return reduced
 
 
+def _least_pivot(lower: FloatArray, least: FloatArray, j: int) -> FloatArray:
+    """What constraints leave of pivot j at least: x^T H x with x = row j of L^-1, and H is not below its constraints.
+
+    Where a signal of 1e10 events has two uncertainties, all digits of the second pivot are lost but for this; a pivot
+    that is too small makes steps that overshoot, and the row never settles.
+    """
+    x = np.ones((j + 1, lower.shape[2]))
+    total = np.broadcast_to(least[j], x.shape[1:]).copy()
+    for i in reversed(range(j)):
+        x[i] = -np.sum(lower[i + 1 : j + 1, i] * x[i + 1 :], axis=0)
+        total += least[i] * x[i] ** 2
+    return total
+
+
 def solve(hessian: FloatArray, gradient: FloatArray, least: FloatArray) -> tuple[FloatArray, BoolArray]:
     """Solve H x = -g by an L D L^T decomposition, for n matrices side by side.
 
@@ -507,6 +523,10 @@ def solve(hessian: FloatArray, gradient: FloatArray, least: FloatArray) -> tuple
     inverse = []
     for j in range(size):
         pivot = np.maximum(hessian[j, j], least[j]) if least[j] > 0 else hessian[j, j]
+        lost = pivot <= _LOST * diagonal[j]
+        if lost.any() and least.any():
+            pivot = pivot.copy()
+            pivot[lost] = np.maximum(pivot[lost], _least_pivot(hessian[..., lost], least, j))
         good = pivot > floor[j]
         if not good.all():
             # a direction in which neither slope nor curvature is left is flat: stay where it is
