@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.files import digest
-from spec_builder.base.version import __version__
+from spec_builder.model.provenance import Choices
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.flux import solar_flux
 
@@ -22,12 +22,8 @@ def workspace_metadata(analysis: Analysis) -> dict[str, Any]:
     """What a workspace's file cannot say: the choices, sources and units behind it."""
     return {
         "schema": "spec_builder/workspace/1",
-        "version": __version__,
+        **Choices.of(analysis).to_dict(statuses=False),
         "paper": PAPER,
-        "analysis": analysis.name,
-        "law": analysis.law,
-        "variants": analysis.variants,
-        "by_construction": analysis.by_construction,
         "licence": analysis.licence or "not stated",
         "reference": {
             "flux_1e6_cm2_s1": round(solar_flux().total * 1e-6, 6),

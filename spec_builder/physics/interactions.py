@@ -275,6 +275,58 @@ class NewPhysics:
         )
 
     @property
+    def name(self) -> str:
+        """The interaction's name."""
+        return self.interaction.value
+
+    @property
+    def options(self) -> dict[str, str | float]:
+        """Value of every option that it has."""
+        values = {"coupling_set": self.coupling_set, "longitudinal_factor": self.longitudinal_factor}
+        return {name: value for name, value in values.items() if value is not None}
+
+    @property
+    def changed(self) -> dict[str, str | float]:
+        """Values of the options that are not at their default."""
+        defaults = {"coupling_set": DEFAULT_COUPLING_SET, "longitudinal_factor": 1}
+        return {name: value for name, value in self.options.items() if value != defaults[name]}
+
+    @property
+    def title(self) -> str:
+        """In words."""
+        return self.name.replace("_", " ")
+
+    @property
+    def parameter(self) -> str:
+        """Symbol of the parameter."""
+        return "g"
+
+    @property
+    def unit(self) -> str:
+        """Unit of the parameter, or empty."""
+        return ""
+
+    @property
+    def signed(self) -> bool:
+        """Whether the parameter has a sign."""
+        return False
+
+    @property
+    def has_mediator(self) -> bool:
+        """Whether there is a mediator mass."""
+        return True
+
+    @property
+    def digest(self) -> str | None:
+        """SHA-256 of a user's file, else None."""
+        return None
+
+    @property
+    def default_range(self) -> tuple[float, float]:
+        """Range of the parameter."""
+        return _COUPLINGS[self.interaction]
+
+    @property
     def default_couplings(self) -> tuple[float, float]:
         """Range of g that holds the 90 % CL limits of the shipped analyses from 0.01 MeV to 1 GeV."""
         return _COUPLINGS[self.interaction]
