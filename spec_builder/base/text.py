@@ -80,7 +80,7 @@ class Report:
         Examples:
             >>> print(Report("Two", {"law": "linear"}, {"g": [1.0, 0.25], "excluded": ["no", "> 0.2"]}).to_text())
             Two
-              law linear
+              law  linear
             <BLANKLINE>
                  g  excluded
                  1  no
@@ -88,7 +88,7 @@ class Report:
             <BLANKLINE>
         """
         width = max((len(key) for key in self.facts), default=0)
-        lines = [self.title, *(f"  {key:{width}} {value}" for key, value in self.facts.items())]
+        lines = [self.title, *(f"  {key:{width}}  {value}" for key, value in self.facts.items())]
         table = self.table
         if table.columns:
             lines += [""] * bool(self.facts)

@@ -26,6 +26,9 @@ __all__ = ["USUAL_CL", "FitResult", "fit_analysis", "fit_workspace"]
 #: Confidence level of intervals that are not asked for otherwise: one standard deviation, to four digits.
 USUAL_CL = 0.6827
 
+#: What stands beside the null of an infinite significance, which JSON cannot hold.
+INFINITE = "infinite: without a signal nothing is expected in a bin with counts"
+
 
 @dataclass(frozen=True, repr=False)
 class FitResult(Result):
@@ -42,14 +45,19 @@ class FitResult(Result):
     fit: Fit
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain content for JSON; numbers that do not exist are None."""
+        """Plain content for JSON; numbers that do not exist are None, an infinite significance too, with a note."""
         content: dict[str, Any] = self.provenance.to_dict() | asdict(self.fit)
         content["schema"] = "spec_builder/fit/1"
         content["unit"] = self.unit
         content["pulls"] = {name: pull.value for name, pull in self.fit.pulls.items()}
         content["pull_uncertainties"] = {name: pull.uncertainty for name, pull in self.fit.pulls.items()}
         content["negative_components"] = list(self.fit.negative_components)
+        content["problems"] = list(self.fit.problems)
         content["p_value"] = None if np.isnan(self.fit.p_value) else self.fit.p_value
+        infinite = self.fit.significance == np.inf
+        content["significance"] = None if infinite else self.fit.significance
+        content["significance_note"] = INFINITE if infinite else None
+        content["edm"] = finite_or_none(self.fit.edm)
         return content
 
     def report(self) -> Report:
@@ -80,17 +88,26 @@ class FitResult(Result):
             "chi2 / ndof": f"{fit.chi2_min:.3f} / {fit.ndof}, p = {fit.p_value:.3f} (saturated, asymptotic)",
             "2NLL": f"{fit.twice_nll:.9f}, EDM {fit.edm:.1e}, {state}",
         }
-        if fit.significance is not None:
+        if fit.significance == np.inf:
+            facts["signal"] = INFINITE
+        elif fit.significance is not None:
             facts["signal"] = f"{fit.significance:.2f} standard deviations (sqrt(q0), asymptotic)"
         return facts
 
     def _notes(self) -> dict[str, str]:
         notes = {}
+        if self.fit.problems:
+            notes["not settled"] = "; ".join(self.fit.problems)
         if self.fit.negative_components:
             notes["negative rate"] = ", ".join(self.fit.negative_components)
         if self.provenance.notes:
             notes["by construction"] = self.provenance.by_construction
         return notes
+
+
+def finite_or_none(number: float) -> float | None:
+    """The number, or None where JSON could not hold it."""
+    return number if np.isfinite(number) else None
 
 
 def format_error(sign: str, length: float | None) -> str:

@@ -39,7 +39,7 @@ class LimitsResult(Result):
     exclusion: Exclusion
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain content for JSON."""
+        """Plain content for JSON, which holds no infinite ``delta_chi2_sm``: None then, with a note beside it."""
         exclusion = asdict(self.exclusion)
         del exclusion["points"]
         minimum = self.exclusion.minimum
@@ -129,6 +129,9 @@ def _json_point(point: MassPoint) -> dict[str, Any]:
     content = asdict(point)
     content["mass_MeV"] = _json_mass(point.mass_MeV)
     content["excluded"] = [list(interval) for interval in point.excluded]
+    if point.delta_chi2_sm == math.inf:
+        content["delta_chi2_sm"] = None
+        content["delta_chi2_sm_note"] = "infinite: the Standard Model expects nothing in a bin with counts"
     return content
 
 

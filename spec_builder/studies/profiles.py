@@ -14,7 +14,7 @@ from spec_builder.inference.fit import fit
 from spec_builder.inference.profile import crossings, profile, search
 from spec_builder.model.analysis import UNITS, parse_parameter
 from spec_builder.model.provenance import Choices
-from spec_builder.studies.fits import USUAL_CL, format_error
+from spec_builder.studies.fits import USUAL_CL, finite_or_none, format_error
 
 if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
@@ -51,7 +51,7 @@ class ProfileResult(Result):
     valid: tuple[bool, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain content for JSON."""
+        """Plain content for JSON; null where 2NLL is not finite."""
         best = self.best
         return self.provenance.to_dict() | {
             "schema": "spec_builder/profile/1",
@@ -65,8 +65,8 @@ class ProfileResult(Result):
                 "twice_nll": best.twice_nll,
             },
             "values": self.values.tolist(),
-            "delta_chi2": self.delta_chi2.tolist(),
-            "twice_nll": self.twice_nll.tolist(),
+            "delta_chi2": [finite_or_none(height) for height in self.delta_chi2.tolist()],
+            "twice_nll": [finite_or_none(height) for height in self.twice_nll.tolist()],
             "valid": list(self.valid),
         }
 

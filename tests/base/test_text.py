@@ -117,7 +117,7 @@ def test_markup_in_a_cell_is_text() -> None:
 
 def test_numbers_stand_to_the_right_and_words_to_the_left() -> None:
     text = Report("Two", {"law": "linear"}, {"g": [1.0, 0.25], "word": ["a", "bcd"]}, notes={"of": "it"}).to_text()
-    assert text == "Two\n  law linear\n\n     g  word\n     1  a\n  0.25  bcd\n  of: it\n"
+    assert text == "Two\n  law  linear\n\n     g  word\n     1  a\n  0.25  bcd\n  of: it\n"
 
 
 def test_csv_is_exact_and_quoted_where_it_must_be() -> None:
