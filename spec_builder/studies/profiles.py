@@ -127,7 +127,7 @@ def profile_analysis(
         raise SpecBuilderError(f"points {points}: a profile needs at least 2, and at most {MOST_POINTS}")
     likelihood = analysis.likelihood(known)
     best = fit(likelihood, cl=cl)
-    below, above = crossings(likelihood, search(likelihood, known), best.value, best.twice_nll + height)
+    below, above, _ = crossings(likelihood, search(likelihood, known), best.value, best.twice_nll + height)
     lower, upper = likelihood.bounds[:, likelihood.index(known)]
     values = np.linspace(below[0] if below else lower, above[0] if above else upper, points)
     fits = profile(likelihood, known, values).fits
