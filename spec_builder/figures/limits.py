@@ -90,7 +90,7 @@ def _draw_bars(panel: Axes, results: Sequence[LimitsResult]) -> None:
             right = high if end is None else end
             panel.barh(place, right - left, left=left, height=0.5, color=color, alpha=0.35)
         panel.plot([point.best_g], [place], "o", color=color, markersize=4)
-        names.append(display_name(result.provenance.analysis) + ("*" if result.provenance.notes else ""))
+        names.append(display_name(result.provenance.analysis) + ("*" if result.provenance.by_construction else ""))
     panel.set_yticks(range(len(names)), names)
     panel.set_ylim(-0.6, len(names) - 0.4)
     panel.set_xlabel(parameter_label(choice))

@@ -100,7 +100,7 @@ def _draw_panel(panel: Axes, results: Sequence[LimitsResult], looks: Mapping[str
     panel.set_xticks([mass for mass in _DECADES if masses[0] <= mass <= masses[-1]])
     panel.set_xlabel("mediator mass [MeV]")
     choices = results[0].provenance
-    star = "*" if any(result.provenance.notes for result in results) else ""
+    star = "*" if any(result.provenance.by_construction for result in results) else ""
     panel.set_title(", ".join([display_name(choices.analysis) + star, *choices.variants.values()]), fontsize=9)
 
 

@@ -94,7 +94,7 @@ def _profile_label(result: ProfileResult) -> str:
     digits = 2 if result.best.parameter == "sin2thetaw" else 1
     up, down = (("none" if x is None else f"{x:.{digits}f}") for x in (best.up, best.down))
     variants = "".join(f", {v}" for v in result.provenance.variants.values())
-    dagger = "$^{*}$" if result.provenance.notes else ""
+    dagger = "$^{*}$" if result.provenance.by_construction else ""
     name = f"{display_name(result.provenance.analysis)}{variants}{dagger}"
     return f"{name}: ${best.value:.{digits}f}^{{+{up}}}_{{-{down}}}$"
 
@@ -126,7 +126,7 @@ def draw_pulls(results: Sequence[FitResult]) -> Figure:
                 color=line.color,
                 markersize=4,
                 capsize=2,
-                label=display_name(result.provenance.analysis) + ("*" if result.provenance.notes else ""),
+                label=display_name(result.provenance.analysis) + ("*" if result.provenance.by_construction else ""),
             )
         panel.set_yticks(range(len(names)), names, fontsize=8)
         panel.set_ylim(-0.6, len(names) - 0.4)

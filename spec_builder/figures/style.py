@@ -138,7 +138,7 @@ def small_print(figure: Figure, texts: Sequence[str]) -> None:
 def by_construction_note(results: Iterable[Choices]) -> str:
     """What agrees with the paper by construction, once for all results; '' if nothing."""
     notes = distinct_notes(results)
-    return "* By construction: " + ".\n".join(notes) + "." if notes else ""
+    return "* By construction: " + ".\n".join(f"{name}: {text}" for name, text in notes) + "." if notes else ""
 
 
 def laws_of(results: Iterable[Choices]) -> str:

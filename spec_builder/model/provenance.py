@@ -13,10 +13,23 @@ if TYPE_CHECKING:
     from spec_builder.model.analysis import Analysis
     from spec_builder.physics.interactions import NewPhysics
 
-__all__ = ["Choices", "choice_content", "distinct_notes", "option_texts", "parameter_label"]
+__all__ = ["Choices", "choice_content", "distinct_notes", "in_words", "option_texts", "parameter_label"]
 
 #: Options that stand in every file of an interaction, null where it has none of them: readers of 0.2 expect them.
 _ALWAYS_WRITTEN = ("coupling_set", "longitudinal_factor")
+
+
+Note = tuple[str, str]
+
+
+def in_words(notes: Iterable[Note]) -> str:
+    """Notes of experiments in one line, for people and for metadata; '' if there are none.
+
+    Examples:
+        >>> in_words([("mine", "the size is chosen"), ("yours", "so is the shape")])
+        'mine: the size is chosen; yours: so is the shape'
+    """
+    return "; ".join(f"{experiment}: {text}" for experiment, text in notes)
 
 
 @dataclass(frozen=True)
@@ -28,10 +41,11 @@ class Choices:
         law: ``normsys`` or ``linear``; None for a workspace, whose modifiers say it.
         variants: chosen variant by experiment.
         statuses: status of each table, as ``experiment.table``.
-        notes: what agrees with the paper because it was chosen to, as pairs of experiment and text.
+        by_construction: what agrees with something because it was chosen to: experiment and text of each note.
         choice: the interaction with its options; None without new physics.
         cl: confidence level, where there is one.
         dof: degrees of freedom of a limit.
+        notes: what else a reader should know: experiment and text of each note.
         version: of spec_builder.
     """
 
@@ -39,10 +53,11 @@ class Choices:
     law: str | None = None
     variants: Mapping[str, str] = field(default_factory=dict)
     statuses: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[tuple[str, str], ...] = ()
+    by_construction: tuple[Note, ...] = ()
     choice: NewPhysics | None = None
     cl: float | None = None
     dof: int | None = None
+    notes: tuple[Note, ...] = ()
     version: str = __version__
 
     @classmethod
@@ -50,22 +65,17 @@ class Choices:
         cls, analysis: Analysis, choice: NewPhysics | None = None, *, cl: float | None = None, dof: int | None = None
     ) -> Choices:
         """The choices of an analysis, with an interaction or without."""
-        notes = tuple((e.name, e.by_construction) for e in analysis.experiments if e.by_construction)
-        return cls(analysis.name, analysis.law, analysis.variants, analysis.statuses, notes, choice, cl, dof)
+        about = cls(analysis.name, analysis.law, analysis.variants, analysis.statuses, analysis.by_construction)
+        return replace(about, choice=choice, cl=cl, dof=dof)
 
     def at(self, cl: float, dof: int | None = None) -> Choices:
         """The same at a confidence level."""
         return replace(self, cl=cl, dof=dof)
 
     @property
-    def note_texts(self) -> tuple[str, ...]:
-        """Each note with its experiment."""
-        return tuple(f"{experiment}: {text}" for experiment, text in self.notes)
-
-    @property
-    def by_construction(self) -> str:
-        """All notes in one line, as they stand in JSON; '' if there are none."""
-        return "; ".join(self.note_texts)
+    def built(self) -> str:
+        """What agrees by construction, in one line as it stands in JSON; '' if nothing."""
+        return in_words(self.by_construction)
 
     @property
     def variant_texts(self) -> tuple[str, ...]:
@@ -90,7 +100,9 @@ class Choices:
         rows = {"law": self.law or "as in the workspace", "variants": ", ".join(self.variant_texts) or "default"}
         if self.choice is not None:
             rows |= option_texts(self.choice)
-        return rows | {"by_construction": self.by_construction or "nothing", "version": self.version}
+        if self.notes:
+            rows["notes"] = in_words(self.notes)
+        return rows | {"by_construction": self.built or "nothing", "version": self.version}
 
     def to_dict(self, *, statuses: bool = True) -> dict[str, Any]:
         """Plain content for JSON; where the tables are listed in full their statuses need not stand again."""
@@ -98,11 +110,13 @@ class Choices:
             "analysis": self.analysis,
             "law": self.law,
             "variants": dict(self.variants),
-            "by_construction": self.by_construction,
+            "by_construction": self.built,
             "version": self.version,
         }
         if statuses:
             content["statuses"] = dict(self.statuses)
+        if self.notes:
+            content["notes"] = [f"{experiment}: {text}" for experiment, text in self.notes]
         return content if self.choice is None else content | choice_content(self.choice)
 
 
@@ -141,6 +155,6 @@ def parameter_label(choice: NewPhysics) -> str:
     return f"{choice.parameter} [{choice.unit}]" if choice.unit else choice.parameter
 
 
-def distinct_notes(choices: Iterable[Choices]) -> tuple[str, ...]:
-    """The notes of several results, each once."""
-    return tuple(dict.fromkeys(note for one in choices for note in one.note_texts))
+def distinct_notes(choices: Iterable[Choices]) -> tuple[Note, ...]:
+    """What agrees by construction in several results, each note once."""
+    return tuple(dict.fromkeys(note for one in choices for note in one.by_construction))

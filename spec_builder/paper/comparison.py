@@ -12,7 +12,7 @@ from spec_builder.base.text import markdown_table
 from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.inference.profile import ONE_SIGMA, threshold
 from spec_builder.model.analysis import load_analysis
-from spec_builder.model.provenance import distinct_notes
+from spec_builder.model.provenance import distinct_notes, in_words
 from spec_builder.paper.angle import fitted_points, points_csv, published_points
 from spec_builder.paper.bounds import PANELS, load_bounds, missing_bounds
 from spec_builder.paper.darkcast import recast_bounds
@@ -52,7 +52,7 @@ def write_angle(output: Output, fits: Sequence[FitResult]) -> None:
     from spec_builder.paper.figures import draw_angle  # noqa: PLC0415
 
     names = {
-        fit.provenance.analysis: display_name(fit.provenance.analysis) + ("*" if fit.provenance.notes else "")
+        fit.provenance.analysis: display_name(fit.provenance.analysis) + ("*" if fit.provenance.by_construction else "")
         for fit in fits
     }
     points = [*fitted_points(fits, names), *published_points()]
@@ -62,7 +62,7 @@ def write_angle(output: Output, fits: Sequence[FitResult]) -> None:
         "source": "own fits, and the reference of each row",
         "status": "computed",
         "unit": "scale_GeV, drawn_at_GeV: GeV; quoted, value, up, down: 1, one standard deviation",
-        "by_construction": "; ".join(notes) or "nothing",
+        "by_construction": in_words(notes) or "nothing",
     }
     save_figures(draw_angle(points, fits), output, _ANGLE)
     output.text(f"{_ANGLE}.csv", points_csv(points, header))

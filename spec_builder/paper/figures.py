@@ -266,7 +266,7 @@ def _draw_ours(panel: Axes, result: LimitsResult, entries: dict[str, Any]) -> Fl
 def _ours_label(result: LimitsResult) -> str:
     about = result.provenance
     name = {"combined": "XENONnT + PandaX-4T"}.get(about.analysis, display_name(about.analysis))
-    return f"{name}{'*' if about.notes else ''} (ours)"
+    return f"{name}{'*' if about.by_construction else ''} (ours)"
 
 
 def _list_missing(panel: Axes, missing: Sequence[MissingBound]) -> None:

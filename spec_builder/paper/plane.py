@@ -170,7 +170,7 @@ def limits_table(results: Sequence[LimitsResult]) -> str:
     lines = [markdown_table(columns, [_limits_row(result) for result in results])]
     notes = distinct_notes(result.provenance for result in results)
     if notes:
-        lines += ["", "`*`: by construction in part:", "", *(f"- {note}." for note in notes)]
+        lines += ["", "`*`: by construction in part:", "", *(f"- {name}: {text}." for name, text in notes)]
     return "\n".join([*lines, ""])
 
 
@@ -181,7 +181,7 @@ def _limits_row(result: LimitsResult) -> tuple[str, ...]:
     options += [f"{name.replace('_', ' ')} {value}" for name, value in result.choice.changed.items()]
     last = heaviest.excluded[-1][0] if heaviest.excluded else None
     return (
-        about.analysis + (" *" if about.notes else ""),
+        about.analysis + (" *" if about.by_construction else ""),
         result.choice.name,
         str(about.law),
         ", ".join(options) or "default",

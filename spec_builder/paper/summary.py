@@ -58,7 +58,7 @@ def fits_summary(fits: dict[tuple[str, str, str], FitResult], choices: list[FitR
         linear, normsys = fits[analysis, parameter, "linear"], fits[analysis, parameter, "normsys"]
         value, up, down = paper[analysis, parameter]
         digits = 2 if parameter == "sin2thetaw" else 1
-        star = " *" if linear.provenance.notes else ""
+        star = " *" if linear.provenance.by_construction else ""
         sigma = linear.fit.significance
         printed = f"{value:.{digits}f} +{up:.{digits}f} -{down:.{digits}f}"
         rows.append(
@@ -82,7 +82,8 @@ def fits_summary(fits: dict[tuple[str, str, str], FitResult], choices: list[FitR
         "By construction:",
         "",
     ]
-    lines += [f"- {note}." for note in fits["combined", "flux", "linear"].provenance.note_texts]
+    notes = fits["combined", "flux", "linear"].provenance.by_construction
+    lines += [f"- {name}: {text}." for name, text in notes]
     lines += [
         "",
         "## How much the choices move flux and weak mixing angle",
@@ -99,7 +100,7 @@ def _choice_rows(choices: Sequence[FitResult]) -> list[tuple[str, ...]]:
     for flux, angle in zip(choices[::2], choices[1::2], strict=True):
         about = flux.provenance
         variants = ", ".join(about.variant_texts) or "default"
-        built = ", ".join(experiment for experiment, _ in about.notes)
+        built = ", ".join(experiment for experiment, _ in about.by_construction)
         rows.append((about.analysis, str(about.law), variants, _cell(flux), _cell(angle), built))
     return rows
 

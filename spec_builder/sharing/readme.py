@@ -140,10 +140,10 @@ def _data(choices: Choices, metadata: Mapping[str, Any]) -> Iterator[str]:
         "public; `recalled`: not confirmed against its source."
     )
     yield ""
-    if choices.notes:
+    if choices.by_construction:
         yield "**By construction**, and therefore no test of anything:"
         yield ""
-        yield from (f"- {note}" for note in choices.note_texts)
+        yield from (f"- {name}: {text}" for name, text in choices.by_construction)
         yield ""
 
 

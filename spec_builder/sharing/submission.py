@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.patchset import NO_RECORD
 from spec_builder.model.metadata import PAPER
-from spec_builder.model.provenance import distinct_notes
+from spec_builder.model.provenance import distinct_notes, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -124,7 +124,7 @@ def _comment(results: Sequence[LimitsResult], hepdata: str | None) -> str:
     return (
         f"Likelihoods of solar 8B neutrinos scattering coherently off xenon (CEvNS), rebuilt by spec_builder after "
         f"{PAPER}, and limits on new neutrino interactions with light mediators. Not a product of the experiments' "
-        f"collaborations. Prepared for {record}. " + (f"By construction: {'; '.join(notes)}." if notes else "")
+        f"collaborations. Prepared for {record}. " + (f"By construction: {in_words(notes)}." if notes else "")
     )
 
 

@@ -11,7 +11,6 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.model.analysis import UNITS, parse_parameter
 from spec_builder.model.provenance import Choices
 
 if TYPE_CHECKING:
@@ -100,8 +99,8 @@ class FitResult(Result):
             notes["not settled"] = "; ".join(self.fit.problems)
         if self.fit.negative_components:
             notes["negative rate"] = ", ".join(self.fit.negative_components)
-        if self.provenance.notes:
-            notes["by construction"] = self.provenance.by_construction
+        if self.provenance.by_construction:
+            notes["by construction"] = self.provenance.built
         return notes
 
 
@@ -118,21 +117,21 @@ def format_error(sign: str, length: float | None) -> str:
 def fit_analysis(
     analysis: Analysis, parameter: str, *, cl: float = USUAL_CL, minimiser: Minimiser = "minuit"
 ) -> FitResult:
-    """Fit the 8B flux or the weak mixing angle.
+    """Fit a parameter of the Standard Model, such as the 8B flux or the weak mixing angle.
 
     Args:
         analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        parameter: ``flux`` or ``sin2thetaw``.
+        parameter: one of ``analysis.parameters``: ``flux`` or ``sin2thetaw`` for 8B neutrinos.
         cl: confidence level of the interval.
         minimiser: ``minuit`` or ``newton``.
 
     Raises:
         SpecBuilderError: for an unknown parameter.
     """
-    known = parse_parameter(parameter)
-    null = 0.0 if known == "flux" else None
-    result = fit(analysis.likelihood(known), cl=cl, minimiser=minimiser, null=null)
-    return FitResult(Choices.of(analysis, cl=cl), UNITS[known], result)
+    measurable = analysis.measurable(parameter)
+    null = None if measurable.factor is None else 0.0
+    result = fit(analysis.likelihood(parameter), cl=cl, minimiser=minimiser, null=null)
+    return FitResult(Choices.of(analysis, cl=cl), measurable.unit, result)
 
 
 def fit_workspace(

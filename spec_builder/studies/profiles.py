@@ -12,7 +12,6 @@ from spec_builder.base.grids import MOST_POINTS
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.inference.fit import fit
 from spec_builder.inference.profile import crossings, profile, search
-from spec_builder.model.analysis import UNITS, parse_parameter
 from spec_builder.model.provenance import Choices
 from spec_builder.studies.fits import USUAL_CL, finite_or_none, format_error
 
@@ -110,11 +109,11 @@ def profile_analysis(
     height: float = PROFILE_HEIGHT,
     cl: float = USUAL_CL,
 ) -> ProfileResult:
-    """Profile the 8B flux or the weak mixing angle up to a given Delta chi^2.
+    """Profile a parameter of the Standard Model, such as the 8B flux, up to a given Delta chi^2.
 
     Args:
         analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        parameter: ``flux`` or ``sin2thetaw``.
+        parameter: one of ``analysis.parameters``: ``flux`` or ``sin2thetaw`` for 8B neutrinos.
         points: how many, at least 2 and at most 100 000.
         cl: confidence level of the interval around the minimum.
         height: the profile's range is where Delta chi^2 is below this, within the parameter's domain.
@@ -122,18 +121,18 @@ def profile_analysis(
     Raises:
         SpecBuilderError: for an unknown parameter, or fewer or more points.
     """
-    known = parse_parameter(parameter)
+    unit = analysis.measurable(parameter).unit
     if not 2 <= points <= MOST_POINTS:
         raise SpecBuilderError(f"points {points}: a profile needs at least 2, and at most {MOST_POINTS}")
-    likelihood = analysis.likelihood(known)
+    likelihood = analysis.likelihood(parameter)
     best = fit(likelihood, cl=cl)
-    below, above, _ = crossings(likelihood, search(likelihood, known), best.value, best.twice_nll + height)
-    lower, upper = likelihood.bounds[:, likelihood.index(known)]
+    below, above, _ = crossings(likelihood, search(likelihood, parameter), best.value, best.twice_nll + height)
+    lower, upper = likelihood.bounds[:, likelihood.index(parameter)]
     values = np.linspace(below[0] if below else lower, above[0] if above else upper, points)
-    fits = profile(likelihood, known, values).fits
+    fits = profile(likelihood, parameter, values).fits
     return ProfileResult(
         Choices.of(analysis, cl=cl),
-        UNITS[known],
+        unit,
         best,
         values,
         fits.twice_nll - best.twice_nll,

@@ -594,7 +594,7 @@ def test_the_small_print_states_the_choices(drawn: tuple[dict[tuple[str, str], L
     text = "\n".join(text.get_text() for text in figure.texts)
     for words in ("95 % CL, dof 1", "3.841", "each mass's minimum", "law normsys", "coupling set B", "factor 1"):
         assert words in text
-    assert load_analysis("pandax4t").by_construction.split(": ")[1][:30] in text
+    assert load_analysis("pandax4t").by_construction[0][1][:30] in text
 
 
 @pytest.mark.parametrize("analysis", ANALYSES)

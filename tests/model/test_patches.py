@@ -141,9 +141,9 @@ def signal_samples(workspace: dict[str, Any]) -> dict[str, dict[str, Any]]:
 @every_interaction
 def test_total_replaces_the_signal_by_the_total_yield(law: str, interaction: str) -> None:
     for mass, g, patched in applied(law, patches(law, interaction)):
-        polynomials = analysis(law).new_physics_yields(parse_new_physics(interaction), np.array([mass]))
+        polynomials = analysis(law).signal_yields(parse_new_physics(interaction), np.array([mass]))
         for channel, sample in signal_samples(patched).items():
-            n0, n1, n2 = polynomials[channel].coefficients[:, 0]
+            n0, n1, n2 = polynomials[channel]["cevns"].nominal[:, 0]
             np.testing.assert_allclose(sample["data"], n0 + n1 * g**2 + n2 * g**4, rtol=5.0001e-8)
             assert [float(f"{events:.8g}") for events in sample["data"]] == sample["data"]
 
@@ -163,7 +163,7 @@ def test_total_changes_nothing_else(law: str) -> None:
 
 
 def test_total_scales_histosys_with_the_rounded_yield() -> None:
-    sizes = {e.channel: e.signal_uncertainties for e in analysis("linear").experiments}
+    sizes = {c.name: c.signals[0].uncertainties for c in analysis("linear").channels}
     for _, _, patched in applied("linear", patches("linear", "vector_universal")):
         for channel, sample in signal_samples(patched).items():
             found = {m["name"]: m["data"] for m in sample["modifiers"] if m["type"] == "histosys"}
