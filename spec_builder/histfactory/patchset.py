@@ -30,7 +30,8 @@ __all__ = [
 NO_RECORD = "ins0000000"
 _HEPDATA = re.compile(r"ins[0-9]{7}")
 _NUMBER = "[0-9]p[0-9]+em?[0-9]+"
-_NAME = re.compile(rf"(?P<interaction>[A-Za-z0-9_]+?)(_m(?P<mass>{_NUMBER}))?_(?P<sign>[gn])(?P<g>{_NUMBER})")
+_INTERACTION = r"(?!m\d)((?!_m\d)[A-Za-z0-9_])+?"  # what looks like a mass is one
+_NAME = re.compile(rf"(?P<interaction>{_INTERACTION})(_m(?P<mass>{_NUMBER}))?_(?P<sign>[gn])(?P<g>{_NUMBER})")
 
 
 def round_value(value: float) -> float:

@@ -40,6 +40,7 @@ Style = Literal["total", "signal"]
 STYLES: tuple[Style, ...] = get_args(Style)
 NEW_SAMPLE = "new_physics"
 STRENGTH = "mu_np"
+_DEGREES = {1: "one degree", 2: "two degrees"}
 
 
 @dataclass(frozen=True)
@@ -235,7 +236,7 @@ def build_patch_set(
                 "g": float(f"{minimum.g:.2g}"),
             },
             "delta_chi2": f"2NLL less its minimum over {_domain(analysis, choice)}, nuisance parameters profiled",
-            "excluded_90": f"delta_chi2 > {level:.6f}: 90 % CL, {'two degrees' if dof == 2 else 'one degree'} of freedom",
+            "excluded_90": f"delta_chi2 > {level:.6f}: 90 % CL, {_DEGREES[dof]} of freedom",
             "paper": PAPER,
             "licence": analysis.licence or "not stated",
         },
