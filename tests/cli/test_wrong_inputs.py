@@ -199,7 +199,7 @@ CASES = {
     "coupling missing": Case(f"{MASSIVE} --mass 1", "'vector_bl': --coupling"),
     **{
         f"mass {value}": Case(f"{MASSIVE} --coupling 1e-5 --mass {value}", "mass positive number MeV")
-        for value in ("-1", "0", "nan", "inf", "1e200")
+        for value in ("-1", "0", "nan", "1e200")
     },
     **{
         f"coupling {value}": Case(f"{MASSIVE} --mass 1 --coupling {value}", "coupling positive number")
