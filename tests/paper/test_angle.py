@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -21,6 +22,9 @@ from spec_builder.paper.angle import (
 )
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.studies.fits import FitResult, fit_analysis
+
+if TYPE_CHECKING:
+    from spec_builder.model.analysis import Analysis
 
 
 def of_analyses(fits: list[FitResult]) -> list[tuple[Analysis, FitResult]]:
