@@ -17,7 +17,7 @@ from spec_builder.histfactory.schema import workspace_problem
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["check_workspace", "unused_settings", "workspace_problems"]
+__all__ = ["check_workspace", "setting_problems", "unused_settings", "workspace_problems"]
 
 #: Settings that a parameter may have beside inits, bounds and fixed, by the type of its modifier.
 _SETTINGS = {
@@ -66,7 +66,7 @@ def workspace_problems(workspace: Any) -> list[str]:
     if problem is not None:
         return [f"not after pyhf's schema: {problem}"]
     names = list(_name_problems(workspace))
-    return names or [*_setting_problems(workspace), *_number_problems(workspace)]
+    return names or [*setting_problems(workspace), *_number_problems(workspace)]
 
 
 def unused_settings(workspace: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -145,7 +145,7 @@ def _uses(workspace: Mapping[str, Any]) -> dict[str, _Uses]:
     return uses
 
 
-def _setting_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
+def setting_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
     """Settings of the wrong length, or that the parameter's modifiers do not have: pyhf refuses both."""
     uses = _uses(workspace)
     for measurement in workspace["measurements"]:

@@ -10,11 +10,12 @@ import jsonpointer
 
 from spec_builder.errors import SpecBuilderError
 from spec_builder.files import load_json
+from spec_builder.histfactory.hs3_reading import is_hs3, workspace_of_hs3
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["apply_patch", "load_workspace", "patcher"]
+__all__ = ["apply_patch", "load_workspace", "patched_workspace", "patcher"]
 
 
 #: Values that the copy operations of one patch may add: a signal of a thousand samples has fewer.
@@ -24,7 +25,8 @@ _MOST_COPIED = 1_000_000
 def load_workspace(name: str, patches: Sequence[str] = ()) -> dict[str, Any]:
     """A workspace from a file or ``-``, with JSON patch files applied in order.
 
-    Whether it is sound is for :func:`spec_builder.histfactory.checks.check_workspace` to say.
+    A file in HS3 is read as the workspace of the same likelihood. Whether it is sound is for
+    :func:`spec_builder.histfactory.checks.check_workspace` to say.
 
     Raises:
         SpecBuilderError: if a file is not JSON, or a patch is malformed or does not apply.
@@ -33,7 +35,23 @@ def load_workspace(name: str, patches: Sequence[str] = ()) -> dict[str, Any]:
     content = load_json(name)
     if not isinstance(content, dict):
         raise SpecBuilderError(f"{shown}: not a pyhf workspace: expected a JSON object")
-    workspace: dict[str, Any] = content
+    return patched_workspace(content, shown, patches)
+
+
+def patched_workspace(content: dict[str, Any], name: str, patches: Sequence[str] = ()) -> dict[str, Any]:
+    """The workspace of a file's content with patch files applied; see :func:`load_workspace`.
+
+    Args:
+        content: of the file, in pyhf's JSON or in HS3.
+        name: what to call it in a message.
+        patches: JSON patch files, applied in order.
+    """
+    workspace = content
+    if is_hs3(content):
+        try:
+            workspace = workspace_of_hs3(content)
+        except SpecBuilderError as error:
+            raise SpecBuilderError(f"{name}: {error}") from None
     for patch in patches:
         workspace = apply_patch(workspace, load_json(patch), patch)
     return workspace

@@ -12,7 +12,7 @@ from scipy.special import gammaln, xlogy
 from spec_builder.errors import SpecBuilderError
 from spec_builder.inference.engine import LOG_2PI, Engine, evaluate_terms
 from spec_builder.inference.interpolation import Factor, FactorBank
-from spec_builder.inference.specification import Group, ParameterSpec, Term, read_specification
+from spec_builder.inference.specification import Group, ParameterSpec, Term, hold, read_specification
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,9 +41,14 @@ class Likelihood:
         *,
         normsys: Literal["code1", "code4"] = "code4",
         histosys: Literal["code0", "code4p"] = "code4p",
+        poi: str | None = None,
     ) -> Likelihood:
         """Compile a workspace; see :func:`spec_builder.inference.specification.read_specification`."""
-        return cls(read_specification(workspace, measurement, normsys=normsys, histosys=histosys))
+        return cls(read_specification(workspace, measurement, normsys=normsys, histosys=histosys, poi=poi))
+
+    def holding(self, values: Mapping[str, float]) -> Likelihood:
+        """The same model with some parameters held; see :func:`spec_builder.inference.specification.hold`."""
+        return Likelihood(hold(self.specification, values)) if values else self
 
     # ------------------------------------------------------------------ parameters
 
