@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyhf
 
-from spec_builder.analysis import ANALYSES, PARAMETERS, load_analysis
-from spec_builder.experiments.description import load_experiment, shipped_experiments
-from spec_builder.files import data_path
+from spec_builder.base.files import data_path
+from spec_builder.experiments.reading import load_experiment, shipped_experiments
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.profile import ONE_SIGMA
+from spec_builder.model.analysis import ANALYSES, PARAMETERS, load_analysis
+from spec_builder.model.signal import signal_kernel
+from spec_builder.paper.summary import published_results
 from spec_builder.physics import constants
 from spec_builder.physics.interactions import coupling_table, interaction_terms, parse_interaction, standard_model_terms
 from spec_builder.physics.recoil import rate_polynomial
-from spec_builder.reproduce import published_results
-from spec_builder.results import fit_analysis
-from spec_builder.templates import signal_kernel
+from spec_builder.studies.fits import fit_analysis
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -8,27 +8,29 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from spec_builder.base.version import __version__
+
 if TYPE_CHECKING:
-    from spec_builder.analysis import Analysis, load_analysis
-    from spec_builder.archive.build import write_archives
-    from spec_builder.archive.verify import verify_archive
-    from spec_builder.citations import bibtex
-    from spec_builder.comparison.writing import compare
-    from spec_builder.doctor import diagnose
-    from spec_builder.errors import SpecBuilderError
-    from spec_builder.experiments.description import Experiment, load_experiment
-    from spec_builder.export import PatchRequest, export_workspaces
+    from spec_builder.base.errors import SpecBuilderError
+    from spec_builder.cli.doctor import diagnose
+    from spec_builder.experiments.description import Experiment
+    from spec_builder.experiments.reading import load_experiment
     from spec_builder.histfactory.hs3 import hs3_workspace
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.limits import LimitsResult, find_limits
+    from spec_builder.model.analysis import Analysis, load_analysis
+    from spec_builder.paper.comparison import compare
+    from spec_builder.paper.plane import write_plane
     from spec_builder.physics.interactions import NewPhysics, parse_new_physics
-    from spec_builder.plane import write_plane
-    from spec_builder.results import FitResult, ProfileResult, fit_analysis, fit_workspace, profile_analysis
-    from spec_builder.scans import ScanResult, scan_analysis, scan_patches
-    from spec_builder.spectrum import Spectrum, recoil_spectrum
-    from spec_builder.verify import verify_file
-
-__version__ = "0.2.0"
+    from spec_builder.sharing.archive import write_archives
+    from spec_builder.sharing.citations import bibtex
+    from spec_builder.sharing.export import PatchRequest, export_workspaces
+    from spec_builder.sharing.verify import verify_file
+    from spec_builder.sharing.verify_archive import verify_archive
+    from spec_builder.studies.fits import FitResult, fit_analysis, fit_workspace
+    from spec_builder.studies.limits import LimitsResult, find_limits
+    from spec_builder.studies.profiles import ProfileResult, profile_analysis
+    from spec_builder.studies.scans import ScanResult, scan_analysis, scan_patches
+    from spec_builder.studies.spectrum import Spectrum, recoil_spectrum
 
 __all__ = [
     "Analysis",
@@ -65,36 +67,36 @@ __all__ = [
 ]
 
 _HOME = {
-    "Analysis": "analysis",
+    "Analysis": "model.analysis",
     "Experiment": "experiments.description",
-    "FitResult": "results",
+    "FitResult": "studies.fits",
     "Likelihood": "inference.likelihood",
-    "LimitsResult": "limits",
+    "LimitsResult": "studies.limits",
     "NewPhysics": "physics.interactions",
-    "PatchRequest": "export",
-    "ProfileResult": "results",
-    "ScanResult": "scans",
-    "SpecBuilderError": "errors",
-    "Spectrum": "spectrum",
-    "bibtex": "citations",
-    "compare": "comparison.writing",
-    "diagnose": "doctor",
-    "export_workspaces": "export",
-    "find_limits": "limits",
-    "fit_analysis": "results",
-    "fit_workspace": "results",
+    "PatchRequest": "sharing.export",
+    "ProfileResult": "studies.profiles",
+    "ScanResult": "studies.scans",
+    "SpecBuilderError": "base.errors",
+    "Spectrum": "studies.spectrum",
+    "bibtex": "sharing.citations",
+    "compare": "paper.comparison",
+    "diagnose": "cli.doctor",
+    "export_workspaces": "sharing.export",
+    "find_limits": "studies.limits",
+    "fit_analysis": "studies.fits",
+    "fit_workspace": "studies.fits",
     "hs3_workspace": "histfactory.hs3",
-    "load_analysis": "analysis",
-    "load_experiment": "experiments.description",
+    "load_analysis": "model.analysis",
+    "load_experiment": "experiments.reading",
     "parse_new_physics": "physics.interactions",
-    "profile_analysis": "results",
-    "recoil_spectrum": "spectrum",
-    "scan_analysis": "scans",
-    "scan_patches": "scans",
-    "verify_archive": "archive.verify",
-    "verify_file": "verify",
-    "write_archives": "archive.build",
-    "write_plane": "plane",
+    "profile_analysis": "studies.profiles",
+    "recoil_spectrum": "studies.spectrum",
+    "scan_analysis": "studies.scans",
+    "scan_patches": "studies.scans",
+    "verify_archive": "sharing.verify_archive",
+    "verify_file": "sharing.verify",
+    "write_archives": "sharing.archive",
+    "write_plane": "paper.plane",
 }
 
 

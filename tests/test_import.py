@@ -8,8 +8,6 @@ import sys
 
 import pytest
 
-import spec_builder
-
 HEAVY = ("pyhf", "scipy", "matplotlib", "iminuit", "numpy", "jsonschema")
 
 # prints, after the words on standard output, the modules that were loaded
@@ -51,22 +49,6 @@ def test_a_fit_of_an_analysis_needs_neither_pyhf_nor_matplotlib() -> None:
     loaded = json.loads(python(CALL, "fit", "xenonnt", "--parameter", "flux").stderr)
     assert "iminuit" in loaded
     assert [name for name in ("pyhf", "matplotlib") if name in loaded] == []
-
-
-@pytest.mark.parametrize("name", spec_builder.__all__)
-def test_every_public_name_resolves(name: str) -> None:
-    assert getattr(spec_builder, name) is not None
-    assert name in dir(spec_builder)
-
-
-def test_public_names_are_documented() -> None:
-    public = [getattr(spec_builder, name) for name in spec_builder.__all__ if not name.startswith("_")]
-    assert [thing for thing in public if not (callable(thing) and thing.__doc__)] == []
-
-
-def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="'spec_builder' has no attribute 'xenon1t'"):
-        spec_builder.xenon1t  # noqa: B018
 
 
 def test_a_public_name_leaves_the_heavy_modules_out() -> None:

@@ -6,15 +6,15 @@ import sys
 
 import click
 
-from spec_builder import __version__
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.version import __version__
+from spec_builder.cli.doctor import completion, doctor
 from spec_builder.cli.exclusions import limits, plane, scan
 from spec_builder.cli.fits import fit, profile
 from spec_builder.cli.inputs import experiments, spectrum
 from spec_builder.cli.output import complain
 from spec_builder.cli.paper import compare, reproduce
 from spec_builder.cli.sharing import archive, export, hs3, verify
-from spec_builder.cli.support import completion, doctor
-from spec_builder.errors import SpecBuilderError
 
 __all__ = ["cli", "main"]
 
@@ -64,7 +64,7 @@ def _fail(message: str) -> None:
 
 def _cite(context: click.Context, _: click.Parameter, value: bool) -> None:
     if value and not context.resilient_parsing:
-        from spec_builder.citations import bibtex  # noqa: PLC0415
+        from spec_builder.sharing.citations import bibtex  # noqa: PLC0415
 
         click.echo(bibtex(), nl=False)
         context.exit()

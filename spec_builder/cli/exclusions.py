@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.cli.options import (
     ANALYSIS_WORDS,
     FILES,
@@ -42,7 +43,6 @@ from spec_builder.cli.parsing import (
     only,
     plane_grid,
 )
-from spec_builder.errors import SpecBuilderError
 
 
 @click.command()
@@ -69,7 +69,7 @@ def limits(analysis: str, cl: float, dof: int, output: str, force: bool, **choic
     """Exclude couplings at given mediator masses: every crossing of Delta chi2, by root finding."""
     import numpy as np  # noqa: PLC0415
 
-    from spec_builder.limits import find_limits  # noqa: PLC0415
+    from spec_builder.studies.limits import find_limits  # noqa: PLC0415
 
     if choices["as_json"] and choices["as_csv"]:
         raise SpecBuilderError("limits: give --json or --csv, not both")
@@ -107,7 +107,7 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
 
     A scan that was stopped goes on where it stood and ends in the same bytes.
     """
-    from spec_builder.executors import executor_for  # noqa: PLC0415
+    from spec_builder.base.executors import executor_for  # noqa: PLC0415
 
     given = given_options(context, choices)
     if choices["cite"] and not is_workspace(target):
@@ -118,8 +118,9 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
         return
     if output is None:
         raise SpecBuilderError("scan: give --output FILE.npz or FILE.csv")
-    with executor_for(jobs_or_cores(choices["jobs"]), choices["dask"]) as executor, Progress() as report:
-        from spec_builder import scans  # noqa: PLC0415
+    pool = executor_for(jobs_or_cores(choices["jobs"]), choices["dask"], preload=["spec_builder.studies.scans"])
+    with pool as executor, Progress() as report:
+        from spec_builder.studies import scans  # noqa: PLC0415
 
         how: dict[str, Any] = {
             "executor": executor,
@@ -150,10 +151,11 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
 @force_option
 def plane(jobs: int | None, dask: str | None, output: str, **choices: Any) -> None:
     """Draw the paper's Fig. 4: three analyses, five interactions; contours as CSV, profiled grids as NPZ."""
-    from spec_builder.executors import executor_for  # noqa: PLC0415
+    from spec_builder.base.executors import executor_for  # noqa: PLC0415
 
-    with executor_for(jobs_or_cores(jobs), dask) as executor, Progress() as report:
-        from spec_builder.plane import write_plane  # noqa: PLC0415
+    pool = executor_for(jobs_or_cores(jobs), dask, preload=["spec_builder.studies.plane"])
+    with pool as executor, Progress() as report:
+        from spec_builder.paper.plane import write_plane  # noqa: PLC0415
 
         table = write_plane(Path(output), executor=executor, report=report, **choices)
     click.echo(table, nl=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.cli.options import (
     ANALYSIS_WORDS,
     FILES,
@@ -27,7 +28,6 @@ from spec_builder.cli.parsing import (
     is_workspace,
     only,
 )
-from spec_builder.errors import SpecBuilderError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def fit(context: click.Context, /, target: str, as_json: bool, output: str, force: bool, **choices: Any) -> None:
     """Fit the 8B flux or the weak mixing angle, or the parameter of interest of any pyhf workspace."""
-    from spec_builder import results  # noqa: PLC0415
+    from spec_builder.studies.fits import fit_analysis, fit_workspace  # noqa: PLC0415
 
     given = given_options(context, choices)
     if is_workspace(target):
@@ -64,7 +64,7 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
         from spec_builder.histfactory.patch import load_workspace  # noqa: PLC0415
 
         workspace = load_workspace(target, choices["patches"])
-        result = results.fit_workspace(
+        result = fit_workspace(
             workspace,
             target,
             measurement=choices["measurement"],
@@ -73,7 +73,7 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
         )
     else:
         only(given, {"cl", "minimiser", "parameter", "law", "variants", "cite"}, "an analysis")
-        from spec_builder.analysis import load_analysis  # noqa: PLC0415
+        from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
 
         analysis = load_analysis(target, choices["law"], choices["variants"])
         if choices["cite"]:
@@ -82,7 +82,7 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
             return
         if choices["parameter"] is None:
             raise SpecBuilderError("fit: give --parameter flux or --parameter sin2thetaw")
-        result = results.fit_analysis(analysis, choices["parameter"], cl=choices["cl"], minimiser=choices["minimiser"])
+        result = fit_analysis(analysis, choices["parameter"], cl=choices["cl"], minimiser=choices["minimiser"])
     emit(result.to_json() if as_json else str(result), output, force=force)
 
 
@@ -100,13 +100,13 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
 @force_option
 def profile(analysis: str, parameter: str, law: str, variants: Mapping[str, str], points: int, **out: Any) -> None:
     """Profile Delta chi2 against the 8B flux or the weak mixing angle."""
-    from spec_builder.analysis import load_analysis  # noqa: PLC0415
-    from spec_builder.results import profile_analysis  # noqa: PLC0415
+    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
+    from spec_builder.studies.profiles import profile_analysis  # noqa: PLC0415
 
     if out["as_json"] and out["as_csv"]:
         raise SpecBuilderError("profile: give --json or --csv, not both")
     if out["output"] != "-":
-        from spec_builder.files import refuse_existing  # noqa: PLC0415
+        from spec_builder.base.files import refuse_existing  # noqa: PLC0415
 
         refuse_existing(Path(out["output"]), force=out["force"])
     loaded = load_analysis(analysis, law, variants)
@@ -115,7 +115,8 @@ def profile(analysis: str, parameter: str, law: str, variants: Mapping[str, str]
         return
     result = profile_analysis(loaded, parameter, points=points)
     if out["plot"]:
-        from spec_builder.figures import draw_profiles, save_figure  # noqa: PLC0415
+        from spec_builder.figures.profiles import draw_profiles  # noqa: PLC0415
+        from spec_builder.figures.style import save_figure  # noqa: PLC0415
 
         save_figure(draw_profiles([result]), Path(out["plot"]), force=out["force"])
     if out["as_json"] or not (out["plot"] and out["output"] == "-" and not out["as_csv"]):

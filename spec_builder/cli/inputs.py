@@ -32,7 +32,7 @@ from spec_builder.cli.output import (
 @force_option
 def experiments(experiment: str | None, as_json: bool, output: str, force: bool) -> None:
     """List the shipped experiments, or show one in full with its sources and statuses."""
-    from spec_builder.catalogue import describe_experiment, list_experiments  # noqa: PLC0415
+    from spec_builder.studies.catalogue import describe_experiment, list_experiments  # noqa: PLC0415
 
     text = list_experiments(as_json=as_json) if experiment is None else describe_experiment(experiment, as_json=as_json)
     emit(text, output, force=force)
@@ -53,7 +53,7 @@ def experiments(experiment: str | None, as_json: bool, output: str, force: bool)
 @force_option
 def spectrum(as_json: bool, cite: bool, output: str, force: bool, **choices: Any) -> None:
     """Print the recoil spectrum dR/dT [events/(t yr keV)] in natural xenon."""
-    from spec_builder.spectrum import recoil_spectrum  # noqa: PLC0415
+    from spec_builder.studies.spectrum import recoil_spectrum  # noqa: PLC0415
 
     result = recoil_spectrum(**choices)
     text = bibtex_of(result.sources) if cite else result.to_json() if as_json else str(result)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,7 +54,7 @@ def choice(name: str, words: tuple[str, ...], **settings: Any) -> Callable[..., 
 
 
 def _complete_variant(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from spec_builder.experiments.description import load_experiment, shipped_experiments  # noqa: PLC0415
+    from spec_builder.experiments.reading import load_experiment, shipped_experiments  # noqa: PLC0415
 
     words = (f"{name}={variant}" for name in shipped_experiments() for variant in load_experiment(name).variants)
     return words_of(*words)(context, parameter, incomplete)

@@ -20,7 +20,7 @@ def emit(text: str, output: str, *, force: bool) -> None:
     if output == "-":
         click.echo(text, nl=False)
     else:
-        from spec_builder.files import write_text  # noqa: PLC0415
+        from spec_builder.base.files import write_text  # noqa: PLC0415
 
         write_text(Path(output), text, force=force)
 
@@ -32,7 +32,7 @@ def complain(message: str) -> None:
 
 def bibtex_of(sources: Iterable[str], *methods: str) -> str:
     """Entries to cite with a result."""
-    from spec_builder.citations import bibtex  # noqa: PLC0415
+    from spec_builder.sharing.citations import bibtex  # noqa: PLC0415
 
     return bibtex(sources, methods=methods)
 
@@ -49,7 +49,7 @@ class Progress:
         self._begin, self._first = monotonic(), -1
 
     def __call__(self, step: str, done: int = 0, total: int = 0) -> None:
-        """Say that a step begins, or how far it is; see :class:`spec_builder.progress.Report`."""
+        """Say that a step begins, or how far it is; see :class:`spec_builder.base.executors.Report`."""
         if step != self._step:
             self._end_line()
             self._step = step

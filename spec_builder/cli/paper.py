@@ -27,10 +27,11 @@ from spec_builder.cli.parsing import (
 @force_option
 def reproduce(jobs: int | None, output: str, force: bool) -> None:
     """Reproduce the paper's Sec. IV: workspaces, fits, profiles, limits, figures, and tables beside the paper's."""
-    from spec_builder.executors import executor_for  # noqa: PLC0415
+    from spec_builder.base.executors import executor_for  # noqa: PLC0415
 
-    with executor_for(jobs_or_cores(jobs)) as executor, Progress() as report:
-        from spec_builder.reproduce import reproduce as run  # noqa: PLC0415
+    pool = executor_for(jobs_or_cores(jobs), preload=["spec_builder.paper.summary"])
+    with pool as executor, Progress() as report:
+        from spec_builder.paper.reproduce import reproduce as run  # noqa: PLC0415
 
         summary = run(Path(output), executor=executor, force=force, report=report)
     click.echo(summary, nl=False)
@@ -51,7 +52,7 @@ def compare(output: str, folders: tuple[str, ...], darkcast: str | None, **choic
     A curve of your own is a file DIR/<interaction>/<name>.csv with interaction scalar, axial, vector_bl or
     vector_universal.
     """
-    from spec_builder.comparison.writing import compare as run  # noqa: PLC0415
+    from spec_builder.paper.comparison import compare as run  # noqa: PLC0415
 
     with Progress() as report:
         table = run(

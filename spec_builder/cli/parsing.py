@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.cli.options import INTERACTIONS
-from spec_builder.errors import SpecBuilderError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from spec_builder.analysis import Analysis
-    from spec_builder.histfactory.patchset import Style
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.patches import Style
     from spec_builder.physics.interactions import NewPhysics
-    from spec_builder.tables import FloatArray
 
 __all__ = [
     "analysis_and_choice",
@@ -54,8 +54,8 @@ def is_workspace(target: str) -> bool:
 
 
 def grid(text: str, what: str) -> list[float]:
-    """A grid as it was typed; see :func:`spec_builder.grids.parse_grid`."""
-    from spec_builder.grids import parse_grid  # noqa: PLC0415
+    """A grid as it was typed; see :func:`spec_builder.base.grids.parse_grid`."""
+    from spec_builder.base.grids import parse_grid  # noqa: PLC0415
 
     return parse_grid(text, what)
 
@@ -76,7 +76,7 @@ def patch_style(name: str) -> Style:
     Raises:
         SpecBuilderError: naming the ones there are.
     """
-    from spec_builder.histfactory.patchset import STYLES  # noqa: PLC0415
+    from spec_builder.model.patches import STYLES  # noqa: PLC0415
 
     for style in STYLES:
         if style == name:
@@ -116,7 +116,7 @@ def analysis_and_choice(target: str, choices: Mapping[str, Any]) -> tuple[Analys
     Raises:
         SpecBuilderError: if there is no interaction.
     """
-    from spec_builder.analysis import load_analysis  # noqa: PLC0415
+    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
     from spec_builder.physics.interactions import parse_new_physics  # noqa: PLC0415
 
     if choices["interaction"] is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.cli.options import (
     ANALYSIS_WORDS,
     FILES,
@@ -35,12 +36,11 @@ from spec_builder.cli.parsing import (
     only,
     patch_style,
 )
-from spec_builder.errors import SpecBuilderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from spec_builder.export import PatchRequest
+    from spec_builder.sharing.export import PatchRequest
 
 _patches = click.option(
     "--patch", "patches", multiple=True, metavar="FILE", shell_complete=FILES, help="JSON patch to apply; repeatable."
@@ -76,7 +76,7 @@ def _interactions(default: list[str], text: str) -> Callable[..., Any]:
 
 
 def _patch_request(choices: Mapping[str, Any]) -> PatchRequest:
-    from spec_builder.export import PatchRequest  # noqa: PLC0415
+    from spec_builder.sharing.export import PatchRequest  # noqa: PLC0415
 
     return PatchRequest(
         interactions_of(tuple(choices["interactions"]), choices["coupling_set"], choices["longitudinal_factor"]),
@@ -102,9 +102,9 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
     With --interaction also patch sets (patchset_<interaction>.json), a patch for each mass and coupling.
     Without --couplings they run around the 90 % CL limit at each mass, as many as there are masses.
     """
-    from spec_builder.analysis import ANALYSES, load_analysis  # noqa: PLC0415
-    from spec_builder.export import export_workspaces  # noqa: PLC0415
-    from spec_builder.files import canonical_json  # noqa: PLC0415
+    from spec_builder.base.files import canonical_json  # noqa: PLC0415
+    from spec_builder.model.analysis import ANALYSES, load_analysis  # noqa: PLC0415
+    from spec_builder.sharing.export import export_workspaces  # noqa: PLC0415
 
     law, variants = choices["law"], choices["variants"]
     patches: PatchRequest | None = None
@@ -142,7 +142,7 @@ def verify(files: tuple[str, ...]) -> None:
     An archive (.tar.gz, or the folder that it was unpacked to) is checked against its checksums, and all that it
     promises is computed again.
     """
-    from spec_builder.archive.bundle import is_archive  # noqa: PLC0415
+    from spec_builder.sharing.bundle import is_archive  # noqa: PLC0415
 
     failed = 0
     for name in files:
@@ -164,10 +164,10 @@ def verify(files: tuple[str, ...]) -> None:
 
 def _verify(name: str, report: Callable[[int, int], object], *, archive: bool) -> tuple[str, list[str]]:
     if archive:
-        from spec_builder.archive.verify import verify_archive  # noqa: PLC0415
+        from spec_builder.sharing.verify_archive import verify_archive  # noqa: PLC0415
 
         return verify_archive(name, report=report)
-    from spec_builder.verify import verify_file  # noqa: PLC0415
+    from spec_builder.sharing.verify import verify_file  # noqa: PLC0415
 
     return verify_file(name, report=report)
 
@@ -187,8 +187,8 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
     ANALYSIS.tar.gz has the workspace, its patch sets, the same model in HS3, a README, expected results and checksums;
     spec-builder verify checks it. submission.yaml and its tables of excluded couplings need the extra [hepdata].
     """
-    from spec_builder.analysis import ANALYSES  # noqa: PLC0415
-    from spec_builder.archive.build import write_archives  # noqa: PLC0415
+    from spec_builder.model.analysis import ANALYSES  # noqa: PLC0415
+    from spec_builder.sharing.archive import write_archives  # noqa: PLC0415
 
     patches = _patch_request(choices)
     with Progress() as report:
@@ -216,7 +216,7 @@ def hs3(workspace: str, patches: tuple[str, ...], output: str, force: bool) -> N
 
     Edges and units of the axes come from the .meta.json beside the workspace, if there is one.
     """
-    from spec_builder.files import canonical_json  # noqa: PLC0415
+    from spec_builder.base.files import canonical_json  # noqa: PLC0415
     from spec_builder.histfactory.hs3 import read_hs3  # noqa: PLC0415
 
     emit(canonical_json(read_hs3(workspace, patches)), output, force=force)

@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
 
 __all__ = ["ChargeYieldResponse", "Kernel", "MatrixResponse", "Response"]
 

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.schema import workspace_problem
 
 if TYPE_CHECKING:

@@ -14,18 +14,18 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spec_builder import __version__
-from spec_builder.errors import SpecBuilderError
-from spec_builder.files import digest, load_json
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import digest, load_json
+from spec_builder.base.version import __version__
 from spec_builder.histfactory.checks import check_workspace
 from spec_builder.histfactory.hs3_reading import is_hs3
 from spec_builder.histfactory.patch import apply_patch, patched_workspace
-from spec_builder.inference.specification import Constraint, read_specification
+from spec_builder.histfactory.specification import Constraint, read_specification
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from spec_builder.inference.specification import ParameterSpec, Specification
+    from spec_builder.histfactory.specification import ParameterSpec, Specification
 
 __all__ = ["hs3_workspace", "read_hs3"]
 

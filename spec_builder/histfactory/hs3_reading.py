@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -1,28 +1,24 @@
-"""Patch sets: one JSON patch of the Standard Model workspace for each mediator mass and coupling."""
+"""Patch sets after pyhf's schema: names and values of their patches, their text, their checks."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.experiments.description import SIGNAL_SAMPLE
-from spec_builder.histfactory.modifiers import normalisation_modifiers
-from spec_builder.histfactory.workspace import round_yields
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.histfactory.schema import schema_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from spec_builder.histfactory.modifiers import Law
-    from spec_builder.histfactory.workspace import Workspace
-    from spec_builder.tables import FloatArray
 
 __all__ = [
-    "STYLES",
-    "PatchBuilder",
-    "Style",
+    "check_digest",
+    "check_labels",
+    "check_patch_set",
     "check_record",
     "patch_name",
     "patch_set",
@@ -31,14 +27,7 @@ __all__ = [
     "round_value",
 ]
 
-#: ``total`` replaces the signal by Standard Model plus new physics; ``signal`` adds the new physics as a sample of
-#: its own, scaled by mu_np, for tools that expect a signal on top.
-Style = Literal["total", "signal"]
-STYLES: tuple[Style, ...] = get_args(Style)
-
 NO_RECORD = "ins0000000"
-NEW_SAMPLE = "new_physics"
-STRENGTH = "mu_np"
 _HEPDATA = re.compile(r"ins[0-9]{7}")
 _NAME = re.compile(r"(?P<interaction>[a-z_]+)_m(?P<mass>[0-9]p[0-9]+em?[0-9]+)_g(?P<g>[0-9]p[0-9]+em?[0-9]+)")
 
@@ -86,83 +75,6 @@ def patch_values(name: str) -> tuple[str, float, float]:
         )
     mass, g = (float(match[key].replace("p", ".").replace("m", "-")) for key in ("mass", "g"))
     return match["interaction"], mass, g
-
-
-@dataclass(frozen=True)
-class PatchBuilder:
-    """Turns yields into patches of one workspace.
-
-    Attributes:
-        workspace: the Standard Model workspace.
-        law: how normalisation uncertainties act.
-        style: ``total`` or ``signal``.
-        uncertainties: of the signal, relative size by name, for each channel.
-        largest_strength: upper bound of mu_np in the style ``signal``: 1 where the sample may be negative.
-    """
-
-    workspace: Workspace
-    law: Law
-    style: Style
-    uncertainties: Mapping[str, Mapping[str, float]]
-    largest_strength: float = 10.0
-
-    def operations(self, yields: Mapping[str, FloatArray]) -> list[dict[str, Any]]:
-        """The JSON patch of one point.
-
-        Args:
-            yields: events per bin of the signal by channel: Standard Model plus new physics for the style
-                ``total``, new physics alone for ``signal``.
-        """
-        place = {channel["name"]: i for i, channel in enumerate(self.workspace["channels"])}
-        operations = []
-        for channel, i in sorted(place.items(), key=lambda item: item[1]):
-            nominal = round_yields(yields[channel])
-            if self.style == "total":
-                operations += self._replace(i, channel, nominal)
-            else:
-                operations.append(self._add(i, channel, nominal))
-        return operations if self.style == "total" else operations + self._strength()
-
-    def _replace(self, i: int, channel: str, nominal: list[float]) -> list[dict[str, Any]]:
-        samples = self.workspace["channels"][i]["samples"]
-        j = next(j for j, sample in enumerate(samples) if sample["name"] == SIGNAL_SAMPLE)
-        path = f"/channels/{i}/samples/{j}"
-        operations: list[dict[str, Any]] = [{"op": "replace", "path": f"{path}/data", "value": nominal}]
-        new = {
-            m["name"]: m["data"] for m in normalisation_modifiers(self.law, dict(self.uncertainties[channel]), nominal)
-        }
-        operations += [
-            {"op": "replace", "path": f"{path}/modifiers/{k}/data", "value": new[modifier["name"]]}
-            for k, modifier in enumerate(samples[j]["modifiers"])
-            if modifier["type"] == "histosys"
-        ]
-        return operations
-
-    def _add(self, i: int, channel: str, nominal: list[float]) -> dict[str, Any]:
-        modifiers = normalisation_modifiers(self.law, dict(self.uncertainties[channel]), nominal)
-        modifiers.append({"name": STRENGTH, "type": "normfactor", "data": None})
-        sample = {
-            "name": NEW_SAMPLE,
-            "data": nominal,
-            "modifiers": sorted(modifiers, key=lambda m: (m["name"], m["type"])),
-        }
-        return {"op": "add", "path": f"/channels/{i}/samples/-", "value": sample}
-
-    def _strength(self) -> list[dict[str, Any]]:
-        """mu_np fixed at 1 in the workspace's own measurements, and a third one that has it as POI."""
-
-        def parameter(*, fixed: bool) -> dict[str, Any]:
-            return {"name": STRENGTH, "inits": [1.0], "bounds": [[0.0, self.largest_strength]], "fixed": fixed}
-
-        measurements = self.workspace["measurements"]
-        operations: list[dict[str, Any]] = [
-            {"op": "add", "path": f"/measurements/{i}/config/parameters/-", "value": parameter(fixed=True)}
-            for i in range(len(measurements))
-        ]
-        physics = next(m for m in measurements if m["name"] == "new_physics")
-        config = {"poi": STRENGTH, "parameters": [*physics["config"]["parameters"], parameter(fixed=False)]}
-        value = {"name": "signal_strength", "config": config}
-        return [*operations, {"op": "add", "path": "/measurements/-", "value": value}]
 
 
 def check_record(hepdata: str | None) -> str:
@@ -223,3 +135,65 @@ def patch_set_json(content: Mapping[str, Any]) -> str:
     metadata = json.dumps(content["metadata"], indent=1, sort_keys=True, ensure_ascii=False)
     lines = ",\n".join(text(patch) for patch in content["patches"])
     return f'{{"metadata":{metadata},\n"patches":[\n{lines}\n],\n"version":{text(content["version"])}}}\n'
+
+
+def check_patch_set(content: Any, name: str) -> None:
+    """Refuse what is not a patch set after pyhf's schema, or names a patch twice.
+
+    Raises:
+        SpecBuilderError: saying where.
+    """
+    problem = schema_problem(content, "patchset.json")
+    if problem is not None:
+        raise SpecBuilderError(f"{name}: {problem}")
+    names = Counter(patch["metadata"]["name"] for patch in content["patches"])
+    twice = [key for key, count in names.items() if count > 1]
+    if twice:
+        raise SpecBuilderError(f"{name}: patch '{twice[0]}' stands twice; rename or remove one")
+    seen: set[tuple[Any, ...]] = set()
+    for patch in content["patches"]:
+        point = tuple(patch["metadata"]["values"])
+        if point in seen:
+            shown = ", ".join(str(value) for value in point)
+            raise SpecBuilderError(f"{name}: patch '{patch['metadata']['name']}': its values {shown} stand twice")
+        seen.add(point)
+    labels = content["metadata"]["labels"]
+    check_labels(labels, name)
+    for patch in content["patches"]:
+        values = patch["metadata"]["values"]
+        if len(values) != len(labels):
+            raise SpecBuilderError(
+                f"{name}: patch '{patch['metadata']['name']}' has {len(values)} values, expected {len(labels)} "
+                f"({', '.join(labels)})"
+            )
+
+
+def check_labels(labels: Sequence[str], name: str) -> None:
+    """Refuse labels that do not tell a patch set's values apart.
+
+    Raises:
+        SpecBuilderError: naming the label that stands twice.
+    """
+    for label, count in Counter(labels).items():
+        if count > 1:
+            raise SpecBuilderError(f"{name}: label '{label}' stands twice in metadata.labels")
+
+
+def check_digest(workspace: Mapping[str, Any], patchset: Mapping[str, Any], name: str) -> None:
+    """Refuse a patch set that was made for another workspace.
+
+    Raises:
+        SpecBuilderError: naming both digests.
+    """
+    try:
+        wanted = patchset["metadata"]["digests"]
+        digests = {kind: str(value) for kind, value in wanted.items()}
+    except (KeyError, TypeError, AttributeError):
+        raise SpecBuilderError(f"{name}: not a pyhf patch set: metadata.digests is missing") from None
+    text = json.dumps(workspace, sort_keys=True, ensure_ascii=False).encode()
+    for kind, value in digests.items():
+        found = hashlib.new(kind, text).hexdigest() if kind in ("sha256", "md5") else value
+        if found != value:
+            raise SpecBuilderError(
+                f"{name}: made for a workspace of {kind} {value[:16]}..., but the one given has {found[:16]}..."
+            )

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.special import gammaln
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.inference.interpolation import FactorBank
-from spec_builder.inference.specification import Term
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.histfactory.interpolation import FactorBank
+from spec_builder.histfactory.specification import Term
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spec_builder.inference.interpolation import Second
-    from spec_builder.inference.specification import Specification
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.histfactory.interpolation import Second
+    from spec_builder.histfactory.specification import Specification
 
 __all__ = ["Engine", "Expansion", "evaluate_terms"]
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from scipy.special import chdtrc
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference import minuit, newton
 from spec_builder.inference.profile import crossings, profile, search, threshold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.tables import FloatArray
 
 __all__ = ["Fit", "Minimiser", "fit"]
 

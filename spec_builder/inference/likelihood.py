@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy.special import gammaln, xlogy
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.histfactory.interpolation import Factor, FactorBank
+from spec_builder.histfactory.specification import Group, ParameterSpec, Term, hold, read_specification
 from spec_builder.inference.engine import LOG_2PI, Engine, evaluate_terms
-from spec_builder.inference.interpolation import Factor, FactorBank
-from spec_builder.inference.specification import Group, ParameterSpec, Term, hold, read_specification
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from spec_builder.inference.specification import Specification
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.histfactory.specification import Specification
 
 __all__ = ["Likelihood"]
 
@@ -43,11 +43,11 @@ class Likelihood:
         histosys: Literal["code0", "code4p"] = "code4p",
         poi: str | None = None,
     ) -> Likelihood:
-        """Compile a workspace; see :func:`spec_builder.inference.specification.read_specification`."""
+        """Compile a workspace; see :func:`spec_builder.histfactory.specification.read_specification`."""
         return cls(read_specification(workspace, measurement, normsys=normsys, histosys=histosys, poi=poi))
 
     def holding(self, values: Mapping[str, float]) -> Likelihood:
-        """The same model with some parameters held; see :func:`spec_builder.inference.specification.hold`."""
+        """The same model with some parameters held; see :func:`spec_builder.histfactory.specification.hold`."""
         return Likelihood(hold(self.specification, values)) if values else self
 
     # ------------------------------------------------------------------ parameters

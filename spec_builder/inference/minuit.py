@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from iminuit import Minuit
 
+from spec_builder.histfactory.interpolation import FactorBank
 from spec_builder.inference import newton
-from spec_builder.inference.interpolation import FactorBank
 from spec_builder.inference.newton import NOT_FINITE, UNFINISHED, BatchFit, starting_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.histfactory.specification import Term
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.inference.specification import Term
-    from spec_builder.tables import FloatArray
 
 __all__ = ["make_minuit", "minimise", "minos"]
 

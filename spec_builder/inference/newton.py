@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
     from spec_builder.inference.engine import Engine, Expansion
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.tables import BoolArray, FloatArray, IndexArray
 
 __all__ = ["REASONS", "BatchFit", "minimise", "solve", "starting_points"]
 

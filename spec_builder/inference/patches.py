@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.patch import patcher
 from spec_builder.inference.likelihood import Likelihood
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from spec_builder.inference.specification import Specification
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.histfactory.specification import Specification
 
 __all__ = ["PatchGroup", "group_patches"]
 

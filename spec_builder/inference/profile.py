@@ -9,13 +9,13 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import gammaincinv
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.newton import minimise
 
 if TYPE_CHECKING:
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.inference.newton import BatchFit
-    from spec_builder.tables import FloatArray
 
 __all__ = ["Profile", "crossings", "profile", "threshold"]
 

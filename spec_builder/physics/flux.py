@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.tables import packaged_table
+from spec_builder.base.tables import packaged_table
 
 if TYPE_CHECKING:
-    from spec_builder.tables import FloatArray, Table
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.tables import Table
 
 __all__ = ["SolarFlux", "SpectrumComponent", "solar_flux"]
 

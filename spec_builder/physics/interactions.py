@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.tables import packaged_table
 from spec_builder.physics.constants import (
     FERMI_CONSTANT,
     ISOSCALAR_AXIAL_CHARGE,
@@ -27,11 +28,11 @@ from spec_builder.physics.nuclei import (
     momentum_transfer,
     spin_structure_function,
 )
-from spec_builder.tables import packaged_table
 
 if TYPE_CHECKING:
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.tables import Table
     from spec_builder.physics.nuclei import Isotopes
-    from spec_builder.tables import FloatArray, Table
 
 __all__ = [
     "DEFAULT_COUPLING_SET",

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from spec_builder.base.tables import packaged_table
 from spec_builder.physics.constants import AVOGADRO, HBAR_C, KLEIN_NYSTRAND_RADIUS, KLEIN_NYSTRAND_RANGE
-from spec_builder.tables import packaged_table
 
 if TYPE_CHECKING:
-    from spec_builder.tables import FloatArray, Table
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.tables import Table
 
 __all__ = [
     "Isotopes",

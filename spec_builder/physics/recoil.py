@@ -14,10 +14,10 @@ from spec_builder.physics.nuclei import xenon
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.physics.flux import SolarFlux
     from spec_builder.physics.interactions import Term
     from spec_builder.physics.nuclei import Isotopes
-    from spec_builder.tables import FloatArray
 
     TermFunction = Callable[[Isotopes, FloatArray], Iterable[Term]]
 

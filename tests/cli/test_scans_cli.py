@@ -20,15 +20,15 @@ import pytest
 from matplotlib.collections import PolyCollection
 from scipy.stats import chi2
 
-from spec_builder.analysis import ANALYSES, load_analysis
-from spec_builder.export import PatchRequest
-from spec_builder.figures import draw_plane
+from spec_builder.figures.plane import draw_plane
 from spec_builder.histfactory.patch import apply_patch
 from spec_builder.inference.exclusion import plane_minimum
-from spec_builder.limits import find_limits
+from spec_builder.model.analysis import ANALYSES, load_analysis
+from spec_builder.paper.plane import PLANE_INTERACTIONS
 from spec_builder.physics.interactions import parse_new_physics
-from spec_builder.plane import PLANE_INTERACTIONS
-from spec_builder.scans import ScanResult, scan_analysis, scan_patches
+from spec_builder.sharing.export import PatchRequest
+from spec_builder.studies.limits import find_limits
+from spec_builder.studies.scans import ScanResult, scan_analysis, scan_patches
 
 if TYPE_CHECKING:
     import subprocess
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from spec_builder.limits import LimitsResult
+    from spec_builder.studies.limits import LimitsResult
 
     Command = Callable[..., subprocess.CompletedProcess[str]]
 

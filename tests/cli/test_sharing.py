@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spec_builder.archive import submission
+from spec_builder.sharing import submission
 
 if TYPE_CHECKING:
     import subprocess

@@ -12,19 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from spec_builder.experiments.description import Experiment, Run, load_experiment
+from spec_builder.experiments.description import Experiment, Run
+from spec_builder.experiments.reading import load_experiment
 from spec_builder.experiments.response import (
     NODES_PER_INTERVAL,
     ChargeYieldResponse,
     MatrixResponse,
     Selection,
 )
+from spec_builder.model.signal import signal_kernel
 from spec_builder.physics.interactions import Interaction, interaction_terms, parse_new_physics, standard_model_terms
 from spec_builder.physics.recoil import rate_polynomial
-from spec_builder.templates import signal_kernel
 
 if TYPE_CHECKING:
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
 
 CHARGE_YIELD = {name: load_experiment(name, "charge_yield") for name in ("xenonnt", "pandax4t")}
 RESPONSES = {

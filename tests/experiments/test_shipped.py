@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from spec_builder.errors import SpecBuilderError
-from spec_builder.experiments.description import experiment_folder, load_experiment, shipped_experiments
-from spec_builder.files import data_path
-from spec_builder.tables import STATUSES
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import data_path
+from spec_builder.base.tables import STATUSES
+from spec_builder.experiments.reading import experiment_folder, load_experiment, shipped_experiments
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import Any
 import pyhf
 import pytest
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.checks import check_workspace, unused_settings, workspace_problems
 
 

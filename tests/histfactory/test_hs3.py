@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.hs3 import hs3_workspace, read_hs3
 from spec_builder.histfactory.hs3_reading import workspace_of_hs3
 from spec_builder.histfactory.patch import load_workspace
 from spec_builder.histfactory.schema import workspace_problem
+from spec_builder.histfactory.specification import read_specification
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.inference.specification import read_specification
 
 if TYPE_CHECKING:
     from collections.abc import Callable

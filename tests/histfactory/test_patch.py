@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.patch import apply_patch, load_workspace
 
 if TYPE_CHECKING:

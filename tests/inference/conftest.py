@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
 
 
 @dataclass(frozen=True)

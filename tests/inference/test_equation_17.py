@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pytest
 
-from spec_builder.analysis import ANALYSES, load_analysis
-from spec_builder.experiments.description import load_experiment
-from spec_builder.templates import signal_kernel
+from spec_builder.experiments.reading import load_experiment
+from spec_builder.model.analysis import ANALYSES, load_analysis
+from spec_builder.model.signal import signal_kernel
 
 if TYPE_CHECKING:
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
 
 POINTS = 1000
 EXPERIMENTS = {"xenonnt": ["xenonnt"], "pandax4t": ["pandax4t"], "combined": ["xenonnt", "pandax4t"]}

@@ -11,17 +11,18 @@ import pytest
 from scipy.optimize import brentq, minimize_scalar
 from scipy.stats import chi2
 
-from spec_builder.analysis import ANALYSES, load_analysis
-from spec_builder.inference.exclusion import Exclusion, exclude, plane_minimum, polynomial_yields
+from spec_builder.inference.curves import polynomial_yields
+from spec_builder.inference.exclusion import Exclusion, exclude, plane_minimum
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
+from spec_builder.model.analysis import ANALYSES, load_analysis
 from spec_builder.physics.interactions import parse_new_physics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.exclusion import MassPoint
-    from spec_builder.tables import FloatArray
 
 INTERACTIONS = ("scalar", "vector_universal", "vector_bl", "axial", "tensor")
 #: Light, heavy and in between; at 100 to 1000 MeV the two minima of the universal vector are nearly equally deep.

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from spec_builder.analysis import ANALYSES, PARAMETERS, load_analysis
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference.fit import MINIMISERS, Fit, Minimiser, fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.minuit import minos
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import ONE_SIGMA, crossings, profile, search, threshold
+from spec_builder.model.analysis import ANALYSES, PARAMETERS, load_analysis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
 
 CHOICES = list(itertools.product(ANALYSES, LAWS, PARAMETERS))
 Choice = tuple[str, str, str]

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pytest
 
-from spec_builder.analysis import ANALYSES, load_analysis
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference.likelihood import Likelihood
+from spec_builder.model.analysis import ANALYSES, load_analysis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
 
     Codes = tuple[Literal["code1", "code4"], Literal["code0", "code4p"]]
 

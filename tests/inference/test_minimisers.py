@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import minimize
 
-from spec_builder.analysis import ANALYSES, load_analysis
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference import minuit, newton
 from spec_builder.inference.likelihood import Likelihood
+from spec_builder.model.analysis import ANALYSES, load_analysis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.newton import BatchFit
-    from spec_builder.tables import FloatArray
 
 MINIMISERS = {"newton": newton.minimise, "minuit": minuit.minimise}
 

@@ -14,20 +14,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spec_builder.analysis import ANALYSES, load_analysis
-from spec_builder.experiments.description import load_experiment
+from spec_builder.experiments.reading import load_experiment
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference import minuit, newton
-from spec_builder.inference.exclusion import PLANE_MASSES, polynomial_yields
+from spec_builder.inference.curves import polynomial_yields
+from spec_builder.inference.exclusion import PLANE_MASSES
+from spec_builder.model.analysis import ANALYSES, load_analysis
+from spec_builder.paper.plane import PLANE_INTERACTIONS
 from spec_builder.physics.interactions import parse_new_physics
-from spec_builder.plane import PLANE_INTERACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from spec_builder.analysis import Analysis
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.tables import FloatArray
+    from spec_builder.model.analysis import Analysis
 
 EXPERIMENTS = ("xenonnt", "pandax4t")
 

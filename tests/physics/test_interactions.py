@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spec_builder.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.physics.constants import FERMI_CONSTANT
 from spec_builder.physics.interactions import (
     Interaction,
@@ -29,7 +29,7 @@ from spec_builder.physics.recoil import rate_polynomial
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
 
 KAPPA = {Interaction.VECTOR_UNIVERSAL: 1.0, Interaction.VECTOR_BL: -1 / 3}
 WITHOUT_INTERFERENCE = (Interaction.SCALAR, Interaction.AXIAL, Interaction.TENSOR)

@@ -19,7 +19,7 @@ from spec_builder.physics.interactions import (
 from spec_builder.physics.recoil import flux_averaged_cross_section, rate_above, rate_polynomial
 
 if TYPE_CHECKING:
-    from spec_builder.tables import FloatArray
+    from spec_builder.base.arrays import FloatArray
 
 REFERENCE: dict[str, Any] = json.loads((Path(__file__).parent / "reference_rates.json").read_text(encoding="utf-8"))
 STANDARD_MODEL = REFERENCE["standard_model"]

@@ -1,0 +1,215 @@
+"""Chunks of work on any executor: kept as they finish, and gone on with where they stood."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import hashlib
+import io
+import shutil
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.executors import loss_is_told
+from spec_builder.base.files import read_bytes, write_bytes, write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from spec_builder.base.arrays import Column, Columns
+
+__all__ = ["FileStore", "MemoryStore", "Store", "Work", "compute_chunks"]
+
+_DIGEST_BYTES = 32
+
+
+class Work(Protocol):
+    """What there is to do for one chunk, as executors get it."""
+
+    def compute(self) -> Columns:
+        """Do it: columns of one length."""
+
+
+class Store(Protocol):
+    """Where finished chunks go."""
+
+    def __contains__(self, index: int) -> bool:
+        """Whether the chunk is there already."""
+
+    def save(self, index: int, columns: Columns) -> None:
+        """Keep a finished chunk."""
+
+    def load(self, index: int, name: str) -> Column:
+        """One column of a chunk."""
+
+    def names(self, index: int) -> list[str]:
+        """Columns of a chunk."""
+
+
+class MemoryStore:
+    """Chunks in memory."""
+
+    def __init__(self) -> None:
+        self._chunks: dict[int, Columns] = {}
+
+    def __contains__(self, index: int) -> bool:
+        return index in self._chunks
+
+    def save(self, index: int, columns: Columns) -> None:
+        """Keep a finished chunk."""
+        self._chunks[index] = columns
+
+    def load(self, index: int, name: str) -> Column:
+        """One column of a chunk."""
+        return self._chunks[index][name]
+
+    def names(self, index: int) -> list[str]:
+        """Columns of a chunk."""
+        return list(self._chunks[index])
+
+
+class FileStore:
+    """Chunks as files in a folder beside the scan's output.
+
+    Args:
+        output: the file that the scan ends in; the folder, ``<output>.parts``, is made when the first chunk is saved.
+        job: what identifies the scan: a chunk of another one is refused.
+
+    Raises:
+        SpecBuilderError: for a chunk file that is corrupted or belongs to another scan.
+    """
+
+    def __init__(self, output: Path, job: str) -> None:
+        self._output, self._job = output.resolve(), job  # a link stays
+        self._folder = folder = output.with_name(output.name + ".parts")
+        self._known = {self._check(path) for path in sorted(folder.glob("chunk-*.npz"))}
+
+    def _path(self, index: int) -> Path:
+        return self._folder / f"chunk-{index:06d}.npz"
+
+    def _check(self, path: Path) -> int:
+        data = read_bytes(path)
+        if hashlib.sha256(data[:-_DIGEST_BYTES]).digest() != data[-_DIGEST_BYTES:]:
+            raise SpecBuilderError(f"{path}: corrupted chunk of a scan; delete it and run again")
+        with np.load(path, allow_pickle=False) as content:
+            job, index = str(content["job"]), int(content["index"])
+        if job != self._job or self._path(index) != path:
+            raise SpecBuilderError(
+                f"{path}: chunk of another scan; delete {self._folder.name} or give another --output"
+            )
+        return index
+
+    def __contains__(self, index: int) -> bool:
+        return index in self._known
+
+    def save(self, index: int, columns: Columns) -> None:
+        """Keep a finished chunk."""
+        content: dict[str, Any] = {**columns, "job": np.array(self._job), "index": np.array(index)}
+        archive = io.BytesIO()
+        np.savez(archive, **content)
+        data = archive.getvalue()
+        # numpy reads past the digest behind the archive
+        signed = data + hashlib.sha256(data).digest()
+        write_bytes(self._path(index), lambda path: path.write_bytes(signed), force=True)
+        self._known.add(index)
+
+    def load(self, index: int, name: str) -> Column:
+        """One column of a chunk."""
+        with np.load(self._path(index), allow_pickle=False) as content:
+            column: Column = content[name]
+        return column
+
+    def names(self, index: int) -> list[str]:
+        """Columns of a chunk."""
+        with np.load(self._path(index), allow_pickle=False) as content:
+            return [name for name in content.files if name not in ("job", "index")]
+
+    def finish(self, write: Callable[[Path], object]) -> None:
+        """Write the output and delete the folder.
+
+        The output is written inside the folder, and its digest beside it before it is moved to its place: wherever
+        this is killed, nothing is left that :attr:`finished` or the next run does not see.
+        """
+        draft = self._folder / f"output{self._output.suffix}"
+        write(draft)
+        write_text(self._digest, _file_digest(draft), force=True)
+        try:
+            shutil.move(draft, self._output)
+        except OSError as error:
+            raise SpecBuilderError(f"{self._output}: cannot be written ({error.strerror})") from None
+        self.remove()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the output is this scan's, moved to its place by a run that was killed right after."""
+        if not (self._digest.is_file() and self._output.is_file()):
+            return False
+        return self._digest.read_text("utf-8") == _file_digest(self._output)
+
+    @property
+    def _digest(self) -> Path:
+        return self._folder / "output.sha256"
+
+    def remove(self) -> None:
+        """Delete the folder, the digest of the output last."""
+        for path in self._folder.glob("*"):
+            if path != self._digest:
+                path.unlink(missing_ok=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def compute_chunks(
+    chunks: Sequence[Callable[[], Work]],
+    store: Store,
+    *,
+    executor: concurrent.futures.Executor | None = None,
+    in_flight: int = 8,
+    report: Callable[[int, int], object] = lambda *_: None,
+) -> None:
+    """Compute every chunk that the store does not hold yet.
+
+    Args:
+        chunks: makes the work of each chunk when its turn comes, so that memory holds only those in flight.
+        store: where finished chunks go.
+        executor: any ``concurrent.futures.Executor``; None computes here.
+        in_flight: most chunks given to the executor at a time.
+        report: told how many chunks are done, and of how many.
+
+    Raises:
+        SpecBuilderError: if a worker of the executor is lost.
+    """
+    total = len(chunks)
+    waiting = [index for index in range(total) if index not in store]
+    done = total - len(waiting)
+    report(done, total)
+    if executor is None:
+        for index in waiting:
+            store.save(index, chunks[index]().compute())
+            done += 1
+            report(done, total)
+        return
+    running: dict[concurrent.futures.Future[Columns], int] = {}
+    queue = iter(waiting)
+    while True:
+        for index in queue:
+            work = chunks[index]()
+            with loss_is_told():
+                running[executor.submit(work.compute)] = index
+            if len(running) >= in_flight:
+                break
+        if not running:
+            return
+        finished, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+        for future in finished:
+            with loss_is_told():
+                columns = future.result()
+            store.save(running.pop(future), columns)
+            done += 1
+            report(done, total)

@@ -1,0 +1,159 @@
+"""Where work is computed, in worker processes or on a Dask cluster, and who is told how far it is."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import logging
+import multiprocessing
+import multiprocessing.connection
+import os
+import socket
+import threading
+from typing import TYPE_CHECKING, Any, Protocol
+
+from spec_builder.base.errors import SpecBuilderError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from multiprocessing.context import BaseContext
+
+__all__ = ["Report", "executor_for", "loss_is_told", "process_pool", "silent"]
+
+#: Seconds that a Dask scheduler has to say what it is.
+_PATIENCE = 10
+
+
+@contextlib.contextmanager
+def executor_for(
+    jobs: int, dask: str | None = None, *, preload: Sequence[str] = ()
+) -> Iterator[concurrent.futures.Executor | None]:
+    """Worker processes, a Dask cluster, or None for this process.
+
+    Args:
+        jobs: worker processes; 1 computes here.
+        dask: address of a Dask scheduler; needs the extra ``[dask]``.
+        preload: modules that worker processes will need; see :func:`process_pool`.
+
+    Raises:
+        SpecBuilderError: for fewer than one job, no Dask installed, or a scheduler that does not answer.
+    """
+    if jobs < 1:
+        raise SpecBuilderError(f"jobs {jobs}: expected at least 1")
+    if dask is not None:
+        try:
+            from distributed import Client  # noqa: PLC0415
+            from distributed.utils import silence_logging_cmgr  # noqa: PLC0415
+        except ImportError:
+            raise SpecBuilderError("--dask needs Dask: pip install 'spec_builder[dask]'") from None
+        with silence_logging_cmgr(logging.CRITICAL):  # a cluster that is lost is told in one line
+            _knock(dask)
+            client = Client(dask, timeout=10, set_as_default=False)
+            with client, client.get_executor(pure=False) as executor:
+                yield executor
+    elif jobs == 1:
+        yield None
+    else:
+        with process_pool(jobs, preload) as pool:
+            yield pool
+
+
+def _knock(address: str) -> None:
+    """See whether a scheduler listens before Dask's client tries, which says much when none does, or waits for ever.
+
+    Raises:
+        SpecBuilderError: if nobody or somebody else listens, or the address is not one of TCP.
+    """
+    from distributed.core import rpc  # noqa: PLC0415
+
+    scheme, found, rest = address.rpartition("://")
+    host, _, port = rest.rpartition(":") if ":" in rest else (rest, "", "8786")
+    if found and scheme not in ("tcp", "tls"):
+        raise SpecBuilderError(f"dask scheduler {address}: not reachable (expected tcp://HOST:PORT)")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise SpecBuilderError(f"dask scheduler {address}: not reachable ({error})") from None
+
+    async def identify() -> Any:
+        async with rpc(address) as listener:
+            return await asyncio.wait_for(listener.identity(), _PATIENCE)
+
+    try:
+        is_scheduler = asyncio.run(identify())["type"] == "Scheduler"
+    except Exception:  # noqa: BLE001  # whatever comes of reading another protocol as Dask's
+        is_scheduler = False
+    if not is_scheduler:
+        raise SpecBuilderError(f"dask scheduler {address}: not reachable (what listens there is not one)")
+
+
+def process_pool(jobs: int, preload: Sequence[str] = ()) -> concurrent.futures.ProcessPoolExecutor:
+    """An executor of worker processes that start quickly, inherit no threads and end with this process.
+
+    The process that forks them starts here, and imports what they need while this one goes on.
+
+    Args:
+        jobs: worker processes.
+        preload: names of the modules that they need.
+    """
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        from multiprocessing import forkserver  # noqa: PLC0415  # not on Windows
+
+        context: BaseContext = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(list(preload))
+        forkserver.ensure_running()
+    else:
+        context = multiprocessing.get_context("spawn")
+    return concurrent.futures.ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that started the pool is gone, even if it was killed.
+
+    A worker would wait for work for ever: every worker holds both ends of the queue. The parent is the process that
+    started the pool, whoever forked the worker, and the fork server ends with the last worker.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch(sentinel: int) -> None:
+        multiprocessing.connection.wait([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
+
+
+@contextlib.contextmanager
+def loss_is_told() -> Iterator[None]:
+    """Around what is asked of an executor: say in one line that its workers were lost.
+
+    Raises:
+        SpecBuilderError: if a worker process, or the cluster, ended before its work was done.
+    """
+    try:
+        yield
+    except Exception as error:
+        # the work itself neither reads nor writes; Dask has exceptions of its own
+        lost = (concurrent.futures.BrokenExecutor, concurrent.futures.CancelledError, OSError)
+        if not isinstance(error, lost) and type(error).__module__.partition(".")[0] != "distributed":
+            raise
+        raise SpecBuilderError("a worker was lost; run again to go on where the scan stood") from None
+
+
+class Report(Protocol):
+    """Told what is being done, and how much of it is done."""
+
+    def __call__(self, step: str, done: int = 0, total: int = 0) -> object:
+        """Take note.
+
+        Args:
+            step: one line; the same while one step goes on.
+            done: parts of the step that are done.
+            total: of how many; 0 if it has no parts.
+        """
+
+
+def silent(step: str, done: int = 0, total: int = 0) -> None:
+    """Take no note."""

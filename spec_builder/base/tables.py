@@ -1,0 +1,160 @@
+"""Number tables: CSV files that carry their source, status and unit in ``# key: value`` lines.
+
+The project's own tables live in ``data/`` (inside the package once installed); a user's experiment
+brings tables of the same form.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import data_path, read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from spec_builder.base.arrays import FloatArray
+
+__all__ = ["STATUSES", "Table", "packaged_table", "read_table"]
+
+#: Where a table's numbers come from, from the most to the least direct.
+STATUSES = ("measured", "published", "computed", "reconstructed", "recalled")
+
+_REQUIRED = ("title", "source", "status", "unit")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A checked table.
+
+    Attributes:
+        path: the file it was read from.
+        metadata: the ``# key: value`` lines; always holds title, source, status and unit.
+        columns: numbers by column name, each of shape (rows,).
+        labels: text columns by name, each of length rows.
+    """
+
+    path: Path
+    metadata: Mapping[str, str]
+    columns: Mapping[str, FloatArray]
+    labels: Mapping[str, tuple[str, ...]]
+
+    @property
+    def status(self) -> str:
+        """One of :data:`STATUSES`."""
+        return self.metadata["status"]
+
+    def __getitem__(self, column: str) -> FloatArray:
+        return self.columns[column]
+
+    def number(self, key: str) -> float:
+        """The metadata value ``key`` as a number.
+
+        Raises:
+            SpecBuilderError: if it is missing or not a number.
+        """
+        try:
+            return float(self.metadata[key])
+        except (KeyError, ValueError):
+            found = self.metadata.get(key, "nothing")
+            raise SpecBuilderError(f"{self.path}: header line '# {key}: ...' must be a number, found {found}") from None
+
+
+def read_table(path: Path, *, columns: Iterable[str], labels: Iterable[str] = (), endless: Iterable[str] = ()) -> Table:
+    """Read and check one table.
+
+    Args:
+        path: the CSV file.
+        columns: the number columns it must have, all of them and in any order.
+        labels: the text columns it must have.
+        endless: those of the number columns in which nothing, or ``inf``, stands for an interval without end.
+
+    Raises:
+        SpecBuilderError: for a missing file, header key or column, an unknown column or status, a ragged
+            row, no rows, or a value that is not a finite number.
+    """
+    numeric, text, open_ended = tuple(columns), tuple(labels), tuple(endless)
+    lines = read_text(path).splitlines()
+    metadata = _metadata(path, lines)
+    start = len(lines) - len(_after_header(lines))
+    rows = [(start + i, row) for i, row in enumerate(csv.reader(lines[start:]), start=1) if row]
+    if not rows:
+        raise SpecBuilderError(f"{path}: expected a line of column names ({', '.join(numeric)})")
+    names = [name.strip() for name in rows[0][1]]
+    for name in (*numeric, *text):
+        if name not in names:
+            raise SpecBuilderError(f"{path}: column '{name}' is missing")
+    for name in names:
+        if names.count(name) > 1 or name not in (*numeric, *text):
+            raise SpecBuilderError(
+                f"{path}: unknown or repeated column '{name}', expected {', '.join((*numeric, *text))}"
+            )
+    body = rows[1:]
+    if not body:
+        raise SpecBuilderError(f"{path}: the table has no rows")
+    for number, row in body:
+        if len(row) != len(names):
+            raise SpecBuilderError(f"{path}:{number}: {len(row)} values, expected {len(names)}")
+    values = {
+        name: np.array(
+            [_number(path, number, name, row[names.index(name)], endless=name in open_ended) for number, row in body]
+        )
+        for name in numeric
+    }
+    words = {name: tuple(row[names.index(name)].strip() for _, row in body) for name in text}
+    return Table(path, metadata, values, words)
+
+
+def _after_header(lines: list[str]) -> list[str]:
+    return list(itertools.dropwhile(lambda line: line.startswith("#"), lines))
+
+
+def _metadata(path: Path, lines: list[str]) -> dict[str, str]:
+    """The ``# key: value`` lines at the top, checked."""
+    metadata: dict[str, str] = {}
+    for number, line in enumerate(itertools.takewhile(lambda line: line.startswith("#"), lines), start=1):
+        key, colon, value = line.lstrip("# ").partition(":")
+        if not colon:
+            raise SpecBuilderError(f"{path}:{number}: expected '# key: value', found '{line}'")
+        metadata[key.strip()] = value.strip()
+    for key in _REQUIRED:
+        if not metadata.get(key):
+            raise SpecBuilderError(f"{path}: header line '# {key}: ...' is missing")
+    if metadata["status"] not in STATUSES:
+        raise SpecBuilderError(
+            f"{path}: status '{metadata['status']}' is unknown, expected one of {', '.join(STATUSES)}"
+        )
+    return metadata
+
+
+def _number(path: Path, line: int, column: str, text: str, *, endless: bool) -> float:
+    if endless and text.strip() in ("", "inf"):
+        return float("inf")
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not np.isfinite(value):
+        expected = "a finite number, inf or nothing" if endless else "a finite number"
+        raise SpecBuilderError(f"{path}:{line}: {column} is '{text}', expected {expected}")
+    return value
+
+
+@cache
+def packaged_table(name: str, columns: tuple[str, ...], labels: tuple[str, ...] = ()) -> Table:
+    """One of the project's own tables, read when it is first asked for.
+
+    Args:
+        name: path below ``data/`` without the suffix, e.g. ``solar/b8_spectrum``.
+        columns: its number columns.
+        labels: its text columns.
+    """
+    return read_table(data_path(f"{name}.csv"), columns=columns, labels=labels)

@@ -1,0 +1,130 @@
+"""What a bug report needs: versions, the machine, and a check of this installation against pyhf."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import get_completion_class
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import data_path
+from spec_builder.base.version import __version__
+from spec_builder.cli.options import words_of
+from spec_builder.cli.output import complain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["diagnose"]
+
+_NEEDED = ("pyhf", "numpy", "scipy", "iminuit", "matplotlib", "click", "jsonpatch", "jsonpointer")
+#: Largest difference from pyhf in 2NLL at the same point.
+_TOLERANCE = 1e-9
+
+
+def diagnose() -> tuple[str, list[str]]:
+    """A report to paste, and the problems found.
+
+    Nothing in it names the user, the machine or its folders.
+    """
+    lines = [
+        f"spec_builder  {__version__}",
+        f"Python        {platform.python_version()} ({platform.python_implementation()})",
+        f"machine       {platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        f"tables        {len(list(data_path().rglob('*.csv')))} in {'the package' if _packaged() else 'a checkout'}",
+        f"terminal      {'yes' if sys.stdout.isatty() else 'no'}, encoding {sys.stdout.encoding}",
+        "",
+    ]
+    problems = []
+    for name in _NEEDED:
+        version = _version(name)
+        lines.append(f"{name:13} {version or 'MISSING'}")
+        if version is None:
+            problems.append(f"{name} is missing; install spec_builder again")
+    lines += ["", "extras"]
+    lines += [f"{name:19} {version or 'not installed'}" for name, version in _extras()]
+    if not problems:
+        difference = _difference_from_pyhf()
+        fine = difference <= _TOLERANCE
+        lines += ["", f"2NLL of the combined workspace: {difference:.1e} from pyhf's, {'ok' if fine else 'WRONG'}"]
+        if not fine:
+            problems.append(f"2NLL differs from pyhf's by {difference:.1e}, expected at most {_TOLERANCE:g}")
+    return "\n".join(lines) + "\n", problems
+
+
+def _packaged() -> bool:
+    return (data_path().parent / "py.typed").is_file()
+
+
+def _version(name: str) -> str | None:
+    from importlib import metadata  # noqa: PLC0415  # 30 ms that --help need not wait for
+
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _extras() -> Iterator[tuple[str, str | None]]:
+    """What the extras for users bring, from the package's own metadata."""
+    from importlib import metadata  # noqa: PLC0415
+
+    for requirement in metadata.requires("spec_builder") or []:
+        name, _, marker = requirement.partition(";")
+        extra = marker.partition("==")[2].strip().strip("\"'")
+        package = name.strip().partition(">")[0].partition("[")[0]
+        if extra in ("", "test", "docs") or package == "spec_builder":
+            continue
+        yield f"[{extra}] {package}", _version(package)
+
+
+def _difference_from_pyhf() -> float:
+    """|2NLL - pyhf's| of the combined Standard Model workspace, at its start values."""
+    import warnings  # noqa: PLC0415
+
+    import numpy as np  # noqa: PLC0415
+    import pyhf  # noqa: PLC0415
+
+    from spec_builder.inference.likelihood import Likelihood  # noqa: PLC0415
+    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
+
+    content = load_analysis("combined").workspace
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="jsonschema.RefResolver", category=DeprecationWarning)
+        workspace = pyhf.Workspace(content)
+    model = workspace.model(measurement_name="new_physics")
+    parameters = model.config.suggested_init()
+    theirs = -2 * float(model.logpdf(parameters, workspace.data(model))[0])
+    likelihood = Likelihood.from_workspace(content, "new_physics")
+    theta = np.array([parameters[model.config.par_slice(name).start] for name in likelihood.parameters])
+    return abs(float(likelihood.twice_nll(theta)[0]) - theirs)
+
+
+@click.command()
+def doctor() -> None:
+    """Print what a bug report needs: versions, extras, and a check of the likelihood against pyhf."""
+    report, problems = diagnose()
+    click.echo(report, nl=False)
+    for problem in problems:
+        complain(problem)
+    if problems:
+        sys.exit(2)
+
+
+@click.command()
+@click.argument("shell", metavar="bash|zsh|fish", shell_complete=words_of("bash", "zsh", "fish"))
+def completion(shell: str) -> None:
+    """Print a script that completes verbs, options and their values in a shell.
+
+    For bash and zsh: spec-builder completion bash > ~/.spec-builder-completion (or zsh), and source that file in
+    ~/.bashrc or ~/.zshrc. For fish: spec-builder completion fish > ~/.config/fish/completions/spec-builder.fish.
+    """
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise SpecBuilderError(f"shell '{shell}' is unknown, expected bash, zsh or fish")
+    root = click.get_current_context().find_root().command
+    click.echo(kind(root, {}, "spec-builder", "_SPEC_BUILDER_COMPLETE").source())

@@ -1,0 +1,1 @@
+"""Figures, readable in print and by colour-blind readers (Okabe-Ito colours)."""

@@ -1,0 +1,134 @@
+"""What all figures share: colours, dashes, names, small print, shading and the writing of files."""
+
+from __future__ import annotations
+
+import itertools
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import write_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from spec_builder.base.arrays import FloatArray
+
+__all__ = [
+    "ANALYSIS_LINES",
+    "MARKERS",
+    "STYLE",
+    "Line",
+    "by_construction_note",
+    "display_name",
+    "save_figure",
+    "shade_intervals",
+    "small_print",
+]
+
+FORMATS = (".png", ".pdf", ".svg")
+
+
+@dataclass(frozen=True)
+class Line:
+    """Colour and dashes of a line."""
+
+    color: str
+    style: str | tuple[int, tuple[int, ...]]
+
+
+#: As in Fig. 2 of the paper: dashed, dot-dashed and plain.
+ANALYSIS_LINES = {
+    "pandax4t": Line("#009E73", "--"),
+    "xenonnt": Line("#0072B2", "-."),
+    "combined": Line("#CC79A7", "-"),
+}
+#: The same in every figure.
+MARKERS = {"pandax4t": "D", "xenonnt": "s", "combined": "o"}
+OTHER_LINE = Line("#000000", ":")
+_NAMES = {
+    "xenonnt": "XENONnT",
+    "pandax4t": "PandaX-4T",
+    "combined": "combined",
+    "cevns": r"CE$\nu$NS, best fit",
+    "accidental": "accidental coincidences",
+    "neutron": "neutrons",
+    "electron_recoil": "electron recoils",
+    "cathode": "cathode",
+    "micro_discharge": "micro-discharge",
+}
+
+STYLE: Any = {
+    "font.size": 9,
+    "axes.linewidth": 0.8,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "svg.hashsalt": "spec_builder",
+}
+
+
+def save_figure(figure: Figure, path: Path, *, force: bool = False) -> None:
+    """Write a figure; PNG, PDF or SVG by the name's suffix.
+
+    Raises:
+        SpecBuilderError: for another suffix, or a file that exists and no ``force``.
+    """
+    if path.suffix not in FORMATS:
+        raise SpecBuilderError(f"{path}: expected a name that ends in {', '.join(FORMATS)}")
+    metadata = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(path.suffix)
+    with mpl.rc_context(STYLE):
+        write_bytes(path, lambda p: figure.savefig(p, dpi=200, metadata=metadata), force=force)
+
+
+def display_name(key: str) -> str:
+    """What an analysis or a component is called in figures."""
+    return _NAMES.get(key, key.replace("_", " "))
+
+
+def small_print(figure: Figure, texts: Sequence[str]) -> None:
+    """Small print under the panels: law, choices, and what is by construction.
+
+    It is wrapped to the figure's width, and the panels are moved up to make room for it.
+    """
+    width = int(21.7 * figure.get_figwidth())  # characters of this size
+    rows = [part for text in texts for line in text.split("\n") for part in textwrap.wrap(line, width)]
+    figure.text(0.01, 0.008, "\n".join(rows), fontsize=6, va="bottom", ha="left", color="0.3")
+    points = 8.0 * len(rows) + 36  # the x axis's labels included
+    figure.subplots_adjust(bottom=points / (72 * figure.get_figheight()))
+
+
+def by_construction_note(analyses: Sequence[str]) -> str:
+    """What agrees with the paper by construction, once for all analyses; '' if nothing."""
+    unique = list(dict.fromkeys(part for text in analyses for part in text.split("; ") if part))
+    return "* By construction: " + ".\n".join(unique) + "." if unique else ""
+
+
+def shade_intervals(
+    panel: Axes, mass: FloatArray, excluded: Sequence[tuple[tuple[float, float | None], ...]], color: str
+) -> None:
+    """Fill the excluded intervals; where their number changes from mass to mass, up to half way."""
+    top = 1e3
+    starts = [0, *(i for i in range(1, mass.size) if len(excluded[i]) != len(excluded[i - 1])), mass.size]
+    for begin, end in itertools.pairwise(starts):
+        ends = list(mass[begin:end])
+        rows = list(excluded[begin:end])
+        if begin > 0:
+            ends, rows = [np.sqrt(mass[begin - 1] * mass[begin]), *ends], [rows[0], *rows]
+        if end < mass.size:
+            ends, rows = [*ends, np.sqrt(mass[end - 1] * mass[end])], [*rows, rows[-1]]
+        for k in range(len(rows[0])):
+            low = [row[k][0] for row in rows]
+            high = [row[k][1] or top for row in rows]
+            panel.fill_between(ends, low, high, color=color, alpha=0.22, linewidth=0, zorder=0)

@@ -1,0 +1,488 @@
+"""From a pyhf workspace to the parameters, factors and templates of a likelihood.
+
+The rate in a bin is a sum over :class:`Group` of a fixed template times an amplitude, and an amplitude is a sum of
+products of factors of one parameter each. Every supported modifier fits this form.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.histfactory.checks import setting_problems
+from spec_builder.histfactory.interpolation import Factor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.histfactory.interpolation import Kind
+
+__all__ = ["Constraint", "Group", "ParameterSpec", "Specification", "Term", "hold", "read_specification"]
+
+SUPPORTED_MODIFIERS = ("histosys", "lumi", "normfactor", "normsys", "shapesys", "staterror")
+_NORMSYS_KINDS: dict[str, Kind] = {"code1": "normsys_code1", "code4": "normsys_code4"}
+_HISTOSYS_KINDS: dict[str, Kind] = {"code0": "histosys_code0", "code4p": "histosys_code4p"}
+_GAMMA_BOUNDS = (1e-10, 10.0)
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """Auxiliary measurement of a parameter.
+
+    Attributes:
+        kind: ``normal`` with width ``scale``, or ``poisson`` with mean ``scale`` x parameter.
+        auxiliary: the observed auxiliary datum.
+        scale: standard deviation or factor.
+    """
+
+    kind: Literal["normal", "poisson"]
+    auxiliary: float
+    scale: float
+
+
+@dataclass(frozen=True)
+class ParameterSpec:
+    """A parameter with its start, bounds and constraint."""
+
+    name: str
+    init: float
+    lower: float
+    upper: float
+    fixed: bool
+    constraint: Constraint | None
+
+
+class Term(NamedTuple):
+    """coefficient x product of factors (indices)."""
+
+    coefficient: float
+    factors: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A fixed template with its amplitude, the sum of its terms.
+
+    Attributes:
+        sample: the sample it belongs to.
+        template: events per bin of all channels, zero outside its own, shape (bins,).
+        relative: template / nominal of the sample, shape (bins,); what stays when the sample's nominal is replaced.
+        terms: the amplitude.
+    """
+
+    sample: str
+    template: FloatArray
+    relative: FloatArray
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True)
+class Specification:
+    """Everything the likelihood needs.
+
+    Attributes:
+        channels: slice of bins of each channel, in order of name.
+        observed: counts, shape (bins,).
+        parameters: sorted by name.
+        factors: the functions that the groups' terms refer to.
+        groups: templates and amplitudes.
+        poi: name of the parameter of interest, '' if there is none.
+    """
+
+    channels: Mapping[str, slice]
+    observed: FloatArray
+    parameters: tuple[ParameterSpec, ...]
+    factors: tuple[Factor, ...]
+    groups: tuple[Group, ...]
+    poi: str
+
+
+@dataclass
+class _Parameters:
+    """Collects the parameters that modifiers ask for; sharing a name means sharing the parameter."""
+
+    overrides: Mapping[str, Mapping[str, Any]]
+    specs: dict[str, ParameterSpec] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=dict)
+
+    def add(
+        self,
+        where: str,
+        name: str,
+        role: str,
+        *,
+        init: float,
+        bounds: tuple[float, float],
+        constraint: Constraint | None = None,
+        fixed: bool = False,
+        index: int | None = None,
+    ) -> str:
+        """Register (or share) a parameter; ``index`` is its place in a vector of them."""
+        full = name if index is None else f"{name}[{index}]"
+        if self.roles.setdefault(full, role) != role:
+            raise SpecBuilderError(
+                f"{where}: parameter '{name}' is used as {role} and as {self.roles[full]}; rename one"
+            )
+        at = index or 0
+        given = self.overrides.get(name, {})
+        for key in ("inits", "bounds", "auxdata", "sigmas", "factors"):
+            if index is None and len(given.get(key, [None])) != 1:
+                raise SpecBuilderError(f"{where}: parameter '{name}' has {len(given[key])} {key}, expected 1")
+        bound = given["bounds"][at] if "bounds" in given else bounds
+        if constraint is not None:
+            auxiliary = given["auxdata"][at] if "auxdata" in given else constraint.auxiliary
+            key = "sigmas" if constraint.kind == "normal" else "factors"
+            scale = given[key][at] if key in given else constraint.scale
+            if not scale > 0:
+                raise SpecBuilderError(f"{where}: the constraint of '{name}' has scale {scale}, expected > 0")
+            constraint = Constraint(constraint.kind, float(auxiliary), float(scale))
+        spec = ParameterSpec(
+            name=full,
+            init=float(given["inits"][at] if "inits" in given else init),
+            lower=float(bound[0]),
+            upper=float(bound[1]),
+            fixed=bool(given.get("fixed", fixed)),
+            constraint=constraint,
+        )
+        if not spec.lower <= spec.init <= spec.upper:
+            raise SpecBuilderError(
+                f"{where}: parameter '{full}' starts at {spec.init:g}, outside its bounds "
+                f"[{spec.lower:g}, {spec.upper:g}]"
+            )
+        if self.specs.setdefault(full, spec) != spec:
+            raise SpecBuilderError(f"{where}: parameter '{full}' is constrained in two different ways")
+        return full
+
+
+@dataclass
+class _Builder:
+    """Turns samples into groups."""
+
+    bins: int
+    parameters: _Parameters
+    codes: tuple[Kind, Kind]
+    factor_index: dict[tuple[str, Kind, float, float], int] = field(default_factory=dict)
+    groups: list[Group] = field(default_factory=list)
+
+    def factor(self, parameter: str, kind: Kind, high: float = 1.0, low: float = 1.0) -> int:
+        key = (parameter, kind, high, low)
+        return self.factor_index.setdefault(key, len(self.factor_index))
+
+    def sample(self, where: str, channel: slice, sample: Mapping[str, Any], stat: Mapping[str, _StatError]) -> None:
+        """Add the groups of one sample of one channel."""
+        nominal = np.array(sample["data"], dtype=np.float64)
+        scale: list[int] = []  # factors on the whole sample
+        gammas: list[tuple[str, str]] = []  # parameter stem and role of bin-by-bin factors
+        shapes: dict[bytes, tuple[FloatArray, list[Term]]] = {}  # templates by direction
+
+        def add_shape(shape: FloatArray, factors: tuple[int, ...]) -> None:
+            if not shape.any() and factors:
+                return
+            direction, size = _direction(shape, nominal)
+            entry = shapes.setdefault(direction.tobytes(), (direction, []))
+            entry[1].append(Term(size, factors))
+
+        add_shape(nominal, ())
+        for modifier in sample["modifiers"]:
+            kind, name, data = modifier["type"], modifier["name"], modifier["data"]
+            here = f"{where}, modifier '{name}'"
+            if kind == "normfactor":
+                self.parameters.add(here, name, "normfactor", init=1.0, bounds=(0.0, 10.0))
+                scale.append(self.factor(name, "identity"))
+            elif kind == "lumi":
+                if not {"auxdata", "sigmas", "inits", "bounds"} <= set(self.parameters.overrides.get(name, {})):
+                    raise SpecBuilderError(f"{here}: the measurement must give auxdata, sigmas, inits and bounds")
+                self.parameters.add(
+                    here, name, "lumi", init=1.0, bounds=(0.0, 10.0), constraint=Constraint("normal", 1.0, 1.0)
+                )
+                scale.append(self.factor(name, "identity"))
+            elif kind in ("normsys", "histosys"):
+                self.parameters.add(
+                    here,
+                    name,
+                    "unit normal",
+                    init=0.0,
+                    bounds=(-5.0, 5.0),
+                    constraint=Constraint("normal", 0.0, 1.0),
+                )
+                if kind == "normsys":
+                    high, low = float(data["hi"]), float(data["lo"])
+                    if high <= 0 or low <= 0:
+                        raise SpecBuilderError(
+                            f"{here}: normsys hi = {high:g}, lo = {low:g}: both must be > 0, or the rate is NaN; "
+                            "for an uncertainty s >= 1 use lo = 1/(1+s)"
+                        )
+                    scale.append(self.factor(name, self.codes[0], high, low))
+                else:
+                    high_data = _bins(here, "hi_data", data["hi_data"], nominal.size)
+                    low_data = _bins(here, "lo_data", data["lo_data"], nominal.size)
+                    add_shape((high_data - low_data) / 2, (self.factor(name, "identity"),))
+                    even = (high_data + low_data) / 2 - nominal
+                    if (np.abs(even) > 1e-13 * np.abs(nominal)).any():
+                        add_shape(even, (self.factor(name, self.codes[1]),))
+            elif kind == "shapesys":
+                self._shapesys(here, name, nominal, _bins(here, "data", data, nominal.size))
+                gammas.append((name, "shapesys"))
+            elif kind == "staterror":
+                gammas.append((name, "staterror"))
+            else:
+                raise SpecBuilderError(
+                    f"{here}: type '{kind}' is not supported, expected one of {', '.join(SUPPORTED_MODIFIERS)}"
+                )
+        for direction, terms in shapes.values():
+            self._add_groups(str(sample["name"]), channel, direction, nominal, terms, tuple(scale), gammas, stat)
+
+    def _shapesys(self, here: str, name: str, nominal: FloatArray, uncertainty: FloatArray) -> None:
+        for i, (events, width) in enumerate(zip(nominal, uncertainty, strict=True)):
+            valid = bool(events > 0 and width > 0)
+            factor = float((events / width) ** 2) if valid else 1.0
+            self.parameters.add(
+                here,
+                name,
+                f"shapesys of {here}",
+                init=1.0,
+                bounds=_GAMMA_BOUNDS,
+                constraint=Constraint("poisson", factor, factor),
+                fixed=not valid,
+                index=i,
+            )
+
+    def _add_groups(
+        self,
+        sample: str,
+        channel: slice,
+        direction: FloatArray,
+        nominal: FloatArray,
+        terms: list[Term],
+        scale: tuple[int, ...],
+        gammas: list[tuple[str, str]],
+        stat: Mapping[str, _StatError],
+    ) -> None:
+        relative = np.divide(direction, nominal, out=np.ones_like(direction), where=nominal != 0)
+        parts = [slice(None)] if not gammas else [slice(i, i + 1) for i in range(direction.size)]
+        for i, part in enumerate(parts):
+            extra = tuple(
+                self.factor(f"{name}[{stat[name].first[channel.start] + i if role == 'staterror' else i}]", "identity")
+                for name, role in gammas
+            )
+            template, ratio = np.zeros(self.bins), np.zeros(self.bins)
+            template[channel][part], ratio[channel][part] = direction[part], relative[part]
+            self.groups.append(
+                Group(
+                    sample,
+                    template,
+                    ratio,
+                    tuple(Term(t.coefficient, (*scale, *extra, *t.factors)) for t in terms),
+                )
+            )
+
+
+def _direction(shape: FloatArray, nominal: FloatArray) -> tuple[FloatArray, float]:
+    """A template and its size, so that templates proportional to the nominal share one group."""
+    total = float(np.sum(nominal * nominal))
+    if total > 0:
+        # rounded, so that 1.12 n - n gives 0.12 n on every machine
+        size = float(f"{np.sum(shape * nominal) / total:.13g}")
+        if (np.abs(shape - size * nominal) <= 1e-12 * np.abs(shape).max()).all():
+            return nominal, size
+    return shape, 1.0
+
+
+def _bin_count(channel: Mapping[str, Any], observation: Sequence[float]) -> int:
+    """Bins of a channel by majority, so that the one that differs is blamed."""
+    lengths = Counter([len(observation), *(len(sample["data"]) for sample in channel["samples"])])
+    return lengths.most_common(1)[0][0]
+
+
+def _bins(where: str, key: str, values: Sequence[float], bins: int) -> FloatArray:
+    if len(values) != bins:
+        raise SpecBuilderError(f"{where}: {key} has {len(values)} bins, expected {bins}")
+    return np.array(values, dtype=np.float64)
+
+
+@dataclass
+class _StatError:
+    """A ``staterror``: the bins of the channels that share its name, in order."""
+
+    first: dict[int, int]
+    uncertainty: FloatArray
+
+
+def _stat_errors(
+    channels: Sequence[Mapping[str, Any]], slices: Mapping[str, slice], parameters: _Parameters
+) -> dict[str, _StatError]:
+    """Register the gamma parameters of ``staterror``, whose widths are relative to the sum of its samples."""
+    errors: dict[str, _StatError] = {}
+    for channel in channels:
+        place = slices[channel["name"]]
+        bins = place.stop - place.start
+        totals: dict[str, FloatArray] = {}
+        squares: dict[str, FloatArray] = {}
+        for sample in channel["samples"]:
+            for modifier in sample["modifiers"]:
+                if modifier["type"] == "staterror":
+                    name = modifier["name"]
+                    here = f"channel '{channel['name']}', sample '{sample['name']}', modifier '{name}'"
+                    width = _bins(here, "data", modifier["data"], bins)
+                    totals[name] = totals.get(name, np.zeros(bins)) + np.array(sample["data"])
+                    squares[name] = squares.get(name, np.zeros(bins)) + width**2
+        for name, total in totals.items():
+            relative = np.sqrt(np.divide(squares[name], total**2, out=np.zeros(bins), where=total > 0))
+            entry = errors.setdefault(name, _StatError({}, np.zeros(0)))
+            entry.first[place.start] = entry.uncertainty.size
+            entry.uncertainty = np.concatenate([entry.uncertainty, relative])
+    for name, entry in errors.items():
+        for i, sigma in enumerate(entry.uncertainty):
+            parameters.add(
+                f"modifier '{name}'",
+                name,
+                "staterror",
+                init=1.0,
+                bounds=_GAMMA_BOUNDS,
+                constraint=Constraint("normal", 1.0, float(sigma) if sigma > 0 else 1.0),
+                fixed=not sigma > 0,
+                index=i,
+            )
+    return errors
+
+
+def read_specification(
+    workspace: Mapping[str, Any],
+    measurement: str | None,
+    *,
+    normsys: Literal["code1", "code4"] = "code4",
+    histosys: Literal["code0", "code4p"] = "code4p",
+    poi: str | None = None,
+) -> Specification:
+    """Read a pyhf workspace.
+
+    Args:
+        workspace: the content of the JSON file.
+        measurement: its name; None for the first.
+        normsys: interpolation code; pyhf's command line uses the default.
+        histosys: likewise.
+        poi: parameter of interest in the place of the measurement's, '' for none; None leaves the measurement's.
+            Published workspaces name one that only their patches have: read them with ''.
+
+    Raises:
+        SpecBuilderError: naming channel, sample and modifier, for anything that is missing, malformed or not
+            supported.
+    """
+    try:
+        return _read(workspace, measurement, (_NORMSYS_KINDS[normsys], _HISTOSYS_KINDS[histosys]), poi)
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError, OverflowError) as error:
+        raise SpecBuilderError(
+            f"not a pyhf workspace: {type(error).__name__} {error}; 'spec-builder verify' says where"
+        ) from None
+
+
+def _channels(
+    workspace: Mapping[str, Any],
+) -> tuple[list[Mapping[str, Any]], dict[str, slice], FloatArray]:
+    """Channels in order of name, the slice of bins of each, and all counts."""
+    channels = sorted(workspace["channels"], key=lambda channel: str(channel["name"]))
+    names = [channel["name"] for channel in channels]
+    if len(set(names)) < len(names):
+        raise SpecBuilderError(f"channel '{max(names, key=names.count)}' stands twice; rename or remove one")
+    for channel in channels:
+        samples = [sample["name"] for sample in channel["samples"]]
+        if len(set(samples)) < len(samples):
+            repeated = max(samples, key=samples.count)
+            raise SpecBuilderError(
+                f"channel '{channel['name']}', sample '{repeated}' stands twice; rename or remove one"
+            )
+        for sample in channel["samples"]:
+            if not isinstance(sample["data"], list):
+                raise SpecBuilderError(
+                    f"channel '{channel['name']}', sample '{sample['name']}': 'data' must be a list of numbers"
+                )
+        if not any(sample["data"] for sample in channel["samples"]):
+            raise SpecBuilderError(f"channel '{channel['name']}' has no bin")
+    observations = {o["name"]: o["data"] for o in workspace["observations"]}
+    for channel_name in names:
+        if channel_name not in observations:
+            raise SpecBuilderError(f"channel '{channel_name}' has no observation")
+    sizes = [_bin_count(channel, observations[channel["name"]]) for channel in channels]
+    ends = list(itertools.accumulate(sizes, initial=0))
+    slices = {key: slice(a, b) for key, (a, b) in zip(names, itertools.pairwise(ends), strict=True)}
+    observed = np.concatenate(
+        [_bins(f"observation '{k}'", "data", observations[k], size) for k, size in zip(names, sizes, strict=True)]
+    )
+    for key, place in slices.items():
+        if not (np.isfinite(observed[place]) & (observed[place] >= 0)).all():
+            raise SpecBuilderError(f"observation '{key}': counts must be finite numbers >= 0")
+    return channels, slices, observed
+
+
+def _unknown_interest(
+    measurement: str, poi: str, parameters: Sequence[ParameterSpec], *, chosen: bool
+) -> SpecBuilderError:
+    if chosen:
+        known = ", ".join(spec.name for spec in parameters)
+        return SpecBuilderError(f"parameter '{poi}' is unknown, expected one of {known}")
+    return SpecBuilderError(
+        f"measurement '{measurement}': no modifier has the parameter of interest '{poi}'; "
+        "apply a patch that brings it, or choose another"
+    )
+
+
+def hold(specification: Specification, values: Mapping[str, float]) -> Specification:
+    """The same model with some parameters held at given values.
+
+    Args:
+        specification: the model.
+        values: of the parameters to hold, by name.
+
+    Raises:
+        SpecBuilderError: for an unknown parameter, or a value outside its bounds.
+    """
+    parameters = {spec.name: spec for spec in specification.parameters}
+    for name, value in values.items():
+        if name not in parameters:
+            raise SpecBuilderError(f"parameter '{name}' is unknown, expected one of {', '.join(parameters)}")
+        spec = parameters[name]
+        if not spec.lower <= value <= spec.upper:
+            raise SpecBuilderError(
+                f"parameter '{name}' cannot be held at {value:g}, outside its bounds [{spec.lower:g}, {spec.upper:g}]"
+            )
+        parameters[name] = replace(spec, init=float(value), fixed=True)
+    return replace(specification, parameters=tuple(parameters.values()))
+
+
+def _read(
+    workspace: Mapping[str, Any], measurement: str | None, codes: tuple[Kind, Kind], interest: str | None
+) -> Specification:
+    measurements = {m["name"]: m for m in workspace["measurements"]}
+    if not measurements:
+        raise SpecBuilderError("the workspace has no measurement; it needs at least one")
+    name = next(iter(measurements)) if measurement is None else measurement
+    if name not in measurements:
+        raise SpecBuilderError(f"measurement '{name}' is unknown, expected one of {', '.join(measurements)}")
+    config = measurements[name]["config"]
+
+    channels, slices, observed = _channels(workspace)
+    for problem in setting_problems(workspace):
+        raise SpecBuilderError(problem)
+    parameters = _Parameters({p["name"]: p for p in config["parameters"]})
+    builder = _Builder(observed.size, parameters, codes)
+    stat = _stat_errors(channels, slices, parameters)
+    for channel in channels:
+        place = slices[channel["name"]]
+        for sample in channel["samples"]:
+            where = f"channel '{channel['name']}', sample '{sample['name']}'"
+            _bins(where, "data", sample["data"], place.stop - place.start)
+            builder.sample(where, place, sample, stat)
+
+    specs = tuple(parameters.specs[key] for key in sorted(parameters.specs))
+    index = {spec.name: i for i, spec in enumerate(specs)}
+    poi = str(config["poi"] if interest is None else interest)
+    if poi and poi not in index:
+        raise _unknown_interest(name, poi, specs, chosen=interest is not None)
+    factors = tuple(Factor(index[p], kind, high, low) for p, kind, high, low in builder.factor_index)
+    return Specification(slices, observed, specs, factors, tuple(builder.groups), poi)

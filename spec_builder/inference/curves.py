@@ -1,0 +1,176 @@
+"""Profiled 2NLL against the coupling at each of several mediator masses, its extrema found and refined."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import elementwise
+
+from spec_builder.inference.newton import minimise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from spec_builder.base.arrays import FloatArray, IndexArray
+    from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.inference.newton import BatchFit
+
+__all__ = ["Curves", "polynomial_yields"]
+
+#: Couplings of the scan in units of the one whose g^4 term equals the Standard Model: dense where the new physics
+#: is of its size, sparse where a limit at an unusual confidence level may lie.
+_RELATIVE_COUPLINGS = np.unique(
+    np.concatenate([np.logspace(-2, -0.5, 10), np.logspace(-0.5, 0.5, 35), np.logspace(0.5, 1.5, 5)])
+)
+#: They reach at least to where the g^4 term is this many times the signal, the data, and ten events.
+_FARTHEST = 1e6
+
+
+def polynomial_yields(coefficients: FloatArray, mass: IndexArray, g: FloatArray) -> FloatArray:
+    """Events per bin, shape (N, bins), at couplings g (N,) and masses given by their index (N,)."""
+    x = (g * g)[:, None]
+    n0, n1, n2 = coefficients
+    events: FloatArray = n0[mass] + x * (n1[mass] + x * n2[mass])
+    return events
+
+
+def _relative_couplings(signal: float, observed: float) -> FloatArray:
+    """Couplings of the scan for a Standard Model signal and data of so many events."""
+    last = float(_RELATIVE_COUPLINGS[-1])
+    top = max(last, (_FARTHEST * max(signal, observed, 10.0) / signal) ** 0.25)
+    count = int(np.ceil(2 * np.log10(top / last)))
+    return np.concatenate([_RELATIVE_COUPLINGS, np.geomspace(last, top, count + 1)[1:]])
+
+
+class _Points:
+    """Profiled 2NLL at N points that each keep to one mass while g moves; a fit starts from the point's last one."""
+
+    def __init__(
+        self, likelihood: Likelihood, sample: str, coefficients: FloatArray, mass: IndexArray, theta: FloatArray
+    ) -> None:
+        self._likelihood, self._sample, self._coefficients, self.mass = likelihood, sample, coefficients, mass
+        self.theta = theta
+        self.valid = np.ones(len(theta), dtype=bool)
+
+    def height(self, g: FloatArray, row: IndexArray) -> FloatArray:
+        """2NLL, shape (n,), at couplings (n,) of points given by their index (n,)."""
+        yields = polynomial_yields(self._coefficients, self.mass[row], g)
+        fits = minimise(self._likelihood, start=self.theta[row], sample=self._sample, yields=yields)
+        self.theta[row] = fits.theta
+        self.valid[row] &= fits.valid
+        return fits.twice_nll
+
+    def slope(self, g: FloatArray, row: IndexArray) -> FloatArray:
+        """Derivative of 2NLL in g^2, likewise."""
+        self.height(g, row)
+        return self.last_slope(g, row)
+
+    def last_slope(self, g: FloatArray, row: IndexArray) -> FloatArray:
+        """The same where :meth:`height` was asked for last."""
+        _, n1, n2 = self._coefficients[:, self.mass[row]]
+        yields = polynomial_yields(self._coefficients, self.mass[row], g)
+        gradient = self._likelihood.engine((), self._sample).yield_gradient(self.theta[row].T, yields.T)
+        slope: FloatArray = np.sum(gradient.T * (n1 + 2 * (g * g)[:, None] * n2), axis=1)
+        return slope
+
+
+class Curves:
+    """Profiled 2NLL against g at each of M masses: a scan, with the extrema between its points found and inserted.
+
+    Args:
+        likelihood: the model.
+        sample: the sample that the yields replace.
+        coefficients: its yields against g^2, shape (3, M, bins).
+        start: parameters that the fits of the scan start from at every mass, shape (C, P): those of a mass nearby.
+        maxima: whether maxima are wanted too.
+    """
+
+    def __init__(
+        self,
+        likelihood: Likelihood,
+        sample: str,
+        coefficients: FloatArray,
+        *,
+        start: FloatArray | None = None,
+        maxima: bool = True,
+    ) -> None:
+        self._model = (likelihood, sample, coefficients)
+        count = coefficients.shape[1]
+        n0, _, n2 = coefficients.sum(axis=2)
+        scale = (n0 / n2) ** 0.25
+        relative = _relative_couplings(float(n0.max()), float(likelihood.observed.sum()))
+        couplings = np.concatenate([np.zeros((count, 1)), scale[:, None] * relative], axis=1)
+        rows = np.arange(couplings.size)
+        begin = np.broadcast_to(likelihood.init if start is None else start, (*couplings.shape, likelihood.init.size))
+        points = _Points(*self._model, rows // couplings.shape[1], begin.reshape(rows.size, -1).copy())
+        heights = points.height(couplings.ravel(), rows).reshape(couplings.shape)
+        slopes = points.last_slope(couplings.ravel(), rows).reshape(couplings.shape)
+        self.valid = np.logical_and.reduce(points.valid.reshape(couplings.shape), axis=1)
+        self.standard_model = heights[:, 0]
+        self._couplings, self._heights = couplings, heights
+        self.theta = self._theta = points.theta.reshape(*couplings.shape, -1)
+        self._insert_extrema(slopes, maxima=maxima)
+        best = np.argmin(self._heights, axis=1)[:, None]
+        self.best_g = np.take_along_axis(self._couplings, best, axis=1)[:, 0]
+        self.minimum = np.take_along_axis(self._heights, best, axis=1)[:, 0]
+
+    def grid(self, couplings: FloatArray) -> BatchFit:
+        """Minima at couplings (G,) at each mass, mass by mass: the fits start between those of the scan."""
+        mass, g = np.repeat(np.arange(len(self._couplings)), couplings.size), np.tile(couplings, len(self._couplings))
+        place = np.array([np.searchsorted(row, couplings, side="right") for row in self._couplings]).ravel() - 1
+        after = np.minimum(place + 1, self._couplings.shape[1] - 1)
+        here, there = self._couplings[mass, place], self._couplings[mass, after]
+        part = np.divide(g - here, there - here, out=np.zeros_like(g), where=there > here)[:, None]
+        start = (1 - part) * self._theta[mass, place] + part * self._theta[mass, after]
+        likelihood, sample, coefficients = self._model
+        return minimise(likelihood, start=start, sample=sample, yields=polynomial_yields(coefficients, mass, g))
+
+    def _between(
+        self, mass: IndexArray, place: IndexArray, function: Callable[..., FloatArray], tolerance: float
+    ) -> tuple[FloatArray, _Points]:
+        """Roots in g of a function of the points, each between a place of the scan and the next."""
+        points = _Points(*self._model, mass, self._theta[mass, place])
+        found = elementwise.find_root(
+            lambda g, row: function(points, g, row),
+            (self._couplings[mass, place], self._couplings[mass, place + 1]),
+            args=(np.arange(mass.size),),
+            tolerances={"xrtol": tolerance, "xatol": 0.0},
+        )
+        np.logical_and.at(self.valid, mass, points.valid & found.success)
+        return found.x, points
+
+    def _insert_extrema(self, slopes: FloatArray, *, maxima: bool) -> None:
+        """Insert the places where the slope changes its sign; the maxima only if they are wanted."""
+        left, right = slopes[:, :-1], slopes[:, 1:]
+        mass, place = np.nonzero(((left < 0) & (right > 0)) | (maxima & (left > 0) & (right < 0)))
+        if not mass.size:
+            return
+        g, points = self._between(mass, place, _Points.slope, 1e-8)
+        # as many columns as the mass with most extrema has; the others repeat their last point there
+        column = np.arange(mass.size) - np.searchsorted(mass, mass)
+        more = [np.repeat(a[:, -1:], column.max() + 1, axis=1) for a in (self._couplings, self._heights, self._theta)]
+        more[0][mass, column], more[1][mass, column] = g, points.height(g, np.arange(mass.size))
+        more[2][mass, column] = points.theta
+        order = np.argsort(np.concatenate([self._couplings, more[0]], axis=1), axis=1, kind="stable")
+        self._couplings, self._heights, self._theta = (
+            np.take_along_axis(np.concatenate([old, new], axis=1), order[..., None] if old.ndim == 3 else order, axis=1)
+            for old, new in zip((self._couplings, self._heights, self._theta), more, strict=True)
+        )
+
+    def excluded(self, level: FloatArray) -> list[list[tuple[float, float | None]]]:
+        """Intervals of g where 2NLL is above a level, shape (M,), at each mass."""
+        above = self._heights > level[:, None]
+        mass, place = np.nonzero(above[:, 1:] != above[:, :-1])
+        roots: FloatArray = np.zeros(0)
+        if mass.size:
+            roots, _ = self._between(mass, place, lambda p, g, row: p.height(g, row) - level[p.mass[row]], 1e-12)
+        intervals: list[list[tuple[float, float | None]]] = []
+        for row in range(len(above)):
+            edges: list[float | None] = [0.0] if above[row, 0] else []
+            edges += [float(root) for root in roots[mass == row]]
+            if len(edges) % 2:
+                edges.append(None)
+            pairs = zip(edges[::2], edges[1::2], strict=True)
+            intervals.append([(low, high) for low, high in pairs if low is not None])
+        return intervals

@@ -1,0 +1,1 @@
+"""The door between physics and statistics: yields, analyses, workspaces and patches."""

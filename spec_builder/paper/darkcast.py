@@ -1,0 +1,174 @@
+"""Existing bounds recast by a user's own DarkCast (arXiv:1801.04847, 2206.08563), which is never part of this project.
+
+It runs in a process of its own, from the path that the user gives; only numbers come back.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.executors import silent
+from spec_builder.paper.bounds import MissingBound, thinned
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spec_builder.base.executors import Report
+    from spec_builder.paper.bounds import Bound
+
+__all__ = ["COUPLINGS", "darkcast_folder", "recast_bounds"]
+
+_CHARGED = ("e", "mu", "tau")
+_NEUTRINOS = ("nue", "numu", "nutau")
+_QUARKS = ("d", "u", "s", "c", "b", "t")
+#: DarkCast gives this for a coupling that it does not find.
+_NOT_FOUND = 1e5
+
+#: (axial, vector) couplings of charged leptons, neutrinos and quarks in units of g; how they are called.
+COUPLINGS = {
+    "vector_bl": (
+        ((0.0, -1.0), (0.0, -1.0), (0.0, 1 / 3)),
+        "couplings -1 to charged leptons and neutrinos, +1/3 to quarks (three light right-handed neutrinos)",
+    ),
+    "vector_universal": (
+        ((0.0, 1.0), (-0.5, 0.5), (0.0, 1.0)),
+        "vector couplings +1 to charged leptons and all quarks, left-handed neutrinos",
+    ),
+    "axial": (
+        ((1.0, 0.0), (-0.5, 0.5), (1.0, 0.0)),
+        "axial couplings +1 to charged leptons and all quarks, left-handed neutrinos",
+    ),
+}
+#: The vector couplings alone, for a DarkCast from before axial ones.
+_VECTOR_ONLY = {"vector_bl": (-1.0, -1.0, 1 / 3), "vector_universal": (1.0, 1.0, 1.0)}
+
+
+def darkcast_folder(path: Path) -> Path:
+    """The package's folder, given it or the folder that it lies in.
+
+    Raises:
+        SpecBuilderError: if there is no DarkCast.
+    """
+    for folder in (path, path / "darkcast"):
+        if all((folder / name).is_file() for name in ("__init__.py", "limit.py", "model.py")):
+            return folder.resolve()
+    raise SpecBuilderError(
+        f"{path}: no DarkCast here, expected its folder with __init__.py, limit.py and model.py (or the one above it)"
+    )
+
+
+def _by_fermion(charged: Any, neutrinos: Any, quarks: Any) -> dict[str, Any]:
+    return dict.fromkeys(_CHARGED, charged) | dict.fromkeys(_NEUTRINOS, neutrinos) | dict.fromkeys(_QUARKS, quarks)
+
+
+def _forms(interaction: str) -> list[dict[str, Any]]:
+    forms = [_by_fermion(*COUPLINGS[interaction][0])]
+    if interaction in _VECTOR_ONLY:
+        forms.append(_by_fermion(*_VECTOR_ONLY[interaction]))
+    return forms
+
+
+def _ask(folder: Path, interaction: str, limits: Sequence[str]) -> dict[str, Any]:
+    """The worker's answer for one interaction.
+
+    Raises:
+        SpecBuilderError: if DarkCast cannot be imported.
+    """
+    request = {
+        "package": str(folder),
+        "model": f"spec_builder_{interaction}",
+        "forms": _forms(interaction),
+        "limits": list(limits),
+    }
+    worker = Path(__file__).with_name("darkcast_worker.py")
+    with tempfile.TemporaryDirectory() as work:
+        run = subprocess.run(  # noqa: S603 - our own worker, the user's own DarkCast
+            [sys.executable, "-I", "-B", str(worker)],
+            input=json.dumps(request),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            cwd=work,
+            check=False,
+        )
+    try:
+        content: dict[str, Any] = json.loads(run.stdout)
+    except json.JSONDecodeError:
+        reason = (run.stderr.strip().splitlines() or ["no answer"])[-1]
+        raise SpecBuilderError(f"{folder}: DarkCast cannot be used ({reason})") from None
+    return content
+
+
+def recast_bounds(
+    bounds: Sequence[Bound], path: Path, *, report: Report = silent
+) -> tuple[list[Bound], list[MissingBound]]:
+    """Replace the curves that DarkCast knows by ones that it recasts now.
+
+    Args:
+        bounds: curves; those with a name in DarkCast are recast, the others stay.
+        path: DarkCast's folder or the one above it.
+        report: told about each step; see :class:`spec_builder.base.executors.Report`.
+
+    Returns:
+        The curves, and what DarkCast could not recast, with its reason.
+
+    Raises:
+        SpecBuilderError: if there is no DarkCast, or it cannot be imported.
+    """
+    folder = darkcast_folder(path)
+    answers: dict[str, dict[str, Any]] = {}
+    wanted: dict[str, list[str]] = {}
+    for interaction in dict.fromkeys(bound.interaction for bound in bounds if bound.darkcast):
+        if interaction in COUPLINGS:
+            names = [bound.darkcast for bound in bounds if bound.interaction == interaction and bound.darkcast]
+            wanted[interaction] = names
+            report(f"DarkCast: {len(names)} limits to {interaction}")
+            answers[interaction] = _ask(folder, interaction, names)
+    done: list[Bound] = []
+    failed: list[MissingBound] = []
+    for bound in bounds:
+        if not bound.darkcast or bound.interaction not in answers:
+            done.append(bound)
+            continue
+        content = answers[bound.interaction]
+        found = content if "error" in content else content["limits"][bound.darkcast]
+        curve = _curve(bound, found, content.get("version", "")) if "error" not in found else None
+        if curve is None:
+            reason = found.get("error", "DarkCast finds no excluded coupling")
+            failed.append(
+                MissingBound(bound.interaction, bound.name, bound.title, bound.source, f"not recast: {reason}")
+            )
+        else:
+            done.append(curve)
+    asked = sum(len(names) for names in wanted.values())
+    if asked and len(failed) == asked:
+        raise SpecBuilderError(f"{folder}: DarkCast recast none of {asked} limits ({failed[0].reason})")
+    return done, failed
+
+
+def _curve(template: Bound, found: dict[str, Any], version: str) -> Bound | None:
+    """The recast curve under the template's names; None if nothing is excluded."""
+    mass = 1e3 * np.array(found["mass_GeV"], dtype=float)
+    low = np.array(found["lower"], dtype=float)
+    high = np.full_like(low, np.inf) if found["upper"] is None else np.array(found["upper"], dtype=float)
+    high = np.where(high < _NOT_FOUND, high, np.inf)
+    good = (mass > 0) & (low > 0) & (low < _NOT_FOUND) & (low < high)
+    mass, index = np.unique(mass[good], return_index=True)
+    if mass.size == 0:
+        return None
+    how = f"recast with the user's DarkCast {version}".rstrip()
+    recast = f"limit {template.darkcast}, {how}; {COUPLINGS[template.interaction][1]}"
+    return thinned(
+        replace(
+            template, status="computed", recast=recast, mass_MeV=mass, g_low=low[good][index], g_high=high[good][index]
+        )
+    )

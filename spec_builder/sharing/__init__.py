@@ -1,0 +1,1 @@
+"""What is given to others, and its checks: exports, archives, HEPData submissions, citations."""

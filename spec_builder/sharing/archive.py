@@ -1,0 +1,156 @@
+"""Archives of analyses, from what :mod:`spec_builder.sharing.export` writes."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.executors import silent
+from spec_builder.base.files import canonical_json, parse_json, refuse_existing, write_bytes
+from spec_builder.histfactory.hs3 import hs3_workspace
+from spec_builder.histfactory.patchset import check_record
+from spec_builder.inference.exclusion import PLANE_MASSES
+from spec_builder.model.analysis import load_analyses
+from spec_builder.sharing.bundle import pack, seal
+from spec_builder.sharing.citations import bibtex
+from spec_builder.sharing.expected import expected_results
+from spec_builder.sharing.export import export_workspaces
+from spec_builder.sharing.readme import archive_readme
+from spec_builder.sharing.submission import LICENCE, check_installed, write_submission
+from spec_builder.studies.limits import find_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from spec_builder.base.executors import Report
+    from spec_builder.model.analysis import Analysis
+    from spec_builder.sharing.bundle import Files
+    from spec_builder.sharing.export import PatchRequest
+    from spec_builder.studies.limits import LimitsResult
+
+__all__ = ["EXPECTED", "HS3", "archive_files", "write_archives"]
+
+EXPECTED = "expected_results.json"
+HS3 = "BkgOnly.hs3.json"
+#: Masses of the contour tables, as in Fig. 4.
+CONTOUR_POINTS = 121
+
+
+def write_archives(
+    analyses: Sequence[str],
+    output: Path,
+    patches: PatchRequest,
+    *,
+    law: str = "normsys",
+    variants: Mapping[str, str] | None = None,
+    submission: bool = True,
+    force: bool = False,
+    report: Report = silent,
+) -> list[Path]:
+    """Write ``<output>/<analysis>.tar.gz`` for each analysis, and the HEPData submission that holds them.
+
+    The submission is ``submission.yaml`` with a table of the excluded couplings for each analysis and interaction
+    (90 % CL, two degrees of freedom), at 121 masses, and the HS3 file of each analysis once more. The same inputs give
+    the same bytes.
+
+    Args:
+        analyses: names, as :func:`spec_builder.model.analysis.load_analysis` takes them.
+        output: the folder.
+        patches: the patch sets of each archive.
+        law: ``normsys`` or ``linear``.
+        variants: variant by experiment name.
+        submission: write the submission, with the extra ``[hepdata]``.
+        force: replace files that exist.
+        report: told about each step; see :class:`spec_builder.base.executors.Report`.
+
+    Returns:
+        The files, archives first.
+
+    Raises:
+        SpecBuilderError: if hepdata_lib is not installed, or a file exists; then nothing is written.
+    """
+    if submission:
+        check_installed()
+    loaded = load_analyses(analyses, law, variants)
+    check_record(patches.hepdata)
+    names = [analysis.name for analysis in loaded]
+    for name in names:
+        if names.count(name) > 1:
+            raise SpecBuilderError(f"analysis '{name}' stands twice")
+    if submission:
+        _refuse_others(output, names, patches)
+    for name in [f"{name}.tar.gz" for name in names] + ["submission.yaml"] * submission:
+        refuse_existing(output / name, force=force)
+    with tempfile.TemporaryDirectory() as scratch:
+        exported, record = Path(scratch) / "exported", Path(scratch) / "record"
+        record.mkdir()
+        step = f"patch sets of {', '.join(names)}"
+        report(step)
+        export_workspaces(analyses, exported, law=law, variants=variants, patches=patches, report=partial(report, step))
+        results: list[LimitsResult] = []
+        for analysis in loaded:
+            files = {path.name: path.read_bytes() for path in (exported / analysis.name).iterdir()}
+            report(f"{analysis.name}: expected results")
+            content = archive_files(analysis, files, patches)
+            (record / f"{analysis.name}.tar.gz").write_bytes(pack(analysis.name, content))
+            if submission:
+                (record / f"{analysis.name}.hs3.json").write_bytes(content[HS3])
+                report(f"{analysis.name}: contours")
+                masses = np.geomspace(*PLANE_MASSES, CONTOUR_POINTS)
+                results += [find_limits(analysis, choice, masses) for choice in patches.choices]
+        if submission:
+            report("submission.yaml, checked with hepdata-validator")
+            licence = LICENCE if {analysis.licence for analysis in loaded} == {LICENCE["name"]} else None
+            write_submission(record, names, results, patches.hepdata, licence)
+        made = sorted(record.iterdir(), key=lambda path: (path.suffix != ".gz", path.name))
+        for path in made:
+            refuse_existing(output / path.name, force=force)
+        for path in made:
+            write_bytes(output / path.name, partial(_copy, path), force=force)
+    return [output / path.name for path in made]
+
+
+def _refuse_others(output: Path, analyses: Sequence[str], patches: PatchRequest) -> None:
+    """HEPData accepts no files that a submission does not name.
+
+    Raises:
+        SpecBuilderError: naming one.
+    """
+    ours = {"submission.yaml", *(f"{name}{suffix}" for name in analyses for suffix in (".tar.gz", ".hs3.json"))}
+    ours |= {f"exclusion_{name}_{choice.interaction.value}.yaml" for name in analyses for choice in patches.choices}
+    present = sorted(path.name for path in output.iterdir()) if output.is_dir() else []
+    for name in present:
+        if name not in ours:
+            raise SpecBuilderError(f"{output}: holds {name}, which is not of this submission; give an empty folder")
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.write_bytes(source.read_bytes())
+
+
+def archive_files(analysis: Analysis, exported: Mapping[str, bytes], patches: PatchRequest) -> Files:
+    """Everything in the archive of one analysis, by file name, checksums included.
+
+    Args:
+        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        exported: what ``spec-builder export`` writes for it, by file name.
+        patches: what the patch sets in there were made from.
+
+    Raises:
+        SpecBuilderError: if a patch has no valid fit.
+    """
+    content = {name: parse_json(data.decode(), name) for name, data in sorted(exported.items())}
+    workspace, metadata = content.pop("BkgOnly.json"), content.pop("BkgOnly.meta.json")
+    expected = expected_results(workspace, metadata["reference"]["flux_1e6_cm2_s1"], content)
+    added = {
+        HS3: canonical_json(hs3_workspace(workspace, metadata)),
+        EXPECTED: canonical_json(expected),
+        "README.md": archive_readme(workspace, metadata, content, expected),
+        "CITATION.bib": bibtex(text for choice in patches.choices for text in analysis.sources(choice)),
+    }
+    return seal(dict(exported) | {name: text.encode() for name, text in added.items()})

@@ -1,0 +1,173 @@
+"""Expected results of an archive: what its workspace and patch sets give, and whether they still do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.inference.likelihood import Likelihood
+from spec_builder.inference.newton import minimise
+from spec_builder.inference.profile import threshold
+from spec_builder.studies.scans import scan_patches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+__all__ = ["expected_results", "unexpected_results"]
+
+SCHEMA = "spec_builder/expected_results/1"
+MEASUREMENT = "new_physics"
+#: Of the quantities by name. pyhf's default minimiser reaches them too.
+TOLERANCES = {"twice_nll": 1e-5, "delta_chi2": 1e-4, "value": 1e-3, "flux_1e6_cm2_s1": 5e-3}
+#: Far from the minimum the eight digits of a yield tell: 2NLL differs by this part of itself.
+_RELATIVE = 1e-7
+_DECIMALS = {"twice_nll": 6, "value": 5, "flux_1e6_cm2_s1": 4}
+#: Patches of each set whose numbers are listed.
+_SAMPLE = 7
+
+
+def expected_results(
+    workspace: dict[str, Any],
+    reference_flux: float,
+    patch_sets: Mapping[str, dict[str, Any]],
+) -> dict[str, Any]:
+    """Best fits of all measurements, and a sample of each patch set, with tolerances.
+
+    Args:
+        workspace: content of its JSON file.
+        reference_flux: 8B flux that mu_8b = 1 stands for [1e6 cm^-2 s^-1].
+        patch_sets: content by file name.
+    """
+    sets = {}
+    for name, content in patch_sets.items():
+        heights = _twice_nll(workspace, content, name)
+        patches = content["patches"]
+        chosen = np.unique(np.linspace(0, len(patches) - 1, _SAMPLE).astype(int)).tolist()
+        sets[name] = {
+            "minimum": content["metadata"]["minimum"],
+            "patches": {
+                patches[i]["metadata"]["name"]: {
+                    "twice_nll": round(heights[i], _DECIMALS["twice_nll"]),
+                    "delta_chi2": patches[i]["metadata"]["delta_chi2"],
+                    "excluded_90": patches[i]["metadata"]["excluded_90"],
+                }
+                for i in chosen
+            },
+        }
+    return {
+        "schema": SCHEMA,
+        "tolerances": TOLERANCES,
+        "measurements": _measurements(workspace, reference_flux),
+        "patch_sets": sets,
+    }
+
+
+def _measurements(workspace: dict[str, Any], reference_flux: float) -> dict[str, dict[str, Any]]:
+    results = {}
+    for name in (measurement["name"] for measurement in workspace["measurements"]):
+        likelihood = Likelihood.from_workspace(workspace, name)
+        best = minimise(likelihood)
+        if not best.valid.all():
+            raise SpecBuilderError(f"measurement '{name}': the fit is not valid")
+        result: dict[str, Any] = {"twice_nll": float(best.twice_nll[0])}
+        if likelihood.index(likelihood.poi) in likelihood.free:
+            value = float(best.theta[0, likelihood.index(likelihood.poi)])
+            result |= {"parameter": likelihood.poi, "value": value, "flux_1e6_cm2_s1": value * reference_flux}
+        results[name] = {
+            key: round(number, _DECIMALS[key]) if key in _DECIMALS else number for key, number in result.items()
+        }
+    return results
+
+
+def _twice_nll(workspace: dict[str, Any], content: dict[str, Any], name: str) -> list[float]:
+    """Profiled 2NLL of every patch."""
+    scan = scan_patches(workspace, content, name=name, measurement=MEASUREMENT)
+    if scan is None or not scan.columns["valid"].all():
+        raise SpecBuilderError(f"{name}: the fit of a patch is not valid")
+    heights: list[float] = scan.columns["twice_nll"].tolist()
+    return heights
+
+
+def unexpected_results(
+    expected: Any, workspace: dict[str, Any], reference_flux: float, patch_sets: Mapping[str, dict[str, Any]]
+) -> Iterator[tuple[str, str]]:
+    """What the files do not give any more, each as the file it belongs to and where and what.
+
+    Every patch is fitted, and its ``delta_chi2`` and ``excluded_90`` compared too. The minimum over the plane cannot
+    be found again from patches alone; none may lie below it.
+
+    Args:
+        expected: content of the file with expected results.
+        workspace: content of the workspace's file.
+        reference_flux: 8B flux that mu_8b = 1 stands for [1e6 cm^-2 s^-1].
+        patch_sets: content by file name.
+    """
+    here = "expected_results.json"
+    try:
+        if expected["schema"] != SCHEMA:
+            yield here, f"schema is {expected['schema']}, expected {SCHEMA}"
+        for key, limit in TOLERANCES.items():  # what is promised may be tighter than this, not looser
+            if not 0 <= float(expected["tolerances"][key]) <= limit:
+                yield here, f"tolerance of {key} is {expected['tolerances'][key]}, at most {limit} is accepted"
+        tolerances = {key: min(float(expected["tolerances"][key]), limit) for key, limit in TOLERANCES.items()}
+        wanted, sets = expected["measurements"], expected["patch_sets"]
+        computed = _measurements(workspace, reference_flux)
+        for name in sorted(set(wanted) ^ set(computed)):
+            yield here, f"measurement '{name}' is missing here or in the workspace"
+        for name, found in ((name, computed[name]) for name in computed if name in wanted):
+            for key, value in found.items():
+                if key == "parameter":
+                    if wanted[name][key] != value:
+                        yield here, f"measurement '{name}', {key}: {wanted[name][key]} expected, {value} found"
+                    continue
+                if not _near(wanted[name][key], value, tolerances[key]):
+                    yield here, f"measurement '{name}', {key}: {wanted[name][key]} expected, {value} found"
+        for name in sorted(set(sets) ^ set(patch_sets)):
+            yield here, f"patch set '{name}' is missing here or in the archive"
+        for name in sorted(set(sets) & set(patch_sets)):
+            yield from _unexpected_patches(name, sets[name], workspace, patch_sets[name], tolerances)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        yield here, f"not of schema {SCHEMA}: {type(error).__name__} {error}"
+
+
+def _unexpected_patches(
+    name: str,
+    expected: Mapping[str, Any],
+    workspace: dict[str, Any],
+    content: dict[str, Any],
+    tolerances: Mapping[str, float],
+) -> Iterator[tuple[str, str]]:
+    here, level = "expected_results.json", threshold(0.9, dof=2)
+    heights, minimum = _twice_nll(workspace, content, name), float(content["metadata"]["minimum"]["twice_nll"])
+    if expected["minimum"] != content["metadata"]["minimum"]:
+        yield here, f"{name}, minimum: {expected['minimum']}, not as in the patch set"
+    sample, seen = dict(expected["patches"]), set()
+    if not sample:
+        yield here, f"{name}: no patch is listed"
+    for patch, height in zip(content["patches"], heights, strict=True):
+        about = patch["metadata"]
+        key, delta = about["name"], height - minimum
+        where = f"patch '{key}'"
+        if not _near(about["delta_chi2"], delta, tolerances["delta_chi2"]):
+            yield name, f"{where}: delta_chi2 is {about['delta_chi2']}, but {delta:.4f} found"
+        if about["excluded_90"] != (delta > level) and abs(delta - level) > tolerances["delta_chi2"]:
+            yield name, f"{where}: excluded_90 is {about['excluded_90']}, but delta_chi2 is {about['delta_chi2']}"
+        if delta < -tolerances["delta_chi2"]:
+            yield name, f"{where}: lies {-delta:.4f} below the minimum over the plane in its metadata"
+        if key in sample:
+            seen.add(key)
+            for quantity, found in (("twice_nll", height), ("delta_chi2", about["delta_chi2"])):
+                if not _near(sample[key][quantity], found, tolerances[quantity]):
+                    yield here, f"{name}, {where}, {quantity}: {sample[key][quantity]} expected, {found:.6f} found"
+            if sample[key]["excluded_90"] != about["excluded_90"]:
+                yield here, f"{name}, {where}: excluded_90 is {sample[key]['excluded_90']}, not as in the patch set"
+    for key in sorted(set(sample) - seen):
+        yield here, f"{name}: patch '{key}' is not in the patch set"
+
+
+def _near(wanted: float, found: float, tolerance: float) -> bool:
+    """Whether two numbers agree; NaN agrees with nothing."""
+    return abs(wanted - found) <= tolerance + _RELATIVE * abs(found)

@@ -1,0 +1,146 @@
+"""Writing of workspaces with their metadata, to share."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import canonical_json, digest, refuse_existing, write_text
+from spec_builder.histfactory.patchset import patch_set_json
+from spec_builder.model.analysis import load_analyses
+from spec_builder.model.metadata import workspace_metadata
+from spec_builder.model.patches import build_patch_set
+from spec_builder.studies.limits import find_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.patches import Style
+    from spec_builder.physics.interactions import NewPhysics
+
+__all__ = ["PatchRequest", "export_workspaces"]
+
+WORKSPACE_FILE = "BkgOnly.json"
+METADATA_FILE = "BkgOnly.meta.json"
+#: Couplings of a patch set reach this factor beyond the ends of what is excluded.
+_AROUND = 2.0
+
+
+@dataclass(frozen=True)
+class PatchRequest:
+    """Patch sets to write beside each workspace.
+
+    Attributes:
+        choices: the interactions.
+        masses: mediator masses [MeV].
+        couplings: g; None for as many around the limit at each mass as there are masses.
+        style: ``total`` or ``signal``.
+        hepdata: the record's identifier.
+    """
+
+    choices: Sequence[NewPhysics]
+    masses: Sequence[float]
+    couplings: Sequence[float] | None
+    style: Style = "total"
+    hepdata: str | None = None
+
+    def points(self, analysis: Analysis, choice: NewPhysics) -> list[tuple[float, float]]:
+        """Mass and coupling of every patch.
+
+        Without couplings asked for, they run at each mass from about half the lowest to twice the highest end of
+        the intervals that are excluded at 90 % CL (two degrees of freedom).
+        """
+        if self.couplings is not None:
+            return [(mass, g) for mass in self.masses for g in self.couplings]
+        points = []
+        for point in find_limits(analysis, choice, np.array(self.masses)).exclusion.points:
+            ends = [end for interval in point.excluded for end in interval if end]
+            if not ends:
+                raise SpecBuilderError(f"nothing is excluded at {point.mass_MeV:g} MeV: give --couplings")
+            points += [(point.mass_MeV, float(g)) for g in _around(min(ends), max(ends), len(self.masses))]
+        return points
+
+
+def _around(low: float, high: float, count: int) -> FloatArray:
+    """Log-spaced couplings from about half of ``low`` to twice ``high``, which lies half way between two of them.
+
+    A point on the limit would be excluded or not by its last digits.
+    """
+    begin, end = math.log(low / _AROUND), math.log(high * _AROUND)
+    step = (end - begin) / max(count - 1, 1)
+    below = (math.log(high) - begin) / step  # steps below the limit; a whole or half number where low is high
+    shift = below - math.floor(below + 0.25) - 0.5
+    around: FloatArray = np.exp(begin + step * (np.arange(count) + shift))
+    return around
+
+
+def _patch_file(choice: NewPhysics) -> str:
+    return f"patchset_{choice.interaction.value}.json"
+
+
+def export_workspaces(
+    analyses: Iterable[str],
+    output: Path,
+    *,
+    law: str = "normsys",
+    variants: Mapping[str, str] | None = None,
+    patches: PatchRequest | None = None,
+    force: bool = False,
+    report: Callable[[int, int], object] = lambda *_: None,
+) -> list[Path]:
+    """Write ``<output>/<analysis>/BkgOnly.json`` and its ``.meta.json`` for each analysis, and its patch sets.
+
+    The same inputs give the same bytes. A variant applies to every analysis that holds its experiment.
+
+    Args:
+        analyses: names, as :func:`spec_builder.model.analysis.load_analysis` takes them.
+        output: the folder.
+        law: ``normsys`` or ``linear``.
+        variants: variant by experiment name.
+        patches: interactions to write ``patchset_<interaction>.json`` for.
+        force: replace files that exist.
+        report: told how many patch sets are made, and of how many.
+
+    Raises:
+        SpecBuilderError: for an unknown analysis, law or variant, or a file that exists; then nothing is written.
+    """
+    loaded = load_analyses(analyses, law, variants)
+    files: dict[Path, str] = {}
+    made, wanted = 0, len(loaded) * len(patches.choices if patches else ())
+    report(made, wanted)
+    for analysis in loaded:
+        folder = output / analysis.name
+        if folder / WORKSPACE_FILE in files:
+            raise SpecBuilderError(f"analysis '{analysis.name}' stands twice, and both would be written to {folder}")
+        files[folder / WORKSPACE_FILE] = canonical_json(analysis.workspace)
+        metadata = workspace_metadata(analysis)
+        metadata["patch_sets"] = {}
+        if patches is not None:
+            contents = {_patch_file(choice): (choice, folder / _patch_file(choice)) for choice in patches.choices}
+            for _, path in contents.values():
+                refuse_existing(path, force=force)
+            for file, (choice, path) in contents.items():
+                content = build_patch_set(
+                    analysis,
+                    choice,
+                    patches.points(analysis, choice),
+                    style=patches.style,
+                    hepdata=patches.hepdata,
+                )
+                files[path] = patch_set_json(content)
+                metadata["patch_sets"][file] = digest(content)
+                made += 1
+                report(made, wanted)
+        files[folder / METADATA_FILE] = canonical_json(metadata)
+    for path in files:
+        refuse_existing(path, force=force)
+    for path, text in files.items():
+        write_text(path, text, force=force)
+    return list(files)

@@ -1,0 +1,247 @@
+"""README of an archive: everything a stranger needs, from the archive's own content."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from spec_builder.base.version import __version__
+from spec_builder.model.workspace import NUISANCE_BOUND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["archive_readme"]
+
+_APPROXIMATIONS = """\
+- The likelihood is binned; the collaborations' own analyses are unbinned or have more dimensions. Correlations between
+  backgrounds, and shape uncertainties, are not included.
+- Detector responses were folded with the recoil spectrum of natural xenon; the tables above say which were released
+  by the collaborations and which are reconstructed.
+- New physics is scattering off nuclei; scattering off electrons is not included. Mediator masses and couplings
+  are tree-level and fixed: no renormalisation group running.
+- The flux of 8B neutrinos is shared by all experiments. Its uncertainty is part of the measurement `new_physics`, not
+  of `b8_flux`, where the flux is what is measured."""
+
+_LAWS = {
+    "normsys": "`normsys`, HistFactory's usual: a polynomial inside one standard deviation, exponential outside",
+    "linear": "`histosys`, symmetric: the factor 1 + s alpha of Eq. (17) of arXiv:2411.11749",
+}
+
+#: pyhf takes the measurement of a workspace before it applies --patch, so one that is in the patch is applied first.
+_FIT_OF_A_PATCH = {
+    "total": (
+        "pyhf patchset extract {name} --name {key} --output-file point.json",
+        "pyhf fit BkgOnly.json --patch point.json --measurement new_physics --value",
+    ),
+    "signal": (
+        "pyhf patchset apply BkgOnly.json {name} --name {key} --output-file patched.json",
+        "pyhf fit patched.json --measurement new_physics --value",
+    ),
+}
+#: The patch shown as an example is excluded by more than this Delta chi^2, if one is.
+_CLEARLY = 5.0
+
+
+def archive_readme(
+    workspace: Mapping[str, Any],
+    metadata: Mapping[str, Any],
+    patch_sets: Mapping[str, Mapping[str, Any]],
+    expected: Mapping[str, Any],
+) -> str:
+    """Markdown text: what, data, approximations, patches, commands with their output, licence, how to cite.
+
+    Args:
+        workspace: content of ``BkgOnly.json``.
+        metadata: content of ``BkgOnly.meta.json``.
+        patch_sets: content by file name.
+        expected: content of ``expected_results.json``.
+    """
+    parts = [
+        *_what(workspace, metadata),
+        *_data(metadata),
+        "## Approximations",
+        "",
+        _APPROXIMATIONS,
+        f"- Constrained parameters are bounded to +-{NUISANCE_BOUND:g} standard deviations, more than pyhf's +-5.",
+        "",
+        *_patches(patch_sets, expected),
+        *_commands(metadata, patch_sets, expected),
+        *_licence(str(metadata.get("licence", "not stated"))),
+    ]
+    return "\n".join(parts)
+
+
+def _what(workspace: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator[str]:
+    titles = " and ".join(experiment["title"] for experiment in metadata["experiments"].values())
+    yield f"# Likelihood of solar 8B neutrinos in {titles}"
+    yield ""
+    yield (
+        f"The analysis `{metadata['analysis']}` after {metadata['paper']}, built by spec_builder {__version__} as a "
+        "pyhf workspace: coherent elastic neutrino-nucleus scattering (CEvNS) of solar 8B neutrinos, its backgrounds "
+        "and their uncertainties, with patch sets for new interactions with light mediators. This is not a product of "
+        "the experiments' collaborations."
+    )
+    variants = ", ".join(f"{key}={value}" for key, value in metadata["variants"].items()) or "default"
+    yield f"Uncertainties act as {_LAWS[metadata['law']]}. Variants: {variants}."
+    yield ""
+    yield "| file | what |"
+    yield "|---|---|"
+    yield "| `BkgOnly.json` | the Standard Model as a pyhf workspace; measurements `b8_flux` and `new_physics` |"
+    yield "| `BkgOnly.meta.json` | what the workspace cannot say: choices, sources, bin edges, units, digests |"
+    yield "| `BkgOnly.hs3.json` | the same model in the HEP Statistics Serialization Standard (HS3) |"
+    yield "| `patchset_<interaction>.json` | JSON patches, one for each mediator mass and coupling |"
+    yield "| `expected_results.json` | what the files give, with tolerances |"
+    yield "| `CITATION.bib` | what to cite |"
+    yield "| `SHA256SUMS`, `LINES` | checksums of the files, and of their lines |"
+    yield ""
+    yield "## Data"
+    yield ""
+    yield "| channel | bins | observed | sample | expected events |"
+    yield "|---|---|---|---|---|"
+    observed = {observation["name"]: observation["data"] for observation in workspace["observations"]}
+    for channel in workspace["channels"]:
+        counts = observed[channel["name"]]
+        for sample in channel["samples"]:
+            yield (
+                f"| `{channel['name']}` | {len(counts)} | {' '.join(str(count) for count in counts)} "
+                f"| `{sample['name']}` | {sum(sample['data']):.4g} |"
+            )
+    yield ""
+    reference = metadata["reference"]
+    yield (
+        f"Yields are events in the full exposure. `mu_8b` scales the sample `cevns`; 1 stands for a flux of "
+        f"{reference['flux_1e6_cm2_s1']:g} x 10^6 cm^-2 s^-1, with sin^2 theta_W = {reference['sin2_theta_w']}."
+    )
+    yield ""
+
+
+def _data(metadata: Mapping[str, Any]) -> Iterator[str]:
+    for name, experiment in metadata["experiments"].items():
+        observable = experiment["observable"]
+        yield f"### {experiment['title']} (`{name}`)"
+        yield ""
+        references = "; ".join(experiment["references"])
+        yield f"Observable {observable['name']} [{observable['unit']}]. References: {references}."
+        yield ""
+        for run, about in experiment["runs"].items():
+            edges = ", ".join(f"{edge:g}" for edge in about["bin_edges"])
+            yield f"- run `{run}`: {about['exposure_t_yr']:g} t yr, bin edges {edges} {observable['unit']}"
+        yield ""
+        yield "| table | status | source |"
+        yield "|---|---|---|"
+        for table, about in experiment["tables"].items():
+            yield f"| {table} | {about['status']} | {about['source']} |"
+        yield ""
+    yield (
+        "Status: `measured`: released by the collaboration; `published`: a number in a paper; `computed`: calculated "
+        "by this project from what the source names; `reconstructed`: ours, standing in for numbers that are not "
+        "public; `recalled`: not confirmed against its source."
+    )
+    yield ""
+    if metadata["by_construction"]:
+        yield "**By construction**, and therefore no test of anything:"
+        yield ""
+        for note in metadata["by_construction"].split("; "):
+            yield f"- {note}"
+        yield ""
+
+
+def _patches(patch_sets: Mapping[str, Mapping[str, Any]], expected: Mapping[str, Any]) -> Iterator[str]:
+    if not patch_sets:
+        return
+    yield "## Patches"
+    yield ""
+    yield (
+        "A patch is named `<interaction>_m<mass>_g<coupling>`: the mediator mass in MeV and the dimensionless coupling "
+        "g, with `p` for the decimal point and `m` for minus: `vector_bl_m1p000e1_g2p500em5` is 10 MeV and "
+        "g = 2.5 x 10^-5. The same numbers stand in `values`, in the order of `labels` (`mass_MeV`, `g`)."
+    )
+    style = next(iter(patch_sets.values()))["metadata"]["style"]
+    if style == "total":
+        yield (
+            "A patch replaces the yields of `cevns` by those of the Standard Model with the new interaction, "
+            "interference included. There is no signal strength: 2NLL of the measurement `new_physics` is the answer."
+        )
+    else:
+        yield (
+            "A patch adds the sample `new_physics`, scaled by `mu_np`, and the measurement `signal_strength` with "
+            "`mu_np` as its parameter of interest. Since the measurement is in the patch, apply it with "
+            "`pyhf patchset apply`: the option `--patch` of pyhf comes too late for it."
+        )
+    yield (
+        "In a patch's metadata, `delta_chi2` is 2NLL less its minimum over the plane of masses (0.01 MeV to 1 GeV) and "
+        "couplings (g >= 0), nuisance parameters profiled, and `excluded_90` says whether that is above 4.605: "
+        "90 % CL, two degrees of freedom, without CLs."
+    )
+    yield ""
+    yield "| patch set | patches | excluded | masses [MeV] | g | choices | minimum 2NLL |"
+    yield "|---|---|---|---|---|---|---|"
+    for name, content in patch_sets.items():
+        values = [patch["metadata"]["values"] for patch in content["patches"]]
+        excluded = sum(patch["metadata"]["excluded_90"] for patch in content["patches"])
+        (least, most), (weakest, strongest) = ((min(c), max(c)) for c in zip(*values, strict=True))
+        about = content["metadata"]
+        choices = [f"coupling set {about['coupling_set']}"] if about["coupling_set"] else []
+        choices += [f"longitudinal factor {about['longitudinal_factor']}"] if about["longitudinal_factor"] else []
+        yield (
+            f"| `{name}` | {len(values)} | {excluded} | {least:g} to {most:g} | {weakest:g} to {strongest:g} "
+            f"| {', '.join(choices) or '-'} | {expected['patch_sets'][name]['minimum']['twice_nll']:.6f} |"
+        )
+    yield ""
+
+
+def _commands(
+    metadata: Mapping[str, Any], patch_sets: Mapping[str, Mapping[str, Any]], expected: Mapping[str, Any]
+) -> Iterator[str]:
+    def block(language: str, *lines: str) -> Iterator[str]:
+        yield from (f"```{language}", *lines, "```", "")
+
+    yield "## Commands and what they print"
+    yield ""
+    yield "In this folder, with `pip install pyhf`; further digits depend on the minimiser."
+    yield ""
+    yield from block("sh", "sha256sum --check --quiet SHA256SUMS")
+    yield from block("sh", "pyhf digest BkgOnly.json")
+    yield from block("text", f"sha256:{metadata['sha256']}")
+    for name, result in expected["measurements"].items():
+        yield from block("sh", f"pyhf fit BkgOnly.json --measurement {name} --value")
+        shown = f'"twice_nll": {result["twice_nll"]:.4f}'
+        if "value" in result:
+            shown = f'"{result["parameter"]}": [{result["value"]:.3f}], {shown}'
+        yield from block("text", shown)
+        if "value" in result:
+            yield f"That is a flux of {result['flux_1e6_cm2_s1']:.2f} x 10^6 cm^-2 s^-1."
+            yield ""
+    for name, content in patch_sets.items():
+        sample = expected["patch_sets"][name]["patches"]
+        key = next((key for key, about in sample.items() if about["delta_chi2"] > _CLEARLY), next(iter(sample)))
+        about = sample[key]
+        yield from block("sh", f"pyhf patchset verify BkgOnly.json {name}")
+        yield from block("text", "All good.")
+        style = content["metadata"]["style"]
+        yield from block("sh", *(line.format(name=name, key=key) for line in _FIT_OF_A_PATCH[style]))
+        yield from block("text", f'"twice_nll": {about["twice_nll"]:.4f}')
+        minimum = expected["patch_sets"][name]["minimum"]["twice_nll"]
+        yield (
+            f"Less the minimum over the plane, {minimum:.4f}, this is a delta_chi2 of {about['delta_chi2']:.4f}: "
+            f"{'excluded' if about['excluded_90'] else 'not excluded'} at 90 % CL"
+            f"{' (with mu_np fixed at 1)' if style == 'signal' else ''}."
+        )
+        yield ""
+    yield "With spec_builder installed everything is recomputed from these files, and a changed line is named:"
+    yield ""
+    yield from block("sh", "spec-builder verify .")
+
+
+def _licence(licence: str) -> Iterator[str]:
+    yield "## Licence and citation"
+    yield ""
+    terms = {
+        "CC-BY-4.0": "CC-BY-4.0 (https://creativecommons.org/licenses/by/4.0/).",
+        "not stated": "The experiments' tables state no common licence: ask whoever made this archive.",
+    }.get(licence, f"{licence}.")
+    yield (
+        f"{terms} Please cite the paper, the experiments' data (the references and sources above) and spec_builder; "
+        "`CITATION.bib` holds the entries. Where a source names a licence, it holds for what derives from it."
+    )
+    yield ""

@@ -1,0 +1,178 @@
+"""The HEPData submission: contour tables and the archives as resources, through hepdata_lib."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+import warnings
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.histfactory.patchset import NO_RECORD
+from spec_builder.model.metadata import PAPER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from spec_builder.studies.limits import LimitsResult
+
+__all__ = ["check_installed", "submission_problems", "write_submission"]
+
+LICENCE = {
+    "name": "CC-BY-4.0",
+    "url": "https://creativecommons.org/licenses/by/4.0/",
+    "description": "Free to share and adapt, with attribution.",
+}
+#: Significant digits of masses and couplings.
+_DIGITS = 6
+
+
+def check_installed() -> None:
+    """Refuse to go on without the extra ``[hepdata]``.
+
+    Raises:
+        SpecBuilderError: saying how to install it, or to do without.
+    """
+    if find_spec("hepdata_lib") is None:
+        raise SpecBuilderError(
+            "submission.yaml needs hepdata_lib: pip install 'spec_builder[hepdata]'; "
+            "or give --no-submission for the archives alone"
+        )
+
+
+def write_submission(
+    folder: Path,
+    analyses: Sequence[str],
+    results: Sequence[LimitsResult],
+    hepdata: str | None,
+    licence: Mapping[str, str] | None = LICENCE,
+) -> None:
+    """Write ``submission.yaml`` and its tables beside the archives, and check the folder with hepdata-validator.
+
+    Args:
+        folder: holds ``<analysis>.tar.gz`` and ``<analysis>.hs3.json``, and nothing else.
+        analyses: their names.
+        results: limits, a table each.
+        hepdata: the record that this is for, ``ins`` and seven digits; None for a new one.
+        licence: name, url and description; None leaves it to HEPData's default.
+
+    Raises:
+        SpecBuilderError: if hepdata-validator refuses it.
+    """
+    with _quiet():
+        from hepdata_lib import Submission  # noqa: PLC0415 - an extra
+    submission = Submission()
+    if licence is not None:
+        submission.get_license = lambda: licence  # hepdata_lib would say CC0
+    submission.comment = _comment(results, hepdata)
+    # without hepdata_lib's version: the same inputs give the same bytes
+    submission.additional_resources = [
+        {"description": "Created with hepdata_lib", "location": "https://doi.org/10.5281/zenodo.1217998"}
+    ]
+    submission.add_link("The paper whose analyses these are", "https://doi.org/10.1088/1475-7516/2025/05/012")
+    # HEPData finds what is of these types and shows it under 'View Analyses'
+    for name in analyses:
+        submission.add_additional_resource(
+            f"Full likelihood and patch sets of the analysis {name} in the HistFactory JSON format of pyhf, with "
+            "README, expected results and checksums",
+            f"{name}.tar.gz",
+            file_type="HistFactory",
+            resource_license=licence,
+        )
+        submission.add_additional_resource(
+            f"Standard Model likelihood of the analysis {name} in the HS3 format",
+            f"{name}.hs3.json",
+            file_type="HS3",
+            resource_license=licence,
+        )
+    for result in results:
+        submission.add_table(_table(result, licence))
+    with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):  # where hepdata_lib leaves a tarball
+        submission.create_files(str(folder), validate=False)
+    problems = submission_problems(folder)
+    if problems:
+        raise SpecBuilderError(f"submission.yaml: refused by hepdata-validator: {'; '.join(problems)[:500]}")
+
+
+def submission_problems(folder: Path) -> list[str]:
+    """What hepdata-validator has to say against a folder with a ``submission.yaml``; empty if it is valid."""
+    with _quiet(), contextlib.redirect_stdout(io.StringIO()):
+        from hepdata_validator.full_submission_validator import FullSubmissionValidator  # noqa: PLC0415 - an extra
+
+        validator = FullSubmissionValidator()
+        if validator.validate(directory=str(folder)):
+            return []
+        return [str(message.message) for messages in validator.get_messages().values() for message in messages]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warnings on how hepdata-validator uses jsonschema, and on the files that it leaves open."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="jsonschema", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", category=ResourceWarning)
+        yield
+
+
+def _comment(results: Sequence[LimitsResult], hepdata: str | None) -> str:
+    notes = sorted({note for result in results for note in result.provenance.by_construction.split("; ") if note})
+    record = "a new record" if hepdata in (None, NO_RECORD) else hepdata
+    return (
+        f"Likelihoods of solar 8B neutrinos scattering coherently off xenon (CEvNS), rebuilt by spec_builder after "
+        f"{PAPER}, and limits on new neutrino interactions with light mediators. Not a product of the experiments' "
+        f"collaborations. Prepared for {record}. " + (f"By construction: {'; '.join(notes)}." if notes else "")
+    )
+
+
+def _table(result: LimitsResult, licence: Mapping[str, str] | None) -> Any:
+    """Excluded intervals of g against the mediator mass; a column for each end that occurs."""
+    from hepdata_lib import Table, Variable  # noqa: PLC0415 - an extra
+
+    about, exclusion, choice = result.provenance, result.exclusion, result.choice
+    name = choice.interaction.value
+    table = Table(f"Exclusion {about.analysis} {name}")
+    table.description = (
+        f"Couplings g of the interaction {name} excluded at {100 * exclusion.cl:g} % CL by {about.analysis}, against "
+        f"the mediator mass: -2 ln L, nuisance parameters profiled, is more than {exclusion.threshold:.4f} above its "
+        f"minimum {exclusion.minimum.twice_nll:.6f} over masses from 0.01 MeV to 1 GeV and g >= 0 (two degrees of "
+        "freedom, without CLs). Every crossing is listed: between two excluded intervals there is an allowed band. "
+        "'-': there is no such interval, or it has no upper end."
+    )
+    table.location = "Own evaluation of the limits in Figure 4 of arXiv:2411.11749"
+    table.keywords["phrases"] = ["CEvNS", "Solar neutrinos", "Light mediators", "Non-standard neutrino interactions"]
+    if licence is not None:
+        table.add_data_license(**licence)
+    mass = Variable("Mediator mass", is_independent=True, is_binned=False, units="MEV")
+    mass.digits, mass.values = _DIGITS, [point.mass_MeV for point in exclusion.points]
+    table.add_variable(mass)
+    intervals = max(len(point.excluded) for point in exclusion.points)
+    for i in range(intervals):
+        found = [point.excluded[i] if i < len(point.excluded) else (None, None) for point in exclusion.points]
+        number = f", interval {i + 1}" if intervals > 1 else ""
+        for end, values in (("above", [low for low, _ in found]), ("up to", [high for _, high in found])):
+            if all(value is None for value in values):
+                continue
+            column = Variable(f"g excluded {end}{number}", is_independent=False, is_binned=False)
+            column.digits, column.values = _DIGITS, ["-" if value is None else value for value in values]
+            for key, value in _qualifiers(result):
+                column.add_qualifier(key, value)
+            table.add_variable(column)
+    return table
+
+
+def _qualifiers(result: LimitsResult) -> list[tuple[str, str]]:
+    about, choice = result.provenance, result.choice
+    qualifiers = [
+        ("Analysis", about.analysis),
+        ("Interaction", choice.interaction.value),
+        ("Law", str(about.law)),
+        ("Variants", ", ".join(f"{key}={value}" for key, value in about.variants.items()) or "default"),
+    ]
+    if choice.coupling_set:
+        qualifiers.append(("Coupling set", choice.coupling_set))
+    if choice.longitudinal_factor:
+        qualifiers.append(("Longitudinal factor", str(choice.longitudinal_factor)))
+    return qualifiers

@@ -1,0 +1,245 @@
+"""Lint and check of workspace files: what pyhf accepts without a word but nobody wants to share."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import digest, load_json
+from spec_builder.histfactory.patch import load_workspace
+from spec_builder.histfactory.patchset import check_digest, check_patch_set, patch_name
+from spec_builder.histfactory.schema import schema_problem
+from spec_builder.inference.likelihood import Likelihood
+from spec_builder.inference.patches import group_patches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+__all__ = ["verify_file", "verify_patch_set", "verify_workspace"]
+
+WORKSPACE_FILE = "BkgOnly.json"
+
+
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is found not to be finite
+def verify_file(name: str, *, report: Callable[[int, int], object] = lambda *_: None) -> tuple[str, list[str]]:
+    """Check a workspace, the ``.meta.json`` beside one, or a patch set of the ``BkgOnly.json`` beside it.
+
+    Args:
+        name: path of the file, ``-`` for standard input.
+        report: told how many patches of a patch set are applied, and of how many.
+
+    Returns:
+        What was checked, in a line, and the problems found; each says where, why and what to do.
+
+    Raises:
+        SpecBuilderError: if the file cannot be read as JSON at all.
+    """
+    content = load_json(name)
+    if name.endswith(".meta.json"):
+        return "metadata of a workspace", _verify_metadata(Path(name), content)
+    if isinstance(content, dict) and "patches" in content:
+        return _verify_patch_set(name, content, report)
+    problems = verify_workspace(content)
+    if problems:
+        return "workspace", problems
+    bins = sum(len(observation["data"]) for observation in content["observations"])
+    summary = (
+        f"workspace, {len(content['channels'])} channel(s), {bins} bins, "
+        f"measurements {', '.join(m['name'] for m in content['measurements'])}, sha256 {digest(content)}"
+    )
+    beside = Path(name).with_suffix(".meta.json")
+    if name != "-" and beside.is_file():
+        problems = _verify_metadata(beside, load_json(str(beside)))
+    return summary, problems
+
+
+def _verify_patch_set(
+    name: str, content: dict[str, Any], report: Callable[[int, int], object]
+) -> tuple[str, list[str]]:
+    """Digest, schema, names; then every patch is applied and evaluated, which pyhf leaves to whoever uses it."""
+    beside = Path(name).with_name(WORKSPACE_FILE)
+    if name == "-" or not beside.is_file():
+        return "patch set", [f"its workspace {WORKSPACE_FILE} is not beside it; put them into one folder"]
+    problems = verify_patch_set(load_workspace(str(beside)), content, name, report=report)
+    labels = ", ".join(content.get("metadata", {}).get("labels", []))
+    return f"patch set, {len(content['patches'])} patches in {labels}, each applied and evaluated", problems
+
+
+def verify_patch_set(
+    workspace: dict[str, Any],
+    content: dict[str, Any],
+    name: str,
+    *,
+    report: Callable[[int, int], object] = lambda *_: None,
+) -> list[str]:
+    """Problems of a patch set, none if it is sound and made for this workspace.
+
+    Args:
+        workspace: content of its JSON file.
+        content: of the patch set's.
+        name: of the patch set's file.
+        report: told how many patches are applied, and of how many.
+    """
+    try:
+        check_patch_set(content, name)
+        check_digest(workspace, content, name)
+        _check_names(content)
+        patches = [(patch["metadata"]["name"], patch["patch"]) for patch in content["patches"]]
+        return list(_patch_problems(workspace, patches, report))
+    except SpecBuilderError as error:
+        return [str(error).removeprefix(f"{name}: ")]
+
+
+def _check_names(content: Mapping[str, Any]) -> None:
+    """Refuse a patch of ours whose name says another point than its values.
+
+    Raises:
+        SpecBuilderError: naming it.
+    """
+    interaction = content["metadata"].get("interaction")
+    if interaction is None or content["metadata"]["labels"] != ["mass_MeV", "g"]:
+        return  # not one of ours
+    for patch in content["patches"]:
+        name, values = patch["metadata"]["name"], patch["metadata"]["values"]
+        numbers = [float(value) for value in values if isinstance(value, int | float)]
+        if len(numbers) < len(values) or patch_name(str(interaction), *numbers) != name:
+            shown = ", ".join(str(value) for value in values)
+            raise SpecBuilderError(f"patch '{name}': its values {shown} are not those of its name")
+
+
+def _patch_problems(
+    workspace: dict[str, Any], patches: list[tuple[str, Any]], report: Callable[[int, int], object]
+) -> Iterator[str]:
+    names = [measurement["name"] for measurement in workspace["measurements"]]
+    measurement = "new_physics" if "new_physics" in names else None
+    for group in group_patches(workspace, patches, measurement, report=report):
+        likelihood = group.likelihood
+        yields = None if group.yields is None else np.ascontiguousarray(group.yields.T)
+        theta = np.repeat(likelihood.init[:, None], len(group.rows), axis=1)
+        parts = likelihood.engine((), group.sample)(theta, yields)
+        for column, row in enumerate(group.rows):
+            bad = np.flatnonzero(~(parts.rates[:, column] > 0))
+            if bad.size:
+                channel, place = next(
+                    item for item in likelihood.specification.channels.items() if bad[0] < item[1].stop
+                )
+                yield (
+                    f"patch '{patches[row][0]}': channel '{channel}', bin {bad[0] - place.start}: "
+                    f"{parts.rates[bad[0], column]:g} events expected; every bin needs a positive rate"
+                )
+            elif not np.isfinite(parts.value[column]):
+                yield f"patch '{patches[row][0]}': 2NLL is not finite at the start values"
+
+
+def _verify_metadata(path: Path, metadata: Any) -> list[str]:
+    workspace = path.with_name(path.name.replace(".meta.json", ".json"))
+    if not isinstance(metadata, dict) or "sha256" not in metadata:
+        return ["key 'sha256' is missing; export the workspace again"]
+    found = digest(load_json(str(workspace)))
+    if metadata["sha256"] != found:
+        named = metadata["sha256"]
+        return [f"{path.name} names sha256 {named}, but {workspace.name} has {found}; export the workspace again"]
+    return []
+
+
+def verify_workspace(workspace: Any) -> list[str]:
+    """Problems of a workspace, none if it is sound.
+
+    Args:
+        workspace: content of the JSON file.
+    """
+    problem = schema_problem(workspace, "workspace.json")
+    if problem is not None:
+        return [problem]
+    problems = [*_name_problems(workspace), *_setting_problems(workspace), *_number_problems(workspace)]
+    if problems:
+        return problems
+    return list(_model_problems(workspace))
+
+
+def _twice(names: Sequence[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]
+
+
+def _name_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
+    def repeated(where: str, what: str, names: Sequence[str]) -> Iterator[str]:
+        for name in _twice(names):
+            yield f"{where}{what} '{name}' stands twice; rename or remove one"
+
+    yield from repeated("", "channel", [c["name"] for c in workspace["channels"]])
+    yield from repeated("", "measurement", [m["name"] for m in workspace["measurements"]])
+    yield from repeated("", "observation", [o["name"] for o in workspace["observations"]])
+    for measurement in workspace["measurements"]:
+        names = [p["name"] for p in measurement["config"]["parameters"]]
+        yield from repeated(f"measurement '{measurement['name']}', ", "parameter", names)
+    for channel in workspace["channels"]:
+        here = f"channel '{channel['name']}', "
+        yield from repeated(here, "sample", [s["name"] for s in channel["samples"]])
+        for sample in channel["samples"]:
+            where = f"{here}sample '{sample['name']}', "
+            keys = [f"{m['name']} ({m['type']})" for m in sample["modifiers"]]
+            yield from repeated(where, "modifier", keys)
+    channels = {c["name"] for c in workspace["channels"]}
+    for observation in workspace["observations"]:
+        if observation["name"] not in channels:
+            yield f"observation '{observation['name']}' has no channel; remove it or add the channel"
+
+
+def _setting_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
+    used = {m["name"] for c in workspace["channels"] for s in c["samples"] for m in s["modifiers"]}
+    for measurement in workspace["measurements"]:
+        for given in measurement["config"]["parameters"]:
+            if given["name"] not in used:
+                yield (
+                    f"measurement '{measurement['name']}', parameter '{given['name']}': no modifier has this name; "
+                    "rename or remove it"
+                )
+
+
+def _number_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
+    def numbers(where: str, data: Sequence[float], *, negative: bool = False) -> Iterator[str]:
+        for i, value in enumerate(data):
+            if not math.isfinite(value):
+                yield f"{where}, bin {i}: {value} is not finite; give a number"
+            elif value < 0 and not negative:
+                yield f"{where}, bin {i}: {value:g} is negative; give a number >= 0"
+
+    for observation in workspace["observations"]:
+        yield from numbers(f"observation '{observation['name']}'", observation["data"])
+    for channel in workspace["channels"]:
+        for sample in channel["samples"]:
+            where = f"channel '{channel['name']}', sample '{sample['name']}'"
+            yield from numbers(where, sample["data"])
+            for modifier in sample["modifiers"]:
+                data = modifier["data"]
+                here = f"{where}, modifier '{modifier['name']}'"
+                if modifier["type"] == "histosys":
+                    for key in ("hi_data", "lo_data"):
+                        yield from numbers(f"{here}, {key}", data[key], negative=True)
+                elif modifier["type"] in ("shapesys", "staterror"):
+                    yield from numbers(here, data)
+
+
+def _model_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
+    for measurement in workspace["measurements"]:
+        try:
+            likelihood = Likelihood.from_workspace(workspace, measurement["name"])
+        except SpecBuilderError as error:
+            yield str(error)
+            return
+        rates = likelihood.rates(likelihood.init)[0]
+        for channel, place in likelihood.specification.channels.items():
+            for i, rate in enumerate(rates[place]):
+                if not rate > 0:
+                    yield (
+                        f"channel '{channel}', bin {i}: {rate:g} events expected at the start of measurement "
+                        f"'{measurement['name']}'; every bin needs a positive rate"
+                    )
+                    return
+        if not np.isfinite(likelihood.twice_nll(likelihood.init)[0]):
+            yield f"measurement '{measurement['name']}': 2NLL is not finite at the start values"

@@ -1,0 +1,136 @@
+"""Check of an archive from its own content: checksums, digests, every patch, expected results. No physics."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import canonical_json, digest, parse_json
+from spec_builder.histfactory.hs3 import hs3_workspace
+from spec_builder.histfactory.patchset import check_patch_set
+from spec_builder.sharing.bundle import LINES, SUMS, broken_seals, read_archive
+from spec_builder.sharing.expected import unexpected_results
+from spec_builder.sharing.verify import verify_patch_set, verify_workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+__all__ = ["verify_archive"]
+
+WORKSPACE, METADATA, HS3, EXPECTED = "BkgOnly.json", "BkgOnly.meta.json", "BkgOnly.hs3.json", "expected_results.json"
+
+
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is found not to be finite
+def verify_archive(name: str, *, report: Callable[[int, int], object] = lambda *_: None) -> tuple[str, list[str]]:
+    """Check an archive, packed or unpacked.
+
+    First the checksums; where they hold, what they hold together: the digests, the workspace, every patch, and all
+    expected results, computed anew.
+
+    Args:
+        name: a ``.tar.gz``, or the folder that it was unpacked to.
+        report: told how many patches are applied, and of how many.
+
+    Returns:
+        What was checked, in a line, and the problems found; each names its file and, where it can be told, its line.
+
+    Raises:
+        SpecBuilderError: if it cannot be read as an archive at all.
+    """
+    path = Path(name)
+    files = read_archive(path)
+    packed = not path.is_dir()
+    problems = list(broken_seals(files, extra=packed))
+    if problems:
+        return "archive", problems
+    listed = {line.split(maxsplit=1)[1].lstrip("*") for line in files[SUMS].decode().splitlines()}
+    others = sorted(set(files) - listed - {SUMS})
+    try:
+        summary, found = _verify_content({key: files[key] for key in listed}, report)
+    except SpecBuilderError as error:
+        return "archive", [str(error)]
+    beside = f"; not part of it: {', '.join(others)}" if others else ""
+    return f"{summary}{beside}", found
+
+
+def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], object]) -> tuple[str, list[str]]:
+    for required in (WORKSPACE, METADATA, HS3, EXPECTED, LINES, "README.md", "CITATION.bib"):
+        if required not in files:
+            raise SpecBuilderError(f"{required}: is missing: not an archive of spec_builder")
+    content = {key: parse_json(_text(key, data), key) for key, data in files.items() if key.endswith(".json")}
+    workspace, metadata, expected = content[WORKSPACE], content[METADATA], content[EXPECTED]
+    patch_sets = {key: value for key, value in sorted(content.items()) if key.startswith("patchset_")}
+    for key, value in patch_sets.items():
+        check_patch_set(value, key)
+        _check_promises(value, key)
+    problems = [f"{WORKSPACE}: {problem}" for problem in verify_workspace(workspace)]
+    if problems:
+        return "archive", problems
+    problems += _digest_problems(workspace, metadata, patch_sets)
+    if not problems and _text(HS3, files[HS3]) != canonical_json(hs3_workspace(workspace, metadata)):
+        problems.append(f"{HS3}: is not {WORKSPACE} in HS3")
+    sizes = [len(value["patches"]) for value in patch_sets.values()]
+    for (key, value), before in zip(patch_sets.items(), accumulate(sizes, initial=0), strict=False):
+
+        def applied(done: int, _: int, before: int = before) -> None:
+            report(before + done, sum(sizes))
+
+        problems += [f"{key}: {problem}" for problem in verify_patch_set(workspace, value, key, report=applied)]
+    if not problems:
+        flux = float(metadata["reference"]["flux_1e6_cm2_s1"])
+        problems += [f"{file}: {what}" for file, what in unexpected_results(expected, workspace, flux, patch_sets)]
+    count = sum(len(value["patches"]) for value in patch_sets.values()) if not problems else 0
+    summary = (
+        f"archive of {metadata.get('analysis')}, {len(files)} files; {count} patches in {len(patch_sets)} sets fitted, "
+        f"all as expected; sha256 {digest(workspace)}"
+    )
+    return summary, problems
+
+
+def _check_promises(patch_set: Mapping[str, Any], name: str) -> None:
+    """Refuse a patch set without the numbers that are recomputed.
+
+    Raises:
+        SpecBuilderError: naming what is missing.
+    """
+    about = patch_set["metadata"]
+    minimum = about.get("minimum")
+    if not isinstance(minimum, dict) or not _is_number(minimum.get("twice_nll")):
+        raise SpecBuilderError(
+            f"{name}: metadata.minimum.twice_nll is missing or no number; export the patch set again"
+        )
+    for patch in patch_set["patches"]:
+        if not _is_number(patch["metadata"].get("delta_chi2")):
+            raise SpecBuilderError(f"{name}: patch '{patch['metadata']['name']}': delta_chi2 is missing or no number")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _text(name: str, data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise SpecBuilderError(f"{name}: not a UTF-8 text file") from None
+
+
+def _digest_problems(workspace: Any, metadata: Any, patch_sets: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        named, wanted = metadata["sha256"], dict(metadata["patch_sets"])
+        float(metadata["reference"]["flux_1e6_cm2_s1"])
+    except (KeyError, TypeError, ValueError):
+        raise SpecBuilderError(
+            f"{METADATA}: not the metadata of a workspace: expected sha256, patch_sets and reference.flux_1e6_cm2_s1"
+        ) from None
+    if named != digest(workspace):
+        yield f"{METADATA}: names sha256 {named}, but {WORKSPACE} has {digest(workspace)}"
+    for key in sorted(set(wanted) ^ set(patch_sets)):
+        yield f"{METADATA}: patch set '{key}' is missing here or in the archive"
+    for key in sorted(set(wanted) & set(patch_sets)):
+        if wanted[key] != digest(patch_sets[key]):
+            yield f"{METADATA}: names sha256 {wanted[key]} for {key}, which has {digest(patch_sets[key])}"

@@ -1,0 +1,1 @@
+"""Questions and their answers: fits, profiles, limits, scans, the plane, spectra."""

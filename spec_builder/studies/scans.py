@@ -1,0 +1,368 @@
+"""Grid scans of an analysis, and scans of anybody's patch set, into columnar files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spec_builder.base.chunks import FileStore, MemoryStore, compute_chunks
+from spec_builder.base.columns import check_suffix, write_columns
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import digest, load_json, refuse_existing
+from spec_builder.base.grids import check_range
+from spec_builder.base.text import html_table
+from spec_builder.base.version import __version__
+from spec_builder.experiments.description import SIGNAL_SAMPLE
+from spec_builder.histfactory.patch import load_workspace
+from spec_builder.histfactory.patchset import check_digest, check_labels, check_patch_set
+from spec_builder.inference.exclusion import plane_minimum
+from spec_builder.inference.newton import REASONS
+from spec_builder.inference.patches import group_patches
+from spec_builder.inference.points import CHUNK, GridPoints, ListedPoints
+
+if TYPE_CHECKING:
+    import concurrent.futures
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from spec_builder.base.arrays import Column, FloatArray
+    from spec_builder.base.chunks import Store
+    from spec_builder.model.analysis import Analysis
+    from spec_builder.physics.interactions import NewPhysics
+
+__all__ = ["ScanResult", "scan_analysis", "scan_files", "scan_patches"]
+
+_KINDS = {"valid": "?", "reason": "i1", "at_bound": "?"}
+_REASONS = {str(number): text for number, text in enumerate(REASONS)}
+#: Columns of a scan, beside those that begin with ``theta_``, and what is kept beside them.
+_OWN_COLUMNS = ("row", "patch", "delta_chi2", "twice_nll", "edm", "valid", "reason", "at_bound", "metadata")
+
+
+@dataclass(frozen=True, repr=False)
+class ScanResult:
+    """A scan in memory.
+
+    Attributes:
+        metadata: the choices behind it, JSON content.
+        columns: by name, each of shape (N,): ``mass_MeV``, ``g`` (or ``patch``), ``twice_nll``, ``delta_chi2``,
+            ``edm``, ``valid``, ``reason`` (0, or why the row is not valid, by its number in the metadata),
+            ``at_bound`` and ``theta_<parameter>`` for every parameter.
+    """
+
+    metadata: Mapping[str, Any]
+    columns: Mapping[str, Column]
+
+    def _title(self) -> str:
+        about = self.metadata
+        what = about.get("description") or f"{about['analysis']}: interaction {about['interaction']}"
+        return f"Scan of {what}"
+
+    def _facts(self) -> dict[str, str]:
+        valid, twice_nll = self.columns["valid"], self.columns["twice_nll"]
+        best = int(np.argmin(twice_nll))
+        facts = {
+            "points": f"{valid.size}, {int(np.sum(~valid)) or 'none'} not valid, "
+            f"{int(np.sum(self.columns['at_bound'])) or 'none'} at a bound",
+            "least 2NLL": f"{twice_nll[best]:.9f} in row {best}",
+            "delta_chi2": self.metadata["delta_chi2"],
+        }
+        for key in ("law", "variants", "coupling_set", "longitudinal_factor", "by_construction", "version"):
+            if self.metadata.get(key):
+                facts[key] = str(self.metadata[key])
+        return facts
+
+    def _ends(self) -> list[tuple[str, ...]]:
+        """The first and the last rows."""
+        count = len(self.columns["valid"])
+        rows = [*range(min(3, count)), *range(max(3, count - 3), count)]
+        return [tuple(_shown(column[row]) for column in self.columns.values()) for row in rows]
+
+    def __str__(self) -> str:
+        lines = [self._title(), *(f"  {key:19} {value}" for key, value in self._facts().items())]
+        lines.append(f"  {'columns':19} {', '.join(self.columns)}")
+        return "\n".join(lines) + "\n"
+
+    def __repr__(self) -> str:
+        return str(self).rstrip()
+
+    def _repr_html_(self) -> str:
+        return html_table(self._title(), self._facts(), tuple(self.columns), self._ends())
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """Chunks to compute, and how to tell their rows."""
+
+    metadata: dict[str, Any]
+    chunks: Sequence[Callable[[], ListedPoints]]
+    labels: Mapping[str, tuple[str, Callable[[int], Column]]]  # type and values of a chunk's rows
+    count: int
+
+    @property
+    def job(self) -> str:
+        """What makes this scan this scan."""
+        return hashlib.sha256(json.dumps(self.metadata, sort_keys=True).encode()).hexdigest()
+
+
+def _grid_scan(analysis: Analysis, choice: NewPhysics, masses: FloatArray, couplings: FloatArray) -> _Scan:
+    check_range("mass", masses)
+    check_range("coupling", couplings)
+    for what, grid in (("mass", masses), ("coupling", couplings)):
+        if np.unique(grid).size < grid.size:
+            raise SpecBuilderError(f"{what}: a value stands twice in the grid")
+    likelihood, yields = analysis.new_physics(choice)
+    minimum = plane_minimum(likelihood, SIGNAL_SAMPLE, yields)
+    points = GridPoints(likelihood.specification, SIGNAL_SAMPLE, yields(masses), couplings)
+    metadata = {
+        "schema": "spec_builder/scan/1",
+        "version": __version__,
+        "analysis": analysis.name,
+        "law": analysis.law,
+        "variants": analysis.variants,
+        "statuses": analysis.statuses,
+        "by_construction": analysis.by_construction,
+        "workspace_sha256": digest(analysis.workspace),
+        "interaction": choice.interaction.value,
+        "coupling_set": choice.coupling_set,
+        "longitudinal_factor": choice.longitudinal_factor,
+        "masses_MeV": masses.tolist(),
+        "couplings": couplings.tolist(),
+        "minimum": {"twice_nll": minimum.twice_nll, "mass_MeV": minimum.mass_MeV, "g": minimum.g},
+        "delta_chi2": "against the minimum over 0.01 MeV to 1 GeV and g >= 0",
+        "reasons": _REASONS,
+    }
+
+    return _Scan(
+        metadata,
+        [partial(points.chunk, index) for index in range(points.chunks)],
+        {
+            "mass_MeV": ("<f8", lambda index: masses[points.places(index)[0]]),
+            "g": ("<f8", lambda index: couplings[points.places(index)[1]]),
+        },
+        len(points),
+    )
+
+
+def scan_analysis(
+    analysis: Analysis,
+    choice: NewPhysics,
+    masses: FloatArray,
+    couplings: FloatArray,
+    *,
+    executor: concurrent.futures.Executor | None = None,
+    output: Path | None = None,
+    force: bool = False,
+    report: Callable[[int, int], object] = lambda *_: None,
+) -> ScanResult | None:
+    """Profile 2NLL over the nuisance parameters at every point of a grid.
+
+    Args:
+        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        choice: from :func:`spec_builder.physics.interactions.parse_new_physics`.
+        masses: mediator masses [MeV], shape (M,).
+        couplings: g, shape (G,).
+        executor: any ``concurrent.futures.Executor``; None computes here. The result does not depend on it.
+        output: an ``.npz`` or ``.csv`` file. Finished chunks are kept beside it until it is written, so that a scan
+            that was stopped goes on where it stood and ends in the same bytes.
+        force: replace a file that exists.
+        report: told how many chunks are done, and of how many.
+
+    Returns:
+        The scan if no ``output`` is given.
+
+    Raises:
+        SpecBuilderError: for values beyond floating range, a file that exists, or a chunk that is not this scan's.
+    """
+    return _run(_grid_scan(analysis, choice, masses, couplings), executor, output, report, force=force)
+
+
+def scan_patches(
+    workspace: dict[str, Any],
+    patchset: Mapping[str, Any],
+    *,
+    name: str = "patch set",
+    measurement: str | None = "new_physics",
+    executor: concurrent.futures.Executor | None = None,
+    output: Path | None = None,
+    force: bool = False,
+    report: Callable[[int, int], object] = lambda *_: None,
+) -> ScanResult | None:
+    """Profile 2NLL at every patch of a patch set; no physics involved.
+
+    Args:
+        workspace: content of the workspace's JSON file.
+        patchset: content of the patch set's JSON file.
+        name: what to call it in messages.
+        measurement: the measurement to minimise; None for the first.
+        executor: any ``concurrent.futures.Executor``; None computes here.
+        output: an ``.npz`` or ``.csv`` file; see :func:`scan_analysis`.
+        force: replace a file that exists.
+        report: told how many chunks are done, and of how many.
+
+    Returns:
+        The scan if no ``output`` is given. ``delta_chi2`` is against the least 2NLL of the scan. There is a column
+        for each of the set's labels; a label that names a column of the scan (``patch``, ``twice_nll``, ``valid``,
+        ``theta_...``) or begins with ``label_`` stands there with ``label_`` before it.
+
+    Raises:
+        SpecBuilderError: for a digest that does not match, a label that stands twice, or a patch that does not apply
+            or compile.
+    """
+    check_digest(workspace, patchset, name)
+    check_labels(patchset["metadata"]["labels"], name)
+    patches = [(str(p["metadata"]["name"]), p["patch"]) for p in patchset["patches"]]
+    try:
+        groups = group_patches(workspace, patches, measurement)
+    except SpecBuilderError as error:
+        raise SpecBuilderError(f"{name}: {error}") from None
+    chunks: list[Callable[[], ListedPoints]] = []
+    rows: list[np.ndarray[Any, np.dtype[np.intp]]] = []
+    for group in groups:
+        for begin in range(0, len(group.rows), CHUNK):
+            part = slice(begin, begin + CHUNK)
+            yields = None if group.yields is None else group.yields[part]
+            points = ListedPoints(group.likelihood.specification, group.sample, yields)
+            chunks.append(lambda points=points: points)  # type: ignore[misc]
+            rows.append(np.array(group.rows[part]))
+    names = np.array([patch_name for patch_name, _ in patches])
+    values = [p["metadata"]["values"] for p in patchset["patches"]]
+    labels: dict[str, tuple[str, Callable[[int], Column]]] = {
+        "row": ("<i8", lambda index: rows[index]),
+        "patch": (names.dtype.str, lambda index: names[rows[index]]),
+    }
+    for i, label in enumerate(patchset["metadata"]["labels"]):
+        column = np.array([value[i] for value in values])
+        labels[_label_column(label)] = (column.dtype.str, partial(_take, column, rows))
+    metadata = {
+        "schema": "spec_builder/patch_scan/1",
+        "version": __version__,
+        "workspace_sha256": digest(workspace),
+        "patchset_sha256": digest(patchset),
+        "description": patchset["metadata"]["description"],
+        "measurement": measurement,
+        "delta_chi2": "against the least 2NLL of the scan",
+        **_stated_minimum(patchset, measurement),
+        "reasons": _REASONS,
+    }
+    return _run(_Scan(metadata, chunks, labels, len(patches)), executor, output, report, force=force)
+
+
+def _stated_minimum(patchset: Mapping[str, Any], measurement: str | None) -> dict[str, Any]:
+    """The minimum over the plane that a patch set of ours states."""
+    about = patchset["metadata"]
+    try:
+        least = float(about["minimum"]["twice_nll"])
+    except (KeyError, TypeError, ValueError):
+        return {}
+    if about.get("measurement") != measurement or not np.isfinite(least):
+        return {}
+    return {"minimum": about["minimum"], "delta_chi2": "against the minimum that the patch set states"}
+
+
+def scan_files(
+    workspace: str, patchset: str | None, *, measurement: str | None = None, **how: Any
+) -> ScanResult | None:
+    """Read a workspace and a patch set and scan them; see :func:`scan_patches`.
+
+    Raises:
+        SpecBuilderError: if a file cannot be read or is not what it should be.
+    """
+    if patchset is None:
+        raise SpecBuilderError("give --patchset PATCHSET.json with a workspace")
+    content, patches = load_workspace(workspace), load_json(patchset)
+    check_patch_set(patches, patchset)
+    names = [m["name"] for m in content.get("measurements", [])]
+    if measurement is None and "new_physics" in names:
+        measurement = "new_physics"
+    return scan_patches(content, patches, name=patchset, measurement=measurement, **how)
+
+
+def _label_column(label: str) -> str:
+    """The column of a patch set's label, never one that the scan has of its own."""
+    taken = label in _OWN_COLUMNS or label.startswith(("theta_", "label_"))
+    return f"label_{label}" if taken else label
+
+
+def _take(column: Column, rows: Sequence[np.ndarray[Any, np.dtype[np.intp]]], index: int) -> Column:
+    taken: Column = column[rows[index]]
+    return taken
+
+
+def _run(
+    scan: _Scan,
+    executor: concurrent.futures.Executor | None,
+    output: Path | None,
+    report: Callable[[int, int], object],
+    *,
+    force: bool,
+) -> ScanResult | None:
+    if output is None:
+        memory = MemoryStore()
+        compute_chunks(scan.chunks, memory, executor=executor, report=report)
+        return ScanResult(scan.metadata, _whole_columns(_columns(scan, memory)))
+    check_suffix(output)
+    store = FileStore(output, scan.job)
+    if store.finished:  # by a run that was killed before it had tidied up
+        store.remove()
+        return None
+    refuse_existing(output, force=force)
+    compute_chunks(scan.chunks, store, executor=executor, report=report)
+    columns = _columns(scan, store)
+    if "row" in columns:  # the patches of a set fit into memory, and their order is wanted back
+        content = _whole_columns(columns)
+        columns = {name: (column.dtype.str, partial(_whole, column)) for name, column in content.items()}
+    store.finish(lambda draft: write_columns(draft, columns, scan.count, scan.metadata, force=True))
+    return None
+
+
+def _whole_columns(columns: Mapping[str, tuple[str, Callable[[], Iterator[Column]]]]) -> dict[str, Column]:
+    return _in_order({name: np.concatenate(list(pieces())) for name, (_, pieces) in columns.items()})
+
+
+def _whole(column: Column) -> Iterator[Column]:
+    yield column
+
+
+def _in_order(columns: dict[str, Column]) -> dict[str, Column]:
+    """Rows of a patch set in its own order."""
+    if "row" not in columns:
+        return columns
+    order = np.argsort(columns.pop("row"))
+    return {name: column[order] for name, column in columns.items()}
+
+
+def _columns(scan: _Scan, store: Store) -> dict[str, tuple[str, Callable[[], Iterator[Column]]]]:
+    """Type and pieces of every column, read chunk by chunk."""
+    indices = range(len(scan.chunks))
+    names = list(dict.fromkeys(name for index in indices for name in store.names(index)))
+    if "minimum" in scan.metadata:
+        least = float(scan.metadata["minimum"]["twice_nll"])
+    else:
+        least = min(float(np.min(store.load(index, "twice_nll"))) for index in indices)
+
+    def label(values: Callable[[int], Column]) -> Iterator[Column]:
+        return (values(index) for index in indices)
+
+    def stored(name: str) -> Iterator[Column]:
+        for index in indices:
+            if name in store.names(index):
+                yield store.load(index, name)
+            else:  # a parameter that only some patches have
+                yield np.full(store.load(index, "twice_nll").shape, np.nan)
+
+    columns: dict[str, tuple[str, Callable[[], Iterator[Column]]]] = {
+        name: (kind, partial(label, values)) for name, (kind, values) in scan.labels.items()
+    }
+    columns["delta_chi2"] = ("<f8", lambda: (piece - least for piece in stored("twice_nll")))
+    for name in names:
+        columns[name] = (_KINDS.get(name, "<f8"), partial(stored, name))
+    return columns

@@ -1,0 +1,73 @@
+"""Executors: there is at least one job, and none outlives the process that asked for it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import CancelledError, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+import pytest
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.executors import executor_for, loss_is_told
+
+
+def test_jobs_are_processes() -> None:
+    with executor_for(1) as executor:
+        assert executor is None
+    with executor_for(2) as executor:
+        assert isinstance(executor, ProcessPoolExecutor)
+
+
+@pytest.mark.parametrize("jobs", [0, -1])
+def test_there_is_at_least_one_job(jobs: int) -> None:
+    with pytest.raises(SpecBuilderError, match=f"jobs {jobs}: expected at least 1"), executor_for(jobs):
+        pass
+
+
+@pytest.mark.parametrize("error", [BrokenProcessPool(), CancelledError(), ConnectionResetError(), TimeoutError()])
+def test_a_loss_is_told(error: Exception) -> None:
+    with pytest.raises(SpecBuilderError, match=r"^a worker was lost; run again"), loss_is_told():
+        raise error
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError(), KeyError("a"), SpecBuilderError("a mistake")])
+def test_a_mistake_is_not_a_loss(error: Exception) -> None:
+    with pytest.raises(type(error)) as told, loss_is_told():
+        raise error
+    assert told.value is error
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups and SIGKILL are POSIX")
+def test_workers_end_with_the_process_that_started_them() -> None:
+    """Also if it is killed: no worker, and no fork server, is left asleep."""
+    script = """
+import time
+from spec_builder.base.executors import process_pool
+pool = process_pool(2)
+list(pool.map(abs, range(50)))
+print("working", flush=True)
+pool.submit(time.sleep, 60)
+time.sleep(60)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "working\n"
+        process.kill()
+    try:
+        for _ in range(200):  # up to 10 s
+            os.killpg(process.pid, 0)
+            time.sleep(0.05)
+        pytest.fail("processes of the pool live on")
+    except ProcessLookupError:
+        pass
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)

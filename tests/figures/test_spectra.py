@@ -1,0 +1,133 @@
+"""Spectra show what they say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from matplotlib.container import ErrorbarContainer
+from matplotlib.patches import StepPatch
+from scipy.stats import poisson
+
+from spec_builder.experiments.reading import load_experiment
+from spec_builder.figures.spectra import draw_spectra, poisson_interval
+from spec_builder.inference.profile import ONE_SIGMA
+from spec_builder.model.analysis import ANALYSES, load_analysis
+from spec_builder.studies.fits import fit_analysis
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from spec_builder.model.analysis import Analysis
+    from spec_builder.studies.fits import FitResult
+
+
+@pytest.fixture(scope="module")
+def combined() -> Analysis:
+    return load_analysis("combined", "linear")
+
+
+@pytest.fixture(scope="module")
+def flux_fits() -> list[FitResult]:
+    return [fit_analysis(load_analysis(name, "linear"), "flux", cl=ONE_SIGMA) for name in ANALYSES]
+
+
+@pytest.fixture(scope="module")
+def spectra(combined: Analysis, flux_fits: list[FitResult]) -> Figure:
+    return draw_spectra(combined, flux_fits[2])
+
+
+def texts(figure: Figure) -> str:
+    return "\n".join(text.get_text() for text in figure.texts)
+
+
+def legend(panel: Axes) -> list[str]:
+    found = panel.get_legend()
+    assert found is not None
+    return [text.get_text() for text in found.get_texts()]
+
+
+def steps(panel: Axes) -> dict[str, Any]:
+    """Step data by label."""
+    return {str(p.get_label()): p.get_data() for p in panel.patches if isinstance(p, StepPatch)}
+
+
+# ---------------------------------------------------------------- Fig. 1
+
+
+def test_spectra_stack_the_samples_at_the_best_fit(
+    spectra: Figure, combined: Analysis, flux_fits: list[FitResult]
+) -> None:
+    likelihood = combined.likelihood("flux")
+    theta = np.array([flux_fits[2].fit.theta[name] for name in likelihood.parameters])
+    rates = likelihood.sample_rates(theta)
+    labels = {
+        "cathode": "cathode",
+        "micro_discharge": "micro-discharge",
+        "accidental": "accidental coincidences",
+        "neutron": "neutrons",
+        "electron_recoil": "electron recoils",
+        "cevns": r"CE$\nu$NS, best fit",
+    }
+    for panel, experiment in zip(spectra.axes, combined.experiments, strict=True):
+        drawn = steps(panel)
+        place = likelihood.specification.channels[experiment.channel]
+        for sample in ("cevns", *(b.name for b in experiment.backgrounds)):
+            values, _, baseline = drawn[labels[sample]]
+            np.testing.assert_allclose(values - baseline, rates[sample][place], rtol=1e-12)
+        np.testing.assert_allclose(drawn["total"].values, likelihood.rates(theta)[0, place], rtol=1e-12)
+        np.testing.assert_allclose(drawn[labels["cevns"]].values, drawn["total"].values, rtol=1e-12)
+
+
+def test_spectra_show_the_data_with_poisson_intervals(spectra: Figure, combined: Analysis) -> None:
+    for panel, experiment in zip(spectra.axes, combined.experiments, strict=True):
+        (data,) = (c for c in panel.containers if isinstance(c, ErrorbarContainer))
+        points, _, (bars,) = data.lines
+        np.testing.assert_array_equal(points.get_ydata(), experiment.observed)
+        down, up = poisson_interval(experiment.observed)
+        ends = np.array([segment[:, 1] for segment in bars.get_segments()])
+        np.testing.assert_allclose(ends, np.stack([experiment.observed - down, experiment.observed + up], axis=1))
+
+
+def test_spectra_put_the_data_in_the_middle_of_the_bins(spectra: Figure, combined: Analysis) -> None:
+    for panel in spectra.axes:
+        (data,) = (c for c in panel.containers if isinstance(c, ErrorbarContainer))
+        edges = steps(panel)["total"].edges
+        np.testing.assert_allclose(np.asarray(data.lines[0].get_xdata(), dtype=float), (edges[1:] + edges[:-1]) / 2)
+    shared = combined.experiments[1].runs[0].bin_edges
+    np.testing.assert_array_equal(steps(spectra.axes[1])["total"].edges, shared)
+
+
+def test_spectra_have_labels_with_units(spectra: Figure) -> None:
+    xenonnt, pandax4t = spectra.axes
+    assert "XENONnT" in xenonnt.get_title()
+    assert "3.52 t yr" in xenonnt.get_title()
+    assert xenonnt.get_xlabel() == "cS2 bin (edges differ between the runs)"
+    assert xenonnt.get_ylabel() == "events / bin"
+    assert "PandaX-4T" in pandax4t.get_title()
+    assert pandax4t.get_xlabel() == "$N_{e^-}$ [electrons]"
+    assert pandax4t.get_ylabel() == "events / 0.5 electrons"
+    for panel in spectra.axes:
+        assert {"data", "total", r"CE$\nu$NS, best fit"} <= set(legend(panel))
+
+
+def test_spectra_say_law_flux_and_what_is_by_construction(spectra: Figure) -> None:
+    small_print = texts(spectra)
+    assert "law linear" in small_print
+    assert "6.17 x 10$^6$ cm$^{-2}$ s$^{-1}$" in small_print
+    assert "68 % Poisson intervals" in small_print
+    for name in ("xenonnt", "pandax4t"):
+        assert f"{name}: {load_experiment(name).by_construction}" in small_print
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 73])
+def test_poisson_intervals(count: int) -> None:
+    down, up = poisson_interval(np.array([float(count)]), cl=0.9)
+    # the means at which a count as high, or as low, has a probability of 5 %
+    assert poisson.cdf(count, count + up[0]) == pytest.approx(0.05)
+    if count:
+        assert poisson.sf(count - 1, count - down[0]) == pytest.approx(0.05)
+    else:
+        assert down[0] == 0

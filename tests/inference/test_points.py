@@ -1,0 +1,105 @@
+"""Points of a scan, chunk by chunk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from spec_builder.inference import newton
+from spec_builder.inference.curves import polynomial_yields
+from spec_builder.inference.likelihood import Likelihood
+from spec_builder.inference.points import CHUNK, GridPoints, ListedPoints
+
+if TYPE_CHECKING:
+    from spec_builder.base.arrays import FloatArray
+
+    Columns = dict[str, np.ndarray[Any, np.dtype[Any]]]
+
+COLUMNS = ("twice_nll", "edm", "valid", "reason", "at_bound", "theta_efficiency", "theta_mu", "theta_tilt")
+
+
+@pytest.fixture(scope="module")
+def likelihood() -> Likelihood:
+    """Two bins, a signal and a background with an uncertainty each."""
+    return Likelihood.from_workspace(
+        {
+            "channels": [
+                {
+                    "name": "one",
+                    "samples": [
+                        {
+                            "name": "signal",
+                            "data": [3.0, 2.0],
+                            "modifiers": [
+                                {"name": "mu", "type": "normfactor", "data": None},
+                                {"name": "efficiency", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}},
+                            ],
+                        },
+                        {
+                            "name": "background",
+                            "data": [5.0, 8.0],
+                            "modifiers": [
+                                {
+                                    "name": "tilt",
+                                    "type": "histosys",
+                                    "data": {"hi_data": [6.0, 7.0], "lo_data": [4.0, 9.0]},
+                                }
+                            ],
+                        },
+                    ],
+                }
+            ],
+            "observations": [{"name": "one", "data": [9, 8]}],
+            "measurements": [
+                {"name": "m", "config": {"poi": "mu", "parameters": [{"name": "mu", "inits": [1.0], "fixed": True}]}}
+            ],
+            "version": "1.0.0",
+        }
+    )
+
+
+def listed(likelihood: Likelihood, yields: FloatArray) -> ListedPoints:
+    return ListedPoints(likelihood.specification, "signal", yields)
+
+
+@pytest.fixture
+def chunks(likelihood: Likelihood) -> list[ListedPoints]:
+    """Twenty small chunks, each of its own size."""
+    rng = np.random.default_rng(4)
+    return [listed(likelihood, rng.uniform(0.1, 30, (size, 2))) for size in range(1, 21)]
+
+
+# ---------------------------------------------------------------- points
+
+
+def test_listed_points_are_minimised_one_by_one(likelihood: Likelihood, chunks: list[ListedPoints]) -> None:
+    columns = chunks[-1].compute()
+    assert tuple(columns) == COLUMNS
+    yields = chunks[-1].yields
+    assert yields is not None
+    fits = newton.minimise(likelihood, sample="signal", yields=yields)
+    assert fits.valid.all()
+    np.testing.assert_array_equal(columns["twice_nll"], fits.twice_nll)
+    np.testing.assert_array_equal(columns["theta_tilt"], fits.theta[:, likelihood.index("tilt")])
+
+
+def test_the_model_as_it_is_is_one_point(likelihood: Likelihood) -> None:
+    columns = ListedPoints(likelihood.specification, None, None).compute()
+    assert columns["twice_nll"].tolist() == newton.minimise(likelihood).twice_nll.tolist()
+
+
+def test_a_grid_goes_mass_by_mass(likelihood: Likelihood) -> None:
+    rng = np.random.default_rng(7)
+    coefficients, couplings = rng.uniform(0, 2, (3, 70, 2)), rng.uniform(0, 2, 301)
+    grid = GridPoints(likelihood.specification, "signal", coefficients, couplings)
+    assert len(grid) == 70 * 301
+    assert grid.chunks == 3
+    parts = [grid.chunk(i).yields for i in range(grid.chunks)]
+    sizes = [0 if part is None else len(part) for part in parts]
+    assert sizes == [CHUNK, CHUNK, len(grid) - 2 * CHUNK]
+    expected = [polynomial_yields(coefficients, np.full(301, mass), couplings) for mass in range(70)]
+    np.testing.assert_array_equal(
+        np.concatenate([part for part in parts if part is not None]), np.concatenate(expected)
+    )

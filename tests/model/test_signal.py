@@ -1,0 +1,140 @@
+"""Signal templates: events per bin as polynomials."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spec_builder.experiments.reading import load_experiment
+from spec_builder.model.signal import SignalKernel, SignalPolynomial, signal_kernel
+from spec_builder.physics.flux import solar_flux
+from spec_builder.physics.interactions import Interaction, interaction_terms, parse_new_physics, standard_model_terms
+from spec_builder.physics.recoil import rate_polynomial
+
+CHOICES = [("xenonnt", None), ("pandax4t", None), ("xenonnt", "charge_yield"), ("pandax4t", "charge_yield")]
+NEW_PHYSICS = [interaction for interaction in Interaction if interaction is not Interaction.SM]
+
+masses = st.floats(1e-2, 1e3)
+couplings = st.floats(1e-8, 1e-1)
+
+
+@cache
+def kernel(name: str, variant: str | None = None) -> SignalKernel:
+    return signal_kernel(load_experiment(name, variant))
+
+
+# ---------------------------------------------------------------- the Standard Model
+
+
+@pytest.mark.parametrize(
+    ("name", "events"),
+    # 10.7 events at 5.25e6 cm^-2 s^-1 (arXiv:2408.02877), 75 at 8.4e6 (arXiv:2407.10892), at 5.46e6
+    [("xenonnt", 10.7 * 5.46 / 5.25), ("pandax4t", 48.8)],
+)
+def test_standard_model_events(name: str, events: float) -> None:
+    for variant in (None, *load_experiment(name).variants):
+        if variant != "absolute_normalisation":
+            assert kernel(name, variant).standard_model().sum() == pytest.approx(events, rel=1e-9)
+
+
+def test_response_of_xenonnt_alone() -> None:
+    # 11.9 events at 5.25e6 cm^-2 s^-1, arXiv:2408.02877
+    alone = kernel("xenonnt", "absolute_normalisation")
+    assert alone.standard_model().sum() * 5.25 / 5.46 == pytest.approx(11.93, abs=0.01)
+    assert (alone.correction == 1).all()
+
+
+def test_default_normalisation_scales_the_response_of_xenonnt() -> None:
+    np.testing.assert_allclose(kernel("xenonnt").correction, np.full(3, 0.897), atol=5e-4)
+
+
+def test_hep_neutrinos_add_a_sixth_of_an_event() -> None:
+    alone = kernel("xenonnt", "absolute_normalisation")
+    hep = alone.standard_model(solar_flux(hep=True)) - alone.standard_model()
+    assert (hep > 0).all()
+    assert 0.16 <= hep.sum() <= 0.17
+
+
+# ---------------------------------------------------------------- polynomials
+
+
+@given(
+    coefficients=st.lists(st.floats(-1e3, 1e3), min_size=6, max_size=6),
+    x=st.lists(st.floats(-10, 10), min_size=1, max_size=4),
+)
+def test_polynomial_evaluates_each_bin(coefficients: list[float], x: list[float]) -> None:
+    n = np.array(coefficients).reshape(3, 2)
+    events = SignalPolynomial(n)(np.array(x))
+    expected = [[n[0, i] + n[1, i] * value + n[2, i] * value**2 for i in range(2)] for value in x]
+    np.testing.assert_allclose(events, expected, rtol=1e-12, atol=1e-9)
+
+
+def test_shapes() -> None:
+    polynomial = kernel("pandax4t").new_physics(parse_new_physics("scalar"), np.array([1.0, 10.0, 100.0]))
+    assert polynomial.coefficients.shape == (3, 3, 8)
+    assert polynomial(1e-10).shape == (3, 8)
+    assert polynomial(np.zeros((5, 2))).shape == (5, 2, 3, 8)
+
+
+@pytest.mark.parametrize(("name", "variant"), CHOICES)
+@pytest.mark.parametrize("interaction", NEW_PHYSICS)
+@given(mass=masses, coupling=couplings)
+def test_interactions_against_direct_folding(
+    name: str, variant: str | None, interaction: Interaction, mass: float, coupling: float
+) -> None:
+    response = kernel(name, variant)
+    energies, x = response.kernel.recoil_energy_keV, coupling**2
+    spectrum = rate_polynomial(standard_model_terms, energies)[0, 0]
+    added = rate_polynomial(partial(interaction_terms, interaction), energies, np.array([mass]))[:, 0]
+    expected = response.kernel.fold(spectrum + x * added[1] + x**2 * added[2])
+    events = response.new_physics(parse_new_physics(interaction), np.array([mass]))(x)[0]
+    scale = np.abs(x * added[1]).max() + np.abs(x**2 * added[2]).max()
+    np.testing.assert_allclose(events, expected, rtol=1e-10, atol=1e-14 * scale)
+
+
+@pytest.mark.parametrize(("name", "variant"), CHOICES)
+@given(angle=st.floats(0, 1))
+def test_weak_mixing_angle_against_direct_folding(name: str, variant: str | None, angle: float) -> None:
+    response = kernel(name, variant)
+    terms = partial(standard_model_terms, sin2_theta_w=angle)
+    expected = response.kernel.fold(rate_polynomial(terms, response.kernel.recoil_energy_keV))[0, 0]
+    np.testing.assert_allclose(response.weak_mixing_angle()(angle), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize(("name", "variant"), CHOICES)
+@given(flux=st.floats(0, 60))
+def test_events_go_with_the_flux(name: str, variant: str | None, flux: float) -> None:
+    response = kernel(name, variant)
+    np.testing.assert_allclose(response.flux()(flux), response.standard_model() * flux / 5.46, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("name", "variant"), CHOICES)
+@pytest.mark.parametrize("interaction", NEW_PHYSICS)
+def test_no_coupling_is_the_standard_model(name: str, variant: str | None, interaction: Interaction) -> None:
+    response = kernel(name, variant)
+    events = response.new_physics(parse_new_physics(interaction), np.array([0.01, 10.0, 1000.0]))(0.0)
+    np.testing.assert_allclose(events, np.tile(response.standard_model(), (3, 1)), rtol=1e-14)
+
+
+def test_choices_of_an_interaction_reach_the_template() -> None:
+    response, mass = kernel("xenonnt"), np.array([10.0])
+
+    def events(interaction: str, coupling_set: str | None = None, factor: int | None = None) -> float:
+        choice = parse_new_physics(interaction, coupling_set, factor)
+        return float(response.new_physics(choice, mass).coefficients[2].sum())
+
+    assert events("scalar", coupling_set="B") > 2 * events("scalar", coupling_set="E")
+    assert 1 < events("tensor", factor=4) / events("tensor", factor=1) < 4
+
+
+@given(scale=st.floats(1e-3, 1e3))
+def test_scaled_kernel(scale: float) -> None:
+    bare = kernel("xenonnt").kernel
+    rate = np.exp(-bare.recoil_energy_keV)
+    np.testing.assert_allclose(
+        bare.scaled(scale * np.array([1.0, 2.0, 3.0])).fold(rate), scale * bare.fold(rate) * [1, 2, 3], rtol=1e-12
+    )

@@ -1,0 +1,57 @@
+"""Profiles with their provenance."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.model.analysis import load_analysis
+from spec_builder.studies.profiles import profile_analysis
+
+if TYPE_CHECKING:
+    from spec_builder.model.analysis import Analysis
+
+
+@pytest.fixture(scope="module")
+def analysis() -> Analysis:
+    return load_analysis("pandax4t", "linear", {"pandax4t": "md_rich"})
+
+
+def test_profile_spans_the_asked_height(analysis: Analysis) -> None:
+    result = profile_analysis(analysis, "flux", points=21, height=4.0)
+    assert result.values.size == 21
+    assert result.values[0] == 0.0  # no crossing below the best fit
+    assert result.delta_chi2[-1] == pytest.approx(4.0, abs=1e-6)
+    assert (result.delta_chi2 >= -1e-8).all()
+    np.testing.assert_allclose(result.twice_nll - result.best.twice_nll, result.delta_chi2, atol=1e-12)
+    assert all(result.valid)
+
+
+def test_profile_as_json_and_csv_hold_the_same_numbers(analysis: Analysis) -> None:
+    result = profile_analysis(analysis, "sin2thetaw", points=7)
+    content = json.loads(result.to_json())
+    assert content["values"] == result.values.tolist()
+    assert content["delta_chi2"] == result.delta_chi2.tolist()
+    assert content["twice_nll"] == result.twice_nll.tolist()
+    assert content["valid"] == [True] * 7
+    assert content["best"]["value"] == result.best.value
+    lines = result.to_csv().splitlines()
+    header = dict(line[2:].split(": ", 1) for line in lines if line.startswith("#"))
+    assert header["law"] == "linear"
+    assert header["variants"] == "pandax4t=md_rich"
+    assert header["by_construction"] == "nothing"
+    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    assert [float(row["sin2thetaw"]) for row in rows] == content["values"]
+    assert [float(row["delta_chi2"]) for row in rows] == content["delta_chi2"]
+    assert {row["valid"] for row in rows} == {"1"}
+
+
+@pytest.mark.parametrize("points", [1, 0, -3])
+def test_too_few_points(analysis: Analysis, points: int) -> None:
+    with pytest.raises(SpecBuilderError, match=f"points {points}: a profile needs at least 2"):
+        profile_analysis(analysis, "flux", points=points)

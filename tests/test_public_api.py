@@ -1,0 +1,83 @@
+"""The public names: a change here is a change for users, and stands in the changelog."""
+
+from __future__ import annotations
+
+import ast
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import spec_builder
+
+NAMES = [
+    "Analysis",
+    "Experiment",
+    "FitResult",
+    "Likelihood",
+    "LimitsResult",
+    "NewPhysics",
+    "PatchRequest",
+    "ProfileResult",
+    "ScanResult",
+    "SpecBuilderError",
+    "Spectrum",
+    "__version__",
+    "bibtex",
+    "compare",
+    "diagnose",
+    "export_workspaces",
+    "find_limits",
+    "fit_analysis",
+    "fit_workspace",
+    "hs3_workspace",
+    "load_analysis",
+    "load_experiment",
+    "parse_new_physics",
+    "profile_analysis",
+    "recoil_spectrum",
+    "scan_analysis",
+    "scan_patches",
+    "verify_archive",
+    "verify_file",
+    "write_archives",
+    "write_plane",
+]
+
+
+def test_the_public_names_are_these() -> None:
+    assert spec_builder.__all__ == NAMES
+    assert dir(spec_builder) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_public_name_resolves(name: str) -> None:
+    assert getattr(spec_builder, name) is not None
+
+
+def test_public_names_are_documented() -> None:
+    public = [getattr(spec_builder, name) for name in NAMES if not name.startswith("_")]
+    assert [thing for thing in public if not (callable(thing) and thing.__doc__)] == []
+
+
+def test_a_public_name_comes_from_where_it_is_defined() -> None:
+    """What a type checker is told, what is loaded, and where the thing itself says it lives: all the same."""
+    text = Path(spec_builder.__file__).read_text("utf-8")
+    told = {
+        alias.name: str(node.module)
+        for block in ast.walk(ast.parse(text))
+        if isinstance(block, ast.If)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert sorted([*told, "__version__"]) == sorted(NAMES)
+    for name, module in told.items():
+        thing = getattr(spec_builder, name)
+        assert thing.__module__ == module
+        assert getattr(import_module(module), name) is thing
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="'spec_builder' has no attribute 'xenon1t'"):
+        spec_builder.xenon1t  # noqa: B018
