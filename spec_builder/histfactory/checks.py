@@ -59,12 +59,9 @@ def workspace_problems(workspace: Any) -> list[str]:
     Args:
         workspace: content of the JSON file.
     """
-    try:
-        problem = workspace_problem(workspace)
-    except RecursionError:
-        problem = "nested too deeply for JSON of this kind"
+    problem = workspace_problem(workspace)
     if problem is not None:
-        return [f"not after pyhf's schema: {problem}"]
+        return [f"not a pyhf workspace, not after pyhf's schema: {problem}"]
     names = list(_name_problems(workspace))
     return names or [*setting_problems(workspace), *_number_problems(workspace)]
 
@@ -103,6 +100,8 @@ def _name_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
             for name, kind in _twice_of((m["name"], m["type"]) for m in sample["modifiers"]):
                 yield f"{where}modifier '{name}' ({kind}) stands twice; rename or remove one"
     channels = {c["name"] for c in workspace["channels"]}
+    for name in sorted(channels - {o["name"] for o in workspace["observations"]}):
+        yield f"channel '{name}' has no observation"
     for observation in workspace["observations"]:
         if observation["name"] not in channels:
             yield f"observation '{observation['name']}' has no channel; remove it or add the channel"

@@ -103,7 +103,7 @@ def _shown(content: Any) -> str:
 
 def _key(key: str, check: Check) -> Check:
     """The check of a value, with its key in the message."""
-    return lambda content, where: check(content, f"{where}, {key}")
+    return lambda content, where: check(content, f"{where}, key '{key}'")
 
 
 def _items(key: str, check: Check, *, kind: str | None = None, least: int = 1) -> Check:
@@ -111,9 +111,9 @@ def _items(key: str, check: Check, *, kind: str | None = None, least: int = 1) -
 
     def items(content: Any, where: str) -> str | None:
         if not isinstance(content, list):
-            return f"{where}, {key}: expected a list, found {_shown(content)}"
+            return f"{where}, key '{key}': expected a list, found {_shown(content)}"
         if len(content) < least:
-            return f"{where}, {key}: the list is empty"
+            return f"{where}, key '{key}': the list is empty"
         for i, item in enumerate(content):
             name = item.get("name") if isinstance(item, dict) else None
             label = f"{key}[{i}]" if kind is None or not isinstance(name, str) else f"{kind} '{name}'"
@@ -154,7 +154,7 @@ def _numbers(content: Any, where: str) -> str | None:
         return f"{where}: the list is empty"
     if set(map(type, content)) <= {int, float}:
         return None
-    return next(problem for i, item in enumerate(content) if (problem := _number(item, f"{where}[{i}]")))
+    return next(problem for i, item in enumerate(content) if (problem := _number(item, f"{where}, place {i}")))
 
 
 def _bounds(content: Any, where: str) -> str | None:

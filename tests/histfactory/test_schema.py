@@ -163,17 +163,25 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     ("path", "value", "message"),
     [
         ("measurements/0/config/parameters/1/Bounds", [[0, 1]], "measurement 'm', parameter 's': key 'Bounds' is unk"),
-        ("channels/0/samples/1/modifiers/0/data/hi", None, "channel 'sr', sample 'background', modifier 'n', data, hi"),
+        (
+            "channels/0/samples/1/modifiers/0/data/hi",
+            None,
+            "channel 'sr', sample 'background', modifier 'n', key 'data', key 'hi'",
+        ),
         (
             "channels/0/samples/1/modifiers/0/type",
             "norm",
             "modifier 'n': type 'norm' is not supported, expected one of",
         ),
-        ("channels/0/samples/0/modifiers/1/name", "Lumi", "modifier 'Lumi', name: expected 'lumi', found 'Lumi'"),
-        ("channels/0/samples/1/data/1", "6", "sample 'background', data[1]: expected a number, found '6'"),
-        ("channels/0/samples/1/data/1", True, "sample 'background', data[1]: expected a number, found True"),
-        ("observations/0/data", [], "observation 'sr', data: the list is empty"),
-        ("version", "2.0.0", "the workspace, version: expected '1.0.0', found '2.0.0'"),
+        ("channels/0/samples/0/modifiers/1/name", "Lumi", "modifier 'Lumi', key 'name': expected 'lumi', found 'Lumi'"),
+        ("channels/0/samples/1/data/1", "6", "sample 'background', key 'data', place 1: expected a number, found '6'"),
+        (
+            "channels/0/samples/1/data/1",
+            True,
+            "sample 'background', key 'data', place 1: expected a number, found True",
+        ),
+        ("observations/0/data", [], "observation 'sr', key 'data': the list is empty"),
+        ("version", "2.0.0", "the workspace, key 'version': expected '1.0.0', found '2.0.0'"),
     ],
 )
 def test_what_is_wrong_is_named(path: str, value: Any, message: str) -> None:
