@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,18 +11,19 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json
 from spec_builder.base.text import html_table
+from spec_builder.histfactory.checks import workspace_problems
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analysis import UNITS, parse_parameter
 from spec_builder.model.provenance import Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from spec_builder.inference.fit import Fit, Minimiser
     from spec_builder.model.analysis import Analysis
 
-__all__ = ["FitResult", "fit_analysis", "fit_workspace"]
+__all__ = ["FitResult", "fit_analysis", "fit_workspace", "named", "workspace_likelihood"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -129,6 +131,8 @@ def fit_workspace(
     name: str,
     *,
     measurement: str | None = None,
+    poi: str | None = None,
+    hold: Mapping[str, float] | None = None,
     cl: float = 0.68,
     minimiser: Minimiser = "minuit",
 ) -> FitResult:
@@ -138,11 +142,51 @@ def fit_workspace(
         workspace: content of the JSON file, patches applied.
         name: what to call it in the result.
         measurement: its name; the first by default.
+        poi: parameter of interest in the place of the measurement's, '' for none.
+        hold: values of parameters to hold, by name.
         cl: confidence level of the interval.
         minimiser: ``minuit`` or ``newton``.
+
+    Raises:
+        SpecBuilderError: for an unsound workspace, an unknown parameter, or if no finite minimum is found.
     """
-    try:
-        result = fit(Likelihood.from_workspace(workspace, measurement), cl=cl, minimiser=minimiser)
-    except SpecBuilderError as error:
-        raise SpecBuilderError(f"{'standard input' if name == '-' else name}: {error}") from None
+    with named(name):
+        likelihood = workspace_likelihood(workspace, name, measurement, poi=poi, hold=hold)
+        result = fit(likelihood, cl=cl, minimiser=minimiser)
     return FitResult(Provenance(name, None, {}, {}, ""), "1", result)
+
+
+def workspace_likelihood(
+    workspace: Mapping[str, Any],
+    name: str,
+    measurement: str | None = None,
+    *,
+    poi: str | None = None,
+    hold: Mapping[str, float] | None = None,
+) -> Likelihood:
+    """The likelihood of a sound workspace.
+
+    Args:
+        workspace: content of the JSON file, patches applied.
+        name: what to call it in a message.
+        measurement: its name; the first by default.
+        poi: parameter of interest in the place of the measurement's, '' for none.
+        hold: values of parameters to hold, by name.
+
+    Raises:
+        SpecBuilderError: if it is not sound, or for an unknown parameter or measurement.
+    """
+    with named(name):
+        for problem in workspace_problems(workspace):
+            raise SpecBuilderError(problem)
+        return Likelihood.from_workspace(workspace, measurement, poi=poi).holding(hold or {})
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """Put the name of a workspace's file before whatever is wrong with it, once."""
+    shown = "standard input" if name == "-" else name
+    try:
+        yield
+    except SpecBuilderError as error:
+        raise SpecBuilderError(f"{shown}: {str(error).removeprefix(f'{shown}: ')}") from None

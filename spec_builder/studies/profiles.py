@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,14 +17,17 @@ from spec_builder.inference.fit import fit
 from spec_builder.inference.profile import ONE_SIGMA, crossings, profile, search
 from spec_builder.model.analysis import UNITS, parse_parameter
 from spec_builder.model.provenance import Provenance
-from spec_builder.studies.fits import format_error
+from spec_builder.studies.fits import format_error, named, workspace_likelihood
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.fit import Fit
+    from spec_builder.inference.likelihood import Likelihood
     from spec_builder.model.analysis import Analysis
 
-__all__ = ["ProfileResult", "profile_analysis"]
+__all__ = ["ProfileResult", "profile_analysis", "profile_workspace"]
 
 #: A profile is drawn and listed up to this Delta chi^2.
 PROFILE_HEIGHT = 9.0
@@ -143,17 +146,56 @@ def profile_analysis(
         SpecBuilderError: for an unknown parameter, or fewer or more points.
     """
     known = parse_parameter(parameter)
+    return _profile(analysis.likelihood(known), known, UNITS[known], Provenance.of(analysis), points, height)
+
+
+def profile_workspace(
+    workspace: Mapping[str, Any],
+    name: str,
+    parameter: str | None = None,
+    *,
+    measurement: str | None = None,
+    hold: Mapping[str, float] | None = None,
+    points: int = 201,
+    height: float = PROFILE_HEIGHT,
+) -> ProfileResult:
+    """Profile any parameter of any pyhf workspace up to a given Delta chi^2.
+
+    Args:
+        workspace: content of the JSON file, patches applied.
+        name: what to call it in the result.
+        parameter: its name; the measurement's parameter of interest by default.
+        measurement: its name; the first by default.
+        hold: values of parameters to hold, by name.
+        points: how many, at least 2 and at most 100 000.
+        height: the profile's range is where Delta chi^2 is below this, within the parameter's domain.
+
+    Raises:
+        SpecBuilderError: for an unsound workspace, an unknown parameter or one that is held, or fewer or more points.
+    """
+    with named(name):
+        likelihood = workspace_likelihood(workspace, name, measurement, poi=parameter, hold=hold)
+        if not likelihood.poi:
+            raise SpecBuilderError("the measurement names no parameter of interest; name one to profile")
+        if likelihood.index(likelihood.poi) not in likelihood.free:
+            raise SpecBuilderError(f"parameter '{likelihood.poi}' is held, and has no profile")
+        return _profile(likelihood, likelihood.poi, "1", Provenance(name, None, {}, {}, ""), points, height)
+
+
+def _profile(
+    likelihood: Likelihood, parameter: str, unit: str, provenance: Provenance, points: int, height: float
+) -> ProfileResult:
     if not 2 <= points <= MOST_POINTS:
         raise SpecBuilderError(f"points {points}: a profile needs at least 2, and at most {MOST_POINTS}")
-    likelihood = analysis.likelihood(known)
-    best = fit(likelihood, cl=ONE_SIGMA)
-    below, above = crossings(likelihood, search(likelihood, known), best.value, best.twice_nll + height)
-    lower, upper = likelihood.bounds[:, likelihood.index(known)]
+    best = fit(likelihood, parameter, cl=ONE_SIGMA)
+    ends = crossings(likelihood, search(likelihood, parameter), best.value, best.twice_nll + height)
+    below, above = ends[0], ends[1]
+    lower, upper = likelihood.bounds[:, likelihood.index(parameter)]
     values = np.linspace(below[0] if below else lower, above[0] if above else upper, points)
-    fits = profile(likelihood, known, values).fits
+    fits = profile(likelihood, parameter, values).fits
     return ProfileResult(
-        Provenance.of(analysis),
-        UNITS[known],
+        provenance,
+        unit,
         best,
         values,
         fits.twice_nll - best.twice_nll,

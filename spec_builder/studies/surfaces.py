@@ -1,0 +1,187 @@
+"""Profiles of two parameters: Delta chi^2 over a grid, and the contours of confidence levels."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import canonical_json
+from spec_builder.base.text import html_table
+from spec_builder.inference.fit import fit
+from spec_builder.inference.newton import minimise
+from spec_builder.inference.profile import ONE_SIGMA, crossings, search, threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.inference.fit import Fit
+    from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.model.provenance import Provenance
+
+__all__ = ["SurfaceResult", "profile_two"]
+
+#: Confidence levels of the contours: one standard deviation, and 95 %, of two parameters together.
+LEVELS = (ONE_SIGMA, 0.95)
+#: The grid reaches to this Delta chi^2 of either parameter: three standard deviations of two parameters together.
+SURFACE_HEIGHT = 11.829158
+MOST_POINTS = 1001
+
+
+@dataclass(frozen=True, repr=False)
+class SurfaceResult:
+    """Delta chi^2 against two parameters with its provenance.
+
+    Attributes:
+        provenance: the choices behind it.
+        parameters: names of the two.
+        best: the fit at the minimum; its own parameter is the first.
+        values: of the first, shape (A,), and of the second, shape (B,).
+        delta_chi2: 2NLL less the minimum, shape (A, B).
+        valid: the minimiser converged, shape (A, B).
+        contours: lines of constant Delta chi^2 by confidence level (two degrees of freedom), each of shape (N, 2).
+    """
+
+    provenance: Provenance
+    parameters: tuple[str, str]
+    best: Fit
+    values: tuple[FloatArray, FloatArray]
+    delta_chi2: FloatArray
+    valid: FloatArray
+    contours: Mapping[float, Sequence[FloatArray]]
+
+    def _title(self) -> str:
+        first, second = self.parameters
+        return f"{self.provenance.analysis}: Delta chi2 of {first} and {second}"
+
+    def _facts(self) -> dict[str, str]:
+        first, second = self.parameters
+        wrong = int(np.sum(~self.valid))
+        rows, columns = self.delta_chi2.shape
+        facts = {
+            "least at": f"{first} = {self.best.theta[first]:.4g}, {second} = {self.best.theta[second]:.4g}",
+            "2NLL": f"{self.best.twice_nll:.9f} at the minimum",
+            "points": f"{rows} x {columns}, {wrong or 'none'} not valid",
+            "choices": self.provenance.choices,
+        }
+        for cl, lines in self.contours.items():
+            facts[f"{100 * cl:.4g} % CL"] = f"Delta chi2 = {threshold(cl, 2):.4g}, {_extent(lines)}"
+        return facts
+
+    def __str__(self) -> str:
+        lines = [self._title(), *(f"  {key:12} {value}" for key, value in self._facts().items())]
+        return "\n".join(lines) + "\n"
+
+    def __repr__(self) -> str:
+        return str(self).rstrip()
+
+    def _repr_html_(self) -> str:
+        return html_table(self._title(), self._facts())
+
+    def to_json(self) -> str:
+        """Grid, contours and provenance as text."""
+        content = asdict(self.provenance) | {
+            "schema": "spec_builder/surface/1",
+            "parameters": list(self.parameters),
+            "best": {
+                "values": [self.best.theta[name] for name in self.parameters],
+                "twice_nll": self.best.twice_nll,
+                "valid": self.best.valid,
+            },
+            "values": [values.tolist() for values in self.values],
+            "delta_chi2": [[_finite(height) for height in row] for row in self.delta_chi2.tolist()],
+            "valid": self.valid.tolist(),
+            "contours": [
+                {"cl": cl, "delta_chi2": threshold(cl, 2), "lines": [line.tolist() for line in lines]}
+                for cl, lines in self.contours.items()
+            ],
+        }
+        return canonical_json(content)
+
+    def to_csv(self) -> str:
+        """The grid as a table with a ``# key: value`` header; contours are in the JSON."""
+        about = self.provenance
+        header = {
+            "title": f"Delta chi2 profile of {' and '.join(self.parameters)}, {about.analysis}",
+            "law": about.law,
+            "twice_nll": self.best.twice_nll,
+            "version": about.version,
+        }
+        out = io.StringIO()
+        out.writelines(f"# {key}: {value}\n" for key, value in header.items())
+        rows = csv.writer(out, lineterminator="\n")
+        rows.writerow([*self.parameters, "delta_chi2", "valid"])
+        first, second = self.values
+        for i, a in enumerate(first.tolist()):
+            for j, b in enumerate(second.tolist()):
+                rows.writerow([a, b, float(self.delta_chi2[i, j]), int(self.valid[i, j])])
+        return out.getvalue()
+
+
+def _finite(number: float) -> float | None:
+    return number if np.isfinite(number) else None
+
+
+def _extent(lines: Sequence[FloatArray]) -> str:
+    """The box around contours."""
+    if not lines:
+        return "no contour in the domain"
+    points = np.concatenate(list(lines))
+    low, high = points.min(axis=0), points.max(axis=0)
+    return f"{low[0]:.4g} to {high[0]:.4g} and {low[1]:.4g} to {high[1]:.4g}"
+
+
+def profile_two(
+    likelihood: Likelihood, provenance: Provenance, parameters: tuple[str, str], *, points: int = 61
+) -> SurfaceResult:
+    """Profile 2NLL over two parameters, in the box where either's own profile is below three standard deviations.
+
+    Args:
+        likelihood: the model.
+        provenance: where it comes from.
+        parameters: two free parameters.
+        points: in each direction, at least 3.
+
+    Raises:
+        SpecBuilderError: for an unknown parameter, one that is held, twice the same, or fewer or more points.
+    """
+    first, second = parameters
+    if first == second:
+        raise SpecBuilderError(f"parameter '{first}' is given twice: a profile of two parameters needs two")
+    if not 3 <= points <= MOST_POINTS:
+        raise SpecBuilderError(
+            f"points {points}: a profile of two parameters needs at least 3, and at most {MOST_POINTS}"
+        )
+    for name in parameters:
+        if likelihood.index(name) not in likelihood.free:
+            raise SpecBuilderError(f"parameter '{name}' is held, and has no profile")
+    best = fit(likelihood, first, cl=ONE_SIGMA, null=None)
+    a, b = (_range(likelihood, name, best, points) for name in parameters)
+    start = np.tile([best.theta[name] for name in likelihood.parameters], (points * points, 1))
+    start[:, likelihood.index(first)] = np.repeat(a, points)
+    start[:, likelihood.index(second)] = np.tile(b, points)
+    fits = minimise(likelihood, start=start, fixed=parameters)
+    height = (fits.twice_nll - best.twice_nll).reshape(points, points)
+    contours = {cl: _contours(a, b, height, threshold(cl, 2)) for cl in LEVELS}
+    return SurfaceResult(provenance, parameters, best, (a, b), height, fits.valid.reshape(points, points), contours)
+
+
+def _range(likelihood: Likelihood, name: str, best: Fit, points: int) -> FloatArray:
+    """Where the parameter's profile is below the height, or up to its bounds."""
+    lower, upper = likelihood.bounds[:, likelihood.index(name)]
+    ends = crossings(likelihood, search(likelihood, name), best.theta[name], best.twice_nll + SURFACE_HEIGHT)
+    below, above = ends[0], ends[1]
+    return np.linspace(below[0] if below else lower, above[0] if above else upper, points)
+
+
+def _contours(a: FloatArray, b: FloatArray, height: FloatArray, level: float) -> list[FloatArray]:
+    """Lines of one height, each of shape (N, 2), linear between the points of the grid."""
+    from contourpy import contour_generator  # noqa: PLC0415 - comes with matplotlib, which takes long to import
+
+    known = np.where(np.isfinite(height), height, 1e6)
+    return [np.asarray(line) for line in contour_generator(a, b, known.T).lines(level)]
