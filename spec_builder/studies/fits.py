@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FitResult", "fit_analysis", "fit_workspace", "named", "workspace_likelihood"]
 
+#: What stands beside the null of an infinite significance, which JSON cannot hold.
+INFINITE = "infinite: without a signal nothing is expected in a bin with counts"
+
 
 @dataclass(frozen=True, repr=False)
 class FitResult:
@@ -41,14 +44,19 @@ class FitResult:
     fit: Fit
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain content for JSON; numbers that do not exist are None."""
+        """Plain content for JSON; numbers that do not exist are None, an infinite significance too, with a note."""
         content: dict[str, Any] = asdict(self.provenance) | asdict(self.fit)
         content["schema"] = "spec_builder/fit/1"
         content["unit"] = self.unit
         content["pulls"] = {name: pull.value for name, pull in self.fit.pulls.items()}
         content["pull_uncertainties"] = {name: pull.uncertainty for name, pull in self.fit.pulls.items()}
         content["negative_components"] = list(self.fit.negative_components)
+        content["problems"] = list(self.fit.problems)
         content["p_value"] = None if np.isnan(self.fit.p_value) else self.fit.p_value
+        infinite = self.fit.significance == np.inf
+        content["significance"] = None if infinite else self.fit.significance
+        content["significance_note"] = INFINITE if infinite else None
+        content["edm"] = finite_or_none(self.fit.edm)
         return content
 
     def to_json(self) -> str:
@@ -70,12 +78,16 @@ class FitResult:
             "chi2 / ndof": f"{fit.chi2_min:.3f} / {fit.ndof}, p = {fit.p_value:.3f} (saturated, asymptotic)",
             "2NLL": f"{fit.twice_nll:.9f}, EDM {fit.edm:.1e}, {state}",
         }
-        if fit.significance is not None:
+        if fit.significance == np.inf:
+            facts["signal"] = INFINITE
+        elif fit.significance is not None:
             facts["signal"] = f"{fit.significance:.2f} standard deviations (sqrt(q0), asymptotic)"
         return facts
 
     def _notes(self) -> dict[str, str]:
         notes = {}
+        if self.fit.problems:
+            notes["not settled"] = "; ".join(self.fit.problems)
         if self.fit.negative_components:
             notes["negative rate"] = ", ".join(self.fit.negative_components)
         if self.provenance.by_construction:
@@ -101,6 +113,11 @@ class FitResult:
         pulls = [(name, f"{p.value:+.3f}", f"{p.uncertainty:.3f}") for name, p in self.fit.pulls.items()]
         columns = ("nuisance parameter", "pull", "uncertainty")
         return html_table(self._title(), self._facts() | self._notes(), columns, pulls)
+
+
+def finite_or_none(number: float) -> float | None:
+    """The number, or None where JSON could not hold it."""
+    return number if np.isfinite(number) else None
 
 
 def format_error(sign: str, length: float | None) -> str:

@@ -42,12 +42,16 @@ class LimitsResult:
     exclusion: Exclusion
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain content for JSON."""
+        """Plain content for JSON, which holds no infinite ``delta_chi2_sm``: None then, with a note beside it."""
         exclusion = asdict(self.exclusion)
         points = [
             {**point, "excluded": [list(interval) for interval in point["excluded"]]}
             for point in exclusion.pop("points")
         ]
+        for point in points:
+            if point["delta_chi2_sm"] == math.inf:
+                point["delta_chi2_sm"] = None
+                point["delta_chi2_sm_note"] = "infinite: the Standard Model expects nothing in a bin with counts"
         return asdict(self.provenance) | {
             "schema": "spec_builder/limits/1",
             "interaction": self.choice.interaction.value,

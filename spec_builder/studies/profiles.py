@@ -17,7 +17,7 @@ from spec_builder.inference.fit import fit
 from spec_builder.inference.profile import ONE_SIGMA, crossings, profile, search
 from spec_builder.model.analysis import UNITS, parse_parameter
 from spec_builder.model.provenance import Provenance
-from spec_builder.studies.fits import format_error, named, workspace_likelihood
+from spec_builder.studies.fits import finite_or_none, format_error, named, workspace_likelihood
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +90,7 @@ class ProfileResult:
         return list(zip(self.values[rows].tolist(), self.delta_chi2[rows].tolist(), strict=True))
 
     def to_json(self) -> str:
-        """Columns and provenance as text."""
+        """Columns and provenance as text; null where 2NLL is not finite."""
         content = asdict(self.provenance) | {
             "schema": "spec_builder/profile/1",
             "parameter": self.best.parameter,
@@ -103,8 +103,8 @@ class ProfileResult:
                 "twice_nll": self.best.twice_nll,
             },
             "values": self.values.tolist(),
-            "delta_chi2": self.delta_chi2.tolist(),
-            "twice_nll": self.twice_nll.tolist(),
+            "delta_chi2": [finite_or_none(height) for height in self.delta_chi2.tolist()],
+            "twice_nll": [finite_or_none(height) for height in self.twice_nll.tolist()],
             "valid": list(self.valid),
         }
         return canonical_json(content)
@@ -188,8 +188,7 @@ def _profile(
     if not 2 <= points <= MOST_POINTS:
         raise SpecBuilderError(f"points {points}: a profile needs at least 2, and at most {MOST_POINTS}")
     best = fit(likelihood, parameter, cl=ONE_SIGMA)
-    ends = crossings(likelihood, search(likelihood, parameter), best.value, best.twice_nll + height)
-    below, above = ends[0], ends[1]
+    below, above, _ = crossings(likelihood, search(likelihood, parameter), best.value, best.twice_nll + height)
     lower, upper = likelihood.bounds[:, likelihood.index(parameter)]
     values = np.linspace(below[0] if below else lower, above[0] if above else upper, points)
     fits = profile(likelihood, parameter, values).fits

@@ -174,8 +174,7 @@ def profile_two(
 def _range(likelihood: Likelihood, name: str, best: Fit, points: int) -> FloatArray:
     """Where the parameter's profile is below the height, or up to its bounds."""
     lower, upper = likelihood.bounds[:, likelihood.index(name)]
-    ends = crossings(likelihood, search(likelihood, name), best.theta[name], best.twice_nll + SURFACE_HEIGHT)
-    below, above = ends[0], ends[1]
+    below, above, _ = crossings(likelihood, search(likelihood, name), best.theta[name], best.twice_nll + SURFACE_HEIGHT)
     return np.linspace(below[0] if below else lower, above[0] if above else upper, points)
 
 
