@@ -19,6 +19,7 @@ from spec_builder.cli.options import (
     couplings_option,
     dask_option,
     dof_option,
+    fix_option,
     force_option,
     jobs_option,
     json_option,
@@ -26,12 +27,14 @@ from spec_builder.cli.options import (
     longitudinal_option,
     masses_option,
     output_option,
+    poi_option,
     variant_option,
     words_of,
 )
 from spec_builder.cli.output import (
     Progress,
     bibtex_of,
+    complain,
     emit,
 )
 from spec_builder.cli.parsing import (
@@ -90,6 +93,9 @@ def limits(analysis: str, cl: float, dof: int, output: str, force: bool, **choic
 )
 @click.option("--patchset", metavar="PATCHSET.json", shell_complete=FILES, help="Of a WORKSPACE; required there.")
 @click.option("--measurement", metavar="NAME", help="Of a WORKSPACE (default: new_physics, or the first).")
+@poi_option
+@fix_option
+@click.option("--keep-going", is_flag=True, help="Report patches that do not work, and scan the others.")
 @click.option("--masses", default="0.01:1000:121", show_default=True, metavar="LIST|LO:HI:N", help="Masses [MeV].")
 @couplings_option
 @law_option
@@ -129,10 +135,14 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
             "report": partial(report, ""),
         }
         if is_workspace(target):
-            only(given, {"patchset", "measurement", "jobs", "dask"}, "a workspace")
-            scans.scan_files(target, choices["patchset"], measurement=choices["measurement"], **how)
+            only(given, {"patchset", "measurement", "poi", "hold", "keep_going", "jobs", "dask"}, "a workspace")
+            if choices["keep_going"]:
+                how["passed_over"] = complain
+            how |= {name: choices[name] for name in ("measurement", "poi", "hold")}
+            scans.scan_files(target, choices["patchset"], **how)
         else:
-            only(given, set(choices) - {"patchset", "measurement"}, "an analysis")
+            own = {"patchset", "measurement", "poi", "hold", "keep_going"}
+            only(given, set(choices) - own, "an analysis")
             analysis, choice = analysis_and_choice(target, choices)
             masses, couplings = plane_grid(choice, choices)
             scans.scan_analysis(analysis, choice, masses, couplings, **how)

@@ -102,9 +102,6 @@ def _name_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
     channels = {c["name"] for c in workspace["channels"]}
     for name in sorted(channels - {o["name"] for o in workspace["observations"]}):
         yield f"channel '{name}' has no observation"
-    for observation in workspace["observations"]:
-        if observation["name"] not in channels:
-            yield f"observation '{observation['name']}' has no channel; remove it or add the channel"
 
 
 def _twice_of(pairs: Iterator[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -200,8 +200,8 @@ def _modifier(where: str, modifier: Mapping[str, Any], contents: Sequence[float]
         return vector | {"constraint": "Gauss"}
     if kind == "shapesys":
         pairs = enumerate(zip(contents, data, strict=True))
-        values = [_shape_value(f"{where}, modifier '{name}'", i, events, width) for i, (events, width) in pairs]
-        return vector | {"constraint": "Poisson", "data": {"vals": values}}
+        widths = [_shape_value(f"{where}, modifier '{name}'", i, events, width) for i, (events, width) in pairs]
+        return vector | {"constraint": "Poisson", "data": {"vals": widths}}
     raise SpecBuilderError(f"{where}, modifier '{name}': type '{kind}' is not written to HS3")
 
 

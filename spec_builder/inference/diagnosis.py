@@ -12,16 +12,21 @@ if TYPE_CHECKING:
 
 __all__ = ["flat_directions", "rounding"]
 
-#: Curvature below this part of the largest, in parameters scaled to curvature one, is none.
-_FLAT = 1e-10
+#: Information below this part of the largest, in parameters scaled to information one, is none.
+_FLAT = 1e-8
 #: Share of a parameter in a flat direction, from which on it is named.
 _SHARE = 0.05
 #: Distance to a bound, in parts of the domain, below which a parameter does not move.
 _EDGE = 1e-9
+#: Step of differences, in parts of the parameter or of one.
+_STEP = 1e-5
 
 
 def flat_directions(likelihood: Likelihood, theta: FloatArray) -> tuple[tuple[str, ...], ...]:
     """Free parameters that 2NLL does not depend on at its minimum: alone, or only in a combination with others.
+
+    A combination is found in the information that rates and constraints hold on the parameters: unlike the Hessian it
+    is exactly zero along a flat direction, also a little beside the minimum.
 
     Args:
         likelihood: the model.
@@ -32,22 +37,40 @@ def flat_directions(likelihood: Likelihood, theta: FloatArray) -> tuple[tuple[st
     """
     lower, upper = likelihood.bounds
     edge = _EDGE * (upper - lower)
-    moving = [i for i in likelihood.free if lower[i] + edge[i] < theta[i] < upper[i] - edge[i]]
-    resting = [i for i in likelihood.free if i not in moving]
+    alone = [i for i in likelihood.free if _without_effect(likelihood, theta, i)]
+    inside = (theta > lower + edge) & (theta < upper - edge)
+    left = [i for i in likelihood.free if inside[i] and i not in alone]
+    information = _information(likelihood, theta, left)
+    scale = np.sqrt(np.diag(information))
     names = likelihood.parameters
-    alone = [i for i in (*moving, *resting) if _without_effect(likelihood, theta, i)]
-    left = [i for i in moving if i not in alone]
-    hessian = likelihood.hessian(theta)[0][np.ix_(left, left)]
-    scale = np.sqrt(np.abs(np.diag(hessian)))
-    if not (np.isfinite(hessian).all() and (scale > 0).all()):
-        return tuple((names[i],) for i in alone)
-    values, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
-    together = [
-        tuple(names[left[k]] for k in np.flatnonzero(np.abs(vector) > _SHARE))
-        for value, vector in zip(values, vectors.T, strict=True)
-        if abs(value) < _FLAT * len(left)
-    ]
-    return (*((names[i],) for i in alone), *together)
+    flat = [(names[i],) for i in alone]
+    if not left or not np.isfinite(information).all() or not (scale > 0).all():
+        return tuple(flat)
+    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+    for value, vector in zip(values, vectors.T, strict=True):
+        if value < _FLAT * len(left):
+            flat.append(tuple(names[left[k]] for k in np.flatnonzero(np.abs(vector) > _SHARE)))
+    return tuple(flat)
+
+
+def _information(likelihood: Likelihood, theta: FloatArray, indices: list[int]) -> FloatArray:
+    """Expected information on some parameters (F,), of rates and constraints: shape (F, F)."""
+    points = np.repeat(theta[None], 2 * len(indices), axis=0)
+    steps = _STEP * np.maximum(np.abs(theta[indices]), 1.0)
+    for k, (i, step) in enumerate(zip(indices, steps, strict=True)):
+        points[2 * k, i] += step
+        points[2 * k + 1, i] -= step
+    rates = likelihood.rates(theta)[0]
+    moved = likelihood.rates(points) if indices else np.zeros((0, rates.size))
+    slopes = (moved[::2] - moved[1::2]) / (2 * steps[:, None])
+    information = (slopes * np.where(rates > 0, 1 / np.where(rates > 0, rates, 1.0), 0.0)) @ slopes.T
+    for k, i in enumerate(indices):
+        constraint = likelihood.specification.parameters[i].constraint
+        if constraint is not None:
+            normal = constraint.kind == "normal"
+            information[k, k] += constraint.scale**-2 if normal else constraint.scale / theta[i]
+    matrix: FloatArray = information
+    return matrix
 
 
 def _without_effect(likelihood: Likelihood, theta: FloatArray, index: int) -> bool:

@@ -179,7 +179,13 @@ def verify_workspace(workspace: Any) -> list[str]:
     if problems:
         return problems
     missing = _missing_interests(workspace)
+    channels = {channel["name"] for channel in workspace["channels"]}
     problems = [
+        f"observation '{observation['name']}' has no channel; remove it or add the channel"
+        for observation in workspace["observations"]
+        if observation["name"] not in channels
+    ]
+    problems += [
         f"measurement '{measurement}', parameter '{name}': no modifier has this name; rename or remove it"
         for measurement, name in unused_settings(workspace)
         if measurement not in missing

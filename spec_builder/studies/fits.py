@@ -29,6 +29,10 @@ __all__ = ["FitResult", "fit_analysis", "fit_workspace", "named", "workspace_lik
 INFINITE = "infinite: without a signal nothing is expected in a bin with counts"
 
 
+#: Rounding of 2NLL that is told: it shows in the digits that are printed of an interval.
+_ROUNDING_TOLD = 1e-5
+
+
 @dataclass(frozen=True, repr=False)
 class FitResult:
     """A fit of one parameter with its provenance.
@@ -52,6 +56,9 @@ class FitResult:
         content["pull_uncertainties"] = {name: pull.uncertainty for name, pull in self.fit.pulls.items()}
         content["negative_components"] = list(self.fit.negative_components)
         content["problems"] = list(self.fit.problems)
+        content["parameter"] = self.fit.parameter or None
+        content["value"] = finite_or_none(self.fit.value)
+        content["flat"] = [list(names) for names in self.fit.flat]
         content["p_value"] = None if np.isnan(self.fit.p_value) else self.fit.p_value
         infinite = self.fit.significance == np.inf
         content["significance"] = None if infinite else self.fit.significance
@@ -65,6 +72,8 @@ class FitResult:
 
     def _title(self) -> str:
         unit = "" if self.unit == "1" else f" [{self.unit}]"
+        if not self.fit.parameter:
+            return f"{self.provenance.analysis}: a fit without a parameter of interest"
         interval = f"{format_error('+', self.fit.up)} {format_error('-', self.fit.down)}"
         found = "held by the measurement" if self.fit.fixed else interval
         return f"{self.provenance.analysis}: {self.fit.parameter}{unit} = {self.fit.value:.4g} {found}"
@@ -78,6 +87,10 @@ class FitResult:
             "chi2 / ndof": f"{fit.chi2_min:.3f} / {fit.ndof}, p = {fit.p_value:.3f} (saturated, asymptotic)",
             "2NLL": f"{fit.twice_nll:.9f}, EDM {fit.edm:.1e}, {state}",
         }
+        if not fit.parameter:
+            del facts["interval"]
+        if fit.rounding > _ROUNDING_TOLD:
+            facts["2NLL"] += f", rounded to about {fit.rounding:.1g} by the size of its terms"
         if fit.significance == np.inf:
             facts["signal"] = INFINITE
         elif fit.significance is not None:
@@ -86,6 +99,9 @@ class FitResult:
 
     def _notes(self) -> dict[str, str]:
         notes = {}
+        if self.fit.flat:
+            directions = (" and ".join(names) + (" together" if len(names) > 1 else "") for names in self.fit.flat)
+            notes["flat"] = "; ".join(f"2NLL does not depend on {names}" for names in directions)
         if self.fit.problems:
             notes["not settled"] = "; ".join(self.fit.problems)
         if self.fit.negative_components:
@@ -169,7 +185,7 @@ def fit_workspace(
     """
     with named(name):
         likelihood = workspace_likelihood(workspace, name, measurement, poi=poi, hold=hold)
-        result = fit(likelihood, cl=cl, minimiser=minimiser)
+        result = fit(likelihood, likelihood.poi, cl=cl, minimiser=minimiser)
     return FitResult(Provenance(name, None, {}, {}, ""), "1", result)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,16 +15,19 @@ from spec_builder.base.text import html_table
 from spec_builder.inference.fit import fit
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import ONE_SIGMA, crossings, search, threshold
+from spec_builder.model.analysis import UNITS, parse_parameter
+from spec_builder.model.provenance import Provenance
+from spec_builder.studies.fits import named, workspace_likelihood
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.arrays import BoolArray, FloatArray
     from spec_builder.inference.fit import Fit
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.model.provenance import Provenance
+    from spec_builder.model.analysis import Analysis
 
-__all__ = ["SurfaceResult", "profile_two"]
+__all__ = ["SurfaceResult", "profile_two", "profile_two_of_analysis", "profile_two_of_workspace"]
 
 #: Confidence levels of the contours: one standard deviation, and 95 %, of two parameters together.
 LEVELS = (ONE_SIGMA, 0.95)
@@ -52,7 +55,7 @@ class SurfaceResult:
     best: Fit
     values: tuple[FloatArray, FloatArray]
     delta_chi2: FloatArray
-    valid: FloatArray
+    valid: BoolArray
     contours: Mapping[float, Sequence[FloatArray]]
 
     def _title(self) -> str:
@@ -134,6 +137,48 @@ def _extent(lines: Sequence[FloatArray]) -> str:
     points = np.concatenate(list(lines))
     low, high = points.min(axis=0), points.max(axis=0)
     return f"{low[0]:.4g} to {high[0]:.4g} and {low[1]:.4g} to {high[1]:.4g}"
+
+
+def profile_two_of_workspace(
+    workspace: Mapping[str, Any],
+    name: str,
+    parameters: tuple[str, str],
+    *,
+    measurement: str | None = None,
+    hold: Mapping[str, float] | None = None,
+    points: int = 61,
+) -> SurfaceResult:
+    """Profile any two parameters of any pyhf workspace; see :func:`profile_two`.
+
+    Args:
+        workspace: content of the JSON file, patches applied.
+        name: what to call it in the result.
+        parameters: two free parameters.
+        measurement: its name; the first by default.
+        hold: values of parameters to hold, by name.
+        points: in each direction, at least 3.
+
+    Raises:
+        SpecBuilderError: for an unsound workspace, or as :func:`profile_two`.
+    """
+    with named(name):
+        likelihood = workspace_likelihood(workspace, name, measurement, poi="", hold=hold)
+        return profile_two(likelihood, Provenance(name, None, {}, {}, ""), parameters, points=points)
+
+
+def profile_two_of_analysis(analysis: Analysis, parameters: tuple[str, str], *, points: int = 61) -> SurfaceResult:
+    """Profile the 8B flux or the weak mixing angle together with a nuisance parameter; see :func:`profile_two`.
+
+    Args:
+        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        parameters: ``flux`` or ``sin2thetaw``, and a nuisance parameter, in either order.
+        points: in each direction, at least 3.
+
+    Raises:
+        SpecBuilderError: if neither is ``flux`` or ``sin2thetaw``, or as :func:`profile_two`.
+    """
+    known = next((name for name in parameters if name in UNITS), parameters[0])
+    return profile_two(analysis.likelihood(parse_parameter(known)), Provenance.of(analysis), parameters, points=points)
 
 
 def profile_two(
