@@ -482,6 +482,8 @@ def _read(
     specs = tuple(parameters.specs[key] for key in sorted(parameters.specs))
     index = {spec.name: i for i, spec in enumerate(specs)}
     poi = str(config["poi"] if interest is None else interest)
+    if f"{poi}[0]" in index and f"{poi}[1]" not in index:
+        poi = f"{poi}[0]"  # the one bin of a shapesys: pyhf takes its name for it
     if poi and poi not in index:
         raise _unknown_interest(name, poi, specs, chosen=interest is not None)
     factors = tuple(Factor(index[p], kind, high, low) for p, kind, high, low in builder.factor_index)

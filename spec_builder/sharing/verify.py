@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["verify_file", "verify_patch_set", "verify_workspace", "workspace_notes"]
 
 WORKSPACE_FILE = "BkgOnly.json"
+#: Likeness of two names from which on one is taken for the other misspelt.
+_ALIKE = 0.8
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found not to be finite
@@ -186,9 +189,9 @@ def verify_workspace(workspace: Any) -> list[str]:
         if observation["name"] not in channels
     ]
     problems += [
-        f"measurement '{measurement}', parameter '{name}': no modifier has this name; rename or remove it"
-        for measurement, name in unused_settings(workspace)
-        if measurement not in missing
+        f"measurement '{measurement}', parameter '{name}': no modifier has this name; rename or remove it "
+        f"(is '{meant}' meant?)"
+        for measurement, name, meant in _misspelt_settings(workspace)
     ]
     return problems or list(_model_problems(workspace, missing))
 
@@ -205,9 +208,9 @@ def workspace_notes(workspace: Mapping[str, Any]) -> list[str]:
         for measurement, poi in missing.items()
     ]
     notes += [
-        f"settings of '{name}' in measurement '{measurement}' are for patches"
+        f"no modifier uses the settings of '{name}' in measurement '{measurement}'"
         for measurement, name in unused_settings(workspace)
-        if name != missing[measurement]
+        if name != missing.get(measurement)
     ]
     for channel in workspace["channels"]:
         for sample in channel["samples"]:
@@ -216,6 +219,20 @@ def workspace_notes(workspace: Mapping[str, Any]) -> list[str]:
                 where = f"channel '{channel['name']}', sample '{sample['name']}'"
                 notes.append(f"{where} is negative in bin {', '.join(bins)}, the sum of the samples is not")
     return notes
+
+
+def _misspelt_settings(workspace: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Settings that no modifier uses and whose name is nearly that of a parameter without settings.
+
+    Others are usual: pyhf passes over them, and published workspaces have some for parameters that patches bring.
+    """
+    used = {m["name"] for c in workspace["channels"] for s in c["samples"] for m in s["modifiers"]}
+    given = {m["name"]: {p["name"] for p in m["config"]["parameters"]} for m in workspace["measurements"]}
+    found = []
+    for measurement, name in unused_settings(workspace):
+        alike = difflib.get_close_matches(name, sorted(used - given[measurement]), n=1, cutoff=_ALIKE)
+        found += [(measurement, name, meant) for meant in alike]
+    return found
 
 
 def _missing_interests(workspace: Mapping[str, Any]) -> dict[str, str]:

@@ -343,7 +343,7 @@ def test_a_published_base_is_sound_for_patches(desk: Callable[..., None], spec_b
     assert (
         "sound for patches: no modifier has the parameter of interest 'mu_SIG' of measurement 'fit' yet" in run.stdout
     )
-    assert "settings of 'lumi' in measurement 'fit' are for patches" in run.stdout
+    assert "no modifier uses the settings of 'lumi' in measurement 'fit'" in run.stdout
     assert "3 patches in m1, m2, each applied and evaluated" in run.stdout
     refused(
         spec_builder("fit", "BkgOnly.json"),
@@ -436,6 +436,29 @@ def test_every_verb_that_reads_a_workspace_checks_it(desk: Callable[..., None], 
     ):
         refused(spec_builder(*verb), "w.json: ", "measurement 'fit', parameter 'mu': key 'Bounds' is unknown")
     refused(spec_builder("verify", "w.json"), "w.json: ", "'Bounds' was unexpected")
+
+
+def test_settings_that_no_modifier_uses_are_noted_unless_misspelt(
+    desk: Callable[..., None], spec_builder: Command
+) -> None:
+    content = copy.deepcopy(SIMPLE)
+    content["measurements"][0]["config"]["parameters"] = [{"name": "alpha_bx", "fixed": True}]
+    desk(w=content)
+    run = spec_builder("verify", "w.json")
+    assert run.returncode == 0
+    assert "no modifier uses the settings of 'alpha_bx' in measurement 'fit'" in run.stdout
+    content["channels"][0]["samples"][1]["modifiers"][0]["name"] = "background_x"
+    content["measurements"][0]["config"]["parameters"] = [{"name": "background_X", "fixed": True}]
+    desk(w=content)
+    refused(spec_builder("verify", "w.json"), "parameter 'background_X': no modifier", "(is 'background_x' meant?)")
+
+
+def test_the_one_bin_of_a_shapesys_may_be_of_interest(desk: Callable[..., None], spec_builder: Command) -> None:
+    shape = {"name": "NP", "type": "shapesys", "data": [1.5]}
+    desk(w=workspace(sample("sig", [5.0], factor()), sample("bkg", [3.0], shape), observed=[9], poi="NP"))
+    found = fitted(spec_builder, "--fix", "mu=1")
+    assert found["parameter"] == "NP[0]"
+    assert found["value"] > 1
 
 
 def test_a_modifier_that_stands_twice_is_refused_before_a_fit(desk: Callable[..., None], spec_builder: Command) -> None:
