@@ -18,6 +18,8 @@ _FLAT = 1e-8
 _SHARE = 0.05
 #: Distance to a bound, in parts of the domain, below which a parameter does not move.
 _EDGE = 1e-9
+#: Where 2NLL is compared, in parts of the domain.
+_PLACES = np.array([0.0, 0.03, 0.31, 0.62, 1.0])
 #: Step of differences, in parts of the parameter or of one.
 _STEP = 1e-5
 
@@ -37,7 +39,7 @@ def flat_directions(likelihood: Likelihood, theta: FloatArray) -> tuple[tuple[st
     """
     lower, upper = likelihood.bounds
     edge = _EDGE * (upper - lower)
-    alone = [i for i in likelihood.free if _without_effect(likelihood, theta, i)]
+    alone = _without_effect(likelihood, theta)
     inside = (theta > lower + edge) & (theta < upper - edge)
     left = [i for i in likelihood.free if inside[i] and i not in alone]
     information = _information(likelihood, theta, left)
@@ -73,16 +75,19 @@ def _information(likelihood: Likelihood, theta: FloatArray, indices: list[int]) 
     return matrix
 
 
-def _without_effect(likelihood: Likelihood, theta: FloatArray, index: int) -> bool:
-    """Whether 2NLL is the same at either bound of a parameter, and in between, as far as it is known at all."""
-    lower, upper = likelihood.bounds[:, index]
-    places = lower + (upper - lower) * np.array([0.0, 0.03, 0.31, 0.62, 1.0])
-    points = np.tile(theta, (places.size, 1))
-    points[:, index] = places
-    with np.errstate(all="ignore"):
-        heights = likelihood.twice_nll(points)
+def _without_effect(likelihood: Likelihood, theta: FloatArray) -> list[int]:
+    """Free parameters with the same 2NLL at either bound and in between, as far as it is known at all."""
+    free = likelihood.free
+    places = len(_PLACES)
+    points = np.tile(theta, (places * len(free), 1))
+    for k, i in enumerate(free):
+        lower, upper = likelihood.bounds[:, i]
+        points[k * places : (k + 1) * places, i] = lower + (upper - lower) * _PLACES
+    with np.errstate(all="ignore"):  # a rate may be negative, or not a number, at a bound
+        heights = likelihood.twice_nll(points).reshape(len(free), places)
     here = float(likelihood.twice_nll(theta)[0])
-    return bool(np.isfinite(here) and (np.abs(heights - here) <= 4 * rounding(likelihood, theta)).all())
+    same = (np.abs(heights - here) <= 4 * rounding(likelihood, theta)).all(axis=1)
+    return [i for i, flat in zip(free, same, strict=True) if flat]
 
 
 def rounding(likelihood: Likelihood, theta: FloatArray) -> float:
