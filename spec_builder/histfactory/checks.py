@@ -17,7 +17,7 @@ from spec_builder.histfactory.schema import workspace_problem
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["check_workspace", "setting_problems", "unused_settings", "workspace_problems"]
+__all__ = ["check_parameters", "check_workspace", "setting_problems", "unused_settings", "workspace_problems"]
 
 #: Settings that a parameter may have beside inits, bounds and fixed, by the type of its modifier.
 _SETTINGS = {
@@ -61,6 +61,8 @@ def workspace_problems(workspace: Any) -> list[str]:
     """
     problem = workspace_problem(workspace)
     if problem is not None:
+        if isinstance(workspace, dict) and workspace.get("observations") == []:
+            problem += f"; {'; '.join(_unobserved(workspace))}"
         return [f"not a pyhf workspace, not after pyhf's schema: {problem}"]
     names = list(_name_problems(workspace))
     return names or [*setting_problems(workspace), *_number_problems(workspace)]
@@ -75,6 +77,22 @@ def unused_settings(workspace: Mapping[str, Any]) -> list[tuple[str, str]]:
         for given in measurement["config"]["parameters"]
         if given["name"] not in used
     ]
+
+
+def check_parameters(workspace: Mapping[str, Any]) -> None:
+    """Refuse a model without any parameter, as pyhf does; a workspace for patches may have none.
+
+    Raises:
+        SpecBuilderError: if no sample has a modifier.
+    """
+    if not any(sample["modifiers"] for channel in workspace["channels"] for sample in channel["samples"]):
+        raise SpecBuilderError("no sample has a modifier: there is no parameter to fit")
+
+
+def _unobserved(workspace: Mapping[str, Any]) -> list[str]:
+    observed = {observation["name"] for observation in workspace["observations"]}
+    channels = [channel.get("name") for channel in workspace.get("channels", []) if isinstance(channel, dict)]
+    return [f"channel '{name}' has no observation" for name in channels if name not in observed]
 
 
 def _twice(names: Sequence[str]) -> list[str]:
@@ -99,9 +117,7 @@ def _name_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
             where = f"{here}sample '{sample['name']}', "
             for name, kind in _twice_of((m["name"], m["type"]) for m in sample["modifiers"]):
                 yield f"{where}modifier '{name}' ({kind}) stands twice; rename or remove one"
-    channels = {c["name"] for c in workspace["channels"]}
-    for name in sorted(channels - {o["name"] for o in workspace["observations"]}):
-        yield f"channel '{name}' has no observation"
+    yield from _unobserved(workspace)
 
 
 def _twice_of(pairs: Iterator[tuple[str, str]]) -> list[tuple[str, str]]:

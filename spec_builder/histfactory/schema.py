@@ -151,7 +151,7 @@ def _numbers(content: Any, where: str) -> str | None:
     if not isinstance(content, list):
         return f"{where}: expected a list of numbers, found {_shown(content)}"
     if not content:
-        return f"{where}: the list is empty"
+        return f"{where}: the list is empty, expected a number for each bin or parameter"
     if set(map(type, content)) <= {int, float}:
         return None
     return next(problem for i, item in enumerate(content) if (problem := _number(item, f"{where}, place {i}")))

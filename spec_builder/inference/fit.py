@@ -117,7 +117,8 @@ def fit(
     if minimiser not in MINIMISERS:
         raise SpecBuilderError(f"minimiser '{minimiser}' is unknown, expected one of {', '.join(MINIMISERS)}")
     delta, index = threshold(cl), likelihood.index(name) if name else None
-    minimise = minuit.minimise if minimiser == "minuit" else newton.minimise
+    # MIGRAD refuses to have nothing to do
+    minimise = minuit.minimise if minimiser == "minuit" and likelihood.free else newton.minimise
     scan = search(likelihood, name) if index in likelihood.free else None
     start = likelihood.init
     if scan is not None:

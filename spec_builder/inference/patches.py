@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.histfactory.checks import check_workspace
+from spec_builder.histfactory.checks import check_parameters, check_workspace
 from spec_builder.histfactory.patch import patcher
 from spec_builder.inference.likelihood import Likelihood
 
@@ -115,6 +115,8 @@ def _base(
     workspace: dict[str, Any], measurement: str | None, poi: str | None, hold: Mapping[str, float]
 ) -> Likelihood | None:
     """The model without a patch, None if it lacks what the patches bring."""
+    if not any(sample["modifiers"] for channel in workspace["channels"] for sample in channel["samples"]):
+        return None
     bare = Likelihood.from_workspace(workspace, measurement, poi="")
     interests = {m["name"]: m["config"]["poi"] for m in workspace["measurements"]}
     own = next(iter(interests.values())) if measurement is None else interests[measurement]
@@ -130,6 +132,7 @@ def _compiled(
     """The patched model, which must be sound as any workspace."""
     check_workspace(patched, name)
     try:
+        check_parameters(patched)
         return Likelihood.from_workspace(patched, measurement, poi=poi).holding(hold).specification
     except SpecBuilderError as error:
         raise SpecBuilderError(f"{name}: {error}") from None

@@ -10,7 +10,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest, load_json
-from spec_builder.histfactory.checks import check_workspace, unused_settings, workspace_problems
+from spec_builder.histfactory.checks import check_parameters, check_workspace, unused_settings, workspace_problems
 from spec_builder.histfactory.hs3_reading import is_hs3
 from spec_builder.histfactory.patch import load_workspace, patched_workspace
 from spec_builder.histfactory.patchset import check_digest, check_patch_set, patch_name
@@ -246,6 +246,7 @@ def _model_problems(workspace: Mapping[str, Any], missing: Mapping[str, str]) ->
     for measurement in workspace["measurements"]:
         poi = "" if measurement["name"] in missing else None
         try:
+            check_parameters(workspace)
             likelihood = Likelihood.from_workspace(workspace, measurement["name"], poi=poi)
         except SpecBuilderError as error:
             yield str(error)

@@ -11,7 +11,7 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json
 from spec_builder.base.text import html_table
-from spec_builder.histfactory.checks import workspace_problems
+from spec_builder.histfactory.checks import check_parameters, workspace_problems
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analysis import UNITS, parse_parameter
@@ -212,6 +212,7 @@ def workspace_likelihood(
     with named(name):
         for problem in workspace_problems(workspace):
             raise SpecBuilderError(problem)
+        check_parameters(workspace)
         return Likelihood.from_workspace(workspace, measurement, poi=poi).holding(hold or {})
 
 

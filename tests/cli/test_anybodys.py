@@ -249,6 +249,27 @@ def test_a_fit_without_a_parameter_of_interest(desk: Callable[..., None], spec_b
     assert fitted(spec_builder)["twice_nll"] == without["twice_nll"]
 
 
+@pytest.mark.parametrize("minimiser", ["minuit", "newton"])
+def test_a_fit_with_nothing_to_vary(desk: Callable[..., None], spec_builder: Command, minimiser: str) -> None:
+    desk(w=SIMPLE)
+    found = fitted(spec_builder, "--fix", "mu=1", "--fix", "bx=0", "--minimiser", minimiser)
+    model = pyhf.Workspace(SIMPLE).model()
+    pars = [{"mu": 1.0, "bx": 0.0}[name] for name in model.config.par_names]
+    theirs = float(-2 * model.logpdf(pars, pyhf.Workspace(SIMPLE).data(model))[0])
+    assert found["twice_nll"] == pytest.approx(theirs, abs=1e-10)
+    assert found["fixed"] is found["valid"] is True
+
+
+def test_a_model_without_parameters_is_refused(desk: Callable[..., None], spec_builder: Command) -> None:
+    content = workspace(sample("b", [9.0]), observed=[9], poi="")
+    desk(w=content)
+    refused(spec_builder("fit", "w.json"), "w.json: no sample has a modifier")
+    refused(spec_builder("verify", "w.json"), "w.json: no sample has a modifier")
+    add = {"op": "add", "path": "/channels/0/samples/-", "value": sample("s", [1.0], factor())}
+    desk(BkgOnly=content, set=patch_set(content, ["x"], {"p": ([1], [add])}))
+    assert spec_builder("verify", "set.json").returncode == 0
+
+
 @pytest.mark.parametrize(
     ("options", "word"),
     [
