@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["verify_file", "verify_patch_set", "verify_workspace", "workspace_notes"]
 
 WORKSPACE_FILE = "BkgOnly.json"
+#: A measurement that every workspace of ours has.
+OWN_MEASUREMENT = "new_physics"
 #: Likeness of two names from which on one is taken for the other misspelt.
 _ALIKE = 0.8
 
@@ -128,7 +130,7 @@ def _patch_problems(
     workspace: dict[str, Any], patches: list[tuple[str, Any]], report: Callable[[int, int], object]
 ) -> Iterator[str]:
     names = [measurement["name"] for measurement in workspace["measurements"]]
-    measurement = "new_physics" if "new_physics" in names else None
+    measurement = OWN_MEASUREMENT if OWN_MEASUREMENT in names else None
     lost: list[str] = []
     groups = group_patches(workspace, patches, measurement, report=report, failed=lambda _, why: lost.append(why))
     yield from lost
@@ -182,11 +184,11 @@ def verify_workspace(workspace: Any) -> list[str]:
     if problems:
         return problems
     missing = _missing_interests(workspace)
-    channels = {channel["name"] for channel in workspace["channels"]}
+    # others leave the counts of channels that they have taken out, which pyhf passes over; ours have none
+    ours = any(measurement["name"] == OWN_MEASUREMENT for measurement in workspace["measurements"])
     problems = [
-        f"observation '{observation['name']}' has no channel; remove it or add the channel"
-        for observation in workspace["observations"]
-        if observation["name"] not in channels
+        f"observation '{name}' has no channel; remove it or add the channel"
+        for name in (_without_channel(workspace) if ours else [])
     ]
     problems += [
         f"measurement '{measurement}', parameter '{name}': no modifier has this name; rename or remove it "
@@ -212,6 +214,7 @@ def workspace_notes(workspace: Mapping[str, Any]) -> list[str]:
         for measurement, name in unused_settings(workspace)
         if name != missing.get(measurement)
     ]
+    notes += [f"observation '{name}' has no channel" for name in _without_channel(workspace)]
     for channel in workspace["channels"]:
         for sample in channel["samples"]:
             bins = [str(i) for i, events in enumerate(sample["data"]) if events < 0]
@@ -219,6 +222,11 @@ def workspace_notes(workspace: Mapping[str, Any]) -> list[str]:
                 where = f"channel '{channel['name']}', sample '{sample['name']}'"
                 notes.append(f"{where} is negative in bin {', '.join(bins)}, the sum of the samples is not")
     return notes
+
+
+def _without_channel(workspace: Mapping[str, Any]) -> list[str]:
+    channels = {channel["name"] for channel in workspace["channels"]}
+    return [o["name"] for o in workspace["observations"] if o["name"] not in channels]
 
 
 def _misspelt_settings(workspace: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -474,6 +474,18 @@ def test_settings_that_no_modifier_uses_are_noted_unless_misspelt(
     refused(spec_builder("verify", "w.json"), "parameter 'background_X': no modifier", "(is 'background_x' meant?)")
 
 
+def test_observations_of_channels_that_were_taken_out_are_noted(
+    desk: Callable[..., None], spec_builder: Command
+) -> None:
+    content = copy.deepcopy(SIMPLE)
+    content["observations"].append({"name": "vr", "data": [5]})
+    desk(w=content)
+    run = spec_builder("verify", "w.json")
+    assert run.returncode == 0
+    assert "observation 'vr' has no channel" in run.stdout
+    assert fitted(spec_builder)["valid"]
+
+
 def test_the_one_bin_of_a_shapesys_may_be_of_interest(desk: Callable[..., None], spec_builder: Command) -> None:
     shape = {"name": "NP", "type": "shapesys", "data": [1.5]}
     desk(w=workspace(sample("sig", [5.0], factor()), sample("bkg", [3.0], shape), observed=[9], poi="NP"))
