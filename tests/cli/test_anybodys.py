@@ -293,7 +293,7 @@ def test_wrong_parameters(
 
 def test_any_parameter_of_a_workspace_is_profiled(desk: Callable[..., None], spec_builder: Command) -> None:
     desk(w=SIMPLE)
-    found = fitted(spec_builder, "--cl", "0.6826894921370859")
+    found = fitted(spec_builder)
     profile = json.loads(spec_builder("profile", "w.json", "--json", "--points", "41").stdout)
     assert profile["parameter"] == "mu"
     assert profile["best"]["up"] == pytest.approx(found["up"], abs=1e-6)
