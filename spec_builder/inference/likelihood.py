@@ -11,7 +11,7 @@ from scipy.special import gammaln, xlogy
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.interpolation import Factor, FactorBank
-from spec_builder.histfactory.specification import ParameterSpec, Term, read_specification
+from spec_builder.histfactory.specification import ParameterSpec, Term, hold, read_specification
 from spec_builder.inference.compilation import compile_engine
 from spec_builder.inference.engine import evaluate_terms
 from spec_builder.inference.packing import is_small, pack
@@ -51,9 +51,14 @@ class Likelihood:
         *,
         normsys: Literal["code1", "code4"] = "code4",
         histosys: Literal["code0", "code4p"] = "code4p",
+        poi: str | None = None,
     ) -> Likelihood:
         """Compile a workspace; see :func:`spec_builder.histfactory.specification.read_specification`."""
-        return cls(read_specification(workspace, measurement, normsys=normsys, histosys=histosys))
+        return cls(read_specification(workspace, measurement, normsys=normsys, histosys=histosys, poi=poi))
+
+    def holding(self, values: Mapping[str, float]) -> Likelihood:
+        """The same model with some parameters held; see :func:`spec_builder.histfactory.specification.hold`."""
+        return Likelihood(hold(self.specification, values)) if values else self
 
     # ------------------------------------------------------------------ parameters
 
