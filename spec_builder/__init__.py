@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from spec_builder.cli.doctor import diagnose
     from spec_builder.experiments.description import Experiment
     from spec_builder.experiments.reading import load_experiment
+    from spec_builder.experiments.releases.xenonnt import import_xenonnt
     from spec_builder.histfactory.hs3 import hs3_workspace
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.model.analysis import Analysis, load_analysis
@@ -53,6 +54,7 @@ __all__ = [
     "fit_analysis",
     "fit_workspace",
     "hs3_workspace",
+    "import_xenonnt",
     "load_analysis",
     "load_experiment",
     "parse_new_physics",
@@ -86,6 +88,7 @@ _HOME = {
     "fit_analysis": "studies.fits",
     "fit_workspace": "studies.fits",
     "hs3_workspace": "histfactory.hs3",
+    "import_xenonnt": "experiments.releases.xenonnt",
     "load_analysis": "model.analysis",
     "load_experiment": "experiments.reading",
     "parse_new_physics": "physics.interactions",

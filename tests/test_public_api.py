@@ -31,6 +31,7 @@ NAMES = [
     "fit_analysis",
     "fit_workspace",
     "hs3_workspace",
+    "import_xenonnt",
     "load_analysis",
     "load_experiment",
     "parse_new_physics",
