@@ -59,15 +59,15 @@ def check_parameters(experiments: Sequence[Experiment]) -> None:
         known, where = seen.setdefault(name.casefold(), (name, place))
         if known != name:
             raise SpecBuilderError(
-                f"'{known}' ({where}) and '{name}' ({place}) differ by case alone, expected one spelling or two names"
+                f"{place}: '{name}' differs by case alone from '{known}' ({where}), expected one spelling or two names"
             )
         if size is None:
             continue
         known_size, where = sizes.setdefault(name, (size, place))
         if known_size != size:
             raise SpecBuilderError(
-                f"'{name}' is one shared parameter with two sizes, {known_size:g} ({where}) and {size:g} ({place}): "
-                "expected one size, or two names"
+                f"{place}: '{name}' is one shared parameter with two sizes, {size:g} here and {known_size:g} "
+                f"({where}), expected one size or two names"
             )
 
 

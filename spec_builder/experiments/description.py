@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.response import Kernel, Response
+    from spec_builder.physics.sources import Source
+    from spec_builder.physics.targets import Target
 
 __all__ = [
     "SIGNAL_SAMPLE",
@@ -144,8 +146,8 @@ class Channel:
     """
 
     name: str
-    source: str
-    target: str
+    source: Source
+    target: Target
     axes: tuple[Axis, ...]
     runs: tuple[Run, ...]
     observed: FloatArray
@@ -169,12 +171,12 @@ class Channel:
     @property
     def exposure_key(self) -> str:
         """``exposure_t_yr``, or ``exposure_t`` for a source with a fluence."""
-        return "exposure_t_yr"
+        return "exposure_t_yr" if self.source.kind == "flux" else "exposure_t"
 
     @property
     def exposure_unit(self) -> str:
         """Unit of the exposure."""
-        return "t yr"
+        return "t yr" if self.source.kind == "flux" else "t"
 
     @property
     def exposures(self) -> tuple[float, ...]:

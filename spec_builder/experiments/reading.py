@@ -28,12 +28,16 @@ from spec_builder.experiments.response import ChargeYieldResponse, GaussianRespo
 from spec_builder.experiments.sections import Section, finite_number, read_toml
 from spec_builder.experiments.tables import ENERGY, Tables
 from spec_builder.experiments.variants import choose_variant
+from spec_builder.physics.descriptions import is_path
+from spec_builder.physics.sources import load_source, shipped_sources
+from spec_builder.physics.targets import load_target, shipped_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.response import Response
+    from spec_builder.physics.sources import Source
 
 __all__ = ["experiment_folder", "load_experiment", "shipped_experiments"]
 
@@ -142,15 +146,16 @@ def _channels(root: Section, tables: Tables) -> tuple[Channel, ...]:
 
 
 def _channel(section: Section, name: str, tables: Tables) -> Channel:
-    source, target = section.text("source"), section.text("target")
-    runs = _runs(section)
+    source = load_source(_name_or_path(section, "source", shipped_sources(), tables))
+    target = load_target(_name_or_path(section, "target", shipped_targets(), tables))
+    runs = _runs(section, "exposure_t_yr" if source.kind == "flux" else "exposure_t")
     axes = _axes(section, runs)
     bins = math.prod(axis.bins for axis in axes)
-    timing = _timing(section, axes, tables)
+    timing = _timing(section, source, axes, tables)
     layout = _Layout(runs, axes, axes[0].bins if timing is not None else bins)
     response, variations = _response(section.section("response"), layout, tables)
     observed = tables.observed(section.text("observed"), bins)
-    signals = _signals(section, variations)
+    signals = _signals(section, source, variations)
     channel = Channel(
         name=name,
         source=source,
@@ -182,10 +187,19 @@ class _Layout:
         return tuple(self.axes[0].edges[run.name] for run in self.runs)
 
 
-def _runs(channel: Section) -> tuple[Run, ...]:
+def _name_or_path(channel: Section, key: str, shipped: tuple[str, ...], tables: Tables) -> str | Path:
+    """A shipped name, or a file of the experiment's own."""
+    text = channel.text(key)
+    if is_path(text):
+        return tables.inside(text)
+    if text not in shipped:
+        raise channel.error(key, f"one of {', '.join(shipped)}, or a file such as ./{text}.toml", text)
+    return text
+
+
+def _runs(channel: Section, key: str) -> tuple[Run, ...]:
     runs = []
     for section in channel.sections("runs"):
-        key = "exposure_t" if "exposure_t" in section else "exposure_t_yr"
         runs.append(Run(section.identifier("name"), section.positive(key)))
         section.finish()
     if len({run.name for run in runs}) < len(runs):
@@ -217,13 +231,18 @@ def _axis(section: Section, runs: tuple[Run, ...]) -> Axis:
     return Axis(name, unit, edges)
 
 
-def _timing(channel: Section, axes: tuple[Axis, ...], tables: Tables) -> Mapping[str, FloatArray] | None:
+def _timing(
+    channel: Section, source: Source, axes: tuple[Axis, ...], tables: Tables
+) -> Mapping[str, FloatArray] | None:
     if "timing" not in channel:
         return None
     file = channel.text("timing")
     if len(axes) != 2:
         raise channel.error("timing", "left out where there is one axis (the second one is the time)", file)
-    return tables.fractions(file, ("prompt", "delayed"), axes[1].bins)
+    groups = dict.fromkeys(component.timing for component in source.components)
+    if None in groups:
+        raise channel.error("timing", f"left out: components of source '{source.name}' have no timing group", file)
+    return tables.fractions(file, [str(group) for group in groups], axes[1].bins)
 
 
 def _normalisation(channel: Section) -> Normalisation | None:
@@ -242,13 +261,18 @@ def _normalisation(channel: Section) -> Normalisation | None:
 # ---------------------------------------------------------------- samples
 
 
-def _signals(channel: Section, variations: Mapping[str, object]) -> tuple[Signal, ...]:
+def _signals(channel: Section, source: Source, variations: Mapping[str, object]) -> tuple[Signal, ...]:
     if "signals" not in channel:
-        return (Signal(SIGNAL_SAMPLE, None, "mu_8b", {}),)
+        return (Signal(SIGNAL_SAMPLE, None, source.normalisation, {}),)
     sections = channel.named_sections("signals")
     if not sections:
         raise channel.error("signals", "a table of at least one sample", {})
-    signals = tuple(_signal(name, section, alone=len(sections) == 1) for name, section in sections.items())
+    alone = len(sections) == 1
+    signals = tuple(_signal(name, section, source, alone=alone) for name, section in sections.items())
+    taken = [name for signal in signals for name in signal.components or ()]
+    for name in taken:
+        if taken.count(name) > 1:
+            raise channel.error("signals", f"samples without a component in common, such as '{name}'", list(sections))
     for signal in signals:
         for name in variations:
             if name in signal.uncertainties:
@@ -256,9 +280,15 @@ def _signals(channel: Section, variations: Mapping[str, object]) -> tuple[Signal
     return signals
 
 
-def _signal(name: str, section: Section, *, alone: bool) -> Signal:
+def _signal(name: str, section: Section, source: Source, *, alone: bool) -> Signal:
     components = section.texts("components") if "components" in section or not alone else None
-    factor = section.identifier("factor") if "factor" in section else ("mu_8b" if alone else None)
+    unknown = [component for component in components or () if component not in source.names]
+    if unknown or components == ():
+        expected = f"a list of components of source '{source.name}': {', '.join(source.names)}"
+        raise section.error("components", expected, list(components or ()))
+    factor = source.normalisation if alone else None
+    if "factor" in section:
+        factor = section.identifier("factor")
     signal = Signal(name, components, factor, section.sizes("uncertainties"))
     section.finish()
     return signal
@@ -341,9 +371,8 @@ def _variation(name: str, block: Section, layout: _Layout, tables: Tables) -> tu
 def _gaussian(section: Section, layout: _Layout, tables: Tables) -> GaussianResponse:
     unit = layout.axes[0].unit
     if unit not in ENERGY or len(layout.edges()[0]) != layout.bins + 1:
-        raise section.error(
-            "kind", f"another one: 'gaussian' needs an axis of energy ({', '.join(ENERGY)})", "gaussian"
-        )
+        expected = f"another one: 'gaussian' needs one axis in {', '.join(ENERGY)}"
+        raise section.error("kind", expected, GaussianResponse.kind)
     energy, efficiency = tables.efficiency(section.text("efficiency"))
     content = section.take("resolution_keV")
     terms = content if isinstance(content, list) else []

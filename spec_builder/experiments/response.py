@@ -273,7 +273,8 @@ class GaussianResponse:
         while panels[-1] < end:
             step = _PANEL_SIGMA * float(self.sigma_keV(max(panels[-1], 1e-6)))
             panels.append(panels[-1] + min(step, _PANEL_ENERGY * max(panels[-1], step)))
-        return np.array(panels)
+        kink = () if self.hold_above_keV is None else (self.hold_above_keV,)
+        return _with_breaks(np.array(panels), kink)
 
 
 Response: TypeAlias = MatrixResponse | ChargeYieldResponse | GaussianResponse

@@ -11,6 +11,8 @@ from spec_builder.experiments.sections import Section, read_toml
 
 __all__ = ["MeasurementKind", "NamedAnalysis", "measurement_kind", "measurement_kinds", "named_analyses"]
 
+#: Unit of what is measured in units of its prediction.
+STANDARD_MODEL = "Standard Model"
 #: Range of masses where the description of an analysis names none [MeV].
 _WIDE_MEV = (1e-3, 1e3)
 
@@ -41,6 +43,8 @@ class MeasurementKind:
         name: of the measurement.
         parameter: as ``fit`` calls it.
         unit: of the parameter.
+        per_unit: a flux [cm^-2 s^-1] that is one unit; ``events`` or ``standard_model`` where it is no flux.
+        signal: whether the size in units of the Standard Model, with all nuisance parameters, is a parameter too.
         held: constrained parameters at 0; None for all normalisation uncertainties of the samples with the factor.
         masses_MeV: range over which the minimum of a plane is looked for.
     """
@@ -49,6 +53,8 @@ class MeasurementKind:
     name: str
     parameter: str
     unit: str
+    per_unit: float | str
+    signal: bool
     held: frozenset[str] | None
     masses_MeV: tuple[float, float]
 
@@ -79,6 +85,8 @@ def measurement_kinds() -> tuple[MeasurementKind, ...]:
                 name=section.identifier("name"),
                 parameter=section.identifier("parameter"),
                 unit=section.text("unit"),
+                per_unit=section.take("per_unit"),
+                signal=section.truth("signal"),
                 held=None if held == "signal" else frozenset(held),
                 masses_MeV=_range(section),
             )
@@ -108,7 +116,16 @@ def measurement_kind(factors: frozenset[str]) -> MeasurementKind:
     factor = min(factors)
     own = factor.removeprefix("mu_")
     # a name before 'new_physics' in the alphabet
-    return MeasurementKind(factor, f"measure_{own}", factor, "Standard Model", frozenset({f"flux_{own}"}), _WIDE_MEV)
+    return MeasurementKind(
+        factor=factor,
+        name=f"measure_{own}",
+        parameter="signal",
+        unit=STANDARD_MODEL,
+        per_unit="standard_model",
+        signal=False,
+        held=frozenset({f"flux_{own}"}),
+        masses_MeV=_WIDE_MEV,
+    )
 
 
 def _root() -> Section:

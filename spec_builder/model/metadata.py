@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from spec_builder.base.files import digest
 from spec_builder.base.version import __version__
 from spec_builder.model.provenance import in_words
+from spec_builder.model.signal import reference_size
 from spec_builder.physics.constants import SIN2_THETA_W
-from spec_builder.physics.flux import solar_flux
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,16 +36,29 @@ def workspace_metadata(analysis: Analysis) -> dict[str, Any]:
         "variants": analysis.variants,
         "by_construction": in_words(analysis.by_construction),
         "licence": analysis.licence or "not stated",
-        "reference": {
-            "flux_1e6_cm2_s1": round(solar_flux().total * 1e-6, 6),
-            "meaning": "mu_8b = 1",
-            "sin2_theta_w": SIN2_THETA_W,
-        },
+        "reference": _reference(analysis),
         "experiments": {
             experiment.name: _experiment_metadata(experiment, corrections) for experiment in analysis.experiments
         },
         "sha256": digest(analysis.workspace),
     }
+
+
+def _reference(analysis: Analysis) -> dict[str, Any]:
+    """What 1 means for the factors of the sources."""
+    sources = {
+        (signal.factor, channel.source.name): (channel, channel.source.kind)
+        for channel in analysis.channels
+        for signal in channel.signals
+        if signal.factor is not None
+    }
+    units = {"flux": "1e6_cm2_s1", "fluence": "1e6_cm2"}
+    sizes = [
+        {f"{kind}_{units[kind]}": round(reference_size(channel, factor), 6), "meaning": f"{factor} = 1"}
+        for (factor, _), (channel, kind) in sorted(sources.items())
+    ]
+    size = sizes[0] if len(sizes) == 1 else {"sources": sizes}
+    return {**size, "sin2_theta_w": SIN2_THETA_W}
 
 
 def _experiment_metadata(experiment: Experiment, corrections: Mapping[str, list[float]]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from spec_builder.base.files import digest
 from spec_builder.base.grids import check_range
 from spec_builder.base.version import __version__
 from spec_builder.experiments.description import SIGNAL_SAMPLE
-from spec_builder.histfactory.modifiers import normalisation_modifiers
 from spec_builder.histfactory.patchset import patch_name, patch_set, round_value
 from spec_builder.inference.curves import polynomial_yields
 from spec_builder.inference.exclusion import plane_minimum
@@ -20,15 +19,14 @@ from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import threshold
 from spec_builder.model.metadata import PAPER
 from spec_builder.model.provenance import in_words
-from spec_builder.model.signal import SignalPolynomial
-from spec_builder.model.workspace import round_yields
+from spec_builder.model.workspace import round_yields, signal_modifiers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from spec_builder.base.arrays import FloatArray
     from spec_builder.histfactory.modifiers import Law
     from spec_builder.model.analysis import Analysis
+    from spec_builder.model.signal import Template
     from spec_builder.model.workspace import Workspace
     from spec_builder.physics.interactions import NewPhysics
 
@@ -50,54 +48,63 @@ class PatchBuilder:
         workspace: the Standard Model workspace.
         law: how normalisation uncertainties act.
         style: ``total`` or ``signal``.
-        uncertainties: of the signal, relative size by name, for each channel.
+        uncertainties: relative size by parameter, for each channel and signal sample.
         largest_strength: upper bound of mu_np in the style ``signal``: 1 where the sample may be negative.
     """
 
     workspace: Workspace
     law: Law
     style: Style
-    uncertainties: Mapping[str, Mapping[str, float]]
+    uncertainties: Mapping[str, Mapping[str, Mapping[str, float]]]
     largest_strength: float = 10.0
 
-    def operations(self, yields: Mapping[str, FloatArray]) -> list[dict[str, Any]]:
+    def operations(self, templates: Mapping[str, Mapping[str, Template]]) -> list[dict[str, Any]]:
         """The JSON patch of one point.
 
         Args:
-            yields: events per bin of the signal by channel: Standard Model plus new physics for the style
+            templates: events of the signal by channel and sample: Standard Model plus new physics for the style
                 ``total``, new physics alone for ``signal``.
         """
-        place = {channel["name"]: i for i, channel in enumerate(self.workspace["channels"])}
-        operations = []
-        for channel, i in sorted(place.items(), key=lambda item: item[1]):
-            nominal = round_yields(yields[channel])
+        operations: list[dict[str, Any]] = []
+        for i, channel in enumerate(self.workspace["channels"]):
+            name = channel["name"]
             if self.style == "total":
-                operations += self._replace(i, channel, nominal)
+                operations += self._replace(i, channel, templates[name])
             else:
-                operations.append(self._add(i, channel, nominal))
+                operations.append(self._add(i, name, templates[name]))
         return operations if self.style == "total" else operations + self._strength()
 
-    def _replace(self, i: int, channel: str, nominal: list[float]) -> list[dict[str, Any]]:
-        samples = self.workspace["channels"][i]["samples"]
-        j = next(j for j, sample in enumerate(samples) if sample["name"] == SIGNAL_SAMPLE)
-        path = f"/channels/{i}/samples/{j}"
-        operations: list[dict[str, Any]] = [{"op": "replace", "path": f"{path}/data", "value": nominal}]
-        new = {
-            m["name"]: m["data"] for m in normalisation_modifiers(self.law, dict(self.uncertainties[channel]), nominal)
-        }
-        operations += [
-            {"op": "replace", "path": f"{path}/modifiers/{k}/data", "value": new[modifier["name"]]}
-            for k, modifier in enumerate(samples[j]["modifiers"])
-            if modifier["type"] == "histosys"
-        ]
+    def _replace(self, i: int, channel: Mapping[str, Any], templates: Mapping[str, Template]) -> list[dict[str, Any]]:
+        """New yields of every signal sample, and the data of their modifiers that go with the yields."""
+        operations: list[dict[str, Any]] = []
+        for j, sample in enumerate(channel["samples"]):
+            if sample["name"] not in templates:
+                continue
+            path, template = f"/channels/{i}/samples/{j}", templates[sample["name"]]
+            operations.append({"op": "replace", "path": f"{path}/data", "value": round_yields(template.nominal)})
+            uncertainties = self.uncertainties[channel["name"]][sample["name"]]
+            modifiers = signal_modifiers(self.law, uncertainties, template)
+            new = {(modifier["name"], modifier["type"]): modifier["data"] for modifier in modifiers}
+            for k, modifier in enumerate(sample["modifiers"]):
+                data = new.get((modifier["name"], modifier["type"]))
+                follows = modifier["type"] == "histosys" or modifier["name"] in template.variations
+                if data is not None and follows:
+                    operations.append({"op": "replace", "path": f"{path}/modifiers/{k}/data", "value": data})
         return operations
 
-    def _add(self, i: int, channel: str, nominal: list[float]) -> dict[str, Any]:
-        modifiers = normalisation_modifiers(self.law, dict(self.uncertainties[channel]), nominal)
+    def _add(self, i: int, channel: str, templates: Mapping[str, Template]) -> dict[str, Any]:
+        """The new physics as a sample of its own."""
+        (name, template), *others = templates.items()
+        if others or template.variations:
+            raise SpecBuilderError(
+                f"channel {channel}: patches of style 'signal' need one signal sample without shape uncertainties, "
+                "expected style 'total'"
+            )
+        modifiers = signal_modifiers(self.law, self.uncertainties[channel][name], template)
         modifiers.append({"name": STRENGTH, "type": "normfactor", "data": None})
         sample = {
             "name": NEW_SAMPLE,
-            "data": nominal,
+            "data": round_yields(template.nominal),
             "modifiers": sorted(modifiers, key=lambda m: (m["name"], m["type"])),
         }
         return {"op": "add", "path": f"/channels/{i}/samples/-", "value": sample}
@@ -161,26 +168,30 @@ def build_patch_set(
     heights = (fits.twice_nll - least).tolist()
     heights = [round(height, 4) + 0.0 for height in heights]
     level = threshold(0.9, dof=2)
-    polynomials = analysis.new_physics_yields(choice, mass)
+    polynomials = analysis.signal_yields(choice, mass)
     if style == "signal":
         polynomials = {
-            name: SignalPolynomial(np.concatenate([np.zeros_like(p.coefficients[:1]), p.coefficients[1:]]))
-            for name, p in polynomials.items()
+            channel: {sample: yields.without_standard_model() for sample, yields in samples.items()}
+            for channel, samples in polynomials.items()
         }
-    interferes = any(bool(p.coefficients[1].any()) for p in polynomials.values())
+    interferes = any(bool(y.nominal[1].any()) for samples in polynomials.values() for y in samples.values())
     builder = PatchBuilder(
         analysis.workspace,
         analysis.law,
         style,
-        {channel.name: channel.signals[0].uncertainties for channel in analysis.channels},
+        {c.name: {signal.name: signal.uncertainties for signal in c.signals} for c in analysis.channels},
         largest_strength=1.0 if interferes else 10.0,
     )
-    yields = {channel: polynomial_yields(p.coefficients, place, g) for channel, p in polynomials.items()}
 
     def patches() -> Iterator[tuple[str, Sequence[float], dict[str, Any], list[dict[str, Any]]]]:
         for i, (values, height) in enumerate(zip(rounded, heights, strict=True)):
             metadata = {"delta_chi2": height, "excluded_90": height > level}
-            operations = builder.operations({channel: rows[i] for channel, rows in yields.items()})
+            x, m = float(choice.x(g[i])), int(place[i])
+            templates = {
+                channel: {sample: yields.template(x, m) for sample, yields in samples.items()}
+                for channel, samples in polynomials.items()
+            }
+            operations = builder.operations(templates)
             yield patch_name(name, *values), values, metadata, operations
 
     return patch_set(

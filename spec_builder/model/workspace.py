@@ -11,14 +11,13 @@ from spec_builder.histfactory.modifiers import normalisation_modifiers
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Background, Channel, Experiment
     from spec_builder.histfactory.modifiers import Law, Modifier
+    from spec_builder.model.signal import Template
 
 __all__ = [
     "NUISANCE_BOUND",
     "Measured",
-    "Template",
     "build_workspace",
     "round_yields",
     "signal_modifiers",
@@ -34,19 +33,6 @@ YIELD_DIGITS = 8
 NEW_PHYSICS = "new_physics"
 
 Workspace = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Template:
-    """Events of one signal sample at one point.
-
-    Attributes:
-        nominal: events per bin, shape (bins,).
-        variations: events per bin at +1 and at -1 of each shape parameter.
-    """
-
-    nominal: FloatArray
-    variations: Mapping[str, tuple[FloatArray, FloatArray]]
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from spec_builder.base.version import __version__
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.flux import solar_flux
 from spec_builder.physics.interactions import (
+    STANDARD_MODEL,
     Interaction,
-    NewPhysics,
     parse_interaction,
     parse_new_physics,
     standard_model_terms,
@@ -128,7 +128,7 @@ def recoil_spectrum(
     text = energies if isinstance(energies, str) else ",".join(repr(float(e)) for e in energies)
     energy = np.array(parse_grid(text, "energies"))
     kind = parse_interaction(interaction)
-    choice = NewPhysics(Interaction.SM, None, None)
+    choice = STANDARD_MODEL
     mass_value = coupling_value = 0.0
     if kind is Interaction.SM:
         if mass is not None or coupling is not None:

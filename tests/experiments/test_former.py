@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.experiments.former import former_path
-from spec_builder.experiments.reading import load_experiment
 from spec_builder.base.files import data_path
+from spec_builder.experiments.reading import load_experiment
 
 TOML = "experiment.toml"
 FORMER = Path(__file__).parent / "former"
@@ -121,11 +120,6 @@ DESCRIPTION_MISTAKES = {
         "events = 48.8",
         "events = 0.0",
         "signal.normalisation.events must be a positive number, found 0.0",
-    ),
-    "normalisation without a flux": (
-        "flux_1e6_cm2_s1 = 5.46\n",
-        "",
-        "key 'signal.normalisation.flux_1e6_cm2_s1' is missing",
     ),
     "negative uncertainty": (
         "flux_8b = 0.12",

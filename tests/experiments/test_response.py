@@ -313,7 +313,7 @@ def test_corrected_charge_yield_returns_the_default_signal(name: str) -> None:
 @pytest.mark.parametrize("name", CHARGE_YIELD)
 def test_charge_yield_changes_another_spectrum(name: str) -> None:
     light = [
-        signal_kernel(of).new_physics(parse_new_physics("scalar"), np.array([0.01])).coefficients[2, 0]
+        signal_kernel(of).yields(parse_new_physics("scalar"), np.array([0.01]))["cevns"].nominal[2, 0]
         for of in (channel(name), CHARGE_YIELD[name])
     ]
     assert not np.allclose(light[0], light[1], rtol=0.01)

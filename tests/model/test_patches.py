@@ -141,9 +141,9 @@ def signal_samples(workspace: dict[str, Any]) -> dict[str, dict[str, Any]]:
 @every_interaction
 def test_total_replaces_the_signal_by_the_total_yield(law: str, interaction: str) -> None:
     for mass, g, patched in applied(law, patches(law, interaction)):
-        polynomials = analysis(law).new_physics_yields(parse_new_physics(interaction), np.array([mass]))
+        polynomials = analysis(law).signal_yields(parse_new_physics(interaction), np.array([mass]))
         for channel, sample in signal_samples(patched).items():
-            n0, n1, n2 = polynomials[channel].coefficients[:, 0]
+            n0, n1, n2 = polynomials[channel]["cevns"].nominal[:, 0]
             np.testing.assert_allclose(sample["data"], n0 + n1 * g**2 + n2 * g**4, rtol=5.0001e-8)
             assert [float(f"{events:.8g}") for events in sample["data"]] == sample["data"]
 

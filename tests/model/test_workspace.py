@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json, digest
-from spec_builder.experiments.reading import load_experiment
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.model.analysis import ANALYSES, load_analysis
-from spec_builder.model.workspace import build_workspace, round_yields
+from spec_builder.model.workspace import round_yields
 
 RELATIVE = {
     "flux_8b": 0.12,
@@ -188,14 +187,16 @@ def test_one_ulp_does_not_change_a_yield() -> None:
 
 
 def test_channel_given_twice() -> None:
-    xenonnt = load_experiment("xenonnt")
     with pytest.raises(
         SpecBuilderError, match="channel 'xenonnt_cs2' stands twice: an analysis holds each experiment once"
     ):
-        build_workspace([xenonnt, xenonnt], [np.ones(3), np.ones(3)], "linear")
+        load_analysis("xenonnt+xenonnt")
 
 
 def test_uncertainty_with_the_name_of_the_normalisation() -> None:
-    xenonnt = replace(load_experiment("xenonnt"), signal_uncertainties={"mu_8b": 0.1})
+    plain = load_analysis("xenonnt", "linear")
+    (channel,) = plain.channels
+    renamed = replace(channel, signals=(replace(channel.signals[0], uncertainties={"mu_8b": 0.1}),))
+    analysis = replace(plain, experiments=(replace(plain.experiments[0], channels=(renamed,)),))
     with pytest.raises(SpecBuilderError, match="xenonnt: 'mu_8b' is the signal's normalisation, rename"):
-        build_workspace([xenonnt], [np.ones(3)], "linear")
+        _ = analysis.workspace
