@@ -11,6 +11,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import refuse_existing, write_text
 from spec_builder.experiments.reading import load_experiment
@@ -186,7 +188,8 @@ def _neighbours(point: Yields) -> list[tuple[Yields, float]]:
 
 def _response(content: RunFiles, point: Yields) -> FloatArray:
     """Probability of each bin at the yield parameters, shape (81, 46)."""
-    response: FloatArray = sum(weight * content.efficiencies[node] for node, weight in _neighbours(point))
+    weighted = [weight * content.efficiencies[node] for node, weight in _neighbours(point)]
+    response: FloatArray = np.sum(weighted, axis=0)
     return response
 
 

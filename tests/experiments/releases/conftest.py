@@ -22,14 +22,13 @@ if TYPE_CHECKING:
 VARIABLE = "SPEC_BUILDER_XENONNT_RELEASE"
 EDGES = [[90.0, 150.0, 240.0, 500.0], [0.0, 0.3, 0.6, 1.0], [0.0, 0.25, 0.5, 1.0], [0.8, 0.875, 0.9375, 1.0]]
 #: Share of each bin; no two are alike.
-SHARES = (np.arange(81) + 1.0) / (81 * 82 / 2)
+SHARES: FloatArray = (np.arange(81) + 1.0) / (81 * 82 / 2)
 BACKGROUNDS = {"ac": 6.0, "er": 0.1, "rg": 0.15}
 
 
 def probability(energy: float, light: float, charge: float) -> FloatArray:
     """Of each bin, shape (81,): linear in the charge yield, so that its interpolation is exact."""
-    response: FloatArray = 0.5 * SHARES * (energy / 5) ** 2 * (1 + 0.2 * light) * (1 + 0.1 * charge)
-    return response
+    return 0.5 * SHARES * ((energy / 5) ** 2 * (1 + 0.2 * light) * (1 + 0.1 * charge))
 
 
 def histogram(path: Path, content: FloatArray) -> None:
