@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 VARIABLE = "SPEC_BUILDER_XENONNT_RELEASE"
 EDGES = [[90.0, 150.0, 240.0, 500.0], [0.0, 0.3, 0.6, 1.0], [0.0, 0.25, 0.5, 1.0], [0.8, 0.875, 0.9375, 1.0]]
 #: Share of each bin; no two are alike.
-SHARES: FloatArray = (np.arange(81) + 1.0) / (81 * 82 / 2)
+SHARES: FloatArray = np.linspace(1.0, 81.0, 81) / (81 * 82 / 2)
 BACKGROUNDS = {"ac": 6.0, "er": 0.1, "rg": 0.15}
 
 
