@@ -92,8 +92,9 @@ def check_record(hepdata: str | None) -> str:
 def patch_set(
     description: str,
     digest: str,
-    patches: Iterable[tuple[str, Sequence[float], Mapping[str, Any], list[dict[str, Any]]]],
+    patches: Iterable[tuple[str, Sequence[float | str], Mapping[str, Any], list[dict[str, Any]]]],
     *,
+    labels: Sequence[str] = ("mass_MeV", "g"),
     hepdata: str | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -102,7 +103,8 @@ def patch_set(
     Args:
         description: one line.
         digest: SHA-256 of the workspace.
-        patches: name, values (mass [MeV], g), further metadata and operations of each point.
+        patches: name, values, further metadata and operations of each point.
+        labels: what the values are.
         hepdata: the record's identifier, ``ins`` and seven digits; a stand-in by default.
         extra: free keys of the metadata.
 
@@ -116,7 +118,7 @@ def patch_set(
             **(extra or {}),
             "description": description,
             "digests": {"sha256": digest},
-            "labels": ["mass_MeV", "g"],
+            "labels": list(labels),
             "references": {"hepdata": record},
         },
         "patches": [

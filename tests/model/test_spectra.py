@@ -16,14 +16,8 @@ from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analysis import Analysis, load_analysis
 from spec_builder.model.signal import signal_kernel
-from spec_builder.model.spectra import (
-    share_outside,
-    spectrum_likelihood,
-    spectrum_notes,
-    spectrum_patch,
-    spectrum_workspace,
-    spectrum_yields,
-)
+from spec_builder.model.spectra import share_outside, spectrum_notes, spectrum_yields
+from spec_builder.model.spectrum_patches import spectrum_likelihood, spectrum_patch, spectrum_workspace
 
 if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray

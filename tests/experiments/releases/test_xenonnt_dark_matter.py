@@ -18,7 +18,8 @@ from spec_builder.experiments.spectra import RecoilSpectrum
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analysis import Analysis, load_analysis
-from spec_builder.model.spectra import MEASUREMENT, spectrum_notes, spectrum_workspace
+from spec_builder.model.spectra import spectrum_notes
+from spec_builder.model.spectrum_patches import MEASUREMENT, spectrum_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
