@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import hashlib
 import io
+import os
+import re
 import shutil
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,7 +15,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import loss_is_told
-from spec_builder.base.files import read_bytes, write_bytes, write_text
+from spec_builder.base.files import make_folder, read_bytes, write_bytes, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["FileStore", "MemoryStore", "Store", "Work", "compute_chunks"]
 
 _DIGEST_BYTES = 32
+_CHUNK_NAME = re.compile(r"chunk-\d{6,}\.npz")
+#: Everything that a scan may leave in its folder: chunks, the draft of the output and its digest, and the temporary
+#: names that :func:`spec_builder.base.files.write_bytes` gives them. Nothing else is ever touched there.
+_OWN_NAME = re.compile(
+    r"chunk-\d{6,}\.npz|output\.(npz|csv|sha256)|\.chunk-\d{6,}-\w{8}\.npz|\.output-\w{8}\.(npz|csv|sha256)"
+)
 
 
 class Work(Protocol):
@@ -74,17 +83,59 @@ class FileStore:
     """Chunks as files in a folder beside the scan's output.
 
     Args:
-        output: the file that the scan ends in; the folder, ``<output>.parts``, is made when the first chunk is saved.
+        output: the file that the scan ends in; the folder, ``<output>.parts``, is made when the first chunk is saved,
+            open to its owner alone. Files in it that are not a scan's own are left alone.
         job: what identifies the scan: a chunk of another one is refused.
 
     Raises:
-        SpecBuilderError: for a chunk file that is corrupted or belongs to another scan.
+        SpecBuilderError: for a chunk file that is corrupted or belongs to another scan, or a folder that is a link, a
+            file, or somebody else's.
     """
 
     def __init__(self, output: Path, job: str) -> None:
         self._output, self._job = output.resolve(), job  # a link stays
-        self._folder = folder = output.with_name(output.name + ".parts")
-        self._known = {self._check(path) for path in sorted(folder.glob("chunk-*.npz"))}
+        self._folder = output.with_name(output.name + ".parts")
+        self._refuse_strange_folder()
+        chunks = [path for path in self._own_files() if _CHUNK_NAME.fullmatch(path.name)]
+        self._known = {self._check(path) for path in chunks}
+
+    def _refuse_strange_folder(self) -> None:
+        """Refuse to work, and above all to delete, where another's files may be."""
+        folder = self._folder
+        if folder.is_symlink():
+            raise SpecBuilderError(
+                f"{folder}: is a link, expected a scan's own folder; remove it or give another output"
+            )
+        if not folder.exists():
+            return
+        if not folder.is_dir():
+            raise SpecBuilderError(
+                f"{folder}: is a file, expected a scan's own folder; remove it or give another output"
+            )
+        if hasattr(os, "geteuid") and folder.stat().st_uid != os.geteuid():
+            raise SpecBuilderError(f"{folder}: belongs to another user; give another output")
+        for path in self._own_files():
+            if path.is_symlink() or not path.is_file():
+                raise SpecBuilderError(f"{path}: is no plain file, expected one of a scan; remove it")
+
+    def _own_files(self) -> list[Path]:
+        """What is in the folder under the names that a scan gives, sorted."""
+        try:
+            found = sorted(self._folder.iterdir())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise SpecBuilderError(f"{self._folder}: cannot be read ({error.strerror})") from None
+        return [path for path in found if _OWN_NAME.fullmatch(path.name)]
+
+    def _open_folder(self) -> None:
+        """Make the folder, and let nobody else into it."""
+        make_folder(self._folder.parent, what=self._output)
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            self._folder.chmod(0o700)
+        except OSError as error:
+            raise SpecBuilderError(f"{self._output}: cannot be written ({error.strerror})") from None
 
     def _path(self, index: int) -> Path:
         return self._folder / f"chunk-{index:06d}.npz"
@@ -112,6 +163,7 @@ class FileStore:
         data = archive.getvalue()
         # numpy reads past the digest behind the archive
         signed = data + hashlib.sha256(data).digest()
+        self._open_folder()
         write_bytes(self._path(index), lambda path: path.write_bytes(signed), force=True)
         self._known.add(index)
 
@@ -132,6 +184,7 @@ class FileStore:
         The output is written inside the folder, and its digest beside it before it is moved to its place: wherever
         this is killed, nothing is left that :attr:`finished` or the next run does not see.
         """
+        self._open_folder()
         draft = self._folder / f"output{self._output.suffix}"
         write(draft)
         write_text(self._digest, _file_digest(draft), force=True)
@@ -146,18 +199,20 @@ class FileStore:
         """Whether the output is this scan's, moved to its place by a run that was killed right after."""
         if not (self._digest.is_file() and self._output.is_file()):
             return False
-        return self._digest.read_text("utf-8") == _file_digest(self._output)
+        return read_bytes(self._digest) == _file_digest(self._output).encode()
 
     @property
     def _digest(self) -> Path:
         return self._folder / "output.sha256"
 
     def remove(self) -> None:
-        """Delete the folder, the digest of the output last."""
-        for path in self._folder.glob("*"):
+        """Delete the scan's own files, the digest of the output last, and the folder if nothing else is in it."""
+        for path in self._own_files():
             if path != self._digest:
                 path.unlink(missing_ok=True)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._digest.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a file of somebody else's is in it: both stay
+            self._folder.rmdir()
 
 
 def _file_digest(path: Path) -> str:

@@ -26,6 +26,7 @@ from spec_builder.cli.options import (
     longitudinal_option,
     masses_option,
     output_option,
+    plane_dof_option,
     variant_option,
     words_of,
 )
@@ -143,7 +144,7 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
 @law_option
 @variant_option
 @cl_option
-@dof_option
+@plane_dof_option
 @click.option("--points", default=121, show_default=True, help="Masses, and couplings.")
 @jobs_option
 @dask_option

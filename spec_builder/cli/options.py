@@ -26,12 +26,14 @@ __all__ = [
     "dask_option",
     "dof_option",
     "force_option",
+    "interval_cl_option",
     "jobs_option",
     "json_option",
     "law_option",
     "longitudinal_option",
     "masses_option",
     "output_option",
+    "plane_dof_option",
     "variant_option",
     "words_of",
 ]
@@ -89,10 +91,11 @@ cite_option = click.option("--cite", is_flag=True, help="BibTeX of what the resu
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON for machines.")
 coupling_set_option = choice("--coupling-set", ("A", "B", "C", "D", "E"), help="Scalar f_Tq set (default: B).")
 longitudinal_option = choice("--longitudinal-factor", ("1", "4"), type=int, help="Of the tensor, Eq. (8) (default: 1).")
+interval_cl_option = click.option("--cl", default=0.6827, show_default=True, help="Confidence level of the interval.")
 cl_option = click.option("--cl", default=0.9, show_default=True, help="Confidence level.")
-dof_option = choice(
-    "--dof", ("1", "2"), default=2, show_default=True, help="1: minimum at each mass; 2: over the plane."
-)
+_DOF = "1: minimum at each mass; 2: over the plane."
+dof_option = choice("--dof", ("1", "2"), default=1, show_default=True, help=_DOF)
+plane_dof_option = choice("--dof", ("1", "2"), default=2, show_default=True, help=_DOF)
 jobs_option = click.option("--jobs", "-j", type=int, metavar="N", help="Worker processes (default: one for each core).")
 dask_option = click.option("--dask", metavar="ADDRESS", help="Dask scheduler to compute on; needs the extra [dask].")
 masses_option = click.option(

@@ -66,7 +66,7 @@ def plane_grid(choice: NewPhysics, choices: Mapping[str, Any]) -> tuple[FloatArr
 
     masses = np.array(grid(choices["masses"], "masses"))
     if choices["couplings"] is None:
-        return masses, np.geomspace(*choice.default_couplings, 121)
+        return masses, np.geomspace(*choice.default_range, 121)
     return masses, np.array(grid(choices["couplings"], "couplings"))
 
 

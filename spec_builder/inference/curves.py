@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import elementwise
 
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.newton import minimise
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ _RELATIVE_COUPLINGS = np.unique(
 )
 #: They reach at least to where the g^4 term is this many times the signal, the data, and ten events.
 _FARTHEST = 1e6
+#: What stands for infinity in the search for roots.
+_STEEP = 1e100
 
 
 def polynomial_yields(coefficients: FloatArray, mass: IndexArray, g: FloatArray) -> FloatArray:
@@ -58,7 +61,7 @@ class _Points:
         yields = polynomial_yields(self._coefficients, self.mass[row], g)
         fits = minimise(self._likelihood, start=self.theta[row], sample=self._sample, yields=yields)
         self.theta[row] = fits.theta
-        self.valid[row] &= fits.valid
+        self.valid[row] &= fits.known
         return fits.twice_nll
 
     def slope(self, g: FloatArray, row: IndexArray) -> FloatArray:
@@ -71,8 +74,10 @@ class _Points:
         _, n1, n2 = self._coefficients[:, self.mass[row]]
         yields = polynomial_yields(self._coefficients, self.mass[row], g)
         gradient = self._likelihood.engine((), self._sample).yield_gradient(self.theta[row].T, yields.T)
-        slope: FloatArray = np.sum(gradient.T * (n1 + 2 * (g * g)[:, None] * n2), axis=1)
-        return slope
+        change = n1 + 2 * (g * g)[:, None] * n2
+        # where a rate vanishes under a count the slope is infinite, but not if nothing changes there
+        slope: FloatArray = np.sum(np.where(change != 0, gradient.T, 0.0) * change, axis=1)
+        return np.clip(slope, -_STEEP, _STEEP)
 
 
 class Curves:
@@ -114,6 +119,19 @@ class Curves:
         best = np.argmin(self._heights, axis=1)[:, None]
         self.best_g = np.take_along_axis(self._couplings, best, axis=1)[:, 0]
         self.minimum = np.take_along_axis(self._heights, best, axis=1)[:, 0]
+
+    def refuse_infinite(self) -> None:
+        """Refuse a model that allows no finite 2NLL.
+
+        Raises:
+            SpecBuilderError: naming the bin with counts in which nothing is expected, if that is why.
+        """
+        bad = np.flatnonzero(~np.isfinite(self.minimum))
+        if bad.size:
+            likelihood, sample, coefficients = self._model
+            yields = polynomial_yields(coefficients, bad[:1], self._couplings[bad[0], -1:])[0]
+            why = likelihood.impossible_bin(sample, yields)
+            raise SpecBuilderError(why or "2NLL is not finite at any coupling: a rate is negative or zero")
 
     def grid(self, couplings: FloatArray) -> BatchFit:
         """Minima at couplings (G,) at each mass, mass by mass: the fits start between those of the scan."""
@@ -164,7 +182,9 @@ class Curves:
         mass, place = np.nonzero(above[:, 1:] != above[:, :-1])
         roots: FloatArray = np.zeros(0)
         if mass.size:
-            roots, _ = self._between(mass, place, lambda p, g, row: p.height(g, row) - level[p.mass[row]], 1e-12)
+            roots, _ = self._between(
+                mass, place, lambda p, g, row: np.minimum(p.height(g, row) - level[p.mass[row]], _STEEP), 1e-12
+            )
         intervals: list[list[tuple[float, float | None]]] = []
         for row in range(len(above)):
             edges: list[float | None] = [0.0] if above[row, 0] else []

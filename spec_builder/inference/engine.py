@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine", "Expansion", "evaluate_terms"]
 
-_BARRIER = 1e-9
 LOG_2PI = float(np.log(2 * np.pi))
 
 
@@ -175,7 +174,8 @@ class Engine:
         amplitudes = self._amplitudes(values, theta.shape[1])
         rates = self._rates(amplitudes, yields)
         counted = np.broadcast_to(self._observed, rates.shape)
-        ratio = np.divide(counted, rates, out=np.zeros_like(rates), where=counted > 0)
+        with np.errstate(divide="ignore"):  # infinite where a rate vanishes under a count
+            ratio = np.divide(counted, rates, out=np.zeros_like(rates), where=counted > 0)
         gradient: FloatArray = 2 * (1 - ratio) * (self.templates[self.own :].T @ amplitudes[self.own :])
         return gradient
 
@@ -192,18 +192,20 @@ class Engine:
         rates += yields * (self.templates[self.own :].T @ amplitudes[self.own :])
         return rates
 
-    def __call__(self, theta: FloatArray, yields: FloatArray | None = None, *, barrier: bool = False) -> Expansion:
+    def __call__(
+        self, theta: FloatArray, yields: FloatArray | None = None, *, barrier: FloatArray | float = 0.0
+    ) -> Expansion:
         """Expand 2NLL.
 
         Args:
             theta: parameters, shape (P, N).
             yields: nominal yields of the replaced sample, shape (bins, N).
-            barrier: count 1e-9 events in empty bins, which keeps their rates above zero: a minimiser's way to a
-                minimum that lies where a rate vanishes.
+            barrier: least counts, a number or shape (bins, N). With a trace of a count in bins without any their
+                rates stay above zero: a minimiser's way to a minimum that lies where a rate vanishes.
         """
         values, first, second = self._bank(theta)
         rates = self._rates(self._amplitudes(values, theta.shape[1]), yields)
-        observed = np.maximum(self._observed, _BARRIER) if barrier else self._observed
+        observed = np.maximum(self._observed, barrier)
         positive = rates > 0
         safe = rates if positive.all() else np.where(positive, rates, 1.0)
         value = 2 * (rates.sum(axis=0) - np.sum(observed * np.log(safe), axis=0)) + self.constant

@@ -98,6 +98,7 @@ def plane_minimum(likelihood: Likelihood, sample: str, yields: YieldFunction) ->
         curves = Curves(likelihood, sample, yields(masses), start=start, maxima=False)
         best = int(np.argmin(curves.minimum))
         g, value, mass = float(curves.best_g[best]), float(curves.minimum[best]), float(masses[best])
+        curves.refuse_infinite()
         if g == 0:
             return Minimum(value, None, 0.0)
         start = curves.theta[best]
@@ -128,6 +129,7 @@ def exclude(
     """
     level = threshold(cl, dof)
     curves = curves or Curves(likelihood, sample, yields(masses))
+    curves.refuse_infinite()
     if dof == 1:
         reference = curves.minimum
         best = int(np.argmin(reference))

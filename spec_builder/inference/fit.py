@@ -10,7 +10,7 @@ from scipy.special import chdtrc
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference import minuit, newton
-from spec_builder.inference.profile import crossings, profile, search, threshold
+from spec_builder.inference.profile import crossings, height_at, search, threshold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,13 +50,15 @@ class Fit:
         chi2_min: 2NLL less its saturated value, Eq. (17) of arXiv:2411.11749.
         ndof: bins less free unconstrained parameters.
         p_value: goodness of fit from chi2_min and ndof, asymptotic.
-        significance: sqrt(q0) against no signal, asymptotic; None if no value of the parameter means that.
+        significance: sqrt(q0) against no signal, asymptotic; infinite if there would be no counts without a signal
+            where there are some; None if no value of the parameter means that, or no fit converges there.
         edm: estimated distance to the minimum.
         valid: the minimiser converged.
         at_bound: a parameter sits on a bound.
         theta: all parameters at the minimum.
         pulls: the constrained parameters that were free.
         negative_components: samples with a negative rate at the minimum, as ``sample bin``.
+        problems: why the interval has no end or the signal no significance where a fit did not converge.
     """
 
     parameter: str
@@ -77,6 +79,7 @@ class Fit:
     theta: Mapping[str, float]
     pulls: Mapping[str, Pull]
     negative_components: tuple[str, ...]
+    problems: tuple[str, ...] = ()
 
 
 def fit(
@@ -118,18 +121,21 @@ def fit(
     best = minimise(likelihood, start=start)
     theta, minimum = best.theta[0], float(best.twice_nll[0])
     if not np.isfinite(minimum):
-        raise SpecBuilderError("2NLL is not finite at the start of the fit: a rate is negative or zero there")
+        why = likelihood.impossible_bin()
+        raise SpecBuilderError(why or "2NLL is not finite at the start of the fit: a rate is negative or zero there")
 
     value = float(theta[index])
     up = down = significance = None
+    problems: tuple[str, ...] = ()
     if scan is not None:
-        below, above = crossings(likelihood, scan, value, minimum + delta)
+        below, above, problems = crossings(likelihood, scan, value, minimum + delta)
         down = value - below[0] if below else None
         up = above[0] - value if above else None
         if null is not None and likelihood.bounds[0, index] <= null <= likelihood.bounds[1, index]:
-            nothing = float(profile(likelihood, name, np.array([null])).fits.twice_nll[0])
-            significance = float(np.sqrt(max(nothing - minimum, 0.0))) if value > null else 0.0
-    chi2_min = minimum - likelihood.saturated
+            significance = _significance(likelihood, name, null, value, minimum)
+            if significance is None:
+                problems += (f"significance: no fit converges at {name} = {null:g}",)
+    chi2_min = max(minimum - likelihood.saturated, 0.0)  # rounding may take it below
     ndof = likelihood.degrees_of_freedom()
     return Fit(
         parameter=name,
@@ -150,7 +156,16 @@ def fit(
         theta=dict(zip(likelihood.parameters, theta.tolist(), strict=True)),
         pulls=_pulls(likelihood, theta),
         negative_components=_negative(likelihood, theta),
+        problems=problems,
     )
+
+
+def _significance(likelihood: Likelihood, name: str, null: float, value: float, minimum: float) -> float | None:
+    """sqrt(q0) of the parameter's best value against its null value; None if 2NLL is not known there."""
+    if value <= null:
+        return 0.0
+    nothing = height_at(likelihood, name, null)
+    return None if np.isnan(nothing) else float(np.sqrt(max(nothing - minimum, 0.0)))
 
 
 def _pulls(likelihood: Likelihood, theta: FloatArray) -> dict[str, Pull]:

@@ -17,10 +17,13 @@ from spec_builder.inference.engine import LOG_2PI, Engine, evaluate_terms
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.arrays import BoolArray, FloatArray
     from spec_builder.histfactory.specification import Specification
 
 __all__ = ["Likelihood"]
+
+#: Where between its bounds a parameter is put to see whether a rate that is zero stays zero: no special place.
+_ELSEWHERE = 0.381966
 
 
 @dataclass(frozen=True)
@@ -100,9 +103,10 @@ class Likelihood:
         return tuple(i for i, spec in enumerate(self.specification.parameters) if spec.constraint)
 
     def degrees_of_freedom(self) -> int:
-        """Bins minus free unconstrained parameters."""
+        """Bins minus free unconstrained parameters; a bin with nothing expected and nothing observed is none."""
         constrained = self.constrained()
-        return self.observed.size - sum(1 for i in self.free if i not in constrained)
+        empty = self.nothing_expected(self.init[:, None], self.free)[:, 0] & (self.observed == 0)
+        return int(np.sum(~empty)) - sum(1 for i in self.free if i not in constrained)
 
     # ------------------------------------------------------------------ variations of the model
 
@@ -203,6 +207,48 @@ class Likelihood:
             events = group.template * np.ravel(evaluate_terms(group.terms, values))[0]
             rates[group.sample] = rates.get(group.sample, np.zeros(events.size)) + events
         return rates
+
+    def nothing_expected(
+        self, theta: FloatArray, free: tuple[int, ...], sample: str | None = None, yields: FloatArray | None = None
+    ) -> BoolArray:
+        """Bins whose rate is zero whatever the free parameters are, shape (bins, N).
+
+        Without a count such a bin adds nothing to 2NLL; with one, 2NLL is infinite.
+
+        Args:
+            theta: the values of the fixed parameters, shape (P, N).
+            free: indices of the free ones.
+            sample: a sample whose nominal yields differ from point to point.
+            yields: its events per bin, shape (bins, N).
+        """
+        engine = self.engine(free, sample)
+        empty: BoolArray = engine.rates(theta, yields) == 0
+        if empty.any():
+            lower, upper = self.bounds[:, list(free)]
+            elsewhere = theta.copy()
+            elsewhere[list(free)] = (lower + _ELSEWHERE * (upper - lower))[:, None]
+            empty &= engine.rates(elsewhere, yields) == 0
+        return empty
+
+    def impossible_bin(self, sample: str | None = None, yields: FloatArray | None = None) -> str | None:
+        """What is wrong with the first bin that has counts although nothing is expected there; None if none has.
+
+        Args:
+            sample: a sample whose nominal yields are replaced.
+            yields: its events per bin, shape (bins,).
+        """
+        columns = None if yields is None else yields[:, None]
+        empty = self.nothing_expected(self.init[:, None], self.free, sample, columns)[:, 0]
+        bad = np.flatnonzero(empty & (self.observed > 0))
+        if not bad.size:
+            return None
+        where = self.bin_name(int(bad[0]))
+        return f"{where}: {self.observed[bad[0]]:g} observed, but nothing is expected there whatever the parameters are"
+
+    def bin_name(self, place: int) -> str:
+        """A bin as its channel and its number within it, counted from 0."""
+        channel, bins = next(item for item in self.specification.channels.items() if place < item[1].stop)
+        return f"channel '{channel}', bin {place - bins.start}"
 
     def twice_nll(self, theta: FloatArray) -> FloatArray:
         """2NLL at theta (N, P): shape (N,); infinite where a rate is negative."""

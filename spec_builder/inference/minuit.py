@@ -10,7 +10,7 @@ from iminuit import Minuit
 
 from spec_builder.histfactory.interpolation import FactorBank
 from spec_builder.inference import newton
-from spec_builder.inference.newton import NOT_FINITE, UNFINISHED, BatchFit, starting_points
+from spec_builder.inference.newton import IMPOSSIBLE, INSIDE, NEAR, NOT_FINITE, UNFINISHED, BatchFit, starting_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -143,13 +143,14 @@ class PointFunction:
         for p, count, scale in self._poisson:
             value += 2 * (scale * x[p] - count * math.log(scale * x[p]))
             gradient[p] = 2 * (scale - count / x[p])
+        safe = rates
         if not min(rates.tolist()) > 0:
             if (rates < 0).any() or (rates[~self._empty] <= 0).any():
                 value = math.inf
-            rates = np.where(rates > 0, rates, 1.0)
-        ratio = self._observed / rates
-        self._rates = rates
-        self._value = value + 2 * float(rates @ self._ones - self._observed @ np.log(rates))
+            safe = np.where(rates > 0, rates, 1.0)
+        ratio = self._observed / safe
+        self._rates = safe
+        self._value = value + 2 * float(rates @ self._ones - self._observed @ np.log(safe))
         pulled = self._ones - ratio
         if self._affine:
             for p, slope in enumerate((self._jacobian @ pulled).tolist()):
@@ -217,7 +218,7 @@ def make_minuit(likelihood: Likelihood, function: PointFunction, free: tuple[int
 
 def migrad(minuit: Minuit, start: FloatArray, bounds: FloatArray) -> Minuit:
     """Minimise from start values (F,), moved a little inside the bounds (2, F): on a limit MIGRAD sees no slope."""
-    margin = 1e-3 * (bounds[1] - bounds[0])
+    margin = INSIDE * (bounds[1] - bounds[0])
     minuit.reset()
     minuit.values = np.clip(start, bounds[0] + margin, bounds[1] - margin)
     return minuit.migrad(ncall=_CALLS)
@@ -243,19 +244,33 @@ def minimise(
     value, edm, reason = np.empty(count), np.empty(count), np.empty(count, dtype=np.intp)
     function = PointFunction(likelihood, free, sample)
     minuit, bounds = make_minuit(likelihood, function, free), likelihood.bounds[:, list(free)]
-    for i in range(count):
+    columns = None if yields is None else np.asarray(yields, dtype=np.float64).T
+    empty = likelihood.nothing_expected(np.ascontiguousarray(theta.T), free, sample, columns)
+    impossible = (empty & (likelihood.observed[:, None] > 0)).any(axis=0)
+    value[impossible], edm[impossible], reason[impossible] = np.inf, np.inf, IMPOSSIBLE
+    for i in np.flatnonzero(~impossible):
         function.place(theta[i], None if yields is None else yields[i])
         row = None if yields is None else yields[i : i + 1]
         for begin in _starts(likelihood, theta[i : i + 1], fixed, sample, row):
             if migrad(minuit, begin[list(free)], bounds).valid and _settled(function, minuit, bounds):
                 break
-        theta[i, list(free)] = minuit.values
-        value[i], edm[i] = minuit.fval, minuit.fmin.edm
+        theta[i, list(free)], value[i] = _onto_bounds(function, minuit, bounds)
+        edm[i] = minuit.fmin.edm
         reason[i] = 0 if minuit.valid else UNFINISHED if math.isfinite(minuit.fval) else NOT_FINITE
     lower, upper = bounds
     inside = theta[:, list(free)]
     at_bound = ((inside - lower <= 1e-9) | (upper - inside <= 1e-9)).any(axis=1)
     return BatchFit(value, theta, edm, reason, at_bound)
+
+
+def _onto_bounds(function: PointFunction, minuit: Minuit, bounds: FloatArray) -> tuple[FloatArray, float]:
+    """The minimum (F,) and 2NLL there: MIGRAD comes close to a bound only."""
+    x, value = np.array(minuit.values), float(minuit.fval)
+    lower, upper = bounds
+    near = NEAR * (upper - lower)
+    there = np.where(x < lower + near, lower, np.where(x > upper - near, upper, x))
+    height = function.value(there)
+    return (there, height) if height <= value else (x, value)
 
 
 def _settled(function: PointFunction, minuit: Minuit, bounds: FloatArray) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
+    from spec_builder.histfactory.specification import Term
     from spec_builder.inference.engine import Engine, Expansion
     from spec_builder.inference.likelihood import Likelihood
 
@@ -26,14 +27,21 @@ _ROUNDING = 1e-12
 _SHRINK = 0.3
 _MARGIN = 0.99
 _LEAST_SCALE = 1e-12
+#: Count in bins without any while a minimum is sought: it keeps rates that may vanish above zero.
+_BARRIER = 1e-9
+#: Start values that must not be on a bound are moved inside by this part of the parameter's domain.
+INSIDE = 1e-3
+#: A parameter so near to its bound, in parts of its domain, is set to it if 2NLL is not higher there.
+NEAR = 1e-5
 #: Why a row is not valid, by the number in :attr:`BatchFit.reason`.
 REASONS = (
     "valid",
     "2NLL is not finite where the fit starts: a rate is not positive",
     "no step lowers 2NLL any more, but its slope is not zero: rounding hides the minimum",
     "not converged within the evaluations allowed",
+    "2NLL is infinite: nothing is expected in a bin with counts, whatever the free parameters are",
 )
-NOT_FINITE, ROUNDED, UNFINISHED = 1, 2, 3
+NOT_FINITE, ROUNDED, UNFINISHED, IMPOSSIBLE = 1, 2, 3, 4
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,12 @@ class BatchFit:
         valid: BoolArray = self.reason == 0
         return valid
 
+    @property
+    def known(self) -> BoolArray:
+        """The row is valid, or its 2NLL is infinite wherever the free parameters are, shape (N,)."""
+        known: BoolArray = self.valid | (self.reason == IMPOSSIBLE)
+        return known
+
 
 def minimise(
     likelihood: Likelihood,
@@ -85,30 +99,124 @@ def minimise(
     free = likelihood.free_without(fixed)
     theta = np.ascontiguousarray(starting_points(likelihood, start, yields).T)
     columns = None if yields is None else np.ascontiguousarray(np.asarray(yields, dtype=np.float64).T)
+    lower, upper = likelihood.bounds[:, list(free)]
+    own = likelihood.init[list(free)]
+    margin = INSIDE * (upper - lower)
+    value, edm, reason = _minimise_from(likelihood, free, sample, theta, columns)
+    lost = ~np.isfinite(value)
+    if lost.any():
+        parts = None if columns is None else columns[:, lost]
+        empty = likelihood.nothing_expected(theta[:, lost], free, sample, parts)
+        reason[lost] = np.where((empty & (likelihood.observed[:, None] > 0)).any(axis=0), IMPOSSIBLE, NOT_FINITE)
+    # a rate is not positive where the others start: once more, from the model's own start values, and inside the bounds
+    for begin in (own, np.clip(own, lower + margin, upper - margin)):
+        lost = reason == NOT_FINITE
+        again = theta[:, lost]
+        if (again[list(free)] == begin[:, None]).all():
+            continue
+        again[list(free)] = begin[:, None]
+        parts = None if columns is None else columns[:, lost]
+        value[lost], edm[lost], reason[lost] = _minimise_from(likelihood, free, sample, again, parts)
+        theta[:, lost] = again
+        reason[~np.isfinite(value) & (reason != IMPOSSIBLE)] = NOT_FINITE
+    inside = theta[list(free)]
+    at_bound = ((inside <= lower[:, None]) | (inside >= upper[:, None])).any(axis=0)
+    reason = np.where(np.isfinite(value) & (edm <= EDM_VALID), 0, reason)
+    return BatchFit(value, theta.T, edm, reason, at_bound)
+
+
+def _minimise_from(
+    likelihood: Likelihood,
+    free: tuple[int, ...],
+    sample: str | None,
+    theta: FloatArray,
+    columns: FloatArray | None,
+) -> tuple[FloatArray, FloatArray, IndexArray]:
+    """2NLL, EDM and reason, each of shape (N,), of the minima that start from theta (P, N), which becomes theirs."""
     engine = likelihood.engine(free, sample)
     count = theta.shape[1]
     value, edm, reason = np.empty(count), np.empty(count), np.empty(count, dtype=np.intp)
     for begin in range(0, count, BATCH):
         rows = slice(begin, begin + BATCH)
-        batch = _Batch(engine, likelihood.bounds, theta[:, rows], None if columns is None else columns[:, rows])
+        yields = None if columns is None else columns[:, rows]
+        barrier = np.zeros((1, 1))
+        if engine.empty_bins:
+            barrier = np.where(_never_negative(likelihood, engine, theta[:, rows], yields), 0.0, _BARRIER)[:, None]
+            empty = likelihood.nothing_expected(theta[:, rows], free, sample, yields)
+            if empty.any():
+                barrier = np.where(empty, 0.0, barrier)
+        batch = _Batch(engine, likelihood.bounds, theta[:, rows], yields, barrier)
         batch.run()
         theta[:, rows], value[rows], edm[rows], reason[rows] = batch.theta, batch.value, batch.edm, batch.reason
+        left = ~(batch.edm <= EDM_VALID)
+        if barrier.any() and left.any():
+            # a minimum on a bound where a rate vanishes: the barrier only keeps it away
+            parts = None if yields is None else yields[:, left]
+            batch = _Batch(engine, likelihood.bounds, batch.theta[:, left], parts, np.zeros((1, 1)))
+            batch.run()
+            good = batch.edm <= EDM_VALID
+            places = begin + np.flatnonzero(left)[good]
+            theta[:, places], value[places] = batch.theta[:, good], batch.value[good]
+            edm[places], reason[places] = batch.edm[good], batch.reason[good]
     if engine.empty_bins:
-        value = engine(theta, columns).value
-    lost = ~np.isfinite(value)
-    if start is not None and lost.any() and (theta[list(free)][:, lost] != likelihood.init[list(free), None]).any():
-        # a rate is not positive where these start: once more, from the model's own start values
-        own = theta.T[lost]
-        own[:, list(free)] = likelihood.init[list(free)]
-        again = minimise(
-            likelihood, start=own, fixed=fixed, sample=sample, yields=None if yields is None else yields[lost]
-        )
-        theta[:, lost], value[lost], edm[lost], reason[lost] = again.theta.T, again.twice_nll, again.edm, again.reason
-    lower, upper = likelihood.bounds[:, list(free)]
-    inside = theta[list(free)]
-    at_bound = ((inside <= lower[:, None]) | (inside >= upper[:, None])).any(axis=0)
-    reason = np.where(np.isfinite(value), np.where(edm <= EDM_VALID, 0, reason), NOT_FINITE)
-    return BatchFit(value, theta.T, edm, reason, at_bound)
+        _undo_barrier(likelihood, engine, theta, columns, value)
+    return value, edm, reason
+
+
+def _never_negative(likelihood: Likelihood, engine: Engine, theta: FloatArray, yields: FloatArray | None) -> BoolArray:
+    """Bins whose rate is zero or positive wherever the free parameters are within their bounds, shape (bins,).
+
+    There a minimum may lie on a bound where the rate vanishes, and no barrier is needed. False where it is not plain.
+    """
+    low, high = theta.min(axis=1), theta.max(axis=1)
+    free = list(engine.free)
+    low[free], high[free] = likelihood.bounds[:, free]
+    factors = likelihood.specification.factors
+
+    def positive(f: int) -> bool:
+        kind = factors[f].kind
+        return kind.startswith("normsys") or kind == "square" or (kind == "identity" and low[factors[f].parameter] >= 0)
+
+    def least(term: Term, common: set[int]) -> float:
+        ends = [term.coefficient]
+        for f in term.factors:
+            if f in common:
+                continue
+            if factors[f].kind != "identity":
+                return -np.inf
+            parameter = factors[f].parameter
+            ends = [end * value for end in ends for value in (low[parameter], high[parameter])]
+        return min(ends)
+
+    safe = np.ones(engine.templates.shape[1], dtype=bool)
+    for group, (template, terms) in enumerate(zip(engine.templates, engine.amplitude_terms, strict=True)):
+        common = {f for f in set.intersection(*(set(term.factors) for term in terms)) if positive(f)}
+        amplitude = sum(least(term, common) for term in terms)
+        own = yields if yields is not None and group >= engine.own else None
+        events = template[:, None] if own is None else template[:, None] * own
+        safe &= (events == 0).all(axis=1) | ((events >= 0).all(axis=1) & (amplitude >= 0))
+    return safe
+
+
+def _undo_barrier(
+    likelihood: Likelihood, engine: Engine, theta: FloatArray, columns: FloatArray | None, value: FloatArray
+) -> None:
+    """Set value to 2NLL without the barrier, and parameters that it has kept off their bounds to them."""
+    value[:] = np.where(np.isfinite(value), engine(theta, columns).value, np.inf)  # a row that never started stays so
+    free = list(engine.free)
+    lower, upper = likelihood.bounds[:, free, None]
+    near = NEAR * (upper - lower)
+    point = theta[free]
+    moved = np.where(point < lower + near, lower, np.where(point > upper - near, upper, point))
+    rows = (moved != point).any(axis=0)
+    if not rows.any():
+        return
+    there = theta[:, rows]
+    there[free] = moved[:, rows]
+    height = engine(there, None if columns is None else columns[:, rows]).value
+    lower_there = height <= value[rows]
+    theta[:, rows] = np.where(lower_there, there, theta[:, rows])
+    value[rows] = np.where(lower_there, height, value[rows])
 
 
 def starting_points(likelihood: Likelihood, start: FloatArray | None, yields: FloatArray | None) -> FloatArray:
@@ -121,12 +229,19 @@ def starting_points(likelihood: Likelihood, start: FloatArray | None, yields: Fl
 class _Batch:
     """The points of one batch; finished ones leave the arrays that are worked on."""
 
-    def __init__(self, engine: Engine, bounds: FloatArray, theta: FloatArray, yields: FloatArray | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        bounds: FloatArray,
+        theta: FloatArray,
+        yields: FloatArray | None,
+        barrier: FloatArray,
+    ) -> None:
         self._engine = engine
         self._free = np.array(engine.free, dtype=np.intp)
         self._lower, self._upper = bounds[:, self._free, None]
         self._snap = 1e-12 * (1 + np.abs(self._lower))
-        self._yields = yields
+        self._yields, self._barrier = yields, barrier
         self.theta = theta.copy()
         self.value = np.full(theta.shape[1], np.inf)
         self.edm = np.full(theta.shape[1], np.inf)
@@ -135,7 +250,7 @@ class _Batch:
     def run(self) -> None:
         """Take Newton steps until every row is done or out of evaluations."""
         rows = np.arange(self.theta.shape[1])
-        point, yields = self.theta.copy(), self._yields
+        point, yields, barrier = self.theta.copy(), self._yields, self._barrier
         base = point[self._free]  # the last accepted points
         value = np.full(rows.size, np.inf)
         edm = np.full(rows.size, np.inf)
@@ -143,7 +258,7 @@ class _Batch:
         slope = np.zeros(rows.size)
         scale = np.ones(rows.size)
         for _ in range(_MAX_EVALUATIONS):
-            new = self._engine(point, yields, barrier=True)
+            new = self._engine(point, yields, barrier=barrier)
             bar = value + _ARMIJO * scale * slope + _ROUNDING * (1 + np.abs(value))
             accepted = (new.value <= bar) & np.isfinite(new.value)
             if accepted.all():
@@ -170,6 +285,7 @@ class _Batch:
                 rows, value, edm, slope, scale = (a[keep] for a in (rows, value, edm, slope, scale))
                 base, step, point = base[:, keep], step[:, keep], point[:, keep]
                 yields = None if yields is None else yields[:, keep]
+                barrier = barrier if barrier.shape[1] == 1 else barrier[:, keep]
                 if not rows.size:
                     return
             point[self._free] = self._inside(base + scale * step)

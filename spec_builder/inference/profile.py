@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import gammaincinv
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.inference import minuit
 from spec_builder.inference.newton import minimise
 
 if TYPE_CHECKING:
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.inference.newton import BatchFit
 
-__all__ = ["Profile", "crossings", "profile", "threshold"]
+__all__ = ["Crossings", "Profile", "crossings", "height_at", "profile", "threshold"]
 
 #: Confidence level of one standard deviation of a normal distribution: Delta chi^2 = 1.
 ONE_SIGMA = 0.6826894921370859
 #: Points of the search for crossings, over the whole domain of the parameter.
 _SEARCH_POINTS = 401
+#: Height above a level that stands for an infinite one while a crossing is sought.
+_STEEP = 1e100
 
 
 def threshold(cl: float, dof: int = 1) -> float:
@@ -74,10 +77,36 @@ def search(likelihood: Likelihood, parameter: str) -> Profile:
     return profile(likelihood, parameter, np.linspace(lower, upper, _SEARCH_POINTS))
 
 
-def crossings(
-    likelihood: Likelihood, scan: Profile, best_value: float, level: float
-) -> tuple[list[float], list[float]]:
+def height_at(likelihood: Likelihood, parameter: str, value: float) -> float:
+    """Profiled 2NLL at one value of a parameter; infinite where it truly is, NaN if no minimiser converges."""
+    fits = profile(likelihood, parameter, np.array([value])).fits
+    if not fits.known[0]:
+        fits = minuit.minimise(likelihood, start=fits.theta, fixed=(parameter,))
+    return float(fits.twice_nll[0]) if fits.known[0] else float("nan")
+
+
+class Crossings(NamedTuple):
+    """Where a profile crosses a level.
+
+    Attributes:
+        below: the crossings below the best value, nearest first.
+        above: those above it, likewise.
+        problems: why a side has none although it might, a line each.
+    """
+
+    below: list[float]
+    above: list[float]
+    problems: tuple[str, ...]
+
+
+class _UnknownHeightError(Exception):
+    """No minimiser converges at a value where the height is needed."""
+
+
+def crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: float) -> Crossings:
     """All values where the profiled 2NLL crosses a level, found by root finding.
+
+    Heights that are not valid are left out: a crossing is sought between the next ones that are.
 
     Args:
         likelihood: the model.
@@ -86,19 +115,39 @@ def crossings(
         level: 2NLL to cross.
 
     Returns:
-        The crossings below the best value and those above it, each nearest first; a side without one is empty.
+        The crossings on either side; a side without one is empty.
     """
     parameter = scan.parameter
 
     def height(value: float) -> float:
-        return float(profile(likelihood, parameter, np.array([value])).fits.twice_nll[0]) - level
+        found = height_at(likelihood, parameter, value) - level
+        if np.isnan(found):
+            raise _UnknownHeightError
+        return min(found, _STEEP)
 
     values = np.append(scan.values, best_value)
-    heights = np.append(scan.fits.twice_nll - level, height(best_value))
+    own = np.where(scan.fits.known, scan.fits.twice_nll, np.nan)
+    heights = np.append(own, height_at(likelihood, parameter, best_value)) - level
     order = np.argsort(values)
+    order = order[~np.isnan(heights[order])]
+    unknown = values[np.isnan(heights)]
     values, heights = values[order], heights[order]
-    roots = [
-        float(brentq(height, values[i], values[i + 1], xtol=1e-10, rtol=1e-10))
-        for i in np.flatnonzero(np.diff(heights > 0))
-    ]
-    return [r for r in reversed(roots) if r <= best_value], [r for r in roots if r > best_value]
+    below: list[float] = []
+    above: list[float] = []
+    lost = [False, False]
+    for i in np.flatnonzero(np.diff(heights > 0)):
+        side = int(values[i] >= best_value)
+        try:
+            root = float(brentq(height, values[i], values[i + 1], xtol=1e-10, rtol=1e-10))
+        except _UnknownHeightError:
+            lost[side] = True
+        else:
+            (above if root > best_value else below).append(root)
+    lost[0] |= not below and bool((unknown <= best_value).any())
+    lost[1] |= not above and bool((unknown >= best_value).any())
+    problems = tuple(
+        f"{end} end of the interval: no fit converges where 2NLL would have to be known"
+        for end, missing in zip(("lower", "upper"), lost, strict=True)
+        if missing
+    )
+    return Crossings([] if lost[0] else below[::-1], [] if lost[1] else above, problems)

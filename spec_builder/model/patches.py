@@ -10,7 +10,6 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest
 from spec_builder.base.grids import check_range
-from spec_builder.base.version import __version__
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.histfactory.patchset import patch_name, patch_set, round_value
 from spec_builder.inference.curves import polynomial_yields
@@ -18,7 +17,7 @@ from spec_builder.inference.exclusion import plane_minimum
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import threshold
 from spec_builder.model.metadata import PAPER
-from spec_builder.model.provenance import in_words
+from spec_builder.model.provenance import Choices
 from spec_builder.model.workspace import round_yields, signal_modifiers
 
 if TYPE_CHECKING:
@@ -155,7 +154,7 @@ def build_patch_set(
         raise SpecBuilderError("two masses or couplings are the same to 6 digits")
     check_range("mass", [mass for mass, _ in rounded])
     check_range("coupling", [g for _, g in rounded])
-    name = choice.interaction.value
+    name = choice.name
     mass = np.array(sorted({mass for mass, _ in rounded}))
     place, g = np.searchsorted(mass, [mass for mass, _ in rounded]), np.array([g for _, g in rounded])
     likelihood, total = analysis.new_physics(choice)
@@ -200,12 +199,7 @@ def build_patch_set(
         patches(),
         hepdata=hepdata,
         extra={
-            "analysis": analysis.name,
-            "interaction": choice.interaction.value,
-            "coupling_set": choice.coupling_set,
-            "longitudinal_factor": choice.longitudinal_factor,
-            "law": analysis.law,
-            "variants": analysis.variants,
+            **Choices.of(analysis, choice).to_dict(statuses=False),
             "style": style,
             "measurement": "new_physics",
             # two digits of where it lies: more would depend on the machine
@@ -216,9 +210,7 @@ def build_patch_set(
             },
             "delta_chi2": "2NLL less its minimum over 0.01 MeV to 1 GeV and g >= 0, nuisance parameters profiled",
             "excluded_90": f"delta_chi2 > {level:.6f}: 90 % CL, two degrees of freedom",
-            "by_construction": in_words(analysis.by_construction),
             "paper": PAPER,
             "licence": analysis.licence or "not stated",
-            "version": __version__,
         },
     )

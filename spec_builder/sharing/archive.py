@@ -16,6 +16,7 @@ from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.histfactory.patchset import check_record
 from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.model.analysis import load_analyses
+from spec_builder.model.provenance import Choices
 from spec_builder.sharing.bundle import pack, seal
 from spec_builder.sharing.citations import bibtex
 from spec_builder.sharing.expected import expected_results
@@ -102,7 +103,7 @@ def write_archives(
                 (record / f"{analysis.name}.hs3.json").write_bytes(content[HS3])
                 report(f"{analysis.name}: contours")
                 masses = np.geomspace(*PLANE_MASSES, CONTOUR_POINTS)
-                results += [find_limits(analysis, choice, masses) for choice in patches.choices]
+                results += [find_limits(analysis, choice, masses, dof=2) for choice in patches.choices]
         if submission:
             report("submission.yaml, checked with hepdata-validator")
             licence = LICENCE if {analysis.licence for analysis in loaded} == {LICENCE["name"]} else None
@@ -122,7 +123,7 @@ def _refuse_others(output: Path, analyses: Sequence[str], patches: PatchRequest)
         SpecBuilderError: naming one.
     """
     ours = {"submission.yaml", *(f"{name}{suffix}" for name in analyses for suffix in (".tar.gz", ".hs3.json"))}
-    ours |= {f"exclusion_{name}_{choice.interaction.value}.yaml" for name in analyses for choice in patches.choices}
+    ours |= {f"exclusion_{name}_{choice.name}.yaml" for name in analyses for choice in patches.choices}
     present = sorted(path.name for path in output.iterdir()) if output.is_dir() else []
     for name in present:
         if name not in ours:
@@ -150,7 +151,7 @@ def archive_files(analysis: Analysis, exported: Mapping[str, bytes], patches: Pa
     added = {
         HS3: canonical_json(hs3_workspace(workspace, metadata)),
         EXPECTED: canonical_json(expected),
-        "README.md": archive_readme(workspace, metadata, content, expected),
+        "README.md": archive_readme(Choices.of(analysis), workspace, metadata, content, expected),
         "CITATION.bib": bibtex(text for choice in patches.choices for text in analysis.sources(choice)),
     }
     return seal(dict(exported) | {name: text.encode() for name, text in added.items()})

@@ -60,7 +60,7 @@ class PatchRequest:
         if self.couplings is not None:
             return [(mass, g) for mass in self.masses for g in self.couplings]
         points = []
-        for point in find_limits(analysis, choice, np.array(self.masses)).exclusion.points:
+        for point in find_limits(analysis, choice, np.array(self.masses), dof=2).exclusion.points:
             ends = [end for interval in point.excluded for end in interval if end]
             if not ends:
                 raise SpecBuilderError(f"nothing is excluded at {point.mass_MeV:g} MeV: give --couplings")
@@ -82,7 +82,7 @@ def _around(low: float, high: float, count: int) -> FloatArray:
 
 
 def _patch_file(choice: NewPhysics) -> str:
-    return f"patchset_{choice.interaction.value}.json"
+    return f"patchset_{choice.name}.json"
 
 
 def export_workspaces(

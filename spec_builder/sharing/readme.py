@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
-from spec_builder.base.version import __version__
 from spec_builder.model.workspace import NUISANCE_BOUND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
+
+    from spec_builder.model.provenance import Choices
 
 __all__ = ["archive_readme"]
 
@@ -44,6 +44,7 @@ _CLEARLY = 5.0
 
 
 def archive_readme(
+    choices: Choices,
     workspace: Mapping[str, Any],
     metadata: Mapping[str, Any],
     patch_sets: Mapping[str, Mapping[str, Any]],
@@ -52,14 +53,15 @@ def archive_readme(
     """Markdown text: what, data, approximations, patches, commands with their output, licence, how to cite.
 
     Args:
+        choices: of the analysis.
         workspace: content of ``BkgOnly.json``.
         metadata: content of ``BkgOnly.meta.json``.
         patch_sets: content by file name.
         expected: content of ``expected_results.json``.
     """
     parts = [
-        *_what(workspace, metadata),
-        *_data(metadata),
+        *_what(choices, workspace, metadata),
+        *_data(choices, metadata),
         "## Approximations",
         "",
         _APPROXIMATIONS,
@@ -72,18 +74,17 @@ def archive_readme(
     return "\n".join(parts)
 
 
-def _what(workspace: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator[str]:
+def _what(choices: Choices, workspace: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator[str]:
     titles = " and ".join(experiment["title"] for experiment in metadata["experiments"].values())
     yield f"# Likelihood of solar 8B neutrinos in {titles}"
     yield ""
     yield (
-        f"The analysis `{metadata['analysis']}` after {metadata['paper']}, built by spec_builder {__version__} as a "
+        f"The analysis `{choices.analysis}` after {metadata['paper']}, built by spec_builder {choices.version} as a "
         "pyhf workspace: coherent elastic neutrino-nucleus scattering (CEvNS) of solar 8B neutrinos, its backgrounds "
         "and their uncertainties, with patch sets for new interactions with light mediators. This is not a product of "
         "the experiments' collaborations."
     )
-    variants = ", ".join(f"{key}={value}" for key, value in metadata["variants"].items()) or "default"
-    yield f"Uncertainties act as {_LAWS[metadata['law']]}. Variants: {variants}."
+    yield f"Uncertainties act as {_LAWS[str(choices.law)]}. Variants: {choices.rows()['variants']}."
     yield ""
     yield "| file | what |"
     yield "|---|---|"
@@ -116,7 +117,7 @@ def _what(workspace: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator
     yield ""
 
 
-def _data(metadata: Mapping[str, Any]) -> Iterator[str]:
+def _data(choices: Choices, metadata: Mapping[str, Any]) -> Iterator[str]:
     for name, experiment in metadata["experiments"].items():
         observable = experiment["observable"]
         yield f"### {experiment['title']} (`{name}`)"
@@ -139,18 +140,11 @@ def _data(metadata: Mapping[str, Any]) -> Iterator[str]:
         "public; `recalled`: not confirmed against its source."
     )
     yield ""
-    if metadata["by_construction"]:
+    if choices.by_construction:
         yield "**By construction**, and therefore no test of anything:"
         yield ""
-        for note in _notes(metadata["by_construction"], metadata["experiments"]):
-            yield f"- {note}"
+        yield from (f"- {name}: {text}" for name, text in choices.by_construction)
         yield ""
-
-
-def _notes(text: str, experiments: Iterable[str]) -> list[str]:
-    """The notes of a line ``experiment: text; experiment: text``, whose texts may hold semicolons."""
-    names = "|".join(map(re.escape, experiments))
-    return re.split(rf"; (?=(?:{names}): )", text)
 
 
 def _patches(patch_sets: Mapping[str, Mapping[str, Any]], expected: Mapping[str, Any]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.patchset import NO_RECORD
 from spec_builder.model.metadata import PAPER
-from spec_builder.model.provenance import in_words
+from spec_builder.model.provenance import distinct_notes, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -119,7 +119,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _comment(results: Sequence[LimitsResult], hepdata: str | None) -> str:
-    notes = sorted({note for result in results for note in result.provenance.by_construction})
+    notes = sorted(distinct_notes(result.provenance for result in results))
     record = "a new record" if hepdata in (None, NO_RECORD) else hepdata
     return (
         f"Likelihoods of solar 8B neutrinos scattering coherently off xenon (CEvNS), rebuilt by spec_builder after "
@@ -132,8 +132,7 @@ def _table(result: LimitsResult, licence: Mapping[str, str] | None) -> Any:
     """Excluded intervals of g against the mediator mass; a column for each end that occurs."""
     from hepdata_lib import Table, Variable  # noqa: PLC0415 - an extra
 
-    about, exclusion, choice = result.provenance, result.exclusion, result.choice
-    name = choice.interaction.value
+    about, exclusion, name = result.provenance, result.exclusion, result.choice.name
     table = Table(f"Exclusion {about.analysis} {name}")
     table.description = (
         f"Couplings g of the interaction {name} excluded at {100 * exclusion.cl:g} % CL by {about.analysis}, against "
@@ -165,15 +164,9 @@ def _table(result: LimitsResult, licence: Mapping[str, str] | None) -> Any:
 
 
 def _qualifiers(result: LimitsResult) -> list[tuple[str, str]]:
-    about, choice = result.provenance, result.choice
-    qualifiers = [
-        ("Analysis", about.analysis),
-        ("Interaction", choice.interaction.value),
-        ("Law", str(about.law)),
-        ("Variants", ", ".join(f"{key}={value}" for key, value in about.variants.items()) or "default"),
+    rows = {"analysis": result.provenance.analysis, "interaction": result.choice.name} | result.provenance.rows()
+    return [
+        (key.replace("_", " ").capitalize(), value)
+        for key, value in rows.items()
+        if key not in ("by_construction", "version")  # these stand in the record's comment and in the archive
     ]
-    if choice.coupling_set:
-        qualifiers.append(("Coupling set", choice.coupling_set))
-    if choice.longitudinal_factor:
-        qualifiers.append(("Longitudinal factor", str(choice.longitudinal_factor)))
-    return qualifiers

@@ -20,6 +20,8 @@ from spec_builder.inference.patches import group_patches
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from spec_builder.base.arrays import FloatArray
+
 __all__ = ["verify_file", "verify_patch_set", "verify_workspace"]
 
 WORKSPACE_FILE = "BkgOnly.json"
@@ -123,17 +125,24 @@ def _patch_problems(
         theta = np.repeat(likelihood.init[:, None], len(group.rows), axis=1)
         parts = likelihood.engine((), group.sample)(theta, yields)
         for column, row in enumerate(group.rows):
-            bad = np.flatnonzero(~(parts.rates[:, column] > 0))
-            if bad.size:
-                channel, place = next(
-                    item for item in likelihood.specification.channels.items() if bad[0] < item[1].stop
-                )
-                yield (
-                    f"patch '{patches[row][0]}': channel '{channel}', bin {bad[0] - place.start}: "
-                    f"{parts.rates[bad[0], column]:g} events expected; every bin needs a positive rate"
-                )
+            problem = _rate_problem(likelihood, parts.rates[:, column], "")
+            if problem is not None:
+                yield f"patch '{patches[row][0]}': {problem}"
             elif not np.isfinite(parts.value[column]):
                 yield f"patch '{patches[row][0]}': 2NLL is not finite at the start values"
+
+
+def _rate_problem(likelihood: Likelihood, rates: FloatArray, where: str) -> str | None:
+    """What is wrong with the first rate (bins,) that cannot be: one of zero can where nothing was observed."""
+    observed = likelihood.observed
+    bad = np.flatnonzero(~((rates > 0) | ((rates == 0) & (observed == 0))))
+    if not bad.size:
+        return None
+    place = int(bad[0])
+    found = f"{likelihood.bin_name(place)}: {rates[place]:g} events expected{where}"
+    return (
+        f"{found}, {observed[place]:g} observed; every bin with a count needs a positive rate, and none a negative one"
+    )
 
 
 def _verify_metadata(path: Path, metadata: Any) -> list[str]:
@@ -233,13 +242,9 @@ def _model_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
             yield str(error)
             return
         rates = likelihood.rates(likelihood.init)[0]
-        for channel, place in likelihood.specification.channels.items():
-            for i, rate in enumerate(rates[place]):
-                if not rate > 0:
-                    yield (
-                        f"channel '{channel}', bin {i}: {rate:g} events expected at the start of measurement "
-                        f"'{measurement['name']}'; every bin needs a positive rate"
-                    )
-                    return
+        problem = _rate_problem(likelihood, rates, f" at the start of measurement '{measurement['name']}'")
+        if problem is not None:
+            yield problem
+            return
         if not np.isfinite(likelihood.twice_nll(likelihood.init)[0]):
             yield f"measurement '{measurement['name']}': 2NLL is not finite at the start values"

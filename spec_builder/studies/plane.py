@@ -12,7 +12,7 @@ from spec_builder.base.executors import loss_is_told
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.inference.curves import Curves
 from spec_builder.inference.exclusion import PLANE_MASSES, exclude
-from spec_builder.model.provenance import Provenance
+from spec_builder.model.provenance import Choices
 from spec_builder.studies.limits import LimitsResult
 
 if TYPE_CHECKING:
@@ -86,13 +86,13 @@ def profile_planes(
 
 
 def _profile_plane(analysis: Analysis, choice: NewPhysics, points: int, cl: float, dof: int) -> Plane:
-    masses, couplings = np.geomspace(*PLANE_MASSES, points), np.geomspace(*choice.default_couplings, points)
+    masses, couplings = np.geomspace(*PLANE_MASSES, points), np.geomspace(*choice.default_range, points)
     likelihood, yields = analysis.new_physics(choice)
     curves = Curves(likelihood, SIGNAL_SAMPLE, yields(masses))
     exclusion = exclude(likelihood, SIGNAL_SAMPLE, yields, masses, cl=cl, dof=dof, curves=curves)
     fits = curves.grid(couplings)
     return Plane(
-        LimitsResult(Provenance.of(analysis), choice, exclusion),
+        LimitsResult(Choices.of(analysis, choice, cl=cl, dof=dof), choice, exclusion),
         masses,
         couplings,
         fits.twice_nll.reshape(points, points),

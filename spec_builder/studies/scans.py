@@ -15,7 +15,7 @@ from spec_builder.base.columns import check_suffix, write_columns
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest, load_json, refuse_existing
 from spec_builder.base.grids import check_range
-from spec_builder.base.text import html_table
+from spec_builder.base.text import Report, Result, Shown
 from spec_builder.base.version import __version__
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.histfactory.patch import load_workspace
@@ -24,7 +24,7 @@ from spec_builder.inference.exclusion import plane_minimum
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.patches import group_patches
 from spec_builder.inference.points import CHUNK, GridPoints, ListedPoints
-from spec_builder.model.provenance import in_words
+from spec_builder.model.provenance import Choices
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -42,10 +42,15 @@ _KINDS = {"valid": "?", "reason": "i1", "at_bound": "?"}
 _REASONS = {str(number): text for number, text in enumerate(REASONS)}
 #: Columns of a scan, beside those that begin with ``theta_``, and what is kept beside them.
 _OWN_COLUMNS = ("row", "patch", "delta_chi2", "twice_nll", "edm", "valid", "reason", "at_bound", "metadata")
+#: What a result's facts leave out of the metadata: what stands in its title, its columns or in no text.
+_NOT_SHOWN = (
+    *("schema", "analysis", "interaction", "description", "statuses", "masses_MeV", "couplings", "minimum"),
+    *("delta_chi2", "reasons", "workspace_sha256", "patchset_sha256"),
+)
 
 
 @dataclass(frozen=True, repr=False)
-class ScanResult:
+class ScanResult(Result):
     """A scan in memory.
 
     Attributes:
@@ -58,10 +63,15 @@ class ScanResult:
     metadata: Mapping[str, Any]
     columns: Mapping[str, Column]
 
-    def _title(self) -> str:
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON: metadata and columns; numbers that are not finite are None."""
+        return dict(self.metadata) | {"columns": {name: _plain(column) for name, column in self.columns.items()}}
+
+    def report(self) -> Report:
+        """What was scanned; people see the first and the last rows."""
         about = self.metadata
         what = about.get("description") or f"{about['analysis']}: interaction {about['interaction']}"
-        return f"Scan of {what}"
+        return Report(f"Scan of {what}", self._facts(), self.columns, Shown(tuple(self.columns), tuple(self._ends())))
 
     def _facts(self) -> dict[str, str]:
         valid, twice_nll = self.columns["valid"], self.columns["twice_nll"]
@@ -72,9 +82,9 @@ class ScanResult:
             "least 2NLL": f"{twice_nll[best]:.9f} in row {best}",
             "delta_chi2": self.metadata["delta_chi2"],
         }
-        for key in ("law", "variants", "coupling_set", "longitudinal_factor", "by_construction", "version"):
-            if self.metadata.get(key):
-                facts[key] = str(self.metadata[key])
+        for key, value in self.metadata.items():
+            if value and key not in _NOT_SHOWN:
+                facts[key] = str(value)
         return facts
 
     def _ends(self) -> list[tuple[str, ...]]:
@@ -83,16 +93,13 @@ class ScanResult:
         rows = [*range(min(3, count)), *range(max(3, count - 3), count)]
         return [tuple(_shown(column[row]) for column in self.columns.values()) for row in rows]
 
-    def __str__(self) -> str:
-        lines = [self._title(), *(f"  {key:19} {value}" for key, value in self._facts().items())]
-        lines.append(f"  {'columns':19} {', '.join(self.columns)}")
-        return "\n".join(lines) + "\n"
 
-    def __repr__(self) -> str:
-        return str(self).rstrip()
-
-    def _repr_html_(self) -> str:
-        return html_table(self._title(), self._facts(), tuple(self.columns), self._ends())
+def _plain(column: Column) -> list[Any]:
+    """A column for JSON."""
+    if column.dtype.kind == "f":
+        return [value if np.isfinite(value) else None for value in column.tolist()]
+    values: list[Any] = column.tolist()
+    return values
 
 
 def _shown(value: Any) -> str:
@@ -125,16 +132,8 @@ def _grid_scan(analysis: Analysis, choice: NewPhysics, masses: FloatArray, coupl
     points = GridPoints(likelihood.specification, SIGNAL_SAMPLE, yields(masses), couplings)
     metadata = {
         "schema": "spec_builder/scan/1",
-        "version": __version__,
-        "analysis": analysis.name,
-        "law": analysis.law,
-        "variants": analysis.variants,
-        "statuses": analysis.statuses,
-        "by_construction": in_words(analysis.by_construction),
+        **Choices.of(analysis, choice).to_dict(),
         "workspace_sha256": digest(analysis.workspace),
-        "interaction": choice.interaction.value,
-        "coupling_set": choice.coupling_set,
-        "longitudinal_factor": choice.longitudinal_factor,
         "masses_MeV": masses.tolist(),
         "couplings": couplings.tolist(),
         "minimum": {"twice_nll": minimum.twice_nll, "mass_MeV": minimum.mass_MeV, "g": minimum.g},

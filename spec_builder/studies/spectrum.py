@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import canonical_json
 from spec_builder.base.grids import parse_grid
-from spec_builder.base.text import html_table
+from spec_builder.base.text import Report, Result, Shown
 from spec_builder.base.version import __version__
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.flux import solar_flux
@@ -35,7 +34,7 @@ _LARGEST = 1e150  # squared couplings and masses stay within floating range
 
 
 @dataclass(frozen=True, repr=False)
-class Spectrum:
+class Spectrum(Result):
     """dR/dT at given recoil energies, with the choices behind it.
 
     Attributes:
@@ -65,9 +64,21 @@ class Spectrum:
         choice = None if sm else parse_new_physics(self.interaction, self.coupling_set, self.longitudinal_factor)
         return physics_sources(choice, hep=self.hep)
 
-    def to_json(self) -> str:
-        """All of it as text."""
-        return canonical_json(asdict(self) | {"schema": "spec_builder/spectrum/1"})
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON."""
+        return asdict(self) | {"schema": "spec_builder/spectrum/1"}
+
+    def report(self) -> Report:
+        """Rates at each recoil energy."""
+        columns = {
+            "recoil_energy_keV": self.energies_keV,
+            "rate": self.rate,
+            "standard_model": self.standard_model,
+            "new_physics": self.new_physics,
+        }
+        numbers = zip(*columns.values(), strict=True)
+        rows = tuple((f"{T:.4g}", *(f"{rate:.6g}" for rate in rates)) for T, *rates in numbers)
+        return Report(self._title(), {}, columns, Shown(_COLUMNS, rows), details={"version": self.version})
 
     def _title(self) -> str:
         choices = [f"interaction {self.interaction}"]
@@ -79,20 +90,6 @@ class Spectrum:
             choices.append(f"longitudinal factor {self.longitudinal_factor}")
         choices.append(f"sin2thetaw {self.sin2_theta_w:g}{', with hep neutrinos' if self.hep else ''}")
         return f"dR/dT in natural xenon [{self.unit}]: {', '.join(choices)}"
-
-    def _rows(self) -> list[tuple[str, ...]]:
-        columns = (self.energies_keV, self.rate, self.standard_model, self.new_physics)
-        return [(f"{T:.4g}", *(f"{rate:.6g}" for rate in rates)) for T, *rates in zip(*columns, strict=True)]
-
-    def __str__(self) -> str:
-        lines = [f"{T:>10} {total:>14} {sm:>14} {new:>14}" for T, total, sm, new in (_COLUMNS, *self._rows())]
-        return "\n".join([self._title(), *lines]) + "\n"
-
-    def __repr__(self) -> str:
-        return str(self).rstrip()
-
-    def _repr_html_(self) -> str:
-        return html_table(self._title(), {"version": self.version}, _COLUMNS, self._rows())
 
 
 def recoil_spectrum(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import threading
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -299,7 +298,10 @@ def test_whenever_the_last_step_is_killed_the_next_run_ends_it(
         elif moment == "before removing":
             patch.setattr(FileStore, "remove", kill)
         elif moment == "while removing":
-            patch.setattr(shutil, "rmtree", kill)
+            unlink = Path.unlink
+            patch.setattr(
+                Path, "unlink", lambda path, **how: kill() if path.name == "output.sha256" else unlink(path, **how)
+            )
         with pytest.raises(Killed):
             FileStore(output, "job").finish(write)
     assert folder.exists()
@@ -387,3 +389,67 @@ def test_a_chunk_in_the_place_of_another_is_named(folder: Path) -> None:
     (folder / "chunk-000001.npz").rename(folder / "chunk-000007.npz")
     with pytest.raises(SpecBuilderError, match=r"chunk-000007\.npz: chunk of another scan"):
         FileStore(folder.with_name("scan.npz"), "job")
+
+
+def test_files_that_are_not_a_scans_own_are_left_alone(folder: Path) -> None:
+    strange = {
+        "notes.txt": b"mine",
+        "chunk-mine.npz": b"mine too",
+        ".hidden": b"",
+        "output.txt": b"a",
+        "chunk-000001.npz.bak": b"b",
+    }
+    for name, content in strange.items():
+        (folder / name).write_bytes(content)
+    (folder / "deep").mkdir()
+    (folder / ".chunk-000001-abcdefgh.npz").write_bytes(b"half a chunk")
+    store = FileStore(folder.with_name("scan.npz"), "job")
+    store.finish(lambda draft: draft.write_bytes(b"all of it"))
+    assert {path.name for path in folder.iterdir()} == {*strange, "deep"}
+    assert all((folder / name).read_bytes() == content for name, content in strange.items())
+
+
+def test_a_link_in_place_of_the_folder_is_refused(folder: Path, tmp_path: Path) -> None:
+    kept = sorted(path.name for path in folder.iterdir())
+    for target in (folder, tmp_path / "nowhere"):
+        link = tmp_path / "other.npz.parts"
+        link.symlink_to(target)
+        with pytest.raises(SpecBuilderError, match=r"other\.npz\.parts: is a link, expected a scan's own") as told:
+            FileStore(tmp_path / "other.npz", "job")
+        assert "\n" not in str(told.value)
+        link.unlink()
+    assert sorted(path.name for path in folder.iterdir()) == kept
+    (tmp_path / "file.npz.parts").write_text("mine")
+    with pytest.raises(SpecBuilderError, match=r"file\.npz\.parts: is a file, expected a scan's own folder"):
+        FileStore(tmp_path / "file.npz", "job")
+
+
+@pytest.mark.parametrize("name", ["chunk-000009.npz", "output.npz", "output.sha256", ".chunk-000009-abcdefgh.npz"])
+def test_a_link_within_the_folder_is_refused(folder: Path, tmp_path: Path, name: str) -> None:
+    """Written through, it would destroy what it leads to."""
+    victim = tmp_path / "thesis.tex"
+    victim.write_text("precious")
+    (folder / name).symlink_to(victim)
+    with pytest.raises(SpecBuilderError, match=rf"{name}: is no plain file, expected one of a scan; remove it"):
+        FileStore(folder.with_name("scan.npz"), "job")
+    assert victim.read_text() == "precious"
+
+
+def test_the_folder_is_private(folder: Path, chunks: list[ListedPoints]) -> None:
+    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(0o777)
+    compute_chunks(factories(chunks[:5]), FileStore(folder.with_name("scan.npz"), "job"))
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_another_users_folder_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: folder.stat().st_uid + 1)
+    with pytest.raises(SpecBuilderError, match=r"scan\.npz\.parts: belongs to another user"):
+        FileStore(folder.with_name("scan.npz"), "job")
+
+
+def test_a_digest_that_is_no_text_is_not_this_scans(folder: Path) -> None:
+    output = folder.with_name("scan.npz")
+    output.write_bytes(b"older")
+    (folder / "output.sha256").write_bytes(b"\xff")
+    assert not FileStore(output, "job").finished

@@ -436,7 +436,7 @@ CASES = {
     ),
     "no rate": Case(
         "fit ws.json",
-        "ws.json: rate negative or zero",
+        "ws.json: xenonnt_cs2 bin 0 16 observed nothing expected",
         [workspace(lambda w: [s["data"].__setitem__(0, 0) for s in w["channels"][0]["samples"]])],
     ),
     # patches
@@ -642,7 +642,7 @@ VERIFY: dict[str, tuple[Prepare, list[str]]] = {
     ),
     "no rate in a bin": (
         workspace(lambda w: [s["data"].__setitem__(0, 0) for s in w["channels"][0]["samples"]]),
-        ["channel 'xenonnt_cs2', bin 0", "0 events", "needs a positive rate"],
+        ["channel 'xenonnt_cs2', bin 0", "0 events", "16 observed", "needs a positive rate"],
     ),
     "unsupported modifier": (
         SHAPEFACTOR,

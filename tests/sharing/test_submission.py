@@ -80,7 +80,7 @@ def test_the_record_says_what_it_is(record: Path) -> None:
 
 def test_tables_hold_our_limits(record: Path) -> None:
     masses = np.geomspace(0.01, 1000, 5)
-    limits = find_limits(load_analysis("xenonnt"), VECTOR, masses)
+    limits = find_limits(load_analysis("xenonnt"), VECTOR, masses, dof=2)
     table = yaml.safe_load((record / "exclusion_xenonnt_vector_universal.yaml").read_text(encoding="utf-8"))
     assert table["independent_variables"][0]["header"] == {"name": "Mediator mass", "units": "MEV"}
     assert [row["value"] for row in table["independent_variables"][0]["values"]] == pytest.approx(masses)

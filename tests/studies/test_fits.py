@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.version import __version__
+from spec_builder.inference.fit import MINIMISERS, Minimiser
 from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.model.analysis import load_analysis
+from spec_builder.physics.interactions import parse_new_physics
 from spec_builder.studies.fits import fit_analysis, fit_workspace
+from spec_builder.studies.limits import find_limits
 from spec_builder.studies.profiles import profile_analysis
 
 if TYPE_CHECKING:
@@ -42,6 +47,64 @@ def test_an_end_that_is_not_there_is_null() -> None:
     content = json.loads(fit_analysis(load_analysis("pandax4t", "linear"), "flux", cl=0.95).to_json())
     assert content["down"] is None
     assert content["up"] > 0
+
+
+def without_background(counts: list[float]) -> dict[str, Any]:
+    """A bin with signal alone, and one with signal and background."""
+    size = {"name": "size", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}}
+    free = {"name": "mu", "type": "normfactor", "data": None}
+    samples = [
+        {"name": "b", "data": [0.0, 9.0], "modifiers": [size]},
+        {"name": "s", "data": [2.0, 3.0], "modifiers": [free]},
+    ]
+    return {
+        "channels": [{"name": "c", "samples": samples}],
+        "observations": [{"name": "c", "data": counts}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+
+
+@pytest.mark.parametrize("minimiser", MINIMISERS)
+def test_an_infinite_significance_is_null_and_said(minimiser: Minimiser) -> None:
+    result = fit_workspace(without_background([10.0, 12.0]), "x.json", minimiser=minimiser)
+    content = json.loads(result.to_json())
+    assert content["value"] == pytest.approx(3.272, abs=1e-3)
+    assert content["significance"] is None
+    note = "infinite: without a signal nothing is expected in a bin with counts"
+    assert content["significance_note"] == note
+    assert f"signal       {note}\n" in str(result)
+    finite = fit_workspace(without_background([0.0, 12.0]), "x.json", minimiser=minimiser)
+    content = json.loads(finite.to_json())
+    assert content["significance"] == finite.fit.significance
+    assert content["significance_note"] is None
+
+
+def test_what_did_not_settle_is_said(analysis: Analysis) -> None:
+    result = fit_analysis(analysis, "flux")
+    assert json.loads(result.to_json())["problems"] == []
+    told = replace(result, fit=replace(result.fit, up=None, problems=("upper end of the interval: why",)))
+    assert json.loads(told.to_json())["problems"] == ["upper end of the interval: why"]
+    assert "not settled: upper end of the interval: why" in str(told)
+
+
+def test_a_profile_that_is_infinite_somewhere_is_null_there(analysis: Analysis) -> None:
+    result = profile_analysis(analysis, "flux", points=3)
+    heights = np.array([np.inf, 0.0, 1.0])
+    content = json.loads(replace(result, delta_chi2=heights, twice_nll=heights).to_json())
+    assert content["delta_chi2"] == content["twice_nll"] == [None, 0.0, 1.0]
+
+
+def test_a_standard_model_that_is_excluded_by_any_distance_is_null(analysis: Analysis) -> None:
+    result = find_limits(analysis, parse_new_physics("scalar"), np.array([1.0, 10.0]), dof=1)
+    first, second = result.exclusion.points
+    points = (replace(first, delta_chi2_sm=np.inf), second)
+    content = json.loads(replace(result, exclusion=replace(result.exclusion, points=points)).to_json())
+    one, other = content["points"]
+    assert one["delta_chi2_sm"] is None
+    assert one["delta_chi2_sm_note"] == "infinite: the Standard Model expects nothing in a bin with counts"
+    assert other["delta_chi2_sm"] == second.delta_chi2_sm
+    assert "delta_chi2_sm_note" not in other
 
 
 def test_the_weak_mixing_angle_has_no_significance(analysis: Analysis) -> None:
