@@ -11,6 +11,8 @@ from spec_builder.experiments.response import MatrixResponse
 from spec_builder.model.signal import LARGEST_SHARE_BEYOND, Yields, signal_kernel
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Channel
     from spec_builder.experiments.response import Response, Selection
@@ -94,17 +96,22 @@ def _below(selection: Selection, spectrum: RecoilSpectrum) -> float:
 def spectrum_notes(analysis: Analysis, spectrum: RecoilSpectrum) -> tuple[tuple[str, str], ...]:
     """What a result with a spectrum should say: experiment and text of each note."""
     notes = []
-    for experiment, channel in analysis.pairs:
-        if not acts_on(channel, spectrum):
-            text = f"the spectrum is one on {spectrum.target}: {channel.name} stays at the Standard Model"
+    for experiment in analysis.experiments:
+        idle = [channel.name for channel in experiment.channels if not acts_on(channel, spectrum)]
+        if idle:
+            text = f"the spectrum is one on {spectrum.target}: {', '.join(idle)} stays at the Standard Model"
             notes.append((experiment.name, text))
-            continue
-        share = share_outside(channel, spectrum)
-        if share > LARGEST_SHARE_BEYOND and isinstance(channel.response, MatrixResponse):
-            energies = np.concatenate([s.recoil_energy_keV for s in channel.response.selections])
-            text = (
-                f"{100 * share:.2g} % of the accepted events of {spectrum.name} in {channel.name} would lie outside "
-                f"the recoil energies of its response, {energies.min():g} to {energies.max():g} keV; they are left out"
-            )
-            notes.append((experiment.name, text))
+        acting = [channel for channel in experiment.channels if acts_on(channel, spectrum)]
+        share = max((share_outside(channel, spectrum) for channel in acting), default=0.0)
+        if share > LARGEST_SHARE_BEYOND:
+            notes.append((experiment.name, _outside(acting, spectrum, share)))
     return tuple(notes)
+
+
+def _outside(channels: Sequence[Channel], spectrum: RecoilSpectrum, share: float) -> str:
+    responses = [channel.response for channel in channels if isinstance(channel.response, MatrixResponse)]
+    energies = np.concatenate([s.recoil_energy_keV for response in responses for s in response.selections])
+    return (
+        f"{100 * share:.2g} % of the accepted events of {spectrum.name} would lie outside {energies.min():g} to "
+        f"{energies.max():g} keV, the recoil energies of the response; they are left out"
+    )

@@ -11,7 +11,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.model.provenance import Choices
+from spec_builder.model.provenance import Choices, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,6 +99,8 @@ class FitResult(Result):
             notes["not settled"] = "; ".join(self.fit.problems)
         if self.fit.negative_components:
             notes["negative rate"] = ", ".join(self.fit.negative_components)
+        if self.provenance.notes:
+            notes["note"] = in_words(self.provenance.notes)
         if self.provenance.by_construction:
             notes["by construction"] = self.provenance.built
         return notes

@@ -93,6 +93,6 @@ def test_limits_are_the_collaboration_s(analysis: Analysis, wimp: Callable[[floa
 def test_the_lightest_is_said_to_lie_outside_the_simulated_recoils(
     analysis: Analysis, wimp: Callable[[float], RecoilSpectrum]
 ) -> None:
-    notes = spectrum_notes(analysis, wimp(3))
-    assert [text[:4] for _, text in notes] == ["15 %", "14 %", "12 %"]
+    ((_, text),) = spectrum_notes(analysis, wimp(3))
+    assert text.startswith("15 % of the accepted events of wimp would lie outside 0.5 to 5 keV")
     assert spectrum_notes(analysis, wimp(6)) == ()
