@@ -44,6 +44,7 @@ from spec_builder.cli.parsing import (
     only,
     plane_grid,
 )
+from spec_builder.cli.spectra import limits_text, scan_spectra, spectrum_option
 
 
 @click.command()
@@ -54,6 +55,7 @@ from spec_builder.cli.parsing import (
     shell_complete=words_of(*INTERACTIONS[1:]),
     help="scalar, vector_universal, vector_bl, axial or tensor; required.",
 )
+@spectrum_option
 @masses_option
 @law_option
 @variant_option
@@ -66,14 +68,24 @@ from spec_builder.cli.parsing import (
 @cite_option
 @output_option
 @force_option
-def limits(analysis: str, cl: float, dof: int, output: str, force: bool, **choices: Any) -> None:
-    """Exclude couplings at given mediator masses: every crossing of Delta chi2, by root finding."""
+@click.pass_context
+def limits(
+    context: click.Context, /, analysis: str, cl: float, dof: int, output: str, force: bool, **choices: Any
+) -> None:
+    """Exclude couplings at given mediator masses: every crossing of Delta chi2, by root finding.
+
+    With --spectrum the strength of a recoil spectrum of your own, or of each in a folder.
+    """
     import numpy as np  # noqa: PLC0415
 
     from spec_builder.studies.limits import find_limits  # noqa: PLC0415
 
     if choices["as_json"] and choices["as_csv"]:
         raise SpecBuilderError("limits: give --json or --csv, not both")
+    if choices["spectrum"] is not None:
+        given = given_options(context, choices | {"dof": dof})
+        emit(limits_text(analysis, given, choices, cl), output, force=force)
+        return
     masses = np.array(grid(choices["masses"], "masses"))
     loaded, choice = analysis_and_choice(analysis, choices)
     if choices["cite"]:
@@ -89,6 +101,7 @@ def limits(analysis: str, cl: float, dof: int, output: str, force: bool, **choic
 @click.option(
     "--interaction", metavar="NAME", shell_complete=words_of(*INTERACTIONS[1:]), help="Of an ANALYSIS; required there."
 )
+@spectrum_option
 @click.option("--patchset", metavar="PATCHSET.json", shell_complete=FILES, help="Of a WORKSPACE; required there.")
 @click.option("--measurement", metavar="NAME", help="Of a WORKSPACE (default: new_physics, or the first).")
 @click.option("--masses", default="0.01:1000:121", show_default=True, metavar="LIST|LO:HI:N", help="Masses [MeV].")
@@ -104,14 +117,14 @@ def limits(analysis: str, cl: float, dof: int, output: str, force: bool, **choic
 @force_option
 @click.pass_context
 def scan(context: click.Context, /, target: str, output: str | None, force: bool, **choices: Any) -> None:
-    """Profile 2NLL on a grid of masses and couplings, or at every patch of a patch set.
+    """Profile 2NLL on a grid of masses and couplings, at every patch of a patch set, or at every spectrum of a folder.
 
     A scan that was stopped goes on where it stood and ends in the same bytes.
     """
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
 
     given = given_options(context, choices)
-    if choices["cite"] and not is_workspace(target):
+    if choices["cite"] and not is_workspace(target) and choices["spectrum"] is None:
         analysis, choice = analysis_and_choice(target, choices)
         if output is not None:
             raise SpecBuilderError("scan: --cite prints, and writes no scan: leave out --output")
@@ -132,6 +145,8 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
         if is_workspace(target):
             only(given, {"patchset", "measurement", "jobs", "dask"}, "a workspace")
             scans.scan_files(target, choices["patchset"], measurement=choices["measurement"], **how)
+        elif choices["spectrum"] is not None:
+            scan_spectra(target, given, choices, how)
         else:
             only(given, set(choices) - {"patchset", "measurement"}, "an analysis")
             analysis, choice = analysis_and_choice(target, choices)

@@ -29,6 +29,7 @@ from spec_builder.cli.parsing import (
     is_workspace,
     only,
 )
+from spec_builder.cli.spectra import fit_text, spectrum_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("target", metavar="ANALYSIS|WORKSPACE.json|-", shell_complete=ANALYSIS_WORDS)
 @choice("--parameter", ("flux", "sin2thetaw"), help="What to fit in an ANALYSIS; required there.")
+@spectrum_option
 @law_option
 @variant_option
 @interval_cl_option
@@ -56,7 +58,10 @@ if TYPE_CHECKING:
 @force_option
 @click.pass_context
 def fit(context: click.Context, /, target: str, as_json: bool, output: str, force: bool, **choices: Any) -> None:
-    """Fit the 8B flux or the weak mixing angle, or the parameter of interest of any pyhf workspace."""
+    """Fit the 8B flux or the weak mixing angle, or the parameter of interest of any pyhf workspace.
+
+    With --spectrum the strength of a recoil spectrum of your own.
+    """
     from spec_builder.studies.fits import fit_analysis, fit_workspace  # noqa: PLC0415
 
     given = given_options(context, choices)
@@ -72,6 +77,9 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
             cl=choices["cl"],
             minimiser=choices["minimiser"],
         )
+    elif choices["spectrum"] is not None:
+        emit(fit_text(target, given, choices, as_json=as_json), output, force=force)
+        return
     else:
         only(given, {"cl", "minimiser", "parameter", "law", "variants", "cite"}, "an analysis")
         from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
