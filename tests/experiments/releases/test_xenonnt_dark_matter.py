@@ -30,11 +30,11 @@ MASSES_GEV = range(4, 13)
 CROSS_SECTION_CM2 = 1e-45
 
 
-def published() -> dict[int, float]:
-    """Upper limits [cm^2] by mass [GeV]."""
+def published(column: str = "upper_limit") -> dict[int, float]:
+    """Limits [cm^2] by mass [GeV]."""
     lines = (Path(__file__).parent / "xenonnt_2026_si_limits.csv").read_text("utf-8").splitlines()
     rows = csv.DictReader(line for line in lines if not line.startswith("#"))
-    return {int(row["mass_GeV"]): float(row["upper_limit"]) for row in rows}
+    return {int(row["mass_GeV"]): float(row[column]) for row in rows}
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +69,19 @@ def analysis(imported: Callable[[str], Experiment], tmp_path_factory: pytest.Tem
     return load_analysis(str(folder))
 
 
-def limit(analysis: Analysis, spectrum: RecoilSpectrum) -> float:
-    """90 % CL upper limit on the strength, with the 8B flux at 5.25e6 cm^-2 s^-1."""
+def likelihood(analysis: Analysis, spectrum: RecoilSpectrum) -> Likelihood:
+    """Of the strength, with the 8B flux at 5.25e6 cm^-2 s^-1."""
     workspace: dict[str, Any] = spectrum_workspace(analysis, spectrum)
     for measurement in workspace["measurements"]:
         for parameter in measurement["config"]["parameters"]:
             if parameter["name"] == "mu_8b":
                 parameter["inits"] = [5.25 / 5.46]
-    found = fit(Likelihood.from_workspace(workspace, MEASUREMENT), cl=0.9)
+    return Likelihood.from_workspace(workspace, MEASUREMENT)
+
+
+def limit(model: Likelihood) -> float:
+    """90 % CL upper limit on the strength."""
+    found = fit(model, cl=0.9)
     assert found.valid
     assert found.up is not None
     return found.value + found.up
@@ -84,10 +89,22 @@ def limit(analysis: Analysis, spectrum: RecoilSpectrum) -> float:
 
 def test_limits_are_the_collaboration_s(analysis: Analysis, wimp: Callable[[float], RecoilSpectrum]) -> None:
     limits = published()
-    ratios = {mass: limit(analysis, wimp(mass)) * CROSS_SECTION_CM2 / limits[mass] for mass in MASSES_GEV}
+    ratios = {mass: limit(likelihood(analysis, wimp(mass))) * CROSS_SECTION_CM2 / limits[mass] for mass in MASSES_GEV}
     deviations = np.array(list(ratios.values())) - 1
     assert np.abs(deviations).max() < 0.05, ratios
     assert np.sqrt(np.mean(deviations**2)) < 0.03, ratios
+
+
+def test_limits_without_fluctuations_are_near_the_collaboration_s_medians(
+    analysis: Analysis, wimp: Callable[[float], RecoilSpectrum]
+) -> None:
+    medians = published("sensitivity_0")
+    for mass in (4, 6, 9, 12):
+        model = likelihood(analysis, wimp(mass))
+        nothing = model.init.copy()
+        nothing[model.index("mu_np")] = 0.0
+        expected = limit(model.with_observed(model.rates(nothing[None])[0]))
+        assert expected * CROSS_SECTION_CM2 / medians[mass] == pytest.approx(1.0, abs=0.1)
 
 
 def test_the_lightest_is_said_to_lie_outside_the_simulated_recoils(
