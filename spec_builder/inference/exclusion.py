@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from spec_builder.inference.curves import Curves
+from spec_builder.inference.curves import Curves, Interval
 from spec_builder.inference.profile import threshold
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ class MassPoint:
     """Exclusion at one mediator mass.
 
     Attributes:
-        mass_MeV: the mass.
+        mass_MeV: the mass; nan where there is no mediator, inf for the contact limit.
         excluded: intervals of g, each (low, high); high is None where it has no end, low is 0 where the Standard
-            Model itself is excluded.
+            Model itself is excluded. Of a signed parameter low is None where it has no end.
         best_g: g at this mass's minimum.
         minimum: the least 2NLL, which the limit refers to: at this mass for dof = 1, over the plane for dof = 2.
         delta_chi2_sm: 2NLL of the Standard Model less that minimum.
@@ -59,7 +59,7 @@ class MassPoint:
     """
 
     mass_MeV: float
-    excluded: tuple[tuple[float, float | None], ...]
+    excluded: tuple[Interval, ...]
     best_g: float
     minimum: float
     delta_chi2_sm: float
@@ -85,17 +85,26 @@ class Exclusion:
     points: tuple[MassPoint, ...]
 
 
-def plane_minimum(likelihood: Likelihood, sample: str, yields: YieldFunction) -> Minimum:
-    """Least 2NLL over mediator masses from 0.01 MeV to 1 GeV and g >= 0, by successive refinement in mass.
+def plane_minimum(
+    likelihood: Likelihood,
+    sample: str,
+    yields: YieldFunction,
+    *,
+    plane: tuple[float, float] = PLANE_MASSES,
+    signed: bool = False,
+) -> Minimum:
+    """Least 2NLL over a range of mediator masses and g >= 0, by successive refinement in mass.
 
     Args:
         likelihood: the model, ``new_physics`` measurement.
         sample: the sample that the yields replace.
-        yields: its yields against g^2 at given masses.
+        yields: its yields against g^2, or a signed parameter itself, at given masses.
+        plane: the range of masses [MeV].
+        signed: the parameter has a sign.
     """
-    masses, start = np.geomspace(*PLANE_MASSES, 31), None
+    masses, start = np.geomspace(*plane, 31), None
     for _ in range(6):
-        curves = Curves(likelihood, sample, yields(masses), start=start, maxima=False)
+        curves = Curves(likelihood, sample, yields(masses), signed=signed, start=start, maxima=False)
         best = int(np.argmin(curves.minimum))
         g, value, mass = float(curves.best_g[best]), float(curves.minimum[best]), float(masses[best])
         curves.refuse_infinite()
@@ -114,6 +123,8 @@ def exclude(
     *,
     cl: float = 0.9,
     dof: int = 2,
+    plane: tuple[float, float] = PLANE_MASSES,
+    signed: bool = False,
     curves: Curves | None = None,
 ) -> Exclusion:
     """Exclude couplings at given masses.
@@ -121,22 +132,25 @@ def exclude(
     Args:
         likelihood: the model, ``new_physics`` measurement.
         sample: the sample that the yields replace.
-        yields: its yields against g^2 at given masses.
-        masses: mediator masses [MeV], shape (M,).
+        yields: its yields against g^2, or a signed parameter itself, at given masses.
+        masses: mediator masses [MeV], shape (M,); nan for one point without a mediator.
         cl: confidence level.
         dof: 1 or 2 degrees of freedom; see :class:`Exclusion`.
+        plane: range of masses that the minimum of dof = 2 is over [MeV].
+        signed: the parameter has a sign.
         curves: at the masses, if they are there already.
     """
     level = threshold(cl, dof)
-    curves = curves or Curves(likelihood, sample, yields(masses))
+    curves = curves or Curves(likelihood, sample, yields(masses), signed=signed)
     curves.refuse_infinite()
     if dof == 1:
         reference = curves.minimum
         best = int(np.argmin(reference))
         g = float(curves.best_g[best])
-        minimum = Minimum(float(reference[best]), float(masses[best]) if g > 0 else None, g)
+        somewhere = g != 0 and not np.isnan(masses[best])
+        minimum = Minimum(float(reference[best]), float(masses[best]) if somewhere else None, g)
     else:
-        minimum = plane_minimum(likelihood, sample, yields)
+        minimum = plane_minimum(likelihood, sample, yields, plane=plane, signed=signed)
         reference = np.full(len(masses), minimum.twice_nll)
     intervals = curves.excluded(reference + level)
     points = tuple(

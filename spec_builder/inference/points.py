@@ -57,14 +57,16 @@ class GridPoints:
     Attributes:
         specification: the model.
         sample: the sample that the yields replace.
-        coefficients: its yields against g^2, shape (3, M, bins).
+        coefficients: its yields against g^2, or against a signed parameter itself, shape (3, M, bins).
         couplings: g, shape (G,).
+        signed: the parameter has a sign.
     """
 
     specification: Specification
     sample: str
     coefficients: FloatArray
     couplings: FloatArray
+    signed: bool = False
 
     def __len__(self) -> int:
         return int(self.coefficients.shape[1] * self.couplings.size)
@@ -76,7 +78,7 @@ class GridPoints:
     def chunk(self, index: int) -> ListedPoints:
         """The points of one chunk."""
         mass, place = self.places(index)
-        yields = polynomial_yields(self.coefficients, mass, self.couplings[place])
+        yields = polynomial_yields(self.coefficients, mass, self.couplings[place], signed=self.signed)
         return ListedPoints(self.specification, self.sample, yields)
 
     @property

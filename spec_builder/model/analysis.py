@@ -285,7 +285,7 @@ class Analysis:
         likelihood = Likelihood.from_workspace(self.workspace, NEW_PHYSICS)
 
         def yields(masses: FloatArray) -> FloatArray:
-            by_channel = self.signal_yields(choice, masses)
+            by_channel = self.signal_yields(choice, masses if choice.has_mediator else None)
             return np.concatenate(
                 [by_channel[channel][SIGNAL_SAMPLE].nominal for channel in likelihood.specification.channels], axis=2
             )

@@ -11,12 +11,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from spec_builder.model.analysis import Analysis
-    from spec_builder.physics.interactions import NewPhysics
+    from spec_builder.physics.choices import Choice
 
-__all__ = ["Choices", "choice_content", "distinct_notes", "in_words", "option_texts", "parameter_label"]
+__all__ = [
+    "Choices",
+    "choice_content",
+    "distinct_notes",
+    "in_words",
+    "option_key",
+    "option_texts",
+    "parameter_label",
+    "range_text",
+]
+    "Choices",
+    "choice_content",
+    "distinct_notes",
+    "in_words",
+    "option_key",
+    "option_texts",
+    "parameter_label",
+    "range_text",
+]
 
 #: Options that stand in every file of an interaction, null where it has none of them: readers of 0.2 expect them.
 _ALWAYS_WRITTEN = ("coupling_set", "longitudinal_factor")
+#: Options with names of so many letters at most are charges of a fermion: u, d, nu, e.
+_SHORT = 2
 
 
 Note = tuple[str, str]
@@ -54,7 +74,7 @@ class Choices:
     variants: Mapping[str, str] = field(default_factory=dict)
     statuses: Mapping[str, str] = field(default_factory=dict)
     by_construction: tuple[Note, ...] = ()
-    choice: NewPhysics | None = None
+    choice: Choice | None = None
     cl: float | None = None
     dof: int | None = None
     notes: tuple[Note, ...] = ()
@@ -62,7 +82,7 @@ class Choices:
 
     @classmethod
     def of(
-        cls, analysis: Analysis, choice: NewPhysics | None = None, *, cl: float | None = None, dof: int | None = None
+        cls, analysis: Analysis, choice: Choice | None = None, *, cl: float | None = None, dof: int | None = None
     ) -> Choices:
         """The choices of an analysis, with an interaction or without."""
         about = cls(analysis.name, analysis.law, analysis.variants, analysis.statuses, analysis.by_construction)
@@ -120,7 +140,17 @@ class Choices:
         return content if self.choice is None else content | choice_content(self.choice)
 
 
-def choice_content(choice: NewPhysics) -> dict[str, Any]:
+def option_key(name: str) -> str:
+    """What an option is called in files and on the command line, where a letter would say too little.
+
+    Examples:
+        >>> option_key("u"), option_key("coupling_set")
+        ('charge_u', 'coupling_set')
+    """
+    return name if "_" in name or len(name) > _SHORT else f"charge_{name}"
+
+
+def choice_content(choice: Choice) -> dict[str, Any]:
     """An interaction with its options as it stands in JSON.
 
     An option that 0.2 did not have stands there only where it is not at its default; a user's interaction by its
@@ -129,13 +159,13 @@ def choice_content(choice: NewPhysics) -> dict[str, Any]:
     options = choice.options
     content: dict[str, Any] = {"interaction": choice.name}
     content |= {name: options.get(name) for name in _ALWAYS_WRITTEN}
-    content |= choice.changed
+    content |= {option_key(name): value for name, value in choice.changed.items()}
     if choice.digest is not None:
         content["interaction_sha256"] = choice.digest
     return content
 
 
-def option_texts(choice: NewPhysics, *, digest: bool = True) -> dict[str, str]:
+def option_texts(choice: Choice, *, digest: bool = True) -> dict[str, str]:
     """The options of an interaction as they stand in headers, with a user's file's digest or without."""
     content = choice_content(choice)
     del content["interaction"]
@@ -144,15 +174,25 @@ def option_texts(choice: NewPhysics, *, digest: bool = True) -> dict[str, str]:
     return {name: str(value) for name, value in content.items() if value is not None}
 
 
-def parameter_label(choice: NewPhysics) -> str:
+def parameter_label(choice: Choice) -> str:
     """Symbol and unit of the parameter.
 
     Examples:
-        >>> from spec_builder.physics.interactions import parse_new_physics
-        >>> parameter_label(parse_new_physics("scalar"))
-        'g'
+        >>> from spec_builder.physics.interactions import choose
+        >>> parameter_label(choose("scalar")), parameter_label(choose("magnetic_moment"))
+        ('g', 'mu_nu [mu_B]')
     """
     return f"{choice.parameter} [{choice.unit}]" if choice.unit else choice.parameter
+
+
+def range_text(masses_MeV: tuple[float, float]) -> str:
+    """A range of masses in words.
+
+    Examples:
+        >>> range_text((0.01, 1000.0)), range_text((0.001, 1000.0))
+        ('0.01 MeV to 1 GeV', '0.001 MeV to 1 GeV')
+    """
+    return " to ".join(f"{mass / 1e3:g} GeV" if mass >= 1e3 else f"{mass:g} MeV" for mass in masses_MeV)
 
 
 def distinct_notes(choices: Iterable[Choices]) -> tuple[Note, ...]:

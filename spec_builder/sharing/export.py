@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.spectra import RecoilSpectrum
+    from spec_builder.inference.exclusion import MassPoint
     from spec_builder.model.analysis import Analysis
     from spec_builder.model.patches import Style
-    from spec_builder.physics.interactions import NewPhysics
+    from spec_builder.physics.choices import Choice
 
 __all__ = ["PatchRequest", "export_workspaces"]
 
@@ -42,33 +43,55 @@ class PatchRequest:
 
     Attributes:
         choices: the interactions.
-        masses: mediator masses [MeV].
+        masses: mediator masses [MeV], for interactions that have a mediator.
         couplings: g; None for as many around the limit at each mass as there are masses.
         style: ``total`` or ``signal``.
         hepdata: the record's identifier.
     """
 
-    choices: Sequence[NewPhysics]
+    choices: Sequence[Choice]
     masses: Sequence[float]
-    couplings: Sequence[float] | None
+    couplings: Sequence[float] | None = None
     style: Style = "total"
     hepdata: str | None = None
 
-    def points(self, analysis: Analysis, choice: NewPhysics) -> list[tuple[float, float]]:
-        """Mass and coupling of every patch.
+    def points(self, analysis: Analysis, choice: Choice) -> list[tuple[float, ...]]:
+        """Mass and coupling of every patch, or the parameter alone where there is no mass.
 
         Without couplings asked for, they run at each mass from about half the lowest to twice the highest end of
         the intervals that are excluded at 90 % CL (two degrees of freedom).
         """
+        if not choice.has_mediator:
+            return [(value,) for value in self._values(analysis, choice)]
         if self.couplings is not None:
             return [(mass, g) for mass in self.masses for g in self.couplings]
-        points = []
+        points: list[tuple[float, ...]] = []
         for point in find_limits(analysis, choice, np.array(self.masses), dof=2).exclusion.points:
-            ends = [end for interval in point.excluded for end in interval if end]
+            ends = _ends(point)
             if not ends:
-                raise SpecBuilderError(f"nothing is excluded at {point.mass_MeV:g} MeV: give --couplings")
+                raise SpecBuilderError(f"nothing is excluded at {point.mass_MeV:g} MeV: name the couplings")
             points += [(point.mass_MeV, float(g)) for g in _around(min(ends), max(ends), len(self.masses))]
         return points
+
+    def _values(self, analysis: Analysis, choice: Choice) -> list[float]:
+        """Values of a parameter without a mass: those asked for, or around the limits on both sides."""
+        if self.couplings is not None:
+            return list(self.couplings)
+        (point,) = find_limits(analysis, choice, dof=1).exclusion.points
+        ends = _ends(point)
+        if not ends:
+            raise SpecBuilderError(f"no {choice.parameter} is excluded: name the values")
+        values: list[float] = []
+        for sign in (-1.0, 1.0):
+            here = [abs(end) for end in ends if sign * end > 0]
+            if here:
+                values += [sign * float(value) for value in _around(min(here), max(here), len(self.masses))]
+        return sorted(values)
+
+
+def _ends(point: MassPoint) -> list[float]:
+    """The ends of what is excluded, but for the Standard Model's own."""
+    return [end for interval in point.excluded for end in interval if end]
 
 
 def _around(low: float, high: float, count: int) -> FloatArray:
@@ -84,7 +107,7 @@ def _around(low: float, high: float, count: int) -> FloatArray:
     return around
 
 
-def _patch_file(choice: NewPhysics) -> str:
+def _patch_file(choice: Choice) -> str:
     return f"patchset_{choice.name}.json"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,14 +14,19 @@ from spec_builder.base.text import Report, Result, Shown
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.inference.exclusion import exclude
 from spec_builder.model.provenance import Choices, parameter_label
+from spec_builder.physics.choices import Choice
+from spec_builder.physics.constants import FERMI_CONSTANT
+from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE, choose, shipped_interactions
 
 if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.exclusion import Exclusion, MassPoint
     from spec_builder.model.analysis import Analysis
-    from spec_builder.physics.interactions import NewPhysics
 
-__all__ = ["LimitsResult", "find_limits"]
+__all__ = ["LimitsResult", "as_choice", "check_change", "check_dof", "find_limits", "mass_axis"]
+
+#: From 1/MeV to 1/GeV.
+_PER_GEV = 1e3
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,7 +40,7 @@ class LimitsResult(Result):
     """
 
     provenance: Choices
-    choice: NewPhysics
+    choice: Choice
     exclusion: Exclusion
 
     def to_dict(self) -> dict[str, Any]:
@@ -97,6 +102,8 @@ class LimitsResult(Result):
         label = parameter_label(self.choice)
         if label != "g":
             facts["parameter"] = label
+        if any(math.isinf(point.mass_MeV) for point in exclusion.points):
+            facts["contact limit"] = "at the mass inf the numbers are g/m [1/GeV]"
         return facts | self.provenance.rows()
 
     def _shown(self) -> Shown:
@@ -129,42 +136,137 @@ def _json_point(point: MassPoint) -> dict[str, Any]:
     content = asdict(point)
     content["mass_MeV"] = _json_mass(point.mass_MeV)
     content["excluded"] = [list(interval) for interval in point.excluded]
+    if math.isinf(point.mass_MeV):  # the parameter is g/m there
+        content["g_over_m_per_GeV"] = content["excluded"]
+        content["C_a"] = [[_contact_coefficient(end) for end in interval] for interval in point.excluded]
     if point.delta_chi2_sm == math.inf:
         content["delta_chi2_sm"] = None
         content["delta_chi2_sm_note"] = "infinite: the Standard Model expects nothing in a bin with counts"
     return content
 
 
-def check_dof(dof: int) -> None:
-    """Refuse anything but one or two degrees of freedom.
+def _contact_coefficient(g_over_m_per_GeV: float | None) -> float | None:
+    """C_a of Eq. (4) of arXiv:2411.11749, sqrt(2) g^2 / (G_F m^2), less the nucleus' charge at g = 1."""
+    if g_over_m_per_GeV is None:
+        return None
+    return math.sqrt(2) * (g_over_m_per_GeV / _PER_GEV) ** 2 / FERMI_CONSTANT
+
+
+def check_dof(dof: int, choice: Choice | None = None) -> None:
+    """Refuse anything but one or two degrees of freedom, and two where there is no mass.
 
     Raises:
         SpecBuilderError: saying so.
     """
     if dof not in (1, 2):
         raise SpecBuilderError(f"dof {dof}: expected 1 or 2")
+    if choice is not None and dof == 2 and not choice.has_mediator:
+        raise SpecBuilderError(f"dof 2: interaction '{choice.name}' has no mass and so no plane, expected 1")
 
 
 def find_limits(
-    analysis: Analysis, choice: NewPhysics, masses: FloatArray, *, cl: float = 0.9, dof: int = 1
+    analysis: Analysis,
+    choice: Choice | str | object,
+    masses: FloatArray | None = None,
+    *,
+    cl: float = 0.9,
+    dof: int = 1,
 ) -> LimitsResult:
-    """Exclude couplings of an interaction at given mediator masses.
+    """Exclude values of an interaction's parameter, at given mediator masses where it has a mediator.
 
     Args:
         analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        choice: from :func:`spec_builder.physics.interactions.parse_new_physics`.
-        masses: mediator masses [MeV], shape (M,).
+        choice: an interaction, as :func:`spec_builder.physics.interactions.choose` takes and gives it.
+        masses: mediator masses [MeV], shape (M,); ``inf`` is the contact limit, whose parameter is g/m in 1/GeV. None
+            where there is no mediator.
         cl: confidence level.
         dof: 1: Delta chi^2 against the minimum over g at each mass; 2: against the minimum over the plane.
 
     Raises:
-        SpecBuilderError: for another ``dof``, or a mass beyond floating range.
+        SpecBuilderError: for another ``dof``, masses that are missing or do not apply, a mass beyond floating range, or
+            an interaction that changes nothing.
     """
-    check_dof(dof)
-    check_range("mass", masses)
-    likelihood, yields = analysis.new_physics(choice)
-    coefficients = yields(masses)
-    if not (np.isfinite(coefficients).all() and (coefficients[2].sum(axis=-1) > 0).all()):
-        raise SpecBuilderError("a mass is beyond floating range: the yields are not finite positive numbers")
-    exclusion = exclude(likelihood, SIGNAL_SAMPLE, yields, masses, cl=cl, dof=dof)
-    return LimitsResult(Choices.of(analysis, choice, cl=cl, dof=dof), choice, exclusion)
+    chosen = as_choice(choice)
+    check_dof(dof, chosen)
+    axis = mass_axis(chosen, masses)
+    likelihood, yields = analysis.new_physics(chosen)
+    coefficients = yields(axis)
+    if not np.isfinite(coefficients).all():
+        raise SpecBuilderError("a mass is beyond floating range: the yields are not finite numbers")
+    check_change(chosen, coefficients)
+    exclusion = exclude(
+        likelihood,
+        SIGNAL_SAMPLE,
+        yields,
+        axis,
+        cl=cl,
+        dof=dof,
+        plane=analysis.masses_MeV,
+        signed=chosen.signed,
+    )
+    about = replace(Choices.of(analysis, chosen, cl=cl, dof=dof), notes=analysis.notes(chosen, masses))
+    return LimitsResult(about, chosen, _in_contact_units(exclusion))
+
+
+def as_choice(choice: Choice | str | object) -> Choice:
+    """A choice from itself, a name, a path or an object; never the Standard Model.
+
+    Raises:
+        SpecBuilderError: for what is no interaction beyond the Standard Model.
+    """
+    chosen = choice if isinstance(choice, Choice) else choose(choice)
+    if chosen.interaction in (STANDARD_MODEL.interaction, WEAK_MIXING_ANGLE.interaction):
+        known = ", ".join(interaction.name for interaction in shipped_interactions())
+        raise SpecBuilderError(f"interaction '{chosen.name}' is the Standard Model, expected one of {known}, or a path")
+    return chosen
+
+
+def mass_axis(choice: Choice, masses: FloatArray | None) -> FloatArray:
+    """Masses of a result [MeV]: those given, or one that is nan where there is no mediator.
+
+    Raises:
+        SpecBuilderError: if masses are missing, do not apply or are beyond floating range.
+    """
+    if not choice.has_mediator:
+        if masses is not None:
+            raise SpecBuilderError(f"interaction '{choice.name}' has no mediator: masses do not apply")
+        return np.array([np.nan])
+    if masses is None or np.size(masses) == 0:
+        raise SpecBuilderError(f"interaction '{choice.name}' has a mediator: give its masses [MeV]")
+    axis = np.asarray(masses, dtype=np.float64)
+    check_range("mass", axis[~np.isinf(axis)])
+    return axis
+
+
+def check_change(choice: Choice, coefficients: FloatArray) -> None:
+    """Refuse an interaction that changes no yield: nothing can be said of it.
+
+    Args:
+        choice: the interaction.
+        coefficients: yields against x, shape (3, M, bins).
+
+    Raises:
+        SpecBuilderError: naming the interaction.
+    """
+    if not np.abs(coefficients[1:]).sum(axis=(0, 2)).all():
+        raise SpecBuilderError(
+            f"interaction '{choice.name}' changes no yield of this analysis: it is zero on its targets, or a mass is "
+            "beyond floating range"
+        )
+
+
+def _in_contact_units(exclusion: Exclusion) -> Exclusion:
+    """Numbers at the mass inf as g/m in 1/GeV; there the yields are polynomials in (g/m)^2 in MeV^-2."""
+    points = tuple(_in_per_GeV(point) if math.isinf(point.mass_MeV) else point for point in exclusion.points)
+    minimum = exclusion.minimum
+    if minimum.mass_MeV is not None and math.isinf(minimum.mass_MeV):
+        minimum = replace(minimum, g=minimum.g * _PER_GEV)
+    return replace(exclusion, points=points, minimum=minimum)
+
+
+def _in_per_GeV(point: MassPoint) -> MassPoint:
+    def scaled(end: float | None) -> float | None:
+        return None if end is None else end * _PER_GEV
+
+    excluded = tuple((scaled(low), scaled(high)) for low, high in point.excluded)
+    return replace(point, excluded=excluded, best_g=point.best_g * _PER_GEV)

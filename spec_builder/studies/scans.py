@@ -20,11 +20,13 @@ from spec_builder.base.version import __version__
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.histfactory.patch import load_workspace
 from spec_builder.histfactory.patchset import check_digest, check_labels, check_patch_set
-from spec_builder.inference.exclusion import plane_minimum
+from spec_builder.inference.curves import Curves
+from spec_builder.inference.exclusion import Minimum, plane_minimum
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.patches import group_patches
 from spec_builder.inference.points import CHUNK, GridPoints, ListedPoints
-from spec_builder.model.provenance import Choices
+from spec_builder.model.provenance import Choices, range_text
+from spec_builder.studies.limits import as_choice, check_change, mass_axis
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -33,8 +35,10 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import Column, FloatArray
     from spec_builder.base.chunks import Store
+    from spec_builder.inference.exclusion import YieldFunction
+    from spec_builder.inference.likelihood import Likelihood
     from spec_builder.model.analysis import Analysis
-    from spec_builder.physics.interactions import NewPhysics
+    from spec_builder.physics.choices import Choice
 
 __all__ = ["ScanResult", "scan_analysis", "scan_files", "scan_patches"]
 
@@ -121,41 +125,57 @@ class _Scan:
         return hashlib.sha256(json.dumps(self.metadata, sort_keys=True).encode()).hexdigest()
 
 
-def _grid_scan(analysis: Analysis, choice: NewPhysics, masses: FloatArray, couplings: FloatArray) -> _Scan:
-    check_range("mass", masses)
-    check_range("coupling", couplings)
-    for what, grid in (("mass", masses), ("coupling", couplings)):
+def _grid_scan(analysis: Analysis, choice: Choice, masses: FloatArray | None, couplings: FloatArray) -> _Scan:
+    axis = mass_axis(choice, masses)
+    check_range("coupling", np.abs(couplings))
+    if not choice.signed and (couplings < 0).any():
+        raise SpecBuilderError(f"coupling {couplings.min():g}: interaction '{choice.name}' has none below 0")
+    for what, grid in (("mass", axis), ("coupling", couplings)):
         if np.unique(grid).size < grid.size:
             raise SpecBuilderError(f"{what}: a value stands twice in the grid")
+    if np.isinf(axis).any():
+        raise SpecBuilderError("mass inf: a scan has finite masses; limits take the contact limit")
     likelihood, yields = analysis.new_physics(choice)
-    minimum = plane_minimum(likelihood, SIGNAL_SAMPLE, yields)
-    points = GridPoints(likelihood.specification, SIGNAL_SAMPLE, yields(masses), couplings)
+    coefficients = yields(axis)
+    minimum, against = _reference(analysis, choice, likelihood, yields, coefficients)
+    points = GridPoints(likelihood.specification, SIGNAL_SAMPLE, coefficients, couplings, choice.signed)
     metadata = {
         "schema": "spec_builder/scan/1",
         **Choices.of(analysis, choice).to_dict(),
         "workspace_sha256": digest(analysis.workspace),
-        "masses_MeV": masses.tolist(),
+        "masses_MeV": axis.tolist() if choice.has_mediator else None,
         "couplings": couplings.tolist(),
         "minimum": {"twice_nll": minimum.twice_nll, "mass_MeV": minimum.mass_MeV, "g": minimum.g},
-        "delta_chi2": "against the minimum over 0.01 MeV to 1 GeV and g >= 0",
+        "delta_chi2": f"against the minimum over {against}",
         "reasons": _REASONS,
     }
+    labels: dict[str, tuple[str, Callable[[int], Column]]] = {}
+    if choice.has_mediator:
+        labels["mass_MeV"] = ("<f8", lambda index: axis[points.places(index)[0]])
+    labels[choice.parameter] = ("<f8", lambda index: couplings[points.places(index)[1]])
+    chunks = [partial(points.chunk, index) for index in range(points.chunks)]
+    return _Scan(metadata, chunks, labels, len(points))
 
-    return _Scan(
-        metadata,
-        [partial(points.chunk, index) for index in range(points.chunks)],
-        {
-            "mass_MeV": ("<f8", lambda index: masses[points.places(index)[0]]),
-            "g": ("<f8", lambda index: couplings[points.places(index)[1]]),
-        },
-        len(points),
-    )
+
+def _reference(
+    analysis: Analysis, choice: Choice, likelihood: Likelihood, yields: YieldFunction, coefficients: FloatArray
+) -> tuple[Minimum, str]:
+    """The minimum that a scan's Delta chi^2 is against, and its domain in words."""
+    domain = choice.parameter if choice.signed else f"{choice.parameter} >= 0"
+    if choice.has_mediator:
+        plane = analysis.masses_MeV
+        minimum = plane_minimum(likelihood, SIGNAL_SAMPLE, yields, plane=plane, signed=choice.signed)
+        return minimum, f"{range_text(plane)} and {domain}"
+    check_change(choice, coefficients)
+    curves = Curves(likelihood, SIGNAL_SAMPLE, coefficients, signed=choice.signed, maxima=False)
+    curves.refuse_infinite()
+    return Minimum(float(curves.minimum[0]), None, float(curves.best_g[0])), domain
 
 
 def scan_analysis(
     analysis: Analysis,
-    choice: NewPhysics,
-    masses: FloatArray,
+    choice: Choice | str | object,
+    masses: FloatArray | None,
     couplings: FloatArray,
     *,
     executor: concurrent.futures.Executor | None = None,
@@ -167,9 +187,9 @@ def scan_analysis(
 
     Args:
         analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        choice: from :func:`spec_builder.physics.interactions.parse_new_physics`.
-        masses: mediator masses [MeV], shape (M,).
-        couplings: g, shape (G,).
+        choice: an interaction, as :func:`spec_builder.physics.interactions.choose` takes and gives it.
+        masses: mediator masses [MeV], shape (M,); None where there is no mediator.
+        couplings: g or the interaction's own parameter, shape (G,).
         executor: any ``concurrent.futures.Executor``; None computes here. The result does not depend on it.
         output: an ``.npz`` or ``.csv`` file. Finished chunks are kept beside it until it is written, so that a scan
             that was stopped goes on where it stood and ends in the same bytes.
@@ -182,7 +202,7 @@ def scan_analysis(
     Raises:
         SpecBuilderError: for values beyond floating range, a file that exists, or a chunk that is not this scan's.
     """
-    return _run(_grid_scan(analysis, choice, masses, couplings), executor, output, report, force=force)
+    return _run(_grid_scan(analysis, as_choice(choice), masses, couplings), executor, output, report, force=force)
 
 
 def scan_patches(
