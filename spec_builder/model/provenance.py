@@ -23,15 +23,6 @@ __all__ = [
     "parameter_label",
     "range_text",
 ]
-    "Choices",
-    "choice_content",
-    "distinct_notes",
-    "in_words",
-    "option_key",
-    "option_texts",
-    "parameter_label",
-    "range_text",
-]
 
 #: Options that stand in every file of an interaction, null where it has none of them: readers of 0.2 expect them.
 _ALWAYS_WRITTEN = ("coupling_set", "longitudinal_factor")
