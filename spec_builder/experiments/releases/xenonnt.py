@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import refuse_existing, write_text
+from spec_builder.base.output import Output
 from spec_builder.experiments.reading import load_experiment
 from spec_builder.experiments.releases.xenonnt_files import BINS, ENERGIES_KEV, pinned_digests, read_run
 
@@ -163,15 +163,15 @@ def import_xenonnt(
     chosen = MODELS[model]
     if output.exists() and not output.is_dir():
         raise SpecBuilderError(f"{output}: is no folder, expected the name of one to write to")
-    refuse_existing(output / "experiment.toml", force=force)
+    to = Output(output, force)
+    to.check(["experiment.toml"])
     pinned = pinned_digests() if digests is None else digests
     runs = {run: read_run(release, run, chosen.nodes, pinned) for run in chosen.runs}
     files = {name: text for run, content in runs.items() for name, text in _tables(chosen, run, content)}
-    files["experiment.toml"] = _description(chosen, runs)
-    for name in files:
-        refuse_existing(output / name, force=force)
-    for name, text in files.items():  # the description last: without it the folder is no experiment
-        write_text(output / name, text, force=force)
+    files["experiment.toml"] = _description(chosen, runs)  # the last to be written: without it there is no experiment
+    to.check(files)
+    for name, text in files.items():
+        to.text(name, text)
     return load_experiment(str(output))
 
 

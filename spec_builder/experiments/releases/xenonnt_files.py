@@ -212,12 +212,13 @@ def _histogram(path: Path, edges: tuple[FloatArray, ...]) -> FloatArray:
     data = read_bytes(path)
     try:
         with _h5py().File(io.BytesIO(data), "r") as file:
-            own = [np.asarray(file[f"bins/{i}"][()], dtype=np.float64) for i in range(len(OBSERVABLES))]
-            content = np.asarray(file["templates/template"][()], dtype=np.float64)
-    except (OSError, KeyError, RuntimeError, TypeError, ValueError):
+            template = file["templates/template"]
+            if template.shape != _SHAPE:  # before its numbers are read
+                raise SpecBuilderError(f"{path}: shape {template.shape}, expected {_SHAPE}")
+            content = np.asarray(template[()], dtype=np.float64)
+            own = [np.asarray(file[f"bins/{i}"][:4], dtype=np.float64) for i in range(len(OBSERVABLES))]
+    except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError):
         raise SpecBuilderError(f"{path}: not an HDF5 file with bins/0 to bins/3 and templates/template") from None
-    if content.shape != _SHAPE:
-        raise SpecBuilderError(f"{path}: shape {content.shape}, expected {_SHAPE}")
     for name, expected, found in zip(OBSERVABLES, edges, own, strict=True):
         if found.shape != expected.shape or not np.allclose(found, expected, rtol=_EDGE_TOLERANCE, atol=0):
             raise SpecBuilderError(f"{path}: edges of {name} are {found.tolist()}, expected {expected.tolist()}")

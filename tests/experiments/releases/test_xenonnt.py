@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -178,6 +179,17 @@ def with_template(change: Callable[[FloatArray], FloatArray], *, edge: float = 0
     return rewrite
 
 
+def without(name: str) -> Callable[[Path], object]:
+    def rewrite(path: Path) -> None:
+        import h5py
+
+        with h5py.File(path, "r+") as file:
+            del file[name]
+            file.create_group(name)
+
+    return rewrite
+
+
 MISTAKES: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "a file is missing": (MONO, lambda path: path.unlink(), "cannot be read (No such file or directory)"),
     "no HDF5": (MONO, lambda path: path.write_bytes(b"hello"), "not an HDF5 file with bins/0 to bins/3"),
@@ -186,6 +198,8 @@ MISTAKES: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda path: path.write_bytes(path.read_bytes()[:3000]),
         "not an HDF5 file with bins/0 to bins/3",
     ),
+    "no template": (MONO, without("templates/template"), "not an HDF5 file with bins/0 to bins/3 and templates/"),
+    "no edges": (MONO, without("bins/1"), "not an HDF5 file with bins/0 to bins/3 and templates/template"),
     "three axes": (MONO, with_template(lambda t: t[0]), "shape (3, 3, 3), expected (3, 3, 3, 3)"),
     "other edges": (MONO, with_template(lambda t: t, edge=0.01), "edges of s2_bdt_score are [0.81, "),
     "negative": (MONO, with_template(lambda t: -t), "expected finite numbers >= 0"),
@@ -222,6 +236,12 @@ def test_a_release_that_nobody_published_is_refused(made_up: Any, tmp_path: Path
         SpecBuilderError, match=r"binning/sr0.yaml: differs from the file that was released, expected SHA"
     ):
         import_xenonnt(made_up.folder, "2026", tmp_path / "new")
+
+
+def test_without_h5py_the_extra_is_named(made_up: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(SpecBuilderError, match=r"needs h5py: pip install 'spec_builder\[release\]'"):
+        import_xenonnt(made_up.folder, "2024", tmp_path / "new", digests=made_up.digests)
 
 
 def test_an_unknown_model_and_a_folder_that_is_not_there(made_up: Any, tmp_path: Path) -> None:
