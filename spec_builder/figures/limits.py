@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from spec_builder.studies.limits import LimitsResult
+    from spec_builder.studies.plane import Plane
 
-__all__ = ["draw_limits"]
+__all__ = ["draw_limits", "draw_lines"]
+
+#: A range of a signed parameter is drawn in logarithms if it is wider.
+_WIDE = 1e4
 
 
 def draw_limits(results: Sequence[LimitsResult], ax: Axes | None = None) -> Figure:
@@ -61,6 +66,44 @@ def draw_limits(results: Sequence[LimitsResult], ax: Axes | None = None) -> Figu
     return figure
 
 
+def draw_lines(planes: Sequence[Plane]) -> Figure:
+    """Delta chi^2 against the parameter of an interaction without a mass, a line for each analysis.
+
+    Args:
+        planes: of the same interaction, from :func:`spec_builder.studies.plane.profile_planes`.
+    """
+    first = planes[0].limits
+    choice, threshold = first.choice, first.exclusion.threshold
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(5.2, 4.0), layout=None)
+        panel = figure.subplots()
+        figure.subplots_adjust(left=0.12, right=0.97, top=0.93)
+        for plane, line in zip(planes, itertools.cycle(PALETTE), strict=False):
+            about = plane.limits.provenance
+            star = "*" if about.by_construction else ""
+            panel.plot(
+                plane.couplings,
+                plane.delta_chi2[0],
+                color=line.color,
+                linestyle=line.style,
+                linewidth=1.6,
+                label=", ".join([display_name(about.analysis) + star, *about.variants.values()]),
+            )
+        panel.axhline(threshold, color="0.6", linewidth=0.6, zorder=0)
+        panel.set_xscale("linear" if choice.signed else "log")
+        panel.set_xlim(planes[0].couplings[0], planes[0].couplings[-1])
+        panel.set_ylim(0, 4 * threshold)
+        panel.set_xlabel(parameter_label(choice))
+        panel.set_ylabel(r"$\Delta\chi^2$")
+        panel.set_title(choice.title, fontsize=9)
+        panel.legend(loc="upper center")
+        limits = [plane.limits for plane in planes]
+        where = f"Excluded above the grey line at {level_print(first)}"
+        notes = by_construction_note(limit.provenance for limit in limits)
+        small_print(figure, [f"{'; '.join([where, *option_print(limits)])}.", notes])
+    return figure
+
+
 def _figure_of(ax: Axes) -> Figure:
     figure = ax.get_figure(root=True)
     if not isinstance(figure, Figure):
@@ -76,7 +119,10 @@ def _draw_bars(panel: Axes, results: Sequence[LimitsResult]) -> None:
     ]
     low, high = (0.1 * min(ends), 10 * max(ends)) if ends else (1e-3, 1.0)
     if choice.signed:
-        panel.set_xscale("symlog", linthresh=low)
+        if high > _WIDE * low:
+            panel.set_xscale("symlog", linthresh=10 * low)
+        else:
+            high *= 0.2
         panel.set_xlim(-high, high)
     else:
         panel.set_xscale("log")

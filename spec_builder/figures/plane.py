@@ -130,7 +130,7 @@ def level_print(result: LimitsResult) -> str:
     against = "each mass's minimum" if exclusion.dof == 1 else "the minimum over the plane"
     if not result.choice.has_mediator:
         against = "the minimum"
-    return rf"{result.provenance.level}: $\Delta\chi^2 > {exclusion.threshold:.3f}$ against {against}"
+    return rf"{result.provenance.level}: $\Delta\chi^2>{exclusion.threshold:.3f}$ against {against}"
 
 
 def option_print(results: Sequence[LimitsResult]) -> list[str]:

@@ -16,7 +16,7 @@ from spec_builder.model.provenance import distinct_notes, in_words
 from spec_builder.paper.angle import fitted_points, points_csv, published_points
 from spec_builder.paper.bounds import PANELS, load_bounds, missing_bounds
 from spec_builder.paper.darkcast import recast_bounds
-from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.physics.interactions import choose
 from spec_builder.studies.fits import fit_analysis
 from spec_builder.studies.limits import check_dof, find_limits
 
@@ -171,6 +171,6 @@ def compare(
     limits: list[LimitsResult] = []
     for name in PANELS:
         report(f"limits on {len(PANELS)} interactions", len(limits), len(PANELS))
-        limits.append(find_limits(combined, parse_new_physics(name), masses, cl=cl, dof=dof))
+        limits.append(find_limits(combined, choose(name), masses, cl=cl, dof=dof))
     missing = [*missing_bounds(bounds), *failed]
     return write_bounds(place, limits, bounds, missing)

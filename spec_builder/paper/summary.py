@@ -15,7 +15,7 @@ from spec_builder.experiments.reading import load_experiment
 from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.model.analysis import ANALYSES, PARAMETERS, load_analysis
 from spec_builder.paper.plane import PLANE_INTERACTIONS, limits_table
-from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.physics.interactions import choose
 from spec_builder.studies.limits import find_limits
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class Job:
     def run(self) -> LimitsResult:
         """At 90 % CL."""
         analysis = load_analysis(self.analysis, self.law, dict(self.variants))
-        choice = parse_new_physics(self.interaction, **dict(self.options))
+        choice = choose(self.interaction, **dict(self.options))
         return find_limits(analysis, choice, np.array(self.masses), cl=0.9, dof=self.dof)
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from spec_builder.model.patches import Style
     from spec_builder.physics.choices import Choice
 
-__all__ = ["PatchRequest", "export_workspaces"]
+__all__ = ["PatchRequest", "export_workspaces", "patch_file"]
 
 WORKSPACE_FILE = "BkgOnly.json"
 METADATA_FILE = "BkgOnly.meta.json"
@@ -107,7 +107,8 @@ def _around(low: float, high: float, count: int) -> FloatArray:
     return around
 
 
-def _patch_file(choice: Choice) -> str:
+def patch_file(choice: Choice) -> str:
+    """Name of the file of an interaction's patch set."""
     return f"patchset_{choice.name}.json"
 
 
@@ -153,7 +154,7 @@ def export_workspaces(
         metadata = workspace_metadata(analysis)
         metadata["patch_sets"] = {}
         if patches is not None:
-            contents = {_patch_file(choice): (choice, folder / _patch_file(choice)) for choice in patches.choices}
+            contents = {patch_file(choice): (choice, folder / patch_file(choice)) for choice in patches.choices}
             for _, path in contents.values():
                 refuse_existing(path, force=force)
             for file, (choice, path) in contents.items():
