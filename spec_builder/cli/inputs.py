@@ -89,6 +89,7 @@ def spectrum(as_json: bool, cite: bool, output: str, force: bool, **choices: Any
     if name == "sm":
         _refuse_new_physics(choices, options)
     else:
+        _refuse_unknown(name)
         name = choices_of([name], options)[0]
         if choices["sin2thetaw"] is not None:
             raise SpecBuilderError("--sin2thetaw applies to interaction 'sm' only; the others use 0.23857")
@@ -99,6 +100,22 @@ def spectrum(as_json: bool, cite: bool, output: str, force: bool, **choices: Any
     result = recoil_spectrum(interaction=name, **choices)
     text = bibtex_of(result.sources) if cite else result.to_json() if as_json else str(result)
     emit(text, output, force=force)
+
+
+def _refuse_unknown(name: str) -> None:
+    """Refuse a name that is neither in the list nor a path.
+
+    Raises:
+        SpecBuilderError: naming those there are, the Standard Model among them.
+    """
+    from spec_builder.physics.descriptions import is_path  # noqa: PLC0415
+    from spec_builder.physics.interactions import shipped_interactions  # noqa: PLC0415
+
+    known = ["sm", *(interaction.name for interaction in shipped_interactions())]
+    if name not in known and not is_path(name):
+        raise SpecBuilderError(
+            f"interaction '{name}' is unknown, expected one of {', '.join(known)}, or a path such as ./{name}.toml"
+        )
 
 
 def _refuse_new_physics(choices: Mapping[str, Any], options: Mapping[str, Any]) -> None:

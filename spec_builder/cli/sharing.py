@@ -187,7 +187,13 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
     """
     from spec_builder.model.analysis import ANALYSES  # noqa: PLC0415
     from spec_builder.sharing.archive import write_archives  # noqa: PLC0415
+    from spec_builder.sharing.submission import is_installed  # noqa: PLC0415
 
+    if not choices["no_submission"] and not is_installed():
+        raise SpecBuilderError(
+            "submission.yaml needs hepdata_lib: pip install 'spec_builder[hepdata]'; "
+            "or give --no-submission for the archives alone"
+        )
     patches = _patch_request(choices)
     with Progress() as report:
         written = write_archives(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     TermFunction = Callable[[Target, FloatArray, str, Options], Sequence[Term]]
     CrossSection = Callable[[FloatArray, FloatArray, float, Target, str], FloatArray]
 
-__all__ = ["PAPER", "Choice", "Interaction", "Option"]
+__all__ = ["PAPER", "Choice", "Interaction", "NewPhysics", "Option"]
 
 PAPER = "arXiv:2411.11749"
 
@@ -274,3 +274,7 @@ class Choice:
         # the paper stands in every header
         found += [text for text in self.references if not text.startswith(PAPER)]
         return tuple(dict.fromkeys(found))
+
+
+#: The name of version 0.2, for one version more.
+NewPhysics = Choice

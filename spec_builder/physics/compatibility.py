@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.physics import mediators
-from spec_builder.physics.choices import Choice
+from spec_builder.physics.choices import Choice, NewPhysics
 
 if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
@@ -22,9 +22,6 @@ __all__ = [
     "parse_interaction",
     "parse_new_physics",
 ]
-
-#: What version 0.2 called a :class:`Choice`.
-NewPhysics = Choice
 
 
 class Interaction(StrEnum):

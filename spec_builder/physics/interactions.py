@@ -265,7 +265,8 @@ def choose(interaction: str | Path | object, **options: object) -> Choice:
 
     Args:
         interaction: a shipped name (or ``sm``, ``weak_mixing_angle``), the path of a user's TOML or Python file, an
-            :class:`~.choices.Interaction`, a :class:`Choice`, or an object with the attributes of a user's Python file.
+            :class:`~.choices.Interaction`, a :class:`Choice` (its options stay), or an object with the attributes of
+            a user's Python file.
         options: values of its options; those that are left out or None have their default.
 
     Raises:
@@ -277,14 +278,15 @@ def choose(interaction: str | Path | object, **options: object) -> Choice:
         >>> choose("vector", u=1 / 3, d=1 / 3, nu=-1, e=-1).has_mediator
         True
     """
+    if isinstance(interaction, Choice):
+        given = {name: value for name, value in options.items() if value is not None}
+        return interaction.interaction.choose(**{**interaction.options, **given})
     return _find(interaction).choose(**options)
 
 
 def _find(interaction: object) -> choices.Interaction:
     from spec_builder.physics import user_interactions  # noqa: PLC0415
 
-    if isinstance(interaction, Choice):
-        return interaction.interaction
     if isinstance(interaction, choices.Interaction):
         return interaction
     if isinstance(interaction, Path) or (isinstance(interaction, str) and is_path(interaction)):

@@ -12,7 +12,7 @@ from spec_builder.physics.constants import HBAR_C, YEAR_S
 from spec_builder.physics.interactions import STANDARD_MODEL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.physics.choices import Choice
@@ -95,17 +95,30 @@ def rate(
     nuclear, blind = target.kind == "nucleus", choice.interaction.flavour_blind
     for row, component in enumerate(source.components):
         _refuse_below(source, component, minimum)
+        moments = _moments_of(minimum)
         if choice.interaction.standard_model:
             for flavour, spectrum in _arriving(component, together=nuclear):
                 found = terms.standard_model(flavour)
-                add_terms(result[row], found, spectrum.moments(minimum), exposure, target, T, masses)
+                add_terms(result[row], found, moments(spectrum), exposure, target, T, masses)
         for flavour, spectrum in _arriving(component, together=nuclear and blind):
             if choice.interaction.term_function is None:
                 result[row] += _summed_on_nodes(choice, target, spectrum, flavour, T, masses, exposure)
             elif terms.added(flavour):
                 found = terms.added(flavour)
-                add_terms(result[row], found, spectrum.moments(minimum), exposure, target, T, masses)
+                add_terms(result[row], found, moments(spectrum), exposure, target, T, masses)
     return result
+
+
+def _moments_of(minimum_energy_MeV: FloatArray) -> Callable[[Spectrum], FloatArray]:
+    """Moments of a spectrum above E_min, computed when they are first asked for."""
+    found: dict[int, FloatArray] = {}
+
+    def moments(spectrum: Spectrum) -> FloatArray:
+        if id(spectrum) not in found:
+            found[id(spectrum)] = spectrum.moments(minimum_energy_MeV)
+        return found[id(spectrum)]
+
+    return moments
 
 
 class _TermsOf:

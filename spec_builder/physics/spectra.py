@@ -45,7 +45,7 @@ class Spectrum(Protocol):
         """Energies and weights, each (n, ...), with sum of w f(E) = integral of phi(E) f(E) from E_min upwards."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TableSpectrum:
     """A flux that is linear between the rows of a table and zero outside them.
 
@@ -96,7 +96,7 @@ class TableSpectrum:
         return TableSpectrum(self.energy_MeV, self.flux * factor)
 
     def nodes(self, minimum_energy_MeV: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Two nodes a piece where the rows are dense, four elsewhere; see :class:`Spectrum`."""
+        """Two nodes a piece where the rows are dense, eight elsewhere; see :class:`Spectrum`."""
         slope, intercept, _ = self._segments
         first = int(np.searchsorted(self.energy_MeV, np.min(minimum_energy_MeV), side="right")) - 1
         used = np.arange(slope.size) >= first
@@ -105,7 +105,7 @@ class TableSpectrum:
         low, high = self.energy_MeV[:-1][used].reshape(columns), self.energy_MeV[1:][used].reshape(columns)
         lower = np.clip(minimum_energy_MeV, low, high)
         # a rule of n points inside a piece of relative width h misses a part h^(2n) of a smooth cross section
-        points = 2 if self.energy_MeV.size > 400 else 4
+        points = 2 if self.energy_MeV.size > 400 else 8
         roots, weights = np.polynomial.legendre.leggauss(points)
         shape = (points, *(1,) * lower.ndim)
         half = (high - lower) / 2
@@ -128,7 +128,7 @@ def _linear_integrals(slope: FloatArray, intercept: FloatArray, lower: FloatArra
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LineSpectrum:
     """Neutrinos of a few sharp energies.
 
@@ -172,7 +172,7 @@ class LineSpectrum:
         return np.broadcast_to(energy, above.shape), np.where(above, flux, 0.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MuonDecaySpectrum:
     """phi = size (a E^2 - b E^3) up to M = m_mu/2: neutrinos of muons that decay at rest, in closed form.
 
@@ -239,7 +239,7 @@ def _panels(minimum_energy_MeV: FloatArray, start: float, end: float, panels: in
     return energy, half * weights
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FissionSpectrum:
     """phi = size sum_j fraction_j exp(sum_i c_ji E^i) between two energies: antineutrinos of a reactor.
 

@@ -87,7 +87,7 @@ class SpinResponse:
     coefficients: tuple[float, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shells:
     """Electrons of an atom by their binding energy.
 
@@ -105,7 +105,7 @@ class Shells:
         return count
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Target:
     """What neutrinos scatter off, as columns of shape (scatterers, 1) that broadcast against recoil energies.
 

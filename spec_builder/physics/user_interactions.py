@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 import types
 from dataclasses import replace
 from functools import cache
@@ -84,7 +85,7 @@ def reload_interaction(path: str, digest: str) -> Interaction:
 @cache
 def _loaded(path: str, digest: str) -> Interaction:
     file = Path(path)
-    interaction = _from_toml(file) if file.suffix == ".toml" else _from_python(file)
+    interaction = _from_toml(file) if file.suffix == ".toml" else _from_python(file, digest)
     return replace(interaction, path=str(file.resolve()), digest=digest)
 
 
@@ -143,12 +144,14 @@ def _check_name(where: str, name: object) -> str:
     return name
 
 
-def _from_python(file: Path) -> Interaction:
-    module = types.ModuleType(file.stem)
+def _from_python(file: Path, digest: str) -> Interaction:
+    # a name of its own, under which classes of the file find their module
+    module = types.ModuleType(f"spec_builder_user_{file.stem}_{digest[:16]}")
     module.__file__ = str(file)
+    sys.modules[module.__name__] = module
     try:
         exec(compile(read_bytes(file), str(file), "exec"), module.__dict__)  # noqa: S102
-    except Exception as error:  # noqa: BLE001
+    except (Exception, SystemExit) as error:  # noqa: BLE001
         raise SpecBuilderError(f"{file}: cannot be run ({_one_line(error)})") from None
     return _from_attributes(module, str(file))
 
@@ -209,7 +212,7 @@ def _checked_range(where: str, given: object, *, signed: bool) -> tuple[float, f
     return float(values[0]), float(values[1])
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 

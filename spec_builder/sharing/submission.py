@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spec_builder.inference.curves import Interval
     from spec_builder.studies.limits import LimitsResult
 
-__all__ = ["check_installed", "submission_problems", "write_submission"]
+__all__ = ["check_installed", "is_installed", "submission_problems", "write_submission"]
 
 LICENCE = {
     "name": "CC-BY-4.0",
@@ -33,15 +33,20 @@ LICENCE = {
 _DIGITS = 6
 
 
+def is_installed() -> bool:
+    """Whether the extra ``[hepdata]`` is there."""
+    return find_spec("hepdata_lib") is not None
+
+
 def check_installed() -> None:
     """Refuse to go on without the extra ``[hepdata]``.
 
     Raises:
         SpecBuilderError: saying how to install it, or to do without.
     """
-    if find_spec("hepdata_lib") is None:
+    if not is_installed():
         raise SpecBuilderError(
-            "submission.yaml needs hepdata_lib: pip install 'spec_builder[hepdata]'; or ask for the archives alone"
+            "submission.yaml needs hepdata_lib: pip install 'spec_builder[hepdata]'; or write the archives alone"
         )
 
 

@@ -122,6 +122,6 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path, name: str) -> None
 
 def test_without_the_extra_nothing_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submission, "find_spec", lambda _: None)
-    with pytest.raises(SpecBuilderError, match=r"pip install 'spec_builder\[hepdata\]'; or give --no-submission"):
+    with pytest.raises(SpecBuilderError, match=r"pip install 'spec_builder\[hepdata\]'; or write the archives alone"):
         write_archives(["xenonnt"], tmp_path, REQUEST)
     assert list(tmp_path.iterdir()) == []
