@@ -10,6 +10,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.version import __version__
 from spec_builder.cli.doctor import completion, doctor
 from spec_builder.cli.exclusions import limits, plane, scan
+from spec_builder.cli.explanations import explain
 from spec_builder.cli.fits import fit, profile
 from spec_builder.cli.imports import import_release
 from spec_builder.cli.inputs import experiments, spectrum
@@ -28,6 +29,7 @@ _VERBS = (
     fit,
     profile,
     limits,
+    explain,
     scan,
     plane,
     reproduce,
