@@ -23,7 +23,7 @@ from spec_builder.model.workspace import NEW_PHYSICS
 
 if TYPE_CHECKING:
     from spec_builder.experiments.spectra import RecoilSpectrum
-    from spec_builder.inference.decomposition import Decomposition
+    from spec_builder.inference.decomposition import BinPart, Decomposition, PullPart
     from spec_builder.inference.newton import BatchFit
     from spec_builder.model.analysis import Analysis
     from spec_builder.physics.choices import Choice
@@ -63,12 +63,13 @@ class Explanation(Result):
     def report(self) -> Report:
         """The bins with the largest parts, the sum of the others, the pulls; the columns hold all of them."""
         bins, pulls = self.parts.bins, self.parts.pulls
+        parts: list[BinPart | PullPart] = [*bins, *pulls]
         columns: dict[str, list[Any]] = {
             "part": [f"{part.channel} bin {part.bin}" for part in bins] + [part.parameter for part in pulls],
             "observed": [part.observed for part in bins] + [None] * len(pulls),
-            "standard_model": [part.reference for part in (*bins, *pulls)],
-            "point": [part.point for part in (*bins, *pulls)],
-            "delta_chi2": [part.delta_chi2 for part in (*bins, *pulls)],
+            "standard_model": [part.reference for part in parts],
+            "point": [part.point for part in parts],
+            "delta_chi2": [part.delta_chi2 for part in parts],
         }
         facts = {"Delta chi2": f"{self.parts.delta_chi2:.4f} against the Standard Model", **self.provenance.rows()}
         shown = Shown(("part", "observed", "Standard Model", "point", "Delta chi2"), tuple(self._rows()))
@@ -85,7 +86,7 @@ class Explanation(Result):
 
     def _rows(self) -> list[tuple[str, ...]]:
         ranked = sorted(self.parts.bins, key=lambda part: -abs(part.delta_chi2))
-        rows = [
+        rows: list[tuple[str, ...]] = [
             (
                 f"{part.channel} bin {part.bin}",
                 f"{part.observed:g}",
