@@ -129,7 +129,7 @@ def _channel(channel: Channel) -> Iterator[str]:
     yield from table(["events per bin", "values", "sum"], rows)
     cells = [
         [f"`{sample.name}`", f"`{parameter}`", f"{100 * size:.3g} %"]
-        for sample in (*channel.signals, *channel.backgrounds)
+        for sample in channel.samples
         for parameter, size in sample.uncertainties.items()
     ]
     yield from table(["sample", "nuisance parameter", "relative uncertainty"], cells)

@@ -75,7 +75,7 @@ def _parameters(experiments: Sequence[Experiment]) -> Iterator[tuple[str, float 
     """Name, relative size and place of every uncertainty; a shape has no size."""
     for experiment in experiments:
         for channel in experiment.channels:
-            for sample in (*channel.signals, *channel.backgrounds):
+            for sample in channel.samples:
                 place = f"{experiment.folder}: {channel.name}.{sample.name}"
                 for name, size in sample.uncertainties.items():
                     yield name, size, place

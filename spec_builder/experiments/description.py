@@ -164,6 +164,11 @@ class Channel:
         return int(self.observed.size)
 
     @property
+    def samples(self) -> tuple[Signal | Background, ...]:
+        """Signals and backgrounds."""
+        return (*self.signals, *self.backgrounds)
+
+    @property
     def exposure(self) -> float:
         """Exposure of all runs."""
         return sum(run.exposure for run in self.runs)

@@ -77,7 +77,7 @@ def load_experiment(name_or_path: str, variant: str | None = None) -> Experiment
 
     Args:
         name_or_path: a shipped experiment, or the path of a folder.
-        variant: one of its variants, None for the default.
+        variant: one of its variants, or several joined by ``+``; None for the default.
 
     Raises:
         SpecBuilderError: naming the file and the key that is wrong.

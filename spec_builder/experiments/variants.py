@@ -27,7 +27,7 @@ def choose_variant(
     Args:
         file: named in messages.
         content: of the file.
-        chosen: name of the variant, None for the default.
+        chosen: name of the variant, or names of several joined by ``+`` in their order; None for the default.
         shown: how a path is written in messages.
 
     Returns:
@@ -36,22 +36,21 @@ def choose_variant(
     Raises:
         SpecBuilderError: for an unknown variant, one without description, or one that changes what is not there.
     """
-    rest = {key: value for key, value in content.items() if key != "variants"}
+    laid_over = {key: value for key, value in content.items() if key != "variants"}
     section = Section(file, content.get("variants", {}), "variants", shown=shown)
     blocks = {name: section.section(name) for name in section.keys()}  # noqa: SIM118
     descriptions = {name: block.text("description") for name, block in blocks.items()}
-    if chosen is None:
-        return descriptions, rest
-    if chosen not in blocks:
-        known = ", ".join(blocks) or "none"
-        name = content.get("name")
-        raise section.complaint(f"variant '{chosen}' of {name} is unknown, expected one of: {known}")
-    block = blocks[chosen]
-    for key in _FIXED:
-        if key in block:
-            raise block.complaint(f"{block.path(key)}: a variant cannot change this key")
-    changes = {key: block.take(key) for key in block.keys()}  # noqa: SIM118
-    return descriptions, _over(block, block.where, rest, changes)
+    for name in [] if chosen is None else chosen.split("+"):
+        if name not in blocks:
+            known = ", ".join(blocks) or "none"
+            raise section.complaint(f"variant '{name}' of {content.get('name')} is unknown, expected one of: {known}")
+        block = blocks[name]
+        for key in _FIXED:
+            if key in block:
+                raise block.complaint(f"{block.path(key)}: a variant cannot change this key")
+        changes = {key: block.take(key) for key in block.keys()}  # noqa: SIM118
+        laid_over = _over(block, block.where, laid_over, changes)
+    return descriptions, laid_over
 
 
 def _over(block: Section, where: str, base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

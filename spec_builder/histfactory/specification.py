@@ -19,7 +19,7 @@ from spec_builder.histfactory.interpolation import Factor
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.arrays import FloatArray, IndexArray
     from spec_builder.histfactory.interpolation import Kind
 
 __all__ = ["Constraint", "Group", "ParameterSpec", "Specification", "Term", "read_specification"]
@@ -73,12 +73,18 @@ class Group:
         template: events per bin of all channels, zero outside its own, shape (bins,).
         relative: template / nominal of the sample, shape (bins,); what stays when the sample's nominal is replaced.
         terms: the amplitude.
+        channel: the channel it belongs to.
+        gammas: which of the specification's vectors multiply it bin by bin.
+        power: k if the template is the coefficient n_k of a polynomial, else None.
     """
 
     sample: str
     template: FloatArray
     relative: FloatArray
     terms: tuple[Term, ...]
+    channel: str
+    gammas: tuple[int, ...] = ()
+    power: int | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,10 @@ class Specification:
         factors: the functions that the groups' terms refer to.
         groups: templates and amplitudes.
         poi: name of the parameter of interest, '' if there is none.
+        vectors: of each ``staterror`` or ``shapesys`` the parameter that multiplies each bin, -1 where none does,
+            shape (bins,).
+        shape_kind: the even part of the interpolation of a ``histosys``.
+        shaped: (sample, parameter) of every ``histosys``.
     """
 
     channels: Mapping[str, slice]
@@ -100,6 +110,9 @@ class Specification:
     factors: tuple[Factor, ...]
     groups: tuple[Group, ...]
     poi: str
+    vectors: tuple[IndexArray, ...] = ()
+    shape_kind: Kind = "histosys_code4p"
+    shaped: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass
@@ -168,12 +181,16 @@ class _Builder:
     codes: tuple[Kind, Kind]
     factor_index: dict[tuple[str, Kind, float, float], int] = field(default_factory=dict)
     groups: list[Group] = field(default_factory=list)
+    vectors: dict[tuple[str, ...], int] = field(default_factory=dict)  # names of the parameters by bin, '' for none
+    shaped: set[tuple[str, str]] = field(default_factory=set)
 
     def factor(self, parameter: str, kind: Kind, high: float = 1.0, low: float = 1.0) -> int:
         key = (parameter, kind, high, low)
         return self.factor_index.setdefault(key, len(self.factor_index))
 
-    def sample(self, where: str, channel: slice, sample: Mapping[str, Any], stat: Mapping[str, _StatError]) -> None:
+    def sample(
+        self, where: str, channel: tuple[str, slice], sample: Mapping[str, Any], stat: Mapping[str, _StatError]
+    ) -> None:
         """Add the groups of one sample of one channel."""
         nominal = np.array(sample["data"], dtype=np.float64)
         scale: list[int] = []  # factors on the whole sample
@@ -219,6 +236,7 @@ class _Builder:
                         )
                     scale.append(self.factor(name, self.codes[0], high, low))
                 else:
+                    self.shaped.add((str(sample["name"]), name))
                     high_data = _bins(here, "hi_data", data["hi_data"], nominal.size)
                     low_data = _bins(here, "lo_data", data["lo_data"], nominal.size)
                     add_shape((high_data - low_data) / 2, (self.factor(name, "identity"),))
@@ -255,7 +273,7 @@ class _Builder:
     def _add_groups(
         self,
         sample: str,
-        channel: slice,
+        channel: tuple[str, slice],
         direction: FloatArray,
         nominal: FloatArray,
         terms: list[Term],
@@ -263,23 +281,18 @@ class _Builder:
         gammas: list[tuple[str, str]],
         stat: Mapping[str, _StatError],
     ) -> None:
-        relative = np.divide(direction, nominal, out=np.ones_like(direction), where=nominal != 0)
-        parts = [slice(None)] if not gammas else [slice(i, i + 1) for i in range(direction.size)]
-        for i, part in enumerate(parts):
-            extra = tuple(
-                self.factor(f"{name}[{stat[name].first[channel.start] + i if role == 'staterror' else i}]", "identity")
-                for name, role in gammas
-            )
-            template, ratio = np.zeros(self.bins), np.zeros(self.bins)
-            template[channel][part], ratio[channel][part] = direction[part], relative[part]
-            self.groups.append(
-                Group(
-                    sample,
-                    template,
-                    ratio,
-                    tuple(Term(t.coefficient, (*scale, *extra, *t.factors)) for t in terms),
-                )
-            )
+        name, place = channel
+        template, relative = np.zeros(self.bins), np.zeros(self.bins)
+        template[place] = direction
+        relative[place] = np.divide(direction, nominal, out=np.ones_like(direction), where=nominal != 0)
+        vectors = []
+        for gamma, role in gammas:
+            first = stat[gamma].first[place.start] if role == "staterror" else 0
+            names = [""] * self.bins
+            names[place] = [f"{gamma}[{first + i}]" for i in range(direction.size)]
+            vectors.append(self.vectors.setdefault(tuple(names), len(self.vectors)))
+        scaled = tuple(Term(term.coefficient, (*scale, *term.factors)) for term in terms)
+        self.groups.append(Group(sample, template, relative, scaled, name, tuple(vectors)))
 
 
 def _direction(shape: FloatArray, nominal: FloatArray) -> tuple[FloatArray, float]:
@@ -434,7 +447,7 @@ def _read(workspace: Mapping[str, Any], measurement: str | None, codes: tuple[Ki
         for sample in channel["samples"]:
             where = f"channel '{channel['name']}', sample '{sample['name']}'"
             _bins(where, "data", sample["data"], place.stop - place.start)
-            builder.sample(where, place, sample, stat)
+            builder.sample(where, (channel["name"], place), sample, stat)
 
     specs = tuple(parameters.specs[key] for key in sorted(parameters.specs))
     index = {spec.name: i for i, spec in enumerate(specs)}
@@ -442,4 +455,7 @@ def _read(workspace: Mapping[str, Any], measurement: str | None, codes: tuple[Ki
     if poi and poi not in index:
         raise SpecBuilderError(f"measurement '{name}': no modifier has the parameter of interest '{poi}'")
     factors = tuple(Factor(index[p], kind, high, low) for p, kind, high, low in builder.factor_index)
-    return Specification(slices, observed, specs, factors, tuple(builder.groups), poi)
+    vectors = tuple(np.array([index.get(p, -1) for p in names], dtype=np.intp) for names in builder.vectors)
+    return Specification(
+        slices, observed, specs, factors, tuple(builder.groups), poi, vectors, codes[1], frozenset(builder.shaped)
+    )

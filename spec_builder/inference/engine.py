@@ -14,20 +14,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.special import gammaln
 
-from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.interpolation import FactorBank
 from spec_builder.histfactory.specification import Term
+from spec_builder.inference.rows import FIXED, LOG_2PI, SHARED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.arrays import FloatArray, IndexArray
     from spec_builder.histfactory.interpolation import Second
-    from spec_builder.histfactory.specification import Specification
+    from spec_builder.histfactory.specification import ParameterSpec
+    from spec_builder.inference.rows import LaidOut, RowArrays
 
-__all__ = ["Engine", "Expansion", "evaluate_terms"]
-
-LOG_2PI = float(np.log(2 * np.pi))
+__all__ = ["Constraints", "Engine", "Expansion", "evaluate_terms", "poisson_slopes", "poisson_terms"]
 
 
 class Expansion(NamedTuple):
@@ -47,6 +46,30 @@ class Expansion(NamedTuple):
     gradient: FloatArray
     fisher: FloatArray
     hessian: FloatArray
+
+
+def poisson_terms(rates: FloatArray, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """2 sum(nu - d ln nu), shape (N,), infinite where a rate is not allowed; and the rates (bins, N), 1 instead there.
+
+    Args:
+        rates: shape (bins, N).
+        counts: shape (bins, N or 1).
+    """
+    positive = rates > 0
+    safe = rates if positive.all() else np.where(positive, rates, 1.0)
+    value: FloatArray = 2 * (rates.sum(axis=0) - np.sum(counts * np.log(safe), axis=0))
+    if safe is not rates:
+        value[~(positive | ((counts == 0) & (rates == 0))).all(axis=0)] = np.inf
+    return value, safe
+
+
+def poisson_slopes(rates: FloatArray, counts: FloatArray) -> FloatArray:
+    """Derivatives of these terms in the rates (bins, N); infinite where a rate vanishes under a count."""
+    counted = np.broadcast_to(counts, rates.shape)
+    with np.errstate(divide="ignore"):
+        ratio = np.divide(counted, rates, out=np.zeros_like(rates), where=counted > 0)
+    slopes: FloatArray = 2 * (1 - ratio)
+    return slopes
 
 
 def evaluate_terms(terms: Sequence[Term], values: Sequence[FloatArray]) -> FloatArray | float:
@@ -89,24 +112,33 @@ class Engine:
     """A likelihood compiled for one choice of free parameters.
 
     Args:
-        spec: the model.
+        laid: the model, with what comes by row.
         free: indices of the F parameters to differentiate in; none for the value alone.
-        replaced: a sample whose nominal yields are given point by point, if any.
 
-    Raises:
-        SpecBuilderError: if the replaced sample is not in the workspace.
+    Attributes:
+        specification: the model with the factors that the terms name.
+        column: number of the column by row of each group, -1 if it has none.
+        ratios: the factors whose anchors come by row.
+        amplitude_terms: amplitude of each of the G groups.
+        templates: events per bin of each group for amplitude 1, shape (G, bins); of a group with a column by row what
+            multiplies that column.
+        runs: groups that stand together because they share a column, as (column, first, end); column -1 is none.
+        affine: the rates are affine in the free parameters, so that 2NLL is convex.
+        stiffness: what the normal constraints add to the Hessian's diagonal, shape (F, 1).
+        constant: terms of 2NLL that no parameter changes, where rows have no data of their own.
+        batch: rows worked on together: few enough for the arrays to stay in the processor's cache.
     """
 
-    def __init__(self, spec: Specification, free: tuple[int, ...], replaced: str | None) -> None:
-        own = [group for group in spec.groups if group.sample == replaced]
-        if replaced is not None and not own:
-            raise SpecBuilderError(f"sample '{replaced}' is not in the workspace")
-        groups = [group for group in spec.groups if group.sample != replaced] + own
-        self.free = free
-        self.own = len(groups) - len(own)  # the replaced sample's groups stand from here on
+    batch = 2048
+
+    def __init__(self, laid: LaidOut, free: tuple[int, ...]) -> None:
+        spec, groups = laid.specification, laid.specification.groups
+        self.free, self.specification, self.column, self.ratios = free, spec, laid.column, laid.ratios
+        self.runs = _runs(laid.column)
         self.amplitude_terms = [group.terms for group in groups]
-        self.templates = np.stack([g.template if i < self.own else g.relative for i, g in enumerate(groups)])
-        self._bank = FactorBank(spec.factors)
+        own = [group.template if c == FIXED else group.relative for group, c in zip(groups, laid.column, strict=True)]
+        self.templates = np.stack(own)
+        self._bank = FactorBank(spec.factors, laid.ratios)
 
         position = {parameter: i for i, parameter in enumerate(free)}
         self.slopes: list[list[_Slope]] = []
@@ -121,63 +153,64 @@ class Engine:
             bends = [_Bend(a, b, _differentiate(a.terms, b.factor)) for a, b in itertools.combinations(slopes, 2)]
             self.slopes.append(slopes)
             self._bends.append([bend for bend in bends if bend.terms])
-        self._pairs = [
-            (i, j)
-            for i, j in itertools.combinations_with_replacement(range(len(groups)), 2)
-            if self.slopes[i] and self.slopes[j] and (self.templates[i] * self.templates[j]).any()
-        ]
-        # pairs with no, one and two groups of the replaced sample
-        self._pairs.sort(key=lambda pair: sum(i >= self.own for i in pair))
-        products = np.array([self.templates[i] * self.templates[j] for i, j in self._pairs])
-        products = products.reshape(len(self._pairs), spec.observed.size)
-        counts = [sum(i >= self.own for i in pair) for pair in self._pairs]
-        self._pair_blocks = [products[[k for k, c in enumerate(counts) if c == n]] for n in range(3)]
+        self._pairs, self._pair_blocks = self._pair_up(laid.column)
 
         self._observed = spec.observed[:, None]
         self.empty_bins = bool((self._observed == 0).any())
-        constraints = [(i, p.constraint) for i, p in enumerate(spec.parameters) if p.constraint]
-        normal = [(i, c) for i, c in constraints if c.kind == "normal"]
-        poisson = [(i, c) for i, c in constraints if c.kind == "poisson"]
-        self._normal = np.array([i for i, _ in normal], dtype=np.intp)
-        self._centre = np.array([c.auxiliary for _, c in normal])[:, None]
-        self._inverse_variance = np.array([c.scale**-2 for _, c in normal])[:, None]
-        self._poisson = np.array([i for i, _ in poisson], dtype=np.intp)
-        self._counts = np.array([c.auxiliary for _, c in poisson])[:, None]
-        self._scales = np.array([c.scale for _, c in poisson])[:, None]
-        self.constant = 2 * float(np.sum(gammaln(spec.observed + 1)))
-        self.constant += sum(LOG_2PI + 2 * float(np.log(c.scale)) for _, c in normal)
-        self.constant += sum(2 * float(gammaln(c.auxiliary + 1)) for _, c in poisson)
-        #: True where the rates are affine in the free parameters, so that 2NLL is convex.
+        self._constraints = Constraints(spec.parameters, free)
+        self.stiffness = self._constraints.stiffness
+        self.constant = 2 * float(np.sum(gammaln(spec.observed + 1))) + self._constraints.constant
         self.affine = not any(self._bends) and all(
             spec.factors[slope.factor].kind == "identity" for slopes in self.slopes for slope in slopes
         )
-        free_normal = [(position[i], k) for k, (i, _) in enumerate(normal) if i in position]
-        self._pulled = np.array([p for p, _ in free_normal], dtype=np.intp)
-        self._pulled_parameters = np.array([free[p] for p, _ in free_normal], dtype=np.intp)
-        self._pulled_centre = self._centre[[k for _, k in free_normal]]
-        self._free_poisson = [(position[i], k) for k, (i, _) in enumerate(poisson) if i in position]
-        #: What the normal constraints add to the Hessian's diagonal, shape (F, 1).
-        self.stiffness = np.zeros((len(free), 1))
-        self.stiffness[self._pulled] = 2 * self._inverse_variance[[k for _, k in free_normal]]
 
-    def rates(self, theta: FloatArray, yields: FloatArray | None = None) -> FloatArray:
+    def _pair_up(
+        self, column: tuple[int, ...]
+    ) -> tuple[list[tuple[int, int]], list[tuple[tuple[int, int], FloatArray]]]:
+        """Pairs of groups that share a bin, and the products of their templates in blocks of the same two columns."""
+        blocks: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for i, j in itertools.combinations_with_replacement(range(len(column)), 2):
+            if self.slopes[i] and self.slopes[j] and (self.templates[i] * self.templates[j]).any():
+                blocks.setdefault((column[i], column[j]), []).append((i, j))
+        pairs = [pair for members in blocks.values() for pair in members]
+        products = [
+            (key, np.array([self.templates[i] * self.templates[j] for i, j in members]))
+            for key, members in blocks.items()
+        ]
+        return pairs, products
+
+    def rates(self, theta: FloatArray, rows: RowArrays = SHARED) -> FloatArray:
         """Expected events, shape (bins, N), for theta (P, N)."""
-        values, _, _ = self._bank(theta)
-        return self._rates(self._amplitudes(values, theta.shape[1]), yields)
+        values, _, _ = self._bank(theta, rows.interpolations)
+        return self._rates(self._amplitudes(values, theta.shape[1]), rows)
 
-    def yield_gradient(self, theta: FloatArray, yields: FloatArray) -> FloatArray:
-        """Derivatives of 2NLL in the yields of the replaced sample, shape (bins, N).
+    def column_gradient(self, theta: FloatArray, rows: RowArrays) -> list[FloatArray]:
+        """Derivatives of 2NLL in the columns by row, shape (bins, N) each.
 
         At a minimum over the parameters these are the derivatives of the profiled 2NLL.
         """
-        values, _, _ = self._bank(theta)
+        values, _, _ = self._bank(theta, rows.interpolations)
         amplitudes = self._amplitudes(values, theta.shape[1])
-        rates = self._rates(amplitudes, yields)
-        counted = np.broadcast_to(self._observed, rates.shape)
-        with np.errstate(divide="ignore"):  # infinite where a rate vanishes under a count
-            ratio = np.divide(counted, rates, out=np.zeros_like(rates), where=counted > 0)
-        gradient: FloatArray = 2 * (1 - ratio) * (self.templates[self.own :].T @ amplitudes[self.own :])
-        return gradient
+        rates = self._rates(amplitudes, rows)
+        weight = poisson_slopes(rates, self._observed if rows.observed is None else rows.observed)
+        gradients = [np.zeros_like(rates) for _ in rows.columns]
+        for column, a, b in self.runs:
+            if column != FIXED:
+                gradients[column] = weight * (self.templates[a:b].T @ amplitudes[a:b])
+        return gradients
+
+    def magnitude(self, theta: FloatArray, rows: RowArrays = SHARED) -> FloatArray:
+        """Sum of the absolute values of the terms that a rate is the sum of, shape (bins, N): its rounding's scale."""
+        values, _, _ = self._bank(theta, rows.interpolations)
+        sizes = [np.abs(value) for value in values]
+        amplitudes = np.empty((len(self.amplitude_terms), theta.shape[1]))
+        for row, terms in zip(amplitudes, self.amplitude_terms, strict=True):
+            row[...] = evaluate_terms([Term(abs(coefficient), factors) for coefficient, factors in terms], sizes)
+        magnitude = np.zeros((self._observed.size, theta.shape[1]))
+        for column, a, b in self.runs:
+            events = np.abs(self.templates[a:b]).T @ amplitudes[a:b]
+            magnitude += events if column == FIXED else events * np.abs(rows.columns[column])
+        return magnitude
 
     def _amplitudes(self, values: list[FloatArray], count: int) -> FloatArray:
         amplitudes = np.empty((len(self.amplitude_terms), count))
@@ -185,48 +218,48 @@ class Engine:
             row[...] = evaluate_terms(terms, values)
         return amplitudes
 
-    def _rates(self, amplitudes: FloatArray, yields: FloatArray | None) -> FloatArray:
-        if yields is None:
-            return self.templates.T @ amplitudes
-        rates = self.templates[: self.own].T @ amplitudes[: self.own]
-        rates += yields * (self.templates[self.own :].T @ amplitudes[self.own :])
-        return rates
+    def _rates(self, amplitudes: FloatArray, rows: RowArrays) -> FloatArray:
+        rates: FloatArray | None = None
+        for column, a, b in self.runs:
+            events = self.templates[a:b].T @ amplitudes[a:b]
+            if column != FIXED:
+                events *= rows.columns[column]
+            if rates is None:
+                rates = events
+            else:
+                rates += events
+        return np.zeros((self._observed.size, amplitudes.shape[1])) if rates is None else rates
 
-    def __call__(
-        self, theta: FloatArray, yields: FloatArray | None = None, *, barrier: FloatArray | float = 0.0
-    ) -> Expansion:
+    def __call__(self, theta: FloatArray, rows: RowArrays = SHARED, *, barrier: FloatArray | float = 0.0) -> Expansion:
         """Expand 2NLL.
 
         Args:
             theta: parameters, shape (P, N).
-            yields: nominal yields of the replaced sample, shape (bins, N).
+            rows: what the points have of their own.
             barrier: least counts, a number or shape (bins, N). With a trace of a count in bins without any their
                 rates stay above zero: a minimiser's way to a minimum that lies where a rate vanishes.
         """
-        values, first, second = self._bank(theta)
-        rates = self._rates(self._amplitudes(values, theta.shape[1]), yields)
-        observed = np.maximum(self._observed, barrier)
-        positive = rates > 0
-        safe = rates if positive.all() else np.where(positive, rates, 1.0)
-        value = 2 * (rates.sum(axis=0) - np.sum(observed * np.log(safe), axis=0)) + self.constant
-        if safe is not rates:
-            value[~(positive | ((observed == 0) & (rates == 0))).all(axis=0)] = np.inf
-        value += self._constraints(theta)
+        values, first, second = self._bank(theta, rows.interpolations)
+        rates = self._rates(self._amplitudes(values, theta.shape[1]), rows)
+        observed = np.maximum(self._observed if rows.observed is None else rows.observed, barrier)
+        value, safe = poisson_terms(rates, observed)
+        value += self.constant if rows.constant is None else rows.constant
+        value += self._constraints.value(theta, rows.auxiliary)
         count = len(self.free)
         gradient = np.zeros((count, theta.shape[1]))
         fisher = hessian = np.zeros((count, count, theta.shape[1]))
         if count:
-            self._add_constraints(theta, gradient, fisher)
+            self._constraints.add(theta, rows.auxiliary, gradient, fisher)
             ratio = observed / safe
             weights = 2 - 2 * ratio, 2 * ratio / safe
-            hessian = self._chain(*weights, yields, (values, first, second), gradient, fisher)
+            hessian = self._chain(*weights, rows, (values, first, second), gradient, fisher)
         return Expansion(rates, value, gradient, fisher, hessian)
 
     def _chain(
         self,
         weight: FloatArray,
         bend: FloatArray,
-        yields: FloatArray | None,
+        rows: RowArrays,
         factors: tuple[list[FloatArray], list[FloatArray | float], list[Second]],
         gradient: FloatArray,
         fisher: FloatArray,
@@ -237,18 +270,13 @@ class Engine:
         """
         values, first, second = factors
         curvature: list[tuple[int, int, FloatArray]] = []
-        if yields is None:
-            slope = self.templates @ weight
-            pairs = self._pair_blocks[0] @ bend
-        else:
-            slope = np.concatenate(
-                [
-                    self.templates[: self.own] @ weight,
-                    self.templates[self.own :] @ (weight * yields),
-                ]
-            )
-            bends = (bend, bend * yields, bend * yields * yields)
-            pairs = np.concatenate([block @ b for block, b in zip(self._pair_blocks, bends, strict=True)])
+        slope = _stack(
+            [
+                self.templates[a:b] @ (weight if column == FIXED else weight * rows.columns[column])
+                for column, a, b in self.runs
+            ]
+        )
+        pairs = _stack([block @ _times(bend, key, rows) for key, block in self._pair_blocks])
         derivatives: list[list[tuple[int, FloatArray | float]]] = []
         for group, slopes in enumerate(self.slopes):
             row: list[tuple[int, FloatArray | float]] = []
@@ -278,19 +306,82 @@ class Engine:
             hessian[p, q] += entry
         return hessian
 
-    def _constraints(self, theta: FloatArray) -> FloatArray:
-        pulls = theta[self._normal] - self._centre
+
+def _runs(column: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    """(column, first, end) of the groups that stand together with the same column."""
+    runs = []
+    for key, members in itertools.groupby(range(len(column)), key=column.__getitem__):
+        numbers = list(members)
+        runs.append((key, numbers[0], numbers[-1] + 1))
+    return runs
+
+
+def _stack(blocks: list[FloatArray]) -> FloatArray:
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks) if blocks else np.zeros((0, 0))
+
+
+def _times(bend: FloatArray, columns: tuple[int, int], rows: RowArrays) -> FloatArray:
+    for column in columns:
+        if column != FIXED:
+            bend = bend * rows.columns[column]
+    return bend
+
+
+class Constraints:
+    """The terms of 2NLL that come from auxiliary data.
+
+    Args:
+        parameters: of the model.
+        free: indices of the F parameters to differentiate in.
+
+    Attributes:
+        constant: what no parameter changes.
+        stiffness: what the normal constraints add to the Hessian's diagonal, shape (F, 1).
+    """
+
+    def __init__(self, parameters: Sequence[ParameterSpec], free: tuple[int, ...]) -> None:
+        constraints = [(i, p.constraint) for i, p in enumerate(parameters) if p.constraint]
+        position = {parameter: i for i, parameter in enumerate(free)}
+        normal = [(k, i, c) for k, (i, c) in enumerate(constraints) if c.kind == "normal"]
+        poisson = [(k, i, c) for k, (i, c) in enumerate(constraints) if c.kind == "poisson"]
+        self._auxiliary = np.array([c.auxiliary for _, c in constraints])[:, None]
+        self._normal_data, self._normal = _indices([k for k, _, _ in normal]), _indices([i for _, i, _ in normal])
+        self._inverse_variance = np.array([c.scale**-2 for _, _, c in normal])[:, None]
+        self._poisson_data, self._poisson = _indices([k for k, _, _ in poisson]), _indices([i for _, i, _ in poisson])
+        self._scales = np.array([c.scale for _, _, c in poisson])[:, None]
+        self._centre = self._auxiliary[self._normal_data]
+        self.constant = sum(LOG_2PI + 2 * float(np.log(c.scale)) for _, _, c in normal)
+        self.constant += sum(2 * float(gammaln(c.auxiliary + 1)) for _, _, c in poisson)
+        pulled = [(position[i], n) for n, (_, i, _) in enumerate(normal) if i in position]
+        counted = [(position[i], n) for n, (_, i, _) in enumerate(poisson) if i in position]
+        self._pulled, self._pulls = _indices([p for p, _ in pulled]), _indices([n for _, n in pulled])
+        self._counted, self._counts = _indices([p for p, _ in counted]), _indices([n for _, n in counted])
+        self.stiffness = np.zeros((len(free), 1))
+        self.stiffness[self._pulled] = 2 * self._inverse_variance[self._pulls]
+
+    def value(self, theta: FloatArray, auxiliary: FloatArray | None) -> FloatArray:
+        """At theta (P, N), with auxiliary data (K, N) of the rows' own: shape (N,), without the constant."""
+        centre = self._centre if auxiliary is None else auxiliary[self._normal_data]
+        pulls = theta[self._normal] - centre
         value: FloatArray = np.sum(self._inverse_variance * pulls * pulls, axis=0)
         if self._poisson.size:
+            counts = (self._auxiliary if auxiliary is None else auxiliary)[self._poisson_data]
             means = self._scales * theta[self._poisson]
-            value = value + 2 * np.sum(means - self._counts * np.log(means), axis=0)
+            value = value + 2 * np.sum(means - counts * np.log(means), axis=0)
         return value
 
-    def _add_constraints(self, theta: FloatArray, gradient: FloatArray, fisher: FloatArray) -> None:
+    def add(self, theta: FloatArray, auxiliary: FloatArray | None, gradient: FloatArray, fisher: FloatArray) -> None:
+        """Add their derivatives to a gradient (F, N) and a Hessian (F, F, N)."""
+        centre = self._centre if auxiliary is None else auxiliary[self._normal_data]
         stiffness = self.stiffness[self._pulled]
-        gradient[self._pulled] = stiffness * (theta[self._pulled_parameters] - self._pulled_centre)
-        fisher[self._pulled, self._pulled] = stiffness
-        for p, k in self._free_poisson:
-            x = theta[self.free[p]]
-            gradient[p] += 2 * (self._scales[k] - self._counts[k] / x)
-            fisher[p, p] += 2 * self._counts[k] / x**2
+        gradient[self._pulled] += stiffness * (theta[self._normal[self._pulls]] - centre[self._pulls])
+        fisher[self._pulled, self._pulled] += stiffness
+        if self._counted.size:
+            counts = (self._auxiliary if auxiliary is None else auxiliary)[self._poisson_data[self._counts]]
+            x = theta[self._poisson[self._counts]]
+            gradient[self._counted] += 2 * (self._scales[self._counts] - counts / x)
+            fisher[self._counted, self._counted] += 2 * counts / x**2
+
+
+def _indices(numbers: list[int]) -> IndexArray:
+    return np.array(numbers, dtype=np.intp)

@@ -11,14 +11,19 @@ from scipy.special import gammaln, xlogy
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.interpolation import Factor, FactorBank
-from spec_builder.histfactory.specification import Group, ParameterSpec, Term, read_specification
-from spec_builder.inference.engine import LOG_2PI, Engine, evaluate_terms
+from spec_builder.histfactory.specification import ParameterSpec, Term, read_specification
+from spec_builder.inference.compilation import compile_engine
+from spec_builder.inference.engine import evaluate_terms
+from spec_builder.inference.rows import LOG_2PI, PLAIN, SHARED, Layout, lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from spec_builder.base.arrays import BoolArray, FloatArray
     from spec_builder.histfactory.specification import Specification
+    from spec_builder.inference.engine import Engine
+    from spec_builder.inference.jacobian import JacobianEngine
+    from spec_builder.inference.rows import RowArrays
 
 __all__ = ["Likelihood"]
 
@@ -119,9 +124,9 @@ class Likelihood:
 
     def with_polynomial(
         self,
-        sample: str,
+        sample: str | tuple[str, ...],
         parameter: str,
-        coefficients: Mapping[str, FloatArray],
+        coefficients: Mapping[str, FloatArray] | None,
         *,
         init: float,
         bounds: tuple[float, float],
@@ -132,16 +137,20 @@ class Likelihood:
         factors stay where the workspace has them, and are fixed there: x takes their place.
 
         Args:
-            sample: its name, in all channels.
+            sample: its name, in all channels; several names if their coefficients come by row.
             parameter: name of x, the new parameter of interest.
-            coefficients: (n0, n1, n2) by channel, each of shape (3, bins of the channel).
+            coefficients: (n0, n1, n2) by channel, each of shape (3, bins of the channel); None if they come by row
+                (:class:`spec_builder.inference.rows.Polynomial`).
             init: start value of x.
             bounds: domain of x.
         """
         spec = self.specification
+        samples = (sample,) if isinstance(sample, str) else sample
         signal = np.zeros((3, self.observed.size))
         for channel, place in spec.channels.items():
-            if channel in coefficients:
+            if coefficients is None:
+                signal[:, place] = 1.0
+            elif channel in coefficients:
                 signal[:, place] = coefficients[channel]
         names = [*self.parameters] if parameter in self.parameters else [*self.parameters, parameter]
         order = sorted(range(len(names)), key=names.__getitem__)
@@ -152,18 +161,19 @@ class Likelihood:
         factors += [Factor(x, "identity"), Factor(x, "square")]
         groups = []
         for group in spec.groups:
-            if group.sample != sample:
+            if group.sample not in samples:
                 groups.append(group)
                 continue
-            for yields, power in zip(signal, powers, strict=True):
+            for k, (yields, power) in enumerate(zip(signal, powers, strict=True)):
                 template = group.relative * yields
                 if template.any():
                     terms = tuple(Term(term.coefficient, (*term.factors, *power)) for term in group.terms)
-                    groups.append(Group(sample, template, group.relative, terms))
+                    groups.append(replace(group, template=template, terms=terms, power=k))
+        vectors = tuple(np.array([moved.get(int(p), -1) for p in vector], dtype=np.intp) for vector in spec.vectors)
         replaced = {
             spec.factors[f].parameter
             for group in spec.groups
-            if group.sample == sample
+            if group.sample in samples
             for term in group.terms
             for f in term.factors
         }
@@ -173,20 +183,31 @@ class Likelihood:
         new = ParameterSpec(parameter, init, *bounds, fixed=False, constraint=None)
         parameters = tuple([*old, new][i] for i in order)
         return Likelihood(
-            replace(spec, parameters=parameters, factors=tuple(factors), groups=tuple(groups), poi=parameter)
+            replace(
+                spec,
+                parameters=parameters,
+                factors=tuple(factors),
+                groups=tuple(groups),
+                poi=parameter,
+                vectors=vectors,
+            )
         )
 
     # ------------------------------------------------------------------ values at given points
 
     @cached_property
-    def _engines(self) -> dict[tuple[tuple[int, ...], str | None], Engine]:
+    def _engines(self) -> dict[tuple[tuple[int, ...], Layout], Engine | JacobianEngine]:
         return {}
 
-    def engine(self, free: tuple[int, ...] = (), replaced: str | None = None) -> Engine:
-        """The compiled likelihood for one choice of free parameters, made once."""
-        key = (free, replaced)
+    def engine(self, free: tuple[int, ...] = (), layout: Layout = PLAIN) -> Engine | JacobianEngine:
+        """The compiled likelihood for one choice of free parameters and of what comes by row, made once.
+
+        Raises:
+            SpecBuilderError: if the model does not have what comes by row.
+        """
+        key = (free, layout)
         if key not in self._engines:
-            self._engines[key] = Engine(self.specification, free, replaced)
+            self._engines[key] = compile_engine(lay_out(self.specification, layout), free)
         return self._engines[key]
 
     def _columns(self, theta: FloatArray) -> FloatArray:
@@ -201,15 +222,18 @@ class Likelihood:
 
     def sample_rates(self, theta: FloatArray) -> dict[str, FloatArray]:
         """Events per bin of each sample at one point theta (P,): shape (bins,) by sample."""
-        values, _, _ = FactorBank(self.specification.factors)(self._columns(theta))
+        column = self._columns(theta)
+        values, _, _ = FactorBank(self.specification.factors)(column)
         rates: dict[str, FloatArray] = {}
         for group in self.specification.groups:
             events = group.template * np.ravel(evaluate_terms(group.terms, values))[0]
+            for vector in (self.specification.vectors[v] for v in group.gammas):
+                events *= np.where(vector >= 0, column[vector, 0], 1.0)
             rates[group.sample] = rates.get(group.sample, np.zeros(events.size)) + events
         return rates
 
     def nothing_expected(
-        self, theta: FloatArray, free: tuple[int, ...], sample: str | None = None, yields: FloatArray | None = None
+        self, theta: FloatArray, free: tuple[int, ...], layout: Layout = PLAIN, arrays: RowArrays = SHARED
     ) -> BoolArray:
         """Bins whose rate is zero whatever the free parameters are, shape (bins, N).
 
@@ -218,32 +242,32 @@ class Likelihood:
         Args:
             theta: the values of the fixed parameters, shape (P, N).
             free: indices of the free ones.
-            sample: a sample whose nominal yields differ from point to point.
-            yields: its events per bin, shape (bins, N).
+            layout: what comes by row.
+            arrays: it.
         """
-        engine = self.engine(free, sample)
-        empty: BoolArray = engine.rates(theta, yields) == 0
+        engine = self.engine(free, layout)
+        empty: BoolArray = engine.rates(theta, arrays) == 0
         if empty.any():
             lower, upper = self.bounds[:, list(free)]
             elsewhere = theta.copy()
             elsewhere[list(free)] = (lower + _ELSEWHERE * (upper - lower))[:, None]
-            empty &= engine.rates(elsewhere, yields) == 0
+            empty &= engine.rates(elsewhere, arrays) == 0
         return empty
 
-    def impossible_bin(self, sample: str | None = None, yields: FloatArray | None = None) -> str | None:
+    def impossible_bin(self, layout: Layout = PLAIN, arrays: RowArrays = SHARED) -> str | None:
         """What is wrong with the first bin that has counts although nothing is expected there; None if none has.
 
         Args:
-            sample: a sample whose nominal yields are replaced.
-            yields: its events per bin, shape (bins,).
+            layout: what comes by row.
+            arrays: it, for one row.
         """
-        columns = None if yields is None else yields[:, None]
-        empty = self.nothing_expected(self.init[:, None], self.free, sample, columns)[:, 0]
-        bad = np.flatnonzero(empty & (self.observed > 0))
+        empty = self.nothing_expected(self.init[:, None], self.free, layout, arrays)[:, 0]
+        observed = self.observed if arrays.observed is None else arrays.observed[:, 0]
+        bad = np.flatnonzero(empty & (observed > 0))
         if not bad.size:
             return None
         where = self.bin_name(int(bad[0]))
-        return f"{where}: {self.observed[bad[0]]:g} observed, but nothing is expected there whatever the parameters are"
+        return f"{where}: {observed[bad[0]]:g} observed, but nothing is expected there whatever the parameters are"
 
     def bin_name(self, place: int) -> str:
         """A bin as its channel and its number within it, counted from 0."""
@@ -261,7 +285,7 @@ class Likelihood:
     def hessian(self, theta: FloatArray) -> FloatArray:
         """Hessian of 2NLL in all parameters at theta (N, P): shape (N, P, P)."""
         parts = self.engine(tuple(range(len(self.parameters))))(self._columns(theta))
-        lower = np.moveaxis(parts.hessian, 2, 0)
+        lower = np.tril(np.moveaxis(parts.hessian, 2, 0))
         return lower + np.swapaxes(np.tril(lower, -1), 1, 2)
 
     @cached_property

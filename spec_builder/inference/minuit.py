@@ -8,16 +8,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 from iminuit import Minuit
 
-from spec_builder.histfactory.interpolation import FactorBank
+from spec_builder.histfactory.interpolation import scalar_factor
 from spec_builder.inference import newton
-from spec_builder.inference.newton import IMPOSSIBLE, INSIDE, NEAR, NOT_FINITE, UNFINISHED, BatchFit, starting_points
+from spec_builder.inference.engine import Engine
+from spec_builder.inference.newton import (
+    IMPOSSIBLE,
+    INSIDE,
+    NEAR,
+    NOT_FINITE,
+    UNFINISHED,
+    BatchFit,
+    given_rows,
+    starting_points,
+)
+from spec_builder.inference.rows import FIXED, PLAIN, SHARED, Layout, Rows, take_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.histfactory.specification import Term
+    from spec_builder.inference.engine import Expansion
+    from spec_builder.inference.jacobian import JacobianEngine
     from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.inference.rows import RowArrays
 
 __all__ = ["make_minuit", "minimise", "minos"]
 
@@ -32,17 +46,15 @@ class PointFunction:
     """2NLL and its gradient at one point, in plain numbers: arrays of length one would cost ten times as much.
 
     Args:
-        likelihood: the model.
-        free: indices of the free parameters.
-        sample: a sample whose nominal yields are set by :meth:`place`, if any.
+        engine: the compiled model.
     """
 
-    def __init__(self, likelihood: Likelihood, free: tuple[int, ...], sample: str | None = None) -> None:
-        spec = likelihood.specification
-        engine = likelihood.engine(free, sample)
-        bank = FactorBank(spec.factors)
+    def __init__(self, engine: Engine) -> None:
+        free = engine.free
+        spec = engine.specification
         position = {p: i for i, p in enumerate(free)}
-        functions = [(i, factor.parameter, bank.scalar(i)) for i, factor in enumerate(spec.factors)]
+        functions = [(i, factor.parameter, scalar_factor(factor)) for i, factor in enumerate(spec.factors)]
+        self._factors, self._ratios = spec.factors, engine.ratios
         self._fixed = [(i, p, f) for i, p, f in functions if p not in position]
         self._varied = [(i, position[p], f) for i, p, f in functions if p in position]
         self._values, self._slopes = [0.0] * len(functions), [0.0] * len(functions)
@@ -52,18 +64,14 @@ class PointFunction:
             for group, slopes in enumerate(engine.slopes)
             for slope in slopes
         ]
-        self._own = engine.own
+        self._runs = engine.runs
         self._shapes = engine.templates
         self._templates, self._transposed = engine.templates, np.ascontiguousarray(engine.templates.T)
         self._observed, self._empty = spec.observed, spec.observed == 0
         self._ones = np.ones(spec.observed.size)
-        constraints = [(i, p.constraint) for i, p in enumerate(spec.parameters) if p.constraint]
-        normal = [(i, c.auxiliary, c.scale**-2) for i, c in constraints if c.kind == "normal"]
-        poisson = [(i, c.auxiliary, c.scale) for i, c in constraints if c.kind == "poisson"]
-        self._normal = [(position[i], a, w) for i, a, w in normal if i in position]
-        self._poisson = [(position[i], a, s) for i, a, s in poisson if i in position]
-        self._fixed_normal = [c for c in normal if c[0] not in position]
-        self._fixed_poisson = [c for c in poisson if c[0] not in position]
+        self._position = position
+        self._constraints = [(i, p.constraint) for i, p in enumerate(spec.parameters) if p.constraint]
+        self._constrain([c.auxiliary for _, c in self._constraints])
         self.stiffness = engine.stiffness
         self._affine = engine.affine
         self._base, self._jacobian = np.zeros(0), np.zeros((0, 0))
@@ -74,9 +82,43 @@ class PointFunction:
         self._rates = np.zeros(0)
         self._partials: list[float] = []
 
-    def place(self, theta: FloatArray, yields: FloatArray | None = None) -> None:
-        """Set the parameters that are not free from theta (P,), and the sample's nominal yields (bins,)."""
+    def _constrain(self, auxiliary: Sequence[float]) -> None:
+        """Set the auxiliary data."""
+        data = list(zip(self._constraints, auxiliary, strict=True))
+        normal = [(i, a, c.scale**-2) for (i, c), a in data if c.kind == "normal"]
+        poisson = [(i, a, c.scale) for (i, c), a in data if c.kind == "poisson"]
+        self._normal = [(self._position[i], a, w) for i, a, w in normal if i in self._position]
+        self._poisson = [(self._position[i], a, s) for i, a, s in poisson if i in self._position]
+        self._fixed_normal = [c for c in normal if c[0] not in self._position]
+        self._fixed_poisson = [c for c in poisson if c[0] not in self._position]
+
+    def _place_row(self, row: RowArrays) -> None:
+        """Set what one row has of its own."""
+        if row.columns:
+            self._templates = self._shapes.copy()
+            for column, a, b in self._runs:
+                if column != FIXED:
+                    self._templates[a:b] *= row.columns[column][:, 0]
+            self._transposed = np.ascontiguousarray(self._templates.T)
+        if row.observed is not None:
+            self._observed = row.observed[:, 0]
+            self._empty = self._observed == 0
+        if row.auxiliary is not None:
+            self._constrain(row.auxiliary[:, 0].tolist())
+        if row.constant is not None:
+            self._engine_constant = float(row.constant[0])
+        if row.interpolations is not None:
+            own = {
+                f: scalar_factor(self._factors[f], row.interpolations[:, k, 0].tolist())
+                for k, f in enumerate(self._ratios)
+            }
+            self._fixed = [(i, p, own.get(i, function)) for i, p, function in self._fixed]
+            self._varied = [(i, p, own.get(i, function)) for i, p, function in self._varied]
+
+    def place(self, theta: FloatArray, row: RowArrays = SHARED) -> None:
+        """Set the parameters that are not free from theta (P,), and what the row has of its own."""
         self._last = []
+        self._place_row(row)
         for i, p, function in self._fixed:
             self._values[i], self._slopes[i] = function(float(theta[p]))
         varied = {i for i, _, _ in self._varied}
@@ -88,10 +130,6 @@ class PointFunction:
         for i, count, scale in self._fixed_poisson:
             mean = scale * float(theta[i])
             self._constant += 2 * (mean - count * math.log(mean))
-        if yields is not None:
-            self._templates = self._shapes.copy()
-            self._templates[self._own :] *= yields
-            self._transposed = np.ascontiguousarray(self._templates.T)
         if self._affine:
             self._vary([0.0] * len(self.stiffness))
             self._base = self._transposed @ [_number(terms, self._values) for terms in self._amplitudes]
@@ -120,10 +158,7 @@ class PointFunction:
 
     def seed(self, x: FloatArray) -> FloatArray:
         """What MIGRAD starts from: it stops on a matrix that is not positive definite, as one without data is."""
-        matrix = self.fisher(x)
-        diagonal = np.diag(matrix)
-        positive: FloatArray = matrix + np.diag(np.where(diagonal > 0, 1e-6 * diagonal, 1.0))
-        return positive
+        return positive_definite(self.fisher(x))
 
     def _evaluate(self, x: list[float]) -> None:
         if x == self._last:
@@ -176,6 +211,67 @@ class PointFunction:
         return jacobian
 
 
+class ArrayFunction:
+    """The same by the engine of a large model, whose arrays are long enough at one point.
+
+    Args:
+        likelihood: the model.
+        engine: the compiled model.
+    """
+
+    def __init__(self, likelihood: Likelihood, engine: JacobianEngine) -> None:
+        self._engine, self._free = engine, list(engine.free)
+        self.stiffness = engine.stiffness
+        self._theta, self._row = likelihood.init[:, None].copy(), SHARED
+        self._last = np.zeros(0)
+        self._expansion: Expansion | None = None
+
+    def place(self, theta: FloatArray, row: RowArrays = SHARED) -> None:
+        """Set the parameters that are not free from theta (P,), and what the row has of its own."""
+        self._theta, self._row, self._expansion = theta[:, None].copy(), row, None
+
+    def value(self, x: FloatArray) -> float:
+        """2NLL; infinite where a rate is not allowed."""
+        return float(self._expand(x).value[0])
+
+    def gradient(self, x: FloatArray) -> list[float]:
+        """Gradient in the free parameters."""
+        gradient: list[float] = self._expand(x).gradient[:, 0].tolist()
+        return gradient
+
+    def fisher(self, x: FloatArray) -> FloatArray:
+        """The Hessian without second derivatives of the rates, shape (F, F)."""
+        lower = np.tril(self._expand(x).fisher[..., 0])
+        matrix: FloatArray = lower + np.tril(lower, -1).T
+        return matrix
+
+    def seed(self, x: FloatArray) -> FloatArray:
+        """See :meth:`PointFunction.seed`."""
+        return positive_definite(self.fisher(x))
+
+    def _expand(self, x: FloatArray) -> Expansion:
+        if self._expansion is None or not np.array_equal(x, self._last):
+            self._last = np.array(x)
+            self._theta[self._free, 0] = x
+            self._expansion = self._engine(self._theta, self._row)
+        return self._expansion
+
+
+def positive_definite(matrix: FloatArray) -> FloatArray:
+    """A matrix (F, F) without directions that are flat."""
+    diagonal = np.diag(matrix)
+    positive: FloatArray = matrix + np.diag(np.where(diagonal > 0, 1e-6 * diagonal, 1.0))
+    return positive
+
+
+def point_function(
+    likelihood: Likelihood, free: tuple[int, ...], layout: Layout = PLAIN
+) -> PointFunction | ArrayFunction:
+    """2NLL and its gradient at one point."""
+    engine = likelihood.engine(free, layout)
+    return PointFunction(engine) if isinstance(engine, Engine) else ArrayFunction(likelihood, engine)
+
+
 def _fold(terms: Sequence[Term], values: list[float], varied: set[int]) -> list[tuple[float, tuple[int, ...]]]:
     """The terms with the factors of fixed parameters multiplied into their coefficients."""
     folded: dict[tuple[int, ...], float] = {}
@@ -198,7 +294,7 @@ def _number(terms: Sequence[tuple[float, tuple[int, ...]]], values: list[float])
     return total
 
 
-def make_minuit(likelihood: Likelihood, function: PointFunction, free: tuple[int, ...]) -> Minuit:
+def make_minuit(likelihood: Likelihood, function: PointFunction | ArrayFunction, free: tuple[int, ...]) -> Minuit:
     """A Minuit object on the free parameters; start values are set with :func:`migrad`.
 
     Args:
@@ -229,6 +325,7 @@ def minimise(
     *,
     start: FloatArray | None = None,
     fixed: tuple[str, ...] = (),
+    rows: Rows | None = None,
     sample: str | None = None,
     yields: FloatArray | None = None,
 ) -> BatchFit:
@@ -238,20 +335,22 @@ def minimise(
     then from the minimum that ``newton`` finds. Arguments and result are those of
     :func:`spec_builder.inference.newton.minimise`.
     """
+    rows = given_rows(rows, sample, yields)
     free = likelihood.free_without(fixed)
-    theta = starting_points(likelihood, start, yields)
+    theta = starting_points(likelihood, start, rows)
+    layout, arrays = take_apart(likelihood, rows)
     count = len(theta)
     value, edm, reason = np.empty(count), np.empty(count), np.empty(count, dtype=np.intp)
-    function = PointFunction(likelihood, free, sample)
+    function = point_function(likelihood, free, layout)
     minuit, bounds = make_minuit(likelihood, function, free), likelihood.bounds[:, list(free)]
-    columns = None if yields is None else np.asarray(yields, dtype=np.float64).T
-    empty = likelihood.nothing_expected(np.ascontiguousarray(theta.T), free, sample, columns)
-    impossible = (empty & (likelihood.observed[:, None] > 0)).any(axis=0)
+    observed = likelihood.observed[:, None] if arrays.observed is None else arrays.observed
+    empty = likelihood.nothing_expected(np.ascontiguousarray(theta.T), free, layout, arrays)
+    impossible = (empty & (observed > 0)).any(axis=0)
     value[impossible], edm[impossible], reason[impossible] = np.inf, np.inf, IMPOSSIBLE
     for i in np.flatnonzero(~impossible):
-        function.place(theta[i], None if yields is None else yields[i])
-        row = None if yields is None else yields[i : i + 1]
-        for begin in _starts(likelihood, theta[i : i + 1], fixed, sample, row):
+        here = slice(i, i + 1)
+        function.place(theta[i], arrays.take(here))
+        for begin in _starts(likelihood, theta[here], fixed, rows.take(here)):
             if migrad(minuit, begin[list(free)], bounds).valid and _settled(function, minuit, bounds):
                 break
         theta[i, list(free)], value[i] = _onto_bounds(function, minuit, bounds)
@@ -263,7 +362,9 @@ def minimise(
     return BatchFit(value, theta, edm, reason, at_bound)
 
 
-def _onto_bounds(function: PointFunction, minuit: Minuit, bounds: FloatArray) -> tuple[FloatArray, float]:
+def _onto_bounds(
+    function: PointFunction | ArrayFunction, minuit: Minuit, bounds: FloatArray
+) -> tuple[FloatArray, float]:
     """The minimum (F,) and 2NLL there: MIGRAD comes close to a bound only."""
     x, value = np.array(minuit.values), float(minuit.fval)
     lower, upper = bounds
@@ -273,7 +374,7 @@ def _onto_bounds(function: PointFunction, minuit: Minuit, bounds: FloatArray) ->
     return (there, height) if height <= value else (x, value)
 
 
-def _settled(function: PointFunction, minuit: Minuit, bounds: FloatArray) -> bool:
+def _settled(function: PointFunction | ArrayFunction, minuit: Minuit, bounds: FloatArray) -> bool:
     """Whether the exact gradient agrees that this is a minimum: MIGRAD may stop where a rate nearly vanishes.
 
     It does so far from its start only, after many calls.
@@ -292,8 +393,7 @@ def _starts(
     likelihood: Likelihood,
     theta: FloatArray,
     fixed: tuple[str, ...],
-    sample: str | None,
-    yields: FloatArray | None,
+    rows: Rows,
 ) -> Iterator[FloatArray]:
     """Where to start, shape (P,), one after the other until MIGRAD converges.
 
@@ -301,7 +401,7 @@ def _starts(
     """
     yield theta[0]
     yield likelihood.init
-    yield newton.minimise(likelihood, start=theta, fixed=fixed, sample=sample, yields=yields).theta[0]
+    yield newton.minimise(likelihood, start=theta, fixed=fixed, rows=rows).theta[0]
 
 
 def minos(likelihood: Likelihood, parameter: str, cl: float) -> tuple[float | None, float | None]:
@@ -313,7 +413,7 @@ def minos(likelihood: Likelihood, parameter: str, cl: float) -> tuple[float | No
         cl: confidence level, e.g. 0.68.
     """
     free = likelihood.free
-    function = PointFunction(likelihood, free)
+    function = point_function(likelihood, free)
     function.place(likelihood.init)
     bounds = likelihood.bounds[:, list(free)]
     minuit = migrad(make_minuit(likelihood, function, free), likelihood.init[list(free)], bounds)

@@ -7,19 +7,34 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spec_builder.inference.rows import FIXED, Rows, take_apart
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
+    from spec_builder.histfactory.interpolation import Factor
     from spec_builder.histfactory.specification import Term
     from spec_builder.inference.engine import Engine, Expansion
+    from spec_builder.inference.jacobian import JacobianEngine
     from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.inference.rows import Layout, RowArrays
 
-__all__ = ["REASONS", "BatchFit", "minimise", "solve", "starting_points"]
+__all__ = ["REASONS", "BatchFit", "given_rows", "minimise", "run", "solve", "starting_points"]
 
 #: Stop at this estimated distance to the minimum.
 EDM_GOAL = 1e-12
 #: A row whose last EDM is above this is not valid.
 EDM_VALID = 1e-10
-#: Rows worked on together: small enough for the arrays to stay in the processor's cache.
+#: A row still on its way after so many evaluations is asked how far rounding lets it come.
+_PATIENCE = 12
+#: An EDM that falls by less than this factor in a step is held up by rounding.
+_FALL = 0.1
+#: EDM up to which rounding is believed to hide the minimum, and the row is valid.
+_EDM_ROUNDED = 1e-8
+#: Rounding of a rate, in parts of the sum of its terms' absolute values.
+_RATE_ROUNDING = float(np.finfo(np.float64).eps)
+#: Rows worked on together, or a multiple of them.
 BATCH = 2048
 _MAX_EVALUATIONS = 100
 _ARMIJO = 1e-4
@@ -64,7 +79,7 @@ class BatchFit:
 
     @property
     def valid(self) -> BoolArray:
-        """Converged (EDM at most 1e-10) at a finite value, shape (N,)."""
+        """Converged (EDM at most 1e-10, or as near as rounding allows) at a finite value, shape (N,)."""
         valid: BoolArray = self.reason == 0
         return valid
 
@@ -74,12 +89,28 @@ class BatchFit:
         known: BoolArray = self.valid | (self.reason == IMPOSSIBLE)
         return known
 
+    def take(self, rows: IndexArray | BoolArray | slice) -> BatchFit:
+        """Some of the rows."""
+        parts = (self.twice_nll, self.theta, self.edm, self.reason, self.at_bound)
+        return BatchFit(*(part[rows] for part in parts))
+
+    def joined(self, other: BatchFit) -> BatchFit:
+        """These rows and then the other's."""
+        return BatchFit(
+            np.concatenate([self.twice_nll, other.twice_nll]),
+            np.concatenate([self.theta, other.theta]),
+            np.concatenate([self.edm, other.edm]),
+            np.concatenate([self.reason, other.reason]),
+            np.concatenate([self.at_bound, other.at_bound]),
+        )
+
 
 def minimise(
     likelihood: Likelihood,
     *,
     start: FloatArray | None = None,
     fixed: tuple[str, ...] = (),
+    rows: Rows | None = None,
     sample: str | None = None,
     yields: FloatArray | None = None,
 ) -> BatchFit:
@@ -90,94 +121,162 @@ def minimise(
         start: start values, and the values of fixed parameters, shape (N, P); the model's own by default, and where
             a rate is not positive there.
         fixed: parameters to keep at their start, beside those that the model fixes.
-        sample: a sample whose nominal yields differ from point to point.
+        rows: what the points have of their own.
+        sample: a sample whose nominal yields differ from point to point: short for rows with these yields.
         yields: its events per bin, shape (N, bins).
 
     Returns:
         A row for each point.
+
+    Raises:
+        SpecBuilderError: for rows that do not fit the model.
     """
-    free = likelihood.free_without(fixed)
-    theta = np.ascontiguousarray(starting_points(likelihood, start, yields).T)
-    columns = None if yields is None else np.ascontiguousarray(np.asarray(yields, dtype=np.float64).T)
-    lower, upper = likelihood.bounds[:, list(free)]
-    own = likelihood.init[list(free)]
+    rows = given_rows(rows, sample, yields)
+    free = list(likelihood.free_without(fixed))
+    theta = np.ascontiguousarray(starting_points(likelihood, start, rows).T)
+    layout, arrays = take_apart(likelihood, rows)
+    lower, upper = likelihood.bounds[:, free]
+    own = likelihood.init[free]
     margin = INSIDE * (upper - lower)
-    value, edm, reason = _minimise_from(likelihood, free, sample, theta, columns)
+    model = _Model(likelihood, likelihood.engine(tuple(free), layout), layout)
+    value, edm, reason = model.minimise(theta, arrays)
     lost = ~np.isfinite(value)
     if lost.any():
-        parts = None if columns is None else columns[:, lost]
-        empty = likelihood.nothing_expected(theta[:, lost], free, sample, parts)
-        reason[lost] = np.where((empty & (likelihood.observed[:, None] > 0)).any(axis=0), IMPOSSIBLE, NOT_FINITE)
+        parts = arrays.take(lost)
+        empty = model.nothing_expected(theta[:, lost], parts)
+        reason[lost] = np.where((empty & (model.observed(parts) > 0)).any(axis=0), IMPOSSIBLE, NOT_FINITE)
     # a rate is not positive where the others start: once more, from the model's own start values, and inside the bounds
     for begin in (own, np.clip(own, lower + margin, upper - margin)):
         lost = reason == NOT_FINITE
         again = theta[:, lost]
-        if (again[list(free)] == begin[:, None]).all():
+        if (again[free] == begin[:, None]).all():
             continue
-        again[list(free)] = begin[:, None]
-        parts = None if columns is None else columns[:, lost]
-        value[lost], edm[lost], reason[lost] = _minimise_from(likelihood, free, sample, again, parts)
+        again[free] = begin[:, None]
+        value[lost], edm[lost], reason[lost] = model.minimise(again, arrays.take(lost))
         theta[:, lost] = again
         reason[~np.isfinite(value) & (reason != IMPOSSIBLE)] = NOT_FINITE
-    inside = theta[list(free)]
+    inside = theta[free]
     at_bound = ((inside <= lower[:, None]) | (inside >= upper[:, None])).any(axis=0)
-    reason = np.where(np.isfinite(value) & (edm <= EDM_VALID), 0, reason)
+    reason = np.where(np.isfinite(value) | (reason == IMPOSSIBLE), reason, NOT_FINITE)
     return BatchFit(value, theta.T, edm, reason, at_bound)
 
 
-def _minimise_from(
-    likelihood: Likelihood,
-    free: tuple[int, ...],
-    sample: str | None,
-    theta: FloatArray,
-    columns: FloatArray | None,
+def run(
+    engine: Engine | JacobianEngine, bounds: FloatArray, theta: FloatArray, arrays: RowArrays, barrier: FloatArray
 ) -> tuple[FloatArray, FloatArray, IndexArray]:
-    """2NLL, EDM and reason, each of shape (N,), of the minima that start from theta (P, N), which becomes theirs."""
-    engine = likelihood.engine(free, sample)
+    """Minimise all rows: what a compiled kernel does in numpy's place.
+
+    Args:
+        engine: the compiled model.
+        bounds: of all parameters, shape (2, P).
+        theta: where each row starts, shape (P, N); overwritten by where it ends.
+        arrays: what the rows have of their own.
+        barrier: least counts, shape (bins or 1, N or 1).
+
+    Returns:
+        2NLL with the barrier, EDM and reason (0 where it converged, whatever the barrier), shape (N,) each.
+    """
     count = theta.shape[1]
     value, edm, reason = np.empty(count), np.empty(count), np.empty(count, dtype=np.intp)
-    for begin in range(0, count, BATCH):
-        rows = slice(begin, begin + BATCH)
-        yields = None if columns is None else columns[:, rows]
-        barrier = np.zeros((1, 1))
-        if engine.empty_bins:
-            barrier = np.where(_never_negative(likelihood, engine, theta[:, rows], yields), 0.0, _BARRIER)[:, None]
-            empty = likelihood.nothing_expected(theta[:, rows], free, sample, yields)
-            if empty.any():
-                barrier = np.where(empty, 0.0, barrier)
-        batch = _Batch(engine, likelihood.bounds, theta[:, rows], yields, barrier)
+    for begin in range(0, count, engine.batch):
+        rows = slice(begin, begin + engine.batch)
+        own = barrier if barrier.shape[1] == 1 else barrier[:, rows]
+        batch = _Batch(engine, bounds, theta[:, rows], arrays.take(rows), own)
         batch.run()
         theta[:, rows], value[rows], edm[rows], reason[rows] = batch.theta, batch.value, batch.edm, batch.reason
-        left = ~(batch.edm <= EDM_VALID)
-        if barrier.any() and left.any():
-            # a minimum on a bound where a rate vanishes: the barrier only keeps it away
-            parts = None if yields is None else yields[:, left]
-            batch = _Batch(engine, likelihood.bounds, batch.theta[:, left], parts, np.zeros((1, 1)))
-            batch.run()
-            good = batch.edm <= EDM_VALID
-            places = begin + np.flatnonzero(left)[good]
-            theta[:, places], value[places] = batch.theta[:, good], batch.value[good]
-            edm[places], reason[places] = batch.edm[good], batch.reason[good]
-    if engine.empty_bins:
-        _undo_barrier(likelihood, engine, theta, columns, value)
     return value, edm, reason
 
 
-def _never_negative(likelihood: Likelihood, engine: Engine, theta: FloatArray, yields: FloatArray | None) -> BoolArray:
-    """Bins whose rate is zero or positive wherever the free parameters are within their bounds, shape (bins,).
+@dataclass(frozen=True)
+class _Model:
+    """A compiled model, and what it needs where bins are empty."""
 
-    There a minimum may lie on a bound where the rate vanishes, and no barrier is needed. False where it is not plain.
-    """
-    low, high = theta.min(axis=1), theta.max(axis=1)
-    free = list(engine.free)
-    low[free], high[free] = likelihood.bounds[:, free]
-    factors = likelihood.specification.factors
+    likelihood: Likelihood
+    engine: Engine | JacobianEngine
+    layout: Layout
+
+    def observed(self, arrays: RowArrays) -> FloatArray:
+        """Counts, shape (bins, N or 1)."""
+        return self.likelihood.observed[:, None] if arrays.observed is None else arrays.observed
+
+    def nothing_expected(self, theta: FloatArray, arrays: RowArrays) -> BoolArray:
+        """See :meth:`spec_builder.inference.likelihood.Likelihood.nothing_expected`."""
+        return self.likelihood.nothing_expected(theta, self.engine.free, self.layout, arrays)
+
+    def minimise(self, theta: FloatArray, arrays: RowArrays) -> tuple[FloatArray, FloatArray, IndexArray]:
+        """2NLL, EDM and reason, shape (N,) each, of the minima that start from theta (P, N), which becomes theirs."""
+        bounds, nothing = self.likelihood.bounds, np.zeros((1, 1))
+        if not (self.observed(arrays) == 0).any():
+            return run(self.engine, bounds, theta, arrays, nothing)
+        barrier = np.where(self._never_negative(theta, arrays), 0.0, _BARRIER)[:, None]
+        empty = self.nothing_expected(theta, arrays)
+        if empty.any():
+            barrier = np.where(empty, 0.0, barrier)
+        value, edm, reason = run(self.engine, bounds, theta, arrays, barrier)
+        left = reason != 0
+        if barrier.any() and left.any():
+            # a minimum on a bound where a rate vanishes: the barrier only keeps it away
+            there = theta[:, left]
+            found = run(self.engine, bounds, there, arrays.take(left), nothing)
+            good = found[2] == 0
+            places = np.flatnonzero(left)[good]
+            theta[:, places] = there[:, good]
+            value[places], edm[places], reason[places] = (part[good] for part in found)
+        self._undo_barrier(theta, arrays, value)
+        return value, edm, reason
+
+    def _never_negative(self, theta: FloatArray, arrays: RowArrays) -> BoolArray:
+        """Bins whose rate is zero or positive wherever the free parameters are within their bounds, shape (bins,).
+
+        There a minimum may lie on a bound where the rate vanishes, and no barrier is needed. False where it is not
+        plain.
+        """
+        if not theta.shape[1]:
+            return np.zeros(self.engine.specification.observed.size, dtype=bool)
+        low, high = theta.min(axis=1), theta.max(axis=1)
+        free = list(self.engine.free)
+        low[free], high[free] = self.likelihood.bounds[:, free]
+        spec = self.engine.specification
+        safe = np.ones(spec.observed.size, dtype=bool)
+        for group, column in zip(spec.groups, self.engine.column, strict=True):
+            amplitude = _least_amplitude(group.terms, spec.factors, low, high)
+            if any((low[spec.vectors[v][spec.channels[group.channel]]] < 0).any() for v in group.gammas):
+                amplitude = -np.inf
+            own = column != FIXED
+            events = group.relative[:, None] * arrays.columns[column] if own else group.template[:, None]
+            safe &= (events == 0).all(axis=1) | ((events >= 0).all(axis=1) & (amplitude >= 0))
+        return safe
+
+    def _undo_barrier(self, theta: FloatArray, arrays: RowArrays, value: FloatArray) -> None:
+        """Set value to 2NLL without the barrier, and parameters that it has kept off their bounds to them."""
+        # a row that never started stays so
+        value[:] = np.where(np.isfinite(value), self.engine(theta, arrays).value, np.inf)
+        free = list(self.engine.free)
+        lower, upper = self.likelihood.bounds[:, free, None]
+        near = NEAR * (upper - lower)
+        point = theta[free]
+        moved = np.where(point < lower + near, lower, np.where(point > upper - near, upper, point))
+        rows = (moved != point).any(axis=0)
+        if not rows.any():
+            return
+        there = theta[:, rows]
+        there[free] = moved[:, rows]
+        height = self.engine(there, arrays.take(rows)).value
+        lower_there = height <= value[rows]
+        theta[:, rows] = np.where(lower_there, there, theta[:, rows])
+        value[rows] = np.where(lower_there, height, value[rows])
+
+
+def _least_amplitude(terms: Sequence[Term], factors: Sequence[Factor], low: FloatArray, high: FloatArray) -> float:
+    """A lower bound of an amplitude, up to a positive factor, for parameters between low and high (P,)."""
 
     def positive(f: int) -> bool:
         kind = factors[f].kind
         return kind.startswith("normsys") or kind == "square" or (kind == "identity" and low[factors[f].parameter] >= 0)
 
-    def least(term: Term, common: set[int]) -> float:
+    common = {f for f in set.intersection(*(set(term.factors) for term in terms)) if positive(f)}
+    least = 0.0
+    for term in terms:
         ends = [term.coefficient]
         for f in term.factors:
             if f in common:
@@ -186,44 +285,24 @@ def _never_negative(likelihood: Likelihood, engine: Engine, theta: FloatArray, y
                 return -np.inf
             parameter = factors[f].parameter
             ends = [end * value for end in ends for value in (low[parameter], high[parameter])]
-        return min(ends)
-
-    safe = np.ones(engine.templates.shape[1], dtype=bool)
-    for group, (template, terms) in enumerate(zip(engine.templates, engine.amplitude_terms, strict=True)):
-        common = {f for f in set.intersection(*(set(term.factors) for term in terms)) if positive(f)}
-        amplitude = sum(least(term, common) for term in terms)
-        own = yields if yields is not None and group >= engine.own else None
-        events = template[:, None] if own is None else template[:, None] * own
-        safe &= (events == 0).all(axis=1) | ((events >= 0).all(axis=1) & (amplitude >= 0))
-    return safe
+        least += min(ends)
+    return least
 
 
-def _undo_barrier(
-    likelihood: Likelihood, engine: Engine, theta: FloatArray, columns: FloatArray | None, value: FloatArray
-) -> None:
-    """Set value to 2NLL without the barrier, and parameters that it has kept off their bounds to them."""
-    value[:] = np.where(np.isfinite(value), engine(theta, columns).value, np.inf)  # a row that never started stays so
-    free = list(engine.free)
-    lower, upper = likelihood.bounds[:, free, None]
-    near = NEAR * (upper - lower)
-    point = theta[free]
-    moved = np.where(point < lower + near, lower, np.where(point > upper - near, upper, point))
-    rows = (moved != point).any(axis=0)
-    if not rows.any():
-        return
-    there = theta[:, rows]
-    there[free] = moved[:, rows]
-    height = engine(there, None if columns is None else columns[:, rows]).value
-    lower_there = height <= value[rows]
-    theta[:, rows] = np.where(lower_there, there, theta[:, rows])
-    value[rows] = np.where(lower_there, height, value[rows])
+def given_rows(rows: Rows | None, sample: str | None, yields: FloatArray | None) -> Rows:
+    """Rows, or those that differ in the yields (N, bins) of one sample."""
+    if sample is None or yields is None:
+        return rows or Rows()
+    return Rows(yields={sample: np.ascontiguousarray(np.asarray(yields, dtype=np.float64).T)})
 
 
-def starting_points(likelihood: Likelihood, start: FloatArray | None, yields: FloatArray | None) -> FloatArray:
-    """A copy of the start values, or the model's own for each row of yields: shape (N, P)."""
+def starting_points(likelihood: Likelihood, start: FloatArray | None, rows: Rows) -> FloatArray:
+    """A copy of the start values, or the model's own for each row: shape (N, P)."""
     if start is None:
-        return np.tile(likelihood.init, (1 if yields is None else len(yields), 1))
-    return np.array(start, dtype=np.float64, ndmin=2)
+        return np.tile(likelihood.init, (rows.count() or 1, 1))
+    count = rows.count()
+    points = np.array(start, dtype=np.float64, ndmin=2)
+    return np.repeat(points, count, axis=0) if len(points) == 1 and count is not None else points
 
 
 class _Batch:
@@ -231,17 +310,17 @@ class _Batch:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Engine | JacobianEngine,
         bounds: FloatArray,
         theta: FloatArray,
-        yields: FloatArray | None,
+        arrays: RowArrays,
         barrier: FloatArray,
     ) -> None:
         self._engine = engine
         self._free = np.array(engine.free, dtype=np.intp)
         self._lower, self._upper = bounds[:, self._free, None]
         self._snap = 1e-12 * (1 + np.abs(self._lower))
-        self._yields, self._barrier = yields, barrier
+        self._arrays, self._barrier = arrays, barrier
         self.theta = theta.copy()
         self.value = np.full(theta.shape[1], np.inf)
         self.edm = np.full(theta.shape[1], np.inf)
@@ -250,22 +329,26 @@ class _Batch:
     def run(self) -> None:
         """Take Newton steps until every row is done or out of evaluations."""
         rows = np.arange(self.theta.shape[1])
-        point, yields, barrier = self.theta.copy(), self._yields, self._barrier
+        point, arrays, barrier = self.theta.copy(), self._arrays, self._barrier
         base = point[self._free]  # the last accepted points
         value = np.full(rows.size, np.inf)
         edm = np.full(rows.size, np.inf)
         step = np.zeros_like(base)
         slope = np.zeros(rows.size)
         scale = np.ones(rows.size)
-        for _ in range(_MAX_EVALUATIONS):
-            new = self._engine(point, yields, barrier=barrier)
+        goal = np.full(rows.size, EDM_GOAL)
+        for evaluation in range(_MAX_EVALUATIONS):
+            if evaluation == _PATIENCE:
+                goal = self._edm_goal(point, arrays)
+            before = edm
+            new = self._engine(point, arrays, barrier=barrier)
             bar = value + _ARMIJO * scale * slope + _ROUNDING * (1 + np.abs(value))
             accepted = (new.value <= bar) & np.isfinite(new.value)
             if accepted.all():
                 base, value = point[self._free], new.value
                 step, edm = self._direction(base, new)
                 slope = -2 * edm
-                scale = np.minimum(self._reach(base, step), self._positive(point, step, new, yields))
+                scale = np.minimum(self._reach(base, step), self._positive(point, step, new, arrays))
             else:
                 base = np.where(accepted, point[self._free], base)
                 value = np.where(accepted, new.value, value)
@@ -273,24 +356,38 @@ class _Batch:
                 step = np.where(accepted, direction, step)
                 slope = np.where(accepted, -2 * decrease, slope)
                 edm = np.where(accepted, decrease, edm)
-                reach = np.minimum(self._reach(base, step), self._positive(point, step, new, yields))
+                reach = np.minimum(self._reach(base, step), self._positive(point, step, new, arrays))
                 scale = np.where(accepted, reach, scale * _SHRINK)
             stuck = ~accepted & ((scale < _LEAST_SCALE) | ~np.isfinite(value))
-            done = (accepted & (edm <= EDM_GOAL)) | stuck
+            done = (accepted & ((edm <= EDM_GOAL) | ((edm <= goal) & (edm > _FALL * before)))) | stuck
             if done.any():
                 out = rows[done]
                 self.theta[self._free[:, None], out] = base[:, done]
-                self.value[out], self.edm[out], self.reason[out] = value[done], edm[done], ROUNDED * stuck[done]
+                self.value[out], self.edm[out] = value[done], edm[done]
+                self.reason[out] = np.where(edm[done] <= np.maximum(goal[done], EDM_VALID), 0, ROUNDED)
                 keep = ~done
-                rows, value, edm, slope, scale = (a[keep] for a in (rows, value, edm, slope, scale))
+                rows, value, edm, slope, scale, goal = (a[keep] for a in (rows, value, edm, slope, scale, goal))
                 base, step, point = base[:, keep], step[:, keep], point[:, keep]
-                yields = None if yields is None else yields[:, keep]
+                arrays = arrays.take(keep)
                 barrier = barrier if barrier.shape[1] == 1 else barrier[:, keep]
                 if not rows.size:
                     return
             point[self._free] = self._inside(base + scale * step)
         self.theta[self._free[:, None], rows] = base
         self.value[rows], self.edm[rows] = value, edm
+        self.reason[rows] = np.where(edm <= EDM_VALID, 0, UNFINISHED)
+
+    def _edm_goal(self, point: FloatArray, arrays: RowArrays) -> FloatArray:
+        """Where to stop, shape (N,): rates that are small differences of large terms are not known any better.
+
+        An error e of a rate nu with d counts moves the minimum of 2 (nu - d ln nu) by an EDM of d (e / nu)^2.
+        """
+        observed = self._engine.specification.observed[:, None] if arrays.observed is None else arrays.observed
+        with np.errstate(divide="ignore", invalid="ignore"):
+            error = _RATE_ROUNDING * self._engine.magnitude(point, arrays) / self._engine.rates(point, arrays)
+            rounding = np.sum(np.where(observed > 0, observed * error**2, 0.0), axis=0)
+        goal: FloatArray = np.clip(rounding, EDM_GOAL, _EDM_ROUNDED)
+        return goal
 
     def _direction(self, base: FloatArray, new: Expansion) -> tuple[FloatArray, FloatArray]:
         """Newton step (F, n) over the directions that the bounds leave free, and its EDM (n,)."""
@@ -320,13 +417,13 @@ class _Batch:
         # away from a region where the Hessian is positive the EDM has no meaning yet
         return step, np.where(definite, edm, np.maximum(edm, 2 * EDM_VALID))
 
-    def _positive(self, point: FloatArray, step: FloatArray, new: Expansion, yields: FloatArray | None) -> FloatArray:
+    def _positive(self, point: FloatArray, step: FloatArray, new: Expansion, arrays: RowArrays) -> FloatArray:
         """Largest part of the step that keeps all rates positive, with a margin; exact where they are affine."""
         if not self._engine.affine:
             return np.ones(step.shape[1])
         end = point.copy()
         end[self._free] += step
-        fall = new.rates - self._engine.rates(end, yields)
+        fall = new.rates - self._engine.rates(end, arrays)
         with np.errstate(divide="ignore", invalid="ignore"):
             part = np.where(fall > _MARGIN * new.rates, _MARGIN * new.rates / fall, 1.0)
         positive: FloatArray = part.min(axis=0)

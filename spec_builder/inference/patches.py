@@ -141,8 +141,9 @@ def _proportional(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 
 def _structure(spec: Specification) -> Any:
-    groups = tuple((g.sample, g.terms, g.relative.tobytes()) for g in spec.groups)
-    return (spec.parameters, spec.factors, groups, spec.observed.tobytes(), tuple(spec.channels), spec.poi)
+    groups = tuple((g.sample, g.terms, g.relative.tobytes(), g.gammas) for g in spec.groups)
+    vectors = tuple(vector.tobytes() for vector in spec.vectors)
+    return (spec.parameters, spec.factors, groups, vectors, spec.observed.tobytes(), tuple(spec.channels), spec.poi)
 
 
 def _merge(members: list[tuple[int, Specification]]) -> list[PatchGroup]:

@@ -13,10 +13,11 @@ from spec_builder.experiments.consistency import check_channels, check_data_sets
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.experiments.reading import load_experiment, shipped_experiments
 from spec_builder.histfactory.modifiers import LAWS, Law
+from spec_builder.inference.data import Problem
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analyses import STANDARD_MODEL as STANDARD_MODEL_UNIT
 from spec_builder.model.analyses import measurement_kind, named_analyses
-from spec_builder.model.signal import LARGEST_SHARE_BEYOND, reference_size, signal_kernel
+from spec_builder.model.signal import LARGEST_SHARE_BEYOND, joined, reference_size, signal_kernel
 from spec_builder.model.workspace import NEW_PHYSICS, Measured, build_workspace
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.interactions import STANDARD_MODEL
@@ -271,6 +272,37 @@ class Analysis:
         if not any(choice.acts_on(channel.target) for channel in self.channels):
             raise SpecBuilderError(f"interaction '{choice.name}' has no cross section on any target of {self.name}")
         return {kernel.channel.name: kernel.yields(choice, masses) for kernel in self.kernels}
+
+    def sample_yields(self, choice: Choice, masses: FloatArray | None) -> dict[str, Yields]:
+        """Signal by sample over the bins of all channels, in the order of the workspace's channels.
+
+        A sample that a channel does not have is zero there; a shape parameter that a channel does not have leaves the
+        nominal yields there. Arguments and errors as for :meth:`signal_yields`.
+        """
+        by_channel = dict(sorted(self.signal_yields(choice, masses).items()))
+        bins = {channel.name: channel.bins for channel in self.channels}
+        names = dict.fromkeys(name for samples in by_channel.values() for name in samples)
+        return {
+            name: joined([s.get(name) for s in by_channel.values()], [bins[c] for c in by_channel]) for name in names
+        }
+
+    def problem(self, choice: Choice) -> Problem:
+        """The measurement ``new_physics`` with an interaction, for :mod:`spec_builder.inference`.
+
+        The yields hold the Standard Model too; masses given to an interaction without a mediator are ignored.
+
+        Raises:
+            SpecBuilderError: if limits of an experiment need another law, or no target is acted on.
+        """
+        self.check_limits()
+        likelihood = Likelihood.from_workspace(self.workspace, NEW_PHYSICS)
+        samples = tuple(dict.fromkeys(signal.name for channel in self.channels for signal in channel.signals))
+
+        def yields(masses: FloatArray) -> dict[str, Yields]:
+            found = self.sample_yields(choice, masses if choice.has_mediator else None)
+            return {sample: found[sample] for sample in samples}
+
+        return Problem(likelihood, None, samples, yields, signed=choice.signed)
 
     def new_physics(self, choice: Choice) -> tuple[Likelihood, YieldFunction]:
         """Likelihood of the measurement ``new_physics``, and the signal's yields against x at given masses.

@@ -10,9 +10,7 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest
 from spec_builder.base.grids import check_range
-from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.histfactory.patchset import patch_name, patch_set, round_value
-from spec_builder.inference.curves import polynomial_yields
 from spec_builder.inference.exclusion import exclude, plane_minimum
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import threshold
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import FloatArray, IndexArray
     from spec_builder.histfactory.modifiers import Law
-    from spec_builder.inference.exclusion import Minimum, YieldFunction
-    from spec_builder.inference.likelihood import Likelihood
     from spec_builder.model.analysis import Analysis
     from spec_builder.model.signal import Template
     from spec_builder.model.workspace import Workspace
@@ -208,13 +204,16 @@ def build_patch_set(
         SpecBuilderError: if two points round to the same values, or a point has no valid fit.
     """
     rounded = _Points.of(choice, points)
-    likelihood, total = analysis.new_physics(choice)
-    yields = polynomial_yields(total(rounded.masses), rounded.place, rounded.parameter, signed=choice.signed)
-    fits = minimise(likelihood, sample=SIGNAL_SAMPLE, yields=yields)
+    problem = analysis.problem(choice)
+    rows = problem.rows(problem.yields(rounded.masses), rounded.place, problem.x(rounded.parameter))
+    fits = minimise(problem.likelihood, rows=rows)
     if not fits.valid.all():
         far = rounded.name(choice, int(np.argmin(fits.valid)))
         raise SpecBuilderError(f"{analysis.name}: the fit at {far} is not valid; leave this point out")
-    minimum = _minimum(analysis, choice, likelihood, total)
+    if choice.has_mediator:
+        minimum = plane_minimum(problem, analysis.masses_MeV)
+    else:
+        minimum = exclude(problem, rounded.masses, dof=1).minimum
     least = round(minimum.twice_nll, 6)
     dof = 2 if choice.has_mediator else 1
     level = threshold(0.9, dof=dof)
@@ -255,15 +254,6 @@ def _domain(analysis: Analysis, choice: Choice) -> str:
     """What a minimum is over, in words."""
     domain = choice.parameter if choice.signed else f"{choice.parameter} >= 0"
     return f"{range_text(analysis.masses_MeV)} and {domain}" if choice.has_mediator else domain
-
-
-def _minimum(analysis: Analysis, choice: Choice, likelihood: Likelihood, total: YieldFunction) -> Minimum:
-    """The least 2NLL over the plane, or over the parameter where there is no mass."""
-    if choice.has_mediator:
-        plane = analysis.masses_MeV
-        return plane_minimum(likelihood, SIGNAL_SAMPLE, total, plane=plane, signed=choice.signed)
-    no_mass = np.array([np.nan])
-    return exclude(likelihood, SIGNAL_SAMPLE, total, no_mass, dof=1, signed=choice.signed).minimum
 
 
 def _patches(

@@ -10,12 +10,13 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.experiments.response import ChargeYieldResponse, MatrixResponse
+from spec_builder.inference.data import Yields as PlainYields
 from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE
 from spec_builder.physics.rates import maximum_recoil_energy_keV, rate
 from spec_builder.physics.spectra import LineSpectrum
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Channel, Signal
@@ -26,7 +27,16 @@ if TYPE_CHECKING:
 
     RateFunction = Callable[[FloatArray], FloatArray]
 
-__all__ = ["SignalKernel", "Template", "Yields", "channel_yields", "polynomial", "signal_kernel"]
+__all__ = [
+    "SignalKernel",
+    "Template",
+    "Yields",
+    "channel_yields",
+    "joined",
+    "polynomial",
+    "reference_size",
+    "signal_kernel",
+]
 
 _MEV_PER_KEV = 1e-3
 #: A response is told of that leaves out more than this share of the accepted events.
@@ -60,16 +70,13 @@ class Template:
 
 
 @dataclass(frozen=True)
-class Yields:
+class Yields(PlainYields):
     """Events per bin of one signal sample, Standard Model included, as polynomials n0 + n1 x + n2 x^2.
 
     Attributes:
         nominal: (n0, n1, n2), shape (3, M, bins) for M mediator masses.
         variations: the same at +1 and at -1 of each shape parameter.
     """
-
-    nominal: FloatArray
-    variations: Mapping[str, tuple[FloatArray, FloatArray]]
 
     def __call__(self, x: FloatArray | float) -> FloatArray:
         """Nominal events per bin, shape (*x.shape, M, bins)."""
@@ -95,6 +102,28 @@ class Yields:
             return np.concatenate([np.zeros_like(coefficients[:1]), coefficients[1:]])
 
         return self.mapped(added)
+
+
+def joined(parts: Sequence[Yields | None], bins: Sequence[int]) -> Yields:
+    """Yields of one sample side by side.
+
+    Args:
+        parts: for each channel; None where it does not have the sample.
+        bins: number of bins of each channel.
+    """
+    some = next(part for part in parts if part is not None)
+    nothing = [np.zeros((*some.nominal.shape[:2], count)) for count in bins]
+    nominal = [zero if part is None else part.nominal for part, zero in zip(parts, nothing, strict=True)]
+    parameters = dict.fromkeys(name for part in parts if part is not None for name in part.variations)
+    variations = {}
+    for name in parameters:
+        sides = [
+            (same, same) if part is None else part.variations.get(name, (same, same))
+            for part, same in zip(parts, nominal, strict=True)
+        ]
+        up, down = (np.concatenate(side, axis=2) for side in zip(*sides, strict=True))
+        variations[name] = (up, down)
+    return Yields(np.concatenate(nominal, axis=2), variations)
 
 
 @dataclass(frozen=True)
@@ -141,7 +170,7 @@ class SignalKernel:
         if timing is None:
             return events
         fractions = np.stack([timing[str(component.timing)] for component in self.channel.source.components])
-        in_time = events[..., None] * fractions[:, None, None, None, :]
+        in_time: FloatArray = events[..., None] * fractions[:, None, None, None, :]
         return in_time.reshape(*events.shape[:-1], -1)
 
     def _of(self, signal: Signal, folded: FloatArray) -> FloatArray:
@@ -150,7 +179,8 @@ class SignalKernel:
             rows = list(range(folded.shape[0]))
         else:
             rows = [self.channel.source.names.index(name) for name in signal.components]
-        return folded[rows[0]] if len(rows) == 1 else folded[rows].sum(axis=0)
+        events: FloatArray = folded[rows[0]] if len(rows) == 1 else folded[rows].sum(axis=0)
+        return events
 
     @cached_property
     def _standard(self) -> dict[str, Yields]:
@@ -166,7 +196,8 @@ class SignalKernel:
 
     def standard_model(self) -> FloatArray:
         """Standard Model events per bin of all signal samples, shape (bins,)."""
-        return np.sum(list(self.samples().values()), axis=0)
+        total: FloatArray = np.sum(list(self.samples().values()), axis=0)
+        return total
 
     def proportional(self, factor: str, reference: float) -> dict[str, Yields]:
         """Events by sample against the size of the source, shape (3, 1, bins).

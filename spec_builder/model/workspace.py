@@ -196,7 +196,7 @@ def _nuisances(experiments: Iterable[Experiment]) -> list[str]:
     for experiment in experiments:
         for channel in experiment.channels:
             names |= set(channel.variations)
-            for sample in (*channel.signals, *channel.backgrounds):
+            for sample in channel.samples:
                 names |= set(sample.uncertainties)
             for background in channel.backgrounds:
                 names |= set(background.absolute_uncertainties)

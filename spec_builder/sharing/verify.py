@@ -15,7 +15,9 @@ from spec_builder.histfactory.patch import load_workspace
 from spec_builder.histfactory.patchset import check_digest, check_patch_set, patch_name
 from spec_builder.histfactory.schema import schema_problem
 from spec_builder.inference.likelihood import Likelihood
+from spec_builder.inference.newton import given_rows
 from spec_builder.inference.patches import group_patches
+from spec_builder.inference.rows import take_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -125,9 +127,9 @@ def _patch_problems(
     measurement = "new_physics" if "new_physics" in names else None
     for group in group_patches(workspace, patches, measurement, report=report):
         likelihood = group.likelihood
-        yields = None if group.yields is None else np.ascontiguousarray(group.yields.T)
         theta = np.repeat(likelihood.init[:, None], len(group.rows), axis=1)
-        parts = likelihood.engine((), group.sample)(theta, yields)
+        layout, arrays = take_apart(likelihood, given_rows(None, group.sample, group.yields))
+        parts = likelihood.engine((), layout)(theta, arrays)
         for column, row in enumerate(group.rows):
             problem = _rate_problem(likelihood, parts.rates[:, column], "")
             if problem is not None:

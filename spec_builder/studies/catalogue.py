@@ -22,11 +22,13 @@ def list_experiments(*, as_json: bool = False) -> str:
     loaded = [load_experiment(name) for name in shipped_experiments()]
     if as_json:
         return canonical_json([{"name": e.name, "title": e.title, "variants": list(e.variants)} for e in loaded])
-    lines = [
-        f"{e.name:10} {e.title}: {'; '.join(map(_summary, e.channels))}; variants {', '.join(e.variants) or 'none'}"
-        for e in loaded
-    ]
+    width = max(len(e.name) for e in loaded)
+    lines = [f"{e.name:{width}} {e.title}: {_parts(e)}; variants {', '.join(e.variants) or 'none'}" for e in loaded]
     return "\n".join(lines) + "\n"
+
+
+def _parts(experiment: Experiment) -> str:
+    return "; ".join(map(_summary, experiment.channels))
 
 
 def _summary(channel: Channel) -> str:
@@ -70,7 +72,7 @@ def _channel_lines(channel: Channel, signals: Mapping[str, FloatArray], *, named
         numbers = " ".join(f"{value:8.4g}" for value in values)
         lines.append(f"    {label:16} {numbers}   sum {values.sum():.5g}")
     lines.append("  relative uncertainties")
-    for sample in (*channel.signals, *channel.backgrounds):
+    for sample in channel.samples:
         lines += [f"    {sample.name:16} {name} {size:.3g}" for name, size in sample.uncertainties.items()]
     for background in channel.backgrounds:
         absolute = background.absolute_uncertainties

@@ -11,7 +11,7 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_range
 from spec_builder.base.text import Report, Result, Shown
-from spec_builder.experiments.description import SIGNAL_SAMPLE
+from spec_builder.inference.curves import Curves
 from spec_builder.inference.exclusion import exclude
 from spec_builder.model.provenance import Choices, parameter_label
 from spec_builder.physics.choices import Choice
@@ -19,7 +19,10 @@ from spec_builder.physics.constants import FERMI_CONSTANT
 from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE, choose, shipped_interactions
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from spec_builder.base.arrays import FloatArray
+    from spec_builder.inference.data import Yields
     from spec_builder.inference.exclusion import Exclusion, MassPoint
     from spec_builder.model.analysis import Analysis
 
@@ -189,21 +192,11 @@ def find_limits(
     chosen = as_choice(choice)
     check_dof(dof, chosen)
     axis = mass_axis(chosen, masses)
-    likelihood, yields = analysis.new_physics(chosen)
-    coefficients = yields(axis)
-    if not np.isfinite(coefficients).all():
-        raise SpecBuilderError("a mass is beyond floating range: the yields are not finite numbers")
-    check_change(chosen, coefficients)
-    exclusion = exclude(
-        likelihood,
-        SIGNAL_SAMPLE,
-        yields,
-        axis,
-        cl=cl,
-        dof=dof,
-        plane=analysis.masses_MeV,
-        signed=chosen.signed,
-    )
+    problem = analysis.problem(chosen)
+    signal = problem.yields(axis)
+    check_change(chosen, signal)
+    curves = Curves(problem, signal)
+    exclusion = exclude(problem, axis, cl=cl, dof=dof, curves=curves, plane=analysis.masses_MeV)
     about = replace(Choices.of(analysis, chosen, cl=cl, dof=dof), notes=analysis.notes(chosen, masses))
     return LimitsResult(about, chosen, _in_contact_units(exclusion))
 
@@ -238,17 +231,20 @@ def mass_axis(choice: Choice, masses: FloatArray | None) -> FloatArray:
     return axis
 
 
-def check_change(choice: Choice, coefficients: FloatArray) -> None:
+def check_change(choice: Choice, signal: Mapping[str, Yields]) -> None:
     """Refuse an interaction that changes no yield: nothing can be said of it.
 
     Args:
         choice: the interaction.
-        coefficients: yields against x, shape (3, M, bins).
+        signal: yields against x by sample, nominal ones of shape (3, M, bins).
 
     Raises:
-        SpecBuilderError: naming the interaction.
+        SpecBuilderError: naming the interaction, or saying that a mass is out of range.
     """
-    if not np.abs(coefficients[1:]).sum(axis=(0, 2)).all():
+    if not all(np.isfinite(own.nominal).all() for own in signal.values()):
+        raise SpecBuilderError("a mass is beyond floating range: the yields are not finite numbers")
+    changes = sum(np.abs(own.nominal[1:]).sum(axis=(0, 2)) for own in signal.values())
+    if not np.all(changes):
         raise SpecBuilderError(
             f"interaction '{choice.name}' changes no yield of this analysis: it is zero on its targets, or a mass is "
             "beyond floating range"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spec_builder.base.executors import loss_is_told
-from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.inference.curves import Curves
 from spec_builder.inference.exclusion import exclude
 from spec_builder.model.provenance import Choices
@@ -89,22 +88,12 @@ def profile_planes(
 def _profile_plane(analysis: Analysis, choice: Choice, points: int, cl: float, dof: int) -> Plane:
     masses = mass_axis(choice, np.geomspace(*analysis.masses_MeV, points) if choice.has_mediator else None)
     couplings = parameter_grid(choice, points)
-    likelihood, yields = analysis.new_physics(choice)
-    coefficients = yields(masses)
-    check_change(choice, coefficients)
-    curves = Curves(likelihood, SIGNAL_SAMPLE, coefficients, signed=choice.signed)
+    problem = analysis.problem(choice)
+    signal = problem.yields(masses)
+    check_change(choice, signal)
+    curves = Curves(problem, signal)
     dof_here = dof if choice.has_mediator else 1
-    exclusion = exclude(
-        likelihood,
-        SIGNAL_SAMPLE,
-        yields,
-        masses,
-        cl=cl,
-        dof=dof_here,
-        plane=analysis.masses_MeV,
-        signed=choice.signed,
-        curves=curves,
-    )
+    exclusion = exclude(problem, masses, cl=cl, dof=dof_here, curves=curves, plane=analysis.masses_MeV)
     fits = curves.grid(couplings)
     shape = (masses.size, points)
     return Plane(

@@ -17,11 +17,9 @@ from spec_builder.base.files import digest, load_json, refuse_existing
 from spec_builder.base.grids import check_range
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.base.version import __version__
-from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.histfactory.patch import load_workspace
 from spec_builder.histfactory.patchset import check_digest, check_labels, check_patch_set
-from spec_builder.inference.curves import Curves
-from spec_builder.inference.exclusion import Minimum, plane_minimum
+from spec_builder.inference.exclusion import exclude, plane_minimum
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.patches import group_patches
 from spec_builder.inference.points import CHUNK, GridPoints, ListedPoints
@@ -35,8 +33,8 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import Column, FloatArray
     from spec_builder.base.chunks import Store
-    from spec_builder.inference.exclusion import YieldFunction
-    from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.inference.data import Problem
+    from spec_builder.inference.plane import Minimum
     from spec_builder.model.analysis import Analysis
     from spec_builder.physics.choices import Choice
 
@@ -135,10 +133,11 @@ def _grid_scan(analysis: Analysis, choice: Choice, masses: FloatArray | None, co
             raise SpecBuilderError(f"{what}: a value stands twice in the grid")
     if np.isinf(axis).any():
         raise SpecBuilderError("mass inf: a scan has finite masses; limits take the contact limit")
-    likelihood, yields = analysis.new_physics(choice)
-    coefficients = yields(axis)
-    minimum, against = _reference(analysis, choice, likelihood, yields, coefficients)
-    points = GridPoints(likelihood.specification, SIGNAL_SAMPLE, coefficients, couplings, choice.signed)
+    problem = analysis.problem(choice)
+    signal = problem.yields(axis)
+    check_change(choice, signal)
+    minimum, against = _reference(analysis, choice, problem, axis)
+    points = GridPoints(problem, signal, couplings)
     metadata = {
         "schema": "spec_builder/scan/1",
         **Choices.of(analysis, choice).to_dict(),
@@ -157,19 +156,12 @@ def _grid_scan(analysis: Analysis, choice: Choice, masses: FloatArray | None, co
     return _Scan(metadata, chunks, labels, len(points))
 
 
-def _reference(
-    analysis: Analysis, choice: Choice, likelihood: Likelihood, yields: YieldFunction, coefficients: FloatArray
-) -> tuple[Minimum, str]:
+def _reference(analysis: Analysis, choice: Choice, problem: Problem, axis: FloatArray) -> tuple[Minimum, str]:
     """The minimum that a scan's Delta chi^2 is against, and its domain in words."""
     domain = choice.parameter if choice.signed else f"{choice.parameter} >= 0"
     if choice.has_mediator:
-        plane = analysis.masses_MeV
-        minimum = plane_minimum(likelihood, SIGNAL_SAMPLE, yields, plane=plane, signed=choice.signed)
-        return minimum, f"{range_text(plane)} and {domain}"
-    check_change(choice, coefficients)
-    curves = Curves(likelihood, SIGNAL_SAMPLE, coefficients, signed=choice.signed, maxima=False)
-    curves.refuse_infinite()
-    return Minimum(float(curves.minimum[0]), None, float(curves.best_g[0])), domain
+        return plane_minimum(problem, analysis.masses_MeV), f"{range_text(analysis.masses_MeV)} and {domain}"
+    return exclude(problem, axis, dof=1).minimum, domain
 
 
 def scan_analysis(
@@ -250,7 +242,7 @@ def scan_patches(
         for begin in range(0, len(group.rows), CHUNK):
             part = slice(begin, begin + CHUNK)
             yields = None if group.yields is None else group.yields[part]
-            points = ListedPoints(group.likelihood.specification, group.sample, yields)
+            points = ListedPoints.of(group.likelihood.specification, group.sample, yields)
             chunks.append(lambda points=points: points)  # type: ignore[misc]
             rows.append(np.array(group.rows[part]))
     names = np.array([patch_name for patch_name, _ in patches])

@@ -102,13 +102,15 @@ def test_cite_prints_bibtex_of_software_paper_and_data(shell: Command) -> None:
 
 
 def test_experiments_lists_what_is_shipped(spec_builder: Command) -> None:
+    from spec_builder.experiments.reading import shipped_experiments
+
     lines = printed(spec_builder("experiments")).splitlines()
-    assert [line.split()[0] for line in lines] == ["pandax4t", "xenonnt"]
+    assert [line.split()[0] for line in lines] == list(shipped_experiments())
     listed = {entry["name"]: entry["variants"] for entry in content(spec_builder("experiments", "--json"))}
-    assert listed == {
-        "pandax4t": ["ce_rich", "md_rich", "poisson_response", "charge_yield"],
-        "xenonnt": ["absolute_normalisation", "charge_yield"],
-    }
+    assert listed["pandax4t"] == ["ce_rich", "md_rich", "poisson_response", "charge_yield"]
+    assert listed["xenonnt"] == ["absolute_normalisation", "charge_yield"]
+    assert listed["coherent_csi"] == ["collaboration_normalisation", "response_shapes"]
+    assert set(listed) == set(shipped_experiments())
 
 
 @pytest.mark.parametrize(("name", "events"), [("xenonnt", [16, 14, 7]), ("pandax4t", [73, 44, 29, 44, 41, 38, 28, 35])])

@@ -69,9 +69,7 @@ MISTAKES: dict[str, Mistake] = {
         "plane --output out", "--coupling-set A", "--coupling-set --interaction only"
     ),
     "limits of one mass drawn": Mistake(LIMITS, "--masses 1 --plot one.png", "at least two finite masses"),
-    "no such interaction file": Mistake(
-        "limits xenonnt", "--interaction ./nowhere.toml", "./nowhere.toml no such file"
-    ),
+    "no such interaction file": Mistake("limits xenonnt", "--interaction ./nowhere.toml", "nowhere.toml no such file"),
     "mass out of range": Mistake(LIMITS, "--masses 1e200", "mass floating range"),
     "mass of a scan out of range": Mistake(SCAN, "--masses 1e200", "mass floating range"),
     "mass of an export out of range": Mistake(EXPORT, "--masses 1e200 --couplings 1e-5", "mass floating range"),

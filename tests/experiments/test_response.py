@@ -189,7 +189,7 @@ def test_gaussian_is_zero_below_its_efficiency_and_constant_above() -> None:
     narrow = gaussian(resolution=((1e-4, 0.0),), efficiency=np.array([0.2, 0.3, 0.8, 0.7]))
     edges = np.array([0.1, 0.4, 0.6, 5.0])
     found = narrow.probability(edges, np.array([0.3, 0.45, 0.55, 4.8]))
-    np.testing.assert_allclose(found[:, [0, 1, 3]], [[0, 0, 0], [0, 0, 0], [0, 0, 0.7]], atol=1e-12)
+    np.testing.assert_allclose(found[:, [0, 1, 3]], np.diag([0.0, 0.0, 0.7]), atol=1e-12)
     assert found[1, 2] == pytest.approx(np.interp(0.55, [0.5, 1.3], [0.2, 0.3]))
 
 

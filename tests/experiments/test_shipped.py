@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError, UnknownNameError
 from spec_builder.base.files import data_path
 from spec_builder.base.tables import STATUSES
 from spec_builder.experiments.description import Signal
@@ -26,8 +26,13 @@ VARIANTS = {
 EVERY_CHOICE = [(name, variant) for name in VARIANTS for variant in (None, *sorted(VARIANTS[name]))]
 
 
+COMPANIONS = (
+    "coherent_csi", "lz_ws2022_er", "lz_ws2024_er", "pandax4t_run0_er", "pandax4t_run1_er", "texono", "xenonnt_er"
+)  # fmt: skip
+
+
 def test_names() -> None:
-    assert shipped_experiments() == ("pandax4t", "xenonnt")
+    assert shipped_experiments() == tuple(sorted(("pandax4t", "xenonnt", *COMPANIONS)))
 
 
 @pytest.mark.parametrize("name", OBSERVED)
@@ -55,7 +60,7 @@ def test_experiments_share_the_flux_alone() -> None:
     nuisances = []
     for name in OBSERVED:
         (channel,) = load_experiment(name).channels
-        nuisances.append({key for sample in (*channel.signals, *channel.backgrounds) for key in sample.uncertainties})
+        nuisances.append({key for sample in channel.samples for key in sample.uncertainties})
     assert nuisances[0] & nuisances[1] == {"flux_8b"}
 
 
@@ -135,12 +140,13 @@ def test_folder_of_the_user_is_an_experiment(tmp_path: Path) -> None:
 
 
 def test_unknown_name() -> None:
-    message = (
-        "experiment 'xenon1t' is unknown, expected one of pandax4t, xenonnt "
-        "or the path of a folder with an experiment.toml"
-    )
-    with pytest.raises(SpecBuilderError, match=message):
+    with pytest.raises(UnknownNameError) as caught:
         load_experiment("xenon1t")
+    known = ", ".join(shipped_experiments())
+    assert str(caught.value) == (
+        f"experiment 'xenon1t' is unknown, expected one of {known} or the path of a folder with an experiment.toml"
+    )
+    assert caught.value.name == "xenon1t"
 
 
 def test_folder_without_a_description(tmp_path: Path) -> None:

@@ -57,6 +57,20 @@ def test_a_table_takes_the_place_of_a_value_and_back() -> None:
     assert changed(notes={"a": 1})["notes"] == {"a": 1}
 
 
+def test_variants_are_laid_over_each_other_in_their_order() -> None:
+    content = described(licence="x", notes=["c"])
+    content["variants"]["more"] = {
+        "description": "more",
+        "notes": ["d"],
+        "channels": [{"name": "two", "edges": [0, 1]}],
+    }
+    _, both = choose_variant(FILE, content, "other+more")
+    assert (both["licence"], both["notes"], both["channels"][1]["edges"]) == ("x", ["d"], [0, 1])
+    assert choose_variant(FILE, content, "more+other")[1]["notes"] == ["c"]
+    with pytest.raises(SpecBuilderError, match="variant 'none' of mine is unknown, expected one of: other, more"):
+        choose_variant(FILE, content, "more+none")
+
+
 def test_the_description_is_left_as_it_is() -> None:
     content = described(channels=[{"name": "one", "size": {"y": 3}}])
     choose_variant(FILE, content, "other")

@@ -17,6 +17,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference import minuit, newton
 from spec_builder.inference.likelihood import Likelihood
+from spec_builder.inference.rows import Rows, take_apart
 from spec_builder.model.analysis import ANALYSES, load_analysis
 
 if TYPE_CHECKING:
@@ -209,7 +210,8 @@ def test_a_start_where_a_rate_is_negative_is_left_for_the_models_own(
     start = np.tile(likelihood.init, (6, 1))
     for name in ("flux_8b", "xenonnt_accidental", "xenonnt_electron_recoil"):
         start[::2, likelihood.index(name)] = -15.0
-    assert not np.isfinite(likelihood.engine((), "cevns")(start.T.copy(), yields.T.copy()).value[::2]).any()
+    layout, arrays = take_apart(likelihood, Rows(yields={"cevns": yields.T}))
+    assert not np.isfinite(likelihood.engine((), layout)(start.T.copy(), arrays).value[::2]).any()
     fits = newton.minimise(likelihood, start=start, sample="cevns", yields=yields)
     expected = newton.minimise(likelihood, sample="cevns", yields=yields)
     assert fits.valid.all()

@@ -63,13 +63,14 @@ def test_by_construction_names_the_experiment() -> None:
             "linear",
             {},
             (
-                "analysis 'xenon1t' is unknown, expected one of xenonnt, pandax4t, combined, "
+                "analysis 'xenon1t' is unknown, expected one of xenonnt, pandax4t, combined, eves, eves_all, global, "
+                "coherent_csi, lz_ws2022_er, lz_ws2024_er, pandax4t_run0_er, pandax4t_run1_er, texono, xenonnt_er, "
                 "or paths of experiment folders joined by '+'"
             ),
         ),
         ("xenonnt+lz", "linear", {}, "analysis 'xenonnt+lz' is unknown, expected one of"),
         ("", "linear", {}, "analysis '' is unknown, expected one of"),
-        ("./nowhere", "linear", {}, "experiment './nowhere' is unknown, expected one of pandax4t, xenonnt or the path"),
+        ("./nowhere", "linear", {}, "experiment './nowhere' is unknown, expected one of coherent_csi, "),
         ("xenonnt", "lognormal", {}, "law 'lognormal' is unknown, expected one of normsys, linear"),
         (
             "xenonnt",

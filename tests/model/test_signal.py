@@ -11,9 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spec_builder.experiments.reading import load_experiment
-from spec_builder.model.signal import SignalKernel, Yields, signal_kernel
-from spec_builder.physics.interactions import Interaction, interaction_terms, parse_new_physics, standard_model_terms
+from spec_builder.experiments.description import Normalisation, Signal
+from spec_builder.experiments.reading import load_experiment, shipped_experiments
+from spec_builder.experiments.response import MatrixResponse, Selection
+from spec_builder.model.signal import SignalKernel, Yields, joined, signal_kernel
+from spec_builder.physics.interactions import (
+    STANDARD_MODEL,
+    Interaction,
+    choose,
+    interaction_terms,
+    parse_new_physics,
+    standard_model_terms,
+)
 from spec_builder.physics.recoil import rate_polynomial
 from spec_builder.physics.sources import load_source
 
@@ -151,3 +160,81 @@ def test_scaled_kernel(scale: float) -> None:
     np.testing.assert_allclose(
         bare.scaled(scale * np.array([1.0, 2.0, 3.0])).fold(rate), scale * bare.fold(rate) * [1, 2, 3], rtol=1e-12
     )
+
+
+# ---------------------------------------------------------------- other sources and targets
+
+
+def test_an_interaction_without_a_cross_section_leaves_the_standard_model() -> None:
+    eves = signal_kernel(load_experiment("lz_ws2022_er").channels[0])
+    for name, yields in eves.yields(choose("tensor"), np.array([1.0, 10.0])).items():
+        np.testing.assert_allclose(yields.nominal[0], np.tile(eves.samples()[name], (2, 1)), rtol=1e-13)
+        assert not yields.nominal[1:].any()
+
+
+def test_samples_share_out_the_components() -> None:
+    channel = load_experiment("lz_ws2022_er").channels[0]
+    apart, together = (
+        signal_kernel(channel),
+        signal_kernel(replace(channel, signals=(Signal("all", None, "mu_pp", {}),))),
+    )
+    masses = np.array([0.01, 10.0])
+    parts = apart.yields(choose("vector_universal"), masses)
+    whole = together.yields(choose("vector_universal"), masses)["all"].nominal
+    np.testing.assert_allclose(sum(part.nominal for part in parts.values()), whole, rtol=1e-12)
+
+
+def test_variations_are_other_responses() -> None:
+    """A shape parameter's ends are what the channel would expect with that response."""
+    channel = load_experiment("coherent_csi", "response_shapes").channels[0]
+    yields = signal_kernel(channel).yields(choose("axial"), np.array([10.0]))["cevns"]
+    for name, responses in channel.variations.items():
+        for side, response in zip(yields.variations[name], responses, strict=True):
+            alone = signal_kernel(replace(channel, response=response, variations={}))
+            expected = alone.yields(choose("axial"), np.array([10.0]))["cevns"].nominal
+            np.testing.assert_allclose(side, expected, rtol=1e-12)
+
+
+def test_variations_have_the_factor_of_the_nominal_response() -> None:
+    channel = load_experiment("coherent_csi", "response_shapes").channels[0]
+    plain, scaled = signal_kernel(channel), signal_kernel(replace(channel, normalisation=Normalisation(620.0, None)))
+    factor = scaled.standard_model().sum() / plain.standard_model().sum()
+    for name, (up, down) in plain.templates()["cevns"].variations.items():
+        other = scaled.templates()["cevns"].variations[name]
+        np.testing.assert_allclose(other[0], factor * up, rtol=1e-12)
+        np.testing.assert_allclose(other[1], factor * down, rtol=1e-12)
+
+
+def test_yields_side_by_side() -> None:
+    one = Yields(np.ones((3, 2, 2)), {"a": (np.full((3, 2, 2), 2.0), np.zeros((3, 2, 2)))})
+    other = Yields(np.full((3, 2, 1), 5.0), {})
+    both = joined([one, None, other], [2, 3, 1])
+    assert both.nominal[0, 0].tolist() == [1, 1, 0, 0, 0, 5]
+    up, down = both.variations["a"]
+    assert (up[0, 0].tolist(), down[0, 0].tolist()) == ([2, 2, 0, 0, 0, 5], [0, 0, 0, 0, 0, 5])
+
+
+def shortened(last: int) -> SignalKernel:
+    """PandaX-4T with a response that ends early."""
+    (channel,) = load_experiment("pandax4t").channels
+    assert isinstance(channel.response, MatrixResponse)
+    (selection,) = channel.response.selections
+    cut = Selection(selection.recoil_energy_keV[:last], selection.probability[:, :last])
+    return signal_kernel(replace(channel, response=MatrixResponse((cut,))))
+
+
+def test_a_response_that_ends_early_says_so() -> None:
+    whole = kernel("pandax4t")
+    assert whole.share_beyond(STANDARD_MODEL) == 0
+    (selection,) = whole.channel.response.selections  # type: ignore[union-attr]
+    short = shortened(int(np.searchsorted(selection.recoil_energy_keV, 1.0)))
+    share = short.share_beyond(STANDARD_MODEL)
+    assert 0.03 < share < 0.9
+    # lighter mediators have softer recoils
+    assert short.share_beyond(choose("scalar"), np.array([0.01]), x=1e-6) < share
+
+
+def test_shipped_responses_reach_far_enough() -> None:
+    for name in shipped_experiments():
+        for channel in load_experiment(name).channels:
+            assert signal_kernel(channel).share_beyond(STANDARD_MODEL) < 0.03, channel.name
