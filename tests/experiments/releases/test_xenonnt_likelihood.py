@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.experiments.releases.xenonnt import import_xenonnt
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analysis import Analysis, load_analysis
+from spec_builder.physics.interactions import choose
+from spec_builder.studies.limits import find_limits
+from spec_builder.studies.scans import scan_analysis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,6 +84,41 @@ def test_the_polynomial_in_the_flux_has_the_same_minimum(analysis: Analysis, mod
     found = fit(analysis.likelihood("flux"), cl=0.6827)
     assert found.twice_nll == pytest.approx(NUMBERS[model]["twice_nll"], abs=1e-4)
     assert found.value == pytest.approx(NUMBERS[model]["flux"][0], abs=6e-3)
+
+
+#: Ends of what is excluded at 90 % CL, dof 1, at 0.01 and 1000 MeV: each point's own workspace, fitted and root-found.
+LIMITS: dict[str, dict[str, list[list[float]]]] = {
+    "2024": {
+        "scalar": [[7.631e-6], [3.667e-4]],
+        "vector_universal": [[9.444e-6, 2.391e-5, 3.376e-5], [8.944e-4, 1.528e-3, 1.982e-3]],
+        "vector_bl": [[2.994e-5], [1.555e-3]],
+        "axial": [[7.175e-4], [3.489e-2]],
+        "tensor": [[1.004e-3], [5.101e-2]],
+    },
+    "2026": {
+        "scalar": [[7.405e-6], [3.631e-4]],
+        "vector_universal": [[1.098e-5, 2.593e-5, 3.537e-5], [7.750e-4, 1.592e-3, 1.965e-3]],
+        "vector_bl": [[2.849e-5], [1.475e-3]],
+        "axial": [[6.968e-4], [3.454e-2]],
+        "tensor": [[9.788e-4], [4.999e-2]],
+    },
+}
+
+
+def test_limits_follow_the_shapes_with_the_coupling(analysis: Analysis, model: str) -> None:
+    for name, expected in LIMITS[model].items():
+        result = find_limits(analysis, choose(name), np.array([0.01, 1000.0]))
+        for point, ends in zip(result.exclusion.points, expected, strict=True):
+            found = [end for interval in point.excluded for end in interval if end]
+            assert found == pytest.approx(ends, rel=2e-3), name
+
+
+def test_limits_and_scans_under_the_law_linear_are_refused(imported: Callable[[str], Experiment], model: str) -> None:
+    linear = load_analysis(str(imported(model).folder), law="linear")
+    with pytest.raises(SpecBuilderError, match=f"xenonnt_{model}: limits need law normsys, not linear: under linear"):
+        find_limits(linear, choose("scalar"), np.array([1.0]))
+    with pytest.raises(SpecBuilderError, match="limits need law normsys"):
+        scan_analysis(linear, choose("scalar"), np.array([1.0]), np.array([1e-5]))
 
 
 def test_pyhf_evaluates_the_same_likelihood(analysis: Analysis) -> None:
