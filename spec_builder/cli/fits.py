@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     shell_complete=FILES,
     help="JSON patch of a WORKSPACE; repeatable.",
 )
+@click.option("--plot", metavar="FILE", help="Draw the bins of an ANALYSIS at the minimum (PNG, PDF or SVG).")
 @json_option
 @cite_option
 @output_option
@@ -62,6 +63,7 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
 
     With --spectrum the strength of a recoil spectrum of your own.
     """
+    from spec_builder.base.files import refuse_existing  # noqa: PLC0415
     from spec_builder.studies.fits import fit_analysis, fit_workspace  # noqa: PLC0415
 
     given = given_options(context, choices)
@@ -81,7 +83,7 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
         emit(fit_text(target, given, choices, as_json=as_json), output, force=force)
         return
     else:
-        only(given, {"cl", "minimiser", "parameter", "law", "variants", "cite"}, "an analysis")
+        only(given, {"cl", "minimiser", "parameter", "law", "variants", "cite", "plot"}, "an analysis")
         from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
 
         analysis = load_analysis(target, choices["law"], choices["variants"])
@@ -91,7 +93,14 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
             return
         if choices["parameter"] is None:
             raise SpecBuilderError("fit: give --parameter flux or --parameter sin2thetaw")
+        if choices["plot"]:
+            refuse_existing(Path(choices["plot"]), force=force)
         result = fit_analysis(analysis, choices["parameter"], cl=choices["cl"], minimiser=choices["minimiser"])
+        if choices["plot"]:
+            from spec_builder.figures.bins import draw_bins  # noqa: PLC0415
+            from spec_builder.figures.style import save_figure  # noqa: PLC0415
+
+            save_figure(draw_bins(analysis, result), Path(choices["plot"]), force=force)
     emit(result.to_json() if as_json else str(result), output, force=force)
 
 

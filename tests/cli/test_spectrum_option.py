@@ -128,3 +128,13 @@ def test_mistakes_of_explain_end_in_one_line(spec_builder: Command, typed: str, 
     assert run.returncode == 2
     assert words in run.stderr
     assert run.stderr.count("\n") == 1
+
+
+def test_fit_draws_its_bins(spec_builder: Command, desk: Path) -> None:
+    run = spec_builder("fit", "xenonnt", "--parameter", "flux", "--plot", "bins.png")
+    assert run.stdout.startswith("xenonnt: flux")
+    assert (desk / "bins.png").read_bytes().startswith(b"\x89PNG")
+    again = spec_builder("fit", "xenonnt", "--parameter", "flux", "--plot", "bins.png")
+    assert (again.returncode, "exists already" in again.stderr) == (2, True)
+    refused = spec_builder("fit", "xenonnt", "--spectrum", "spectra/m06.csv", "--plot", "b.png")
+    assert "--plot does not apply to a spectrum" in refused.stderr
