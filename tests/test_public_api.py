@@ -24,6 +24,7 @@ NAMES = [
     "Spectrum",
     "__version__",
     "bibtex",
+    "choose",
     "compare",
     "diagnose",
     "explain_point",

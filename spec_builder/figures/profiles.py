@@ -18,7 +18,7 @@ from spec_builder.figures.style import (
     small_print,
 )
 from spec_builder.physics.constants import SIN2_THETA_W
-from spec_builder.physics.flux import solar_flux
+from spec_builder.physics.sources import load_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ _AXES = {
 
 
 def _standard_model(parameter: str) -> float:
-    return solar_flux().total * 1e-6 if parameter == "flux" else SIN2_THETA_W
+    return load_source("solar_8b").total * 1e-6 if parameter == "flux" else SIN2_THETA_W
 
 
 def draw_profiles(results: Sequence[ProfileResult]) -> Figure:

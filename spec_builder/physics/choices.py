@@ -120,11 +120,6 @@ class Interaction:
 
         return reload_interaction, (self.path, self.digest)
 
-    @property
-    def value(self) -> str:
-        """The name, as 0.2 called it."""
-        return self.name
-
     def choose(self, **options: object) -> Choice:
         """The interaction with values of its options, the default of each that is not given.
 
@@ -222,11 +217,6 @@ class Choice:
         """Of the tensor, None for others: what ``NewPhysics`` of 0.2 had."""
         value = self.options.get("longitudinal_factor")
         return None if value is None else int(value)
-
-    @property
-    def default_couplings(self) -> tuple[float, float]:
-        """The default range, as ``NewPhysics`` of 0.2 called it."""
-        return self.default_range
 
     def acts_on(self, target: Target) -> bool:
         """Whether there is a cross section on this kind of target."""

@@ -50,11 +50,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spec_builder.base.arrays import FloatArray
-    from spec_builder.physics.choices import Choice
     from spec_builder.physics.descriptions import Description
     from spec_builder.physics.spectra import Spectrum
 
-__all__ = ["FLAVOURS", "Component", "Source", "load_source", "physics_sources", "shipped_sources"]
+__all__ = ["FLAVOURS", "Component", "Source", "load_source", "shipped_sources"]
 
 #: Flavours that arrive. ``numutau``: muon and tau neutrinos together, where nothing tells them apart.
 FLAVOURS = ("nue", "numu", "nutau", "numutau", "nuebar", "numubar", "nutaubar")
@@ -321,12 +320,3 @@ _SPECTRA = {
     "muon_decay": _muon_decay,
     "fission": _fission,
 }
-
-
-def physics_sources(choice: Choice | None = None, *, hep: bool = False) -> tuple[str, ...]:
-    """Sources of the tables behind rates of 8B neutrinos on xenon; see :meth:`~.choices.Choice.sources`."""
-    from spec_builder.physics.interactions import STANDARD_MODEL  # noqa: PLC0415
-    from spec_builder.physics.targets import load_target  # noqa: PLC0415
-
-    source = load_source("solar_8b_hep" if hep else "solar_8b")
-    return (choice or STANDARD_MODEL).sources(source, load_target("xenon"))

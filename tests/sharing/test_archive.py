@@ -18,7 +18,7 @@ import pytest
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json, digest
 from spec_builder.histfactory.patchset import patch_set_json
-from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.physics.interactions import choose
 from spec_builder.sharing.archive import write_archives
 from spec_builder.sharing.bundle import LINES, SUMS, pack, read_archive, seal
 from spec_builder.sharing.export import PatchRequest
@@ -229,7 +229,7 @@ def read_and_run(folder: Path) -> tuple[int, int]:
 
 
 def test_readme_of_another_style(tmp_path: Path) -> None:
-    request = PatchRequest([parse_new_physics("vector_bl")], [10.0], [2e-5, 4e-5], "signal", "ins1234567")
+    request = PatchRequest([choose("vector_bl")], [10.0], [2e-5, 4e-5], "signal", "ins1234567")
     (path,) = write_archives(["xenonnt"], tmp_path, request, law="linear", submission=False)
     summary, problems = verify_archive(str(path))
     assert (problems, "2 patches in 1 sets" in summary) == ([], True)
@@ -241,7 +241,7 @@ def test_readme_of_another_style(tmp_path: Path) -> None:
 def test_an_experiment_of_ones_own_under_another_variant(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     shutil.copytree(EXPERIMENTS / "pandax4t", mine)
-    request = PatchRequest([parse_new_physics("tensor", None, 4)], [1.0, 10.0], None)
+    request = PatchRequest([choose("tensor", longitudinal_factor=4)], [1.0, 10.0], None)
     (path,) = write_archives(
         [str(mine)], tmp_path, request, law="linear", variants={"pandax4t": "ce_rich"}, submission=False
     )
@@ -310,7 +310,7 @@ def test_what_is_not_text_is_named(files: dict[str, bytes], tmp_path: Path) -> N
 
 def test_points_far_beyond_the_limit_verify(tmp_path: Path) -> None:
     """2NLL is in the millions there, and the eight digits of the yields tell."""
-    request = PatchRequest([parse_new_physics("scalar")], [1.0, 10.0], [1e-5, 1e-4, 1e-3])
+    request = PatchRequest([choose("scalar")], [1.0, 10.0], [1e-5, 1e-4, 1e-3])
     (path,) = write_archives(["xenonnt"], tmp_path, request, submission=False)
     summary, problems = verify_archive(str(path))
     assert problems == []
@@ -328,7 +328,7 @@ def test_tables_without_a_licence_are_not_given_one(tmp_path: Path) -> None:
     shutil.copytree(EXPERIMENTS / "xenonnt", folder)
     text = (folder / "experiment.toml").read_text(encoding="utf-8")
     (folder / "experiment.toml").write_text(text.replace('licence = "CC-BY-4.0"\n', ""), encoding="utf-8")
-    request = PatchRequest([parse_new_physics("scalar")], [10.0], [1e-5])
+    request = PatchRequest([choose("scalar")], [10.0], [1e-5])
     (path,) = write_archives([str(folder)], tmp_path, request, submission=False)
     found = read_archive(path)
     assert "state no common licence" in found["README.md"].decode()
