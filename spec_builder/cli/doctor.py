@@ -43,21 +43,24 @@ def diagnose() -> tuple[str, list[str]]:
         lines.append(f"engine        {_engine()}")
     except SpecBuilderError as error:
         problems.append(str(error))
-    lines.append("")
-    for name in _NEEDED:
-        version = _version(name)
-        lines.append(f"{name:13} {version or 'MISSING'}")
-        if version is None:
-            problems.append(f"{name} is missing; install spec_builder again")
+    versions = {name: _version(name) for name in _NEEDED}
+    lines += ["", *(f"{name:13} {version or 'MISSING'}" for name, version in versions.items())]
+    problems += [f"{name} is missing; install spec_builder again" for name in versions if versions[name] is None]
     lines += ["", "extras"]
     lines += [f"{name:19} {version or 'not installed'}" for name, version in _extras()]
     if not problems:
-        difference = _difference_from_pyhf()
-        fine = difference <= _TOLERANCE
-        lines += ["", f"2NLL of the combined workspace: {difference:.1e} from pyhf's, {'ok' if fine else 'WRONG'}"]
-        if not fine:
-            problems.append(f"2NLL differs from pyhf's by {difference:.1e}, expected at most {_TOLERANCE:g}")
+        compared, problems = _comparison()
+        lines += ["", compared]
     return "\n".join(lines) + "\n", problems
+
+
+def _comparison() -> tuple[str, list[str]]:
+    """The likelihood beside pyhf's in a line, and what is wrong with it."""
+    difference = _difference_from_pyhf()
+    line = f"2NLL of the combined workspace: {difference:.1e} from pyhf's"
+    if difference <= _TOLERANCE:
+        return f"{line}, ok", []
+    return f"{line}, WRONG", [f"2NLL differs from pyhf's by {difference:.1e}, expected at most {_TOLERANCE:g}"]
 
 
 def _engine() -> str:

@@ -117,12 +117,12 @@ def joined(parts: Sequence[Yields | None], bins: Sequence[int]) -> Yields:
     parameters = dict.fromkeys(name for part in parts if part is not None for name in part.variations)
     variations = {}
     for name in parameters:
-        sides = [
-            (same, same) if part is None else part.variations.get(name, (same, same))
-            for part, same in zip(parts, nominal, strict=True)
-        ]
-        up, down = (np.concatenate(side, axis=2) for side in zip(*sides, strict=True))
-        variations[name] = (up, down)
+        ups, downs = [], []
+        for part, same in zip(parts, nominal, strict=True):
+            up, down = (same, same) if part is None else part.variations.get(name, (same, same))
+            ups.append(up)
+            downs.append(down)
+        variations[name] = (np.concatenate(ups, axis=2), np.concatenate(downs, axis=2))
     return Yields(np.concatenate(nominal, axis=2), variations)
 
 

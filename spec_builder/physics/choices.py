@@ -54,19 +54,26 @@ class Option:
         for value in self.allowed:
             if given == value or str(given) == str(value):
                 return value
-        words = self.name.replace("_", " ")
-        if self.allowed:
-            allowed = " or ".join(str(a) for a in self.allowed)
-            if len(self.allowed) > 2:
-                allowed = f"one of {', '.join(str(a) for a in self.allowed)}"
-            raise SpecBuilderError(f"interaction '{interaction}': {words} '{given}', expected {allowed}")
-        try:
-            number = float(given)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            number = np.nan
-        if not np.isfinite(number) or isinstance(given, bool):
-            raise SpecBuilderError(f"interaction '{interaction}': {words} '{given}', expected a number")
+        number = np.nan if self.allowed or isinstance(given, bool) else _number(given)
+        if not np.isfinite(number):
+            words = self.name.replace("_", " ")
+            raise SpecBuilderError(f"interaction '{interaction}': {words} '{given}', expected {self._expected()}")
         return number
+
+    def _expected(self) -> str:
+        """The allowed values in words."""
+        words = [str(value) for value in self.allowed]
+        if not words:
+            return "a number"
+        return " or ".join(words) if len(words) <= 2 else f"one of {', '.join(words)}"
+
+
+def _number(given: object) -> float:
+    """A number or its text; NaN for anything else."""
+    try:
+        return float(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return float("nan")
 
 
 @dataclass(frozen=True)
@@ -255,10 +262,10 @@ class Choice:
         found += [*source.references, *target.references]
         if target.kind == "nucleus":
             found.append(FORM_FACTORS[target.form_factor])
-        elif any(component.electron_density_mol_cm3 is not None for component in source.components):
+            if self.interaction.uses_spin and target.spin_reference:
+                found.append(target.spin_reference)
+        elif source.oscillates:
             found.append(oscillation.REFERENCE)
-        if target.kind == "nucleus" and self.interaction.uses_spin and target.spin_reference:
-            found.append(target.spin_reference)
         if self.interaction.references_of is not None:
             found += self.interaction.references_of(self.options, target.kind)
         # the paper stands in every header

@@ -164,12 +164,33 @@ class Source:
         """Highest neutrino energy."""
         return max(component.endpoint_MeV for component in self.components)
 
+    @property
+    def oscillates(self) -> bool:
+        """Whether neutrinos of a component change their flavour on the way."""
+        return any(component.electron_density_mol_cm3 is not None for component in self.components)
+
     def moments(self, minimum_energy_MeV: FloatArray) -> FloatArray:
         """Truncated moments, summed over the components; shape (3, ...)."""
         total = np.zeros((3, *np.shape(minimum_energy_MeV)))
         for component in self.components:
             total += component.moments(minimum_energy_MeV)
         return total
+
+    def with_size(self, name: str, size: float) -> Source:
+        """The source with another flux or fluence of one component.
+
+        Args:
+            name: of the component.
+            size: in the unit of ``kind``.
+
+        Raises:
+            SpecBuilderError: for an unknown component.
+        """
+        before = self.component(name)
+        note = f"{self.kind} of component {name} set to {size:g} by the experiment"
+        after = replace(before.scaled(size / before.total), references=(*before.references, note))
+        components = tuple(after if component.name == name else component for component in self.components)
+        return replace(self, components=components)
 
     def component(self, name: str) -> Component:
         """A component by its name.
