@@ -134,7 +134,8 @@ def _what(
     yield ""
     yield "| file | what |"
     yield "|---|---|"
-    yield "| `BkgOnly.json` | the Standard Model as a pyhf workspace; measurements `b8_flux` and `new_physics` |"
+    measurements = " and ".join(f"`{measurement['name']}`" for measurement in workspace["measurements"])
+    yield f"| `BkgOnly.json` | the Standard Model as a pyhf workspace; measurements {measurements} |"
     yield "| `BkgOnly.meta.json` | what the workspace cannot say: choices, sources, bin edges, units, digests |"
     yield "| `BkgOnly.hs3.json` | the same model in the HEP Statistics Serialization Standard (HS3) |"
     yield "| `patchset_<interaction>.json` | JSON patches, one for each mediator mass and coupling |"
