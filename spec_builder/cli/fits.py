@@ -33,6 +33,7 @@ from spec_builder.cli.parsing import (
     is_workspace,
     only,
 )
+from spec_builder.cli.spectra import fit_text, spectrum_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("target", metavar="ANALYSIS|WORKSPACE.json|-", shell_complete=ANALYSIS_WORDS)
 @choice("--parameter", ("flux", "sin2thetaw"), help="What to fit in an ANALYSIS; required there.")
+@spectrum_option
 @law_option
 @variant_option
 @interval_cl_option
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 @patch_option
 @poi_option
 @fix_option
+@click.option("--plot", metavar="FILE", help="Draw the bins of an ANALYSIS at the minimum (PNG, PDF or SVG).")
 @json_option
 @cite_option
 @output_option
@@ -61,8 +64,10 @@ if TYPE_CHECKING:
 def fit(context: click.Context, /, target: str, as_json: bool, output: str, force: bool, **choices: Any) -> None:
     """Fit the 8B flux or the weak mixing angle, or the parameter of interest of any pyhf workspace.
 
-    WORKSPACE is in pyhf's JSON or in HS3. Without a parameter of interest (--poi '') the fit has no interval.
+    With --spectrum the strength of a recoil spectrum of your own. WORKSPACE is in pyhf's JSON or in HS3. Without a
+    parameter of interest (--poi '') the fit has no interval.
     """
+    from spec_builder.base.files import refuse_existing  # noqa: PLC0415
     from spec_builder.studies.fits import fit_analysis, fit_workspace  # noqa: PLC0415
 
     given = given_options(context, choices)
@@ -80,8 +85,11 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
             cl=choices["cl"],
             minimiser=choices["minimiser"],
         )
+    elif choices["spectrum"] is not None:
+        emit(fit_text(target, given, choices, as_json=as_json), output, force=force)
+        return
     else:
-        only(given, {"cl", "minimiser", "parameter", "law", "variants", "cite"}, "an analysis")
+        only(given, {"cl", "minimiser", "parameter", "law", "variants", "cite", "plot"}, "an analysis")
         from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
 
         analysis = load_analysis(target, choices["law"], choices["variants"])
@@ -91,7 +99,14 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
             return
         if choices["parameter"] is None:
             raise SpecBuilderError("fit: give --parameter flux or --parameter sin2thetaw")
+        if choices["plot"]:
+            refuse_existing(Path(choices["plot"]), force=force)
         result = fit_analysis(analysis, choices["parameter"], cl=choices["cl"], minimiser=choices["minimiser"])
+        if choices["plot"]:
+            from spec_builder.figures.bins import draw_bins  # noqa: PLC0415
+            from spec_builder.figures.style import save_figure  # noqa: PLC0415
+
+            save_figure(draw_bins(analysis, result), Path(choices["plot"]), force=force)
     emit(result.to_json() if as_json else str(result), output, force=force)
 
 

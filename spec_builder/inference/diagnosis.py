@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.arrays import BoolArray, FloatArray
     from spec_builder.inference.likelihood import Likelihood
 
 __all__ = ["flat_directions", "rounding"]
@@ -86,9 +86,8 @@ def _without_effect(likelihood: Likelihood, theta: FloatArray) -> list[int]:
     with np.errstate(all="ignore"):  # a rate may be negative, or not a number, at a bound
         heights = likelihood.twice_nll(points).reshape(len(free), places)
     here = float(likelihood.twice_nll(theta)[0])
-    spread = np.abs(heights - here).max(axis=1, initial=0.0)
-    most = 4 * rounding(likelihood, theta)
-    return [i for i, difference in zip(free, spread.tolist(), strict=True) if difference <= most]
+    same: BoolArray = np.all(np.abs(heights - here) <= 4 * rounding(likelihood, theta), axis=1)
+    return [i for i, flat in zip(free, same, strict=True) if flat]
 
 
 def rounding(likelihood: Likelihood, theta: FloatArray) -> float:
