@@ -136,7 +136,8 @@ def _draw_bars(panel: Axes, results: Sequence[LimitsResult]) -> None:
         (point,) = result.exclusion.points
         color = PALETTE[place % len(PALETTE)].color
         for begin, end in point.excluded:
-            left = max(begin, -high if choice.signed else low)
+            least = -high if choice.signed else low
+            left = least if begin is None else max(begin, least)
             right = high if end is None else end
             panel.barh(place, right - left, left=left, height=0.5, color=color, alpha=0.35)
         panel.plot([point.best_g], [place], "o", color=color, markersize=4)

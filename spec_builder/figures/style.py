@@ -147,7 +147,7 @@ def laws_of(results: Iterable[Choices]) -> str:
 
 
 def shade_intervals(
-    panel: Axes, mass: FloatArray, excluded: Sequence[tuple[tuple[float, float | None], ...]], color: str
+    panel: Axes, mass: FloatArray, excluded: Sequence[tuple[tuple[float | None, float | None], ...]], color: str
 ) -> None:
     """Fill the excluded intervals; where their number changes from mass to mass, up to half way."""
     top = 1e3
@@ -160,6 +160,6 @@ def shade_intervals(
         if end < mass.size:
             ends, rows = [*ends, np.sqrt(mass[end - 1] * mass[end])], [*rows, rows[-1]]
         for k in range(len(rows[0])):
-            low = [row[k][0] for row in rows]
+            low = [row[k][0] or 0.0 for row in rows]
             high = [row[k][1] or top for row in rows]
             panel.fill_between(ends, low, high, color=color, alpha=0.22, linewidth=0, zorder=0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import math
 import tempfile
 import warnings
 from importlib.util import find_spec
@@ -181,7 +180,7 @@ def _mass_columns(result: LimitsResult) -> Iterator[Any]:
     yield mass
     intervals = max(len(point.excluded) for point in points)
     for i in range(intervals):
-        found = [point.excluded[i] if i < len(point.excluded) else (-math.inf, None) for point in points]
+        found = [point.excluded[i] if i < len(point.excluded) else (None, None) for point in points]
         yield from _end_columns(result, found, f", interval {i + 1}" if intervals > 1 else "")
 
 
@@ -200,8 +199,7 @@ def _end_columns(result: LimitsResult, intervals: Sequence[Interval], number: st
     """Lower and upper ends, those that occur."""
     from hepdata_lib import Variable  # noqa: PLC0415 - an extra
 
-    lows = [None if low == -math.inf else low for low, _ in intervals]
-    for end, values in (("above", lows), ("up to", [high for _, high in intervals])):
+    for end, values in (("above", [low for low, _ in intervals]), ("up to", [high for _, high in intervals])):
         if all(value is None for value in values):
             continue
         name = f"{result.choice.parameter} excluded {end}{number}"

@@ -71,8 +71,8 @@ class LimitsResult(Result):
         }
         for point in self.exclusion.points:
             for low, high in point.excluded or [(math.nan, math.nan)]:
-                end = math.inf if high is None else high
-                row = (point.mass_MeV, low, end, point.best_g, point.delta_chi2_sm, point.valid)
+                begin, end = -math.inf if low is None else low, math.inf if high is None else high
+                row = (point.mass_MeV, begin, end, point.best_g, point.delta_chi2_sm, point.valid)
                 for column, cell in zip(columns.values(), row, strict=True):
                     column.append(cell)
         if not self.choice.has_mediator:
@@ -122,14 +122,14 @@ class LimitsResult(Result):
         return Shown(("mass [MeV]", *columns) if self.choice.has_mediator else columns, tuple(rows))
 
 
-def interval_text(low: float, high: float | None, form: str = ".6g", between: str = "-") -> str:
+def interval_text(low: float | None, high: float | None, form: str = ".6g", between: str = "-") -> str:
     """An interval in words.
 
     Examples:
-        >>> interval_text(-math.inf, -0.5), interval_text(0.25, None), interval_text(0.1, 0.2)
+        >>> interval_text(None, -0.5), interval_text(0.25, None), interval_text(0.1, 0.2)
         ('< -0.5', '> 0.25', '0.1 - 0.2')
     """
-    if low == -math.inf:
+    if low is None:
         return "everything" if high is None else f"< {high:{form}}"
     return f"> {low:{form}}" if high is None else f"{low:{form}} {between} {high:{form}}"
 
@@ -144,7 +144,7 @@ def _json_mass(mass_MeV: float | None) -> float | str | None:
 def _json_point(point: MassPoint) -> dict[str, Any]:
     content = asdict(point)
     content["mass_MeV"] = _json_mass(point.mass_MeV)
-    content["excluded"] = [[None if low == -math.inf else low, high] for low, high in point.excluded]
+    content["excluded"] = [list(interval) for interval in point.excluded]
     if math.isinf(point.mass_MeV):  # the parameter is g/m there
         content["g_over_m_per_GeV"] = content["excluded"]
         content["C_a"] = [[_contact_coefficient(end) for end in interval] for interval in content["excluded"]]
@@ -267,5 +267,8 @@ def _in_contact_units(exclusion: Exclusion) -> Exclusion:
 
 
 def _in_per_GeV(point: MassPoint) -> MassPoint:
-    excluded = tuple((low * _PER_GEV, None if high is None else high * _PER_GEV) for low, high in point.excluded)
+    def scaled(end: float | None) -> float | None:
+        return None if end is None else end * _PER_GEV
+
+    excluded = tuple((scaled(low), scaled(high)) for low, high in point.excluded)
     return replace(point, excluded=excluded, best_g=point.best_g * _PER_GEV)
