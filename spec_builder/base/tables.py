@@ -91,11 +91,7 @@ def read_table(path: Path, *, columns: Iterable[str], labels: Iterable[str] = ()
     names = [name.strip() for name in rows[0][1]]
     _check_columns(path, names, (*numeric, *text))
     body = rows[1:]
-    if not body:
-        raise SpecBuilderError(f"{path}: the table has no rows")
-    for number, row in body:
-        if len(row) != len(names):
-            raise SpecBuilderError(f"{path}:{number}: {len(row)} values, expected {len(names)}")
+    _check_rows(path, body, len(names))
     values = {}
     for name in numeric:
         place = names.index(name)
@@ -103,6 +99,15 @@ def read_table(path: Path, *, columns: Iterable[str], labels: Iterable[str] = ()
         values[name] = np.array(column)
     words = {name: tuple(row[names.index(name)].strip() for _, row in body) for name in text}
     return Table(path, metadata, values, words)
+
+
+def _check_rows(path: Path, rows: Sequence[tuple[int, Sequence[str]]], count: int) -> None:
+    """Refuse a table without rows, or with a row that has more or fewer values than there are columns."""
+    if not rows:
+        raise SpecBuilderError(f"{path}: the table has no rows")
+    for number, row in rows:
+        if len(row) != count:
+            raise SpecBuilderError(f"{path}:{number}: {len(row)} values, expected {count}")
 
 
 def _check_columns(path: Path, names: Sequence[str], expected: Sequence[str]) -> None:

@@ -31,13 +31,7 @@ def diagnose() -> tuple[str, list[str]]:
 
     Nothing in it names the user, the machine or its folders.
     """
-    lines = [
-        f"spec_builder  {__version__}",
-        f"Python        {platform.python_version()} ({platform.python_implementation()})",
-        f"machine       {platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        f"tables        {len(list(data_path().rglob('*.csv')))} in {'the package' if _packaged() else 'a checkout'}",
-        f"terminal      {'yes' if sys.stdout.isatty() else 'no'}, encoding {sys.stdout.encoding}",
-    ]
+    lines = _surroundings()
     problems = []
     try:
         lines.append(f"engine        {_engine()}")
@@ -52,6 +46,16 @@ def diagnose() -> tuple[str, list[str]]:
         compared, problems = _comparison()
         lines += ["", compared]
     return "\n".join(lines) + "\n", problems
+
+
+def _surroundings() -> list[str]:
+    return [
+        f"spec_builder  {__version__}",
+        f"Python        {platform.python_version()} ({platform.python_implementation()})",
+        f"machine       {platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        f"tables        {len(list(data_path().rglob('*.csv')))} in {'the package' if _packaged() else 'a checkout'}",
+        f"terminal      {'yes' if sys.stdout.isatty() else 'no'}, encoding {sys.stdout.encoding}",
+    ]
 
 
 def _comparison() -> tuple[str, list[str]]:

@@ -60,7 +60,7 @@ def fitted_bins(analysis: Analysis, result: FitResult) -> Bins:
     order = np.concatenate([np.arange(place.start, place.stop) for place in places])
     signals = {signal.name for channel in analysis.channels for signal in channel.signals}
     backgrounds = {name: rates[name][order] for name in rates if name not in signals}
-    signal = np.sum([rates[name][order] for name in rates if name in signals], axis=0)
+    signal = np.sum([rates[name][order] for name in signals], axis=0)
     labels = tuple(f"{channel.name} {i}" for channel in analysis.channels for i in range(channel.bins))
     return Bins(labels, likelihood.observed[order], backgrounds, signal)
 

@@ -166,10 +166,11 @@ def _lite_parameters(channel: str, sample: Mapping[str, Any]) -> list[str]:
 
 def _check_kinds(distributions: Sequence[Mapping[str, Any]]) -> None:
     for distribution in distributions:
-        kind = distribution["type"]
+        name, kind = distribution["name"], distribution["type"]
         if kind != _HISTFACTORY:
-            name = distribution["name"]
             raise SpecBuilderError(f"distribution '{name}': is a {kind}; only {_HISTFACTORY} fits into a workspace")
+        if distribution.get("barlow_beeston_method", "lite") != "lite":
+            raise SpecBuilderError(f"distribution '{name}': has a staterror for each sample, which pyhf cannot hold")
 
 
 def _modifiers_of(channels: Iterable[Mapping[str, Any]]) -> set[str]:
@@ -186,8 +187,6 @@ def _channel(
     luminosity: Mapping[str, float] | None,
 ) -> dict[str, Any]:
     name = distribution["name"]
-    if distribution.get("barlow_beeston_method", "lite") != "lite":
-        raise SpecBuilderError(f"distribution '{name}': has a staterror for each sample, which pyhf cannot hold")
     samples = []
     known: set[str] = set()
     for sample in distribution["samples"]:

@@ -212,15 +212,16 @@ def _structure(spec: Specification) -> Any:
     return (spec.parameters, spec.factors, groups, vectors, spec.observed.tobytes(), tuple(spec.channels), spec.poi)
 
 
+def _differing(spec: Specification, other: Specification) -> set[str]:
+    """Samples of two models of one structure whose templates differ."""
+    pairs = zip(spec.groups, other.groups, strict=True)
+    return {own.sample for own, reference in pairs if (own.template != reference.template).any()}
+
+
 def _merge(members: list[tuple[int, Specification]]) -> list[PatchGroup]:
     """One group if a single sample tells the members apart, else one for each member."""
     first = members[0][1]
-    differing = {
-        own.sample
-        for _, spec in members[1:]
-        for own, reference in zip(spec.groups, first.groups, strict=True)
-        if (own.template != reference.template).any()
-    }
+    differing = {name for _, spec in members[1:] for name in _differing(spec, first)}
     likelihood = Likelihood(first)
     whole = all(np.isin(group.relative, (0, 1)).all() for group in first.groups if group.sample in differing)
     if len(differing) == 1 and whole:

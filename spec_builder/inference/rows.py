@@ -399,11 +399,7 @@ def _own_ratios(
     numbers = []
     for channel, sample, parameter in ratios:
         mine = [group.channel == channel and group.sample == sample for group in groups]
-        normsys = {
-            f
-            for f, factor in enumerate(factors)
-            if factor.kind.startswith("normsys") and spec.parameters[factor.parameter].name == parameter
-        }
+        normsys = _normsys_factors(spec, factors, parameter)
         shared = {
             f for group in itertools.compress(groups, mine) for term in group.terms for f in term.factors
         } & normsys
@@ -416,6 +412,13 @@ def _own_ratios(
         ]
         numbers.append(number)
     return groups, tuple(numbers)
+
+
+def _normsys_factors(spec: Specification, factors: list[Factor], parameter: str) -> set[int]:
+    """Numbers of the ``normsys`` factors of a parameter."""
+    numbers = range(len(factors))
+    own = {i for i in numbers if spec.parameters[factors[i].parameter].name == parameter}
+    return {i for i in own if factors[i].kind.startswith("normsys")}
 
 
 def _with_factor(group: Group, old: Container[int], new: int) -> Group:

@@ -125,10 +125,7 @@ def recast_bounds(
         SpecBuilderError: if there is no DarkCast, or it cannot be imported.
     """
     folder = darkcast_folder(path)
-    wanted: dict[str, list[str]] = {}
-    for bound in bounds:
-        if bound.darkcast and bound.interaction in COUPLINGS:
-            wanted.setdefault(bound.interaction, []).append(bound.darkcast)
+    wanted = _names_to_recast(bounds)
     answers: dict[str, dict[str, Any]] = {}
     for interaction, names in wanted.items():
         report(f"DarkCast: {len(names)} limits to {interaction}")
@@ -148,6 +145,15 @@ def recast_bounds(
     if asked and len(failed) == asked:
         raise SpecBuilderError(f"{folder}: DarkCast recast none of {asked} limits ({failed[0].reason})")
     return done, failed
+
+
+def _names_to_recast(bounds: Sequence[Bound]) -> dict[str, list[str]]:
+    """DarkCast's names of the curves, by interaction; without interactions that it has no couplings for."""
+    wanted: dict[str, list[str]] = {}
+    for bound in bounds:
+        if bound.darkcast and bound.interaction in COUPLINGS:
+            wanted.setdefault(bound.interaction, []).append(bound.darkcast)
+    return wanted
 
 
 def _recast(bound: Bound, answer: dict[str, Any]) -> Bound | MissingBound:
