@@ -89,6 +89,21 @@ class BatchFit:
         known: BoolArray = self.valid | (self.reason == IMPOSSIBLE)
         return known
 
+    def take(self, rows: IndexArray | BoolArray | slice) -> BatchFit:
+        """Some of the rows."""
+        parts = (self.twice_nll, self.theta, self.edm, self.reason, self.at_bound)
+        return BatchFit(*(part[rows] for part in parts))
+
+    def joined(self, other: BatchFit) -> BatchFit:
+        """These rows and then the other's."""
+        return BatchFit(
+            np.concatenate([self.twice_nll, other.twice_nll]),
+            np.concatenate([self.theta, other.theta]),
+            np.concatenate([self.edm, other.edm]),
+            np.concatenate([self.reason, other.reason]),
+            np.concatenate([self.at_bound, other.at_bound]),
+        )
+
 
 def minimise(
     likelihood: Likelihood,

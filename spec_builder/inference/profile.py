@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import gammaincinv
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference import minuit
+from spec_builder.inference.jacobian import JacobianEngine
 from spec_builder.inference.newton import minimise
+from spec_builder.inference.roots import find_roots
 
 if TYPE_CHECKING:
-    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.arrays import FloatArray, IndexArray
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.inference.newton import BatchFit
 
@@ -22,8 +23,15 @@ __all__ = ["Crossings", "Profile", "crossings", "height_at", "profile", "thresho
 
 #: Confidence level of one standard deviation of a normal distribution: Delta chi^2 = 1.
 ONE_SIGMA = 0.6826894921370859
-#: Points of the search for crossings, over the whole domain of the parameter.
-_SEARCH_POINTS = 401
+#: First points of the search for minima and crossings, over the whole domain of the parameter: of a small model, whose
+#: fits cost next to nothing, and of a large one, where points are added only where the profile calls for them.
+_SEARCH_POINTS, _FEW_SEARCH_POINTS = 401, 41
+#: A search adds points as often as this at most; each time it halves intervals.
+_REFINEMENTS = 12
+#: An interval is halved where 2NLL is not known to this much, or to this part of its height above the minimum.
+_SEARCH_ERROR, _SEARCH_PART = 0.1, 0.05
+#: Tolerance of a crossing, relative and absolute.
+_ROOT = 1e-10
 #: Height above a level that stands for an infinite one while a crossing is sought.
 _STEEP = 1e100
 
@@ -58,23 +66,55 @@ class Profile:
     fits: BatchFit
 
 
-def profile(likelihood: Likelihood, parameter: str, values: FloatArray) -> Profile:
+def profile(likelihood: Likelihood, parameter: str, values: FloatArray, start: FloatArray | None = None) -> Profile:
     """Minimise 2NLL at fixed values of a parameter, all at once.
 
     Args:
         likelihood: the model.
         parameter: the parameter to hold.
         values: shape (N,).
+        start: where the fits start, shape (N, P); at the model's own start values by default.
     """
-    start = np.tile(likelihood.init, (len(values), 1))
-    start[:, likelihood.index(parameter)] = values
-    return Profile(parameter, np.asarray(values), minimise(likelihood, start=start, fixed=(parameter,)))
+    begin = np.tile(likelihood.init, (len(values), 1)) if start is None else start.copy()
+    begin[:, likelihood.index(parameter)] = values
+    return Profile(parameter, np.asarray(values), minimise(likelihood, start=begin, fixed=(parameter,)))
 
 
 def search(likelihood: Likelihood, parameter: str) -> Profile:
-    """A profile over the whole domain of a parameter, fine enough to see every minimum and crossing."""
-    lower, upper = likelihood.bounds[:, likelihood.index(parameter)]
-    return profile(likelihood, parameter, np.linspace(lower, upper, _SEARCH_POINTS))
+    """A profile over the whole domain of a parameter, fine enough to see every minimum and crossing.
+
+    The slope of the profiled 2NLL is known at each point. Between two points 2NLL changes by the mean of their slopes
+    times their distance, if it is a parabola there; where it does not, a point is added halfway, until it does. Of a
+    small model so many points are taken that this is hardly ever needed.
+    """
+    index = likelihood.index(parameter)
+    large = isinstance(likelihood.engine(likelihood.free_without((parameter,))), JacobianEngine)
+    count = _FEW_SEARCH_POINTS if large else _SEARCH_POINTS
+    found = profile(likelihood, parameter, np.linspace(*likelihood.bounds[:, index], count))
+    slopes = likelihood.gradient(found.fits.theta)[:, index]
+    for _ in range(_REFINEMENTS):
+        halved = _not_parabolic(found, slopes)
+        if not halved.size:
+            break
+        theta = (found.fits.theta[halved] + found.fits.theta[halved + 1]) / 2
+        added = profile(likelihood, parameter, theta[:, index], theta)
+        slopes = np.append(slopes, likelihood.gradient(added.fits.theta)[:, index])
+        values = np.append(found.values, added.values)
+        order = np.argsort(values, kind="stable")
+        found = Profile(parameter, values[order], found.fits.joined(added.fits).take(order))
+        slopes = slopes[order]
+    return found
+
+
+def _not_parabolic(scan: Profile, slopes: FloatArray) -> IndexArray:
+    """Numbers of the intervals in which 2NLL is not known well enough between its points."""
+    heights = np.where(scan.fits.known, scan.fits.twice_nll, np.nan)
+    if not np.isfinite(heights).any():
+        return np.zeros(0, dtype=np.intp)
+    with np.errstate(invalid="ignore"):
+        error = np.abs(np.diff(heights) - np.diff(scan.values) * (slopes[1:] + slopes[:-1]) / 2)
+        above = np.minimum(heights[1:], heights[:-1]) - np.nanmin(heights[np.isfinite(heights)])
+        return np.flatnonzero(error > _SEARCH_ERROR + _SEARCH_PART * above)
 
 
 def height_at(likelihood: Likelihood, parameter: str, value: float) -> float:
@@ -99,10 +139,6 @@ class Crossings(NamedTuple):
     problems: tuple[str, ...]
 
 
-class _UnknownHeightError(Exception):
-    """No minimiser converges at a value where the height is needed."""
-
-
 def crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: float) -> Crossings:
     """All values where the profiled 2NLL crosses a level, found by root finding.
 
@@ -118,31 +154,34 @@ def crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: f
         The crossings on either side; a side without one is empty.
     """
     parameter = scan.parameter
-
-    def height(value: float) -> float:
-        found = height_at(likelihood, parameter, value) - level
-        if np.isnan(found):
-            raise _UnknownHeightError
-        return min(found, _STEEP)
-
     values = np.append(scan.values, best_value)
+    nearest = int(np.argmin(np.abs(scan.values - best_value)))
+    theta = np.append(scan.fits.theta, scan.fits.theta[nearest : nearest + 1], axis=0)
     own = np.where(scan.fits.known, scan.fits.twice_nll, np.nan)
     heights = np.append(own, height_at(likelihood, parameter, best_value)) - level
+    unknown = values[np.isnan(heights)]
     order = np.argsort(values)
     order = order[~np.isnan(heights[order])]
-    unknown = values[np.isnan(heights)]
-    values, heights = values[order], heights[order]
-    below: list[float] = []
-    above: list[float] = []
-    lost = [False, False]
-    for i in np.flatnonzero(np.diff(heights > 0)):
-        side = int(values[i] >= best_value)
-        try:
-            root = float(brentq(height, values[i], values[i + 1], xtol=1e-10, rtol=1e-10))
-        except _UnknownHeightError:
-            lost[side] = True
-        else:
-            (above if root > best_value else below).append(root)
+    values, heights, theta = values[order], np.minimum(heights[order], _STEEP), theta[order]
+    place = np.flatnonzero(np.diff(heights > 0))
+    start = theta[place]
+    failed = np.zeros(place.size, dtype=bool)
+
+    def height(x: FloatArray, rows: IndexArray) -> FloatArray:
+        fits = profile(likelihood, parameter, x, start[rows]).fits
+        start[rows] = fits.theta
+        found = fits.twice_nll - level
+        for i in np.flatnonzero(~fits.known):
+            found[i] = height_at(likelihood, parameter, float(x[i])) - level
+        failed[rows] |= np.isnan(found)
+        return np.where(np.isnan(found), 0.0, np.minimum(found, _STEEP))  # zero ends the search
+
+    ends = ((values[k], heights[k]) for k in (place, place + 1))
+    roots = find_roots(height, *ends, relative=_ROOT, absolute=_ROOT).x
+    sides = values[place] >= best_value
+    lost = [bool(failed[~sides].any()), bool(failed[sides].any())]
+    below = [float(root) for root in roots[~failed & (roots <= best_value)]]
+    above = [float(root) for root in roots[~failed & (roots > best_value)]]
     lost[0] |= not below and bool((unknown <= best_value).any())
     lost[1] |= not above and bool((unknown >= best_value).any())
     problems = tuple(

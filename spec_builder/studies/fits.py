@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from spec_builder.inference.fit import Fit, Minimiser
     from spec_builder.model.analysis import Analysis
 
-__all__ = ["FitResult", "finite", "fit_analysis", "fit_workspace", "format_error"]
+__all__ = ["FitResult", "fit_analysis", "fit_workspace"]
 
 #: What stands beside the null of an infinite significance, which JSON cannot hold.
 INFINITE = "infinite: without a signal nothing is expected in a bin with counts"
@@ -54,7 +54,7 @@ class FitResult:
         infinite = self.fit.significance == np.inf
         content["significance"] = None if infinite else self.fit.significance
         content["significance_note"] = INFINITE if infinite else None
-        content["edm"] = finite(self.fit.edm)
+        content["edm"] = finite_or_none(self.fit.edm)
         return content
 
     def to_json(self) -> str:
@@ -113,8 +113,8 @@ class FitResult:
         return html_table(self._title(), self._facts() | self._notes(), columns, pulls)
 
 
-def finite(number: float) -> float | None:
-    """The number, or None where JSON has none for it."""
+def finite_or_none(number: float) -> float | None:
+    """The number, or None where JSON could not hold it."""
     return number if np.isfinite(number) else None
 
 

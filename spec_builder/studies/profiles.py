@@ -17,7 +17,7 @@ from spec_builder.inference.fit import fit
 from spec_builder.inference.profile import ONE_SIGMA, crossings, profile, search
 from spec_builder.model.analysis import UNITS, parse_parameter
 from spec_builder.model.provenance import Provenance
-from spec_builder.studies.fits import finite, format_error
+from spec_builder.studies.fits import finite_or_none, format_error
 
 if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
@@ -100,8 +100,8 @@ class ProfileResult:
                 "twice_nll": self.best.twice_nll,
             },
             "values": self.values.tolist(),
-            "delta_chi2": [finite(height) for height in self.delta_chi2.tolist()],
-            "twice_nll": [finite(height) for height in self.twice_nll.tolist()],
+            "delta_chi2": [finite_or_none(height) for height in self.delta_chi2.tolist()],
+            "twice_nll": [finite_or_none(height) for height in self.twice_nll.tolist()],
             "valid": list(self.valid),
         }
         return canonical_json(content)
