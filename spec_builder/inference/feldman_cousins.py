@@ -56,6 +56,8 @@ _REACH = 1.5
 _BLUR = 3.0
 #: Resamplings of the critical values for the error of an interval's end.
 _RESAMPLINGS = 400
+#: Grid points over which the errors of critical values are averaged.
+_NEIGHBOURS = 7
 #: Streams of random numbers by their purpose.
 _GRID_STREAM, _COVERAGE_STREAM, _CRITICAL_STREAM, _GOODNESS_STREAM, _NULL_STREAM, _ERROR_STREAM = range(1, 7)
 _STEEP = 1e100
@@ -314,7 +316,7 @@ def accept(observed: Observed, critical: Sequence[CriticalValue], seed: int) -> 
         )
         ends = _sharpen(roots.x.tolist(), place.tolist(), np.abs(difference) < _BLUR * errors)
     interval = observed.nearest(ends)
-    spread = _end_errors(observed.value, values, difference, errors, seed)
+    spread = _end_errors(observed.value, values, difference, _smooth(errors), seed)
     error = tuple(None if end is None else size for end, size in zip(interval, spread, strict=True))
     return Acceptance(tuple(ends), not bool(outside[0]), interval, (error[0], error[1]))
 
@@ -332,6 +334,14 @@ def _sharpen(ends: list[float], place: list[int], unsure: BoolArray) -> list[flo
         else:
             groups.append([end])
     return [sum(group[::2]) - sum(group[1::2]) for group in groups if len(group) % 2]
+
+
+def _smooth(errors: FloatArray) -> FloatArray:
+    """Root mean square over neighbours on the grid: an error from order statistics is not well known itself."""
+    window = np.ones(min(_NEIGHBOURS, errors.size))
+    weight = np.convolve(np.ones(errors.size), window, mode="same")
+    smooth: FloatArray = np.sqrt(np.convolve(errors**2, window, mode="same") / weight)
+    return smooth
 
 
 def _end_errors(

@@ -90,7 +90,7 @@ def chunk_sizes(toys: int) -> list[int]:
 
 def generator_of(seed: int, stream: Sequence[int], chunk: int) -> np.random.Generator:
     """The random numbers of one chunk."""
-    return np.random.default_rng([seed, *stream, chunk])
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(*stream, chunk)))
 
 
 def hypotheses(
@@ -189,8 +189,9 @@ def saturated(likelihood: Likelihood, data: Data) -> FloatArray:
 
 def _rates_are_linear(likelihood: Likelihood, parameter: str) -> bool:
     """Whether the rates are linear in a parameter, so that no second minimum is to be feared."""
-    index = likelihood.index(parameter)
-    return all(f.kind == "identity" for f in likelihood.specification.factors if f.parameter == index)
+    spec, index = likelihood.specification, likelihood.index(parameter)
+    used = {f for group in spec.groups for term in group.terms for f in term.factors}
+    return all(spec.factors[f].kind == "identity" for f in used if spec.factors[f].parameter == index)
 
 
 def search_values(low: float, high: float) -> FloatArray:
@@ -233,6 +234,20 @@ def _candidates(
     return found
 
 
+def _vertex(likelihood: Likelihood, parameter: str, theta: FloatArray) -> float:
+    """Where the sum of the rates, a parabola in a parameter, is least; NaN without such a place in its domain."""
+    index = likelihood.index(parameter)
+    low, high = (float(end) for end in likelihood.bounds[:, index])
+    points = np.tile(theta, (3, 1))
+    points[:, index] = low, (low + high) / 2, high
+    first, middle, last = likelihood.rates(points).sum(axis=1)
+    bend = first - 2 * middle + last
+    if not bend > 0:
+        return float("nan")
+    place = (low + high) / 2 - (last - first) / bend * (high - low) / 4
+    return float(place) if low < place < high else float("nan")
+
+
 def _keep_lower(best: BatchFit, rows: IndexArray, other: BatchFit) -> BatchFit:
     """Fits with some rows replaced by others where those are valid and lower, or the old ones are not valid."""
     lower = other.valid & (~best.valid[rows] | (other.twice_nll < best.twice_nll[rows]))
@@ -257,7 +272,8 @@ def global_minima(likelihood: Likelihood, parameter: str, data: Data, held: Batc
     """The least 2NLL of each data set over all free parameters.
 
     Rates that are linear in the parameter have one minimum. Else the fits start from each of the minima that 2NLL has
-    in the parameter with the others kept: the couplings of a universal vector have two.
+    in the parameter with the others kept, and from the mirror image of the lowest they find: the couplings of a
+    universal vector have two minima on either side of where the rates are least.
 
     Args:
         likelihood: the model.
@@ -275,6 +291,11 @@ def global_minima(likelihood: Likelihood, parameter: str, data: Data, held: Batc
         start = held.theta[places]
         start[:, index] = values
         best = _keep_lower(best, places, minimise(likelihood, start=start, rows=rows.take(places)))
+    vertex, (low, high) = _vertex(likelihood, parameter, middle), likelihood.bounds[:, index]
+    if np.isfinite(vertex):
+        start = best.theta.copy()
+        start[:, index] = np.clip(2 * vertex - start[:, index], low, high)
+        best = _keep_lower(best, np.arange(data.count), minimise(likelihood, start=start, rows=rows))
     above = np.flatnonzero(~best.valid | (best.twice_nll > held.twice_nll))
     if above.size:
         best = _keep_lower(best, above, minimise(likelihood, start=held.theta[above], rows=rows.take(above)))
