@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.optimize import elementwise
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.newton import minimise
-from spec_builder.inference.rows import Rows, take_apart
+from spec_builder.inference.roots import find_roots
+from spec_builder.inference.rows import take_apart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from spec_builder.base.arrays import FloatArray, IndexArray
-    from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
+    from spec_builder.inference.data import Problem, Yields
     from spec_builder.inference.newton import BatchFit
 
-__all__ = ["Curves", "polynomial_yields"]
+__all__ = ["Curves", "Interval", "natural_x", "polynomial_yields", "relative_couplings", "total_events"]
+
+#: Between two values of the parameter; None is no end.
+Interval = tuple[float | None, float | None]
 
 #: Couplings of the scan in units of the one whose g^4 term equals the Standard Model: dense where the new physics
 #: is of its size, sparse where a limit at an unusual confidence level may lie.
 _RELATIVE_COUPLINGS = np.unique(
     np.concatenate([np.logspace(-2, -0.5, 10), np.logspace(-0.5, 0.5, 35), np.logspace(0.5, 1.5, 5)])
 )
-#: They reach at least to where the g^4 term is this many times the signal, the data, and ten events.
+#: They reach at least to where the highest term is this many times the signal, the data, and ten events.
 _FARTHEST = 1e6
 #: What stands for infinity in the search for roots.
 _STEEP = 1e100
+#: Tolerances of an extremum and of a crossing, in parts of the coupling.
+_EXTREMUM, _CROSSING = 1e-8, 1e-12
+#: Step of x for derivatives where shapes change with it, in parts of x or of its natural size.
+_STEP = 1e-5
 
 
 def polynomial_yields(coefficients: FloatArray, mass: IndexArray, g: FloatArray) -> FloatArray:
@@ -39,88 +46,166 @@ def polynomial_yields(coefficients: FloatArray, mass: IndexArray, g: FloatArray)
     return events
 
 
-def _relative_couplings(signal: float, observed: float) -> FloatArray:
-    """Couplings of the scan for a Standard Model signal and data of so many events."""
+def total_events(signal: Mapping[str, Yields]) -> FloatArray:
+    """n0, n1 and n2 summed over samples and bins, shape (3, M)."""
+    total: FloatArray = np.sum([own.nominal.sum(axis=2) for own in signal.values()], axis=0)
+    return total
+
+
+def natural_x(total: FloatArray) -> FloatArray:
+    """The x at which the new physics is of the Standard Model's size, shape (M,): n2 x^2 = n0, or n1 x without n2.
+
+    Args:
+        total: n0, n1 and n2, shape (3, M).
+    """
+    n0, n1, n2 = total
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x: FloatArray = np.where(n2 > 0, np.sqrt(n0 / n2), np.abs(n0 / n1))
+    return x
+
+
+def relative_couplings(total: FloatArray, observed: float) -> FloatArray:
+    """Square roots of the scan's x in units of :func:`natural_x`, for data of so many events.
+
+    Args:
+        total: n0, n1 and n2, shape (3, M).
+        observed: events.
+    """
+    n0, _, n2 = total
+    events, power = float(n0.max()), 0.25 if (n2 > 0).all() else 0.5
     last = float(_RELATIVE_COUPLINGS[-1])
-    top = max(last, (_FARTHEST * max(signal, observed, 10.0) / signal) ** 0.25)
+    top = max(last, (_FARTHEST * max(events, observed, 10.0) / events) ** power)
     count = int(np.ceil(2 * np.log10(top / last)))
     return np.concatenate([_RELATIVE_COUPLINGS, np.geomspace(last, top, count + 1)[1:]])
 
 
-class _Points:
-    """Profiled 2NLL at N points that each keep to one mass while g moves; a fit starts from the point's last one."""
+class _Points(NamedTuple):
+    """Points of the curves, N in all.
 
-    def __init__(
-        self, likelihood: Likelihood, sample: str, coefficients: FloatArray, mass: IndexArray, theta: FloatArray
-    ) -> None:
-        self._likelihood, self._sample, self._coefficients, self.mass = likelihood, sample, coefficients, mass
-        self.theta = theta
-        self.valid = np.ones(len(theta), dtype=bool)
+    Attributes:
+        mass: number of the mass, shape (N,).
+        value: of the parameter, shape (N,).
+        height: profiled 2NLL, shape (N,).
+        theta: parameters at the minimum, shape (N, P).
+    """
 
-    def height(self, g: FloatArray, row: IndexArray) -> FloatArray:
-        """2NLL, shape (n,), at couplings (n,) of points given by their index (n,)."""
-        yields = polynomial_yields(self._coefficients, self.mass[row], g)
-        fits = minimise(self._likelihood, start=self.theta[row], sample=self._sample, yields=yields)
-        self.theta[row] = fits.theta
-        self.valid[row] &= fits.known
-        return fits.twice_nll
+    mass: IndexArray
+    value: FloatArray
+    height: FloatArray
+    theta: FloatArray
 
-    def slope(self, g: FloatArray, row: IndexArray) -> FloatArray:
-        """Derivative of 2NLL in g^2, likewise."""
-        self.height(g, row)
-        return self.last_slope(g, row)
+    def with_more(self, more: _Points) -> _Points:
+        """These and others, by mass and then by value."""
+        joined = _Points(*(np.concatenate(pair) for pair in zip(self, more, strict=True)))
+        order = np.lexsort((joined.value, joined.mass))
+        return _Points(*(part[order] for part in joined))
 
-    def last_slope(self, g: FloatArray, row: IndexArray) -> FloatArray:
-        """The same where :meth:`height` was asked for last."""
-        _, n1, n2 = self._coefficients[:, self.mass[row]]
-        yields = polynomial_yields(self._coefficients, self.mass[row], g)
-        layout, arrays = take_apart(self._likelihood, Rows(yields={self._sample: yields.T}))
-        (gradient,) = self._likelihood.engine((), layout).column_gradient(self.theta[row].T, arrays)
-        change = n1 + 2 * (g * g)[:, None] * n2
-        # where a rate vanishes under a count the slope is infinite, but not if nothing changes there
-        slope: FloatArray = np.sum(np.where(change != 0, gradient.T, 0.0) * change, axis=1)
-        return np.clip(slope, -_STEEP, _STEEP)
+    def neighbours(self) -> BoolArray:
+        """Whether a point and the next are of the same mass, shape (N - 1,)."""
+        return np.equal(self.mass[:-1], self.mass[1:])
 
 
 class Curves:
-    """Profiled 2NLL against g at each of M masses: a scan, with the extrema between its points found and inserted.
+    """Profiled 2NLL against the parameter at each of M masses: a scan, with the extrema between its points inserted.
+
+    The parameter runs from zero upwards, or over both signs.
 
     Args:
-        likelihood: the model.
-        sample: the sample that the yields replace.
-        coefficients: its yields against g^2, shape (3, M, bins).
-        start: parameters that the fits of the scan start from at every mass, shape (C, P): those of a mass nearby.
-        maxima: whether maxima are wanted too.
+        problem: the model and the data.
+        signal: the yields at the M masses.
+
+    Attributes:
+        valid: every fit at a mass converged, shape (M,).
+        standard_model: 2NLL without new physics, shape (M,).
+        best: the parameter at each mass's minimum, shape (M,).
+        minimum: 2NLL there, shape (M,).
     """
 
-    def __init__(
+    def __init__(self, problem: Problem, signal: Mapping[str, Yields]) -> None:
+        self._problem, self._signal = problem, signal
+        total = total_events(signal)
+        self._natural_x = natural_x(total)
+        values = self._scan_values(relative_couplings(total, float(problem.observed.sum())))
+        count, each = values.shape
+        mass = np.repeat(np.arange(count), each)
+        self.valid = np.ones(count, dtype=bool)
+        init = problem.likelihood.init
+        scan = self._profile(mass, values.ravel(), np.broadcast_to(init, (mass.size, init.size)))
+        self._points = scan
+        self.standard_model = scan.height[scan.value == 0]
+        self._insert_extrema(self._slopes(scan))
+        starts = np.searchsorted(self._points.mass, np.arange(count))
+        ends = np.append(starts[1:], self._points.mass.size)
+        best = np.array([a + np.argmin(self._points.height[a:b]) for a, b in zip(starts, ends, strict=True)])
+        self.best, self.minimum = self._points.value[best], self._points.height[best]
+
+    def _scan_values(self, relative: FloatArray) -> FloatArray:
+        """Values of the scan, shape (M, C), with zero among them."""
+        zero = np.zeros((self._natural_x.size, 1))
+        if not self._problem.signed:
+            return np.concatenate([zero, np.sqrt(self._natural_x)[:, None] * relative], axis=1)
+        positive = self._natural_x[:, None] * relative**2
+        return np.concatenate([-positive[:, ::-1], zero, positive], axis=1)
+
+    def _fit(self, mass: IndexArray, value: FloatArray, start: FloatArray) -> BatchFit:
+        rows = self._problem.rows(self._signal, mass, self._problem.x(value))
+        return minimise(self._problem.likelihood, start=start, rows=rows)
+
+    def _profile(self, mass: IndexArray, value: FloatArray, start: FloatArray) -> _Points:
+        """Fit at values (N,) of the parameter, from start values (N, P)."""
+        fits = self._fit(mass, value, start)
+        np.logical_and.at(self.valid, mass, fits.known)
+        return _Points(mass, value, fits.twice_nll, fits.theta)
+
+    def _slopes(self, points: _Points) -> FloatArray:
+        """Derivatives of the profiled 2NLL in x, shape (N,): those at fixed parameters, which are at their best."""
+        likelihood, x = self._problem.likelihood, self._problem.x(points.value)
+        theta = np.ascontiguousarray(points.theta.T)
+        if any(own.variations for own in self._signal.values()):
+            step = _STEP * np.maximum(np.abs(x), _STEP * self._natural_x[points.mass])
+            ends = []
+            for moved in (x + step, x - step):
+                layout, arrays = take_apart(likelihood, self._problem.rows(self._signal, points.mass, moved))
+                ends.append(np.minimum(likelihood.engine((), layout)(theta, arrays).value, _STEEP))
+            return (ends[0] - ends[1]) / (2 * step)
+        layout, arrays = take_apart(likelihood, self._problem.rows(self._signal, points.mass, x))
+        gradients = likelihood.engine((), layout).column_gradient(theta, arrays)
+        slope = np.zeros(x.size)
+        for own, gradient in zip(self._signal.values(), gradients, strict=True):
+            _, n1, n2 = own.nominal[:, points.mass]
+            change = n1.T + 2 * x * n2.T
+            # where a rate vanishes under a count the slope is infinite, but not if nothing changes there
+            slope += np.sum(np.where(change != 0, gradient, 0.0) * change, axis=0)
+        return np.clip(slope, -_STEEP, _STEEP)
+
+    def _insert_extrema(self, slopes: FloatArray) -> None:
+        """Insert the places where the slope changes its sign."""
+        left, right = slopes[:-1], slopes[1:]
+        changes = ((left < 0) & (right > 0)) | ((left > 0) & (right < 0))
+        places = np.flatnonzero(changes & self._points.neighbours())
+        extrema = self._roots(places, (left[places], right[places]), self._slopes, _EXTREMUM)
+        self._points = self._points.with_more(extrema)
+
+    def _roots(
         self,
-        likelihood: Likelihood,
-        sample: str,
-        coefficients: FloatArray,
-        *,
-        start: FloatArray | None = None,
-        maxima: bool = True,
-    ) -> None:
-        self._model = (likelihood, sample, coefficients)
-        count = coefficients.shape[1]
-        n0, _, n2 = coefficients.sum(axis=2)
-        scale = (n0 / n2) ** 0.25
-        relative = _relative_couplings(float(n0.max()), float(likelihood.observed.sum()))
-        couplings = np.concatenate([np.zeros((count, 1)), scale[:, None] * relative], axis=1)
-        rows = np.arange(couplings.size)
-        begin = np.broadcast_to(likelihood.init if start is None else start, (*couplings.shape, likelihood.init.size))
-        points = _Points(*self._model, rows // couplings.shape[1], begin.reshape(rows.size, -1).copy())
-        heights = points.height(couplings.ravel(), rows).reshape(couplings.shape)
-        slopes = points.last_slope(couplings.ravel(), rows).reshape(couplings.shape)
-        self.valid = np.logical_and.reduce(points.valid.reshape(couplings.shape), axis=1)
-        self.standard_model = heights[:, 0]
-        self._couplings, self._heights = couplings, heights
-        self.theta = self._theta = points.theta.reshape(*couplings.shape, -1)
-        self._insert_extrema(slopes, maxima=maxima)
-        best = np.argmin(self._heights, axis=1)[:, None]
-        self.best_g = np.take_along_axis(self._couplings, best, axis=1)[:, 0]
-        self.minimum = np.take_along_axis(self._heights, best, axis=1)[:, 0]
+        places: IndexArray,
+        ends: tuple[FloatArray, FloatArray],
+        function: Callable[[_Points], FloatArray],
+        tolerance: float,
+    ) -> _Points:
+        """Roots of a function of the points, each between one of the points and the next, where it has these values."""
+        known = self._points
+        mass, start = known.mass[places], known.theta[places]
+
+        def at(value: FloatArray, rows: IndexArray) -> FloatArray:
+            found = self._profile(mass[rows], value, start[rows])
+            start[rows] = found.theta
+            return function(found)
+
+        left, right = known.value[places], known.value[places + 1]
+        roots = find_roots(at, (left, ends[0]), (right, ends[1]), relative=tolerance)
+        np.logical_and.at(self.valid, mass, roots.found)
+        return self._profile(mass, roots.x, start)
 
     def refuse_infinite(self) -> None:
         """Refuse a model that allows no finite 2NLL.
@@ -130,69 +215,51 @@ class Curves:
         """
         bad = np.flatnonzero(~np.isfinite(self.minimum))
         if bad.size:
-            likelihood, sample, coefficients = self._model
-            yields = polynomial_yields(coefficients, bad[:1], self._couplings[bad[0], -1:])
-            why = likelihood.impossible_bin(*take_apart(likelihood, Rows(yields={sample: yields.T})))
+            farthest = self._points.value[self._points.mass == bad[0]][-1:]
+            rows = self._problem.rows(self._signal, bad[:1], self._problem.x(farthest))
+            likelihood = self._problem.likelihood
+            why = likelihood.impossible_bin(*take_apart(likelihood, rows))
             raise SpecBuilderError(why or "2NLL is not finite at any coupling: a rate is negative or zero")
 
-    def grid(self, couplings: FloatArray) -> BatchFit:
-        """Minima at couplings (G,) at each mass, mass by mass: the fits start between those of the scan."""
-        mass, g = np.repeat(np.arange(len(self._couplings)), couplings.size), np.tile(couplings, len(self._couplings))
-        place = np.array([np.searchsorted(row, couplings, side="right") for row in self._couplings]).ravel() - 1
-        after = np.minimum(place + 1, self._couplings.shape[1] - 1)
-        here, there = self._couplings[mass, place], self._couplings[mass, after]
-        part = np.divide(g - here, there - here, out=np.zeros_like(g), where=there > here)[:, None]
-        start = (1 - part) * self._theta[mass, place] + part * self._theta[mass, after]
-        likelihood, sample, coefficients = self._model
-        return minimise(likelihood, start=start, sample=sample, yields=polynomial_yields(coefficients, mass, g))
+    def grid(self, values: FloatArray) -> BatchFit:
+        """Minima at values (G,) of the parameter at each mass, mass by mass: the fits start between the curves' points.
 
-    def _between(
-        self, mass: IndexArray, place: IndexArray, function: Callable[..., FloatArray], tolerance: float
-    ) -> tuple[FloatArray, _Points]:
-        """Roots in g of a function of the points, each between a place of the scan and the next."""
-        points = _Points(*self._model, mass, self._theta[mass, place])
-        found = elementwise.find_root(
-            lambda g, row: function(points, g, row),
-            (self._couplings[mass, place], self._couplings[mass, place + 1]),
-            args=(np.arange(mass.size),),
-            tolerances={"xrtol": tolerance, "xatol": 0.0},
-        )
-        np.logical_and.at(self.valid, mass, points.valid & found.success)
-        return found.x, points
+        Args:
+            values: in ascending order.
+        """
+        known = self._points
+        count = self.valid.size
+        place, after = np.empty((2, count, values.size), dtype=np.intp)
+        for mass in range(count):
+            first, end = np.searchsorted(known.mass, (mass, mass + 1))
+            place[mass] = first - 1 + np.searchsorted(known.value[first:end], values, side="right")
+            place[mass] = np.maximum(place[mass], first)
+            after[mass] = np.minimum(place[mass] + 1, end - 1)
+        here, there = place.ravel(), after.ravel()
+        value = np.tile(values, count)
+        distance = known.value[there] - known.value[here]
+        part = np.divide(value - known.value[here], distance, out=np.zeros_like(value), where=distance > 0)[:, None]
+        start = (1 - part) * known.theta[here] + part * known.theta[there]
+        return self._fit(known.mass[here], value, start)
 
-    def _insert_extrema(self, slopes: FloatArray, *, maxima: bool) -> None:
-        """Insert the places where the slope changes its sign; the maxima only if they are wanted."""
-        left, right = slopes[:, :-1], slopes[:, 1:]
-        mass, place = np.nonzero(((left < 0) & (right > 0)) | (maxima & (left > 0) & (right < 0)))
-        if not mass.size:
-            return
-        g, points = self._between(mass, place, _Points.slope, 1e-8)
-        # as many columns as the mass with most extrema has; the others repeat their last point there
-        column = np.arange(mass.size) - np.searchsorted(mass, mass)
-        more = [np.repeat(a[:, -1:], column.max() + 1, axis=1) for a in (self._couplings, self._heights, self._theta)]
-        more[0][mass, column], more[1][mass, column] = g, points.height(g, np.arange(mass.size))
-        more[2][mass, column] = points.theta
-        order = np.argsort(np.concatenate([self._couplings, more[0]], axis=1), axis=1, kind="stable")
-        self._couplings, self._heights, self._theta = (
-            np.take_along_axis(np.concatenate([old, new], axis=1), order[..., None] if old.ndim == 3 else order, axis=1)
-            for old, new in zip((self._couplings, self._heights, self._theta), more, strict=True)
-        )
+    def excluded(self, level: FloatArray) -> list[list[Interval]]:
+        """Intervals of the parameter where 2NLL is above a level, shape (M,), at each mass."""
+        known = self._points
+        height = np.minimum(known.height - level[known.mass], _STEEP)
+        above = height > 0
+        places = np.flatnonzero((above[:-1] != above[1:]) & known.neighbours())
 
-    def excluded(self, level: FloatArray) -> list[list[tuple[float, float | None]]]:
-        """Intervals of g where 2NLL is above a level, shape (M,), at each mass."""
-        above = self._heights > level[:, None]
-        mass, place = np.nonzero(above[:, 1:] != above[:, :-1])
-        roots: FloatArray = np.zeros(0)
-        if mass.size:
-            roots, _ = self._between(
-                mass, place, lambda p, g, row: np.minimum(p.height(g, row) - level[p.mass[row]], _STEEP), 1e-12
-            )
-        intervals: list[list[tuple[float, float | None]]] = []
-        for row in range(len(above)):
-            edges: list[float | None] = [0.0] if above[row, 0] else []
-            edges += [float(root) for root in roots[mass == row]]
+        def heights(points: _Points) -> FloatArray:
+            return np.minimum(points.height - level[points.mass], _STEEP)
+
+        roots = self._roots(places, (height[places], height[places + 1]), heights, _CROSSING)
+        first = None if self._problem.signed else 0.0
+        intervals = []
+        for mass in range(self.valid.size):
+            begins_above = above[np.searchsorted(known.mass, mass)]
+            edges: list[float | None] = [first] if begins_above else []
+            edges += roots.value[roots.mass == mass].tolist()
             if len(edges) % 2:
                 edges.append(None)
-            pairs = zip(edges[::2], edges[1::2], strict=True)
-            intervals.append([(low, high) for low, high in pairs if low is not None])
+            intervals.append(list(zip(edges[::2], edges[1::2], strict=True)))
         return intervals

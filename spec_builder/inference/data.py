@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,15 +12,11 @@ from spec_builder.inference.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import TypeAlias
 
     from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
     from spec_builder.inference.likelihood import Likelihood
 
-    #: Yields of the samples that change, as polynomials in x: masses (M,) -> (n0, n1, n2) by sample, (3, M, bins).
-    YieldFunction: TypeAlias = Callable[[FloatArray], Mapping[str, FloatArray]]
-
-__all__ = ["Data", "Problem"]
+__all__ = ["Data", "Problem", "Yields", "polynomial"]
 
 
 @dataclass(frozen=True)
@@ -77,17 +73,107 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Yields:
+    """What a sample expects as a polynomial in x: n0 + n1 x + n2 x^2 events in each bin, at each of M masses.
+
+    Attributes:
+        nominal: shape (3, M, bins).
+        variations: the same at +1 and at -1 of each parameter of its shape.
+    """
+
+    nominal: FloatArray
+    variations: Mapping[str, tuple[FloatArray, FloatArray]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Problem:
-    """A model with new physics of one mediator mass and coupling, and the data to compare it with.
+    """A model with new physics, and the data to compare it with.
 
     Attributes:
         likelihood: the model.
-        data: the data; those of the likelihood's workspace by default.
-        samples: the samples that change, the first of which holds most of the signal.
-        yields: their yields against x (the squared coupling, or the parameter itself) at given masses.
+        data: one data set; None for the workspace's own.
+        samples: the samples that the new physics changes.
+        yields: their yields at given masses, (M,) -> by sample; x is the squared coupling, or the parameter itself.
+        signed: the parameter may be negative, and x is the parameter itself.
     """
 
     likelihood: Likelihood
-    data: Data
+    data: Data | None
     samples: tuple[str, ...]
-    yields: YieldFunction
+    yields: Callable[[FloatArray], Mapping[str, Yields]]
+    signed: bool = False
+
+    @classmethod
+    def of(cls, likelihood: Likelihood, sample: str, yields: Callable[[FloatArray], FloatArray]) -> Problem:
+        """One sample without shape uncertainties: its yields by masses (M,) -> (3, M, bins)."""
+        return cls(likelihood, None, (sample,), lambda masses: {sample: Yields(yields(masses))})
+
+    def x(self, values: FloatArray) -> FloatArray:
+        """The polynomials' variable for values of the parameter."""
+        return values if self.signed else values * values
+
+    @property
+    def observed(self) -> FloatArray:
+        """Counts, shape (bins,)."""
+        return self.likelihood.observed if self.data is None else self.data.observed[:, 0]
+
+    def rows(self, signal: Mapping[str, Yields], mass: IndexArray, x: FloatArray) -> Rows:
+        """N points as rows of a batch, with the problem's own data.
+
+        Args:
+            signal: yields at M masses.
+            mass: number of the mass of each point, shape (N,).
+            x: the polynomials' variable, shape (N,).
+
+        Raises:
+            SpecBuilderError: for a shape that the model does not have.
+        """
+        nominal = {sample: polynomial(own.nominal, mass, x) for sample, own in signal.items()}
+        variations: dict[tuple[str, str], tuple[FloatArray, FloatArray]] = {}
+        ratios: dict[tuple[str, str, str], tuple[FloatArray, FloatArray]] = {}
+        for sample, own in signal.items():
+            for parameter, ends in own.variations.items():
+                high, low = (polynomial(end, mass, x) for end in ends)
+                channels = _scaled_channels(self.likelihood, sample, parameter)
+                for channel in channels:
+                    place = self.likelihood.specification.channels[channel]
+                    base = nominal[sample][place]
+                    ratios[channel, sample, parameter] = _take_ratio(high[place], base), _take_ratio(low[place], base)
+                if (sample, parameter) in self.likelihood.specification.shaped or not channels:
+                    variations[sample, parameter] = high, low
+        data = None if self.data is None else self.data.take(np.zeros(mass.size, dtype=np.intp))
+        return Rows(
+            nominal,
+            variations,
+            ratios,
+            None if data is None else data.observed,
+            None if data is None else data.auxiliary,
+        )
+
+
+def polynomial(coefficients: FloatArray, mass: IndexArray, x: FloatArray) -> FloatArray:
+    """n0 + n1 x + n2 x^2, shape (bins, N), with coefficients (3, M, bins) and the number of each point's mass (N,)."""
+    n0, n1, n2 = coefficients
+    events: FloatArray = n0[mass].T + x * (n1[mass].T + x * n2[mass].T)
+    return np.ascontiguousarray(events)
+
+
+def _scaled_channels(likelihood: Likelihood, sample: str, parameter: str) -> list[str]:
+    """Channels in which a ``normsys`` of the parameter acts on the sample."""
+    spec = likelihood.specification
+    found = set()
+    for group in spec.groups:
+        factors = (spec.factors[f] for term in group.terms for f in term.factors)
+        names = {spec.parameters[f.parameter].name for f in factors if f.kind.startswith("normsys")}
+        if group.sample == sample and parameter in names:
+            found.add(group.channel)
+    return sorted(found)
+
+
+def _take_ratio(end: FloatArray, nominal: FloatArray) -> FloatArray:
+    """Ratio of a channel's totals, shape (N,); divides the end (bins, N) by it, so that the shape is what is left."""
+    total, varied = nominal.sum(axis=0), end.sum(axis=0)
+    good = (total > 0) & (varied > 0)
+    ratio: FloatArray = np.where(good, varied / np.where(good, total, 1.0), 1.0)
+    end[...] = np.where(good, end / ratio, nominal)
+    return ratio

@@ -13,35 +13,20 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from spec_builder.inference.curves import Curves
+from spec_builder.inference.plane import PLANE_MASSES, Minimum, plane_minimum
 from spec_builder.inference.profile import threshold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from spec_builder.base.arrays import FloatArray
-    from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.inference.curves import Interval
+    from spec_builder.inference.data import Problem
 
-__all__ = ["Exclusion", "MassPoint", "Minimum", "YieldFunction", "exclude", "plane_minimum"]
+__all__ = ["PLANE_MASSES", "Exclusion", "MassPoint", "Minimum", "YieldFunction", "exclude", "plane_minimum"]
 
 #: Yields of the signal sample against g^2 at given masses: masses (M,) -> coefficients (3, M, bins).
 YieldFunction: TypeAlias = "Callable[[FloatArray], FloatArray]"
-#: The plane whose minimum dof = 2 refers to [MeV].
-PLANE_MASSES = (0.01, 1000.0)
-
-
-@dataclass(frozen=True)
-class Minimum:
-    """Least 2NLL of a scan.
-
-    Attributes:
-        twice_nll: its value.
-        mass_MeV: where; None if it is the Standard Model, g = 0, which has no mediator.
-        g: where.
-    """
-
-    twice_nll: float
-    mass_MeV: float | None
-    g: float
 
 
 @dataclass(frozen=True)
@@ -50,16 +35,16 @@ class MassPoint:
 
     Attributes:
         mass_MeV: the mass.
-        excluded: intervals of g, each (low, high); high is None where it has no end, low is 0 where the Standard
-            Model itself is excluded.
-        best_g: g at this mass's minimum.
+        excluded: intervals of g, each (low, high); None where there is no end, low is 0 where the Standard Model
+            itself is excluded.
+        best_g: g, or the signed parameter, at this mass's minimum.
         minimum: the least 2NLL, which the limit refers to: at this mass for dof = 1, over the plane for dof = 2.
         delta_chi2_sm: 2NLL of the Standard Model less that minimum.
         valid: every fit behind it converged.
     """
 
     mass_MeV: float
-    excluded: tuple[tuple[float, float | None], ...]
+    excluded: tuple[Interval, ...]
     best_g: float
     minimum: float
     delta_chi2_sm: float
@@ -85,64 +70,41 @@ class Exclusion:
     points: tuple[MassPoint, ...]
 
 
-def plane_minimum(likelihood: Likelihood, sample: str, yields: YieldFunction) -> Minimum:
-    """Least 2NLL over mediator masses from 0.01 MeV to 1 GeV and g >= 0, by successive refinement in mass.
-
-    Args:
-        likelihood: the model, ``new_physics`` measurement.
-        sample: the sample that the yields replace.
-        yields: its yields against g^2 at given masses.
-    """
-    masses, start = np.geomspace(*PLANE_MASSES, 31), None
-    for _ in range(6):
-        curves = Curves(likelihood, sample, yields(masses), start=start, maxima=False)
-        best = int(np.argmin(curves.minimum))
-        g, value, mass = float(curves.best_g[best]), float(curves.minimum[best]), float(masses[best])
-        curves.refuse_infinite()
-        if g == 0:
-            return Minimum(value, None, 0.0)
-        start = curves.theta[best]
-        masses = np.geomspace(masses[max(best - 1, 0)], masses[min(best + 1, masses.size - 1)], 9)
-    return Minimum(value, mass, g)
-
-
 def exclude(
-    likelihood: Likelihood,
-    sample: str,
-    yields: YieldFunction,
+    problem: Problem,
     masses: FloatArray,
     *,
     cl: float = 0.9,
     dof: int = 2,
     curves: Curves | None = None,
+    plane: tuple[float, float] = PLANE_MASSES,
 ) -> Exclusion:
     """Exclude couplings at given masses.
 
     Args:
-        likelihood: the model, ``new_physics`` measurement.
-        sample: the sample that the yields replace.
-        yields: its yields against g^2 at given masses.
+        problem: the model, ``new_physics`` measurement, and the data.
         masses: mediator masses [MeV], shape (M,).
         cl: confidence level.
         dof: 1 or 2 degrees of freedom; see :class:`Exclusion`.
         curves: at the masses, if they are there already.
+        plane: the first and the last mass of the plane that dof = 2 refers to [MeV].
     """
     level = threshold(cl, dof)
-    curves = curves or Curves(likelihood, sample, yields(masses))
+    curves = curves or Curves(problem, problem.yields(masses))
     curves.refuse_infinite()
     if dof == 1:
         reference = curves.minimum
         best = int(np.argmin(reference))
-        g = float(curves.best_g[best])
-        minimum = Minimum(float(reference[best]), float(masses[best]) if g > 0 else None, g)
+        value = float(curves.best[best])
+        minimum = Minimum(float(reference[best]), float(masses[best]) if value != 0 else None, value)
     else:
-        minimum = plane_minimum(likelihood, sample, yields)
+        minimum = plane_minimum(problem, plane)
         reference = np.full(len(masses), minimum.twice_nll)
     intervals = curves.excluded(reference + level)
     points = tuple(
-        MassPoint(float(mass), tuple(interval), float(g), float(least), float(sm - least), bool(valid))
-        for mass, interval, g, sm, least, valid in zip(
-            masses, intervals, curves.best_g, curves.standard_model, reference, curves.valid, strict=True
+        MassPoint(float(mass), tuple(interval), float(best), float(least), float(sm - least), bool(valid))
+        for mass, interval, best, sm, least, valid in zip(
+            masses, intervals, curves.best, curves.standard_model, reference, curves.valid, strict=True
         )
     )
     return Exclusion(cl, dof, level, minimum, points)

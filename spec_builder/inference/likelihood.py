@@ -124,7 +124,7 @@ class Likelihood:
 
     def with_polynomial(
         self,
-        sample: str,
+        sample: str | tuple[str, ...],
         parameter: str,
         coefficients: Mapping[str, FloatArray] | None,
         *,
@@ -137,7 +137,7 @@ class Likelihood:
         their place.
 
         Args:
-            sample: its name, in all channels.
+            sample: its name, in all channels; several names if their coefficients come by row.
             parameter: name of x, the new parameter of interest.
             coefficients: (n0, n1, n2) by channel, each of shape (3, bins of the channel); None if they come by row
                 (:class:`spec_builder.inference.rows.Polynomial`).
@@ -145,6 +145,7 @@ class Likelihood:
             bounds: domain of x.
         """
         spec = self.specification
+        samples = (sample,) if isinstance(sample, str) else sample
         signal = np.zeros((3, self.observed.size))
         for channel, place in spec.channels.items():
             if coefficients is None:
@@ -160,7 +161,7 @@ class Likelihood:
         factors += [Factor(x, "identity"), Factor(x, "square")]
         groups = []
         for group in spec.groups:
-            if group.sample != sample:
+            if group.sample not in samples:
                 groups.append(group)
                 continue
             for k, (yields, power) in enumerate(zip(signal, powers, strict=True)):
@@ -172,7 +173,7 @@ class Likelihood:
         replaced = {
             spec.factors[f].parameter
             for group in spec.groups
-            if group.sample == sample
+            if group.sample in samples
             for term in group.terms
             for f in term.factors
         }

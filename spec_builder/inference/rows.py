@@ -37,6 +37,7 @@ __all__ = [
     "LaidOut",
     "Layout",
     "Polynomial",
+    "PowerColumn",
     "RowArrays",
     "Rows",
     "ShapeColumn",
@@ -53,18 +54,18 @@ FIXED = -1
 
 @dataclass(frozen=True)
 class Polynomial:
-    """A sample's yields n0 + n1 x + n2 x^2 with coefficients by row, where x is a free parameter of the likelihood.
+    """Yields n0 + n1 x + n2 x^2 of samples, with coefficients by row, where x is a free parameter of the likelihood.
 
     The likelihood is one of :meth:`spec_builder.inference.likelihood.Likelihood.with_polynomial`, which gives x its
     start value and its bounds. x may have a unit of its own in each row: n1 and n2 in units where it is of order one.
 
     Attributes:
         parameter: name of x.
-        coefficients: (n0, n1, n2), shape (3, bins, N).
+        coefficients: (n0, n1, n2) by sample, each of shape (3, bins, N).
     """
 
     parameter: str
-    coefficients: FloatArray
+    coefficients: Mapping[str, FloatArray]
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Rows:
         if self.auxiliary is not None:
             yield self.auxiliary
         if self.polynomial is not None:
-            yield self.polynomial.coefficients
+            yield from self.polynomial.coefficients.values()
 
     def count(self) -> int | None:
         """N; None if there is nothing by row.
@@ -121,7 +122,9 @@ class Rows:
             {key: (high[rows], low[rows]) for key, (high, low) in self.ratios.items()},
             None if self.observed is None else self.observed[:, rows],
             None if self.auxiliary is None else self.auxiliary[:, rows],
-            None if polynomial is None else replace(polynomial, coefficients=polynomial.coefficients[:, :, rows]),
+            None
+            if polynomial is None
+            else Polynomial(polynomial.parameter, {s: c[:, :, rows] for s, c in polynomial.coefficients.items()}),
         )
 
 
@@ -134,6 +137,13 @@ class ShapeColumn(NamedTuple):
     channels: tuple[str, ...]
 
 
+class PowerColumn(NamedTuple):
+    """The coefficient n_k of a sample's polynomial."""
+
+    sample: str
+    power: int
+
+
 class Layout(NamedTuple):
     """What has values by row: all that a compiled model depends on.
 
@@ -142,14 +152,14 @@ class Layout(NamedTuple):
     Attributes:
         yields: samples.
         shapes: parts of ``histosys`` and the channels where they are not zero.
-        powers: (parameter x, k) of the polynomial's coefficients n_k that are not zero.
+        powers: the polynomials' coefficients that are not zero.
         varied: (sample, parameter) of the ``histosys`` that ``shapes`` replace.
         ratios: (channel, sample, parameter) of ``normsys``.
     """
 
     yields: tuple[str, ...] = ()
     shapes: tuple[ShapeColumn, ...] = ()
-    powers: tuple[tuple[str, int], ...] = ()
+    powers: tuple[PowerColumn, ...] = ()
     varied: tuple[tuple[str, str], ...] = ()
     ratios: tuple[tuple[str, str, str], ...] = ()
 
@@ -225,10 +235,12 @@ def take_apart(likelihood: Likelihood, rows: Rows) -> tuple[Layout, RowArrays]:
     powers = []
     if rows.polynomial is not None:
         likelihood.index(rows.polynomial.parameter)
-        for power, array in enumerate(rows.polynomial.coefficients):
-            if np.any(array) or power == 0:
-                powers.append((rows.polynomial.parameter, power))
-                columns.append(_shaped(array, bins, f"coefficients of '{rows.polynomial.parameter}'"))
+        for sample, coefficients in rows.polynomial.coefficients.items():
+            _check_sample(spec, sample)
+            for power, array in enumerate(coefficients):
+                if np.any(array) or power == 0:
+                    powers.append(PowerColumn(sample, power))
+                    columns.append(_shaped(array, bins, f"coefficients of '{sample}'"))
     layout = Layout(tuple(rows.yields), tuple(shapes), tuple(powers), tuple(rows.variations), tuple(rows.ratios))
     observed = None if rows.observed is None else _shaped(rows.observed, bins, "observed counts")
     if observed is not None and not (np.isfinite(observed) & (observed >= 0)).all():
@@ -325,7 +337,7 @@ def lay_out(spec: Specification, layout: Layout) -> LaidOut:
     for group in spec.groups:
         column = number.get(group.sample, FIXED)
         if group.power is not None and layout.powers:
-            power = (layout.powers[0][0], group.power)
+            power = PowerColumn(group.sample, group.power)
             if power not in number:
                 continue  # a coefficient that is zero
             column = number[power]

@@ -12,6 +12,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.experiments.reading import load_experiment, shipped_experiments
 from spec_builder.histfactory.modifiers import LAWS, Law
+from spec_builder.inference.data import Problem
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.signal import SignalKernel, signal_kernel
 from spec_builder.model.workspace import build_workspace
@@ -148,6 +149,11 @@ class Analysis:
             )
 
         return likelihood, yields
+
+    def problem(self, choice: NewPhysics) -> Problem:
+        """The same as a problem for :mod:`spec_builder.inference`, with the workspace's own data."""
+        likelihood, yields = self.new_physics(choice)
+        return Problem.of(likelihood, SIGNAL_SAMPLE, yields)
 
     def new_physics_yields(self, choice: NewPhysics, masses: FloatArray) -> dict[str, SignalPolynomial]:
         """Signal by channel, Standard Model included, as a polynomial in g^2, shape (3, masses, bins)."""

@@ -155,7 +155,7 @@ def build_patch_set(
     if not fits.valid.all():
         far = patch_name(name, *rounded[int(np.argmin(fits.valid))])
         raise SpecBuilderError(f"{analysis.name}: the fit at {far} is not valid; leave this point out")
-    minimum = plane_minimum(likelihood, SIGNAL_SAMPLE, total)
+    minimum = plane_minimum(analysis.problem(choice))
     least = round(minimum.twice_nll, 6)
     heights = (fits.twice_nll - least).tolist()
     heights = [round(height, 4) + 0.0 for height in heights]

@@ -12,7 +12,6 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json
 from spec_builder.base.grids import check_range
 from spec_builder.base.text import html_table
-from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.inference.exclusion import exclude
 from spec_builder.model.provenance import Provenance
 
@@ -149,9 +148,9 @@ def find_limits(
     """
     check_dof(dof)
     check_range("mass", masses)
-    likelihood, yields = analysis.new_physics(choice)
-    coefficients = yields(masses)
+    problem = analysis.problem(choice)
+    coefficients = next(iter(problem.yields(masses).values())).nominal
     if not (np.isfinite(coefficients).all() and (coefficients[2].sum(axis=-1) > 0).all()):
         raise SpecBuilderError("a mass is beyond floating range: the yields are not finite positive numbers")
-    exclusion = exclude(likelihood, SIGNAL_SAMPLE, yields, masses, cl=cl, dof=dof)
+    exclusion = exclude(problem, masses, cl=cl, dof=dof)
     return LimitsResult(Provenance.of(analysis), choice, exclusion)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spec_builder.base.executors import loss_is_told
-from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.inference.curves import Curves
 from spec_builder.inference.exclusion import PLANE_MASSES, exclude
 from spec_builder.model.provenance import Provenance
@@ -87,9 +86,9 @@ def profile_planes(
 
 def _profile_plane(analysis: Analysis, choice: NewPhysics, points: int, cl: float, dof: int) -> Plane:
     masses, couplings = np.geomspace(*PLANE_MASSES, points), np.geomspace(*choice.default_couplings, points)
-    likelihood, yields = analysis.new_physics(choice)
-    curves = Curves(likelihood, SIGNAL_SAMPLE, yields(masses))
-    exclusion = exclude(likelihood, SIGNAL_SAMPLE, yields, masses, cl=cl, dof=dof, curves=curves)
+    problem = analysis.problem(choice)
+    curves = Curves(problem, problem.yields(masses))
+    exclusion = exclude(problem, masses, cl=cl, dof=dof, curves=curves)
     fits = curves.grid(couplings)
     return Plane(
         LimitsResult(Provenance.of(analysis), choice, exclusion),

@@ -120,7 +120,7 @@ def _grid_scan(analysis: Analysis, choice: NewPhysics, masses: FloatArray, coupl
         if np.unique(grid).size < grid.size:
             raise SpecBuilderError(f"{what}: a value stands twice in the grid")
     likelihood, yields = analysis.new_physics(choice)
-    minimum = plane_minimum(likelihood, SIGNAL_SAMPLE, yields)
+    minimum = plane_minimum(analysis.problem(choice))
     points = GridPoints(likelihood.specification, SIGNAL_SAMPLE, yields(masses), couplings)
     metadata = {
         "schema": "spec_builder/scan/1",

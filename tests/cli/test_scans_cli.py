@@ -80,8 +80,9 @@ def test_a_set_says_what_our_fits_say(analysis: str, interaction: str) -> None:
     # one minimum for all points; 4 decimals are stated, and 2NLL is that of yields of 8 digits
     assert np.ptp(least) < 1.1e-4
     if analysis == "combined":
-        likelihood, yields = load_analysis(analysis).new_physics(parse_new_physics(interaction))
-        assert least.mean() == pytest.approx(plane_minimum(likelihood, "cevns", yields).twice_nll, abs=1e-4)
+        assert least.mean() == pytest.approx(
+            plane_minimum(load_analysis(analysis).problem(parse_new_physics(interaction))).twice_nll, abs=1e-4
+        )
     level = chi2.ppf(0.9, 2)
     assert excluded.tolist() == (stated > level).tolist()
     assert np.abs(stated - level).min() > 1e-3  # no point is on the limit

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest
 from spec_builder.inference import minuit, newton
+from spec_builder.inference.data import Problem
 from spec_builder.inference.exclusion import exclude, plane_minimum
 from spec_builder.inference.fit import MINIMISERS, Fit, Minimiser, fit
 from spec_builder.inference.likelihood import Likelihood
@@ -329,7 +330,7 @@ def test_limits_do_not_see_empty_bins(dof: int) -> None:
     for empty in (0, 2):
         workspace = start_at(model([9, 8] + [0] * empty, [2, 1] + [0] * empty, [8, 6] + [0] * empty), 1.0, fixed=True)
         likelihood = Likelihood.from_workspace(workspace)
-        results.append(exclude(likelihood, "s", partial(signal, empty=empty), masses, dof=dof))
+        results.append(exclude(Problem.of(likelihood, "s", partial(signal, empty=empty)), masses, dof=dof))
     without, found = results
     assert found.minimum.twice_nll == pytest.approx(without.minimum.twice_nll, abs=1e-8)
     for point, expected in zip(found.points, without.points, strict=True):
@@ -349,7 +350,7 @@ def new_bin(masses: FloatArray) -> FloatArray:
 def test_limits_where_only_new_physics_explains_a_count() -> None:
     """The Standard Model is excluded then by any distance."""
     workspace = start_at(model([9, 8, 1], [2, 1, 0], [8, 6, 0]), 1.0, fixed=True)
-    point = exclude(Likelihood.from_workspace(workspace), "s", new_bin, np.array([0.1]), dof=1).points[0]
+    point = exclude(Problem.of(Likelihood.from_workspace(workspace), "s", new_bin), np.array([0.1]), dof=1).points[0]
     assert point.valid
     assert point.delta_chi2_sm == np.inf
     assert point.excluded[0][0] == 0
@@ -368,8 +369,8 @@ def test_limits_name_a_bin_that_nothing_explains() -> None:
     workspace = start_at(model([9, 8, 1], [2, 1, 0], [8, 6, 0]), 1.0, fixed=True)
     likelihood = Likelihood.from_workspace(workspace)
     for run in (
-        lambda: exclude(likelihood, "s", lambda m: signal(m, 1), np.array([0.1, 3.0]), dof=1),
-        lambda: plane_minimum(likelihood, "s", lambda m: signal(m, 1)),
+        lambda: exclude(Problem.of(likelihood, "s", lambda m: signal(m, 1)), np.array([0.1, 3.0]), dof=1),
+        lambda: plane_minimum(Problem.of(likelihood, "s", lambda m: signal(m, 1))),
     ):
         with pytest.raises(SpecBuilderError, match="channel 'c', bin 2: 1 observed, but nothing is expected there"):
             run()

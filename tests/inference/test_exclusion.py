@@ -12,6 +12,7 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.stats import chi2
 
 from spec_builder.inference.curves import polynomial_yields
+from spec_builder.inference.data import Problem
 from spec_builder.inference.exclusion import Exclusion, exclude, plane_minimum
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
@@ -40,6 +41,10 @@ class Model:
         self.choice = parse_new_physics(interaction)
         self.likelihood, self.yields = load_analysis(analysis, law).new_physics(self.choice)
 
+    @property
+    def problem(self) -> Problem:
+        return Problem.of(self.likelihood, SIGNAL, self.yields)
+
     def __call__(self, mass: float, couplings: FloatArray | list[float]) -> FloatArray:
         """2NLL at couplings (N,)."""
         g = np.asarray(couplings, dtype=float)
@@ -64,7 +69,7 @@ model = lru_cache(Model)
 @lru_cache
 def _exclusion(analysis: str, interaction: str, law: str, dof: int) -> Exclusion:
     own = model(analysis, interaction, law)
-    return exclude(own.likelihood, SIGNAL, own.yields, np.array(MASSES), dof=dof)
+    return exclude(own.problem, np.array(MASSES), dof=dof)
 
 
 def exclusion(analysis: str, interaction: str, dof: int, law: str = "normsys") -> Exclusion:
@@ -150,10 +155,8 @@ def test_an_interval_that_hardly_reaches_the_threshold(analysis: str, mass: floa
     """A hump 1e-4 above the threshold is excluded, one 1e-4 below is not."""
     own = model(analysis, "vector_universal")
     place, top = hump(own, mass)
-    least = exclude(own.likelihood, SIGNAL, own.yields, np.array([mass]), dof=1).minimum.twice_nll
-    result = exclude(
-        own.likelihood, SIGNAL, own.yields, np.array([mass]), cl=float(chi2.cdf(top - above - least, 1)), dof=1
-    )
+    least = exclude(own.problem, np.array([mass]), dof=1).minimum.twice_nll
+    result = exclude(own.problem, np.array([mass]), cl=float(chi2.cdf(top - above - least, 1)), dof=1)
     (point,) = result.points
     assert point.valid
     if above > 0:
@@ -191,8 +194,8 @@ def test_one_degree_of_freedom_has_a_minimum_at_each_mass(analysis: str, interac
 @every_analysis
 def test_two_degrees_of_freedom_have_one_minimum_whatever_masses_are_asked_for(analysis: str) -> None:
     own, many = model(analysis, "vector_universal"), exclusion(analysis, "vector_universal", 2)
-    few = exclude(own.likelihood, SIGNAL, own.yields, np.array([77.0, 10.0]), dof=2)
-    assert few.minimum == many.minimum == plane_minimum(own.likelihood, SIGNAL, own.yields)
+    few = exclude(own.problem, np.array([77.0, 10.0]), dof=2)
+    assert few.minimum == many.minimum == plane_minimum(own.problem)
     # so neither does the answer at a mass
     one, other = few.points[1], many.points[2]
     assert one.mass_MeV == other.mass_MeV == 10.0
@@ -221,7 +224,7 @@ def test_no_point_of_the_plane_is_below_its_minimum(analysis: str, interaction: 
 def test_the_answer_at_a_mass_does_not_depend_on_the_others() -> None:
     own, together = model("xenonnt", "vector_universal"), exclusion("xenonnt", "vector_universal", 1)
     for point in together.points[1::3]:
-        (alone,) = exclude(own.likelihood, SIGNAL, own.yields, np.array([point.mass_MeV]), dof=1).points
+        (alone,) = exclude(own.problem, np.array([point.mass_MeV]), dof=1).points
         assert ends(alone) == pytest.approx(ends(point), rel=1e-8)
         assert alone.best_g == pytest.approx(point.best_g, rel=1e-4)
 
@@ -233,7 +236,7 @@ def test_the_answer_at_a_mass_does_not_depend_on_the_others() -> None:
 @pytest.mark.parametrize("cl", [0.5, 0.9, 0.999])
 def test_thresholds_are_quantiles_of_chi2(cl: float, dof: int) -> None:
     own = model("xenonnt", "scalar")
-    result = exclude(own.likelihood, SIGNAL, own.yields, np.array([1.0]), cl=cl, dof=dof)
+    result = exclude(own.problem, np.array([1.0]), cl=cl, dof=dof)
     assert (result.cl, result.dof) == (cl, dof)
     assert result.threshold == pytest.approx(chi2.ppf(cl, dof), rel=1e-12)
 
@@ -243,7 +246,7 @@ def test_a_higher_confidence_level_excludes_less() -> None:
     couplings = own.scale(10.0) * np.geomspace(0.1, 10, 500)
 
     def excluded(cl: float) -> set[float]:
-        (point,) = exclude(own.likelihood, SIGNAL, own.yields, np.array([10.0]), cl=cl, dof=1).points
+        (point,) = exclude(own.problem, np.array([10.0]), cl=cl, dof=1).points
         return {g for g in couplings.tolist() if any(low < g < (high or np.inf) for low, high in point.excluded)}
 
     shrinking = [excluded(cl) for cl in (0.1, 0.5, 0.9, 0.95, 0.99, 0.9999999)]
@@ -287,7 +290,7 @@ def test_axial_and_tensor_are_ten_times_weaker(analysis: str) -> None:
 @pytest.mark.parametrize("interaction", INTERACTIONS)
 def test_limits_are_flat_for_light_and_linear_for_heavy_mediators(analysis: str, interaction: str) -> None:
     own = model(analysis, interaction)
-    points = exclude(own.likelihood, SIGNAL, own.yields, np.array([0.01, 0.03, 500.0, 1000.0]), dof=1).points
+    points = exclude(own.problem, np.array([0.01, 0.03, 500.0, 1000.0]), dof=1).points
     light, less_light, heavy, heavier = (np.array(ends(point)) for point in points)
     np.testing.assert_allclose(less_light / light, 1, rtol=1e-3)
     np.testing.assert_allclose(heavier / heavy, 2, rtol=1e-2)
@@ -305,7 +308,7 @@ def test_where_the_standard_model_is_excluded_the_first_interval_starts_at_zero(
     backgrounds = own.likelihood.rates(own.likelihood.init)[0] - own.yields(np.array([10.0]))[0, 0]
     signal = polynomial_yields(own.yields(np.array([10.0])), np.array([0]), np.array([truth]))[0]
     own.likelihood = own.likelihood.with_observed(backgrounds + signal)
-    result = exclude(own.likelihood, SIGNAL, own.yields, np.array([1.0, 10.0]), dof=dof)
+    result = exclude(own.problem, np.array([1.0, 10.0]), dof=dof)
     for point in result.points:
         (zero, low), (high, no_end) = point.excluded
         assert zero == 0
@@ -324,10 +327,10 @@ def test_a_free_normalisation_excludes_nothing(dof: int) -> None:
     """With mu_8b free the fit can always do without a signal, at Delta chi^2 of 7.5 at most."""
     own = Model("xenonnt", "scalar")
     own.likelihood = Likelihood.from_workspace(load_analysis("xenonnt").workspace, "b8_flux")
-    result = exclude(own.likelihood, SIGNAL, own.yields, np.array([0.1, 10.0]), cl=0.999, dof=dof)
+    result = exclude(own.problem, np.array([0.1, 10.0]), cl=0.999, dof=dof)
     assert [point.excluded for point in result.points] == [(), ()]
     assert all(point.valid for point in result.points)
-    some = exclude(own.likelihood, SIGNAL, own.yields, np.array([0.1, 10.0]), cl=0.05, dof=dof)
+    some = exclude(own.problem, np.array([0.1, 10.0]), cl=0.05, dof=dof)
     assert all(point.excluded for point in some.points)
 
 
@@ -335,20 +338,20 @@ def test_a_free_normalisation_excludes_nothing(dof: int) -> None:
 def test_no_coupling_is_excluded_where_nuisance_parameters_can_cancel_any_signal(interaction: str) -> None:
     """Law linear, PandaX-4T: N = R (1 + 0.12 a + 0.22 b) vanishes at a^2 + b^2 = 15.9, below the threshold of 18.4."""
     own = model("pandax4t", interaction, "linear")
-    result = exclude(own.likelihood, SIGNAL, own.yields, np.array([0.1, 100.0]), cl=0.9999)
+    result = exclude(own.problem, np.array([0.1, 100.0]), cl=0.9999)
     assert [point.excluded for point in result.points] == [(), ()]
     assert all(point.valid for point in result.points)
     # a million times the Standard Model's events
     far = own(0.1, [30 * own.scale(0.1)])[0] - result.minimum.twice_nll
     assert 1 / (0.12**2 + 0.22**2) < far < result.threshold
-    at_90 = exclude(own.likelihood, SIGNAL, own.yields, np.array([0.1, 100.0]))
+    at_90 = exclude(own.problem, np.array([0.1, 100.0]))
     assert all(point.excluded for point in at_90.points)
 
 
 def test_no_events_exclude_whatever_adds_some() -> None:
     own = Model("xenonnt", "vector_universal")
     own.likelihood = own.likelihood.with_observed(np.zeros(3))
-    result = exclude(own.likelihood, SIGNAL, own.yields, np.array([10.0]), dof=1)
+    result = exclude(own.problem, np.array([10.0]), dof=1)
     (point,) = result.points
     assert point.valid
     # least signal is best: near the coupling where the universal vector cancels the Standard Model
@@ -372,7 +375,9 @@ def test_a_limit_far_beyond_the_standard_model_is_found() -> None:
     """A small exposure: new physics must be a million times the Standard Model before it shows."""
     likelihood = Likelihood.from_workspace(load_analysis("xenonnt").workspace, "new_physics")
     small = np.array([[[1e-7, 1e-7, 1e-7]], [[0.0, 0.0, 0.0]], [[1e20, 1e20, 1e20]]])
-    result = exclude(likelihood, SIGNAL, lambda masses: np.repeat(small, masses.size, axis=1), np.array([1.0]), dof=1)
+    result = exclude(
+        Problem.of(likelihood, SIGNAL, lambda masses: np.repeat(small, masses.size, axis=1)), np.array([1.0]), dof=1
+    )
     ((low, high),) = result.points[0].excluded[-1:]
     assert high is None
     fits = minimise(likelihood, sample=SIGNAL, yields=np.full((1, 3), 1e20 * low**4))

@@ -204,7 +204,7 @@ def test_a_fitted_polynomial_by_row_is_the_model_with_that_polynomial(
     coefficients = coefficients * rng.uniform(0.8, 1.2, (3, 5, 6))
     observed = rng.poisson(np.array([25.0, 24.0, 9.0, 15.0, 5.0])[:, None], (5, 6)).astype(float)
     general = likelihood.with_polynomial("signal", "x", None, init=1.5, bounds=domain)
-    fits = newton.minimise(general, rows=Rows(observed=observed, polynomial=Polynomial("x", coefficients)))
+    fits = newton.minimise(general, rows=Rows(observed=observed, polynomial=Polynomial("x", {"signal": coefficients})))
     assert fits.valid.all()
     for row in range(6):
         own = {"left": coefficients[:, :3, row], "right": coefficients[:, 3:, row]}
@@ -231,7 +231,7 @@ def test_rows_that_do_not_fit_the_model_are_refused(workspace: dict[str, Any]) -
     one = np.ones(2)
     refused(Rows(ratios={("left", "background", "tilt"): (one, one)}), "sample 'background' has no normsys 'tilt'")
     refused(Rows(ratios={("left", "signal", "size"): (one, 0 * one)}), "hi or lo <= 0")
-    refused(Rows(polynomial=Polynomial("x", np.ones((3, 5, 2)))), "parameter 'x' is unknown")
+    refused(Rows(polynomial=Polynomial("x", {"signal": np.ones((3, 5, 2))})), "parameter 'x' is unknown")
 
 
 def test_one_start_serves_all_rows(workspace: dict[str, Any], rows: Rows) -> None:
