@@ -115,14 +115,16 @@ class Acceptance:
     Attributes:
         ends: crossings, ascending.
         accepted: whether the first value of the grid is accepted.
+        errors: Monte Carlo errors of the crossings.
         interval: (lower, upper), the nearest crossings on either side of the best value; None where there is none.
-        error: Monte Carlo errors of these.
+        interval_error: Monte Carlo errors of these.
     """
 
     ends: tuple[float, ...]
+    errors: tuple[float, ...]
     accepted: bool
     interval: tuple[float | None, float | None]
-    error: tuple[float | None, float | None]
+    interval_error: tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -232,7 +234,7 @@ class Observed:
         if index not in likelihood.free:
             raise SpecBuilderError(f"toys: the measurement holds {parameter}, which therefore has no interval")
         self.low, self.high = (float(end) for end in likelihood.bounds[:, index])
-        scan = profile(likelihood, parameter, search_values(self.low, self.high))
+        scan = profile(likelihood, parameter, search_values(likelihood, parameter))
         heights = np.where(scan.fits.valid, scan.fits.twice_nll, np.inf)
         best = minimise(likelihood, start=scan.fits.theta[int(np.argmin(heights))])
         if not best.valid[0]:
@@ -266,6 +268,14 @@ class Observed:
         )
         return [float(root) for root in roots.x[roots.found]]
 
+    def minima(self, level: float) -> list[float]:
+        """Values near the statistic's minima below a level, but for the least: an allowed band may be narrow there."""
+        values, heights = self._scan
+        padded = np.pad(np.where(np.isnan(heights), np.inf, heights), 1, constant_values=np.inf)
+        lowest = (padded[1:-1] < padded[:-2]) & (padded[1:-1] <= padded[2:]) & (heights < level)
+        lowest[np.argmin(padded[1:-1])] = False
+        return [float(value) for value in values[lowest]]
+
     def nearest(self, ends: Sequence[float]) -> tuple[float | None, float | None]:
         """The nearest of some crossings on either side of the best value."""
         below = [end for end in ends if end < self.value]
@@ -274,12 +284,13 @@ class Observed:
 
 
 def default_values(observed: Observed, cl: float, count: int = GRID) -> FloatArray:
-    """A grid of the parameter that holds the interval, shape (G,)."""
+    """A grid of the parameter that holds the interval, ascending; ``count`` values and second minima."""
     level = _REACH * threshold(cl) + 1
     ends = observed.crossings(level)
     low = min((end for end in ends if end < observed.value), default=observed.low)
     high = max((end for end in ends if end > observed.value), default=observed.high)
-    return np.linspace(low, high, count)
+    inside = [value for value in observed.minima(level) if low < value < high]
+    return np.union1d(np.linspace(low, high, count), inside)
 
 
 # ---------------------------------------------------------------------- crossings of critical values
@@ -315,10 +326,16 @@ def accept(observed: Observed, critical: Sequence[CriticalValue], seed: int) -> 
             absolute=1e-12,
         )
         ends = _sharpen(roots.x.tolist(), place.tolist(), np.abs(difference) < _BLUR * errors)
-    interval = observed.nearest(ends)
-    spread = _end_errors(observed.value, values, difference, _smooth(errors), seed)
-    error = tuple(None if end is None else size for end, size in zip(interval, spread, strict=True))
-    return Acceptance(tuple(ends), not bool(outside[0]), interval, (error[0], error[1]))
+    spread = _end_errors(ends, values, difference, _smooth(errors), seed)
+    lower, upper = observed.nearest(ends)
+    by_end: dict[float | None, float] = dict(zip(ends, spread, strict=True))
+    return Acceptance(
+        tuple(ends),
+        tuple(spread),
+        not bool(outside[0]),
+        (lower, upper),
+        (by_end.get(lower), by_end.get(upper)),
+    )
 
 
 def _sharpen(ends: list[float], place: list[int], unsure: BoolArray) -> list[float]:
@@ -345,17 +362,18 @@ def _smooth(errors: FloatArray) -> FloatArray:
 
 
 def _end_errors(
-    value: float, values: FloatArray, difference: FloatArray, errors: FloatArray, seed: int
-) -> tuple[float, float]:
-    """Standard deviations of the accepted lengths below and above the best value when critical values move."""
-    generator = np.random.default_rng([seed, _ERROR_STREAM])
+    ends: list[float], values: FloatArray, difference: FloatArray, errors: FloatArray, seed: int
+) -> list[float]:
+    """Standard deviations of the accepted length around each of the ends when critical values move."""
+    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_ERROR_STREAM,)))
     moved = np.minimum(difference, _STEEP) + errors * generator.normal(size=(_RESAMPLINGS, values.size))
     left, right = np.maximum(-moved[:, :-1], 0.0), np.maximum(-moved[:, 1:], 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         part = (left + right) / (np.abs(moved[:, :-1]) + np.abs(moved[:, 1:]))
     lengths = np.nan_to_num(part) * np.diff(values)
-    below = values[1:] <= value
-    return float(np.std(lengths[:, below].sum(axis=1))), float(np.std(lengths[:, ~below].sum(axis=1)))
+    borders = (np.array(ends[1:]) + np.array(ends[:-1])) / 2
+    near = np.searchsorted(borders, (values[1:] + values[:-1]) / 2)
+    return [float(np.std(lengths[:, near == i].sum(axis=1))) for i in range(len(ends))]
 
 
 # ---------------------------------------------------------------------- questions
@@ -428,7 +446,7 @@ def feldman_cousins(
         seed,
         ensemble,
         accepted.interval,
-        accepted.error,
+        accepted.interval_error,
         accepted.ends,
         observed.nearest(observed.crossings(level)),
         critical,

@@ -7,14 +7,15 @@ rule) and the chunk's number alone: it does not matter who computes it, or when.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 import numpy as np
 from scipy.special import gammaln, xlogy
 
-from spec_builder.base.chunks import MemoryStore, compute_chunks
+from spec_builder.base.chunks import MemoryStore, Work, compute_chunks
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.data import Data
 from spec_builder.inference.likelihood import Likelihood
@@ -26,19 +27,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from spec_builder.base.arrays import BoolArray, Columns, FloatArray, IndexArray
-    from spec_builder.base.chunks import Store, Work
+    from spec_builder.base.chunks import Store
     from spec_builder.histfactory.specification import Specification
     from spec_builder.inference.newton import BatchFit
 
 __all__ = [
     "ENSEMBLES",
     "TOYS_PER_CHUNK",
+    "Chunk",
     "Ensemble",
     "ToyChunk",
     "Toys",
     "check_toys",
     "chunk_sizes",
     "collect",
+    "compute_toys",
     "draw",
     "fit_toys",
     "generator_of",
@@ -56,8 +59,8 @@ ENSEMBLES: tuple[Ensemble, ...] = get_args(Ensemble)
 TOYS_PER_CHUNK = BATCH
 #: Largest mean that a Poisson number is drawn for: its rounding is still far below one.
 _LARGEST_MEAN = 1e15
-#: Points on either side of zero of the search for minima, and how near to zero they come in parts of the domain.
-_SEARCH_POINTS, _NEAREST = 81, 1e-6
+#: Points on either side of zero of the search for minima, and how near to zero they come in parts of the start value.
+_SEARCH_POINTS, _NEAREST = 81, 1e-3
 #: Most minima that a toy's search follows.
 _MOST_MINIMA = 3
 #: A free minimum may lie above one with the parameter held by this much: rounding.
@@ -194,14 +197,16 @@ def _rates_are_linear(likelihood: Likelihood, parameter: str) -> bool:
     return all(spec.factors[f].kind == "identity" for f in used if spec.factors[f].parameter == index)
 
 
-def search_values(low: float, high: float) -> FloatArray:
-    """Values over a domain, dense towards zero, shape (G,)."""
-    ladder = np.geomspace(_NEAREST, 1.0, _SEARCH_POINTS)
+def search_values(likelihood: Likelihood, parameter: str) -> FloatArray:
+    """Values over a parameter's domain, dense towards zero, ascending, shape (G,)."""
+    index = likelihood.index(parameter)
+    low, high = (float(end) for end in likelihood.bounds[:, index])
+    scale = abs(float(likelihood.init[index])) or _NEAREST * max(high, -low)
     sides = [np.linspace(low, high, _SEARCH_POINTS)]
     if high > 0:
-        sides.append(high * ladder)
+        sides.append(np.geomspace(min(_NEAREST * scale, high), high, _SEARCH_POINTS))
     if low < 0:
-        sides.append(low * ladder)
+        sides.append(-np.geomspace(min(_NEAREST * scale, -low), -low, _SEARCH_POINTS))
     values = np.unique(np.concatenate(sides))
     return values[(values >= low) & (values <= high)]
 
@@ -215,8 +220,7 @@ def _candidates(
         Numbers of data sets and a value for each: those of the lowest minima, then of the second ones, and so on.
     """
     index = likelihood.index(parameter)
-    low, high = likelihood.bounds[:, index]
-    values = search_values(float(low), float(high))
+    values = search_values(likelihood, parameter)
     points = np.tile(theta, (values.size, 1))
     points[:, index] = values
     rates = likelihood.rates(points)
@@ -409,16 +413,41 @@ def throw(
         SpecBuilderError: for a number of toys or a seed that is none, or if too many toys have no valid fit.
     """
     check_toys(toys, seed)
-    sizes = chunk_sizes(toys)
     own = [(h,) for h in range(len(truths))] if streams is None else streams
-    chunks: list[Callable[[], Work]] = [
-        partial(ToyChunk, likelihood.specification, parameter, truth, seed, stream, c, size)
+    chunks = [
+        ToyChunk(likelihood.specification, parameter, truth, seed, stream, c, size)
         for truth, stream in zip(truths, own, strict=True)
-        for c, size in enumerate(sizes)
+        for c, size in enumerate(chunk_sizes(toys))
     ]
+    return compute_toys(chunks, executor=executor, store=store, report=report)
+
+
+class Chunk(Work, Protocol):
+    """Work on a chunk of toys, which tells the hypotheses apart."""
+
+    @property
+    def stream(self) -> tuple[int, ...]:
+        """The same for chunks of one hypothesis, which stand together."""
+
+
+def compute_toys(
+    chunks: Sequence[Chunk],
+    *,
+    executor: concurrent.futures.Executor | None = None,
+    store: Store | None = None,
+    report: Callable[[int, int], object] = lambda *_: None,
+) -> list[Toys]:
+    """The toys of each hypothesis from chunks of work; see :func:`throw`."""
     kept = MemoryStore() if store is None else store
-    compute_chunks(chunks, kept, executor=executor, report=report)
-    return [collect(kept, range(h * len(sizes), (h + 1) * len(sizes))) for h in range(len(truths))]
+    compute_chunks([partial(_itself, chunk) for chunk in chunks], kept, executor=executor, report=report)
+    found = []
+    for _, members in itertools.groupby(range(len(chunks)), key=lambda index: chunks[index].stream):
+        found.append(collect(kept, list(members)))
+    return found
+
+
+def _itself(chunk: Chunk) -> Chunk:
+    return chunk
 
 
 def collect(store: Store, indices: Sequence[int]) -> Toys:

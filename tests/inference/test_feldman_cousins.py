@@ -90,8 +90,8 @@ def test_published_intervals_of_a_counting_experiment(count: int, published: tup
 
 
 def test_an_interval_without_counts_is_the_one_before_the_papers_lengthening() -> None:
-    # the table has 1.08 without counts at background 3: upper ends are lengthened there so that they never rise with the
-    # background, and the longest beyond 3 is reached just below 3.5
+    # the table has 1.08 without counts at background 3: upper ends are lengthened there so that they never rise with
+    # the background, and the longest beyond 3 is reached just below 3.5
     longest = max(exact_interval(0, background, 0.9)[1] for background in np.arange(3.45, 3.5, 0.005))
     assert longest == pytest.approx(1.08, abs=0.02)
     exact = exact_interval(0, 3.0, 0.9)
@@ -288,8 +288,8 @@ def test_crossings_with_constant_levels_are_the_asymptotic_interval() -> None:
     # the error of an end is that of the level over the slope, and less between two independent grid points
     assert found.interval[1] is not None
     slope = float(np.diff(observed.statistic(found.interval[1] + np.array([-0.01, 0.01])))[0]) / 0.02
-    assert found.error[1] is not None
-    assert 0.6 * 0.1 / slope < found.error[1] < 1.1 * 0.1 / slope
+    assert found.interval_error[1] is not None
+    assert 0.6 * 0.1 / slope < found.interval_error[1] < 1.1 * 0.1 / slope
 
 
 def test_crossings_within_their_errors_are_one() -> None:
