@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import Callable, Sequence
 
-    from spec_builder.base.arrays import BoolArray, FloatArray
+    from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
     from spec_builder.base.chunks import Store
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.inference.toys import Ensemble, Toys
@@ -61,6 +61,8 @@ _NEIGHBOURS = 7
 #: Streams of random numbers by their purpose.
 _GRID_STREAM, _COVERAGE_STREAM, _CRITICAL_STREAM, _GOODNESS_STREAM, _NULL_STREAM, _ERROR_STREAM = range(1, 7)
 _STEEP = 1e100
+#: Minima nearer to each other than this, in parts of the value, are the same.
+_APART = 1e-4
 
 
 @dataclass(frozen=True)
@@ -235,15 +237,25 @@ class Observed:
             raise SpecBuilderError(f"toys: the measurement holds {parameter}, which therefore has no interval")
         self.low, self.high = (float(end) for end in likelihood.bounds[:, index])
         scan = profile(likelihood, parameter, search_values(likelihood, parameter))
-        heights = np.where(scan.fits.valid, scan.fits.twice_nll, np.inf)
-        best = minimise(likelihood, start=scan.fits.theta[int(np.argmin(heights))])
-        if not best.valid[0]:
+        lowest = _local_minima(np.where(scan.fits.valid, scan.fits.twice_nll, np.inf))
+        fits = minimise(likelihood, start=scan.fits.theta[lowest])
+        heights = np.where(fits.valid, fits.twice_nll, np.inf)
+        best = int(np.argmin(heights)) if heights.size else 0
+        if not (heights.size and np.isfinite(heights[best])):
             why = likelihood.impossible_bin()
             raise SpecBuilderError(why or "toys: no fit of the observed data converges")
-        self.minimum, self.theta = float(best.twice_nll[0]), best.theta[0]
+        self.minimum, self.theta = float(heights[best]), fits.theta[best]
         self.value = float(self.theta[index])
         self.chi2 = max(self.minimum - float(saturated(likelihood, Data.of(likelihood))[0]), 0.0)
-        self._scan = scan.values, np.where(scan.fits.known, scan.fits.twice_nll, np.nan) - self.minimum
+        known = np.where(scan.fits.known, scan.fits.twice_nll, np.nan)
+        values, unique = np.unique(np.append(scan.values, fits.theta[fits.valid, index]), return_index=True)
+        self._scan = values, np.append(known, fits.twice_nll[fits.valid])[unique] - self.minimum
+
+    def lower_to(self, minimum: float) -> None:
+        """Take the statistic against a lower minimum, such as that over a plane."""
+        fall = max(self.minimum - minimum, 0.0)
+        self.minimum -= fall
+        self._scan = self._scan[0], self._scan[1] + fall
 
     def statistic(self, values: FloatArray) -> FloatArray:
         """The statistic at some values, shape (N,); NaN where no fit converges."""
@@ -253,9 +265,7 @@ class Observed:
 
     def crossings(self, level: float) -> list[float]:
         """Values where t crosses a level, ascending."""
-        values, heights = self._scan
-        order = np.argsort(np.append(values, self.value), kind="stable")
-        values, heights = np.append(values, self.value)[order], np.append(heights, 0.0)[order] - level
+        values, heights = self._scan[0], self._scan[1] - level
         keep = ~np.isnan(heights)
         values, heights = values[keep], heights[keep]
         place = np.flatnonzero(np.diff(heights > 0))
@@ -269,12 +279,15 @@ class Observed:
         return [float(root) for root in roots.x[roots.found]]
 
     def minima(self, level: float) -> list[float]:
-        """Values near the statistic's minima below a level, but for the least: an allowed band may be narrow there."""
+        """Where the statistic has minima below a level, but for the least: an allowed band may be narrow there."""
         values, heights = self._scan
-        padded = np.pad(np.where(np.isnan(heights), np.inf, heights), 1, constant_values=np.inf)
-        lowest = (padded[1:-1] < padded[:-2]) & (padded[1:-1] <= padded[2:]) & (heights < level)
-        lowest[np.argmin(padded[1:-1])] = False
-        return [float(value) for value in values[lowest]]
+        lowest = _local_minima(np.where(np.isnan(heights), np.inf, heights))
+        found: list[float] = []
+        for value in values[lowest[heights[lowest] < level]].tolist():
+            # two fits end in one minimum at places that differ by rounding
+            if all(abs(value - other) > _APART * max(abs(value), abs(other)) for other in (self.value, *found)):
+                found.append(value)
+        return found
 
     def nearest(self, ends: Sequence[float]) -> tuple[float | None, float | None]:
         """The nearest of some crossings on either side of the best value."""
@@ -283,12 +296,19 @@ class Observed:
         return (max(below) if below else None, min(above) if above else None)
 
 
-def default_values(observed: Observed, cl: float, count: int = GRID) -> FloatArray:
+def _local_minima(heights: FloatArray) -> IndexArray:
+    """Places of finite heights that are lower than their neighbours."""
+    padded = np.pad(heights, 1, constant_values=np.inf)
+    return np.flatnonzero((heights < padded[:-2]) & (heights <= padded[2:]))
+
+
+def default_values(observed: Observed, cl: float, count: int = GRID, dof: int = 1) -> FloatArray:
     """A grid of the parameter that holds the interval, ascending; ``count`` values and second minima."""
-    level = _REACH * threshold(cl) + 1
+    level = _REACH * threshold(cl, dof) + 1
     ends = observed.crossings(level)
-    low = min((end for end in ends if end < observed.value), default=observed.low)
-    high = max((end for end in ends if end > observed.value), default=observed.high)
+    begins, stops = observed.statistic(np.array([observed.low, observed.high])) > level
+    low = ends[0] if ends and begins else observed.low
+    high = ends[-1] if ends and stops else observed.high
     inside = [value for value in observed.minima(level) if low < value < high]
     return np.union1d(np.linspace(low, high, count), inside)
 
