@@ -18,7 +18,7 @@ from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.model.analysis import ANALYSES, PARAMETERS, load_analysis
-from spec_builder.model.signal import signal_kernel
+from spec_builder.model.signal import SignalKernel, signal_kernel
 from spec_builder.paper.summary import published_results
 from spec_builder.physics import constants
 from spec_builder.physics.interactions import coupling_table, interaction_terms, parse_interaction, standard_model_terms
@@ -28,7 +28,7 @@ from spec_builder.studies.fits import fit_analysis
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from spec_builder.experiments.description import Experiment
+    from spec_builder.experiments.description import Channel, Experiment
 
 ROOT = Path(__file__).parent.parent
 
@@ -110,22 +110,34 @@ def data_page() -> Iterator[str]:
 
 def _experiment(e: Experiment) -> Iterator[str]:
     yield f"## {e.title}\n"
-    yield f"{'; '.join(e.references)}. Observable {e.observable.name} [{e.observable.unit}], channel `{e.channel}`.\n"
+    yield f"{'; '.join(e.references)}.\n"
     if e.by_construction:
-        yield f"By construction: {e.by_construction}.\n"
-    signal = signal_kernel(e).standard_model()
-    rows = [["observed events", numbers(e.observed), f"{e.observed.sum():.0f}"]]
-    rows.append(["`cevns`, Standard Model at 5.46e6 cm⁻² s⁻¹", numbers(signal), f"{signal.sum():.4g}"])
-    rows += [[f"`{b.name}`", numbers(b.expected), f"{b.expected.sum():.4g}"] for b in e.backgrounds]
-    yield from table(["events per bin", "values", "sum"], rows)
-    sizes = [("cevns", e.signal_uncertainties), *((b.name, b.uncertainties) for b in e.backgrounds)]
-    cells = [[f"`{name}`", f"`{parameter}`", f"{100 * s:.3g} %"] for name, of in sizes for parameter, s in of.items()]
-    yield "Relative uncertainties: arXiv:2411.11749, below Eq. (17).\n"
-    yield from table(["sample", "nuisance parameter", "relative uncertainty"], cells)
-    runs = [[r.name, f"{r.exposure_t_yr:g}", numbers(r.bin_edges)] for r in e.runs]
-    yield from table(["run", "exposure [t yr]", f"bin edges [{e.observable.unit}]"], runs)
+        yield f"By construction: {'; '.join(e.by_construction)}.\n"
+    for channel in e.channels:
+        yield from _channel(channel)
     yield from table(["table", "status", "source"], [[key, s, e.sources[key]] for key, s in e.statuses.items()])
     yield from table(["variant", "what it changes"], [[f"`{key}`", text] for key, text in e.variants.items()])
+
+
+def _channel(channel: Channel) -> Iterator[str]:
+    observables = ", ".join(f"{axis.name} [{axis.unit}]" for axis in channel.axes)
+    yield f"Channel `{channel.name}`, observable {observables}.\n"
+    rows = [["observed events", numbers(channel.observed), f"{channel.observed.sum():.0f}"]]
+    for name, events in signal_kernel(channel).samples().items():
+        rows.append([f"`{name}`, Standard Model", numbers(events), f"{events.sum():.4g}"])
+    rows += [[f"`{b.name}`", numbers(b.expected), f"{b.expected.sum():.4g}"] for b in channel.backgrounds]
+    yield from table(["events per bin", "values", "sum"], rows)
+    cells = [
+        [f"`{sample.name}`", f"`{parameter}`", f"{100 * size:.3g} %"]
+        for sample in channel.samples
+        for parameter, size in sample.uncertainties.items()
+    ]
+    yield from table(["sample", "nuisance parameter", "relative uncertainty"], cells)
+    runs = [
+        [run.name, f"{run.exposure:g}", "; ".join(numbers(axis.edges[run.name]) for axis in channel.axes)]
+        for run in channel.runs
+    ]
+    yield from table(["run", f"exposure [{channel.exposure_unit}]", "bin edges"], runs)
 
 
 def _header(path: Path) -> dict[str, str]:
@@ -181,7 +193,7 @@ def _against_the_paper() -> Iterator[str]:
             ]
         )
         rows[-1].append(f"{pull:+.2f}")
-        notes |= dict.fromkeys(part for part in result.provenance.by_construction.split("; ") if part)
+        notes |= dict.fromkeys(f"{name}: {text}" for name, text in result.provenance.by_construction)
     yield from table(["parameter", "analysis", "ours", "paper", "pull"], rows)
     yield from (f"- {note}." for note in notes)
     yield "\nLaw, variants and their effect on each number: [results](../results.md).\n"
@@ -234,10 +246,15 @@ def _against_pyhf() -> Iterator[str]:
     yield from table(["analysis", "law", "points with positive rates", "largest difference in 2NLL"], rows)
 
 
+def _kernel(name: str, variant: str | None = None) -> SignalKernel:
+    """Response of an experiment with one channel."""
+    return signal_kernel(load_experiment(name, variant).channels[0])
+
+
 def _predicted_events() -> Iterator[str]:
-    alone = signal_kernel(load_experiment("xenonnt", "absolute_normalisation")).standard_model().sum() * 5.25 / 5.46
-    default = signal_kernel(load_experiment("xenonnt")).standard_model().sum() * 5.25 / 5.46
-    pandax = signal_kernel(load_experiment("pandax4t")).standard_model().sum()
+    alone = _kernel("xenonnt", "absolute_normalisation").standard_model().sum() * 5.25 / 5.46
+    default = _kernel("xenonnt").standard_model().sum() * 5.25 / 5.46
+    pandax = _kernel("pandax4t").standard_model().sum()
     rows = [
         ["XENONnT, response alone, 5.25e6 cm⁻² s⁻¹", f"{alone:.2f}", "11.9 (arXiv:2408.02877, prediction)"],
         ["XENONnT, default, 5.25e6 cm⁻² s⁻¹", f"{default:.2f}", "10.7 (its best fit), which it is scaled to"],

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from spec_builder.model.analysis import Analysis, load_analysis
     from spec_builder.paper.comparison import compare
     from spec_builder.paper.plane import write_plane
-    from spec_builder.physics.interactions import NewPhysics, parse_new_physics
+    from spec_builder.physics.choices import NewPhysics
+    from spec_builder.physics.compatibility import parse_new_physics
     from spec_builder.sharing.archive import write_archives
     from spec_builder.sharing.citations import bibtex
     from spec_builder.sharing.export import PatchRequest, export_workspaces
@@ -72,7 +73,7 @@ _HOME = {
     "FitResult": "studies.fits",
     "Likelihood": "inference.likelihood",
     "LimitsResult": "studies.limits",
-    "NewPhysics": "physics.interactions",
+    "NewPhysics": "physics.choices",
     "PatchRequest": "sharing.export",
     "ProfileResult": "studies.profiles",
     "ScanResult": "studies.scans",
@@ -88,7 +89,7 @@ _HOME = {
     "hs3_workspace": "histfactory.hs3",
     "load_analysis": "model.analysis",
     "load_experiment": "experiments.reading",
-    "parse_new_physics": "physics.interactions",
+    "parse_new_physics": "physics.compatibility",
     "profile_analysis": "studies.profiles",
     "recoil_spectrum": "studies.spectrum",
     "scan_analysis": "studies.scans",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SpecBuilderError"]
+__all__ = ["SpecBuilderError", "UnknownNameError"]
 
 
 class SpecBuilderError(Exception):
@@ -10,3 +10,15 @@ class SpecBuilderError(Exception):
 
     The command line prints the message and ends with exit status 2.
     """
+
+
+class UnknownNameError(SpecBuilderError):
+    """A name that nothing has.
+
+    Attributes:
+        name: what was asked for.
+    """
+
+    def __init__(self, message: str, *, name: str) -> None:
+        super().__init__(message)
+        self.name = name

@@ -14,6 +14,7 @@ from spec_builder.cli.options import (
     choice,
     cite_option,
     force_option,
+    interval_cl_option,
     json_option,
     law_option,
     output_option,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 @choice("--parameter", ("flux", "sin2thetaw"), help="What to fit in an ANALYSIS; required there.")
 @law_option
 @variant_option
-@click.option("--cl", default=0.68, show_default=True, help="Confidence level of the interval.")
+@interval_cl_option
 @choice("--minimiser", ("minuit", "newton"), default="minuit", show_default=True, help="Both end in the same minimum.")
 @click.option("--measurement", metavar="NAME", help="Of a WORKSPACE; the first by default.")
 @click.option(
@@ -91,6 +92,7 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
 @choice("--parameter", ("flux", "sin2thetaw"), required=True, help="What to profile; required.")
 @law_option
 @variant_option
+@interval_cl_option
 @click.option("--points", default=201, show_default=True, help="Points between the ends, Delta chi2 = 9 or the domain.")
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="CSV with a header of choices.")
@@ -98,7 +100,9 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
 @cite_option
 @output_option
 @force_option
-def profile(analysis: str, parameter: str, law: str, variants: Mapping[str, str], points: int, **out: Any) -> None:
+def profile(
+    analysis: str, parameter: str, law: str, variants: Mapping[str, str], cl: float, points: int, **out: Any
+) -> None:
     """Profile Delta chi2 against the 8B flux or the weak mixing angle."""
     from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
     from spec_builder.studies.profiles import profile_analysis  # noqa: PLC0415
@@ -113,7 +117,7 @@ def profile(analysis: str, parameter: str, law: str, variants: Mapping[str, str]
     if out["cite"]:
         emit(bibtex_of(loaded.sources(), "iminuit"), out["output"], force=out["force"])
         return
-    result = profile_analysis(loaded, parameter, points=points)
+    result = profile_analysis(loaded, parameter, points=points, cl=cl)
     if out["plot"]:
         from spec_builder.figures.profiles import draw_profiles  # noqa: PLC0415
         from spec_builder.figures.style import save_figure  # noqa: PLC0415

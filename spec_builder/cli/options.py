@@ -12,26 +12,25 @@ from spec_builder.base.errors import SpecBuilderError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-INTERACTIONS = ("sm", "scalar", "vector_universal", "vector_bl", "axial", "tensor")
-
 __all__ = [
     "ANALYSIS_WORDS",
     "FILES",
-    "INTERACTIONS",
     "choice",
     "cite_option",
     "cl_option",
-    "coupling_set_option",
+    "compared_dof_option",
     "couplings_option",
     "dask_option",
     "dof_option",
     "force_option",
+    "interval_cl_option",
     "jobs_option",
     "json_option",
     "law_option",
-    "longitudinal_option",
     "masses_option",
     "output_option",
+    "plane_dof_option",
+    "range_option",
     "variant_option",
     "words_of",
 ]
@@ -87,19 +86,24 @@ variant_option = click.option(
 )
 cite_option = click.option("--cite", is_flag=True, help="BibTeX of what the result uses, in its place.")
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON for machines.")
-coupling_set_option = choice("--coupling-set", ("A", "B", "C", "D", "E"), help="Scalar f_Tq set (default: B).")
-longitudinal_option = choice("--longitudinal-factor", ("1", "4"), type=int, help="Of the tensor, Eq. (8) (default: 1).")
+interval_cl_option = click.option("--cl", default=0.6827, show_default=True, help="Confidence level of the interval.")
 cl_option = click.option("--cl", default=0.9, show_default=True, help="Confidence level.")
-dof_option = choice(
-    "--dof", ("1", "2"), default=2, show_default=True, help="1: minimum at each mass; 2: over the plane."
-)
+_DOF = "1: minimum at each mass; 2: over the plane."
+dof_option = choice("--dof", ("1", "2"), default=1, show_default=True, help=_DOF)
+plane_dof_option = choice("--dof", ("1", "2"), type=int, help=f"{_DOF} Default: 2, without a mass 1.")
+compared_dof_option = choice("--dof", ("1", "2"), type=int, default=2, show_default=True, help=_DOF)
 jobs_option = click.option("--jobs", "-j", type=int, metavar="N", help="Worker processes (default: one for each core).")
 dask_option = click.option("--dask", metavar="ADDRESS", help="Dask scheduler to compute on; needs the extra [dask].")
 masses_option = click.option(
     "--masses", default="0.01:1000:31", show_default=True, metavar="LIST|LO:HI:N", help="Mediator masses [MeV]."
 )
+range_option = click.option(
+    "--masses", metavar="LIST|LO:HI:N", help="Mediator masses [MeV] (default: 31 over the range of the analysis)."
+)
 couplings_option = click.option(
-    "--couplings", metavar="LIST|LO:HI:N", help="Couplings g (default: 121 over a range that holds the limits)."
+    "--couplings",
+    metavar="LIST|LO:HI:N",
+    help="Couplings g, or values of the parameter (default: 121 over a range that holds the limits).",
 )
 output_option = click.option("--output", "-o", default="-", metavar="FILE", help="Write here; - is stdout.")
 force_option = click.option("--force", is_flag=True, help="Replace a file that exists.")

@@ -2,158 +2,46 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import data_path, read_text
-from spec_builder.base.tables import read_table
-from spec_builder.experiments.description import SIGNAL_SAMPLE, Background, Experiment, Normalisation, Observable, Run
-from spec_builder.experiments.response import ChargeYieldResponse, MatrixResponse, Selection
+from spec_builder.base.errors import SpecBuilderError, UnknownNameError
+from spec_builder.base.files import data_path
+from spec_builder.experiments.consistency import check_parameters
+from spec_builder.experiments.description import (
+    SIGNAL_SAMPLE,
+    Axis,
+    Background,
+    Channel,
+    Experiment,
+    LimitsLaw,
+    Normalisation,
+    Run,
+    Signal,
+)
+from spec_builder.experiments.former import former_path, is_former, translate
+from spec_builder.experiments.response import ChargeYieldResponse, GaussianResponse, MatrixResponse, Selection
+from spec_builder.experiments.sections import Section, finite_number, read_toml
+from spec_builder.experiments.tables import ENERGY, Tables
+from spec_builder.experiments.variants import choose_variant
+from spec_builder.physics.descriptions import is_path
+from spec_builder.physics.sources import load_source, shipped_sources
+from spec_builder.physics.targets import load_target, shipped_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping
 
     from spec_builder.base.arrays import FloatArray
-    from spec_builder.base.tables import Table
     from spec_builder.experiments.response import Response
+    from spec_builder.physics.sources import Source
 
 __all__ = ["experiment_folder", "load_experiment", "shipped_experiments"]
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-
-
-def _number(value: object) -> float:
-    """A TOML number as a float; NaN for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return float("nan")
-    try:
-        return float(value)
-    except OverflowError:
-        return float("inf")
-
-
-class _Section:
-    """A TOML table whose keys are taken one by one; what is left over is an unknown key."""
-
-    def __init__(self, file: Path, where: str, content: object) -> None:
-        if not isinstance(content, dict):
-            raise SpecBuilderError(f"{file}: {where} must be a table, found {content!r}")
-        self.file, self.where, self._content = file, where, dict(content)
-
-    def _path(self, key: str) -> str:
-        return f"{self.where}.{key}" if self.where else key
-
-    def error(self, key: str, expected: str, found: object) -> SpecBuilderError:
-        return SpecBuilderError(f"{self.file}: {self._path(key)} must be {expected}, found {found!r}")
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._content
-
-    def take(self, key: str) -> Any:
-        if key not in self._content:
-            raise SpecBuilderError(f"{self.file}: key '{self._path(key)}' is missing")
-        return self._content.pop(key)
-
-    def text(self, key: str, default: str | None = None) -> str:
-        if default is not None and key not in self:
-            return default
-        value = self.take(key)
-        if not isinstance(value, str):
-            raise self.error(key, "a text", value)
-        return value
-
-    def identifier(self, key: str) -> str:
-        value = self.text(key)
-        if not _NAME.fullmatch(value):
-            raise self.error(key, "a name of letters, digits and underscores", value)
-        return value
-
-    def positive(self, key: str) -> float:
-        value = self.take(key)
-        number = _number(value)
-        if not 0 < number < np.inf:
-            raise self.error(key, "a positive number", value)
-        return number
-
-    def increasing(self, key: str) -> FloatArray:
-        value = self.take(key)
-        numbers = np.array([_number(v) for v in value] if isinstance(value, list) else [])
-        if numbers.size < 2 or not (np.isfinite(numbers).all() and (np.diff(numbers) > 0).all()):
-            raise self.error(key, "a list of at least two increasing numbers", value)
-        return numbers
-
-    def section(self, key: str) -> _Section:
-        return _Section(self.file, self._path(key), self.take(key))
-
-    def keys(self) -> list[str]:
-        return list(self._content)
-
-    def positives(self, key: str) -> dict[str, float]:
-        section = self.section(key)
-        values = {name: section.positive(name) for name in section.keys()}  # noqa: SIM118
-        if not values:
-            raise self.error(key, "a table of at least one 'parameter = relative size'", {})
-        for name in values:
-            if not _NAME.fullmatch(name):
-                raise self.error(key, "a table of names of letters, digits and underscores", name)
-        return values
-
-    def finish(self) -> None:
-        if self._content:
-            unknown = ", ".join(self._path(key) for key in self._content)
-            raise SpecBuilderError(f"{self.file}: unknown key {unknown}")
-
-
-@dataclass
-class _Tables:
-    """Reads an experiment's tables and remembers their statuses."""
-
-    folder: Path
-    statuses: dict[str, str]
-    sources: dict[str, str]
-
-    def read(self, what: str, file: str, columns: Sequence[str]) -> Table:
-        table = read_table(self.folder / file, columns=columns)
-        self.statuses[what], self.sources[what] = table.status, table.metadata["source"]
-        return table
-
-    def binned(self, what: str, file: str, columns: Sequence[str], bins: int) -> Table:
-        """A table with a row for each bin, in order."""
-        table = self.read(what, file, ("bin", *columns))
-        if table["bin"].size != bins or (table["bin"] != np.arange(bins)).any():
-            raise SpecBuilderError(
-                f"{table.path}: column 'bin' must count 0 to {bins - 1}, one row for each bin between the "
-                f"bin_edges, found {table['bin'].size} rows"
-            )
-        for column in columns:
-            negative = np.flatnonzero(table[column] < 0)
-            if negative.size:
-                raise SpecBuilderError(
-                    f"{table.path}: {column} is {table[column][negative[0]]:g} in bin {negative[0]}, "
-                    "expected a number >= 0"
-                )
-        return table
-
-    def selection(self, what: str, file: str, bins: int) -> Selection:
-        columns = [f"bin{i}" for i in range(bins)]
-        table = self.read(what, file, ("recoil_energy_keV", *columns))
-        energy = table["recoil_energy_keV"]
-        _check_energies(table.path, energy)
-        probability = np.stack([table[column] for column in columns])
-        if (probability < 0).any() or (probability.sum(axis=0) > 1).any():
-            raise SpecBuilderError(f"{table.path}: probabilities must be >= 0 and sum to at most 1 in each row")
-        return Selection(energy, probability)
-
-
-def _check_energies(path: Path, energy: FloatArray) -> None:
-    if energy.size < 2 or energy[0] <= 0 or (np.diff(energy) <= 0).any():
-        raise SpecBuilderError(f"{path}: recoil_energy_keV must be positive and increasing, at least two rows")
+_LAWS = ("normsys", "linear")
 
 
 def shipped_experiments() -> tuple[str, ...]:
@@ -165,7 +53,8 @@ def experiment_folder(name_or_path: str) -> Path:
     """Folder of a shipped experiment, or the user's own where a path is given.
 
     Raises:
-        SpecBuilderError: for an unknown name or a folder without ``experiment.toml``.
+        UnknownNameError: for a name that is neither.
+        SpecBuilderError: for a folder without ``experiment.toml``.
     """
     if name_or_path in shipped_experiments():
         return data_path("experiments", name_or_path)
@@ -176,9 +65,10 @@ def experiment_folder(name_or_path: str) -> Path:
         return folder
     if name_or_path and folder.is_dir():
         raise SpecBuilderError(f"{folder}: expected a file experiment.toml in this folder")
-    raise SpecBuilderError(
+    raise UnknownNameError(
         f"experiment '{name_or_path}' is unknown, expected one of {', '.join(shipped_experiments())} "
-        "or the path of a folder with an experiment.toml"
+        "or the path of a folder with an experiment.toml",
+        name=name_or_path,
     )
 
 
@@ -187,207 +77,352 @@ def load_experiment(name_or_path: str, variant: str | None = None) -> Experiment
 
     Args:
         name_or_path: a shipped experiment, or the path of a folder.
-        variant: one of its variants, None for the default.
+        variant: one of its variants, or several joined by ``+``; None for the default.
 
     Raises:
         SpecBuilderError: naming the file and the key that is wrong.
 
     Examples:
         >>> xenonnt = load_experiment("xenonnt")
-        >>> xenonnt.observed.tolist(), xenonnt.statuses["observed"]
+        >>> xenonnt.channels[0].observed.tolist(), xenonnt.statuses["observed"]
         ([16.0, 14.0, 7.0], 'measured')
     """
     folder = experiment_folder(name_or_path)
     file = folder / "experiment.toml"
-    try:
-        content = tomllib.loads(read_text(file))
-    except tomllib.TOMLDecodeError as error:
-        raise SpecBuilderError(f"{file}: not valid TOML: {error}") from None
-    root = _Section(file, "", content)
-    tables = _Tables(folder, {}, {})
-
+    content = read_toml(file)
+    shown: Callable[[str], str] = str
+    if is_former(content):
+        content, shown = translate(file, content), former_path
+    variants, content = choose_variant(file, content, variant, shown=shown)
+    remark = "" if variant is None else f" (variant '{variant}')"
+    root = Section(file, content, shown=shown, remark=remark)
+    tables = Tables(folder)
     name = root.identifier("name")
-    runs = _runs(root)
-    bins = runs[0].bin_edges.size - 1
-    observable = root.section("observable")
-    signal, backgrounds = root.section("signal"), root.section("backgrounds")
-    by_construction = root.text("by_construction", "")
-    variants, changes = _variants(root, name, variant)
-
-    response_section = signal.section("response")
-    normalisation_content = signal.take("normalisation") if "normalisation" in signal else "absolute"
-    background_file = backgrounds.text("table")
-    default_kind = response_section.text("kind")
-    if default_kind != MatrixResponse.kind:
-        raise response_section.error("kind", "'matrix' ('charge_yield' only in a variant)", default_kind)
-    reference = _matrix_response(response_section, runs, bins, tables)
-    response: Response = reference
-    if changes is not None:
-        changes.text("description")
-        by_construction = changes.text("by_construction", by_construction)
-        normalisation_content = changes.take("normalisation") if "normalisation" in changes else normalisation_content
-        background_file = changes.text("backgrounds", background_file)
-        if "response" in changes:
-            section = changes.section("response")
-            kind = section.text("kind")
-            if kind == ChargeYieldResponse.kind:
-                response = _charge_yield_response(section, runs, bins, tables, reference)
-            elif kind == MatrixResponse.kind:
-                response = _matrix_response(section, runs, bins, tables)
-            else:
-                raise section.error("kind", "'matrix' or 'charge_yield'", kind)
-        changes.finish()
-
-    observed = tables.binned("observed", root.section("observed").text("table"), ("observed",), bins)
-    if (observed["observed"] % 1 != 0).any():
-        raise SpecBuilderError(f"{observed.path}: observed counts must be whole numbers")
     experiment = Experiment(
         name=name,
         title=root.text("title"),
-        references=_texts(root, "references"),
-        channel=root.identifier("channel"),
-        observable=Observable(observable.text("name"), observable.text("unit")),
-        runs=runs,
-        observed=observed["observed"],
-        response=response,
-        normalisation=_normalisation(signal, normalisation_content),
-        signal_uncertainties=signal.positives("uncertainties"),
-        backgrounds=_backgrounds(backgrounds, background_file, bins, tables),
+        references=root.texts("references"),
+        data_sets=root.texts("data_sets", (name,)),
+        licence=root.text("licence", ""),
+        channels=_channels(root, tables),
         variant=variant,
         variants=variants,
-        by_construction=by_construction,
-        licence=root.text("licence", ""),
+        by_construction=root.texts("by_construction", ()),
+        limits_law=_limits_law(root),
         statuses=tables.statuses,
         sources=tables.sources,
         folder=folder,
     )
-    for section in (observable, signal, backgrounds, root):
-        section.finish()
+    root.finish()
+    check_parameters([experiment])
     return experiment
 
 
-def _texts(section: _Section, key: str) -> tuple[str, ...]:
-    value = section.take(key)
-    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-        raise section.error(key, "a list of texts", value)
-    return tuple(value)
+def _limits_law(root: Section) -> LimitsLaw | None:
+    if "limits" not in root:
+        return None
+    section = root.section("limits")
+    law = section.text("law")
+    if law not in _LAWS:
+        raise section.error("law", f"one of {', '.join(_LAWS)}", law)
+    limits_law = LimitsLaw(law, section.text("reason"))
+    section.finish()
+    return limits_law
 
 
-def _runs(root: _Section) -> tuple[Run, ...]:
-    content = root.take("runs")
-    if not isinstance(content, list) or not content:
-        raise root.error("runs", "at least one [[runs]] block", content)
+# ---------------------------------------------------------------- channels
+
+
+def _channels(root: Section, tables: Tables) -> tuple[Channel, ...]:
+    sections = root.sections("channels")
+    names = [section.identifier("name") for section in sections]
+    if len(set(names)) < len(names):
+        raise root.error("channels", "blocks with different names", names)
+    alone = len(sections) == 1
+    return tuple(
+        _channel(section, name, tables if alone else tables.for_channel(name))
+        for section, name in zip(sections, names, strict=True)
+    )
+
+
+def _channel(section: Section, name: str, tables: Tables) -> Channel:
+    source = load_source(_name_or_path(section, "source", shipped_sources(), tables))
+    target = load_target(_name_or_path(section, "target", shipped_targets(), tables))
+    runs = _runs(section, "exposure_t_yr" if source.kind == "flux" else "exposure_t")
+    axes = _axes(section, runs)
+    bins = math.prod(axis.bins for axis in axes)
+    timing = _timing(section, source, axes, tables)
+    layout = _Layout(runs, axes, axes[0].bins if timing is not None else bins)
+    response, variations = _response(section.section("response"), layout, tables)
+    observed = tables.observed(section.text("observed"), bins)
+    signals = _signals(section, source, variations)
+    channel = Channel(
+        name=name,
+        source=source,
+        target=target,
+        axes=axes,
+        runs=runs,
+        observed=observed,
+        response=response,
+        normalisation=_normalisation(section),
+        signals=signals,
+        backgrounds=_backgrounds(section, bins, [signal.name for signal in signals], tables),
+        variations=variations,
+        timing=timing,
+    )
+    section.finish()
+    return channel
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What a response has to fit: runs, axes and the number of its bins."""
+
+    runs: tuple[Run, ...]
+    axes: tuple[Axis, ...]
+    bins: int
+
+    def edges(self) -> tuple[FloatArray, ...]:
+        """Edges of the first axis for each run."""
+        return tuple(self.axes[0].edges[run.name] for run in self.runs)
+
+
+def _name_or_path(channel: Section, key: str, shipped: tuple[str, ...], tables: Tables) -> str | Path:
+    """A shipped name, or a file of the experiment's own."""
+    text = channel.text(key)
+    if is_path(text):
+        return tables.inside(text)
+    if text not in shipped:
+        raise channel.error(key, f"one of {', '.join(shipped)}, or a file such as ./{text}.toml", text)
+    return text
+
+
+def _runs(channel: Section, key: str) -> tuple[Run, ...]:
     runs = []
-    for i, item in enumerate(content):
-        section = _Section(root.file, f"runs[{i}]", item)
-        runs.append(Run(section.identifier("name"), section.positive("exposure_t_yr"), section.increasing("bin_edges")))
+    for section in channel.sections("runs"):
+        runs.append(Run(section.identifier("name"), section.positive(key)))
         section.finish()
-    if len({run.bin_edges.size for run in runs}) > 1:
-        raise root.error("runs", "blocks with the same number of bins", [r.bin_edges.size - 1 for r in runs])
     if len({run.name for run in runs}) < len(runs):
-        raise root.error("runs", "blocks with different names", [run.name for run in runs])
+        raise channel.error("runs", "blocks with different names", [run.name for run in runs])
     return tuple(runs)
 
 
-def _variants(root: _Section, name: str, chosen: str | None) -> tuple[dict[str, str], _Section | None]:
-    """Description of every variant, and the chosen one's block."""
-    content = root.take("variants") if "variants" in root else {}
-    section = _Section(root.file, "variants", content)
-    blocks = {key: section.section(key) for key in section.keys()}  # noqa: SIM118
-    descriptions = {key: _described(block) for key, block in blocks.items()}
-    if chosen is None:
-        return descriptions, None
-    if chosen not in blocks:
-        known = ", ".join(blocks) or "none"
-        raise SpecBuilderError(f"variant '{chosen}' of {name} is unknown, expected one of: {known}")
-    return descriptions, blocks[chosen]
+def _axes(channel: Section, runs: tuple[Run, ...]) -> tuple[Axis, ...]:
+    sections = channel.sections("axes")
+    if len(sections) > 2:
+        raise channel.error("axes", "one or two blocks", [f"{len(sections)} blocks"])
+    return tuple(_axis(section, runs) for section in sections)
 
 
-def _described(block: _Section) -> str:
-    if "description" not in block:
-        raise SpecBuilderError(f"{block.file}: key '{block.where}.description' is missing")
-    description = block.text("description")
-    block._content["description"] = description  # noqa: SLF001
-    return description
+def _axis(section: Section, runs: tuple[Run, ...]) -> Axis:
+    name, unit = section.text("name"), section.text("unit")
+    content = section.take("edges")
+    if isinstance(content, dict):
+        own = section.nested("edges", content)
+        edges = {run.name: own.increasing(run.name) for run in runs}
+        own.finish()
+    else:
+        common = section.nested("", {"edges": content}).increasing("edges")
+        edges = dict.fromkeys((run.name for run in runs), common)
+    section.finish()
+    sizes = [values.size - 1 for values in edges.values()]
+    if len(set(sizes)) > 1:
+        raise section.error("edges", "lists with the same number of bins", sizes)
+    return Axis(name, unit, edges)
 
 
-def _per_run(section: _Section, key: str, runs: tuple[Run, ...]) -> list[str]:
-    files = section.section(key)
+def _timing(
+    channel: Section, source: Source, axes: tuple[Axis, ...], tables: Tables
+) -> Mapping[str, FloatArray] | None:
+    if "timing" not in channel:
+        return None
+    file = channel.text("timing")
+    if len(axes) != 2:
+        raise channel.error("timing", "left out where there is one axis (the second one is the time)", file)
+    groups = dict.fromkeys(component.timing for component in source.components)
+    if None in groups:
+        raise channel.error("timing", f"left out: components of source '{source.name}' have no timing group", file)
+    return tables.fractions(file, [str(group) for group in groups], axes[1].bins)
+
+
+def _normalisation(channel: Section) -> Normalisation | None:
+    content = channel.take("normalisation") if "normalisation" in channel else "absolute"
+    if content == "absolute":
+        return None
+    if not isinstance(content, dict):
+        raise channel.error("normalisation", "'absolute' or a table of events and flux_1e6_cm2_s1", content)
+    section = channel.nested("normalisation", content)
+    events = section.positive("events")
+    flux = section.positive("flux_1e6_cm2_s1") if "flux_1e6_cm2_s1" in section else None
+    section.finish()
+    return Normalisation(events, flux)
+
+
+# ---------------------------------------------------------------- samples
+
+
+def _signals(channel: Section, source: Source, variations: Mapping[str, object]) -> tuple[Signal, ...]:
+    if "signals" not in channel:
+        return (Signal(SIGNAL_SAMPLE, None, source.normalisation, {}),)
+    sections = channel.named_sections("signals")
+    if not sections:
+        raise channel.error("signals", "a table of at least one sample", {})
+    alone = len(sections) == 1
+    signals = tuple(_signal(name, section, source, alone=alone) for name, section in sections.items())
+    taken = [name for signal in signals for name in signal.components or ()]
+    for name in taken:
+        if taken.count(name) > 1:
+            raise channel.error("signals", f"samples without a component in common, such as '{name}'", list(sections))
+    for signal in signals:
+        for name in variations:
+            if name in signal.uncertainties:
+                raise channel.error(f"response.variations.{name}", "another name: the signal has a size of it", name)
+    return signals
+
+
+def _signal(name: str, section: Section, source: Source, *, alone: bool) -> Signal:
+    components = section.texts("components") if "components" in section or not alone else None
+    unknown = [component for component in components or () if component not in source.names]
+    if unknown or components == ():
+        expected = f"a list of components of source '{source.name}': {', '.join(source.names)}"
+        raise section.error("components", expected, list(components or ()))
+    factor = source.normalisation if alone else None
+    if "factor" in section:
+        factor = section.identifier("factor")
+    signal = Signal(name, components, factor, section.sizes("uncertainties"))
+    section.finish()
+    return signal
+
+
+def _backgrounds(channel: Section, bins: int, signals: list[str], tables: Tables) -> tuple[Background, ...]:
+    if "backgrounds" not in channel:
+        return ()
+    sections = channel.named_sections("backgrounds")
+    for name in signals:
+        if name in sections:
+            raise channel.error(f"backgrounds.{name}", "another name: it is the signal's", name)
+    table = tables.binned("backgrounds", channel.text("background_table"), list(sections), bins)
+    return tuple(_background(name, section, table[name]) for name, section in sections.items())
+
+
+def _background(name: str, section: Section, expected: FloatArray) -> Background:
+    free = section.truth("free")
+    uncertainties = section.sizes("uncertainties") if "uncertainties" in section or not free else {}
+    absolute = {}
+    if "absolute_uncertainties" in section:
+        own = section.section("absolute_uncertainties")
+        absolute = {key: own.positive(key) for key in own.keys()}  # noqa: SIM118
+        if not expected.sum() > 0:
+            raise section.error("absolute_uncertainties", "left out for a background without events", absolute)
+    section.finish()
+    return Background(name, expected, uncertainties, absolute, free)
+
+
+# ---------------------------------------------------------------- responses
+
+
+def _response(
+    section: Section, layout: _Layout, tables: Tables
+) -> tuple[Response, dict[str, tuple[Response, Response]]]:
+    """The response and its variations."""
+    kind = section.text("kind")
+    if kind not in _KINDS:
+        raise section.error("kind", f"one of {', '.join(repr(known) for known in _KINDS)}", kind)
+    response = _KINDS[kind](section, layout, tables)
+    variations = {}
+    if "variations" in section and kind == MatrixResponse.kind:
+        for name, block in section.named_sections("variations").items():
+            variations[name] = _variation(name, block, layout, tables)
+    section.finish()
+    return response, variations
+
+
+def _per_run(section: Section, key: str, runs: tuple[Run, ...]) -> list[str]:
+    """A file for each run: one text for all of them, or a table by run."""
+    content = section.take(key)
+    if isinstance(content, str):
+        return [content] * len(runs)
+    files = section.nested(key, content)
     names = [files.text(run.name) for run in runs]
     files.finish()
     return names
 
 
-def _matrix_response(section: _Section, runs: tuple[Run, ...], bins: int, tables: _Tables) -> MatrixResponse:
-    files = _per_run(section, "tables", runs)
-    section.finish()
-    selections = tuple(
-        tables.selection(f"response_{run.name}", file, bins) for run, file in zip(runs, files, strict=True)
+def _selections(what: str, files: list[str], layout: _Layout, tables: Tables) -> tuple[Selection, ...]:
+    return tuple(
+        tables.selection(f"{what}_{run.name}", file, layout.bins) for run, file in zip(layout.runs, files, strict=True)
     )
-    return MatrixResponse(tuple(run.exposure_t_yr for run in runs), selections)
 
 
-def _charge_yield_response(
-    section: _Section, runs: tuple[Run, ...], bins: int, tables: _Tables, reference: MatrixResponse
-) -> ChargeYieldResponse:
-    table = tables.read("charge_yield", section.text("table"), ("recoil_energy_keV", "charge_yield"))
-    energy, charge_yield = table["recoil_energy_keV"], table["charge_yield"]
-    _check_energies(table.path, energy)
-    if (charge_yield <= 0).any() or (np.diff(energy * charge_yield) <= 0).any():
-        raise SpecBuilderError(f"{table.path}: charge_yield must be positive and T Q_y(T) increasing")
-    efficiencies: tuple[Selection | float, ...]
-    if "efficiency" in section:
-        efficiency = section.positive("efficiency")
-        if efficiency > 1:
-            raise section.error("efficiency", "a number above 0 and at most 1", efficiency)
-        efficiencies = (efficiency,) * len(runs)
-    else:
-        files = _per_run(section, "efficiency_tables", runs)
-        selections = [
-            tables.selection(f"efficiency_{run.name}", file, bins) for run, file in zip(runs, files, strict=True)
-        ]
-        efficiencies = tuple(
-            Selection(s.recoil_energy_keV, s.probability.sum(axis=0, keepdims=True)) for s in selections
-        )
-    edges = tuple(run.bin_edges for run in runs)
+def _matrix(section: Section, layout: _Layout, tables: Tables) -> MatrixResponse:
+    return MatrixResponse(_selections("response", _per_run(section, "tables", layout.runs), layout, tables))
+
+
+def _variation(name: str, block: Section, layout: _Layout, tables: Tables) -> tuple[Response, Response]:
+    """The response at +1 and at -1 of a shape parameter."""
+    up, down = (
+        MatrixResponse(_selections(f"response_{name}_{side}", _per_run(block, side, layout.runs), layout, tables))
+        for side in ("up", "down")
+    )
+    block.finish()
+    return up, down
+
+
+def _gaussian(section: Section, layout: _Layout, tables: Tables) -> GaussianResponse:
+    unit = layout.axes[0].unit
+    if unit not in ENERGY or len(layout.edges()[0]) != layout.bins + 1:
+        expected = f"another one: 'gaussian' needs one axis in {', '.join(ENERGY)}"
+        raise section.error("kind", expected, GaussianResponse.kind)
+    energy, efficiency = tables.efficiency(section.text("efficiency"))
+    content = section.take("resolution_keV")
+    terms = content if isinstance(content, list) else []
+    resolution = tuple((finite_number(t[0]), finite_number(t[1])) for t in terms if isinstance(t, list) and len(t) == 2)
+    if not resolution or len(resolution) < len(terms) or not np.isfinite(resolution).all():
+        raise section.error("resolution_keV", "a list of [coefficient, power of the energy in keV]", content)
+    hold = section.positive("hold_above_keV") if "hold_above_keV" in section else None
+    response = GaussianResponse(layout.edges(), energy, efficiency, resolution, hold)
+    highest = max(float(edges[-1]) for edges in layout.edges())
+    if not (response.sigma_keV(np.linspace(0.01, 1.0, 100) * highest) > 0).all():
+        raise section.error("resolution_keV", "positive at every energy", content)
+    if not math.isfinite(response.reach_keV()[1]):
+        expected = "a resolution that grows less above the last bin; hold_above_keV holds it"
+        raise section.error("resolution_keV", expected, content)
+    return response
+
+
+def _charge_yield(section: Section, layout: _Layout, tables: Tables) -> ChargeYieldResponse:
+    reference = _matrix(section, layout, tables)
+    energy, charge_yield = tables.charge_yield(section.text("charge_yield"))
+    edges = layout.edges()
     if "bin_edges" in section:
         own = section.section("bin_edges")
-        edges = tuple(own.increasing(run.name) for run in runs)
+        edges = tuple(own.increasing(run.name) for run in layout.runs)
         own.finish()
-        if any(e.size != bins + 1 for e in edges):
-            raise section.error("bin_edges", f"lists of {bins + 1} edges", [e.tolist() for e in edges])
-    gain = section.positive("gain")
-    section.finish()
+        if any(e.size != layout.bins + 1 for e in edges):
+            raise section.error("bin_edges", f"lists of {layout.bins + 1} edges", [e.tolist() for e in edges])
     return ChargeYieldResponse(
-        exposures_t_yr=tuple(run.exposure_t_yr for run in runs),
         bin_edges=edges,
         recoil_energy_keV=energy,
         charge_yield=charge_yield,
-        gain=gain,
-        efficiencies=efficiencies,
+        gain=section.positive("gain"),
+        efficiencies=_efficiencies(section, layout, tables),
         reference=reference,
     )
 
 
-def _normalisation(signal: _Section, content: object) -> Normalisation | None:
-    if content == "absolute":
-        return None
-    if not isinstance(content, dict):
-        raise signal.error("normalisation", "'absolute' or a table of events and flux_1e6_cm2_s1", content)
-    section = _Section(signal.file, f"{signal.where}.normalisation", content)
-    normalisation = Normalisation(section.positive("events"), section.positive("flux_1e6_cm2_s1"))
-    section.finish()
-    return normalisation
+def _efficiencies(section: Section, layout: _Layout, tables: Tables) -> tuple[Selection | float, ...]:
+    """One number for all runs, or the sum of the bins of a table for each."""
+    if "efficiency" in section:
+        efficiency = section.positive("efficiency")
+        if efficiency > 1:
+            raise section.error("efficiency", "a number above 0 and at most 1", efficiency)
+        return (efficiency,) * len(layout.runs)
+    selections = _selections("efficiency", _per_run(section, "efficiency_tables", layout.runs), layout, tables)
+    return tuple(Selection(s.recoil_energy_keV, s.probability.sum(axis=0, keepdims=True)) for s in selections)
 
 
-def _backgrounds(section: _Section, file: str, bins: int, tables: _Tables) -> tuple[Background, ...]:
-    uncertainties = section.section("uncertainties")
-    names = uncertainties.keys()
-    if SIGNAL_SAMPLE in names:
-        raise uncertainties.error(SIGNAL_SAMPLE, "another name: it is the signal's", SIGNAL_SAMPLE)
-    table = tables.binned("backgrounds", file, names, bins)
-    backgrounds = tuple(
-        Background(name, table[name], uncertainties.positives(name)) for name in names if _NAME.fullmatch(name)
-    )
-    uncertainties.finish()
-    return backgrounds
+_KINDS: dict[str, Callable[[Section, _Layout, Tables], Response]] = {
+    MatrixResponse.kind: _matrix,
+    GaussianResponse.kind: _gaussian,
+    ChargeYieldResponse.kind: _charge_yield,
+}

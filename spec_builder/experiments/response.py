@@ -1,6 +1,6 @@
 """Detector responses: how a recoil spectrum becomes events in the bins of an observable.
 
-Both kinds become a :class:`Kernel`, quadrature nodes in recoil energy with a weight for each bin, so that folding
+Every kind becomes a :class:`Kernel`, quadrature nodes in recoil energy with a weight for each bin, so that folding
 any spectrum is one matrix product.
 """
 
@@ -13,14 +13,22 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from spec_builder.base.arrays import FloatArray
 
-__all__ = ["ChargeYieldResponse", "Kernel", "MatrixResponse", "Response"]
+__all__ = ["ChargeYieldResponse", "GaussianResponse", "Kernel", "MatrixResponse", "Response", "Selection"]
 
 #: Gauss-Legendre nodes in each interval of a response; twice as many change no bin by 1e-4.
 NODES_PER_INTERVAL = 4
+#: Standard deviations of a Gaussian response that are followed: beyond lie 6e-16 of it.
+_REACH = 8.0
+#: Multiple of the last edge within which the reach of a Gaussian response has to end.
+_FARTHEST = 20.0
+#: Width of a panel of the quadrature in standard deviations of the resolution, and in units of the energy.
+_PANEL_SIGMA, _PANEL_ENERGY = 0.5, 0.2
+#: Intervals between the end of a matrix and the end of a spectrum.
+_BEYOND = 64
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,7 @@ class Kernel:
 
     Attributes:
         recoil_energy_keV: quadrature nodes, shape (T,).
-        weights: exposure x probability x quadrature weight [t yr keV], shape (bins, T).
+        weights: exposure x probability x quadrature weight [t yr keV, or t keV], shape (bins, T).
     """
 
     recoil_energy_keV: FloatArray
@@ -68,24 +76,53 @@ class MatrixResponse:
     """Probability of each bin against recoil energy, smearing included.
 
     Attributes:
-        exposures_t_yr: one for each run.
         selections: one for each run, with one row of probability for each bin.
     """
 
     kind: ClassVar[str] = "matrix"
 
-    exposures_t_yr: tuple[float, ...]
     selections: tuple[Selection, ...]
 
-    def kernel(self, nodes_per_interval: int = NODES_PER_INTERVAL) -> Kernel:
-        """Quadrature that is exact in the response and spectral in the spectrum."""
+    def kernel(
+        self,
+        exposures: Sequence[float],
+        *,
+        breaks_keV: Sequence[float] = (),
+        nodes_per_interval: int = NODES_PER_INTERVAL,
+    ) -> Kernel:
+        """Quadrature that is exact in the response and spectral in the spectrum.
+
+        Args:
+            exposures: of each run.
+            breaks_keV: recoil energies at which the rate jumps.
+            nodes_per_interval: of Gauss-Legendre quadrature between two rows of the table.
+        """
         edges = np.unique(np.concatenate([run.recoil_energy_keV for run in self.selections]))
-        energy, weight = _gauss_legendre(edges, nodes_per_interval)
+        energy, weight = _gauss_legendre(_with_breaks(edges, breaks_keV), nodes_per_interval)
         probability = sum(
-            exposure * selection.at(energy)
-            for exposure, selection in zip(self.exposures_t_yr, self.selections, strict=True)
+            exposure * selection.at(energy) for exposure, selection in zip(exposures, self.selections, strict=True)
         )
         return Kernel(energy, probability * weight)
+
+    def kernel_beyond(self, exposures: Sequence[float], end_keV: float) -> Kernel | None:
+        """What the table leaves out above its last row, if the last probability held on to the spectrum's end.
+
+        Args:
+            exposures: of each run.
+            end_keV: the largest recoil energy of the spectrum.
+
+        Returns:
+            A kernel of one bin, or None if the table reaches the end.
+        """
+        last = max(run.recoil_energy_keV[-1] for run in self.selections)
+        accepted = sum(
+            exposure * float(run.probability[:, -1].sum())
+            for exposure, run in zip(exposures, self.selections, strict=True)
+        )
+        if end_keV <= last or accepted == 0:
+            return None
+        energy, weight = _gauss_legendre(np.linspace(last, end_keV, _BEYOND + 1), NODES_PER_INTERVAL)
+        return Kernel(energy, accepted * weight[None, :])
 
 
 @dataclass(frozen=True)
@@ -95,7 +132,6 @@ class ChargeYieldResponse:
     The Jacobian dT/dn of Eq. (13) turns the integral over a bin of n into one over its window in T.
 
     Attributes:
-        exposures_t_yr: one for each run.
         bin_edges: edges in n for each run, each of shape (bins + 1,).
         recoil_energy_keV: nodes of the charge yield, shape (n,).
         charge_yield: Q_y [electrons/keV], linear between the nodes, shape (n,).
@@ -106,7 +142,6 @@ class ChargeYieldResponse:
 
     kind: ClassVar[str] = "charge_yield"
 
-    exposures_t_yr: tuple[float, ...]
     bin_edges: tuple[FloatArray, ...]
     recoil_energy_keV: FloatArray
     charge_yield: FloatArray
@@ -128,19 +163,22 @@ class ChargeYieldResponse:
         root: FloatArray = 2 * n / (intercept + np.sqrt(intercept**2 + 4 * slope * n))
         return root
 
-    def kernel(self, nodes_per_interval: int = NODES_PER_INTERVAL) -> Kernel:
+    def kernel(
+        self,
+        exposures: Sequence[float],
+        *,
+        breaks_keV: Sequence[float] = (),
+        nodes_per_interval: int = NODES_PER_INTERVAL,
+    ) -> Kernel:
         """Quadrature over each bin's window, split at the nodes of the efficiency."""
         energies, weights = [], []
-        for exposure, edges, efficiency in zip(self.exposures_t_yr, self.bin_edges, self.efficiencies, strict=True):
+        for exposure, edges, efficiency in zip(exposures, self.bin_edges, self.efficiencies, strict=True):
             window = self.window_keV(edges)
             for i, (low, high) in enumerate(itertools.pairwise(window)):
                 nodes = np.linspace(low, high, 11)
                 if isinstance(efficiency, Selection):
-                    inside = efficiency.recoil_energy_keV
-                    nodes = np.unique(
-                        np.concatenate([nodes, inside[(inside > low) & (inside < high)]]),
-                    )
-                energy, weight = _gauss_legendre(nodes, nodes_per_interval)
+                    nodes = _with_breaks(nodes, efficiency.recoil_energy_keV)
+                energy, weight = _gauss_legendre(_with_breaks(nodes, breaks_keV), nodes_per_interval)
                 selected = efficiency.at(energy)[0] if isinstance(efficiency, Selection) else efficiency
                 row = np.zeros((edges.size - 1, energy.size))
                 row[i] = exposure * selected * weight
@@ -149,7 +187,121 @@ class ChargeYieldResponse:
         return Kernel(np.concatenate(energies), np.concatenate(weights, axis=1))
 
 
-Response: TypeAlias = MatrixResponse | ChargeYieldResponse
+@dataclass(frozen=True)
+class GaussianResponse:
+    """Efficiency at the reconstructed energy and a Gaussian resolution.
+
+    events = exposure x integral dT dR/dT(T) x integral over the bin dT' eff(T') Gauss(T'; T, sigma(T)); the inner
+    integral is in closed form, since the efficiency is linear between its rows.
+
+    Attributes:
+        bin_edges: edges in reconstructed energy [keV] for each run, each of shape (bins + 1,).
+        reconstructed_energy_keV: rows of the efficiency, shape (n,).
+        efficiency: zero below the first row, constant above the last one, shape (n,).
+        resolution: (coefficient [keV], power) of each term of sigma(T) = sum coefficient (T/keV)^power.
+        hold_above_keV: above this energy sigma stays what it is there; None for no end.
+    """
+
+    kind: ClassVar[str] = "gaussian"
+
+    bin_edges: tuple[FloatArray, ...]
+    reconstructed_energy_keV: FloatArray
+    efficiency: FloatArray
+    resolution: tuple[tuple[float, float], ...]
+    hold_above_keV: float | None = None
+
+    def sigma_keV(self, recoil_energy_keV: FloatArray | float) -> FloatArray:
+        """Resolution at the true energies [keV], same shape."""
+        T = np.asarray(recoil_energy_keV, dtype=np.float64)
+        if self.hold_above_keV is not None:
+            T = np.minimum(T, self.hold_above_keV)
+        sigma: FloatArray = sum((coefficient * T**power for coefficient, power in self.resolution), np.zeros_like(T))
+        return sigma
+
+    def probability(self, edges: FloatArray, recoil_energy_keV: FloatArray) -> FloatArray:
+        """Probability to be selected and to fall between the edges, shape (edges - 1, T)."""
+        knots = np.unique(np.concatenate([self.reconstructed_energy_keV, edges]))
+        knots = knots[(knots >= max(edges[0], self.reconstructed_energy_keV[0])) & (knots <= edges[-1])]
+        if knots.size < 2:
+            return np.zeros((edges.size - 1, recoil_energy_keV.size))
+        value = np.interp(knots, self.reconstructed_energy_keV, self.efficiency)
+        slope = np.diff(value) / np.diff(knots)
+        sigma = self.sigma_keV(recoil_energy_keV)
+        scaled = (knots[:, None] - recoil_energy_keV) / sigma
+        # integral of (value + slope (T' - T)) Gauss over a segment: the second part is -sigma^2 times the
+        # difference of the Gaussians at its ends
+        at_truth = value[:-1, None] + slope[:, None] * (recoil_energy_keV - knots[:-1, None])
+        density = np.exp(-(scaled**2) / 2) / (np.sqrt(2 * np.pi) * sigma)
+        segments = at_truth * np.diff(_normal_cdf(scaled), axis=0) - slope[:, None] * sigma**2 * np.diff(
+            density, axis=0
+        )
+        first = np.searchsorted(knots[:-1], edges)
+        return np.stack([segments[low:high].sum(axis=0) for low, high in itertools.pairwise(first)])
+
+    def kernel(
+        self,
+        exposures: Sequence[float],
+        *,
+        breaks_keV: Sequence[float] = (),
+        nodes_per_interval: int = NODES_PER_INTERVAL,
+    ) -> Kernel:
+        """Quadrature over true energy in panels of half a standard deviation, over all that reaches a bin."""
+        panels = _with_breaks(self._panels(), breaks_keV)
+        energy, weight = _gauss_legendre(panels, nodes_per_interval)
+        probability = sum(
+            exposure * self.probability(edges, energy)
+            for exposure, edges in zip(exposures, self.bin_edges, strict=True)
+        )
+        return Kernel(energy, probability * weight)
+
+    def reach_keV(self) -> tuple[float, float]:
+        """Least and largest true energy that is reconstructed in a bin; infinity if the resolution grows too fast."""
+        low = max(min(float(edges[0]) for edges in self.bin_edges), float(self.reconstructed_energy_keV[0]))
+        high = max(float(edges[-1]) for edges in self.bin_edges)
+        start = _root(lambda T: low - T - _REACH * float(self.sigma_keV(T)), 0.0, low)
+        end = high
+        while end - high < _REACH * float(self.sigma_keV(end)):
+            end += float(self.sigma_keV(end))
+            if end > _FARTHEST * high:
+                return start, np.inf
+        return start, end
+
+    def _panels(self) -> FloatArray:
+        """Edges of the quadrature's panels, which grow with the resolution and with the energy."""
+        start, end = self.reach_keV()
+        panels = [start]
+        while panels[-1] < end:
+            step = _PANEL_SIGMA * float(self.sigma_keV(max(panels[-1], 1e-6)))
+            panels.append(panels[-1] + min(step, _PANEL_ENERGY * max(panels[-1], step)))
+        kink = () if self.hold_above_keV is None else (self.hold_above_keV,)
+        return _with_breaks(np.array(panels), kink)
+
+
+Response: TypeAlias = MatrixResponse | ChargeYieldResponse | GaussianResponse
+
+
+def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function that is positive at ``low`` and not at ``high`` changes sign, from below; low if it is not."""
+    if function(low) <= 0:
+        return low
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if function(middle) > 0 else (low, middle)
+    return low
+
+
+def _normal_cdf(x: FloatArray) -> FloatArray:
+    from scipy.special import ndtr  # noqa: PLC0415 - --help does not wait for scipy
+
+    cdf: FloatArray = ndtr(x)
+    return cdf
+
+
+def _with_breaks(edges: FloatArray, breaks: Sequence[float] | FloatArray) -> FloatArray:
+    """Edges with those breaks that lie between them, increasing."""
+    points = np.asarray(breaks, dtype=np.float64)
+    inside = points[(points > edges[0]) & (points < edges[-1])]
+    return np.unique(np.concatenate([edges, inside])) if inside.size else edges
 
 
 def _gauss_legendre(edges: Sequence[float] | FloatArray, nodes: int) -> tuple[FloatArray, FloatArray]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from spec_builder.base.arrays import FloatArray
-    from spec_builder.experiments.description import Experiment
+    from spec_builder.experiments.description import Channel, Experiment
     from spec_builder.model.analysis import Analysis
     from spec_builder.studies.fits import FitResult
 
@@ -44,13 +44,15 @@ def draw_spectra(analysis: Analysis, result: FitResult) -> Figure:
     theta = np.array([result.fit.theta[name] for name in likelihood.parameters])
     rates = likelihood.sample_rates(theta)
     with mpl.rc_context(STYLE):
-        count = len(analysis.experiments)
+        titles = {channel.name: _title(experiment, channel) for experiment, channel in analysis.pairs}
+        count = len(analysis.channels)
         figure = Figure(figsize=(3.6 * count + 0.4, 3.6), layout=None)
         panels = figure.subplots(1, count, squeeze=False)[0]
         figure.subplots_adjust(left=0.09, right=0.985, top=0.9, wspace=0.22)
-        for panel, experiment in zip(panels, analysis.experiments, strict=True):
-            place = likelihood.specification.channels[experiment.channel]
-            _draw_spectrum(panel, experiment, {k: v[place] for k, v in rates.items() if v[place].any()})
+        for panel, channel in zip(panels, analysis.channels, strict=True):
+            place = likelihood.specification.channels[channel.name]
+            _draw_spectrum(panel, channel, {k: v[place] for k, v in rates.items() if v[place].any()})
+            panel.set_title(titles[channel.name], fontsize=9)
         fit = result.fit
         flux = f"{fit.value:.2f} x 10$^6$ cm$^{{-2}}$ s$^{{-1}}$"
         choices = f"law {analysis.law}; error bars: central 68 % Poisson intervals."
@@ -58,18 +60,26 @@ def draw_spectra(analysis: Analysis, result: FitResult) -> Figure:
             figure,
             [
                 f"{display_name(analysis.name)} fit of the flux: {flux}; {choices}",
-                by_construction_note([analysis.by_construction]),
+                by_construction_note([result.provenance]),
             ],
         )
     return figure
 
 
-def _draw_spectrum(panel: Axes, experiment: Experiment, rates: dict[str, FloatArray]) -> None:
-    shared = len({tuple(run.bin_edges) for run in experiment.runs}) == 1
-    edges = experiment.runs[0].bin_edges if shared else np.arange(experiment.bins + 1) + 0.5
-    bottom = np.zeros(experiment.bins)
-    backgrounds = sorted((b.name for b in experiment.backgrounds), key=lambda name: rates[name].sum())
-    colors = dict(zip([b.name for b in experiment.backgrounds], _BACKGROUND_COLORS, strict=False))
+def _title(experiment: Experiment, channel: Channel) -> str:
+    """Title of a channel's panel, with a star where something agrees by construction."""
+    star = "*" if experiment.by_construction else ""
+    name = experiment.title if len(experiment.channels) == 1 else f"{experiment.title}, {channel.name}"
+    return f"{name}{star}, {channel.exposure:.3g} t yr"
+
+
+def _draw_spectrum(panel: Axes, channel: Channel, rates: dict[str, FloatArray]) -> None:
+    axis = channel.axes[0]
+    common = axis.common_edges if len(channel.axes) == 1 else None
+    edges = np.arange(channel.bins + 1) + 0.5 if common is None else common
+    bottom = np.zeros(channel.bins)
+    backgrounds = sorted((b.name for b in channel.backgrounds), key=lambda name: rates[name].sum())
+    colors = dict(zip([b.name for b in channel.backgrounds], _BACKGROUND_COLORS, strict=False))
     for name in (*backgrounds, "cevns"):
         top = bottom + rates[name]
         panel.stairs(
@@ -85,22 +95,20 @@ def _draw_spectrum(panel: Axes, experiment: Experiment, rates: dict[str, FloatAr
         )
         bottom = top
     panel.stairs(bottom, edges, color="black", linewidth=1.2, label="total")
-    down, up = poisson_interval(experiment.observed)
+    down, up = poisson_interval(channel.observed)
     centres = (edges[1:] + edges[:-1]) / 2
-    panel.errorbar(centres, experiment.observed, yerr=[down, up], fmt="ko", markersize=3.5, capsize=2, label="data")
+    panel.errorbar(centres, channel.observed, yerr=[down, up], fmt="ko", markersize=3.5, capsize=2, label="data")
     panel.set_xlim(edges[0], edges[-1])
-    panel.set_ylim(0, 1.45 * float((experiment.observed + up).max()))
-    unit = experiment.observable.unit
-    symbol = {"N_e": "$N_{e^-}$"}.get(experiment.observable.name, experiment.observable.name)
-    if shared:
+    panel.set_ylim(0, 1.45 * float((channel.observed + up).max()))
+    unit = axis.unit
+    symbol = {"N_e": "$N_{e^-}$"}.get(axis.name, axis.name)
+    if common is not None:
         panel.set_xlabel(f"{symbol} [{unit}]")
         width = np.diff(edges)
         panel.set_ylabel(f"events / {width[0]:g} {unit}" if np.allclose(width, width[0]) else "events / bin")
     else:
         panel.set_xlabel(f"{symbol} bin (edges differ between the runs)")
-        panel.set_xticks(np.arange(experiment.bins) + 1)
+        panel.set_xticks(np.arange(channel.bins) + 1)
         panel.set_ylabel("events / bin")
-    star = "*" if experiment.by_construction else ""
-    panel.set_title(f"{experiment.title}{star}, {experiment.exposure_t_yr:.3g} t yr", fontsize=9)
     handles, labels = panel.get_legend_handles_labels()
     panel.legend(handles[::-1], labels[::-1], ncols=2, loc="upper center")

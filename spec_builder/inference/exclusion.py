@@ -34,7 +34,7 @@ class MassPoint:
     """Exclusion at one mediator mass.
 
     Attributes:
-        mass_MeV: the mass.
+        mass_MeV: the mass; nan where there is no mediator, inf for the contact limit.
         excluded: intervals of g, each (low, high); None where there is no end, low is 0 where the Standard Model
             itself is excluded.
         best_g: g, or the signed parameter, at this mass's minimum.
@@ -83,7 +83,7 @@ def exclude(
 
     Args:
         problem: the model, ``new_physics`` measurement, and the data.
-        masses: mediator masses [MeV], shape (M,).
+        masses: mediator masses [MeV], shape (M,); one that is nan where there is no mediator.
         cl: confidence level.
         dof: 1 or 2 degrees of freedom; see :class:`Exclusion`.
         curves: at the masses, if they are there already.
@@ -96,7 +96,8 @@ def exclude(
         reference = curves.minimum
         best = int(np.argmin(reference))
         value = float(curves.best[best])
-        minimum = Minimum(float(reference[best]), float(masses[best]) if value != 0 else None, value)
+        somewhere = value != 0 and not np.isnan(masses[best])
+        minimum = Minimum(float(reference[best]), float(masses[best]) if somewhere else None, value)
     else:
         minimum = plane_minimum(problem, plane)
         reference = np.full(len(masses), minimum.twice_nll)

@@ -133,8 +133,8 @@ class Likelihood:
     ) -> Likelihood:
         """Replace a sample's nominal yields by n0 + n1 x + n2 x^2 with a new free parameter x.
 
-        The sample's other normalisation factors stay where the workspace has them, and are fixed there: x takes
-        their place.
+        Where x is there already, from another sample, it is the same parameter. The sample's other normalisation
+        factors stay where the workspace has them, and are fixed there: x takes their place.
 
         Args:
             sample: its name, in all channels; several names if their coefficients come by row.
@@ -152,10 +152,10 @@ class Likelihood:
                 signal[:, place] = 1.0
             elif channel in coefficients:
                 signal[:, place] = coefficients[channel]
-        names = [*self.parameters, parameter]
+        names = [*self.parameters] if parameter in self.parameters else [*self.parameters, parameter]
         order = sorted(range(len(names)), key=names.__getitem__)
         moved = {old: new for new, old in enumerate(order)}
-        x = moved[len(names) - 1]
+        x = moved[names.index(parameter)]
         factors = [replace(factor, parameter=moved[factor.parameter]) for factor in spec.factors]
         powers = [(), (len(factors),), (len(factors) + 1,)]
         factors += [Factor(x, "identity"), Factor(x, "square")]

@@ -231,6 +231,8 @@ class _Model:
         There a minimum may lie on a bound where the rate vanishes, and no barrier is needed. False where it is not
         plain.
         """
+        if not theta.shape[1]:
+            return np.zeros(self.engine.specification.observed.size, dtype=bool)
         low, high = theta.min(axis=1), theta.max(axis=1)
         free = list(self.engine.free)
         low[free], high[free] = self.likelihood.bounds[:, free]

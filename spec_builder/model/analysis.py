@@ -8,31 +8,35 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError, UnknownNameError
+from spec_builder.experiments.consistency import check_channels, check_data_sets, check_parameters
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.experiments.reading import load_experiment, shipped_experiments
 from spec_builder.histfactory.modifiers import LAWS, Law
 from spec_builder.inference.data import Problem
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.model.signal import SignalKernel, signal_kernel
-from spec_builder.model.workspace import build_workspace
+from spec_builder.model.analyses import STANDARD_MODEL as STANDARD_MODEL_UNIT
+from spec_builder.model.analyses import measurement_kind, named_analyses
+from spec_builder.model.signal import LARGEST_SHARE_BEYOND, joined, reference_size, signal_kernel
+from spec_builder.model.workspace import NEW_PHYSICS, Measured, build_workspace
 from spec_builder.physics.constants import SIN2_THETA_W
-from spec_builder.physics.flux import solar_flux
-from spec_builder.physics.sources import physics_sources
+from spec_builder.physics.interactions import STANDARD_MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from spec_builder.base.arrays import FloatArray
-    from spec_builder.experiments.description import Experiment
+    from spec_builder.experiments.description import Channel, Experiment
     from spec_builder.inference.exclusion import YieldFunction
-    from spec_builder.model.signal import SignalPolynomial
+    from spec_builder.model.analyses import MeasurementKind
+    from spec_builder.model.signal import SignalKernel, Yields
     from spec_builder.model.workspace import Workspace
-    from spec_builder.physics.interactions import NewPhysics
+    from spec_builder.physics.choices import Choice
 
 __all__ = [
     "ANALYSES",
     "Analysis",
+    "Measurable",
     "Parameter",
     "load_analyses",
     "load_analysis",
@@ -41,7 +45,6 @@ __all__ = [
 
 #: The analyses of the paper.
 ANALYSES = ("xenonnt", "pandax4t", "combined")
-_COMBINED = ("xenonnt", "pandax4t")
 
 #: What the Standard Model analyses measure.
 Parameter = Literal["flux", "sin2thetaw"]
@@ -62,18 +65,41 @@ def parse_parameter(name: str) -> Parameter:
 
 
 @dataclass(frozen=True)
+class Measurable:
+    """A parameter of interest of the Standard Model.
+
+    Attributes:
+        name: as ``fit`` calls it.
+        unit: its unit.
+        measurement: of the workspace, whose priors hold.
+        reference: the Standard Model's value.
+        bounds: its domain.
+        factor: the normfactor that it takes the place of; None for the weak mixing angle.
+    """
+
+    name: str
+    unit: str
+    measurement: str
+    reference: float
+    bounds: tuple[float, float]
+    factor: str | None
+
+
+@dataclass(frozen=True)
 class Analysis:
     """Experiments analysed together under one law.
 
     Attributes:
-        name: ``xenonnt``, ``pandax4t``, ``combined`` or the experiments' names joined by ``+``.
+        name: of a named analysis, or names of experiments and analyses joined by ``+``.
         experiments: their descriptions, variants chosen.
         law: ``normsys`` or ``linear``.
+        named_masses_MeV: range of masses that the analysis' name stands for, None for that of its measurement.
     """
 
     name: str
     experiments: tuple[Experiment, ...]
     law: Law
+    named_masses_MeV: tuple[float, float] | None = None
 
     @property
     def variants(self) -> dict[str, str]:
@@ -81,20 +107,73 @@ class Analysis:
         return {e.name: e.variant for e in self.experiments if e.variant is not None}
 
     @property
+    def pairs(self) -> tuple[tuple[Experiment, Channel], ...]:
+        """Every channel with its experiment, in order."""
+        return tuple((experiment, channel) for experiment in self.experiments for channel in experiment.channels)
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """The channels of all experiments, in order."""
+        return tuple(channel for _, channel in self.pairs)
+
+    @property
     def statuses(self) -> dict[str, str]:
         """Status of each table, as ``experiment.table``."""
         return {f"{e.name}.{key}": value for e in self.experiments for key, value in e.statuses.items()}
 
-    def sources(self, choice: NewPhysics | None = None) -> tuple[str, ...]:
+    def sources(self, choice: Choice | None = None) -> tuple[str, ...]:
         """Sources of every table behind the analysis, and behind an interaction if one is given."""
+        physics: list[str] = []
+        for channel in self.channels:
+            chosen = choice if choice is not None and choice.acts_on(channel.target) else STANDARD_MODEL
+            physics += chosen.sources(channel.source, channel.target)
         experiments = (text for e in self.experiments for text in (*e.references, *e.sources.values()))
-        return (*physics_sources(choice), *experiments)
+        return (*dict.fromkeys(physics), *experiments)
 
     @property
-    def by_construction(self) -> str:
-        """What agrees with the paper because it was chosen to; '' if nothing."""
-        notes = [f"{e.name}: {e.by_construction}" for e in self.experiments if e.by_construction]
-        return "; ".join(notes)
+    def by_construction(self) -> tuple[tuple[str, str], ...]:
+        """What agrees with something because it was chosen to: experiment and text of each note."""
+        return tuple((e.name, text) for e in self.experiments for text in e.by_construction)
+
+    @cached_property
+    def kind(self) -> MeasurementKind:
+        """What the first measurement measures.
+
+        Raises:
+            SpecBuilderError: if no signal has a normalisation.
+        """
+        factors = {signal.factor for channel in self.channels for signal in channel.signals}
+        known = frozenset(factor for factor in factors if factor is not None)
+        if not known:
+            raise SpecBuilderError(f"{self.name}: no signal has a factor, expected one such as mu_8b")
+        return measurement_kind(known)
+
+    @property
+    def measured(self) -> Measured:
+        """The first measurement: its factor, and what it holds."""
+        held = self.kind.held
+        if held is None:
+            scaled = [s for channel in self.channels for s in channel.signals if s.factor == self.kind.factor]
+            held = frozenset(name for signal in scaled for name in signal.uncertainties)
+        return Measured(self.kind.name, self.kind.factor, held)
+
+    @property
+    def masses_MeV(self) -> tuple[float, float]:
+        """Range over which the minimum of a plane is looked for [MeV]."""
+        return self.named_masses_MeV or self.kind.masses_MeV
+
+    def check_limits(self) -> None:
+        """Refuse a law with which an experiment allows no limits.
+
+        Raises:
+            SpecBuilderError: with the experiment's reason.
+        """
+        for experiment in self.experiments:
+            needed = experiment.limits_law
+            if needed is not None and needed.law != self.law:
+                raise SpecBuilderError(
+                    f"{experiment.name}: limits need law {needed.law}, not {self.law}: {needed.reason}"
+                )
 
     @property
     def licence(self) -> str:
@@ -104,70 +183,177 @@ class Analysis:
 
     @cached_property
     def kernels(self) -> tuple[SignalKernel, ...]:
-        """Normalised response of each experiment."""
-        return tuple(signal_kernel(experiment) for experiment in self.experiments)
+        """Normalised response of each channel."""
+        return tuple(signal_kernel(channel) for channel in self.channels)
 
     @cached_property
     def workspace(self) -> Workspace:
         """The Standard Model workspace."""
-        signals = [kernel.standard_model() for kernel in self.kernels]
-        return build_workspace(self.experiments, signals, self.law)
+        templates = {kernel.channel.name: kernel.templates() for kernel in self.kernels}
+        return build_workspace(self.experiments, templates, self.law, self.measured)
 
-    def polynomial(self, parameter: Parameter) -> dict[str, SignalPolynomial]:
-        """Signal by channel as a polynomial in the flux [1e6 cm^-2 s^-1] or in sin^2 theta_W."""
-        make = SignalKernel.flux if parameter == "flux" else SignalKernel.weak_mixing_angle
-        return {e.channel: make(kernel) for e, kernel in zip(self.experiments, self.kernels, strict=True)}
+    @cached_property
+    def parameters(self) -> dict[str, Measurable]:
+        """What the Standard Model analyses can measure, by name."""
+        kind = self.kind
+        reference = self._reference(kind)
+        found = [Measurable(kind.parameter, kind.unit, kind.name, reference, (0.0, 10 * reference), kind.factor)]
+        if kind.signal:
+            found.append(Measurable("signal", STANDARD_MODEL_UNIT, NEW_PHYSICS, 1.0, (0.0, 10.0), kind.factor))
+        found.append(Measurable("sin2thetaw", "1", NEW_PHYSICS, SIN2_THETA_W, (0.0, 1.0), None))
+        return {parameter.name: parameter for parameter in found}
 
-    def likelihood(self, parameter: Parameter) -> Likelihood:
-        """Likelihood with the flux or sin^2 theta_W as a free parameter.
+    def _reference(self, kind: MeasurementKind) -> float:
+        """The Standard Model's value of what is measured, in its unit."""
+        measured = [k for k in self.kernels if any(s.factor == kind.factor for s in k.channel.signals)]
+        if isinstance(kind.per_unit, float | int):
+            return reference_size(measured[0].channel, kind.factor) * (1e6 / kind.per_unit)
+        if kind.per_unit == "events":
+            return sum(
+                float(kernel.samples()[signal.name].sum())
+                for kernel in measured
+                for signal in kernel.channel.signals
+                if signal.factor == kind.factor
+            )
+        return 1.0
 
-        A measurement of the flux carries no prior on it (measurement ``b8_flux``); the weak mixing angle keeps it
-        (``new_physics``). The flux runs from 0 to ten times the Standard Model, sin^2 theta_W from 0 to 1.
+    def measurable(self, parameter: str) -> Measurable:
+        """One of :attr:`parameters`.
+
+        Raises:
+            UnknownNameError: naming those there are.
         """
-        flux = parameter == "flux"
-        reference = solar_flux().total * 1e-6
-        measurement = "b8_flux" if flux else "new_physics"
-        return Likelihood.from_workspace(self.workspace, measurement).with_polynomial(
-            SIGNAL_SAMPLE,
-            parameter,
-            {channel: p.coefficients for channel, p in self.polynomial(parameter).items()},
-            init=reference if flux else SIN2_THETA_W,
-            bounds=(0.0, 10 * reference) if flux else (0.0, 1.0),
-        )
+        if parameter not in self.parameters:
+            known = ", ".join(self.parameters)
+            raise UnknownNameError(f"parameter '{parameter}' is unknown, expected one of {known}", name=parameter)
+        return self.parameters[parameter]
 
-    def new_physics(self, choice: NewPhysics) -> tuple[Likelihood, YieldFunction]:
-        """Likelihood of the measurement ``new_physics``, and the signal's yields against g^2 at given masses.
+    def polynomial(self, parameter: str) -> dict[str, dict[str, Yields]]:
+        """Signal by channel and sample as a polynomial in a parameter of interest, in the parameter's unit."""
+        wanted = self.measurable(parameter)
+        if wanted.factor is None:
+            return {kernel.channel.name: kernel.weak_mixing_angle() for kernel in self.kernels}
+        return {kernel.channel.name: kernel.proportional(wanted.factor, wanted.reference) for kernel in self.kernels}
 
-        The yields hold the Standard Model too, with the bins in the likelihood's order.
+    def likelihood(self, parameter: str) -> Likelihood:
+        """Likelihood with a parameter of interest of the Standard Model free.
+
+        A measurement of a source's size carries no prior on it (the first measurement of the workspace, e.g.
+        ``b8_flux``); the weak mixing angle keeps it (``new_physics``). A size runs from 0 to ten times the Standard
+        Model, sin^2 theta_W from 0 to 1.
         """
-        likelihood = Likelihood.from_workspace(self.workspace, "new_physics")
+        wanted = self.measurable(parameter)
+        likelihood = Likelihood.from_workspace(self.workspace, wanted.measurement)
+        by_sample: dict[str, dict[str, FloatArray]] = {}
+        for channel, samples in self.polynomial(parameter).items():
+            for name, yields in samples.items():
+                by_sample.setdefault(name, {})[channel] = yields.nominal[:, 0]
+        for sample, coefficients in by_sample.items():
+            if wanted.factor is None or self._moves(sample, wanted.factor):
+                likelihood = likelihood.with_polynomial(
+                    sample, parameter, coefficients, init=wanted.reference, bounds=wanted.bounds
+                )
+        return likelihood
+
+    def _moves(self, sample: str, factor: str) -> bool:
+        """Whether a sample of this name carries the factor in any channel."""
+        return any(s.factor == factor for channel in self.channels for s in channel.signals if s.name == sample)
+
+    def signal_yields(self, choice: Choice, masses: FloatArray | None) -> dict[str, dict[str, Yields]]:
+        """Signal by channel and sample, Standard Model included, as a polynomial in the interaction's x.
+
+        Args:
+            choice: the interaction.
+            masses: of the mediator [MeV], shape (M,); None where there is none.
+
+        Raises:
+            SpecBuilderError: if the interaction acts on none of the targets.
+        """
+        if not any(choice.acts_on(channel.target) for channel in self.channels):
+            raise SpecBuilderError(f"interaction '{choice.name}' has no cross section on any target of {self.name}")
+        return {kernel.channel.name: kernel.yields(choice, masses) for kernel in self.kernels}
+
+    def sample_yields(self, choice: Choice, masses: FloatArray | None) -> dict[str, Yields]:
+        """Signal by sample over the bins of all channels, in the order of the workspace's channels.
+
+        A sample that a channel does not have is zero there; a shape parameter that a channel does not have leaves the
+        nominal yields there. Arguments and errors as for :meth:`signal_yields`.
+        """
+        by_channel = dict(sorted(self.signal_yields(choice, masses).items()))
+        bins = {channel.name: channel.bins for channel in self.channels}
+        names = dict.fromkeys(name for samples in by_channel.values() for name in samples)
+        return {
+            name: joined([s.get(name) for s in by_channel.values()], [bins[c] for c in by_channel]) for name in names
+        }
+
+    def problem(self, choice: Choice) -> Problem:
+        """The measurement ``new_physics`` with an interaction, for :mod:`spec_builder.inference`.
+
+        The yields hold the Standard Model too; masses given to an interaction without a mediator are ignored.
+
+        Raises:
+            SpecBuilderError: if limits of an experiment need another law, or no target is acted on.
+        """
+        self.check_limits()
+        likelihood = Likelihood.from_workspace(self.workspace, NEW_PHYSICS)
+        samples = tuple(dict.fromkeys(signal.name for channel in self.channels for signal in channel.signals))
+
+        def yields(masses: FloatArray) -> dict[str, Yields]:
+            found = self.sample_yields(choice, masses if choice.has_mediator else None)
+            return {sample: found[sample] for sample in samples}
+
+        return Problem(likelihood, None, samples, yields, signed=choice.signed)
+
+    def new_physics(self, choice: Choice) -> tuple[Likelihood, YieldFunction]:
+        """Likelihood of the measurement ``new_physics``, and the signal's yields against x at given masses.
+
+        The yields hold the Standard Model too, with the bins in the likelihood's order. For analyses with one signal
+        sample without shapes.
+
+        Raises:
+            SpecBuilderError: if the law is not one that limits of an experiment may be made with.
+        """
+        self.check_limits()
+        likelihood = Likelihood.from_workspace(self.workspace, NEW_PHYSICS)
 
         def yields(masses: FloatArray) -> FloatArray:
-            by_channel = self.new_physics_yields(choice, masses)
+            by_channel = self.signal_yields(choice, masses if choice.has_mediator else None)
             return np.concatenate(
-                [by_channel[channel].coefficients for channel in likelihood.specification.channels], axis=2
+                [by_channel[channel][SIGNAL_SAMPLE].nominal for channel in likelihood.specification.channels], axis=2
             )
 
         return likelihood, yields
 
-    def problem(self, choice: NewPhysics) -> Problem:
-        """The same as a problem for :mod:`spec_builder.inference`, with the workspace's own data."""
-        likelihood, yields = self.new_physics(choice)
-        return Problem.of(likelihood, SIGNAL_SAMPLE, yields)
+    def notes(self, choice: Choice, masses: FloatArray | None = None) -> tuple[tuple[str, str], ...]:
+        """What a result with an interaction should say: experiment and text of each note.
 
-    def new_physics_yields(self, choice: NewPhysics, masses: FloatArray) -> dict[str, SignalPolynomial]:
-        """Signal by channel, Standard Model included, as a polynomial in g^2, shape (3, masses, bins)."""
-        return {
-            experiment.channel: kernel.new_physics(choice, masses)
-            for experiment, kernel in zip(self.experiments, self.kernels, strict=True)
-        }
+        Args:
+            choice: the interaction.
+            masses: of the mediator [MeV], where there is one.
+        """
+        notes = []
+        for (experiment, channel), kernel in zip(self.pairs, self.kernels, strict=True):
+            if not choice.acts_on(channel.target):
+                text = (
+                    f"{choice.name} does not act on {channel.target.name}: {channel.name} stays at the Standard Model"
+                )
+                notes.append((experiment.name, text))
+                continue
+            share = kernel.share_beyond(choice, masses)
+            if share > LARGEST_SHARE_BEYOND:
+                text = (
+                    f"{100 * share:.2g} % of the accepted events of {channel.name} lie above the last recoil energy of "
+                    "its response, if its last probability holds there; they are left out"
+                )
+                notes.append((experiment.name, text))
+        return tuple(notes)
 
 
 def load_analysis(text: str, law: str = "normsys", variants: Mapping[str, str] | None = None) -> Analysis:
     """Load an analysis by its name on the command line.
 
     Args:
-        text: ``xenonnt``, ``pandax4t``, ``combined``, or names and paths of experiment folders joined by ``+``.
+        text: a named analysis, an experiment or the path of an experiment's folder, or several of them joined by ``+``.
         law: ``normsys`` or ``linear``.
         variants: variant by experiment name.
 
@@ -180,28 +366,43 @@ def load_analysis(text: str, law: str = "normsys", variants: Mapping[str, str] |
     """
     if law not in LAWS:
         raise SpecBuilderError(f"law '{law}' is unknown, expected one of {', '.join(LAWS)}")
-    names = _COMBINED if text == "combined" else tuple(text.split("+"))
     chosen = dict(variants or {})
-    experiments = []
-    for name in names:
-        try:
-            plain = load_experiment(name)
-        except SpecBuilderError as error:
-            if str(error).startswith(f"experiment '{name}' is unknown") and "/" not in name:
-                known = ", ".join(dict.fromkeys((*ANALYSES, *shipped_experiments())))
-                raise SpecBuilderError(
-                    f"analysis '{text}' is unknown, expected one of {known}, "
-                    "or paths of experiment folders joined by '+'"
-                ) from None
-            raise
-        variant = chosen.pop(plain.name, None)
-        experiments.append(plain if variant is None else load_experiment(name, variant))
+    experiments: list[Experiment] = []
+    label = []
+    for part in text.split("+"):
+        named = named_analyses().get(part)
+        members = [_member(name, text, chosen) for name in (named.experiments if named else (part,))]
+        experiments += members
+        label.append(named.name if named else members[0].name)
     if chosen:
         raise SpecBuilderError(
             f"variant of '{next(iter(chosen))}' given, but {text} holds only {', '.join(e.name for e in experiments)}"
         )
-    label = text if text == "combined" else "+".join(e.name for e in experiments)
-    return Analysis(label, tuple(experiments), next(known for known in LAWS if known == law))
+    check_channels(experiments)
+    check_data_sets(experiments)
+    check_parameters(experiments)
+    whole = named_analyses().get(text)
+    return Analysis(
+        "+".join(label),
+        tuple(experiments),
+        next(known for known in LAWS if known == law),
+        whole.masses_MeV if whole else None,
+    )
+
+
+def _member(name: str, text: str, chosen: dict[str, str]) -> Experiment:
+    """An experiment of an analysis; its variant is taken out of those that were chosen."""
+    try:
+        plain = load_experiment(name)
+    except UnknownNameError as error:
+        if error.name != name or "/" in name:
+            raise
+        known = ", ".join(dict.fromkeys((*ANALYSES, *named_analyses(), *shipped_experiments())))
+        raise SpecBuilderError(
+            f"analysis '{text}' is unknown, expected one of {known}, or paths of experiment folders joined by '+'"
+        ) from None
+    variant = chosen.pop(plain.name, None)
+    return plain if variant is None else load_experiment(name, variant)
 
 
 def load_analyses(

@@ -1,131 +1,345 @@
-"""Signal templates: events per bin as a polynomial in the parameter of interest."""
+"""Signal yields: the one place where rates meet responses. Events per bin as polynomials in an interaction's x."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.experiments.response import ChargeYieldResponse
-from spec_builder.physics.flux import solar_flux
-from spec_builder.physics.interactions import standard_model_terms, weak_mixing_angle_terms
-from spec_builder.physics.recoil import rate_polynomial
+from spec_builder.experiments.response import ChargeYieldResponse, MatrixResponse
+from spec_builder.inference.data import Yields as PlainYields
+from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE
+from spec_builder.physics.rates import maximum_recoil_energy_keV, rate
+from spec_builder.physics.spectra import LineSpectrum
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from spec_builder.base.arrays import FloatArray
-    from spec_builder.experiments.description import Experiment
+    from spec_builder.experiments.description import Channel, Signal
     from spec_builder.experiments.response import Kernel
-    from spec_builder.physics.flux import SolarFlux
-    from spec_builder.physics.interactions import NewPhysics
+    from spec_builder.physics.choices import Choice
+    from spec_builder.physics.sources import Source
+    from spec_builder.physics.targets import Target
 
-__all__ = ["SignalKernel", "SignalPolynomial", "signal_kernel"]
+    RateFunction = Callable[[FloatArray], FloatArray]
+
+__all__ = [
+    "SignalKernel",
+    "Template",
+    "Yields",
+    "channel_yields",
+    "joined",
+    "polynomial",
+    "reference_size",
+    "signal_kernel",
+]
+
+_MEV_PER_KEV = 1e-3
+#: A response is told of that leaves out more than this share of the accepted events.
+LARGEST_SHARE_BEYOND = 0.03
+
+
+def polynomial(coefficients: FloatArray, x: FloatArray | float) -> FloatArray:
+    """n0 + n1 x + n2 x^2 for coefficients of shape (3, ...): shape (*x.shape, ...).
+
+    Examples:
+        >>> polynomial(np.array([[1.0], [2.0], [3.0]]), 2.0).tolist()
+        [17.0]
+    """
+    value = np.asarray(x, dtype=np.float64)
+    powers = np.stack([np.ones_like(value), value, value**2], axis=-1)
+    events: FloatArray = np.tensordot(powers, coefficients, axes=(-1, 0))
+    return events
 
 
 @dataclass(frozen=True)
-class SignalPolynomial:
-    """Events per bin n(x) = n0 + n1 x + n2 x^2.
+class Template:
+    """Events of one signal sample at one point.
 
     Attributes:
-        coefficients: (n0, n1, n2) [events], shape (3, ..., bins); the middle axes are mediator masses, if any.
+        nominal: events per bin, shape (bins,).
+        variations: events per bin at +1 and at -1 of each shape parameter.
     """
 
-    coefficients: FloatArray
+    nominal: FloatArray
+    variations: Mapping[str, tuple[FloatArray, FloatArray]]
+
+
+@dataclass(frozen=True)
+class Yields(PlainYields):
+    """Events per bin of one signal sample, Standard Model included, as polynomials n0 + n1 x + n2 x^2.
+
+    Attributes:
+        nominal: (n0, n1, n2), shape (3, M, bins) for M mediator masses.
+        variations: the same at +1 and at -1 of each shape parameter.
+    """
 
     def __call__(self, x: FloatArray | float) -> FloatArray:
-        """Events per bin, shape (*x.shape, ..., bins)."""
-        value = np.asarray(x, dtype=np.float64)
-        powers = np.stack([np.ones_like(value), value, value**2], axis=-1)
-        events: FloatArray = np.tensordot(powers, self.coefficients, axes=(-1, 0))
-        return events
+        """Nominal events per bin, shape (*x.shape, M, bins)."""
+        return polynomial(self.nominal, x)
+
+    def template(self, x: float, mass: int = 0) -> Template:
+        """Events at one coupling and the mass of an index."""
+
+        def at(coefficients: FloatArray) -> FloatArray:
+            return polynomial(coefficients[:, mass], x)
+
+        return Template(at(self.nominal), {name: (at(up), at(down)) for name, (up, down) in self.variations.items()})
+
+    def mapped(self, change: Callable[[FloatArray], FloatArray]) -> Yields:
+        """The same with every array of coefficients changed."""
+        variations = {name: (change(up), change(down)) for name, (up, down) in self.variations.items()}
+        return Yields(change(self.nominal), variations)
+
+    def without_standard_model(self) -> Yields:
+        """What an interaction adds."""
+
+        def added(coefficients: FloatArray) -> FloatArray:
+            return np.concatenate([np.zeros_like(coefficients[:1]), coefficients[1:]])
+
+        return self.mapped(added)
+
+
+def joined(parts: Sequence[Yields | None], bins: Sequence[int]) -> Yields:
+    """Yields of one sample side by side.
+
+    Args:
+        parts: for each channel; None where it does not have the sample.
+        bins: number of bins of each channel.
+    """
+    some = next(part for part in parts if part is not None)
+    nothing = [np.zeros((*some.nominal.shape[:2], count)) for count in bins]
+    nominal = [zero if part is None else part.nominal for part, zero in zip(parts, nothing, strict=True)]
+    parameters = dict.fromkeys(name for part in parts if part is not None for name in part.variations)
+    variations = {}
+    for name in parameters:
+        sides = [
+            (same, same) if part is None else part.variations.get(name, (same, same))
+            for part, same in zip(parts, nominal, strict=True)
+        ]
+        up, down = (np.concatenate(side, axis=2) for side in zip(*sides, strict=True))
+        variations[name] = (up, down)
+    return Yields(np.concatenate(nominal, axis=2), variations)
 
 
 @dataclass(frozen=True)
 class SignalKernel:
-    """An experiment's response to recoils with its signal normalisation.
+    """A channel's response to recoils with its signal normalisation.
 
     Attributes:
+        channel: whose it is.
         kernel: quadrature over recoil energy, normalised.
-        correction: factor on each bin of the bare response, shape (bins,): one number for a ``matrix``
-            response, the c_i of Eq. (12) for a ``charge_yield`` response.
+        correction: factor on each bin of the bare response, shape (bins of the response,): one number for most kinds,
+            the c_i of Eq. (12) for ``charge_yield``.
+        variations: kernels at +1 and at -1 of each shape parameter, with the same factors.
     """
 
+    channel: Channel
     kernel: Kernel
     correction: FloatArray
+    variations: Mapping[str, tuple[Kernel, Kernel]]
 
-    def _polynomial(
-        self, rate: Callable[[FloatArray], FloatArray], *, standard_model: bool = False
-    ) -> SignalPolynomial:
-        coefficients = self.kernel.fold(rate(self.kernel.recoil_energy_keV))
-        if standard_model:
-            coefficients[0] += self.standard_model()
-        return SignalPolynomial(coefficients)
+    def yields(self, choice: Choice, masses_MeV: FloatArray | None = None) -> dict[str, Yields]:
+        """Events by signal sample, Standard Model included.
 
-    def standard_model(self, flux: SolarFlux | None = None) -> FloatArray:
-        """Standard Model events per bin at 5.46e6 cm^-2 s^-1, shape (bins,)."""
-        polynomial = self._polynomial(partial(rate_polynomial, standard_model_terms, flux=flux))
-        events: FloatArray = polynomial.coefficients[0, 0]
+        An interaction that does not act on the channel's target leaves the Standard Model there.
+
+        Args:
+            choice: the interaction.
+            masses_MeV: shape (M,); None where there is no mediator.
+        """
+        at: RateFunction = _Rates(self.channel.source, self.channel.target, choice, masses_MeV)
+        nominal = self._folded(self.kernel, at)
+        varied = {name: (self._folded(up, at), self._folded(down, at)) for name, (up, down) in self.variations.items()}
+        return {
+            signal.name: Yields(
+                self._of(signal, nominal),
+                {name: (self._of(signal, up), self._of(signal, down)) for name, (up, down) in varied.items()},
+            )
+            for signal in self.channel.signals
+        }
+
+    def _folded(self, kernel: Kernel, at: RateFunction) -> FloatArray:
+        """Events of each component of the source, shape (components, 3, M, bins)."""
+        events = kernel.fold(at(kernel.recoil_energy_keV))
+        timing = self.channel.timing
+        if timing is None:
+            return events
+        fractions = np.stack([timing[str(component.timing)] for component in self.channel.source.components])
+        in_time: FloatArray = events[..., None] * fractions[:, None, None, None, :]
+        return in_time.reshape(*events.shape[:-1], -1)
+
+    def _of(self, signal: Signal, folded: FloatArray) -> FloatArray:
+        """Events of the components of a sample, shape (3, M, bins)."""
+        if signal.components is None:
+            rows = list(range(folded.shape[0]))
+        else:
+            rows = [self.channel.source.names.index(name) for name in signal.components]
+        events: FloatArray = folded[rows[0]] if len(rows) == 1 else folded[rows].sum(axis=0)
         return events
 
-    def flux(self) -> SignalPolynomial:
-        """Events per bin against the 8B flux [1e6 cm^-2 s^-1], shape (3, bins)."""
-        events = self.standard_model()
-        return SignalPolynomial(
-            np.stack([np.zeros_like(events), events / (solar_flux().total * 1e-6), np.zeros_like(events)])
-        )
+    @cached_property
+    def _standard(self) -> dict[str, Yields]:
+        return self.yields(STANDARD_MODEL)
 
-    def weak_mixing_angle(self) -> SignalPolynomial:
-        """Events per bin against sin^2 theta_W, shape (3, bins)."""
-        polynomial = self._polynomial(partial(rate_polynomial, weak_mixing_angle_terms))
-        return SignalPolynomial(polynomial.coefficients[:, 0])
+    def samples(self) -> dict[str, FloatArray]:
+        """Standard Model events per bin by signal sample, each of shape (bins,)."""
+        return {name: yields.nominal[0, 0] for name, yields in self._standard.items()}
 
-    def new_physics(self, choice: NewPhysics, mediator_mass_MeV: FloatArray) -> SignalPolynomial:
-        """Events per bin, Standard Model included, against g^2, shape (3, masses, bins)."""
-        rate = partial(rate_polynomial, choice.terms, mediator_mass_MeV=mediator_mass_MeV)
-        return self._polynomial(rate, standard_model=True)
+    def templates(self) -> dict[str, Template]:
+        """Standard Model events by signal sample, with their variations."""
+        return {name: yields.template(0.0) for name, yields in self._standard.items()}
+
+    def standard_model(self) -> FloatArray:
+        """Standard Model events per bin of all signal samples, shape (bins,)."""
+        total: FloatArray = np.sum(list(self.samples().values()), axis=0)
+        return total
+
+    def proportional(self, factor: str, reference: float) -> dict[str, Yields]:
+        """Events by sample against the size of the source, shape (3, 1, bins).
+
+        Args:
+            factor: samples that carry it go with the size; the others stay.
+            reference: the size in the Standard Model, in any unit.
+        """
+        moving = {signal.name: signal.factor == factor for signal in self.channel.signals}
+
+        def proportional(coefficients: FloatArray) -> FloatArray:
+            nothing = np.zeros_like(coefficients[0])
+            return np.stack([nothing, coefficients[0] / reference, nothing])
+
+        return {
+            name: yields.mapped(proportional) if moving[name] else yields for name, yields in self._standard.items()
+        }
+
+    def weak_mixing_angle(self) -> dict[str, Yields]:
+        """Events by sample against sin^2 theta_W, shape (3, 1, bins)."""
+        return self.yields(WEAK_MIXING_ANGLE)
+
+    def share_beyond(self, choice: Choice, masses_MeV: FloatArray | None = None, x: float = 0.0) -> float:
+        """Largest share of the accepted events, over the masses, that would lie above the response's last row.
+
+        The last probability is held up to the end of the spectrum.
+        """
+        response, channel = self.channel.response, self.channel
+        if not isinstance(response, MatrixResponse):
+            return 0.0
+        end = maximum_recoil_energy_keV(channel.source, channel.target)
+        beyond = response.kernel_beyond(channel.exposures, end)
+        if beyond is None:
+            return 0.0
+        at = _Rates(channel.source, channel.target, choice, masses_MeV)
+        bare = response.kernel(channel.exposures, breaks_keV=_breaks_keV(channel.source, channel.target))
+
+        def total(kernel: Kernel) -> FloatArray:
+            """Events of all bins and components, shape (M,)."""
+            return polynomial(kernel.fold(at(kernel.recoil_energy_keV)).sum(axis=(0, -1)), x)
+
+        outside, inside = total(beyond), total(bare)
+        return float(np.max(outside / np.maximum(outside + inside, np.finfo(np.float64).tiny)))
 
 
-def signal_kernel(experiment: Experiment) -> SignalKernel:
-    """Fold an experiment's response into a normalised kernel.
+class _Rates:
+    """The rate of a source on a target, each set of recoil energies once."""
 
-    A ``matrix`` response is scaled to the experiment's normalisation; a ``charge_yield`` response is corrected bin
-    by bin to the Standard Model prediction of the default response, as the c_i of Eq. (12) are.
+    def __init__(self, source: Source, target: Target, choice: Choice, masses_MeV: FloatArray | None) -> None:
+        self._source, self._target = source, target
+        self._acts = choice.acts_on(target)
+        self._choice = choice if self._acts else STANDARD_MODEL
+        self._masses = masses_MeV if self._choice.has_mediator else None
+        self._count = 1 if masses_MeV is None else np.size(masses_MeV)
+        self._last: tuple[FloatArray, FloatArray] | None = None
+
+    def __call__(self, recoil_energy_keV: FloatArray) -> FloatArray:
+        """Shape (components, 3, M, T)."""
+        if self._last is None or not np.array_equal(self._last[0], recoil_energy_keV):
+            rates = rate(self._source, self._target, self._choice, recoil_energy_keV, self._masses)
+            if rates.shape[2] != self._count:
+                rates = np.repeat(rates, self._count, axis=2)
+            self._last = recoil_energy_keV, rates
+        return self._last[1]
+
+
+def reference_size(channel: Channel, factor: str | None = None) -> float:
+    """Flux or fluence of a channel's source in the Standard Model [1e6 cm^-2 (s^-1)].
+
+    Args:
+        channel: the channel.
+        factor: of the components in the samples with this factor alone; of all if None.
     """
-    response = experiment.response
-    bare = response.kernel()
-    unscaled = SignalKernel(bare, np.ones(experiment.bins))
+    wanted = [signal for signal in channel.signals if factor is None or signal.factor == factor]
+    names = {name for signal in wanted for name in (signal.components or channel.source.names)}
+    return sum(component.total for component in channel.source.components if component.name in names) * 1e-6
+
+
+def channel_yields(channel: Channel, choice: Choice, masses_MeV: FloatArray | None = None) -> dict[str, Yields]:
+    """Events of a channel by signal sample; see :meth:`SignalKernel.yields`."""
+    return signal_kernel(channel).yields(choice, masses_MeV)
+
+
+def signal_kernel(channel: Channel) -> SignalKernel:
+    """Fold a channel's response into a normalised kernel.
+
+    A response is scaled to the channel's normalisation; a ``charge_yield`` response is corrected bin by bin to the
+    Standard Model prediction of the matrix response, as the c_i of Eq. (12) are.
+    """
+    breaks = _breaks_keV(channel.source, channel.target)
+    response = channel.response
+    unscaled = SignalKernel(channel, channel.kernel(breaks), np.ones(0), {})
     if isinstance(response, ChargeYieldResponse):
-        reference = _scaled(experiment, response.reference.kernel())
+        bare = SignalKernel(channel, response.reference.kernel(channel.exposures, breaks_keV=breaks), np.ones(0), {})
+        reference = _scaled(channel, bare)
         events = unscaled.standard_model()
-        _refuse_empty(experiment, events)
+        _refuse_empty(channel, events)
         correction = reference.standard_model() / events
-        return SignalKernel(bare.scaled(correction), correction)
-    return _scaled(experiment, bare)
+        return SignalKernel(channel, unscaled.kernel.scaled(correction), correction, {})
+    return _scaled(channel, unscaled, breaks)
 
 
-def _refuse_empty(experiment: Experiment, events: FloatArray) -> None:
+def _breaks_keV(source: Source, target: Target) -> tuple[float, ...]:
+    """Recoil energies at which the rate jumps: shells of electrons, and the ends of lines."""
+    lines = [c.spectrum.energy_MeV for c in source.components if isinstance(c.spectrum, LineSpectrum)]
+    energy = np.concatenate([*lines, np.zeros(0)])
+    ends = 2 * energy**2 / (target.mass_MeV + 2 * energy) / _MEV_PER_KEV
+    return tuple(np.unique(np.concatenate([target.breaks_keV, ends.ravel()])).tolist())
+
+
+def _refuse_empty(channel: Channel, events: FloatArray) -> None:
     """A response that no recoil of the Standard Model reaches can neither be normalised nor measured with.
 
     Raises:
-        SpecBuilderError: naming the experiment.
+        SpecBuilderError: naming the channel.
     """
     if not (events > 0).all():
         raise SpecBuilderError(
-            f"{experiment.folder}: the response gives no Standard Model events; check its recoil energies and bin edges"
+            f"channel {channel.name}: the response gives no Standard Model events; "
+            "check its recoil energies and bin edges"
         )
 
 
-def _scaled(experiment: Experiment, bare: Kernel) -> SignalKernel:
-    ones = np.ones(experiment.bins)
-    unscaled = SignalKernel(bare, ones).standard_model()
-    _refuse_empty(experiment, unscaled.sum(keepdims=True))
-    if experiment.normalisation is None:
-        return SignalKernel(bare, ones)
-    size = experiment.normalisation
-    events = size.events * (solar_flux().total * 1e-6 / size.flux_1e6_cm2_s1)
-    factor = ones * (events / float(unscaled.sum()))
-    return SignalKernel(bare.scaled(factor), factor)
+def _scaled(channel: Channel, bare: SignalKernel, breaks: tuple[float, ...] = ()) -> SignalKernel:
+    """The bare response with the channel's normalisation, and its variations with the same factor."""
+    ones = np.ones(bare.kernel.weights.shape[0])
+    total = bare.standard_model().sum(keepdims=True)
+    _refuse_empty(channel, total)
+    size = channel.normalisation
+    factor = ones if size is None else ones * (_normalised_events(channel) / float(total.sum()))
+    kernel = bare.kernel if size is None else bare.kernel.scaled(factor)
+    variations = {}
+    for name, sides in channel.variations.items():
+        up, down = (side.kernel(channel.exposures, breaks_keV=breaks).scaled(factor) for side in sides)
+        variations[name] = (up, down)
+    return SignalKernel(channel, kernel, factor, variations)
+
+
+def _normalised_events(channel: Channel) -> float:
+    """Standard Model events at the source's own size that the channel's normalisation stands for."""
+    size = channel.normalisation
+    assert size is not None  # noqa: S101 - asked for only where there is one
+    if size.flux_1e6_cm2_s1 is None:
+        return size.events
+    return size.events * (reference_size(channel) / size.flux_1e6_cm2_s1)

@@ -1,38 +1,53 @@
-"""pyhf workspaces: one channel per experiment, two measurements, everything sorted."""
+"""pyhf workspaces: the channels of one or more experiments, two measurements, everything sorted."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.histfactory.modifiers import normalisation_modifiers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from spec_builder.base.arrays import FloatArray
-    from spec_builder.experiments.description import Experiment
-    from spec_builder.histfactory.modifiers import Law
+    from spec_builder.experiments.description import Background, Channel, Experiment
+    from spec_builder.histfactory.modifiers import Law, Modifier
+    from spec_builder.model.signal import Template
 
 __all__ = [
-    "FLUX_PARAMETER",
-    "NORMALISATION",
     "NUISANCE_BOUND",
+    "Measured",
     "build_workspace",
     "round_yields",
+    "signal_modifiers",
 ]
 
-#: The one parameter that experiments share: the uncertainty of the 8B flux.
-FLUX_PARAMETER = "flux_8b"
-#: Factor on the signal; 1 is 5.46e6 cm^-2 s^-1.
-NORMALISATION = "mu_8b"
 #: Bound of every constrained parameter; pyhf's own +-5 falls short for strongly excluded points.
 NUISANCE_BOUND = 15.0
+#: Upper bound of every normfactor.
+LARGEST_FACTOR = 10.0
 #: Significant digits of a yield: few enough that every machine writes the same bytes.
 YIELD_DIGITS = 8
+#: Name of the measurement in which every source has its reference size within its uncertainty.
+NEW_PHYSICS = "new_physics"
 
 Workspace = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the first measurement of a workspace measures.
+
+    Attributes:
+        name: of the measurement.
+        factor: its parameter of interest.
+        held: constrained parameters that it holds at 0.
+    """
+
+    name: str
+    factor: str
+    held: frozenset[str]
 
 
 def round_yields(events: Iterable[float]) -> list[float]:
@@ -45,97 +60,181 @@ def round_yields(events: Iterable[float]) -> list[float]:
     return [float(f"{value:.{YIELD_DIGITS - 1}e}") for value in events]
 
 
-def _channel(experiment: Experiment, signal: FloatArray, law: Law) -> dict[str, Any]:
-    nominal = round_yields(signal)
-    samples = [
-        {
-            "name": SIGNAL_SAMPLE,
-            "data": nominal,
-            "modifiers": sorted(
-                [
-                    {"name": NORMALISATION, "type": "normfactor", "data": None},
-                    *normalisation_modifiers(law, dict(experiment.signal_uncertainties), nominal),
-                ],
-                key=lambda modifier: (modifier["name"], modifier["type"]),
-            ),
-        }
+def signal_modifiers(law: Law, uncertainties: Mapping[str, float], template: Template) -> list[Modifier]:
+    """The uncertainties of a signal sample: normalisations, and shapes by the law.
+
+    Under ``normsys`` a shape is split as is usual in HistFactory: a ``normsys`` with the ratios of the totals and,
+    of the same name, a ``histosys`` of the shapes scaled to the nominal total. Under ``linear`` it is the plain
+    ``histosys``. A shape of a sample without events has ratio 1 and no shape.
+
+    Args:
+        law: how normalisation uncertainties act.
+        uncertainties: relative size by parameter name.
+        template: events of the sample.
+    """
+    nominal = round_yields(template.nominal)
+    modifiers = normalisation_modifiers(law, dict(uncertainties), nominal)
+    for name, (high, low) in template.variations.items():
+        modifiers += _shape(law, name, sum(nominal), round_yields(high), round_yields(low), nominal)
+    return sorted(modifiers, key=lambda modifier: (modifier["name"], modifier["type"]))
+
+
+def _shape(
+    law: Law, name: str, total: float, high: list[float], low: list[float], nominal: list[float]
+) -> list[Modifier]:
+    if law == "linear":
+        return [{"name": name, "type": "histosys", "data": {"hi_data": high, "lo_data": low}}]
+    ratios = [sum(side) / total if total else 1.0 for side in (high, low)]
+    scaled = [
+        round_yields(events / ratio for events in side) if total and ratio else nominal
+        for side, ratio in zip((high, low), ratios, strict=True)
     ]
-    for background in experiment.backgrounds:
-        expected = round_yields(background.expected)
-        samples.append(
-            {
-                "name": background.name,
-                "data": expected,
-                "modifiers": normalisation_modifiers(law, dict(background.uncertainties), expected),
-            }
-        )
-    return {"name": experiment.channel, "samples": sorted(samples, key=lambda sample: str(sample["name"]))}
+    hi, lo = round_yields(ratios)
+    return [
+        {"name": name, "type": "normsys", "data": {"hi": hi, "lo": lo}},
+        {"name": name, "type": "histosys", "data": {"hi_data": scaled[0], "lo_data": scaled[1]}},
+    ]
 
 
-def _measurements(nuisances: Iterable[str]) -> list[dict[str, Any]]:
-    """``b8_flux``: mu_8b free and no prior on the flux; ``new_physics``: mu_8b = 1 and the flux constrained."""
+def _signal_sample(
+    name: str, factor: str | None, uncertainties: Mapping[str, float], template: Template, law: Law
+) -> dict[str, Any]:
+    modifiers = signal_modifiers(law, uncertainties, template)
+    if factor is not None:
+        modifiers.append({"name": factor, "type": "normfactor", "data": None})
+    return {
+        "name": name,
+        "data": round_yields(template.nominal),
+        "modifiers": sorted(modifiers, key=lambda modifier: (modifier["name"], modifier["type"])),
+    }
 
-    def parameters(*, free_flux: bool) -> list[dict[str, Any]]:
-        listed: list[dict[str, Any]] = [
-            {"name": NORMALISATION, "inits": [1.0], "bounds": [[0.0, 10.0]], "fixed": not free_flux}
+
+def free_factor(experiment: str, background: Background) -> str:
+    """Name of the normfactor of a background without prior."""
+    return f"{experiment}_{background.name}"
+
+
+def _background_sample(experiment: str, background: Background, law: Law) -> dict[str, Any]:
+    expected = round_yields(background.expected)
+    modifiers = normalisation_modifiers(law, dict(background.uncertainties), expected)
+    total = float(background.expected.sum())
+    absolute = {name: events / total for name, events in background.absolute_uncertainties.items()}
+    modifiers += normalisation_modifiers("linear", absolute, expected)
+    if background.free:
+        modifiers.append({"name": free_factor(experiment, background), "type": "normfactor", "data": None})
+    return {
+        "name": background.name,
+        "data": expected,
+        "modifiers": sorted(modifiers, key=lambda modifier: (modifier["name"], modifier["type"])),
+    }
+
+
+def _channel(experiment: str, channel: Channel, templates: Mapping[str, Template], law: Law) -> dict[str, Any]:
+    samples = [
+        _signal_sample(signal.name, signal.factor, signal.uncertainties, templates[signal.name], law)
+        for signal in channel.signals
+    ]
+    samples += [_background_sample(experiment, background, law) for background in channel.backgrounds]
+    return {"name": channel.name, "samples": sorted(samples, key=lambda sample: str(sample["name"]))}
+
+
+# ---------------------------------------------------------------- measurements
+
+
+def _measurements(experiments: Sequence[Experiment], measured: Measured) -> list[dict[str, Any]]:
+    """The one that measures the source, and ``new_physics``; each names every parameter."""
+    factors = _signal_factors(experiments)
+    free = _free_factors(experiments)
+    nuisances = _nuisances(experiments)
+
+    def parameters(*, measuring: bool) -> list[dict[str, Any]]:
+        fixed = {factor: not (measuring and factor == measured.factor) for factor in factors}
+        fixed |= dict.fromkeys(free, False)
+        listed = [_parameter(name, 1.0, (0.0, LARGEST_FACTOR), fixed=fixed[name]) for name in fixed]
+        listed += [
+            _parameter(name, 0.0, (-NUISANCE_BOUND, NUISANCE_BOUND), fixed=measuring and name in measured.held)
+            for name in nuisances
         ]
-        for name in nuisances:
-            fixed = free_flux and name == FLUX_PARAMETER
-            listed.append(
-                {
-                    "name": name,
-                    "inits": [0.0],
-                    "bounds": [[-NUISANCE_BOUND, NUISANCE_BOUND]],
-                    "fixed": fixed,
-                }
-            )
         return sorted(listed, key=lambda parameter: str(parameter["name"]))
 
     return [
-        {"name": name, "config": {"poi": NORMALISATION, "parameters": parameters(free_flux=free_flux)}}
-        for name, free_flux in (("b8_flux", True), ("new_physics", False))
+        {"name": name, "config": {"poi": measured.factor, "parameters": parameters(measuring=measuring)}}
+        for name, measuring in ((measured.name, True), (NEW_PHYSICS, False))
     ]
 
 
-def build_workspace(experiments: Sequence[Experiment], signals: Sequence[FloatArray], law: Law) -> Workspace:
-    """The Standard Model workspace of one or more experiments, sorted as ``pyhf.Workspace.sorted`` sorts.
+def _parameter(name: str, init: float, bounds: tuple[float, float], *, fixed: bool) -> dict[str, Any]:
+    return {"name": name, "inits": [init], "bounds": [list(bounds)], "fixed": fixed}
 
-    Args:
-        experiments: one channel each.
-        signals: Standard Model events per bin at mu_8b = 1, one array of shape (bins,) for each experiment.
-        law: how normalisation uncertainties act.
 
-    Raises:
-        SpecBuilderError: if a channel stands twice, or an uncertainty has the name of the signal's normalisation.
-    """
-    channels = [experiment.channel for experiment in experiments]
-    for name in channels:
-        if channels.count(name) > 1:
-            raise SpecBuilderError(f"channel '{name}' stands twice: an analysis holds each experiment once")
-    for experiment in experiments:
-        if NORMALISATION in _nuisances([experiment]):
-            raise SpecBuilderError(f"{experiment.name}: '{NORMALISATION}' is the signal's normalisation, rename")
-    return {
-        "channels": sorted(
-            (_channel(experiment, signal, law) for experiment, signal in zip(experiments, signals, strict=True)),
-            key=lambda channel: str(channel["name"]),
-        ),
-        "measurements": _measurements(_nuisances(experiments)),
-        "observations": sorted(
-            (
-                {"name": experiment.channel, "data": [int(count) for count in experiment.observed]}
-                for experiment in experiments
-            ),
-            key=lambda observation: str(observation["name"]),
-        ),
-        "version": "1.0.0",
-    }
+def _signal_factors(experiments: Iterable[Experiment]) -> list[str]:
+    return sorted(
+        {
+            signal.factor
+            for experiment in experiments
+            for channel in experiment.channels
+            for signal in channel.signals
+            if signal.factor is not None
+        }
+    )
+
+
+def _free_factors(experiments: Iterable[Experiment]) -> list[str]:
+    return sorted(
+        {
+            free_factor(experiment.name, background)
+            for experiment in experiments
+            for channel in experiment.channels
+            for background in channel.backgrounds
+            if background.free
+        }
+    )
 
 
 def _nuisances(experiments: Iterable[Experiment]) -> list[str]:
     names: set[str] = set()
     for experiment in experiments:
-        names |= set(experiment.signal_uncertainties)
-        for background in experiment.backgrounds:
-            names |= set(background.uncertainties)
+        for channel in experiment.channels:
+            names |= set(channel.variations)
+            for sample in channel.samples:
+                names |= set(sample.uncertainties)
+            for background in channel.backgrounds:
+                names |= set(background.absolute_uncertainties)
     return sorted(names)
+
+
+def build_workspace(
+    experiments: Sequence[Experiment], templates: Mapping[str, Mapping[str, Template]], law: Law, measured: Measured
+) -> Workspace:
+    """The Standard Model workspace of one or more experiments, sorted as ``pyhf.Workspace.sorted`` sorts.
+
+    Args:
+        experiments: their channels are the workspace's.
+        templates: Standard Model events by channel and signal sample, every factor at 1.
+        law: how normalisation uncertainties act.
+        measured: by the first measurement.
+
+    Raises:
+        SpecBuilderError: if an uncertainty has the name of a factor.
+    """
+    factors = {*_signal_factors(experiments), *_free_factors(experiments)}
+    for experiment in experiments:
+        for name in _nuisances([experiment]):
+            if name in factors:
+                whose = "the signal's" if name in _signal_factors(experiments) else "a free background's"
+                raise SpecBuilderError(f"{experiment.name}: '{name}' is {whose} normalisation, rename")
+    channels = [(experiment.name, channel) for experiment in experiments for channel in experiment.channels]
+    # the order of measurements is also the alphabet's, as pyhf sorts them
+    measurements = sorted(_measurements(experiments, measured), key=lambda measurement: str(measurement["name"]))
+    return {
+        "channels": sorted(
+            (_channel(experiment, channel, templates[channel.name], law) for experiment, channel in channels),
+            key=lambda channel: str(channel["name"]),
+        ),
+        "measurements": measurements,
+        "observations": sorted(
+            ({"name": channel.name, "data": [int(count) for count in channel.observed]} for _, channel in channels),
+            key=lambda observation: str(observation["name"]),
+        ),
+        "version": "1.0.0",
+    }

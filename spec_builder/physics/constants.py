@@ -25,3 +25,17 @@ KLEIN_NYSTRAND_RADIUS: Final = 1.23
 ISOSCALAR_AXIAL_CHARGE: Final = 0.842 - 0.427
 #: Sum of the u and d tensor charges of the nucleon, 0.784 - 0.204 (PNDME, arXiv:1808.07597): charge of Eq. (8).
 ISOSCALAR_TENSOR_CHARGE: Final = 0.784 - 0.204
+#: Electron, muon and charged pion mass [MeV]; PDG 2024.
+ELECTRON_MASS: Final = 0.51099895
+MUON_MASS: Final = 105.6583755
+PION_MASS: Final = 139.57039
+#: Atomic mass unit [MeV]; CODATA 2018.
+ATOMIC_MASS_UNIT: Final = 931.49410242
+#: Fine-structure constant at zero momentum transfer; CODATA 2018.
+FINE_STRUCTURE: Final = 1 / 137.035999084
+#: Surface thickness s [fm] and the constants of the radius of the Helm form factor; Lewin and Smith,
+#: Astropart. Phys. 6 (1996) 87: c = 1.23 A^(1/3) - 0.60 fm, a = 0.52 fm, s = 0.9 fm.
+HELM_SKIN: Final = 0.9
+HELM_DIFFUSENESS: Final = 0.52
+HELM_RADIUS: Final = 1.23
+HELM_RADIUS_OFFSET: Final = 0.60

@@ -1,314 +1,302 @@
-"""Cross sections of coherent elastic neutrino-nucleus scattering, Eqs. (1)-(10) of arXiv:2411.11749.
-
-Every cross section is a sum of :class:`Term`: a power of a parameter x (the squared coupling g^2, or the weak
-mixing angle), a power of the propagator 1/(M^2 + 2 m T) with mediator mass M, and a quadratic polynomial in
-1/E. So neither another coupling nor another mediator mass needs another flux integral.
-"""
+"""The one list of interactions, and how one is chosen: by name, by the path of a user's file, or as an object."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.tables import packaged_table
-from spec_builder.physics.constants import (
-    FERMI_CONSTANT,
-    ISOSCALAR_AXIAL_CHARGE,
-    ISOSCALAR_TENSOR_CHARGE,
-    NEUTRON_MASS,
-    PROTON_MASS,
-    SIN2_THETA_W,
+from spec_builder.physics import choices, electromagnetic, electron_scattering, mediators, standard_model
+from spec_builder.physics.choices import PAPER, Choice, Option
+
+# names of 0.2, until the rest of the package asks for choices
+from spec_builder.physics.compatibility import (
+    Interaction,
+    NewPhysics,
+    check_longitudinal_factor,
+    interaction_terms,
+    parse_interaction,
+    parse_new_physics,
 )
-from spec_builder.physics.nuclei import (
-    klein_nystrand_form_factor,
-    momentum_transfer,
-    spin_structure_function,
-)
+from spec_builder.physics.descriptions import is_path
+from spec_builder.physics.mediators import DEFAULT_COUPLING_SET, coupling_sets, coupling_table, scalar_charge
+from spec_builder.physics.standard_model import standard_model_terms, weak_charge, weak_mixing_angle_terms
+from spec_builder.physics.terms import Term
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from spec_builder.base.arrays import FloatArray
-    from spec_builder.base.tables import Table
-    from spec_builder.physics.nuclei import Isotopes
+    from spec_builder.physics.choices import Options
+    from spec_builder.physics.targets import Target
 
 __all__ = [
     "DEFAULT_COUPLING_SET",
+    "STANDARD_MODEL",
+    "WEAK_MIXING_ANGLE",
+    "Choice",
     "Interaction",
     "NewPhysics",
+    "Option",
     "Term",
     "check_longitudinal_factor",
+    "choose",
     "coupling_sets",
     "coupling_table",
     "interaction_terms",
     "parse_interaction",
     "parse_new_physics",
     "scalar_charge",
+    "shipped_interactions",
     "standard_model_terms",
+    "weak_charge",
     "weak_mixing_angle_terms",
 ]
 
-DEFAULT_COUPLING_SET = "B"
+
+def _no_terms(_target: Target, _T: FloatArray, _flavour: str, _options: Options) -> Sequence[Term]:
+    return ()
 
 
-class Interaction(StrEnum):
-    """The interactions of the paper, by the names used on the command line, in files and in Python."""
-
-    SM = "sm"
-    SCALAR = "scalar"
-    VECTOR_UNIVERSAL = "vector_universal"
-    VECTOR_BL = "vector_bl"
-    AXIAL = "axial"
-    TENSOR = "tensor"
+def _weak_mixing_angle(target: Target, T: FloatArray, flavour: str, _options: Options) -> Sequence[Term]:
+    if target.kind == "electron":
+        return electron_scattering.weak_mixing_angle_terms(target, T, flavour)
+    return standard_model.weak_mixing_angle_terms(target, T)
 
 
-def parse_interaction(name: str) -> Interaction:
-    """An interaction by its name.
+def _scalar(target: Target, T: FloatArray, _flavour: str, options: Options) -> Sequence[Term]:
+    if target.kind == "electron":
+        return electron_scattering.scalar_terms(target, T, exact=options["scalar_form"] == "exact")
+    return mediators.scalar_terms(target, T, str(options["coupling_set"]))
 
-    Raises:
-        SpecBuilderError: naming the ones there are.
+
+def _vector(target: Target, T: FloatArray, flavour: str, options: Options) -> Sequence[Term]:
+    charges = {name: float(options[name]) for name in ("u", "d", "nu", "e")}
+    if target.kind == "electron":
+        return electron_scattering.vector_terms(target, T, flavour, charges["e"], charges["nu"])
+    return mediators.vector_terms(target, T, charges["u"], charges["d"], charges["nu"])
+
+
+def _vector_universal(target: Target, T: FloatArray, flavour: str, _options: Options) -> Sequence[Term]:
+    return _vector(target, T, flavour, {"u": 1.0, "d": 1.0, "nu": 1.0, "e": 1.0})
+
+
+def _vector_bl(target: Target, T: FloatArray, flavour: str, _options: Options) -> Sequence[Term]:
+    return _vector(target, T, flavour, {"u": 1 / 3, "d": 1 / 3, "nu": -1.0, "e": -1.0})
+
+
+def _axial(target: Target, T: FloatArray, flavour: str, options: Options) -> Sequence[Term]:
+    if target.kind == "electron":
+        sign = 1.0 if options["axial_sign"] == "+" else -1.0
+        return electron_scattering.axial_terms(target, T, flavour, sign)
+    return mediators.axial_terms(target, T)
+
+
+def _tensor(target: Target, T: FloatArray, _flavour: str, options: Options) -> Sequence[Term]:
+    return mediators.tensor_terms(target, T, float(options["longitudinal_factor"]))
+
+
+def _nsi(target: Target, T: FloatArray, _flavour: str, options: Options) -> Sequence[Term]:
+    u, d = (1.0, 0.0) if options["quark"] == "u" else (0.0, 1.0)
+    return mediators.contact_terms(target, T, u, d)
+
+
+def _magnetic_moment(target: Target, T: FloatArray, _flavour: str, _options: Options) -> Sequence[Term]:
+    return electromagnetic.magnetic_moment_terms(target, T)
+
+
+def _millicharge(target: Target, T: FloatArray, flavour: str, _options: Options) -> Sequence[Term]:
+    return electromagnetic.millicharge_terms(target, T, flavour)
+
+
+def _scalar_references(options: Options, kind: str) -> tuple[str, ...]:
+    """Source of the coupling set, which electrons have none of."""
+    labels = coupling_table().labels
+    return (labels["reference"][labels["set"].index(str(options["coupling_set"]))],) if kind == "nucleus" else ()
+
+
+def _axial_references(_options: Options, kind: str) -> tuple[str, ...]:
+    text = "quark contributions to the nucleon spin: HERMES, arXiv:hep-ex/0609039"
+    return (text,) if kind == "nucleus" else ()
+
+
+def _tensor_references(_options: Options, _kind: str) -> tuple[str, ...]:
+    return ("tensor charges of the nucleon: PNDME, arXiv:1808.07597",)
+
+
+_SETS = ("A", "B", "C", "D", "E")
+_VOGEL_ENGEL = "Vogel and Engel, Phys. Rev. D 39 (1989) 3378"
+
+#: The Standard Model alone.
+STANDARD_MODEL = choices.Interaction(
+    name="sm",
+    title="Standard Model",
+    term_function=_no_terms,
+    has_mediator=False,
+    references=(f"{PAPER}, Eqs. (1)-(3)",),
+).choose()
+
+#: The Standard Model against x = sin^2 theta_W.
+WEAK_MIXING_ANGLE = choices.Interaction(
+    name="weak_mixing_angle",
+    title="weak mixing angle",
+    term_function=_weak_mixing_angle,
+    parameter="sin2thetaw",
+    signed=True,  # x is the parameter itself
+    has_mediator=False,
+    default_range=(0.0, 1.0),
+    standard_model=False,
+    references=(f"{PAPER}, Eqs. (1)-(3)",),
+).choose()
+
+#: Default ranges hold the 90 % CL limits of the 8B analyses from 0.01 MeV to 1 GeV, and of xenon's electron recoils
+#: for the magnetic moment.
+_SHIPPED = (
+    choices.Interaction(
+        name="scalar",
+        title="scalar mediator",
+        term_function=_scalar,
+        default_range=(2e-6, 1e-3),
+        options=(
+            Option("coupling_set", "quark-mass fractions f_Tq of the nuclear charge, Eq. (9)", "B", _SETS),
+            Option("scalar_form", "on electrons: with 1 + T/(2 m_e), or as Eq. (5)", "exact", ("exact", "nuclear")),
+        ),
+        references=(f"{PAPER}, Eqs. (5) and (9)",),
+        references_of=_scalar_references,
+    ),
+    choices.Interaction(
+        name="vector_universal",
+        title="universal vector mediator",
+        term_function=_vector_universal,
+        default_range=(3e-6, 4e-3),
+        references=(f"{PAPER}, Eqs. (6) and (10)",),
+    ),
+    choices.Interaction(
+        name="vector_bl",
+        title="vector mediator of B-L",
+        term_function=_vector_bl,
+        default_range=(6e-6, 4e-3),
+        references=(f"{PAPER}, Eqs. (6) and (10)",),
+    ),
+    choices.Interaction(
+        name="vector",
+        title="vector mediator",
+        term_function=_vector,
+        default_range=(3e-6, 4e-3),
+        options=(
+            Option("u", "charge of the up quark", 1.0),
+            Option("d", "charge of the down quark", 1.0),
+            Option("nu", "charge of the neutrinos", 1.0),
+            Option("e", "charge of the electron", 1.0),
+        ),
+        references=(f"{PAPER}, Eqs. (6) and (10)",),
+    ),
+    choices.Interaction(
+        name="axial",
+        title="axial-vector mediator",
+        term_function=_axial,
+        default_range=(2e-4, 1e-1),
+        options=(Option("axial_sign", "on electrons: sign of g^2 in g_A", "+", ("+", "-")),),
+        references=(f"{PAPER}, Eq. (7)",),
+        references_of=_axial_references,
+        uses_spin=True,
+    ),
+    choices.Interaction(
+        name="tensor",
+        title="tensor mediator",
+        term_function=_tensor,
+        default_range=(2e-4, 1e-1),
+        options=(
+            Option("longitudinal_factor", "of the longitudinal response: 1 as Eq. (8), 4 an exact trace", 1, (1, 4)),
+        ),
+        acts_on=("nucleus",),
+        references=(f"{PAPER}, Eq. (8)",),
+        references_of=_tensor_references,
+        uses_spin=True,
+    ),
+    choices.Interaction(
+        name="nsi",
+        title="vector contact interaction with quarks",
+        term_function=_nsi,
+        parameter="epsilon",
+        signed=True,
+        has_mediator=False,
+        default_range=(-1.0, 1.0),
+        options=(Option("quark", "which quark", "u", ("u", "d")),),
+        acts_on=("nucleus",),
+        references=("Barranco, Miranda and Rashba, JHEP 12 (2005) 021, arXiv:hep-ph/0508299",),
+    ),
+    choices.Interaction(
+        name="magnetic_moment",
+        title="neutrino magnetic moment",
+        term_function=_magnetic_moment,
+        parameter="mu_nu",
+        unit="mu_B",
+        has_mediator=False,
+        default_range=(1e-12, 1e-8),
+        references=(_VOGEL_ENGEL,),
+    ),
+    choices.Interaction(
+        name="millicharge",
+        title="neutrino millicharge",
+        term_function=_millicharge,
+        parameter="q_nu",
+        unit="e",
+        signed=True,
+        has_mediator=False,
+        default_range=(-1e-6, 1e-6),
+        references=("Cadeddu et al., Phys. Rev. D 102 (2020) 015030, arXiv:2005.01645",),
+    ),
+)
+
+
+def shipped_interactions() -> tuple[choices.Interaction, ...]:
+    """Every interaction that comes with the package, in the order of lists and figures.
+
+    Examples:
+        >>> [interaction.name for interaction in shipped_interactions()][:3]
+        ['scalar', 'vector_universal', 'vector_bl']
     """
-    try:
-        return Interaction(name)
-    except ValueError:
-        known = ", ".join(interaction.value for interaction in Interaction)
-        raise SpecBuilderError(f"interaction '{name}' is unknown, expected one of {known}") from None
+    return _SHIPPED
 
 
-def check_longitudinal_factor(factor: int) -> int:
-    """The factor itself.
-
-    Raises:
-        SpecBuilderError: unless it is 1 or 4.
-    """
-    if factor not in (1, 4):
-        raise SpecBuilderError(f"longitudinal factor {factor}: expected 1 or 4")
-    return factor
-
-
-@dataclass(frozen=True)
-class Term:
-    """x^order (M^2 + 2 m T)^-propagator_power sum_k coefficients[k] E^-k [MeV^-3], for E > E_min.
-
-    Attributes:
-        order: power of the parameter x.
-        propagator_power: 0, 1 or 2.
-        coefficients: shape (3, isotopes, T).
-    """
-
-    order: int
-    propagator_power: int
-    coefficients: FloatArray
-
-
-def _energy_polynomial(constant: FloatArray, inverse: FloatArray, inverse_squared: FloatArray) -> FloatArray:
-    return np.stack(np.broadcast_arrays(constant, inverse, inverse_squared))
-
-
-def _standard_model_shape(isotopes: Isotopes, recoil_energy_MeV: FloatArray) -> FloatArray:
-    """Eq. (1) without (Q_V)^2, shape (3, isotopes, T)."""
-    m, T = isotopes.mass_MeV, recoil_energy_MeV
-    form_factor = klein_nystrand_form_factor(isotopes, momentum_transfer(isotopes, T))
-    strength = FERMI_CONSTANT**2 * m / np.pi * form_factor**2
-    return strength * _energy_polynomial(np.ones_like(m * T), -T, -m * T / 2)
-
-
-def weak_charge(isotopes: Isotopes, sin2_theta_w: float = SIN2_THETA_W) -> FloatArray:
-    """Q_V of Eq. (2) with tree-level couplings, shape (isotopes, 1)."""
-    charge: FloatArray = (1 - 4 * sin2_theta_w) / 2 * isotopes.Z - isotopes.N / 2
-    return charge
-
-
-def standard_model_terms(
-    isotopes: Isotopes, recoil_energy_MeV: FloatArray, sin2_theta_w: float = SIN2_THETA_W
-) -> tuple[Term, ...]:
-    """Eq. (1): the Standard Model cross section."""
-    shape = _standard_model_shape(isotopes, recoil_energy_MeV)
-    return (Term(0, 0, weak_charge(isotopes, sin2_theta_w) ** 2 * shape),)
-
-
-def weak_mixing_angle_terms(isotopes: Isotopes, recoil_energy_MeV: FloatArray) -> tuple[Term, ...]:
-    """Eq. (1) as a quadratic polynomial in x = sin^2 theta_W, from Q_V = (Z - N)/2 - 2 Z x."""
-    shape = _standard_model_shape(isotopes, recoil_energy_MeV)
-    at_zero, slope = (isotopes.Z - isotopes.N) / 2, -2 * isotopes.Z
-    return (
-        Term(0, 0, at_zero**2 * shape),
-        Term(1, 0, 2 * at_zero * slope * shape),
-        Term(2, 0, slope**2 * shape),
-    )
-
-
-def _scalar_terms(isotopes: Isotopes, recoil_energy_MeV: FloatArray, coupling_set: str) -> tuple[Term, ...]:
-    """Eq. (5): scalar mediator, no interference with the Standard Model; C_S^4 = (C_S^2)^2."""
-    m, T = isotopes.mass_MeV, recoil_energy_MeV
-    form_factor = klein_nystrand_form_factor(isotopes, momentum_transfer(isotopes, T))
-    strength = m * scalar_charge(isotopes, coupling_set) ** 2 / (4 * np.pi) * form_factor**2
-    zero = np.zeros_like(m * T)
-    return (Term(2, 2, strength * _energy_polynomial(zero, zero, m * T)),)
-
-
-def _vector_terms(isotopes: Isotopes, recoil_energy_MeV: FloatArray, kappa: float) -> tuple[Term, ...]:
-    """Eq. (6) less the Standard Model, with C_V^2 = 3 A g^2 in the bracket.
-
-    The paper prints C_V there; only C_V^2, its Eq. (10), is of second order in g, as the exchange of a mediator is.
-    """
-    (standard_model,) = standard_model_terms(isotopes, recoil_energy_MeV)
-    ratio = kappa * 3 * isotopes.A / (np.sqrt(2) * FERMI_CONSTANT * weak_charge(isotopes))
-    return (
-        Term(1, 1, 2 * ratio * standard_model.coefficients),
-        Term(2, 2, ratio**2 * standard_model.coefficients),
-    )
-
-
-def _axial_terms(isotopes: Isotopes, recoil_energy_MeV: FloatArray) -> tuple[Term, ...]:
-    """Eq. (7): axial-vector mediator; the longitudinal response is negligible."""
-    m, T = isotopes.mass_MeV, recoil_energy_MeV
-    q = momentum_transfer(isotopes, T)
-    structure = ISOSCALAR_AXIAL_CHARGE**2 * spin_structure_function(isotopes, q, "transverse")
-    strength = 2 * m / (2 * isotopes.spin + 1) * structure
-    return (Term(2, 2, strength * _energy_polynomial(np.full_like(m * T, 2), -2 * T, m * T)),)
-
-
-def _tensor_terms(isotopes: Isotopes, recoil_energy_MeV: FloatArray, longitudinal_factor: float) -> tuple[Term, ...]:
-    """Eq. (8): tensor mediator; the paper's longitudinal factor is 1, an exact trace gives 4."""
-    m, T = isotopes.mass_MeV, recoil_energy_MeV
-    q = momentum_transfer(isotopes, T)
-    strength = ISOSCALAR_TENSOR_CHARGE**2 * m / (2 * isotopes.spin + 1)
-    transverse = strength * spin_structure_function(isotopes, q, "transverse")
-    longitudinal = strength * longitudinal_factor * spin_structure_function(isotopes, q, "longitudinal")
-    one, zero = np.ones_like(m * T), np.zeros_like(m * T)
-    coefficients = transverse * _energy_polynomial(2 * one, -2 * T, -m * T)
-    coefficients += longitudinal * _energy_polynomial(one, -T, zero)
-    return (Term(2, 2, coefficients),)
-
-
-def interaction_terms(
-    interaction: Interaction,
-    isotopes: Isotopes,
-    recoil_energy_MeV: FloatArray,
-    *,
-    coupling_set: str = DEFAULT_COUPLING_SET,
-    longitudinal_factor: int = 1,
-) -> tuple[Term, ...]:
-    """What an interaction adds to the Standard Model, as terms in x = g^2.
+def choose(interaction: str | Path | object, **options: object) -> Choice:
+    """An interaction with its options.
 
     Args:
-        interaction: which one; the Standard Model adds nothing.
-        isotopes: the target nuclei.
-        recoil_energy_MeV: shape (T,).
-        coupling_set: f_Tq set A to E of the scalar charge, Eq. (9).
-        longitudinal_factor: 1 as Eq. (8) is printed, or 4, the exact trace.
+        interaction: a shipped name (or ``sm``, ``weak_mixing_angle``), the path of a user's TOML or Python file, an
+            :class:`~.choices.Interaction`, a :class:`Choice` (its options stay), or an object with the attributes of
+            a user's Python file.
+        options: values of its options; those that are left out or None have their default.
 
     Raises:
-        SpecBuilderError: for an unknown coupling set or longitudinal factor.
+        SpecBuilderError: for an unknown name, a broken file, or an option that does not belong to it.
+
+    Examples:
+        >>> choose("scalar", coupling_set="A").changed
+        {'coupling_set': 'A'}
+        >>> choose("vector", u=1 / 3, d=1 / 3, nu=-1, e=-1).has_mediator
+        True
     """
-    check_longitudinal_factor(longitudinal_factor)
-    match interaction:
-        case Interaction.SM:
-            return ()
-        case Interaction.SCALAR:
-            return _scalar_terms(isotopes, recoil_energy_MeV, coupling_set)
-        case Interaction.VECTOR_UNIVERSAL:
-            return _vector_terms(isotopes, recoil_energy_MeV, kappa=1.0)
-        case Interaction.VECTOR_BL:
-            return _vector_terms(isotopes, recoil_energy_MeV, kappa=-1 / 3)
-        case Interaction.AXIAL:
-            return _axial_terms(isotopes, recoil_energy_MeV)
-        case Interaction.TENSOR:
-            return _tensor_terms(isotopes, recoil_energy_MeV, longitudinal_factor)
+    if isinstance(interaction, Choice):
+        given = {name: value for name, value in options.items() if value is not None}
+        return interaction.interaction.choose(**{**interaction.options, **given})
+    return _find(interaction).choose(**options)
 
 
-def coupling_table() -> Table:
-    """Quark-mass fractions of the scalar coupling sets."""
-    numbers = ("f_Tu_p", "f_Td_p", "f_Tu_n", "f_Td_n", "m_u_MeV", "m_d_MeV")
-    return packaged_table("couplings/scalar_coupling_sets", numbers, ("set", "status", "reference"))
+def _find(interaction: object) -> choices.Interaction:
+    from spec_builder.physics import user_interactions  # noqa: PLC0415
 
-
-def _coupling_row(coupling_set: str) -> dict[str, float]:
-    table, names = coupling_table(), coupling_sets()
-    if coupling_set not in names:
-        raise SpecBuilderError(f"coupling set '{coupling_set}' is unknown, expected one of {', '.join(names)}")
-    return {name: float(column[names.index(coupling_set)]) for name, column in table.columns.items()}
-
-
-def coupling_sets() -> tuple[str, ...]:
-    """Names of the scalar coupling sets."""
-    return coupling_table().labels["set"]
-
-
-def scalar_charge(isotopes: Isotopes, coupling_set: str = DEFAULT_COUPLING_SET) -> FloatArray:
-    """C_S^2 / g_S^2 of Eq. (9), shape (isotopes, 1).
-
-    Raises:
-        SpecBuilderError: for an unknown set.
-    """
-    value = _coupling_row(coupling_set)
-    proton = PROTON_MASS * (value["f_Tu_p"] / value["m_u_MeV"] + value["f_Td_p"] / value["m_d_MeV"])
-    neutron = NEUTRON_MASS * (value["f_Tu_n"] / value["m_u_MeV"] + value["f_Td_n"] / value["m_d_MeV"])
-    return isotopes.Z * proton + isotopes.N * neutron
-
-
-@dataclass(frozen=True)
-class NewPhysics:
-    """An interaction with the choices that belong to it.
-
-    Attributes:
-        interaction: any but ``sm``.
-        coupling_set: f_Tq set of the scalar; None for the others.
-        longitudinal_factor: of the tensor's Eq. (8); None for the others.
-    """
-
-    interaction: Interaction
-    coupling_set: str | None
-    longitudinal_factor: int | None
-
-    def terms(self, isotopes: Isotopes, recoil_energy_MeV: FloatArray) -> tuple[Term, ...]:
-        """What it adds to the Standard Model; see :func:`interaction_terms`."""
-        return interaction_terms(
-            self.interaction,
-            isotopes,
-            recoil_energy_MeV,
-            coupling_set=self.coupling_set or DEFAULT_COUPLING_SET,
-            longitudinal_factor=self.longitudinal_factor or 1,
+    if isinstance(interaction, choices.Interaction):
+        return interaction
+    if isinstance(interaction, Path) or (isinstance(interaction, str) and is_path(interaction)):
+        return user_interactions.load_interaction(Path(interaction))
+    if not isinstance(interaction, str):
+        return user_interactions.interaction_from(interaction)
+    known = {i.name: i for i in (STANDARD_MODEL.interaction, WEAK_MIXING_ANGLE.interaction, *_SHIPPED)}
+    if interaction not in known:
+        names = ", ".join(i.name for i in _SHIPPED)
+        raise SpecBuilderError(
+            f"interaction '{interaction}' is unknown, expected one of {names}, or a path such as ./{interaction}.toml"
         )
-
-    @property
-    def default_couplings(self) -> tuple[float, float]:
-        """Range of g that holds the 90 % CL limits of the shipped analyses from 0.01 MeV to 1 GeV."""
-        return _COUPLINGS[self.interaction]
-
-
-#: The limits lie between 7e-6 and 6e-4 (scalar), 5e-6 and 2e-3 (vectors), 6e-4 and 8e-2 (axial, tensor).
-_COUPLINGS: dict[Interaction, tuple[float, float]] = {
-    Interaction.SCALAR: (2e-6, 1e-3),
-    Interaction.VECTOR_UNIVERSAL: (3e-6, 4e-3),
-    Interaction.VECTOR_BL: (6e-6, 4e-3),
-    Interaction.AXIAL: (2e-4, 1e-1),
-    Interaction.TENSOR: (2e-4, 1e-1),
-}
-
-
-def parse_new_physics(name: str, coupling_set: str | None = None, longitudinal_factor: int | None = None) -> NewPhysics:
-    """An interaction by its name on the command line, with its choices or their defaults.
-
-    Raises:
-        SpecBuilderError: for an unknown name or choice, or a choice that does not belong to the interaction.
-    """
-    known = [interaction.value for interaction in Interaction if interaction is not Interaction.SM]
-    if name == Interaction.SM:
-        raise SpecBuilderError(f"interaction 'sm' is the Standard Model, expected one of {', '.join(known)}")
-    if name not in known:
-        raise SpecBuilderError(f"interaction '{name}' is unknown, expected one of {', '.join(known)}")
-    interaction = Interaction(name)
-    if coupling_set is not None and interaction is not Interaction.SCALAR:
-        raise SpecBuilderError(f"coupling set '{coupling_set}' belongs to interaction 'scalar', not '{name}'")
-    if longitudinal_factor is not None and interaction is not Interaction.TENSOR:
-        raise SpecBuilderError(f"longitudinal factor {longitudinal_factor} belongs to 'tensor', not '{name}'")
-    if interaction is Interaction.SCALAR:
-        _coupling_row(coupling_set or DEFAULT_COUPLING_SET)
-        return NewPhysics(interaction, coupling_set or DEFAULT_COUPLING_SET, None)
-    if interaction is Interaction.TENSOR:
-        return NewPhysics(interaction, None, check_longitudinal_factor(longitudinal_factor or 1))
-    return NewPhysics(interaction, None, None)
+    return known[interaction]

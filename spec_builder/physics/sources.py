@@ -1,39 +1,332 @@
-"""Where the numbers behind a rate come from."""
+"""Sources of neutrinos: components with a spectrum, a flavour, a size and an uncertainty parameter.
+
+A shipped source is ``data/sources/<name>.toml``; a user's is a file or folder of the same form::
+
+    name = "my_source"
+    title = "A source of my own"
+    kind = "flux"                    # [cm^-2 s^-1], or "fluence" [cm^-2]
+    normalisation = "mu_mine"        # name of the factor that measures it; mu_<name> where it is left out
+    references = ["..."]
+
+    [[components]]                   # one for each branch
+    name = "line"
+    title = "51Cr"                   # optional
+    flavour = "nue"                  # nue, numu, nutau, numutau, nuebar, numubar, nutaubar
+    parameter = "flux_mine"          # the uncertainty's name
+    relative_uncertainty = 0.02      # optional
+    timing = "prompt"                # optional: the group of the timing fractions
+    electron_density_mol_cm3 = 60.6  # optional, solar: nue are converted on their way, see `oscillation`
+    lowest_MeV = 0.1                 # optional: what needs neutrinos below is refused
+    spectrum = "lines"
+    energies_MeV = [0.747, 0.427]
+    totals = [9.0e10, 1.0e10]        # in the unit of `kind`
+
+``spectrum`` is one of
+
+- ``table``: ``table = "file.csv"`` with columns E_MeV and spectrum (``# unit: E_MeV: MeV; spectrum: 1/MeV``), linear
+  between the rows and scaled to ``total``;
+- ``lines``: as above;
+- ``pion_decay`` (numu), ``muon_decay`` (nue or numubar): at rest, of size ``total``;
+- ``fission``: ``table`` with columns isotope, fission_fraction and c0 to c5 of exp(sum c_i E^i) per fission and MeV,
+  ``range_MeV = [low, high]``, ``total`` fissions; what needs neutrinos below the range is refused.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Literal, cast
 
-from spec_builder.physics.flux import solar_flux
-from spec_builder.physics.interactions import Interaction, coupling_table
-from spec_builder.physics.nuclei import isotope_table, spin_structure_table
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.physics import oscillation
+from spec_builder.physics.constants import MUON_MASS, PION_MASS
+from spec_builder.physics.descriptions import find_description, is_path, shipped_names
+from spec_builder.physics.spectra import FissionSpectrum, LineSpectrum, MuonDecaySpectrum, TableSpectrum
 
 if TYPE_CHECKING:
-    from spec_builder.physics.interactions import NewPhysics
+    from collections.abc import Mapping
+    from pathlib import Path
 
-__all__ = ["physics_sources"]
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.physics.choices import Choice
+    from spec_builder.physics.descriptions import Description
+    from spec_builder.physics.spectra import Spectrum
 
-_FORM_FACTOR = "form factor of Klein and Nystrand, arXiv:hep-ph/9902259"
-_CHARGES = {
-    Interaction.AXIAL: "quark contributions to the nucleon spin: HERMES, arXiv:hep-ex/0609039",
-    Interaction.TENSOR: "tensor charges of the nucleon: PNDME, arXiv:1808.07597",
+__all__ = ["FLAVOURS", "Component", "Source", "load_source", "physics_sources", "shipped_sources"]
+
+#: Flavours that arrive. ``numutau``: muon and tau neutrinos together, where nothing tells them apart.
+FLAVOURS = ("nue", "numu", "nutau", "numutau", "nuebar", "numubar", "nutaubar")
+#: Energy of the muon neutrino of a pion that decays at rest [MeV].
+PROMPT_ENERGY = (PION_MASS**2 - MUON_MASS**2) / (2 * PION_MASS)
+
+
+@dataclass(frozen=True)
+class Component:
+    """One branch of a source.
+
+    Attributes:
+        name: as in ``flux`` dictionaries and signals: ``8b``, ``pp``, ``nue``...
+        title: for headers and figures.
+        flavour: the flavour at birth.
+        parameter: nuisance parameter of its size, e.g. ``flux_8b``.
+        spectrum: of all flavours together.
+        relative_uncertainty: of its size, or None.
+        timing: ``prompt``, ``delayed``... or None.
+        electron_density_mol_cm3: where solar neutrinos are born; None for neutrinos that keep their flavour.
+        lowest_MeV: the description ends here, and more would be needed below.
+        references: sources of the spectrum and of its size.
+    """
+
+    name: str
+    title: str
+    flavour: str
+    parameter: str
+    spectrum: Spectrum
+    relative_uncertainty: float | None = None
+    timing: str | None = None
+    electron_density_mol_cm3: float | None = None
+    lowest_MeV: float = 0.0
+    references: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> float:
+        """Flux [cm^-2 s^-1] or fluence [cm^-2] over all energies."""
+        return self.spectrum.total
+
+    @property
+    def endpoint_MeV(self) -> float:
+        """Highest neutrino energy."""
+        return self.spectrum.endpoint_MeV
+
+    def moments(self, minimum_energy_MeV: FloatArray) -> FloatArray:
+        """Truncated moments of all flavours together, shape (3, ...); see :class:`~.spectra.Spectrum`.
+
+        Raises:
+            SpecBuilderError: if neutrinos below the described energies would be needed.
+        """
+        return self.spectrum.moments(minimum_energy_MeV)
+
+    @cached_property
+    def _arriving(self) -> tuple[tuple[str, Spectrum], ...]:
+        if self.electron_density_mol_cm3 is None:
+            return ((self.flavour, self.spectrum),)
+        spectrum = cast("TableSpectrum | LineSpectrum", self.spectrum)
+        survival = oscillation.survival_probability(spectrum.energy_MeV, self.electron_density_mol_cm3)
+        return (("nue", spectrum.times(survival)), ("numutau", spectrum.times(1 - survival)))
+
+    def flavours(self) -> tuple[tuple[str, Spectrum], ...]:
+        """What arrives: flavour and spectrum, one pair for each flavour."""
+        return self._arriving
+
+    def scaled(self, factor: float) -> Component:
+        """The component with its size multiplied."""
+        spectrum = self.spectrum
+        if isinstance(spectrum, (TableSpectrum, LineSpectrum)):
+            return replace(self, spectrum=replace(spectrum, flux=spectrum.flux * factor))
+        resized = cast("MuonDecaySpectrum | FissionSpectrum", spectrum)
+        return replace(self, spectrum=replace(resized, size=resized.size * factor))
+
+
+@dataclass(frozen=True)
+class Source:
+    """Neutrinos that reach a detector.
+
+    Attributes:
+        name, title: as in lists and headers.
+        kind: ``flux`` [cm^-2 s^-1], rates per year, or ``fluence`` [cm^-2], rates of the whole exposure.
+        normalisation: name of the factor on the signal that measures the source, e.g. ``mu_8b``.
+        components: its branches, the first axis of rates.
+        references: beyond those of the components.
+        digest: SHA-256 of a user's file, else None.
+    """
+
+    name: str
+    title: str
+    kind: Literal["flux", "fluence"]
+    normalisation: str
+    components: tuple[Component, ...]
+    references: tuple[str, ...] = ()
+    digest: str | None = field(default=None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the components, in order."""
+        return tuple(component.name for component in self.components)
+
+    @property
+    def total(self) -> float:
+        """Flux or fluence of all components."""
+        return sum(component.total for component in self.components)
+
+    @property
+    def endpoint_MeV(self) -> float:
+        """Highest neutrino energy."""
+        return max(component.endpoint_MeV for component in self.components)
+
+    def moments(self, minimum_energy_MeV: FloatArray) -> FloatArray:
+        """Truncated moments, summed over the components; shape (3, ...)."""
+        total = np.zeros((3, *np.shape(minimum_energy_MeV)))
+        for component in self.components:
+            total += component.moments(minimum_energy_MeV)
+        return total
+
+    def component(self, name: str) -> Component:
+        """A component by its name.
+
+        Raises:
+            SpecBuilderError: naming those there are.
+        """
+        if name not in self.names:
+            raise SpecBuilderError(
+                f"component '{name}' is unknown in source '{self.name}', expected one of {', '.join(self.names)}"
+            )
+        return self.components[self.names.index(name)]
+
+    def with_totals(self, totals: Mapping[str, float]) -> Source:
+        """The source with other sizes of some components [cm^-2 s^-1 or cm^-2].
+
+        Raises:
+            SpecBuilderError: for an unknown component or a size that is not positive.
+        """
+        changed = dict(zip(self.names, self.components, strict=True))
+        for name, total in totals.items():
+            component = self.component(name)
+            if not 0 < total < np.inf:
+                raise SpecBuilderError(
+                    f"source '{self.name}': total of '{name}' is {total}, expected a positive number"
+                )
+            changed[name] = component.scaled(total / component.total)
+        return replace(self, components=tuple(changed.values()))
+
+
+def shipped_sources() -> tuple[str, ...]:
+    """Names of the sources that come with the package.
+
+    Examples:
+        >>> shipped_sources()
+        ('reactor', 'sns', 'solar', 'solar_8b', 'solar_8b_hep', 'solar_hep')
+    """
+    return shipped_names("sources")
+
+
+def load_source(name_or_path: str | Path) -> Source:
+    """A shipped source by its name, or a user's by the path of its file or folder.
+
+    Raises:
+        SpecBuilderError: for an unknown name or a broken file, naming file and key.
+
+    Examples:
+        >>> round(load_source("solar_8b").total)
+        5460000
+    """
+    if isinstance(name_or_path, str) and not is_path(name_or_path):
+        return _shipped_source(name_or_path)
+    return _read_source(find_description("sources", "source", name_or_path))
+
+
+@cache
+def _shipped_source(name: str) -> Source:
+    return _read_source(find_description("sources", "source", name))
+
+
+def _read_source(description: Description) -> Source:
+    name = description.name("name")
+    title = description.text("title")
+    kind = cast('Literal["flux", "fluence"]', description.one_of("kind", ("flux", "fluence")))
+    normalisation = description.name("normalisation", f"mu_{name}")
+    references = description.texts("references")
+    components = tuple(_component(section) for section in description.sections("components"))
+    description.finish()
+    names = [component.name for component in components]
+    repeated = next((n for n in names if names.count(n) > 1), None)
+    if repeated is not None:
+        raise SpecBuilderError(f"{description.file}: two components are called '{repeated}'")
+    return Source(name, title, kind, normalisation, components, references, description.digest)
+
+
+def _component(section: Description) -> Component:
+    name = section.name("name")
+    flavour = section.one_of("flavour", FLAVOURS)
+    kind = section.one_of("spectrum", _SPECTRA)
+    spectrum, lowest, references = _SPECTRA[kind](section, flavour)
+    density = section.positive("electron_density_mol_cm3") if "electron_density_mol_cm3" in section else None
+    if density is not None and (flavour != "nue" or kind not in ("table", "lines")):
+        raise section.error("electron_density_mol_cm3", "left out unless nue come from a table or lines", density)
+    if "total_source" in section:
+        references = (*references, section.text("total_source"))
+    component = Component(
+        name=name,
+        title=section.text("title", name),
+        flavour=flavour,
+        parameter=section.name("parameter"),
+        spectrum=spectrum,
+        relative_uncertainty=section.positive("relative_uncertainty") if "relative_uncertainty" in section else None,
+        timing=section.name("timing") if "timing" in section else None,
+        electron_density_mol_cm3=density,
+        lowest_MeV=section.positive("lowest_MeV", lowest or None) if "lowest_MeV" in section else lowest,
+        references=references,
+    )
+    section.finish()
+    return component
+
+
+def _table(section: Description, _flavour: str) -> tuple[Spectrum, float, tuple[str, ...]]:
+    table = section.table("table", {"E_MeV": ("MeV",), "spectrum": ("1/MeV", "MeV^-1")})
+    energy, spectrum = table["E_MeV"], table["spectrum"]
+    if (energy <= 0).any() or (np.diff(energy) <= 0).any() or energy.size < 2:
+        raise SpecBuilderError(f"{table.path}: column 'E_MeV' must hold at least two increasing, positive energies")
+    if (spectrum < 0).any() or not (spectrum > 0).any():
+        raise SpecBuilderError(f"{table.path}: column 'spectrum' must be >= 0, and positive somewhere")
+    area = float(np.trapezoid(spectrum, energy))
+    total = section.positive("total")
+    return TableSpectrum(energy, spectrum * (total / area)), 0.0, (table.metadata["source"],)
+
+
+def _lines(section: Description, _flavour: str) -> tuple[Spectrum, float, tuple[str, ...]]:
+    energies, totals = section.positives("energies_MeV"), section.positives("totals")
+    if len(totals) != len(energies):
+        raise section.error("totals", f"a list of {len(energies)} numbers, one for each line", list(totals))
+    return LineSpectrum(np.array(energies), np.array(totals)), 0.0, ()
+
+
+def _pion_decay(section: Description, flavour: str) -> tuple[Spectrum, float, tuple[str, ...]]:
+    if flavour != "numu":
+        raise section.error("flavour", "numu, as the decay of positive pions gives", flavour)
+    return LineSpectrum(np.array([PROMPT_ENERGY]), np.array([section.positive("total")])), 0.0, ()
+
+
+def _muon_decay(section: Description, flavour: str) -> tuple[Spectrum, float, tuple[str, ...]]:
+    if flavour not in ("nue", "numubar"):
+        raise section.error("flavour", "nue or numubar, as the decay of positive muons gives", flavour)
+    return MuonDecaySpectrum(flavour, section.positive("total")), 0.0, ()
+
+
+def _fission(section: Description, _flavour: str) -> tuple[Spectrum, float, tuple[str, ...]]:
+    powers = tuple(f"c{i}" for i in range(6))
+    table = section.table("table", {}, others=("fission_fraction", *powers), labels=("isotope",))
+    limits = section.positives("range_MeV")
+    if len(limits) != 2 or limits[0] >= limits[1]:
+        raise section.error("range_MeV", "two increasing energies", list(limits))
+    coefficients = np.stack([table[power] for power in powers], axis=1)
+    spectrum = FissionSpectrum(table["fission_fraction"], coefficients, section.positive("total"), *limits)
+    return spectrum, limits[0], (table.metadata["source"],)
+
+
+_SPECTRA = {
+    "table": _table,
+    "lines": _lines,
+    "pion_decay": _pion_decay,
+    "muon_decay": _muon_decay,
+    "fission": _fission,
 }
 
 
-def physics_sources(choice: NewPhysics | None = None, *, hep: bool = False) -> tuple[str, ...]:
-    """Sources of the tables that the rate of an interaction uses.
+def physics_sources(choice: Choice | None = None, *, hep: bool = False) -> tuple[str, ...]:
+    """Sources of the tables behind rates of 8B neutrinos on xenon; see :meth:`~.choices.Choice.sources`."""
+    from spec_builder.physics.interactions import STANDARD_MODEL  # noqa: PLC0415
+    from spec_builder.physics.targets import load_target  # noqa: PLC0415
 
-    Args:
-        choice: the interaction; None for the Standard Model alone.
-        hep: with hep neutrinos.
-    """
-    tables = [component.table.metadata for component in solar_flux(hep=hep).components]
-    sources = [table[key] for table in tables for key in ("source", "total_flux_source")]
-    sources += [isotope_table().metadata["source"], _FORM_FACTOR]
-    charge = _CHARGES.get(choice.interaction) if choice is not None else None
-    if charge is not None:
-        sources += [spin_structure_table().metadata["source"], charge]
-    if choice is not None and choice.coupling_set is not None:
-        labels = coupling_table().labels
-        sources.append(labels["reference"][labels["set"].index(choice.coupling_set)])
-    return tuple(sources)
+    source = load_source("solar_8b_hep" if hep else "solar_8b")
+    return (choice or STANDARD_MODEL).sources(source, load_target("xenon"))

@@ -105,13 +105,17 @@ def _check_names(content: Mapping[str, Any]) -> None:
     Raises:
         SpecBuilderError: naming it.
     """
-    interaction = content["metadata"].get("interaction")
-    if interaction is None or content["metadata"]["labels"] != ["mass_MeV", "g"]:
+    about = content["metadata"]
+    interaction, labels = about.get("interaction"), about["labels"]
+    massive = len(labels) == 2 and labels[0] == "mass_MeV"
+    alone = len(labels) == 1 and "style" in about
+    if interaction is None or not (massive or alone):
         return  # not one of ours
     for patch in content["patches"]:
         name, values = patch["metadata"]["name"], patch["metadata"]["values"]
         numbers = [float(value) for value in values if isinstance(value, int | float)]
-        if len(numbers) < len(values) or patch_name(str(interaction), *numbers) != name:
+        point = numbers if massive else [None, *numbers]
+        if len(numbers) < len(values) or patch_name(str(interaction), point[0], numbers[-1]) != name:
             shown = ", ".join(str(value) for value in values)
             raise SpecBuilderError(f"patch '{name}': its values {shown} are not those of its name")
 

@@ -9,7 +9,10 @@ from spec_builder.experiments.reading import load_experiment, shipped_experiment
 from spec_builder.model.signal import signal_kernel
 
 if TYPE_CHECKING:
-    from spec_builder.experiments.description import Experiment
+    from collections.abc import Mapping
+
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.experiments.description import Channel, Experiment, Run
 
 __all__ = ["describe_experiment", "list_experiments"]
 
@@ -19,65 +22,99 @@ def list_experiments(*, as_json: bool = False) -> str:
     loaded = [load_experiment(name) for name in shipped_experiments()]
     if as_json:
         return canonical_json([{"name": e.name, "title": e.title, "variants": list(e.variants)} for e in loaded])
-    lines = [
-        f"{e.name:10} {e.title}: {e.bins} bins of {e.observable.name}, {e.exposure_t_yr:.3g} t yr, "
-        f"{e.observed.sum():.0f} events; variants {', '.join(e.variants) or 'none'}"
-        for e in loaded
-    ]
+    width = max(len(e.name) for e in loaded)
+    lines = [f"{e.name:{width}} {e.title}: {_parts(e)}; variants {', '.join(e.variants) or 'none'}" for e in loaded]
     return "\n".join(lines) + "\n"
+
+
+def _parts(experiment: Experiment) -> str:
+    return "; ".join(map(_summary, experiment.channels))
+
+
+def _summary(channel: Channel) -> str:
+    axes = " x ".join(axis.name for axis in channel.axes)
+    exposure = f"{channel.exposure:.3g} {channel.exposure_unit}"
+    return f"{channel.bins} bins of {axes}, {exposure}, {channel.observed.sum():.0f} events"
 
 
 def describe_experiment(name_or_path: str, *, as_json: bool = False) -> str:
     """One experiment in full."""
     experiment = load_experiment(name_or_path)
-    kernel = signal_kernel(experiment)
-    signal = kernel.standard_model()
+    signals = {channel.name: signal_kernel(channel).samples() for channel in experiment.channels}
     if as_json:
-        return canonical_json(_content(experiment, signal.tolist()))
+        return canonical_json(_content(experiment, signals))
     e = experiment
-    lines = [e.title, f"  name          {e.name}   (channel {e.channel})"]
+    alone = f"   (channel {e.channels[0].name})" if len(e.channels) == 1 else ""
+    lines = [e.title, f"  name          {e.name}{alone}"]
     lines += [f"  reference     {reference}" for reference in e.references]
-    lines.append(f"  observable    {e.observable.name} [{e.observable.unit}]")
-    for run in e.runs:
-        edges = ", ".join(f"{edge:g}" for edge in run.bin_edges)
-        lines.append(f"  run {run.name:9} {run.exposure_t_yr:g} t yr, edges {edges}")
-    lines.append("  events per bin")
-    rows = [("observed", e.observed), ("cevns (SM)", signal)]
-    rows += [(b.name, b.expected) for b in e.backgrounds]
-    for label, values in rows:
-        numbers = " ".join(f"{value:8.4g}" for value in values)
-        lines.append(f"    {label:16} {numbers}   sum {values.sum():.5g}")
-    lines.append("  relative uncertainties")
-    for sample, sizes in [
-        ("cevns", e.signal_uncertainties),
-        *((b.name, b.uncertainties) for b in e.backgrounds),
-    ]:
-        lines += [f"    {sample:16} {name} {size:.3g}" for name, size in sizes.items()]
+    for channel in e.channels:
+        lines += _channel_lines(channel, signals[channel.name], named=not alone)
     lines.append("  tables")
     lines += [f"    {what:16} {status}: {e.sources[what]}" for what, status in e.statuses.items()]
     if e.by_construction:
-        lines.append(f"  by construction: {e.by_construction}")
+        lines.append(f"  by construction: {'; '.join(e.by_construction)}")
     lines.append("  variants")
     lines += [f"    {key:24} {text}" for key, text in e.variants.items()] or ["    none"]
     return "\n".join(lines) + "\n"
 
 
-def _content(e: Experiment, signal: list[float]) -> dict[str, object]:
+def _channel_lines(channel: Channel, signals: Mapping[str, FloatArray], *, named: bool) -> list[str]:
+    """Observables, runs, events and uncertainties of a channel."""
+    lines = [f"  channel       {channel.name}"] if named else []
+    lines += [f"  observable    {axis.name} [{axis.unit}]" for axis in channel.axes]
+    for run in channel.runs:
+        edges = "; ".join(", ".join(f"{edge:g}" for edge in axis.edges[run.name]) for axis in channel.axes)
+        lines.append(f"  run {run.name:9} {run.exposure:g} {channel.exposure_unit}, edges {edges}")
+    lines.append("  events per bin")
+    rows = [("observed", channel.observed), *((f"{name} (SM)", events) for name, events in signals.items())]
+    rows += [(b.name, b.expected) for b in channel.backgrounds]
+    for label, values in rows:
+        numbers = " ".join(f"{value:8.4g}" for value in values)
+        lines.append(f"    {label:16} {numbers}   sum {values.sum():.5g}")
+    lines.append("  relative uncertainties")
+    for sample in channel.samples:
+        lines += [f"    {sample.name:16} {name} {size:.3g}" for name, size in sample.uncertainties.items()]
+    for background in channel.backgrounds:
+        absolute = background.absolute_uncertainties
+        lines += [f"    {background.name:16} {name} {events:g} events" for name, events in absolute.items()]
+        lines += [f"    {background.name:16} free"] if background.free else []
+    return lines + [f"    {'signal':16} {name} (shape)" for name in channel.variations]
+
+
+def _content(e: Experiment, signals: Mapping[str, Mapping[str, FloatArray]]) -> dict[str, object]:
+    """For JSON; what an experiment has one channel of stands at its top."""
+    channels = [_channel_content(channel, signals[channel.name]) for channel in e.channels]
     return {
         "name": e.name,
         "title": e.title,
         "references": list(e.references),
-        "channel": e.channel,
-        "observable": {"name": e.observable.name, "unit": e.observable.unit},
-        "runs": [{"name": r.name, "exposure_t_yr": r.exposure_t_yr, "bin_edges": r.bin_edges.tolist()} for r in e.runs],
-        "observed": e.observed.tolist(),
-        "cevns": signal,
-        "signal_uncertainties": dict(e.signal_uncertainties),
-        "backgrounds": [
-            {"name": b.name, "expected": b.expected.tolist(), "uncertainties": dict(b.uncertainties)}
-            for b in e.backgrounds
-        ],
+        "data_sets": list(e.data_sets),
+        **(channels[0] if len(channels) == 1 else {"channels": channels}),
         "tables": {what: {"status": s, "source": e.sources[what]} for what, s in e.statuses.items()},
-        "by_construction": e.by_construction,
+        "by_construction": "; ".join(e.by_construction),
         "variants": dict(e.variants),
     }
+
+
+def _channel_content(channel: Channel, signals: Mapping[str, FloatArray]) -> dict[str, object]:
+    axes = [{"name": axis.name, "unit": axis.unit} for axis in channel.axes]
+    return {
+        "channel": channel.name,
+        "observable": axes[0],
+        **({"observables": axes} if len(axes) > 1 else {}),
+        "runs": [_run_content(run, channel) for run in channel.runs],
+        "observed": channel.observed.tolist(),
+        **{name: events.tolist() for name, events in signals.items()},
+        "signal_uncertainties": {
+            name: size for signal in channel.signals for name, size in signal.uncertainties.items()
+        },
+        "backgrounds": [
+            {"name": b.name, "expected": b.expected.tolist(), "uncertainties": dict(b.uncertainties), "free": b.free}
+            for b in channel.backgrounds
+        ],
+    }
+
+
+def _run_content(run: Run, channel: Channel) -> dict[str, object]:
+    edges = [axis.edges[run.name].tolist() for axis in channel.axes]
+    return {"name": run.name, channel.exposure_key: run.exposure, "bin_edges": edges[0] if len(edges) == 1 else edges}

@@ -8,27 +8,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import canonical_json
-from spec_builder.base.text import html_table
+from spec_builder.base.text import Report, Result, Shown
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.model.analysis import UNITS, parse_parameter
-from spec_builder.model.provenance import Provenance
+from spec_builder.model.provenance import Choices
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from spec_builder.base.text import Cell
     from spec_builder.inference.fit import Fit, Minimiser
     from spec_builder.model.analysis import Analysis
 
-__all__ = ["FitResult", "fit_analysis", "fit_workspace"]
+__all__ = ["USUAL_CL", "FitResult", "fit_analysis", "fit_workspace"]
+
+#: Confidence level of intervals that are not asked for otherwise: one standard deviation, to four digits.
+USUAL_CL = 0.6827
 
 #: What stands beside the null of an infinite significance, which JSON cannot hold.
 INFINITE = "infinite: without a signal nothing is expected in a bin with counts"
 
 
 @dataclass(frozen=True, repr=False)
-class FitResult:
+class FitResult(Result):
     """A fit of one parameter with its provenance.
 
     Attributes:
@@ -37,13 +39,13 @@ class FitResult:
         fit: the numbers.
     """
 
-    provenance: Provenance
+    provenance: Choices
     unit: str
     fit: Fit
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON; numbers that do not exist are None, an infinite significance too, with a note."""
-        content: dict[str, Any] = asdict(self.provenance) | asdict(self.fit)
+        content: dict[str, Any] = self.provenance.to_dict() | asdict(self.fit)
         content["schema"] = "spec_builder/fit/1"
         content["unit"] = self.unit
         content["pulls"] = {name: pull.value for name, pull in self.fit.pulls.items()}
@@ -57,9 +59,18 @@ class FitResult:
         content["edm"] = finite_or_none(self.fit.edm)
         return content
 
-    def to_json(self) -> str:
-        """The same as :meth:`to_dict`, as text."""
-        return canonical_json(self.to_dict())
+    def report(self) -> Report:
+        """Value, interval and quality; the columns hold the parameter, then the pulls."""
+        fit, pulls = self.fit, self.fit.pulls
+        columns: dict[str, Sequence[Cell]] = {
+            "name": [fit.parameter, *pulls],
+            "value": [fit.value, *(pull.value for pull in pulls.values())],
+            "up": [fit.up, *(pull.uncertainty for pull in pulls.values())],
+            "down": [fit.down, *(pull.uncertainty for pull in pulls.values())],
+        }
+        rows = tuple((name, f"{pull.value:+.3f} +- {pull.uncertainty:.3f}") for name, pull in pulls.items())
+        shown = Shown(("nuisance parameter", "pull"), rows) if rows else Shown((), ())
+        return Report(self._title(), self._facts(), columns, shown, self._notes())
 
     def _title(self) -> str:
         unit = "" if self.unit == "1" else f" [{self.unit}]"
@@ -72,7 +83,7 @@ class FitResult:
         state = f"{'valid' if fit.valid else 'NOT VALID'}{', AT A BOUND' if fit.at_bound else ''}"
         facts = {
             "interval": f"{100 * fit.cl:.4g} % CL, Delta chi2 = {fit.threshold:.4g}",
-            "choices": about.choices,
+            "choices": about.line,
             "chi2 / ndof": f"{fit.chi2_min:.3f} / {fit.ndof}, p = {fit.p_value:.3f} (saturated, asymptotic)",
             "2NLL": f"{fit.twice_nll:.9f}, EDM {fit.edm:.1e}, {state}",
         }
@@ -89,28 +100,8 @@ class FitResult:
         if self.fit.negative_components:
             notes["negative rate"] = ", ".join(self.fit.negative_components)
         if self.provenance.by_construction:
-            notes["by construction"] = self.provenance.by_construction
+            notes["by construction"] = self.provenance.built
         return notes
-
-    def __str__(self) -> str:
-        lines = [self._title(), *(f"  {key:12} {value}" for key, value in self._facts().items())]
-        if self.fit.pulls:
-            width = max(len(name) for name in self.fit.pulls)
-            lines.append("  pulls")
-            lines += [
-                f"    {name:{width}}  {pull.value:+.3f} +- {pull.uncertainty:.3f}"
-                for name, pull in self.fit.pulls.items()
-            ]
-        lines += [f"  {key}: {value}" for key, value in self._notes().items()]
-        return "\n".join(lines) + "\n"
-
-    def __repr__(self) -> str:
-        return str(self).rstrip()
-
-    def _repr_html_(self) -> str:
-        pulls = [(name, f"{p.value:+.3f}", f"{p.uncertainty:.3f}") for name, p in self.fit.pulls.items()]
-        columns = ("nuisance parameter", "pull", "uncertainty")
-        return html_table(self._title(), self._facts() | self._notes(), columns, pulls)
 
 
 def finite_or_none(number: float) -> float | None:
@@ -123,22 +114,24 @@ def format_error(sign: str, length: float | None) -> str:
     return f"{sign}{'none' if length is None else f'{length:.3g}'}"
 
 
-def fit_analysis(analysis: Analysis, parameter: str, *, cl: float = 0.68, minimiser: Minimiser = "minuit") -> FitResult:
-    """Fit the 8B flux or the weak mixing angle.
+def fit_analysis(
+    analysis: Analysis, parameter: str, *, cl: float = USUAL_CL, minimiser: Minimiser = "minuit"
+) -> FitResult:
+    """Fit a parameter of the Standard Model, such as the 8B flux or the weak mixing angle.
 
     Args:
         analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        parameter: ``flux`` or ``sin2thetaw``.
+        parameter: one of ``analysis.parameters``: ``flux`` or ``sin2thetaw`` for 8B neutrinos.
         cl: confidence level of the interval.
         minimiser: ``minuit`` or ``newton``.
 
     Raises:
         SpecBuilderError: for an unknown parameter.
     """
-    known = parse_parameter(parameter)
-    null = 0.0 if known == "flux" else None
-    result = fit(analysis.likelihood(known), cl=cl, minimiser=minimiser, null=null)
-    return FitResult(Provenance.of(analysis), UNITS[known], result)
+    measurable = analysis.measurable(parameter)
+    null = None if measurable.factor is None else 0.0
+    result = fit(analysis.likelihood(parameter), cl=cl, minimiser=minimiser, null=null)
+    return FitResult(Choices.of(analysis, cl=cl), measurable.unit, result)
 
 
 def fit_workspace(
@@ -146,7 +139,7 @@ def fit_workspace(
     name: str,
     *,
     measurement: str | None = None,
-    cl: float = 0.68,
+    cl: float = USUAL_CL,
     minimiser: Minimiser = "minuit",
 ) -> FitResult:
     """Fit the parameter of interest of any pyhf workspace.
@@ -162,4 +155,4 @@ def fit_workspace(
         result = fit(Likelihood.from_workspace(workspace, measurement), cl=cl, minimiser=minimiser)
     except SpecBuilderError as error:
         raise SpecBuilderError(f"{'standard input' if name == '-' else name}: {error}") from None
-    return FitResult(Provenance(name, None, {}, {}, ""), "1", result)
+    return FitResult(Choices(name, cl=cl), "1", result)

@@ -199,7 +199,7 @@ CASES = {
     "coupling missing": Case(f"{MASSIVE} --mass 1", "'vector_bl': --coupling"),
     **{
         f"mass {value}": Case(f"{MASSIVE} --coupling 1e-5 --mass {value}", "mass positive number MeV")
-        for value in ("-1", "0", "nan", "inf", "1e200")
+        for value in ("-1", "0", "nan", "1e200")
     },
     **{
         f"coupling {value}": Case(f"{MASSIVE} --mass 1 --coupling {value}", "coupling positive number")
@@ -239,7 +239,7 @@ CASES = {
     "broken TOML": Case(
         "fit mine --parameter flux",
         "experiment.toml: TOML line",
-        [experiment("experiment.toml", "[observable]", "[observable")],
+        [experiment("experiment.toml", "[channels.normalisation]", "[channels.normalisation")],
     ),
     "description not a text": Case(
         "experiments mine",
@@ -253,13 +253,13 @@ CASES = {
     ),
     "unknown key in a section": Case(
         "experiments mine",
-        "experiment.toml: unknown key runs[0].livetime",
+        "experiment.toml: unknown key channels[0].runs[0].livetime",
         [experiment("experiment.toml", "exposure_t_yr = 1.174398", "exposure_t_yr = 1.174398\nlivetime = 95.1")],
     ),
     "missing key": Case(
         "export mine --output out",
-        "experiment.toml: key 'channel' missing",
-        [experiment("experiment.toml", 'channel = "xenonnt_cs2"', "")],
+        "experiment.toml: key 'channels[0].source' missing",
+        [experiment("experiment.toml", 'source = "solar_8b"', "")],
     ),
     "key of another kind": Case(
         "export mine --output out",
@@ -273,13 +273,17 @@ CASES = {
     ),
     "zero bins": Case(
         "fit mine --parameter flux",
-        "experiment.toml: runs[0].bin_edges two increasing numbers [90.0]",
-        [experiment("experiment.toml", "[90.0, 170.16177, 249.88974, 500.0]\n\n", "[90.0]\n\n")],
+        "experiment.toml: channels[0].axes[0].edges.sr0 two increasing numbers [90.0]",
+        [experiment("experiment.toml", "sr0 = [90.0, 170.16177, 249.88974, 500.0]", "sr0 = [90.0]")],
     ),
     "edges that fall": Case(
         "fit mine --parameter flux",
-        "experiment.toml: runs[0].bin_edges increasing",
-        [experiment("experiment.toml", "[90.0, 170.16177, 249.88974, 500.0]\n\n", "[90.0, 80.0, 249.9, 500.0]\n\n")],
+        "experiment.toml: channels[0].axes[0].edges.sr0 increasing",
+        [
+            experiment(
+                "experiment.toml", "sr0 = [90.0, 170.16177, 249.88974, 500.0]", "sr0 = [90.0, 80.0, 249.9, 500.0]"
+            )
+        ],
     ),
     "bins that do not match the response": Case(
         "fit mine --parameter flux",
@@ -288,7 +292,7 @@ CASES = {
     ),
     "bins that do not match the data": Case(
         "fit mine --parameter flux",
-        "observed.csv: 'bin' 0 to 2 bin_edges 4 rows",
+        "observed.csv: 'bin' 0 to 2 bin edges 4 rows",
         [experiment("observed.csv", "2,7", "2,7\n3,5")],
     ),
     "negative count": Case(

@@ -19,53 +19,108 @@ TOML = "experiment.toml"
 
 #: One mistake each in the PandaX-4T description: what stands there, what stands there instead, the message.
 DESCRIPTION_MISTAKES = {
-    "broken TOML": ('name = "pandax4t"', 'name = "pandax4t', "not valid TOML: "),
+    "broken TOML": ('name = "pandax4t"\n', 'name = "pandax4t", \n', "not valid TOML: "),
     "repeated key": ('unit = "electrons"', 'unit = "electrons"\nunit = "PE"', "not valid TOML: "),
-    "unknown key": ('channel = "', 'chanel = "x"\nchannel = "', "unknown key chanel"),
-    "unknown key in a run": ('name = "us2"', 'name = "us2"\nlivetime = 1', "unknown key runs[0].livetime"),
-    "unknown key in observable": ('name = "N_e"', 'name = "N_e"\nbins = 8', "unknown key observable.bins"),
+    "integer of 5000 digits": ("exposure_t_yr = 1.04", "exposure_t_yr = " + "9" * 5000, "not valid TOML: "),
+    "unknown key": ('licence = "', 'license = "x"\nlicence = "', "unknown key license"),
+    "unknown key in a channel": (
+        'source = "solar_8b"',
+        'source = "solar_8b"\nhall = 1',
+        "unknown key channels[0].hall",
+    ),
+    "unknown key in a run": ('name = "us2"', 'name = "us2"\nlivetime = 1', "unknown key channels[0].runs[0].livetime"),
+    "unknown key in an axis": ('name = "N_e"', 'name = "N_e"\nbins = 8', "unknown key channels[0].axes[0].bins"),
     "unknown key in normalisation": (
         "events = 48.8",
         "events = 48.8\nerror = 1",
-        "unknown key signal.normalisation.error",
+        "unknown key channels[0].normalisation.error",
     ),
     "unknown key in response": (
-        "[signal.response]",
-        '[signal.response]\nsmearing = "none"',
-        "unknown key signal.response.smearing",
+        "[channels.response]",
+        '[channels.response]\nsmearing = "none"',
+        "unknown key channels[0].response.smearing",
+    ),
+    "unknown key in a signal": (
+        "[channels.signals.cevns]",
+        "[channels.signals.cevns]\ncolour = 1",
+        "unknown key channels[0].signals.cevns.colour",
+    ),
+    "unknown key in a background": (
+        "[channels.backgrounds.cathode]",
+        "[channels.backgrounds.cathode]\nrate = 1",
+        "unknown key channels[0].backgrounds.cathode.rate",
     ),
     "missing title": ('title = "PandaX-4T US2"\n', "", "key 'title' is missing"),
-    "missing exposure": ("exposure_t_yr = 1.04\n", "", "key 'runs[0].exposure_t_yr' is missing"),
+    "missing exposure": ("exposure_t_yr = 1.04\n", "", "key 'channels[0].runs[0].exposure_t_yr' is missing"),
+    "exposure without years": (
+        "exposure_t_yr = 1.04\n",
+        "exposure_t = 1.04\n",
+        "key 'channels[0].runs[0].exposure_t_yr' is missing",
+    ),
+    "missing source": ('source = "solar_8b"\n', "", "key 'channels[0].source' is missing"),
+    "unknown source": (
+        'source = "solar_8b"',
+        'source = "moon"',
+        "channels[0].source must be one of reactor, sns, solar, solar_8b,",
+    ),
+    "unknown target": (
+        'target = "xenon"',
+        'target = "neon"',
+        "channels[0].target must be one of argon, csi, csi_electrons,",
+    ),
+    "source of its own that is not there": (
+        'source = "solar_8b"',
+        'source = "./moon.toml"',
+        "moon.toml: no such file",
+    ),
+    "source outside the folder": (
+        'source = "solar_8b"',
+        'source = "../moon.toml"',
+        "table '../moon.toml' lies outside this folder, expected one inside it",
+    ),
     "missing uncertainties": (
-        "[signal.uncertainties]\nflux_8b = 0.12\npandax4t_signal = 0.22\n",
+        "uncertainties = { flux_8b = 0.12, pandax4t_signal = 0.22 }\n",
         "",
-        "key 'signal.uncertainties' is missing",
+        "key 'channels[0].signals.cevns.uncertainties' is missing",
     ),
     "title is a number": ('title = "PandaX-4T US2"', "title = 4", "title must be a text, found 4"),
     "name with a space": (
-        'name = "pandax4t"',
-        'name = "panda x"',
+        'name = "pandax4t"\n',
+        'name = "panda x"\n',
         "name must be a name of letters, digits and underscores, found 'panda x'",
     ),
     "channel with a dash": (
-        'channel = "pandax4t_us2"',
-        'channel = "us-2"',
-        "channel must be a name of letters, digits and underscores, found 'us-2'",
+        '[[channels]]\nname = "pandax4t_us2"',
+        '[[channels]]\nname = "us-2"',
+        "channels[0].name must be a name of letters, digits and underscores, found 'us-2'",
     ),
     "reference is a number": (
         'references = [\n  "arXiv:2407.10892, Phys. Rev. Lett. 133 (2024) 191001",',
         'references = [\n  1, "arXiv:2407.10892, Phys. Rev. Lett. 133 (2024) 191001",',
         "references must be a list of texts, found [1, ",
     ),
-    "no observable": (
-        '[observable]\nname = "N_e"\nunit = "electrons"',
+    "data set is no list": (
+        'data_sets = ["pandax4t_run0_us2", "pandax4t_run1_us2"]',
+        'data_sets = "us2"',
+        "data_sets must be a list of texts, found 'us2'",
+    ),
+    "no axis": (
+        '[[channels.axes]]\nname = "N_e"\nunit = "electrons"\nedges = [4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 7.5, 8.0]',
         "",
-        "key 'observable' is missing",
+        "key 'channels[0].axes' is missing",
+    ),
+    "three axes": (
+        "[[channels.axes]]",
+        (
+            '[[channels.axes]]\nname = "x"\nunit = "1"\nedges = [0, 1]\n\n'
+            '[[channels.axes]]\nname = "y"\nunit = "1"\nedges = [0, 1]\n\n[[channels.axes]]'
+        ),
+        "channels[0].axes must be one or two blocks, found ['3 blocks']",
     ),
     "exposure is negative": (
         "exposure_t_yr = 1.04",
         "exposure_t_yr = -1.04",
-        "runs[0].exposure_t_yr must be a positive number, found -1.04",
+        "channels[0].runs[0].exposure_t_yr must be a positive number, found -1.04",
     ),
     "exposure is zero": ("exposure_t_yr = 1.04", "exposure_t_yr = 0", "must be a positive number, found 0"),
     "exposure is infinite": ("exposure_t_yr = 1.04", "exposure_t_yr = inf", "must be a positive number, found inf"),
@@ -73,100 +128,181 @@ DESCRIPTION_MISTAKES = {
     "exposure is a text": ("exposure_t_yr = 1.04", 'exposure_t_yr = "1"', "must be a positive number, found '1'"),
     "exposure is a truth": ("exposure_t_yr = 1.04", "exposure_t_yr = true", "must be a positive number, found True"),
     "decreasing edges": (
-        "bin_edges = [4.0, 4.5, 5.0,",
-        "bin_edges = [4.0, 5.0, 4.5,",
-        "runs[0].bin_edges must be a list of at least two increasing numbers, found [4.0, 5.0, 4.5",
+        "edges = [4.0, 4.5, 5.0,",
+        "edges = [4.0, 5.0, 4.5,",
+        "channels[0].axes[0].edges must be a list of at least two increasing numbers, found [4.0, 5.0, 4.5",
     ),
     "no bins": (
-        "bin_edges = [4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 7.5, 8.0]",
-        "bin_edges = [4.0]",
-        "runs[0].bin_edges must be a list of at least two increasing numbers, found [4.0]",
+        "edges = [4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 7.5, 8.0]",
+        "edges = [4.0]",
+        "channels[0].axes[0].edges must be a list of at least two increasing numbers, found [4.0]",
     ),
-    "edge is NaN": ("7.5, 8.0]", "7.5, nan]", "bin_edges must be a list of at least two increasing numbers"),
-    "edge is infinite": ("7.5, 8.0]", "7.5, inf]", "bin_edges must be a list of at least two increasing numbers"),
-    "edge is a text": ("7.5, 8.0]", '7.5, "8"]', "bin_edges must be a list of at least two increasing numbers"),
-    "one bin less than the tables": (
-        "7.5, 8.0]",
-        "7.5]",
-        "unknown or repeated column 'bin7'",
+    "edge is NaN": ("7.5, 8.0]", "7.5, nan]", "edges must be a list of at least two increasing numbers"),
+    "edge is infinite": ("7.5, 8.0]", "7.5, inf]", "edges must be a list of at least two increasing numbers"),
+    "edge is a text": ("7.5, 8.0]", '7.5, "8"]', "edges must be a list of at least two increasing numbers"),
+    "edges of another run": (
+        "edges = [4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 7.5, 8.0]",
+        "edges = { run0 = [4.0, 5.0] }",
+        "key 'channels[0].axes[0].edges.us2' is missing",
     ),
+    "one bin less than the tables": ("7.5, 8.0]", "7.5]", "unknown or repeated column 'bin7'"),
     "one bin more than the tables": ("7.5, 8.0]", "7.5, 8.0, 8.5]", "response.csv: column 'bin8' is missing"),
     "unknown kind of response": (
-        'kind = "matrix"\ntables = { us2 = "response.csv" }',
-        'kind = "migration"\ntables = { us2 = "response.csv" }',
-        "signal.response.kind must be 'matrix' ('charge_yield' only in a variant), found 'migration'",
+        'kind = "matrix"',
+        'kind = "migration"',
+        "channels[0].response.kind must be one of 'matrix', 'gaussian', 'charge_yield', found 'migration'",
     ),
-    "charge yield by default": (
-        'kind = "matrix"\ntables = { us2 = "response.csv" }',
-        'kind = "charge_yield"\ntable = "charge_yield.csv"',
-        "signal.response.kind must be 'matrix' ('charge_yield' only in a variant), found 'charge_yield'",
+    "charge yield without a matrix": (
+        'kind = "matrix"\ntables = "response.csv"',
+        'kind = "charge_yield"\ncharge_yield = "charge_yield.csv"',
+        "key 'channels[0].response.tables' is missing",
+    ),
+    "Gaussian in electrons": (
+        'kind = "matrix"\ntables = "response.csv"',
+        'kind = "gaussian"\nefficiency = "response.csv"',
+        "response.kind must be another one: 'gaussian' needs one axis in keV, keVnr, keVee, found 'gaussian'",
     ),
     "response for another run": (
-        'tables = { us2 = "response.csv" }',
+        'tables = "response.csv"',
         'tables = { run0 = "response.csv" }',
-        "key 'signal.response.tables.us2' is missing",
+        "key 'channels[0].response.tables.us2' is missing",
     ),
     "response for one run more": (
-        'tables = { us2 = "response.csv" }',
+        'tables = "response.csv"',
         'tables = { us2 = "response.csv", us3 = "response.csv" }',
-        "unknown key signal.response.tables.us3",
+        "unknown key channels[0].response.tables.us3",
     ),
-    "table is missing": ('table = "observed.csv"', 'table = "obs.csv"', "obs.csv: no such file"),
-    "table is a folder": ('table = "observed.csv"', 'table = "."', "cannot be read (Is a directory)"),
-    "normalisation is a word": (
-        "[signal.normalisation]\nevents = 48.8\nflux_1e6_cm2_s1 = 5.46\n",
-        '[signal]\nnormalisation = "relative"\n',
-        "signal.normalisation must be 'absolute' or a table of events and flux_1e6_cm2_s1, found 'relative'",
+    "variation of what has a size": (
+        'tables = "response.csv"\n',
+        (
+            'tables = "response.csv"\n[channels.response.variations]\n'
+            'flux_8b = { up = "response.csv", down = "response.csv" }\n'
+        ),
+        "channels[0].response.variations.flux_8b must be another name: the signal has a size of it, found 'flux_8b'",
+    ),
+    "variation with one side": (
+        'tables = "response.csv"\n',
+        'tables = "response.csv"\n[channels.response.variations]\nshape = { up = "response.csv" }\n',
+        "key 'channels[0].response.variations.shape.down' is missing",
+    ),
+    "timing with one axis": (
+        'source = "solar_8b"',
+        'timing = "t.csv"\nsource = "solar_8b"',
+        "channels[0].timing must be left out where there is one axis (the second one is the time), found 't.csv'",
+    ),
+    "table is missing": ('observed = "observed.csv"', 'observed = "obs.csv"', "obs.csv: no such file"),
+    "table is a folder": ('observed = "observed.csv"', 'observed = "."', "cannot be read (Is a directory)"),
+    "table outside the folder": (
+        'observed = "observed.csv"',
+        'observed = "../observed.csv"',
+        "table '../observed.csv' lies outside this folder, expected one inside it",
+    ),
+    "table at the root": (
+        'observed = "observed.csv"',
+        'observed = "/dev/zero"',
+        "table '/dev/zero' lies outside this folder, expected one inside it",
+    ),
+    "NUL in a table's name": (
+        'observed = "observed.csv"',
+        'observed = "o\\u0000.csv"',
+        "table 'o\\x00.csv' lies outside this folder, expected one inside it",
     ),
     "normalisation is zero": (
         "events = 48.8",
         "events = 0.0",
-        "signal.normalisation.events must be a positive number, found 0.0",
-    ),
-    "normalisation without a flux": (
-        "flux_1e6_cm2_s1 = 5.46\n",
-        "",
-        "key 'signal.normalisation.flux_1e6_cm2_s1' is missing",
+        "channels[0].normalisation.events must be a positive number, found 0.0",
     ),
     "negative uncertainty": (
         "flux_8b = 0.12",
         "flux_8b = -0.12",
-        "signal.uncertainties.flux_8b must be a positive number, found -0.12",
+        "channels[0].signals.cevns.uncertainties.flux_8b must be a positive number, found -0.12",
     ),
-    "no uncertainty on the signal": (
-        "flux_8b = 0.12\npandax4t_signal = 0.22\n",
-        "",
-        "signal.uncertainties must be a table of at least one 'parameter = relative size', found {}",
+    "percent": (
+        "flux_8b = 0.12",
+        "flux_8b = 12",
+        (
+            "channels[0].signals.cevns.uncertainties.flux_8b must be a relative size of at most 2 "
+            "(percent? 12 % are written 0.12), found 12"
+        ),
+    ),
+    "percent of a background": (
+        "pandax4t_cathode = 0.31",
+        "pandax4t_cathode = 31",
+        (
+            "channels[0].backgrounds.cathode.uncertainties.pandax4t_cathode must be a relative size of at most 2 "
+            "(percent? 12 % are written 0.12), found 31"
+        ),
+    ),
+    "names that differ by case": (
+        "pandax4t_cathode = 0.31",
+        "Flux_8b = 0.12",
+        "pandax4t_us2.cathode: 'Flux_8b' differs by case alone from 'flux_8b' (",
+    ),
+    "two sizes of one parameter": (
+        "pandax4t_cathode = 0.31",
+        "flux_8b = 0.31",
+        "pandax4t_us2.cathode: 'flux_8b' is one shared parameter with two sizes, 0.31 here and 0.12 (",
     ),
     "uncertainty with a dash": (
         "pandax4t_signal = 0.22",
         "pandax4t-signal = 0.22",
-        "signal.uncertainties must be a table of names of letters, digits and underscores, found 'pandax4t-signal'",
+        (
+            "channels[0].signals.cevns.uncertainties must be a table of names of letters, digits and underscores, "
+            "found 'pandax4t-signal'"
+        ),
     ),
-    "background uncertainty is a number": (
-        "cathode = { pandax4t_cathode = 0.31 }",
-        "cathode = 0.31",
-        "backgrounds.uncertainties.cathode must be a table, found 0.31",
+    "unknown component": (
+        "[channels.signals.cevns]",
+        '[channels.signals.cevns]\ncomponents = ["pp"]',
+        "channels[0].signals.cevns.components must be a list of components of source 'solar_8b': 8b, found ['pp']",
+    ),
+    "two samples of one component": (
+        "[channels.signals.cevns]",
+        (
+            '[channels.signals.more]\ncomponents = ["8b"]\nuncertainties = {}\n\n'
+            '[channels.signals.cevns]\ncomponents = ["8b"]'
+        ),
+        "channels[0].signals must be samples without a component in common, such as '8b', found ['more', 'cevns']",
+    ),
+    "several samples without components": (
+        "[channels.signals.cevns]",
+        "[channels.signals.more]\nuncertainties = {}\n\n[channels.signals.cevns]",
+        "key 'channels[0].signals.more.components' is missing",
+    ),
+    "background is a number": (
+        "[channels.backgrounds.cathode]\nuncertainties = { pandax4t_cathode = 0.31 }",
+        "[channels.backgrounds]\ncathode = 0.31",
+        "channels[0].backgrounds.cathode must be a table, found 0.31",
     ),
     "negative background uncertainty": (
-        "cathode = { pandax4t_cathode = 0.31 }",
-        "cathode = { pandax4t_cathode = -0.31 }",
-        "backgrounds.uncertainties.cathode.pandax4t_cathode must be a positive number, found -0.31",
+        "pandax4t_cathode = 0.31",
+        "pandax4t_cathode = -0.31",
+        "channels[0].backgrounds.cathode.uncertainties.pandax4t_cathode must be a positive number, found -0.31",
+    ),
+    "free is a number": (
+        "[channels.backgrounds.cathode]",
+        "[channels.backgrounds.cathode]\nfree = 1",
+        "channels[0].backgrounds.cathode.free must be true or false, found 1",
     ),
     "background without an uncertainty": (
-        "cathode = { pandax4t_cathode = 0.31 }\n",
+        "[channels.backgrounds.cathode]\nuncertainties = { pandax4t_cathode = 0.31 }",
+        "[channels.backgrounds.cathode]",
+        "key 'channels[0].backgrounds.cathode.uncertainties' is missing",
+    ),
+    "background left out": (
+        "[channels.backgrounds.cathode]\nuncertainties = { pandax4t_cathode = 0.31 }\n",
         "",
         "backgrounds.csv: unknown or repeated column 'cathode', expected bin, micro_discharge",
     ),
     "background that is not in the table": (
-        "cathode = { pandax4t_cathode = 0.31 }",
-        "cathode = { pandax4t_cathode = 0.31 }\nneutron = { n = 0.5 }",
+        "[channels.backgrounds.cathode]",
+        "[channels.backgrounds.neutron]\nfree = true\n\n[channels.backgrounds.cathode]",
         "backgrounds.csv: column 'neutron' is missing",
     ),
     "background with the signal's name": (
-        "cathode = { pandax4t_cathode = 0.31 }",
-        "cevns = { pandax4t_cathode = 0.31 }",
-        "backgrounds.uncertainties.cevns must be another name: it is the signal's, found 'cevns'",
+        "[channels.backgrounds.cathode]",
+        "[channels.backgrounds.cevns]",
+        "channels[0].backgrounds.cevns must be another name: it is the signal's, found 'cevns'",
     ),
     "variant without a description": (
         'description = "reconstructed backgrounds with 70 % cathode events (default: 36 %)"\n',
@@ -177,6 +313,11 @@ DESCRIPTION_MISTAKES = {
         "[variants.ce_rich]",
         '[variants]\nnew = "x"\n\n[variants.ce_rich]',
         "variants.new must be a table, found 'x'",
+    ),
+    "limits with an unknown law": (
+        "[[channels]]",
+        '[limits]\nlaw = "square"\nreason = "none"\n\n[[channels]]',
+        "limits.law must be one of normsys, linear, found 'square'",
     ),
 }
 
@@ -219,6 +360,36 @@ TABLE_MISTAKES = {
         "\n0.35,0,0,0,",
         "recoil_energy_keV must be positive and increasing, at least two rows",
     ),
+    "energies in GeV": (
+        "response.csv",
+        "recoil_energy_keV: keV",
+        "recoil_energy_keV: GeV",
+        "the unit of recoil_energy_keV is 'GeV', expected one of: keV, keVnr, keVee",
+    ),
+    "energies in GeV, in other words": (
+        "response.csv",
+        "recoil_energy_keV: keV",
+        "energy: GeV",
+        "the unit of recoil_energy_keV is 'GeV', expected one of: keV, keVnr, keVee",
+    ),
+    "probabilities in percent": (
+        "response.csv",
+        "bins: probability",
+        "bins: percent",
+        "the unit of bin0 is 'percent', expected one of: probability, 1, fraction",
+    ),
+    "counts in another unit": (
+        "observed.csv",
+        "# unit: events",
+        "# unit: keV",
+        "the unit of observed is 'keV', expected one of: events, counts, 1",
+    ),
+    "background in percent": (
+        "backgrounds.csv",
+        "# unit: events",
+        "# unit: bin: 1; cathode: %",
+        "the unit of cathode is '%', expected one of: events, counts, 1",
+    ),
     "recoil energy zero": (
         "response.csv",
         "\n0.25,0,0,0,",
@@ -234,47 +405,37 @@ VARIANT_MISTAKES = {
         TOML,
         "[variants.charge_yield]",
         "[variants.charge_yield]\nresolution = 0.1",
-        "unknown key variants.charge_yield.resolution",
+        "unknown key resolution (variant 'charge_yield')",
     ),
     "unknown key in response": (
         "pandax4t",
         TOML,
         "gain = 1.0",
         "gain = 1.0\nfano = 0.1",
-        "unknown key variants.charge_yield.response.fano",
+        "unknown key channels[0].response.fano (variant 'charge_yield')",
     ),
-    "no gain": ("pandax4t", TOML, "gain = 1.0\n", "", "key 'variants.charge_yield.response.gain' is missing"),
+    "no gain": ("pandax4t", TOML, "gain = 1.0\n", "", "key 'channels[0].response.gain' is missing (variant"),
     "negative gain": ("pandax4t", TOML, "gain = 1.0", "gain = -1", "gain must be a positive number, found -1"),
     "no efficiency": (
         "pandax4t",
         TOML,
         "efficiency = 0.307\n",
         "",
-        "key 'variants.charge_yield.response.efficiency_tables' is missing",
+        "key 'channels[0].response.efficiency_tables' is missing",
     ),
     "wrong kind": (
         "pandax4t",
         TOML,
         'kind = "charge_yield"',
         'kind = "light_yield"',
-        "variants.charge_yield.response.kind must be 'matrix' or 'charge_yield', found 'light_yield'",
-    ),
-    "no kind": (
-        "pandax4t",
-        TOML,
-        (
-            '[variants.charge_yield.response]\nkind = "charge_yield"\ntable = "charge_yield.csv"\ngain = 1.0\n'
-            "efficiency = 0.307\n"
-        ),
-        '[variants.charge_yield.response]\ntables = { us2 = "response.csv" }\n',
-        "key 'variants.charge_yield.response.kind' is missing",
+        "channels[0].response.kind must be one of 'matrix', 'gaussian', 'charge_yield', found 'light_yield'",
     ),
     "efficiency above one": (
         "pandax4t",
         TOML,
         "efficiency = 0.307",
         "efficiency = 1.5",
-        "variants.charge_yield.response.efficiency must be a number above 0 and at most 1, found 1.5",
+        "channels[0].response.efficiency must be a number above 0 and at most 1, found 1.5",
     ),
     "negative yield": (
         "pandax4t",
@@ -290,19 +451,47 @@ VARIANT_MISTAKES = {
         "\n0.3,0.1\n",
         "charge_yield must be positive and T Q_y(T) increasing",
     ),
+    "unit of the yield": (
+        "pandax4t",
+        "charge_yield.csv",
+        "charge_yield: electrons/keV",
+        "charge_yield: PE/keV",
+        "the unit of charge_yield is 'PE/keV', expected one of: electrons/keV",
+    ),
     "number of edges": (
         "xenonnt",
         TOML,
         "bin_edges = { sr0 = [120.0, 170.16177,",
         "bin_edges = { sr0 = [120.0,",
-        "variants.charge_yield.response.bin_edges must be lists of 4 edges",
+        "channels[0].response.bin_edges must be lists of 4 edges",
     ),
     "edges of one run": (
         "xenonnt",
         TOML,
         "bin_edges = { sr0 = [120.0, 170.16177, 249.88974, 500.0], sr1",
         "bin_edges = { sr1",
-        "key 'variants.charge_yield.response.bin_edges.sr0' is missing",
+        "key 'channels[0].response.bin_edges.sr0' is missing",
+    ),
+    "another name": (
+        "pandax4t",
+        TOML,
+        "[variants.charge_yield]",
+        '[variants.charge_yield]\nname = "mine"',
+        "variants.charge_yield.name: a variant cannot change this key",
+    ),
+    "another channel": (
+        "pandax4t",
+        TOML,
+        '[[variants.charge_yield.channels]]\nname = "pandax4t_us2"',
+        '[[variants.charge_yield.channels]]\nname = "us3"',
+        "variants.charge_yield.channels[0].name must be one of pandax4t_us2, found 'us3'",
+    ),
+    "takes away what is not there": (
+        "pandax4t",
+        TOML,
+        "[variants.charge_yield]",
+        "[variants.charge_yield]\nlicense = false",
+        "variants.charge_yield.license: there is no such key to take away",
     ),
 }
 
@@ -348,25 +537,50 @@ def test_mistakes_in_a_variant(
 
 
 @pytest.mark.parametrize(
-    ("run", "message"),
+    ("old", "new", "message"),
     [
-        ('name = "sr1"\nexposure_t_yr = 1\nbin_edges = [1, 2]', "runs must be blocks with the same number of bins"),
         (
-            'name = "us2"\nexposure_t_yr = 1\nbin_edges = [1, 2, 3, 4, 5, 6, 7, 8, 9]',
-            "runs must be blocks with different names, found ['us2', 'us2']",
+            "edges = { sr0 = [90.0, 170.16177, 249.88974, 500.0]",
+            "edges = { sr0 = [90.0, 170.16177, 500.0]",
+            "channels[0].axes[0].edges must be lists with the same number of bins, found [2, 3]",
+        ),
+        (
+            '[[channels.runs]]\nname = "sr1"',
+            '[[channels.runs]]\nname = "sr0"',
+            "channels[0].runs must be blocks with different names, found ['sr0', 'sr0']",
         ),
     ],
 )
-def test_runs_that_do_not_fit_together(tmp_path: Path, run: str, message: str) -> None:
-    folder = copy_with(tmp_path, "pandax4t", TOML, "[observed]", f"[[runs]]\n{run}\n\n[observed]")
+def test_runs_that_do_not_fit_together(tmp_path: Path, old: str, new: str, message: str) -> None:
+    folder = copy_with(tmp_path, "xenonnt", TOML, old, new)
     with pytest.raises(SpecBuilderError, match=re.escape(message)):
         load_experiment(str(folder))
 
 
 def test_no_runs(tmp_path: Path) -> None:
-    folder = copy_with(tmp_path, "pandax4t", TOML, "[[runs]]", "[runs]")
-    with pytest.raises(SpecBuilderError, match=r"runs must be at least one \[\[runs\]\] block"):
+    run = '[[channels.runs]]\nname = "us2"\nexposure_t_yr = 1.04\n'
+    folder = copy_with(tmp_path, "pandax4t", TOML, run, "")
+    with pytest.raises(SpecBuilderError, match=re.escape("key 'channels[0].runs' is missing")):
         load_experiment(str(folder))
+    folder = copy_with(tmp_path / "again", "pandax4t", TOML, run, "[channels.runs]\n")
+    with pytest.raises(SpecBuilderError, match=re.escape("runs must be at least one [[channels[0].runs]] block")):
+        load_experiment(str(folder))
+
+
+def test_links_that_lead_out_of_the_folder(tmp_path: Path) -> None:
+    folder = copy_with(tmp_path, "pandax4t", TOML, 'observed = "observed.csv"', 'observed = "link.csv"')
+    (tmp_path / "secret.csv").write_text("# password = x\n", encoding="utf-8")
+    (folder / "link.csv").symlink_to(tmp_path / "secret.csv")
+    with pytest.raises(SpecBuilderError, match=r"table 'link\.csv' lies outside this folder"):
+        load_experiment(str(folder))
+    (folder / "link.csv").unlink()
+    (folder / "link.csv").symlink_to("observed.csv")
+    assert load_experiment(str(folder)).channels[0].observed[0] == 73
+
+
+def test_unit_line_without_a_unit_says_nothing(tmp_path: Path) -> None:
+    folder = copy_with(tmp_path, "pandax4t", "observed.csv", "# unit: events", "# unit: as counted")
+    assert load_experiment(str(folder)).channels[0].bins == 8
 
 
 def test_unknown_variant() -> None:

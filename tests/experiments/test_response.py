@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from spec_builder.experiments.description import Experiment, Run
+from spec_builder.experiments.description import Channel, Run
 from spec_builder.experiments.reading import load_experiment
 from spec_builder.experiments.response import (
     NODES_PER_INTERVAL,
     ChargeYieldResponse,
+    GaussianResponse,
     MatrixResponse,
     Selection,
 )
@@ -27,9 +29,15 @@ from spec_builder.physics.recoil import rate_polynomial
 if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
 
-CHARGE_YIELD = {name: load_experiment(name, "charge_yield") for name in ("xenonnt", "pandax4t")}
-RESPONSES = {
-    f"{name}-{variant or 'default'}": load_experiment(name, variant).response
+
+def channel(name: str, variant: str | None = None) -> Channel:
+    (only,) = load_experiment(name, variant).channels
+    return only
+
+
+CHARGE_YIELD = {name: channel(name, "charge_yield") for name in ("xenonnt", "pandax4t")}
+CHANNELS = {
+    f"{name}-{variant or 'default'}": channel(name, variant)
     for name, variants in {
         "xenonnt": (None, "charge_yield"),
         "pandax4t": (None, "poisson_response", "charge_yield"),
@@ -45,9 +53,9 @@ def charge_yield_response(name: str) -> ChargeYieldResponse:
     return response
 
 
-def matrix_response(experiment: Experiment) -> MatrixResponse:
-    assert isinstance(experiment.response, MatrixResponse)
-    return experiment.response
+def matrix_response(channel: Channel) -> MatrixResponse:
+    assert isinstance(channel.response, MatrixResponse)
+    return channel.response
 
 
 # ---------------------------------------------------------------- folding
@@ -55,11 +63,12 @@ def matrix_response(experiment: Experiment) -> MatrixResponse:
 
 def test_kernel_against_numerical_integration() -> None:
     """Events in each bin of XENONnT: exposure x response x dR/dT, run by run."""
-    response = matrix_response(load_experiment("xenonnt"))
-    found = response.kernel().fold(np.exp(-2 * response.kernel().recoil_energy_keV))
+    xenonnt = channel("xenonnt")
+    response, kernel = matrix_response(xenonnt), xenonnt.kernel()
+    found = kernel.fold(np.exp(-2 * kernel.recoil_energy_keV))
     for bin_ in range(3):
         expected = 0.0
-        for exposure, run in zip(response.exposures_t_yr, response.selections, strict=True):
+        for exposure, run in zip(xenonnt.exposures, response.selections, strict=True):
             nodes, probability = run.recoil_energy_keV, run.probability[bin_]
 
             def integrand(T: float, nodes: FloatArray = nodes, probability: FloatArray = probability) -> float:
@@ -75,13 +84,11 @@ def test_response_is_zero_outside_its_table() -> None:
     np.testing.assert_allclose(selection.at(np.array([0.999, 1.0, 1.5, 2.0, 2.001])), [[0, 0.5, 0.6, 0.7, 0]])
 
 
-@pytest.mark.parametrize("response", RESPONSES.values(), ids=RESPONSES)
+@pytest.mark.parametrize("of", CHANNELS.values(), ids=CHANNELS)
 @pytest.mark.parametrize("interaction", Interaction)
-def test_twice_the_nodes_change_no_bin(
-    response: MatrixResponse | ChargeYieldResponse, interaction: Interaction
-) -> None:
+def test_twice_the_nodes_change_no_bin(of: Channel, interaction: Interaction) -> None:
     def events(nodes: int) -> FloatArray:
-        kernel = response.kernel(nodes)
+        kernel = of.response.kernel(of.exposures, nodes_per_interval=nodes)
         if interaction is Interaction.SM:
             return kernel.fold(rate_polynomial(standard_model_terms, kernel.recoil_energy_keV))
         terms = partial(interaction_terms, interaction)
@@ -94,44 +101,141 @@ def test_twice_the_nodes_change_no_bin(
 
 @given(factor=st.floats(1e-3, 1e3))
 def test_events_go_with_the_exposure(factor: float) -> None:
-    for response in RESPONSES.values():
-        longer = replace(response, exposures_t_yr=tuple(factor * e for e in response.exposures_t_yr))
-        rate = np.ones(response.kernel().recoil_energy_keV.size)
-        np.testing.assert_allclose(longer.kernel().fold(rate), factor * response.kernel().fold(rate), rtol=1e-12)
+    for of in CHANNELS.values():
+        rate = np.ones(of.kernel().recoil_energy_keV.size)
+        np.testing.assert_allclose(of.scaled(factor).kernel().fold(rate), factor * of.kernel().fold(rate), rtol=1e-12)
 
 
 def test_runs_add() -> None:
-    response = matrix_response(load_experiment("xenonnt"))
-    kernel = response.kernel()
+    xenonnt = channel("xenonnt")
+    kernel = xenonnt.kernel()
     whole = kernel.fold(np.exp(-kernel.recoil_energy_keV)).sum()
     parts = 0.0
-    for exposure, selection in zip(response.exposures_t_yr, response.selections, strict=True):
-        alone = MatrixResponse((exposure,), (selection,)).kernel()
+    for exposure, selection in zip(xenonnt.exposures, matrix_response(xenonnt).selections, strict=True):
+        alone = MatrixResponse((selection,)).kernel((exposure,))
         parts += alone.fold(np.exp(-alone.recoil_energy_keV)).sum()
     assert whole == pytest.approx(parts, rel=1e-10)
 
 
+def test_breaks_are_edges_of_the_quadrature() -> None:
+    """A rate that jumps between two rows of the table is integrated exactly when the jump is named."""
+    pandax4t = channel("pandax4t")
+    jump = 0.7234
+    exact = pandax4t.kernel((jump,))
+    above = exact.fold((exact.recoil_energy_keV > jump).astype(float))
+    T = np.linspace(jump, 3.5, 200_001)
+    expected = 1.04 * np.trapezoid(matrix_response(pandax4t).selections[0].at(T), T, axis=1)
+    np.testing.assert_allclose(above, expected, rtol=1e-6)
+    plain = pandax4t.kernel()
+    assert not np.allclose(plain.fold((plain.recoil_energy_keV > jump).astype(float)), expected, rtol=1e-4)
+
+
 @given(order=st.permutations(range(8)))
 def test_permutation_of_bins_permutes_the_signal(order: list[int]) -> None:
-    experiment = load_experiment("pandax4t")
-    response = matrix_response(experiment)
-    shuffled = replace(
-        response,
-        selections=tuple(Selection(s.recoil_energy_keV, s.probability[order]) for s in response.selections),
-    )
-    signal = signal_kernel(replace(experiment, response=shuffled)).standard_model()
-    np.testing.assert_allclose(signal, signal_kernel(experiment).standard_model()[order], rtol=1e-12)
+    pandax4t = channel("pandax4t")
+    selections = matrix_response(pandax4t).selections
+    shuffled = MatrixResponse(tuple(Selection(s.recoil_energy_keV, s.probability[order]) for s in selections))
+    signal = signal_kernel(replace(pandax4t, response=shuffled)).standard_model()
+    np.testing.assert_allclose(signal, signal_kernel(pandax4t).standard_model()[order], rtol=1e-12)
 
 
 def test_normalisation_takes_the_place_of_the_exposure() -> None:
-    experiment = load_experiment("pandax4t")
-    response = replace(matrix_response(experiment), exposures_t_yr=(10.4,))
-    runs = (Run("us2", 10.4, experiment.runs[0].bin_edges),)
-    longer = replace(experiment, response=response, runs=runs)
+    pandax4t = channel("pandax4t")
+    longer = replace(pandax4t, runs=(Run("us2", 10.4),))
     scaled, absolute = signal_kernel(longer), signal_kernel(replace(longer, normalisation=None))
-    np.testing.assert_allclose(scaled.standard_model(), signal_kernel(experiment).standard_model(), rtol=1e-12)
-    shorter = signal_kernel(replace(experiment, normalisation=None))
+    np.testing.assert_allclose(scaled.standard_model(), signal_kernel(pandax4t).standard_model(), rtol=1e-12)
+    shorter = signal_kernel(replace(pandax4t, normalisation=None))
     np.testing.assert_allclose(absolute.standard_model(), 10 * shorter.standard_model(), rtol=1e-12)
+
+
+def test_what_lies_beyond_the_table() -> None:
+    """The last probability is held up to the spectrum's end."""
+    selection = Selection(np.array([1.0, 2.0]), np.array([[0.1, 0.3], [0.1, 0.2]]))
+    beyond = MatrixResponse((selection,)).kernel_beyond((2.0,), 5.0)
+    assert beyond is not None
+    assert beyond.fold(np.ones(beyond.recoil_energy_keV.size)) == pytest.approx([2.0 * 0.5 * 3.0])
+    assert MatrixResponse((selection,)).kernel_beyond((2.0,), 2.0) is None
+
+
+# ---------------------------------------------------------------- Gaussian
+
+
+def gaussian(**changes: object) -> GaussianResponse:
+    plain = GaussianResponse(
+        bin_edges=(np.array([1.0, 2.0, 3.0, 5.0]),),
+        reconstructed_energy_keV=np.array([0.5, 1.3, 2.2, 4.0]),
+        efficiency=np.array([0.0, 0.3, 0.8, 0.7]),
+        resolution=((0.31, 0.5), (0.0037, 1.0)),
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("T", [0.3, 1.0, 2.1, 4.5, 6.0])
+def test_gaussian_in_closed_form_against_quadrature(T: float) -> None:
+    response = gaussian()
+    found = response.probability(response.bin_edges[0], np.array([T]))[:, 0]
+    sigma = 0.31 * np.sqrt(T) + 0.0037 * T
+    for i, (low, high) in enumerate(itertools.pairwise(response.bin_edges[0])):
+
+        def integrand(energy: float) -> float:
+            efficiency = np.interp(energy, response.reconstructed_energy_keV, response.efficiency, left=0.0)
+            return float(efficiency * np.exp(-(((energy - T) / sigma) ** 2) / 2) / (np.sqrt(2 * np.pi) * sigma))
+
+        expected, _ = quad(integrand, low, high, points=[1.3, 2.2, 4.0], epsabs=1e-13, limit=200)
+        assert found[i] == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_gaussian_is_zero_below_its_efficiency_and_constant_above() -> None:
+    narrow = gaussian(resolution=((1e-4, 0.0),), efficiency=np.array([0.2, 0.3, 0.8, 0.7]))
+    edges = np.array([0.1, 0.4, 0.6, 5.0])
+    found = narrow.probability(edges, np.array([0.3, 0.45, 0.55, 4.8]))
+    np.testing.assert_allclose(found[:, [0, 1, 3]], np.diag([0.0, 0.0, 0.7]), atol=1e-12)
+    assert found[1, 2] == pytest.approx(np.interp(0.55, [0.5, 1.3], [0.2, 0.3]))
+
+
+@pytest.mark.parametrize("power", [0, -2])
+def test_gaussian_converges(power: int) -> None:
+    """Flat spectra, and those of light mediators that fall like 1/T^2."""
+    for response in (gaussian(), gaussian(resolution=((0.073, 0.0), (0.173, 1.0)), hold_above_keV=3.0)):
+        events = []
+        for nodes in (NODES_PER_INTERVAL, 3 * NODES_PER_INTERVAL):
+            kernel = response.kernel((1.0,), nodes_per_interval=nodes)
+            events.append(kernel.fold(kernel.recoil_energy_keV**power))
+        np.testing.assert_allclose(events[0], events[1], rtol=1e-6)
+
+
+def test_gaussian_keeps_all_events_of_a_flat_spectrum() -> None:
+    """Far from the ends, what is smeared out of a bin is smeared in from its neighbours."""
+    response = gaussian(
+        bin_edges=(np.arange(10.0, 20.0),),
+        reconstructed_energy_keV=np.array([0.0, 50.0]),
+        efficiency=np.array([0.5, 0.5]),
+        resolution=((0.2, 0.0),),
+    )
+    kernel = response.kernel((3.0,))
+    np.testing.assert_allclose(kernel.fold(np.ones(kernel.recoil_energy_keV.size)), 1.5, rtol=1e-9)
+
+
+def test_gaussian_breaks() -> None:
+    response, jump = gaussian(), 1.1705
+    kernel = response.kernel((1.0,), breaks_keV=(jump,))
+    found = kernel.fold((kernel.recoil_energy_keV > jump).astype(float))
+    T = np.linspace(jump, 12.0, 400_001)
+    expected = np.trapezoid(response.probability(response.bin_edges[0], T), T, axis=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-7)
+
+
+def test_resolution_is_held_where_it_is_asked_for() -> None:
+    cubic = ((0.073, 0.0), (0.173, 1.0), (-6.5e-3, 2.0), (1.1e-4, 3.0))
+    held, free = gaussian(resolution=cubic, hold_above_keV=30.0), gaussian(resolution=cubic)
+    assert held.sigma_keV(60.0) == pytest.approx(held.sigma_keV(30.0))
+    assert free.sigma_keV(60.0) == pytest.approx(0.073 + 0.173 * 60 - 6.5e-3 * 3600 + 1.1e-4 * 216000)
+    assert held.sigma_keV(12.0) == free.sigma_keV(12.0)
+
+
+def test_resolution_that_outgrows_the_energy_has_no_end() -> None:
+    assert gaussian(resolution=((0.3, 1.0),)).reach_keV()[1] == np.inf
+    assert gaussian(resolution=((0.3, 1.0),), hold_above_keV=5.0).reach_keV()[1] < 25
 
 
 # ---------------------------------------------------------------- charge yield, Eqs. (12)-(15)
@@ -162,7 +266,7 @@ def test_edges_beyond_the_yield_are_moved_to_its_end() -> None:
 def test_each_bin_of_the_charge_yield_counts_its_window() -> None:
     response = charge_yield_response("pandax4t")
     (edges,) = response.bin_edges
-    kernel = response.kernel()
+    kernel = CHARGE_YIELD["pandax4t"].kernel()
     # a flat spectrum: exposure x efficiency x width of the window
     events = kernel.fold(np.ones(kernel.recoil_energy_keV.size))
     np.testing.assert_allclose(events, 1.04 * 0.307 * np.diff(response.window_keV(edges)), rtol=1e-12)
@@ -172,7 +276,7 @@ def test_charge_yield_windows_in_the_observable() -> None:
     """Eq. (13): the integral over n of dR/dn = dR/dT dT/dn, by brute force in n."""
     response = charge_yield_response("pandax4t")
     (edges,) = response.bin_edges
-    kernel = response.kernel()
+    kernel = CHARGE_YIELD["pandax4t"].kernel()
     found = kernel.fold(np.exp(-kernel.recoil_energy_keV))
     for i in range(edges.size - 1):
         n = np.linspace(edges[i], edges[i + 1], 4001)
@@ -202,14 +306,14 @@ def test_correction_factors_of_pandax4t() -> None:
 
 @pytest.mark.parametrize("name", CHARGE_YIELD)
 def test_corrected_charge_yield_returns_the_default_signal(name: str) -> None:
-    default = signal_kernel(load_experiment(name)).standard_model()
+    default = signal_kernel(channel(name)).standard_model()
     np.testing.assert_allclose(signal_kernel(CHARGE_YIELD[name]).standard_model(), default, rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", CHARGE_YIELD)
 def test_charge_yield_changes_another_spectrum(name: str) -> None:
     light = [
-        signal_kernel(experiment).new_physics(parse_new_physics("scalar"), np.array([0.01])).coefficients[2, 0]
-        for experiment in (load_experiment(name), CHARGE_YIELD[name])
+        signal_kernel(of).yields(parse_new_physics("scalar"), np.array([0.01]))["cevns"].nominal[2, 0]
+        for of in (channel(name), CHARGE_YIELD[name])
     ]
     assert not np.allclose(light[0], light[1], rtol=0.01)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.errors import SpecBuilderError, UnknownNameError
 from spec_builder.base.files import data_path
 from spec_builder.base.tables import STATUSES
+from spec_builder.experiments.description import Signal
 from spec_builder.experiments.reading import experiment_folder, load_experiment, shipped_experiments
 
 if TYPE_CHECKING:
@@ -25,20 +26,25 @@ VARIANTS = {
 EVERY_CHOICE = [(name, variant) for name in VARIANTS for variant in (None, *sorted(VARIANTS[name]))]
 
 
+COMPANIONS = (
+    "coherent_csi", "lz_ws2022_er", "lz_ws2024_er", "pandax4t_run0_er", "pandax4t_run1_er", "texono", "xenonnt_er"
+)  # fmt: skip
+
+
 def test_names() -> None:
-    assert shipped_experiments() == ("pandax4t", "xenonnt")
+    assert shipped_experiments() == tuple(sorted(("pandax4t", "xenonnt", *COMPANIONS)))
 
 
 @pytest.mark.parametrize("name", OBSERVED)
 def test_observed_counts(name: str) -> None:
-    assert load_experiment(name).observed.tolist() == OBSERVED[name]
+    assert load_experiment(name).channels[0].observed.tolist() == OBSERVED[name]
 
 
 # arXiv:2411.11749, below Eq. (17)
 def test_uncertainties_of_the_paper() -> None:
-    xenonnt, pandax4t = load_experiment("xenonnt"), load_experiment("pandax4t")
-    assert xenonnt.signal_uncertainties == {"flux_8b": 0.12, "xenonnt_fiducial": 0.05}
-    assert pandax4t.signal_uncertainties == {"flux_8b": 0.12, "pandax4t_signal": 0.22}
+    xenonnt, pandax4t = (load_experiment(name).channels[0] for name in ("xenonnt", "pandax4t"))
+    assert xenonnt.signals == (Signal("cevns", None, "mu_8b", {"flux_8b": 0.12, "xenonnt_fiducial": 0.05}),)
+    assert pandax4t.signals[0].uncertainties == {"flux_8b": 0.12, "pandax4t_signal": 0.22}
     assert {b.name: list(b.uncertainties.values()) for b in xenonnt.backgrounds} == {
         "accidental": [0.048],
         "neutron": [0.5],
@@ -53,24 +59,23 @@ def test_uncertainties_of_the_paper() -> None:
 def test_experiments_share_the_flux_alone() -> None:
     nuisances = []
     for name in OBSERVED:
-        experiment = load_experiment(name)
-        names = set(experiment.signal_uncertainties)
-        for background in experiment.backgrounds:
-            names |= set(background.uncertainties)
-        nuisances.append(names)
+        (channel,) = load_experiment(name).channels
+        nuisances.append({key for sample in channel.samples for key in sample.uncertainties})
     assert nuisances[0] & nuisances[1] == {"flux_8b"}
 
 
 # total backgrounds: arXiv:2408.02877 (26.4 events) and 332 observed less the best-fit signal
 def test_background_of_xenonnt() -> None:
-    assert sum(b.expected.sum() for b in load_experiment("xenonnt").backgrounds) == pytest.approx(26.4, abs=0.1)
+    assert sum(b.expected.sum() for b in load_experiment("xenonnt").channels[0].backgrounds) == pytest.approx(
+        26.4, abs=0.1
+    )
 
 
 @pytest.mark.parametrize("variant", ["ce_rich", "md_rich"])
 def test_background_variants_move_the_share_of_the_components(variant: str) -> None:
     shares = {}
     for choice in (None, variant):
-        expected = {b.name: b.expected.sum() for b in load_experiment("pandax4t", choice).backgrounds}
+        expected = {b.name: b.expected.sum() for b in load_experiment("pandax4t", choice).channels[0].backgrounds}
         shares[choice] = expected["cathode"] / sum(expected.values())
     assert shares[None] == pytest.approx(0.36, abs=0.01)
     assert shares[variant] == pytest.approx({"ce_rich": 0.7, "md_rich": 0.2}[variant], abs=0.01)
@@ -82,8 +87,9 @@ def test_every_choice_loads(name: str, variant: str | None) -> None:
     assert (experiment.name, experiment.variant) == (name, variant)
     assert set(experiment.variants) == VARIANTS[name]
     assert experiment.bins == len(OBSERVED[name])
-    assert all(run.bin_edges.size == experiment.bins + 1 for run in experiment.runs)
-    assert all(b.expected.shape == (experiment.bins,) for b in experiment.backgrounds)
+    (channel,) = experiment.channels
+    assert all(channel.axes[0].edges[run.name].size == channel.bins + 1 for run in channel.runs)
+    assert all(b.expected.shape == (channel.bins,) for b in channel.backgrounds)
 
 
 @pytest.mark.parametrize(("name", "variant"), EVERY_CHOICE)
@@ -130,16 +136,17 @@ def test_folder_of_the_user_is_an_experiment(tmp_path: Path) -> None:
     for path in (folder, folder / "experiment.toml"):
         mine = load_experiment(str(path))
         assert (mine.name, mine.folder) == ("xenonnt", folder)
-        np.testing.assert_array_equal(mine.observed, load_experiment("xenonnt").observed)
+        np.testing.assert_array_equal(mine.channels[0].observed, load_experiment("xenonnt").channels[0].observed)
 
 
 def test_unknown_name() -> None:
-    message = (
-        "experiment 'xenon1t' is unknown, expected one of pandax4t, xenonnt "
-        "or the path of a folder with an experiment.toml"
-    )
-    with pytest.raises(SpecBuilderError, match=message):
+    with pytest.raises(UnknownNameError) as caught:
         load_experiment("xenon1t")
+    known = ", ".join(shipped_experiments())
+    assert str(caught.value) == (
+        f"experiment 'xenon1t' is unknown, expected one of {known} or the path of a folder with an experiment.toml"
+    )
+    assert caught.value.name == "xenon1t"
 
 
 def test_folder_without_a_description(tmp_path: Path) -> None:

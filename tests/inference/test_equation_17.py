@@ -36,11 +36,12 @@ ON_SIGNAL = {"xenonnt": "xenonnt_fiducial", "pandax4t": "pandax4t_signal"}
 
 def expected_events(experiment: str, parameter: str, x: FloatArray, shift: dict[str, FloatArray]) -> FloatArray:
     """N of Eq. (16), shape (points, bins), at relative shifts alpha and beta (points,)."""
-    tables, kernel = load_experiment(experiment), signal_kernel(load_experiment(experiment))
+    tables = load_experiment(experiment).channels[0]
+    kernel = signal_kernel(tables)
     if parameter == "flux":
         signal = x[:, None] / 5.46 * kernel.standard_model()
     else:
-        n0, n1, n2 = kernel.weak_mixing_angle().coefficients
+        n0, n1, n2 = kernel.weak_mixing_angle()["cevns"].nominal[:, 0]
         signal = n0 + n1 * x[:, None] + n2 * x[:, None] ** 2
     events = signal * (1 + shift["flux_8b"] + shift[ON_SIGNAL[experiment]])[:, None]
     for background in tables.backgrounds:
@@ -62,7 +63,7 @@ def test_chi2_of_the_paper(analysis: str, parameter: Literal["flux", "sin2thetaw
 
     chi2 = np.sum([pull**2 for pull in pulls.values()], axis=0)
     for experiment in EXPERIMENTS[analysis]:
-        N, D = expected_events(experiment, parameter, x, shift), load_experiment(experiment).observed
+        N, D = expected_events(experiment, parameter, x, shift), load_experiment(experiment).channels[0].observed
         assert (N > 0).all()
         chi2 = chi2 + 2 * np.sum(N - D + D * np.log(D / N), axis=1)
 

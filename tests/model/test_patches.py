@@ -7,6 +7,7 @@ from functools import lru_cache
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+import jsonpatch
 import numpy as np
 import pyhf
 import pytest
@@ -18,11 +19,12 @@ from spec_builder.inference.curves import polynomial_yields
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
 from spec_builder.model.analysis import load_analysis
-from spec_builder.model.patches import STYLES, build_patch_set
-from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.model.patches import STYLES, PatchBuilder, build_patch_set
+from spec_builder.physics.interactions import choose, parse_new_physics
 
 if TYPE_CHECKING:
     from spec_builder.model.analysis import Analysis
+    from spec_builder.model.signal import Template
 
 NO_INTERFERENCE = ("scalar", "axial", "tensor")
 
@@ -141,9 +143,9 @@ def signal_samples(workspace: dict[str, Any]) -> dict[str, dict[str, Any]]:
 @every_interaction
 def test_total_replaces_the_signal_by_the_total_yield(law: str, interaction: str) -> None:
     for mass, g, patched in applied(law, patches(law, interaction)):
-        polynomials = analysis(law).new_physics_yields(parse_new_physics(interaction), np.array([mass]))
+        polynomials = analysis(law).signal_yields(parse_new_physics(interaction), np.array([mass]))
         for channel, sample in signal_samples(patched).items():
-            n0, n1, n2 = polynomials[channel].coefficients[:, 0]
+            n0, n1, n2 = polynomials[channel]["cevns"].nominal[:, 0]
             np.testing.assert_allclose(sample["data"], n0 + n1 * g**2 + n2 * g**4, rtol=5.0001e-8)
             assert [float(f"{events:.8g}") for events in sample["data"]] == sample["data"]
 
@@ -163,7 +165,7 @@ def test_total_changes_nothing_else(law: str) -> None:
 
 
 def test_total_scales_histosys_with_the_rounded_yield() -> None:
-    sizes = {e.channel: e.signal_uncertainties for e in analysis("linear").experiments}
+    sizes = {c.name: c.signals[0].uncertainties for c in analysis("linear").channels}
     for _, _, patched in applied("linear", patches("linear", "vector_universal")):
         for channel, sample in signal_samples(patched).items():
             found = {m["name"]: m["data"] for m in sample["modifiers"] if m["type"] == "histosys"}
@@ -234,3 +236,69 @@ def test_interference_makes_the_universal_vector_negative() -> None:
     # a coupling small enough for the interference to win
     smallest = min(couplings("vector_universal"))
     assert all(events < 0 for (_, g), events in lowest.items() if g == smallest)
+
+
+# ---------------------------------------------------------------- several samples, shapes
+
+
+def builder_of(of: Analysis, style: Any = "total") -> PatchBuilder:
+    uncertainties = {c.name: {signal.name: signal.uncertainties for signal in c.signals} for c in of.channels}
+    return PatchBuilder(of.workspace, of.law, style, uncertainties)
+
+
+def templates_at(of: Analysis, interaction: str, mass: float, g: float) -> dict[str, dict[str, Template]]:
+    yields = of.signal_yields(choose(interaction), np.array([mass]))
+    return {channel: {name: y.template(g**2) for name, y in found.items()} for channel, found in yields.items()}
+
+
+def patched_likelihood(of: Analysis, templates: dict[str, dict[str, Template]]) -> Likelihood:
+    operations = builder_of(of).operations(templates)
+    return Likelihood.from_workspace(jsonpatch.apply_patch(of.workspace, operations), "new_physics")
+
+
+@every_law
+def test_total_replaces_every_sample_of_the_signal(law: str) -> None:
+    eves = load_analysis("eves", law)
+    templates = templates_at(eves, "vector_universal", 1.0, 3e-6)
+    changed = patched_likelihood(eves, templates)
+    theta = changed.init[None]
+    plain = Likelihood.from_workspace(eves.workspace, "new_physics").rates(theta)[0]
+    place = changed.specification.channels
+    for channel in eves.channels:
+        added = sum(
+            template.nominal - kernel.samples()[name]
+            for kernel in eves.kernels
+            if kernel.channel.name == channel.name
+            for name, template in templates[channel.name].items()
+        )
+        found = changed.rates(theta)[0, place[channel.name]] - plain[place[channel.name]]
+        np.testing.assert_allclose(found, added, rtol=1e-5, atol=1e-6)
+        assert np.max(added) > 1
+
+
+@every_law
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_total_replaces_the_shapes_too(law: str, side: float) -> None:
+    """At one standard deviation of a shape parameter the patched workspace expects the template made there."""
+    csi = load_analysis("coherent_csi", law, {"coherent_csi": "response_shapes"})
+    templates = templates_at(csi, "axial", 10.0, 2e-3)
+    (template,) = templates["coherent_csi"].values()
+    changed = patched_likelihood(csi, templates)
+    start = changed.rates(changed.init[None])[0]
+    for name, sides in template.variations.items():
+        theta = changed.init.copy()
+        theta[changed.index(name)] = side
+        moved = changed.rates(theta[None])[0] - start
+        expected = sides[0 if side > 0 else 1] - template.nominal
+        np.testing.assert_allclose(moved, expected, rtol=1e-5, atol=3e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "variants"),
+    [("eves", {}), ("coherent_csi", {"coherent_csi": "response_shapes"})],
+    ids=["samples", "shape"],
+)
+def test_style_signal_needs_one_sample_without_shapes(name: str, variants: dict[str, str]) -> None:
+    of = load_analysis(name, "normsys", variants)
+    with pytest.raises(SpecBuilderError, match="patches of style 'signal' need one signal sample without shape"):
+        builder_of(of, "signal").operations(templates_at(of, "axial", 10.0, 2e-3))

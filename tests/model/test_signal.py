@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spec_builder.experiments.reading import load_experiment
-from spec_builder.model.signal import SignalKernel, SignalPolynomial, signal_kernel
-from spec_builder.physics.flux import solar_flux
-from spec_builder.physics.interactions import Interaction, interaction_terms, parse_new_physics, standard_model_terms
+from spec_builder.experiments.description import Normalisation, Signal
+from spec_builder.experiments.reading import load_experiment, shipped_experiments
+from spec_builder.experiments.response import MatrixResponse, Selection
+from spec_builder.model.signal import SignalKernel, Yields, joined, signal_kernel
+from spec_builder.physics.interactions import (
+    STANDARD_MODEL,
+    Interaction,
+    choose,
+    interaction_terms,
+    parse_new_physics,
+    standard_model_terms,
+)
 from spec_builder.physics.recoil import rate_polynomial
+from spec_builder.physics.sources import load_source
+
+if TYPE_CHECKING:
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.physics.choices import Choice
 
 CHOICES = [("xenonnt", None), ("pandax4t", None), ("xenonnt", "charge_yield"), ("pandax4t", "charge_yield")]
 NEW_PHYSICS = [interaction for interaction in Interaction if interaction is not Interaction.SM]
@@ -24,7 +39,12 @@ couplings = st.floats(1e-8, 1e-1)
 
 @cache
 def kernel(name: str, variant: str | None = None) -> SignalKernel:
-    return signal_kernel(load_experiment(name, variant))
+    return signal_kernel(load_experiment(name, variant).channels[0])
+
+
+def cevns(response: SignalKernel, choice: Choice, mass: FloatArray) -> Yields:
+    (yields,) = response.yields(choice, mass).values()
+    return yields
 
 
 # ---------------------------------------------------------------- the Standard Model
@@ -53,8 +73,8 @@ def test_default_normalisation_scales_the_response_of_xenonnt() -> None:
 
 
 def test_hep_neutrinos_add_a_sixth_of_an_event() -> None:
-    alone = kernel("xenonnt", "absolute_normalisation")
-    hep = alone.standard_model(solar_flux(hep=True)) - alone.standard_model()
+    alone = kernel("xenonnt", "absolute_normalisation").channel
+    hep = signal_kernel(replace(alone, source=load_source("solar_hep"))).standard_model()
     assert (hep > 0).all()
     assert 0.16 <= hep.sum() <= 0.17
 
@@ -68,14 +88,14 @@ def test_hep_neutrinos_add_a_sixth_of_an_event() -> None:
 )
 def test_polynomial_evaluates_each_bin(coefficients: list[float], x: list[float]) -> None:
     n = np.array(coefficients).reshape(3, 2)
-    events = SignalPolynomial(n)(np.array(x))
+    events = Yields(n, {})(np.array(x))
     expected = [[n[0, i] + n[1, i] * value + n[2, i] * value**2 for i in range(2)] for value in x]
     np.testing.assert_allclose(events, expected, rtol=1e-12, atol=1e-9)
 
 
 def test_shapes() -> None:
-    polynomial = kernel("pandax4t").new_physics(parse_new_physics("scalar"), np.array([1.0, 10.0, 100.0]))
-    assert polynomial.coefficients.shape == (3, 3, 8)
+    polynomial = cevns(kernel("pandax4t"), parse_new_physics("scalar"), np.array([1.0, 10.0, 100.0]))
+    assert polynomial.nominal.shape == (3, 3, 8)
     assert polynomial(1e-10).shape == (3, 8)
     assert polynomial(np.zeros((5, 2))).shape == (5, 2, 3, 8)
 
@@ -91,7 +111,7 @@ def test_interactions_against_direct_folding(
     spectrum = rate_polynomial(standard_model_terms, energies)[0, 0]
     added = rate_polynomial(partial(interaction_terms, interaction), energies, np.array([mass]))[:, 0]
     expected = response.kernel.fold(spectrum + x * added[1] + x**2 * added[2])
-    events = response.new_physics(parse_new_physics(interaction), np.array([mass]))(x)[0]
+    events = cevns(response, parse_new_physics(interaction), np.array([mass]))(x)[0]
     scale = np.abs(x * added[1]).max() + np.abs(x**2 * added[2]).max()
     np.testing.assert_allclose(events, expected, rtol=1e-10, atol=1e-14 * scale)
 
@@ -102,21 +122,23 @@ def test_weak_mixing_angle_against_direct_folding(name: str, variant: str | None
     response = kernel(name, variant)
     terms = partial(standard_model_terms, sin2_theta_w=angle)
     expected = response.kernel.fold(rate_polynomial(terms, response.kernel.recoil_energy_keV))[0, 0]
-    np.testing.assert_allclose(response.weak_mixing_angle()(angle), expected, rtol=1e-10)
+    np.testing.assert_allclose(response.weak_mixing_angle()["cevns"](angle)[0], expected, rtol=1e-10)
 
 
 @pytest.mark.parametrize(("name", "variant"), CHOICES)
 @given(flux=st.floats(0, 60))
 def test_events_go_with_the_flux(name: str, variant: str | None, flux: float) -> None:
     response = kernel(name, variant)
-    np.testing.assert_allclose(response.flux()(flux), response.standard_model() * flux / 5.46, rtol=1e-9)
+    np.testing.assert_allclose(
+        response.proportional("mu_8b", 5.46)["cevns"](flux)[0], response.standard_model() * flux / 5.46, rtol=1e-9
+    )
 
 
 @pytest.mark.parametrize(("name", "variant"), CHOICES)
 @pytest.mark.parametrize("interaction", NEW_PHYSICS)
 def test_no_coupling_is_the_standard_model(name: str, variant: str | None, interaction: Interaction) -> None:
     response = kernel(name, variant)
-    events = response.new_physics(parse_new_physics(interaction), np.array([0.01, 10.0, 1000.0]))(0.0)
+    events = cevns(response, parse_new_physics(interaction), np.array([0.01, 10.0, 1000.0]))(0.0)
     np.testing.assert_allclose(events, np.tile(response.standard_model(), (3, 1)), rtol=1e-14)
 
 
@@ -125,7 +147,7 @@ def test_choices_of_an_interaction_reach_the_template() -> None:
 
     def events(interaction: str, coupling_set: str | None = None, factor: int | None = None) -> float:
         choice = parse_new_physics(interaction, coupling_set, factor)
-        return float(response.new_physics(choice, mass).coefficients[2].sum())
+        return float(cevns(response, choice, mass).nominal[2].sum())
 
     assert events("scalar", coupling_set="B") > 2 * events("scalar", coupling_set="E")
     assert 1 < events("tensor", factor=4) / events("tensor", factor=1) < 4
@@ -138,3 +160,81 @@ def test_scaled_kernel(scale: float) -> None:
     np.testing.assert_allclose(
         bare.scaled(scale * np.array([1.0, 2.0, 3.0])).fold(rate), scale * bare.fold(rate) * [1, 2, 3], rtol=1e-12
     )
+
+
+# ---------------------------------------------------------------- other sources and targets
+
+
+def test_an_interaction_without_a_cross_section_leaves_the_standard_model() -> None:
+    eves = signal_kernel(load_experiment("lz_ws2022_er").channels[0])
+    for name, yields in eves.yields(choose("tensor"), np.array([1.0, 10.0])).items():
+        np.testing.assert_allclose(yields.nominal[0], np.tile(eves.samples()[name], (2, 1)), rtol=1e-13)
+        assert not yields.nominal[1:].any()
+
+
+def test_samples_share_out_the_components() -> None:
+    channel = load_experiment("lz_ws2022_er").channels[0]
+    apart, together = (
+        signal_kernel(channel),
+        signal_kernel(replace(channel, signals=(Signal("all", None, "mu_pp", {}),))),
+    )
+    masses = np.array([0.01, 10.0])
+    parts = apart.yields(choose("vector_universal"), masses)
+    whole = together.yields(choose("vector_universal"), masses)["all"].nominal
+    np.testing.assert_allclose(sum(part.nominal for part in parts.values()), whole, rtol=1e-12)
+
+
+def test_variations_are_other_responses() -> None:
+    """A shape parameter's ends are what the channel would expect with that response."""
+    channel = load_experiment("coherent_csi", "response_shapes").channels[0]
+    yields = signal_kernel(channel).yields(choose("axial"), np.array([10.0]))["cevns"]
+    for name, responses in channel.variations.items():
+        for side, response in zip(yields.variations[name], responses, strict=True):
+            alone = signal_kernel(replace(channel, response=response, variations={}))
+            expected = alone.yields(choose("axial"), np.array([10.0]))["cevns"].nominal
+            np.testing.assert_allclose(side, expected, rtol=1e-12)
+
+
+def test_variations_have_the_factor_of_the_nominal_response() -> None:
+    channel = load_experiment("coherent_csi", "response_shapes").channels[0]
+    plain, scaled = signal_kernel(channel), signal_kernel(replace(channel, normalisation=Normalisation(620.0, None)))
+    factor = scaled.standard_model().sum() / plain.standard_model().sum()
+    for name, (up, down) in plain.templates()["cevns"].variations.items():
+        other = scaled.templates()["cevns"].variations[name]
+        np.testing.assert_allclose(other[0], factor * up, rtol=1e-12)
+        np.testing.assert_allclose(other[1], factor * down, rtol=1e-12)
+
+
+def test_yields_side_by_side() -> None:
+    one = Yields(np.ones((3, 2, 2)), {"a": (np.full((3, 2, 2), 2.0), np.zeros((3, 2, 2)))})
+    other = Yields(np.full((3, 2, 1), 5.0), {})
+    both = joined([one, None, other], [2, 3, 1])
+    assert both.nominal[0, 0].tolist() == [1, 1, 0, 0, 0, 5]
+    up, down = both.variations["a"]
+    assert (up[0, 0].tolist(), down[0, 0].tolist()) == ([2, 2, 0, 0, 0, 5], [0, 0, 0, 0, 0, 5])
+
+
+def shortened(last: int) -> SignalKernel:
+    """PandaX-4T with a response that ends early."""
+    (channel,) = load_experiment("pandax4t").channels
+    assert isinstance(channel.response, MatrixResponse)
+    (selection,) = channel.response.selections
+    cut = Selection(selection.recoil_energy_keV[:last], selection.probability[:, :last])
+    return signal_kernel(replace(channel, response=MatrixResponse((cut,))))
+
+
+def test_a_response_that_ends_early_says_so() -> None:
+    whole = kernel("pandax4t")
+    assert whole.share_beyond(STANDARD_MODEL) == 0
+    (selection,) = whole.channel.response.selections  # type: ignore[union-attr]
+    short = shortened(int(np.searchsorted(selection.recoil_energy_keV, 1.0)))
+    share = short.share_beyond(STANDARD_MODEL)
+    assert 0.03 < share < 0.9
+    # lighter mediators have softer recoils
+    assert short.share_beyond(choose("scalar"), np.array([0.01]), x=1e-6) < share
+
+
+def test_shipped_responses_reach_far_enough() -> None:
+    for name in shipped_experiments():
+        for channel in load_experiment(name).channels:
+            assert signal_kernel(channel).share_beyond(STANDARD_MODEL) < 0.03, channel.name

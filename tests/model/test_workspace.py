@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json, digest
-from spec_builder.experiments.reading import load_experiment
 from spec_builder.histfactory.modifiers import LAWS
+from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analysis import ANALYSES, load_analysis
-from spec_builder.model.workspace import build_workspace, round_yields
+from spec_builder.model.signal import Template
+from spec_builder.model.workspace import round_yields, signal_modifiers
 
 RELATIVE = {
     "flux_8b": 0.12,
@@ -188,14 +189,130 @@ def test_one_ulp_does_not_change_a_yield() -> None:
 
 
 def test_channel_given_twice() -> None:
-    xenonnt = load_experiment("xenonnt")
     with pytest.raises(
         SpecBuilderError, match="channel 'xenonnt_cs2' stands twice: an analysis holds each experiment once"
     ):
-        build_workspace([xenonnt, xenonnt], [np.ones(3), np.ones(3)], "linear")
+        load_analysis("xenonnt+xenonnt")
 
 
 def test_uncertainty_with_the_name_of_the_normalisation() -> None:
-    xenonnt = replace(load_experiment("xenonnt"), signal_uncertainties={"mu_8b": 0.1})
+    plain = load_analysis("xenonnt", "linear")
+    (channel,) = plain.channels
+    renamed = replace(channel, signals=(replace(channel.signals[0], uncertainties={"mu_8b": 0.1}),))
+    analysis = replace(plain, experiments=(replace(plain.experiments[0], channels=(renamed,)),))
     with pytest.raises(SpecBuilderError, match="xenonnt: 'mu_8b' is the signal's normalisation, rename"):
-        build_workspace([xenonnt], [np.ones(3)], "linear")
+        _ = analysis.workspace
+
+
+# ---------------------------------------------------------------- several samples, shapes, free backgrounds
+
+
+def parameters(workspace: dict[str, Any], measurement: str) -> dict[str, dict[str, Any]]:
+    config = next(m["config"] for m in workspace["measurements"] if m["name"] == measurement)
+    return {parameter["name"]: parameter for parameter in config["parameters"]}
+
+
+def fixed(workspace: dict[str, Any], measurement: str) -> set[str]:
+    return {name for name, parameter in parameters(workspace, measurement).items() if parameter["fixed"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "held", "factors"),
+    [
+        ("coherent_csi", {
+            "flux_sns", "coherent_csi_efficiency", "coherent_csi_quenching", "coherent_csi_form_factor",
+        }, {"mu_sns"}),
+        ("eves", {"flux_pp"}, {"mu_pp"}),
+        ("texono", set(), {"mu_reactor"}),
+        ("global", {"flux_8b", "mu_sns", "mu_pp", "mu_reactor"}, {"mu_8b", "mu_sns", "mu_pp", "mu_reactor"}),
+    ],
+)  # fmt: skip
+def test_what_the_measurements_hold(name: str, held: set[str], factors: set[str]) -> None:
+    workspace = load_analysis(name).workspace
+    first = workspace["measurements"][0]["name"]
+    assert fixed(workspace, first) == held
+    assert fixed(workspace, "new_physics") == factors
+    assert set(parameters(workspace, first)) == {m["name"] for s in samples(workspace) for m in s["modifiers"]}
+
+
+def test_free_backgrounds_are_normfactors() -> None:
+    workspace = load_analysis("eves").workspace
+    free = {"lz_ws2022_er_argon37", "pandax4t_run0_er_tritium"}
+    for measurement in ("eves_pp_flux", "new_physics"):
+        for name in free:
+            found = parameters(workspace, measurement)[name]
+            assert (found["inits"], found["bounds"], found["fixed"]) == ([1.0], [[0.0, 10.0]], False)
+    factors = {m["name"]: s["name"] for s in samples(workspace) for m in s["modifiers"] if m["type"] == "normfactor"}
+    assert factors == {"lz_ws2022_er_argon37": "argon37", "pandax4t_run0_er_tritium": "tritium", "mu_pp": "eves_pp"}
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_an_absolute_uncertainty_is_added_under_either_law(law: str) -> None:
+    workspace = load_analysis("texono", law).workspace
+    (background,) = (s for s in samples(workspace) if s["name"] == "background")
+    (modifier,) = background["modifiers"]
+    assert (modifier["name"], modifier["type"]) == ("texono_systematic", "histosys")
+    assert modifier["data"]["hi_data"] == pytest.approx([5986 + 61])
+    assert modifier["data"]["lo_data"] == pytest.approx([5986 - 61])
+
+
+def shaped(law: str) -> dict[str, Any]:
+    return load_analysis("coherent_csi", law, {"coherent_csi": "response_shapes"}).workspace
+
+
+SHAPES = ("coherent_csi_efficiency", "coherent_csi_quenching0", "coherent_csi_quenching1")
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_shapes_are_split_under_normsys_and_plain_under_linear(name: str) -> None:
+    found = {}
+    for law in LAWS:
+        (signal,) = (s for s in samples(shaped(law)) if s["name"] == "cevns")
+        found[law] = {m["type"]: m["data"] for m in signal["modifiers"] if m["name"] == name}
+    assert set(found["linear"]) == {"histosys"}
+    assert set(found["normsys"]) == {"histosys", "normsys"}
+    total = sum(signal["data"])
+    for side in ("hi", "lo"):
+        plain, split = (np.array(found[law]["histosys"][f"{side}_data"]) for law in ("linear", "normsys"))
+        ratio = found["normsys"]["normsys"][side]
+        assert ratio == pytest.approx(plain.sum() / total, rel=1e-7)
+        assert split.sum() == pytest.approx(total, rel=1e-6)
+        np.testing.assert_allclose(split * ratio, plain, rtol=1e-6)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_shaped_workspaces_are_valid_and_sorted(law: str) -> None:
+    workspace = shaped(law)
+    pyhf.schema.validate(workspace, "workspace.json")
+    assert json.dumps(pyhf.Workspace.sorted(pyhf.Workspace(workspace))) == json.dumps(pyhf.Workspace(workspace))
+    assert digest(workspace) == pyhf.utils.digest(pyhf.Workspace(workspace))
+
+
+def test_a_shape_of_nothing_has_ratio_one_and_no_shape() -> None:
+    template = Template(np.zeros(2), {"shape": (np.ones(2), np.zeros(2))})
+    first, second = signal_modifiers("normsys", {}, template)
+    assert first == {"name": "shape", "type": "histosys", "data": {"hi_data": [0.0, 0.0], "lo_data": [0.0, 0.0]}}
+    assert second == {"name": "shape", "type": "normsys", "data": {"hi": 1.0, "lo": 1.0}}
+
+
+@pytest.mark.parametrize("name", ["coherent_csi", "eves", "texono", "global"])
+def test_pyhf_agrees_on_the_companions(name: str) -> None:
+    """Value of 2NLL at the start, and half a standard deviation away."""
+    workspace = load_analysis(name).workspace
+    likelihood = Likelihood.from_workspace(workspace, "new_physics")
+    model = pyhf.Workspace(workspace).model(measurement_name="new_physics")
+    data = pyhf.Workspace(workspace).data(model)
+    for step in (0.0, 0.5):
+        ours = likelihood.init + np.where(likelihood.init == 0, step, 0.0)
+        place = {name: i for i, name in enumerate(likelihood.parameters)}
+        theirs = [ours[place[name]] for name in model.config.par_names]
+        expected = -2 * float(model.logpdf(theirs, data)[0])
+        assert float(likelihood.twice_nll(ours)[0]) == pytest.approx(expected, rel=1e-11)
+
+
+def test_combined_and_single_workspaces_of_one_source_agree() -> None:
+    parts = [load_analysis(name).workspace for name in ("xenonnt_er", "lz_ws2022_er", "pandax4t_run0_er")]
+    combined = pyhf.Workspace(parts[0])
+    for part in parts[1:]:
+        combined = pyhf.Workspace.combine(combined, pyhf.Workspace(part), join="outer")
+    assert pyhf.utils.digest(pyhf.Workspace.sorted(combined)) == digest(load_analysis("eves").workspace)

@@ -38,7 +38,7 @@ def angle(fits: list[FitResult]) -> Figure:
 @pytest.fixture(scope="module")
 def limits() -> list[LimitsResult]:
     combined = load_analysis("combined", "linear")
-    return [find_limits(combined, parse_new_physics(name), np.geomspace(0.01, 1000, 7)) for name in PANELS]
+    return [find_limits(combined, parse_new_physics(name), np.geomspace(0.01, 1000, 7), dof=2) for name in PANELS]
 
 
 @pytest.fixture(scope="module")

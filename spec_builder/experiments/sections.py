@@ -1,0 +1,202 @@
+"""TOML tables read key by key, with messages that name the file and the key."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from spec_builder.base.arrays import FloatArray
+
+__all__ = ["NAME", "Section", "finite_number", "read_toml"]
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+#: A relative uncertainty beyond this is taken for a percentage.
+LARGEST_SIZE = 2.0
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """Content of a TOML file.
+
+    Raises:
+        SpecBuilderError: if it cannot be read or is not TOML.
+    """
+    try:
+        return tomllib.loads(read_text(file))
+    except (ValueError, RecursionError) as error:  # integers of thousands of digits, thousands of brackets
+        raise SpecBuilderError(f"{file}: not valid TOML: {error}") from None
+
+
+def finite_number(value: object) -> float:
+    """A TOML number as a float; NaN for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return float("nan")
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf")
+
+
+class Section:
+    """A TOML table whose keys are taken one by one; what is left over is an unknown key.
+
+    Args:
+        file: named in messages.
+        content: the table.
+        where: path of the table in the file.
+        shown: how a path is written in messages.
+        remark: put behind a message.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        content: object,
+        where: str = "",
+        *,
+        shown: Callable[[str], str] = str,
+        remark: str = "",
+    ) -> None:
+        self.file, self.where, self._shown, self._remark = file, where, shown, remark
+        if not isinstance(content, dict):
+            raise self.complaint(f"{shown(where)} must be a table, found {content!r}")
+        self._content = dict(content)
+
+    def path(self, key: str) -> str:
+        """Path of a key, as messages show it."""
+        return self._shown(f"{self.where}.{key}" if self.where else key)
+
+    def complaint(self, text: str) -> SpecBuilderError:
+        """An error about this file."""
+        return SpecBuilderError(f"{self.file}: {text}{self._remark}")
+
+    def error(self, key: str, expected: str, found: object) -> SpecBuilderError:
+        """An error about a key's value."""
+        return self.complaint(f"{self.path(key)} must be {expected}, found {found!r}")
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._content
+
+    def keys(self) -> list[str]:
+        """Keys that are left."""
+        return list(self._content)
+
+    def take(self, key: str) -> Any:
+        """The value of a key, which is then gone.
+
+        Raises:
+            SpecBuilderError: if it is missing.
+        """
+        if key not in self._content:
+            raise self.complaint(f"key '{self.path(key)}' is missing")
+        return self._content.pop(key)
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """A text."""
+        if default is not None and key not in self:
+            return default
+        value = self.take(key)
+        if not isinstance(value, str):
+            raise self.error(key, "a text", value)
+        return value
+
+    def identifier(self, key: str) -> str:
+        """A name of letters, digits and underscores."""
+        value = self.text(key)
+        if not NAME.fullmatch(value):
+            raise self.error(key, "a name of letters, digits and underscores", value)
+        return value
+
+    def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        """A list of texts."""
+        if default is not None and key not in self:
+            return default
+        value = self.take(key)
+        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+            raise self.error(key, "a list of texts", value)
+        return tuple(value)
+
+    def truth(self, key: str) -> bool:
+        """True or false; false where the key is missing."""
+        value = self.take(key) if key in self else False
+        if not isinstance(value, bool):
+            raise self.error(key, "true or false", value)
+        return value
+
+    def positive(self, key: str) -> float:
+        """A positive finite number."""
+        value = self.take(key)
+        number = finite_number(value)
+        if not 0 < number < np.inf:
+            raise self.error(key, "a positive number", value)
+        return number
+
+    def increasing(self, key: str) -> FloatArray:
+        """At least two increasing numbers, shape (n,)."""
+        value = self.take(key)
+        numbers = np.array([finite_number(v) for v in value] if isinstance(value, list) else [])
+        if numbers.size < 2 or not (np.isfinite(numbers).all() and (np.diff(numbers) > 0).all()):
+            raise self.error(key, "a list of at least two increasing numbers", value)
+        return numbers
+
+    def section(self, key: str) -> Section:
+        """A table."""
+        return self._child(key, self.take(key))
+
+    def sections(self, key: str) -> list[Section]:
+        """A list of at least one table."""
+        content = self.take(key)
+        if not isinstance(content, list) or not content:
+            raise self.error(key, f"at least one [[{self.path(key)}]] block", content)
+        return [self._child(f"{key}[{i}]", item) for i, item in enumerate(content)]
+
+    def named_sections(self, key: str) -> dict[str, Section]:
+        """Tables by the names of a table."""
+        section = self.section(key)
+        for name in section.keys():  # noqa: SIM118
+            if not NAME.fullmatch(name):
+                raise self.error(key, "a table of names of letters, digits and underscores", name)
+        return {name: section.section(name) for name in section.keys()}  # noqa: SIM118
+
+    def sizes(self, key: str) -> dict[str, float]:
+        """Relative sizes by parameter name.
+
+        Raises:
+            SpecBuilderError: for a name or number that cannot be one.
+        """
+        section = self.section(key)
+        values = {name: section._size(name) for name in section.keys()}  # noqa: SIM118, SLF001
+        for name in values:
+            if not NAME.fullmatch(name):
+                raise self.error(key, "a table of names of letters, digits and underscores", name)
+        return values
+
+    def _size(self, key: str) -> float:
+        value = self.positive(key)
+        if value > LARGEST_SIZE:
+            expected = f"a relative size of at most {LARGEST_SIZE:g} (percent? 12 % are written 0.12)"
+            raise self.error(key, expected, value)
+        return value
+
+    def nested(self, key: str, content: object) -> Section:
+        """A table that was taken already, or made here, as a table of its own."""
+        return self._child(key, content)
+
+    def finish(self) -> None:
+        """Refuse the keys that are left."""
+        if self._content:
+            unknown = ", ".join(self.path(key) for key in self._content)
+            raise self.complaint(f"unknown key {unknown}")
+
+    def _child(self, key: str, content: object) -> Section:
+        where = ".".join(part for part in (self.where, key) if part)
+        return Section(self.file, content, where, shown=self._shown, remark=self._remark)

@@ -1,0 +1,189 @@
+"""The tables beside an experiment's description: where they may lie, their units, and what their numbers may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.tables import read_table
+from spec_builder.experiments.response import Selection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.tables import Table
+
+__all__ = ["Tables", "check_unit"]
+
+#: Words that the ``unit`` line may have for each kind of column.
+ENERGY = ("keV", "keVnr", "keVee")
+PROBABILITY = ("probability", "1", "fraction")
+EVENTS = ("events", "counts", "1")
+CHARGE_YIELD = ("electrons/keV", "e-/keV")
+#: What the ``unit`` line may call several columns at once.
+_GROUPS = ("bins", "counts", "fractions", "backgrounds")
+#: Words that are units of something: a line that names no column is refused only for one of these.
+_KNOWN = frozenset(
+    {*ENERGY, *PROBABILITY, *EVENTS, *CHARGE_YIELD}
+    | {"eV", "MeV", "GeV", "TeV", "J", "%", "percent", "per cent", "permille", "PE", "electrons", "us", "s"}
+)
+
+
+def check_unit(table: Table, columns: Mapping[str, Sequence[str]]) -> None:
+    """Refuse a ``unit`` line that names another unit than a column has.
+
+    The line is ``word`` for all columns or ``column, column: word; column: word``.
+
+    Args:
+        table: the table.
+        columns: accepted words by column.
+
+    Raises:
+        SpecBuilderError: naming the column, the word and the accepted ones.
+    """
+    for item in table.metadata["unit"].split(";"):
+        names, colon, word = (part.strip() for part in item.rpartition(":"))
+        addressed = _addressed(names, columns) if colon else []
+        for column in addressed:
+            if word not in columns[column]:
+                raise _wrong_unit(table, column, word, columns[column])
+        accepted = {known for words in columns.values() for known in words}
+        if not addressed and word in _KNOWN - accepted:
+            column = next(iter(columns))
+            raise _wrong_unit(table, column, word, columns[column])
+
+
+def _addressed(names: str, columns: Mapping[str, Sequence[str]]) -> list[str]:
+    """The columns that the names before a colon stand for."""
+    named = [name.strip() for name in names.split(",")]
+    if any(name in _GROUPS for name in named):
+        return [column for column, words in columns.items() if column in named or words in (PROBABILITY, EVENTS)]
+    return [column for column in columns if column in named]
+
+
+def _wrong_unit(table: Table, column: str, word: str, accepted: Sequence[str]) -> SpecBuilderError:
+    words = ", ".join(accepted)
+    return SpecBuilderError(f"{table.path}: the unit of {column} is '{word}', expected one of: {words}")
+
+
+@dataclass
+class Tables:
+    """Reads an experiment's tables and remembers their statuses and sources.
+
+    Attributes:
+        folder: the experiment's; no table may lie outside it.
+        prefix: put before what a table holds.
+        statuses: status by what it holds.
+        sources: source by what it holds.
+    """
+
+    folder: Path
+    prefix: str = ""
+    statuses: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+
+    def for_channel(self, name: str) -> Tables:
+        """The same record; what is read is noted under the channel's name."""
+        return Tables(self.folder, f"{name}.", self.statuses, self.sources)
+
+    def inside(self, file: str) -> Path:
+        """Path of a file of the experiment.
+
+        Raises:
+            SpecBuilderError: if it lies outside the experiment's folder, links followed.
+        """
+        path = self.folder / file
+        try:
+            contained = path.resolve().is_relative_to(self.folder.resolve())
+        except (OSError, ValueError):  # a loop of links, a NUL in the name
+            contained = False
+        if not contained:
+            raise SpecBuilderError(f"{self.folder}: table {file!r} lies outside this folder, expected one inside it")
+        return path
+
+    def read(self, what: str, file: str, columns: Mapping[str, Sequence[str]]) -> Table:
+        """A table with the columns, whose accepted units are given."""
+        path = self.inside(file)
+        table = read_table(path, columns=columns)
+        check_unit(table, {column: words for column, words in columns.items() if words})
+        key = self.prefix + what
+        self.statuses[key], self.sources[key] = table.status, table.metadata["source"]
+        return table
+
+    def binned(self, what: str, file: str, columns: Iterable[str], bins: int, *, unit: Sequence[str] = EVENTS) -> Table:
+        """A table of numbers >= 0 with a row for each bin, in order."""
+        table = self.read(what, file, {"bin": (), **dict.fromkeys(columns, unit)})
+        if table["bin"].size != bins or (table["bin"] != np.arange(bins)).any():
+            raise SpecBuilderError(
+                f"{table.path}: column 'bin' must count 0 to {bins - 1}, one row for each bin between the "
+                f"bin edges, found {table['bin'].size} rows"
+            )
+        for column in columns:
+            negative = np.flatnonzero(table[column] < 0)
+            if negative.size:
+                raise SpecBuilderError(
+                    f"{table.path}: {column} is {table[column][negative[0]]:g} in bin {negative[0]}, "
+                    "expected a number >= 0"
+                )
+        return table
+
+    def observed(self, file: str, bins: int) -> FloatArray:
+        """Observed counts, shape (bins,)."""
+        table = self.binned("observed", file, ("observed",), bins)
+        if (table["observed"] % 1 != 0).any():
+            raise SpecBuilderError(f"{table.path}: observed counts must be whole numbers")
+        return table["observed"]
+
+    def selection(self, what: str, file: str, bins: int) -> Selection:
+        """Probabilities of the bins against recoil energy."""
+        columns = [f"bin{i}" for i in range(bins)]
+        table = self.read(what, file, {"recoil_energy_keV": ENERGY, **dict.fromkeys(columns, PROBABILITY)})
+        energy = increasing_energy(table, "recoil_energy_keV")
+        probability = np.stack([table[column] for column in columns])
+        if (probability < 0).any() or (probability.sum(axis=0) > 1).any():
+            raise SpecBuilderError(f"{table.path}: probabilities must be >= 0 and sum to at most 1 in each row")
+        return Selection(energy, probability)
+
+    def charge_yield(self, file: str) -> tuple[FloatArray, FloatArray]:
+        """Recoil energies and Q_y [electrons/keV], each of shape (n,)."""
+        columns = {"recoil_energy_keV": ENERGY, "charge_yield": CHARGE_YIELD}
+        table = self.read("charge_yield", file, columns)
+        energy, charge_yield = increasing_energy(table, "recoil_energy_keV"), table["charge_yield"]
+        if (charge_yield <= 0).any() or (np.diff(energy * charge_yield) <= 0).any():
+            raise SpecBuilderError(f"{table.path}: charge_yield must be positive and T Q_y(T) increasing")
+        return energy, charge_yield
+
+    def efficiency(self, file: str) -> tuple[FloatArray, FloatArray]:
+        """Reconstructed energies and the efficiency there, each of shape (n,)."""
+        columns = {"reconstructed_energy_keV": ENERGY, "efficiency": PROBABILITY}
+        table = self.read("efficiency", file, columns)
+        energy, efficiency = increasing_energy(table, "reconstructed_energy_keV", zero=True), table["efficiency"]
+        if (efficiency < 0).any() or (efficiency > 1).any():
+            raise SpecBuilderError(f"{table.path}: efficiency must lie between 0 and 1")
+        return energy, efficiency
+
+    def fractions(self, file: str, groups: Sequence[str], bins: int) -> dict[str, FloatArray]:
+        """For each timing group the fraction of its events in each bin of time, shape (bins,)."""
+        table = self.binned("timing", file, groups, bins, unit=PROBABILITY)
+        for group in groups:
+            if table[group].sum() > 1:
+                raise SpecBuilderError(f"{table.path}: {group} must sum to at most 1, found {table[group].sum():g}")
+        return {group: table[group] for group in groups}
+
+
+def increasing_energy(table: Table, column: str, *, zero: bool = False) -> FloatArray:
+    """The column of energies of a table, checked.
+
+    Raises:
+        SpecBuilderError: if they are not positive and increasing, or there is one row.
+    """
+    energy = table[column]
+    lowest_is_good = energy[0] >= 0 if zero else energy[0] > 0
+    if energy.size < 2 or not lowest_is_good or (np.diff(energy) <= 0).any():
+        raise SpecBuilderError(f"{table.path}: {column} must be positive and increasing, at least two rows")
+    return energy

@@ -1,0 +1,138 @@
+"""The analyses that have a name, and what the first measurement of each measures: ``data/analyses.toml``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from spec_builder.base.files import data_path
+from spec_builder.experiments.reading import shipped_experiments
+from spec_builder.experiments.sections import Section, read_toml
+
+__all__ = ["MeasurementKind", "NamedAnalysis", "measurement_kind", "measurement_kinds", "named_analyses"]
+
+#: Unit of what is measured in units of its prediction.
+STANDARD_MODEL = "Standard Model"
+#: Range of masses where the description of an analysis names none [MeV].
+_WIDE_MEV = (1e-3, 1e3)
+
+
+@dataclass(frozen=True)
+class NamedAnalysis:
+    """A name for a list of experiments.
+
+    Attributes:
+        name: e.g. ``combined``.
+        title: for figures.
+        experiments: names of shipped experiments.
+        masses_MeV: range over which the minimum of a plane is looked for; None for that of its measurement.
+    """
+
+    name: str
+    title: str
+    experiments: tuple[str, ...]
+    masses_MeV: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class MeasurementKind:
+    """What is measured of a source.
+
+    Attributes:
+        factor: the normfactor, e.g. ``mu_8b``.
+        name: of the measurement.
+        parameter: as ``fit`` calls it.
+        unit: of the parameter.
+        per_unit: a flux [cm^-2 s^-1] that is one unit; ``events`` or ``standard_model`` where it is no flux.
+        signal: whether the size in units of the Standard Model, with all nuisance parameters, is a parameter too.
+        held: constrained parameters at 0; None for all normalisation uncertainties of the samples with the factor.
+        masses_MeV: range over which the minimum of a plane is looked for.
+    """
+
+    factor: str
+    name: str
+    parameter: str
+    unit: str
+    per_unit: float | str
+    signal: bool
+    held: frozenset[str] | None
+    masses_MeV: tuple[float, float]
+
+
+@cache
+def named_analyses() -> dict[str, NamedAnalysis]:
+    """Analyses by name, in the file's order; only those whose experiments are all there."""
+    root = _root()
+    found = {}
+    for name, section in root.named_sections("analyses").items():
+        title, experiments = section.text("title"), section.texts("experiments")
+        masses = _range(section) if "masses_MeV" in section else None
+        section.finish()
+        if set(experiments) <= set(shipped_experiments()):
+            found[name] = NamedAnalysis(name, title, experiments, masses)
+    return found
+
+
+@cache
+def measurement_kinds() -> tuple[MeasurementKind, ...]:
+    """What can be measured, in the order of preference."""
+    kinds = []
+    for section in _root().sections("measurements"):
+        held = section.take("held")
+        kinds.append(
+            MeasurementKind(
+                factor=section.identifier("factor"),
+                name=section.identifier("name"),
+                parameter=section.identifier("parameter"),
+                unit=section.text("unit"),
+                per_unit=section.take("per_unit"),
+                signal=section.truth("signal"),
+                held=None if held == "signal" else frozenset(held),
+                masses_MeV=_range(section),
+            )
+        )
+        section.finish()
+    return tuple(kinds)
+
+
+def measurement_kind(factors: frozenset[str]) -> MeasurementKind:
+    """What the first measurement of a workspace measures.
+
+    Args:
+        factors: normfactors on its signals; one at least.
+
+    Returns:
+        The first known one; for sources of a user's own their factor, nothing held but parameters of the flux.
+
+    Examples:
+        >>> measurement_kind(frozenset({"mu_sns", "mu_8b"})).name
+        'b8_flux'
+        >>> measurement_kind(frozenset({"mu_mine"})).name
+        'measure_mine'
+    """
+    for kind in measurement_kinds():
+        if kind.factor in factors:
+            return kind
+    factor = min(factors)
+    own = factor.removeprefix("mu_")
+    # a name before 'new_physics' in the alphabet
+    return MeasurementKind(
+        factor=factor,
+        name=f"measure_{own}",
+        parameter="signal",
+        unit=STANDARD_MODEL,
+        per_unit="standard_model",
+        signal=False,
+        held=frozenset({f"flux_{own}"}),
+        masses_MeV=_WIDE_MEV,
+    )
+
+
+def _root() -> Section:
+    file = data_path("analyses.toml")
+    return Section(file, read_toml(file))
+
+
+def _range(section: Section) -> tuple[float, float]:
+    low, high = section.increasing("masses_MeV")
+    return float(low), float(high)

@@ -1,0 +1,280 @@
+"""Interactions with their options, and the choice of one: what everything that names an interaction holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.physics import oscillation
+from spec_builder.physics.targets import FORM_FACTORS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.physics.sources import Source
+    from spec_builder.physics.targets import Target
+    from spec_builder.physics.terms import Term
+
+    Value = str | float
+    Options = Mapping[str, Value]
+    TermFunction = Callable[[Target, FloatArray, str, Options], Sequence[Term]]
+    CrossSection = Callable[[FloatArray, FloatArray, float, Target, str], FloatArray]
+
+__all__ = ["PAPER", "Choice", "Interaction", "NewPhysics", "Option"]
+
+PAPER = "arXiv:2411.11749"
+
+
+@dataclass(frozen=True)
+class Option:
+    """Something that an interaction leaves open.
+
+    Attributes:
+        name: as it is given and recorded.
+        meaning: one line.
+        default: its usual value.
+        allowed: the values there are; empty where any finite number will do.
+    """
+
+    name: str
+    meaning: str
+    default: Value
+    allowed: tuple[Value, ...] = ()
+
+    def value(self, given: object, interaction: str) -> Value:
+        """The value that was meant: numbers may come as text.
+
+        Raises:
+            SpecBuilderError: if it is not allowed.
+        """
+        for value in self.allowed:
+            if given == value or str(given) == str(value):
+                return value
+        words = self.name.replace("_", " ")
+        if self.allowed:
+            allowed = " or ".join(str(a) for a in self.allowed)
+            if len(self.allowed) > 2:
+                allowed = f"one of {', '.join(str(a) for a in self.allowed)}"
+            raise SpecBuilderError(f"interaction '{interaction}': {words} '{given}', expected {allowed}")
+        try:
+            number = float(given)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            number = np.nan
+        if not np.isfinite(number) or isinstance(given, bool):
+            raise SpecBuilderError(f"interaction '{interaction}': {words} '{given}', expected a number")
+        return number
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """Physics beyond the Standard Model, or the Standard Model against one of its parameters.
+
+    Attributes:
+        name, title: as in lists and headers.
+        term_function: terms of a target, recoil energies [MeV], an arriving flavour and the options; what they add to
+            the Standard Model, or all of it where ``standard_model`` is False.
+        cross_section: in place of terms, dsigma/dT [MeV^-3] of (E, T, mediator mass, target, flavour) per power of x.
+        parameter: its symbol.
+        unit: of the parameter, or empty.
+        signed: x is the parameter itself, of either sign; otherwise x is its square.
+        has_mediator: whether there is a mass.
+        default_range: of the parameter, around the limits of the shipped analyses.
+        options: what is left open.
+        acts_on: kinds of scatterers.
+        flavour_blind: on nuclei every flavour does the same.
+        standard_model: whether the Standard Model is added to the terms.
+        references: where the formulas stand.
+        references_of: sources of its numbers, by the options and the kind of scatterer.
+        uses_spin: whether the spin structure of nuclei takes part.
+        path, digest: a user's file and its SHA-256, else None.
+    """
+
+    name: str
+    title: str
+    term_function: TermFunction | None = field(compare=False)
+    cross_section: CrossSection | None = field(default=None, compare=False)
+    parameter: str = "g"
+    unit: str = ""
+    signed: bool = False
+    has_mediator: bool = True
+    default_range: tuple[float, float] = (1e-7, 1e-1)
+    options: tuple[Option, ...] = ()
+    acts_on: tuple[str, ...] = ("nucleus", "electron")
+    flavour_blind: bool = True
+    standard_model: bool = True
+    references: tuple[str, ...] = ()
+    references_of: Callable[[Options, str], Iterable[str]] | None = field(default=None, compare=False)
+    uses_spin: bool = False
+    path: str | None = None
+    digest: str | None = None
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        """A user's file is loaded again by its path and digest, where the object goes."""
+        if self.path is None:
+            return super().__reduce_ex__(protocol)
+        from spec_builder.physics.user_interactions import reload_interaction  # noqa: PLC0415
+
+        return reload_interaction, (self.path, self.digest)
+
+    @property
+    def value(self) -> str:
+        """The name, as 0.2 called it."""
+        return self.name
+
+    def choose(self, **options: object) -> Choice:
+        """The interaction with values of its options, the default of each that is not given.
+
+        Raises:
+            SpecBuilderError: for an option that it has not, or a value that is not allowed.
+        """
+        known = {option.name: option for option in self.options}
+        for name in options:
+            if name not in known:
+                has = f"it has {', '.join(known)}" if known else "it has none"
+                raise SpecBuilderError(f"interaction '{self.name}' has no option '{name}', {has}")
+        values = tuple(
+            (name, option.default if options.get(name) is None else option.value(options[name], self.name))
+            for name, option in known.items()
+        )
+        return Choice(self, values)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An interaction with the values of its options.
+
+    Attributes:
+        interaction: which one.
+        values: pairs of option and value, one for each option that it has, in its order.
+    """
+
+    interaction: Interaction
+    values: tuple[tuple[str, Value], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The interaction's name."""
+        return self.interaction.name
+
+    @property
+    def title(self) -> str:
+        """The interaction's title."""
+        return self.interaction.title
+
+    @property
+    def options(self) -> dict[str, Value]:
+        """Value of every option that it has."""
+        return dict(self.values)
+
+    @property
+    def changed(self) -> dict[str, Value]:
+        """Values of the options that are not at their default."""
+        defaults = {option.name: option.default for option in self.interaction.options}
+        return {name: value for name, value in self.values if value != defaults[name]}
+
+    @property
+    def parameter(self) -> str:
+        """Symbol of the parameter."""
+        return self.interaction.parameter
+
+    @property
+    def unit(self) -> str:
+        """Unit of the parameter, or empty."""
+        return self.interaction.unit
+
+    @property
+    def signed(self) -> bool:
+        """Whether the parameter has a sign; x is then the parameter itself."""
+        return self.interaction.signed
+
+    @property
+    def has_mediator(self) -> bool:
+        """Whether there is a mediator mass."""
+        return self.interaction.has_mediator
+
+    @property
+    def default_range(self) -> tuple[float, float]:
+        """Range of the parameter around the limits of the shipped analyses."""
+        return self.interaction.default_range
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Where the formulas stand."""
+        return self.interaction.references
+
+    @property
+    def digest(self) -> str | None:
+        """SHA-256 of a user's file, else None."""
+        return self.interaction.digest
+
+    @property
+    def coupling_set(self) -> str | None:
+        """f_Tq set of the scalar, None for others: what ``NewPhysics`` of 0.2 had."""
+        value = self.options.get("coupling_set")
+        return None if value is None else str(value)
+
+    @property
+    def longitudinal_factor(self) -> int | None:
+        """Of the tensor, None for others: what ``NewPhysics`` of 0.2 had."""
+        value = self.options.get("longitudinal_factor")
+        return None if value is None else int(value)
+
+    @property
+    def default_couplings(self) -> tuple[float, float]:
+        """The default range, as ``NewPhysics`` of 0.2 called it."""
+        return self.default_range
+
+    def acts_on(self, target: Target) -> bool:
+        """Whether there is a cross section on this kind of target."""
+        return target.kind in self.interaction.acts_on
+
+    def x(self, value: FloatArray | float) -> FloatArray:
+        """What the yields are polynomials of: g^2, or the parameter itself where it has a sign."""
+        number = np.asarray(value, dtype=np.float64)
+        return number if self.signed else number**2
+
+    def from_x(self, x: FloatArray | float) -> FloatArray:
+        """The parameter at x; the inverse of :meth:`x`."""
+        number = np.asarray(x, dtype=np.float64)
+        return number if self.signed else np.sqrt(number)
+
+    def terms(self, target: Target, recoil_energy_MeV: FloatArray, flavour: str = "nue") -> tuple[Term, ...]:
+        """Cross section beyond the Standard Model as terms in x.
+
+        Args:
+            target: nuclei or electrons.
+            recoil_energy_MeV: shape (T,).
+            flavour: what arrives.
+
+        Raises:
+            SpecBuilderError: if there is none on this target, or it is not a sum of terms.
+        """
+        if not self.acts_on(target):
+            raise SpecBuilderError(f"interaction '{self.name}' has no cross section on target '{target.name}'")
+        if self.interaction.term_function is None:
+            raise SpecBuilderError(f"interaction '{self.name}' is a free cross section, not a sum of terms")
+        return tuple(self.interaction.term_function(target, recoil_energy_MeV, flavour, self.options))
+
+    def sources(self, source: Source, target: Target) -> tuple[str, ...]:
+        """Where the numbers behind a rate come from, without repetition."""
+        found = [text for component in source.components for text in component.references]
+        found += [*source.references, *target.references]
+        if target.kind == "nucleus":
+            found.append(FORM_FACTORS[target.form_factor])
+        elif any(component.electron_density_mol_cm3 is not None for component in source.components):
+            found.append(oscillation.REFERENCE)
+        if target.kind == "nucleus" and self.interaction.uses_spin and target.spin_reference:
+            found.append(target.spin_reference)
+        if self.interaction.references_of is not None:
+            found += self.interaction.references_of(self.options, target.kind)
+        # the paper stands in every header
+        found += [text for text in self.references if not text.startswith(PAPER)]
+        return tuple(dict.fromkeys(found))
+
+
+#: The name of version 0.2, for one version more.
+NewPhysics = Choice

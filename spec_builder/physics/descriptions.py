@@ -1,0 +1,249 @@
+"""Reads the TOML files and tables that describe sources, targets and interactions: each value checked, by its key."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import data_path, read_bytes
+from spec_builder.base.tables import read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from spec_builder.base.tables import Table
+
+__all__ = ["Description", "find_description", "is_path", "read_description", "shipped_names"]
+
+_NAME = re.compile(r"[A-Za-z0-9_]+")
+
+
+class Description:
+    """A TOML table whose values are taken key by key; what is left over is an unknown key.
+
+    Attributes:
+        file: the TOML file.
+        folder: where the tables that it names stand.
+        digest: SHA-256 of the file; None for one of the project's own.
+    """
+
+    def __init__(
+        self, file: Path, content: object, *, folder: Path, where: str = "", digest: str | None = None
+    ) -> None:
+        if not isinstance(content, dict):
+            raise SpecBuilderError(f"{file}: {where} must be a table, found {content!r}")
+        self.file, self.folder, self.where, self.digest = file, folder, where, digest
+        self._content = dict(content)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._content
+
+    def _path(self, key: str) -> str:
+        return f"{self.where}.{key}" if self.where else key
+
+    def error(self, key: str, expected: str, found: object) -> SpecBuilderError:
+        """The error of a value that is not what is expected."""
+        return SpecBuilderError(f"{self.file}: {self._path(key)} must be {expected}, found {found!r}")
+
+    def take(self, key: str) -> Any:
+        """The value of a key, whatever it is.
+
+        Raises:
+            SpecBuilderError: if the key is missing.
+        """
+        if key not in self._content:
+            raise SpecBuilderError(f"{self.file}: key '{self._path(key)}' is missing")
+        return self._content.pop(key)
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """A text that is not empty."""
+        if default is not None and key not in self:
+            return default
+        value = self.take(key)
+        if not isinstance(value, str) or not value.strip():
+            raise self.error(key, "a text", value)
+        return value
+
+    def name(self, key: str, default: str | None = None) -> str:
+        """A name of letters, digits and underscores."""
+        value = self.text(key, default)
+        if not _NAME.fullmatch(value):
+            raise self.error(key, "a name of letters, digits and underscores", value)
+        return value
+
+    def one_of(self, key: str, allowed: Iterable[str], default: str | None = None) -> str:
+        """One of a few words."""
+        words = tuple(allowed)
+        value = self.text(key, default)
+        if value not in words:
+            raise self.error(key, f"one of {', '.join(words)}", value)
+        return value
+
+    def number(self, key: str) -> float:
+        """A finite number."""
+        value = self.take(key)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise self.error(key, "a number", value)
+        return float(value)
+
+    def positive(self, key: str, default: float | None = None) -> float:
+        """A positive number."""
+        if default is not None and key not in self:
+            return default
+        value = self.number(key)
+        if value <= 0:
+            raise self.error(key, "a positive number", value)
+        return value
+
+    def positives(self, key: str) -> tuple[float, ...]:
+        """A list of positive numbers, at least one."""
+        values = self.take(key)
+        good = isinstance(values, list) and values
+        if not good or not all(isinstance(v, (int, float)) and 0 < v < math.inf for v in values):
+            raise self.error(key, "a list of positive numbers", values)
+        return tuple(float(value) for value in values)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts; empty where the key is missing."""
+        if key not in self:
+            return ()
+        values = self.take(key)
+        if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
+            raise self.error(key, "a list of texts", values)
+        return tuple(values)
+
+    def section(self, key: str) -> Description:
+        """A table."""
+        return Description(self.file, self.take(key), folder=self.folder, where=self._path(key))
+
+    def sections(self, key: str) -> list[Description]:
+        """A list of tables, ``[[key]]``, at least one."""
+        values = self.take(key)
+        if not isinstance(values, list) or not values:
+            raise self.error(key, f"at least one table [[{key}]]", values)
+        return [
+            Description(self.file, value, folder=self.folder, where=f"{self._path(key)}[{i}]")
+            for i, value in enumerate(values)
+        ]
+
+    def table(
+        self, key: str, units: Mapping[str, tuple[str, ...]], *, others: Iterable[str] = (), labels: Iterable[str] = ()
+    ) -> Table:
+        """The CSV table that a key names, with its ``unit`` line checked.
+
+        Args:
+            key: holds the file's name, inside the folder.
+            units: the columns with a unit, and the units that are accepted for each.
+            others: number columns without a unit.
+            labels: text columns.
+
+        Raises:
+            SpecBuilderError: for a table outside the folder, a column that is missing, or another unit.
+        """
+        path = self.file_inside(key)
+        self.take(key)
+        table = read_table(path, columns=(*units, *others), labels=labels)
+        _check_units(table, units)
+        return table
+
+    def file_inside(self, key: str) -> Path:
+        """Path of the file that a key names; the key stays.
+
+        Raises:
+            SpecBuilderError: for a file outside the folder.
+        """
+        name = self.text(key)
+        self._content[key] = name
+        path = self.folder / name
+        if not path.resolve().is_relative_to(self.folder.resolve()):
+            raise self.error(key, f"a file inside {self.folder}", name)
+        return path
+
+    def finish(self) -> None:
+        """Refuse what nobody asked for.
+
+        Raises:
+            SpecBuilderError: naming the unknown keys.
+        """
+        if self._content:
+            unknown = ", ".join(self._path(key) for key in self._content)
+            raise SpecBuilderError(f"{self.file}: unknown key {unknown}")
+
+
+def _check_units(table: Table, units: Mapping[str, tuple[str, ...]]) -> None:
+    """The line ``# unit: column: unit; column: unit`` must say for each column what the package expects."""
+    stated: dict[str, str] = {}
+    for part in table.metadata["unit"].split(";"):
+        column, _, unit = part.partition(":")
+        stated[column.strip()] = unit.strip()
+    for column, accepted in units.items():
+        # the line may name a column with or without the unit at its end: atomic_mass for atomic_mass_u
+        found = next((unit for name, unit in stated.items() if column == name or column.startswith(f"{name}_")), None)
+        if found is None:
+            raise SpecBuilderError(
+                f"{table.path}: header line '# unit: ...' must name the unit of column '{column}', "
+                f"as in '{column}: {accepted[0]}'"
+            )
+        if found not in accepted:
+            raise SpecBuilderError(
+                f"{table.path}: unit of column '{column}' is '{found}', expected {' or '.join(accepted)}"
+            )
+
+
+def is_path(text: str) -> bool:
+    """Whether a text names a file or folder rather than something that is shipped."""
+    return "/" in text or "\\" in text or text.startswith(".") or Path(text).suffix in (".toml", ".py")
+
+
+def shipped_names(room: str) -> tuple[str, ...]:
+    """Names of the descriptions ``data/<room>/<name>.toml``, sorted."""
+    return tuple(sorted(path.stem for path in data_path(room).glob("*.toml")))
+
+
+def find_description(room: str, what: str, text: str | Path) -> Description:
+    """The description of a shipped name, or of a user's file or folder.
+
+    Args:
+        room: ``sources`` or ``targets``: the folder of the shipped ones.
+        what: ``source`` or ``target``: the word for a message, and the file's name inside a user's folder.
+        text: a name, or a path (with a slash, or ending in ``.toml``).
+
+    Raises:
+        SpecBuilderError: for a name or file that does not exist, or a file that is not TOML.
+    """
+    if isinstance(text, Path) or is_path(text):
+        path = Path(text)
+        return read_description(path / f"{what}.toml" if path.is_dir() else path)
+    known = shipped_names(room)
+    if text not in known:
+        raise SpecBuilderError(
+            f"{what} '{text}' is unknown, expected one of {', '.join(known)}, or a path such as ./{text}"
+        )
+    path = data_path(room, f"{text}.toml")
+    return Description(path, _parse(path, read_bytes(path)), folder=data_path())
+
+
+def read_description(path: Path) -> Description:
+    """A user's TOML file; the tables that it names stand beside it.
+
+    Raises:
+        SpecBuilderError: if it is missing or not TOML.
+    """
+    if not path.exists():
+        raise SpecBuilderError(f"{path}: no such file")
+    content = read_bytes(path)
+    return Description(path, _parse(path, content), folder=path.parent, digest=hashlib.sha256(content).hexdigest())
+
+
+def _parse(path: Path, content: bytes) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise SpecBuilderError(f"{path}: not a UTF-8 text file") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SpecBuilderError(f"{path}: not valid TOML ({error})") from None

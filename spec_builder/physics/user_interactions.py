@@ -1,0 +1,289 @@
+"""A user's own interaction: a TOML file, a Python file, or an object from Python.
+
+A TOML file takes the formulas of a shipped kind under another name::
+
+    name = "my_bl"                                # letters, digits and underscores
+    title = "B-L once more"
+    kind = "vector"                               # or scalar, axial, tensor
+    charges = { u = 0.3333333333333333, d = 0.3333333333333333, nu = -1.0, e = -1.0 }   # of a vector
+    coupling_set = "A"                            # options of the other kinds stand by their names
+    references = ["an internal note"]
+    default_range = [1e-6, 1e-3]                  # optional
+
+A Python file has ``name``, ``title``, ``references``, ``parameter`` (its symbol), optionally ``unit``, ``signed``,
+``mediator`` (False where there is no mass), ``default_range``, and one of::
+
+    def terms(scatterers, recoil_energy_MeV, flavour): ...
+        # -> [Term(order in x, power of 1/(m^2 + 2 M T), (a0, a1, a2))], arrays (scatterers, T)
+    def cross_section(neutrino_energy_MeV, recoil_energy_MeV, mediator_mass_MeV, scatterers, flavour): ...
+        # -> (3, ...) dsigma/dT [MeV^-3] beyond the Standard Model, per power of x
+
+``scatterers`` is a :class:`~.targets.Target`: columns Z, N, A, mass_MeV, spin of shape (scatterers, 1), and ``kind``
+(``nucleus`` or ``electron``). ``flavour`` is one of :data:`~.sources.FLAVOURS`. x is the square of the parameter, or
+the parameter itself where ``signed``. The file is code, and it is run only where its path is named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+import types
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import read_bytes
+from spec_builder.physics.choices import Interaction
+from spec_builder.physics.descriptions import read_description
+from spec_builder.physics.terms import Term
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.physics.choices import Options
+    from spec_builder.physics.descriptions import Description
+    from spec_builder.physics.targets import Target
+
+__all__ = ["KINDS", "interaction_from", "load_interaction", "reload_interaction"]
+
+KINDS = ("vector", "scalar", "axial", "tensor")
+_NAME = re.compile(r"[A-Za-z0-9_]+")
+
+
+def load_interaction(path: Path) -> Interaction:
+    """A user's interaction from its TOML or Python file.
+
+    Raises:
+        SpecBuilderError: naming the file and the key that is wrong.
+    """
+    if path.suffix not in (".toml", ".py"):
+        raise SpecBuilderError(f"{path}: expected an interaction's file, .toml or .py")
+    if path.is_dir() or not path.exists():
+        raise SpecBuilderError(f"{path}: no such file")
+    digest = hashlib.sha256(read_bytes(path)).hexdigest()
+    return _loaded(str(path), digest)
+
+
+def reload_interaction(path: str, digest: str) -> Interaction:
+    """The interaction that another process loaded.
+
+    Raises:
+        SpecBuilderError: if the file is not the same any more.
+    """
+    interaction = load_interaction(Path(path))
+    if interaction.digest != digest:
+        raise SpecBuilderError(f"{path}: has changed since it was loaded (SHA-256 {interaction.digest}, not {digest})")
+    return interaction
+
+
+@cache
+def _loaded(path: str, digest: str) -> Interaction:
+    file = Path(path)
+    interaction = _from_toml(file) if file.suffix == ".toml" else _from_python(file, digest)
+    return replace(interaction, path=str(file.resolve()), digest=digest)
+
+
+def _from_toml(file: Path) -> Interaction:
+    from spec_builder.physics.interactions import shipped_interactions  # noqa: PLC0415
+
+    description = read_description(file)
+    name = description.name("name")
+    _check_name(str(file), name)
+    kind = description.one_of("kind", KINDS)
+    shipped = next(i for i in shipped_interactions() if i.name == kind)
+    given = _charges(description) if kind == "vector" else {}
+    for option in shipped.options:
+        if option.name in description and kind != "vector":
+            given[option.name] = description.take(option.name)
+    try:
+        values = shipped.choose(**given).options
+    except SpecBuilderError as error:
+        raise SpecBuilderError(f"{file}: {error}") from None
+    interaction = replace(
+        shipped,
+        name=name,
+        title=description.text("title", name),
+        options=tuple(replace(option, default=values[option.name]) for option in shipped.options),
+        default_range=_range_of(description, shipped.default_range),
+        references=description.texts("references"),
+    )
+    description.finish()
+    return interaction
+
+
+def _charges(description: Description) -> dict[str, object]:
+    """The charges of a vector: every one must be given."""
+    section = description.section("charges")
+    charges: dict[str, object] = {name: section.number(name) for name in ("u", "d", "nu", "e")}
+    section.finish()
+    return charges
+
+
+def _range_of(description: Description, default: tuple[float, float]) -> tuple[float, float]:
+    if "default_range" not in description:
+        return default
+    values = description.positives("default_range")
+    if len(values) != 2 or values[0] >= values[1]:
+        raise description.error("default_range", "two increasing numbers", list(values))
+    return values[0], values[1]
+
+
+def _check_name(where: str, name: object) -> str:
+    from spec_builder.physics.interactions import shipped_interactions  # noqa: PLC0415
+
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise SpecBuilderError(f"{where}: name must be a text of letters, digits and underscores, found {name!r}")
+    if name in ("sm", "weak_mixing_angle", "all", *(i.name for i in shipped_interactions())):
+        raise SpecBuilderError(f"{where}: name '{name}' is that of a shipped interaction, give it another")
+    return name
+
+
+def _from_python(file: Path, digest: str) -> Interaction:
+    # a name of its own, under which classes of the file find their module
+    module = types.ModuleType(f"spec_builder_user_{file.stem}_{digest[:16]}")
+    module.__file__ = str(file)
+    sys.modules[module.__name__] = module
+    try:
+        exec(compile(read_bytes(file), str(file), "exec"), module.__dict__)  # noqa: S102
+    except (Exception, SystemExit) as error:  # noqa: BLE001
+        raise SpecBuilderError(f"{file}: cannot be run ({_one_line(error)})") from None
+    return _from_attributes(module, str(file))
+
+
+def interaction_from(thing: object) -> Interaction:
+    """An interaction from an object with the attributes of a user's Python file.
+
+    Raises:
+        SpecBuilderError: naming the attribute that is missing or wrong.
+    """
+    return _from_attributes(thing, f"interaction {getattr(thing, 'name', type(thing).__name__)!r}")
+
+
+def _from_attributes(thing: object, where: str) -> Interaction:
+    def take(key: str, kind: type | tuple[type, ...], expected: str, default: Any = None) -> Any:
+        value = getattr(thing, key, default)
+        if value is None:
+            raise SpecBuilderError(f"{where}: '{key}' is missing, expected {expected}")
+        if not isinstance(value, kind):
+            raise SpecBuilderError(f"{where}: {key} must be {expected}, found {value!r}")
+        return value
+
+    name = _check_name(where, take("name", str, "a text of letters, digits and underscores"))
+    signed = take("signed", bool, "True or False", default=False)
+    mediator = take("mediator", bool, "True or False", default=True)
+    references = take("references", (list, tuple), "a list of texts", ())
+    if not all(isinstance(text, str) for text in references):
+        raise SpecBuilderError(f"{where}: references must be a list of texts, found {references!r}")
+    terms, cross_section = getattr(thing, "terms", None), getattr(thing, "cross_section", None)
+    if (terms is None) == (cross_section is None):
+        raise SpecBuilderError(f"{where}: expected one of the functions 'terms' and 'cross_section'")
+    for key, function in (("terms", terms), ("cross_section", cross_section)):
+        if function is not None and not callable(function):
+            raise SpecBuilderError(f"{where}: {key} must be a function, found {function!r}")
+    return Interaction(
+        name=name,
+        title=take("title", str, "a text", name),
+        term_function=None if terms is None else _UserTerms(terms, where, mediator=mediator),
+        cross_section=None if cross_section is None else _UserCrossSection(cross_section, where),
+        parameter=take("parameter", str, "a text", "g"),
+        unit=take("unit", str, "a text", ""),
+        signed=signed,
+        has_mediator=mediator,
+        default_range=_checked_range(where, getattr(thing, "default_range", None), signed=signed),
+        flavour_blind=False,
+        references=tuple(references),
+    )
+
+
+def _checked_range(where: str, given: object, *, signed: bool) -> tuple[float, float]:
+    if given is None:
+        return (-1.0, 1.0) if signed else (1e-7, 1e-1)
+    expected = "two increasing numbers" if signed else "two increasing positive numbers"
+    values = tuple(given) if isinstance(given, (list, tuple)) else ()
+    good = len(values) == 2 and all(isinstance(v, (int, float)) and np.isfinite(v) for v in values)
+    if not good or values[0] >= values[1] or (not signed and values[0] <= 0):
+        raise SpecBuilderError(f"{where}: default_range must be {expected}, found {given!r}")
+    return float(values[0]), float(values[1])
+
+
+def _one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+class _UserTerms:
+    """A user's ``terms``, with what it returns checked."""
+
+    def __init__(self, function: Callable[..., object], where: str, *, mediator: bool) -> None:
+        self._function, self._where, self._mediator = function, where, mediator
+
+    def __call__(self, target: Target, T: FloatArray, flavour: str, _options: Options) -> Sequence[Term]:
+        try:
+            found = list(self._function(target, T, flavour))  # type: ignore[call-overload]
+        except SpecBuilderError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            raise SpecBuilderError(f"{self._where}: terms failed ({_one_line(error)})") from None
+        return tuple(self._checked(term, (target.mass_MeV.shape[0], T.size)) for term in found)
+
+    def _checked(self, term: object, shape: tuple[int, int]) -> Term:
+        if not isinstance(term, Term):
+            raise SpecBuilderError(f"{self._where}: terms must be a list of Term, found {term!r}")
+        if term.order not in (1, 2):
+            raise SpecBuilderError(f"{self._where}: order of a Term must be 1 or 2, found {term.order!r}")
+        powers = (0, 1, 2) if self._mediator else (0,)
+        if term.propagator_power not in powers:
+            expected = "0, 1 or 2" if self._mediator else "0 without a mediator"
+            raise SpecBuilderError(
+                f"{self._where}: propagator power of a Term must be {expected}, found {term.propagator_power!r}"
+            )
+        try:
+            parts = [np.broadcast_to(np.asarray(a, dtype=np.float64), shape) for a in term.coefficients]
+        except (TypeError, ValueError):
+            parts = []
+        if len(parts) != 3:
+            raise SpecBuilderError(
+                f"{self._where}: coefficients of a Term must be (a0, a1, a2), numbers or arrays of shape {shape}"
+            )
+        coefficients = np.stack(parts)
+        if not np.isfinite(coefficients).all():
+            raise SpecBuilderError(f"{self._where}: coefficients of a Term are not finite")
+        return replace(term, coefficients=coefficients)
+
+
+class _UserCrossSection:
+    """A user's ``cross_section``, with what it returns checked."""
+
+    def __init__(self, function: Callable[..., object], where: str) -> None:
+        self._function, self._where = function, where
+
+    def __call__(self, E: FloatArray, T: FloatArray, mass: float, target: Target, flavour: str) -> FloatArray:
+        try:
+            found = np.asarray(self._function(E, T, mass, target, flavour), dtype=np.float64)
+        except SpecBuilderError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            raise SpecBuilderError(f"{self._where}: cross_section failed ({_one_line(error)})") from None
+        if found.ndim == 0 or found.shape[0] != 3:
+            raise SpecBuilderError(
+                f"{self._where}: cross_section must return three arrays, per power 0, 1, 2 of x, "
+                f"found shape {found.shape}"
+            )
+        try:
+            values = np.broadcast_to(found, (3, *E.shape))
+        except ValueError:
+            raise SpecBuilderError(
+                f"{self._where}: cross_section must return shape {(3, *E.shape)}, found {found.shape}"
+            ) from None
+        if not np.isfinite(values).all():
+            raise SpecBuilderError(f"{self._where}: cross_section is not finite at a mass of {mass:g} MeV")
+        if values[0].any():
+            raise SpecBuilderError(
+                f"{self._where}: cross_section at power 0 of x must be 0: the Standard Model is added without it"
+            )
+        return values

@@ -1,0 +1,90 @@
+"""Tables beside a description: their units, and where they lie."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.experiments.tables import Tables
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def written(folder: Path, unit: str, lines: str) -> Tables:
+    text = f"# title: x\n# source: nobody\n# status: computed\n# unit: {unit}\n{lines}"
+    (folder / "t.csv").write_text(text, "utf-8")
+    return Tables(folder)
+
+
+RESPONSE = "recoil_energy_keV,bin0,bin1\n1,0.1,0.2\n2,0.2,0.3\n"
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "recoil_energy_keV: keV; bins: probability",
+        "recoil_energy_keV: keVnr; bin0, bin1: 1",
+        "recoil_energy_keV: keV",
+        "keV",
+        "probability",
+        "as in the paper",
+        "x",
+    ],
+)
+def test_units_that_are_the_columns(tmp_path: Path, unit: str) -> None:
+    assert written(tmp_path, unit, RESPONSE).selection("response", "t.csv", 2).probability.shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("unit", "message"),
+    [
+        (
+            "recoil_energy_keV: GeV; bins: probability",
+            "the unit of recoil_energy_keV is 'GeV', expected one of: keV, keV",
+        ),
+        ("GeV", "the unit of recoil_energy_keV is 'GeV', expected one of: keV"),
+        ("MeV; bins: probability", "the unit of recoil_energy_keV is 'MeV'"),
+        ("recoil_energy_keV: keV; bin1: %", "the unit of bin1 is '%', expected one of: probability, 1, fraction"),
+        ("recoil_energy_keV: keV; bins: nonsense", "the unit of bin0 is 'nonsense'"),
+        ("events", "the unit of recoil_energy_keV is 'events'"),
+    ],
+)
+def test_units_of_something_else(tmp_path: Path, unit: str, message: str) -> None:
+    with pytest.raises(SpecBuilderError) as caught:
+        written(tmp_path, unit, RESPONSE).selection("response", "t.csv", 2)
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(f"{tmp_path / 't.csv'}: ")
+
+
+def test_status_and_source_are_kept_by_channel(tmp_path: Path) -> None:
+    tables = written(tmp_path, "events", "bin,observed\n0,3\n1,4\n")
+    tables.observed("t.csv", 2)
+    tables.for_channel("far").observed("t.csv", 2)
+    assert tables.statuses == {"observed": "computed", "far.observed": "computed"}
+    assert tables.sources == {"observed": "nobody", "far.observed": "nobody"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("0,0.5\n1,1.2\n", "efficiency must lie between 0 and 1"),
+        ("0,-0.1\n1,0.2\n", "efficiency must lie between 0 and 1"),
+        ("1,0.1\n1,0.2\n", "reconstructed_energy_keV must be positive and increasing"),
+    ],
+)
+def test_efficiencies(tmp_path: Path, rows: str, message: str) -> None:
+    unit = "reconstructed_energy_keV: keV; efficiency: 1"
+    with pytest.raises(SpecBuilderError, match=message):
+        written(tmp_path, unit, f"reconstructed_energy_keV,efficiency\n{rows}").efficiency("t.csv")
+
+
+def test_fractions_of_time(tmp_path: Path) -> None:
+    tables = written(tmp_path, "fractions: 1", "bin,prompt,delayed\n0,0.9,0.2\n1,0.1,0.7\n")
+    fractions = tables.fractions("t.csv", ["prompt", "delayed"], 2)
+    assert fractions["delayed"].tolist() == [0.2, 0.7]
+    tables = written(tmp_path, "fractions: 1", "bin,prompt,delayed\n0,0.9,0.4\n1,0.1,0.7\n")
+    with pytest.raises(SpecBuilderError, match=r"delayed must sum to at most 1, found 1\.1"):
+        tables.fractions("t.csv", ["prompt", "delayed"], 2)
