@@ -47,6 +47,7 @@ __all__ = [
     "generator_of",
     "global_minima",
     "hypotheses",
+    "hypothesis",
     "saturated",
     "search_values",
     "throw",
@@ -111,22 +112,44 @@ def hypotheses(
     Raises:
         SpecBuilderError: for an unknown ensemble, or where no fit converges.
     """
-    if ensemble not in ENSEMBLES:
-        raise SpecBuilderError(f"ensemble '{ensemble}' is unknown, expected one of {', '.join(ENSEMBLES)}")
     own = likelihood.index(parameter)
-    start = np.tile(likelihood.init, (len(values), 1))
-    fixed = [parameter]
-    if ensemble == "nominal":
-        for i, mean in zip(likelihood.constrained(), _nominal(likelihood), strict=True):
-            if i in likelihood.free and i != own:
-                start[:, i] = mean
-                fixed.append(likelihood.parameters[i])
+    start, fixed = _ensemble_start(likelihood, ensemble, parameter)
+    start = np.tile(start, (len(values), 1))
     start[:, own] = values
-    fits = minimise(likelihood, start=start, fixed=tuple(fixed))
+    fits = minimise(likelihood, start=start, fixed=(parameter, *fixed))
     if not fits.valid.all():
         bad = float(values[int(np.argmin(fits.valid))])
         raise SpecBuilderError(f"toys: no fit of the observed data converges at {parameter} = {bad:g}")
     return fits.theta
+
+
+def hypothesis(likelihood: Likelihood, ensemble: Ensemble = "profiled") -> FloatArray:
+    """Parameters of a model without a parameter of interest that toys are thrown at, shape (P,).
+
+    Raises:
+        SpecBuilderError: for an unknown ensemble, or if no fit converges.
+    """
+    start, fixed = _ensemble_start(likelihood, ensemble, None)
+    fits = minimise(likelihood, start=start[None], fixed=fixed)
+    if not fits.valid[0]:
+        raise SpecBuilderError("toys: no fit of the observed data converges")
+    return fits.theta[0]
+
+
+def _ensemble_start(
+    likelihood: Likelihood, ensemble: Ensemble, parameter: str | None
+) -> tuple[FloatArray, tuple[str, ...]]:
+    """Where the fit of a hypothesis starts, shape (P,), and which nuisance parameters are kept there."""
+    if ensemble not in ENSEMBLES:
+        raise SpecBuilderError(f"ensemble '{ensemble}' is unknown, expected one of {', '.join(ENSEMBLES)}")
+    start, fixed = likelihood.init.copy(), []
+    if ensemble == "nominal":
+        for i, mean in zip(likelihood.constrained(), _nominal(likelihood), strict=True):
+            name = likelihood.parameters[i]
+            if i in likelihood.free and name != parameter:
+                start[i] = mean
+                fixed.append(name)
+    return start, tuple(fixed)
 
 
 def _nominal(likelihood: Likelihood) -> list[float]:
