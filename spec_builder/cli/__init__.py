@@ -15,6 +15,7 @@ from spec_builder.cli.inputs import experiments, spectrum
 from spec_builder.cli.output import complain
 from spec_builder.cli.paper import compare, reproduce
 from spec_builder.cli.sharing import archive, export, hs3, verify
+from spec_builder.cli.toys import coverage
 
 __all__ = ["cli", "main"]
 
@@ -28,6 +29,7 @@ _VERBS = (
     limits,
     scan,
     plane,
+    coverage,
     reproduce,
     compare,
     export,

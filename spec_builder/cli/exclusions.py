@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -41,6 +41,22 @@ from spec_builder.cli.parsing import (
     only,
     plane_grid,
 )
+from spec_builder.cli.toys import (
+    by_toys,
+    changed_analysis,
+    check_toy_options,
+    expected_option,
+    method_of,
+    projection_options,
+    toy_options,
+    toy_run,
+)
+
+if TYPE_CHECKING:
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.text import Result
+    from spec_builder.model.analysis import Analysis
+    from spec_builder.physics.choices import Choice
 
 _OF_WORKSPACE = {"patchset", "measurement"}
 
@@ -56,13 +72,20 @@ _OF_WORKSPACE = {"patchset", "measurement"}
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="CSV with a header of choices.")
 @click.option("--plot", metavar="FILE", help="Draw it (PNG, PDF or SVG).")
+@toy_options
+@expected_option
+@projection_options
 @cite_option
 @output_option
 @force_option
-def limits(analysis: str, cl: float, dof: int, output: str, force: bool, **choices: Any) -> None:
+@click.pass_context
+def limits(
+    context: click.Context, /, analysis: str, cl: float, dof: int, output: str, force: bool, **choices: Any
+) -> None:
     """Exclude couplings at given mediator masses: every crossing of Delta chi2, by root finding.
 
-    --masses takes inf too, the contact limit on g/m. An interaction without a mediator takes no --masses.
+    --masses takes inf too, the contact limit on g/m. An interaction without a mediator takes no --masses. With
+    --method feldman-cousins the thresholds come from toys.
     """
     from spec_builder.studies.limits import find_limits  # noqa: PLC0415
 
@@ -75,6 +98,13 @@ def limits(analysis: str, cl: float, dof: int, output: str, force: bool, **choic
         return
     if choices["plot"]:
         check_figure(Path(choices["plot"]), force=force)
+    toys, expected = method_of(choices) != "asymptotic", choices["expected"]
+    check_toy_options(given_options(context, choices), toys=toys or expected == "toys")
+    loaded = changed_analysis(loaded, choices, expected=expected is not None)
+    if toys or expected is not None:
+        how = {"cl": cl, "dof": dof}
+        _limits_with_toys(loaded, choice, masses, choices, how, output, force=force)
+        return
     result = find_limits(loaded, choice, masses, cl=cl, dof=dof)
     if choices["plot"]:
         from spec_builder.figures.limits import draw_limits  # noqa: PLC0415
@@ -83,6 +113,48 @@ def limits(analysis: str, cl: float, dof: int, output: str, force: bool, **choic
         save_figure(draw_limits([result]), Path(choices["plot"]), force=force)
     text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
     emit(text, output, force=force)
+
+
+def _limits_with_toys(
+    analysis: Analysis,
+    choice: Choice,
+    masses: FloatArray | None,
+    choices: dict[str, Any],
+    level: dict[str, Any],
+    output: str,
+    *,
+    force: bool,
+) -> None:
+    """Limits by toys, or expected ones."""
+    from spec_builder.figures.style import save_figure  # noqa: PLC0415
+    from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
+    from spec_builder.studies.expected import expect_limits  # noqa: PLC0415
+    from spec_builder.studies.limits import find_limits  # noqa: PLC0415
+
+    plot, expected = choices.pop("plot"), choices["expected"]
+    if expected is not None and method_of(choices) != "asymptotic":
+        raise SpecBuilderError("limits: --expected is for --method asymptotic")
+    with toy_run(output, choices | {"limits": level}, analysis.workspace, force=force) as how:
+        own = {**level, **by_toys(choices), **how}
+        result: Result
+        if expected is None:
+            found = find_limits_by_toys(analysis, choice, masses, **own)
+            result = found
+            if plot:
+                from spec_builder.figures.limits import draw_limits  # noqa: PLC0415
+
+                save_figure(draw_limits([found.limits]), Path(plot), force=force)
+        else:
+            awaited = expect_limits(analysis, choice, masses, kind=expected, **own)
+            result = awaited
+            if plot:
+                from spec_builder.figures.expected import draw_expected  # noqa: PLC0415
+
+                real = all(not choices[name] for name in ("data", "exposure", "background", "uncertainty"))
+                observed = find_limits(analysis, choice, masses, **level) if real else None
+                save_figure(draw_expected(awaited, observed), Path(plot), force=force)
+        text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
+        emit(text, output, force=force)
 
 
 def check_figure(path: Path, *, force: bool) -> None:

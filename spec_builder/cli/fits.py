@@ -29,6 +29,17 @@ from spec_builder.cli.parsing import (
     is_workspace,
     only,
 )
+from spec_builder.cli.toys import (
+    PROJECTION_OPTIONS,
+    TOY_OPTIONS,
+    by_toys,
+    changed_analysis,
+    check_toy_options,
+    method_of,
+    projection_options,
+    toy_options,
+    toy_run,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,21 +61,43 @@ if TYPE_CHECKING:
     shell_complete=FILES,
     help="JSON patch of a WORKSPACE; repeatable.",
 )
+@toy_options
+@projection_options
 @json_option
 @cite_option
 @output_option
 @force_option
 @click.pass_context
 def fit(context: click.Context, /, target: str, as_json: bool, output: str, force: bool, **choices: Any) -> None:
-    """Fit the 8B flux or the weak mixing angle, or the parameter of interest of any pyhf workspace."""
+    """Fit the 8B flux or the weak mixing angle, or the parameter of interest of any pyhf workspace.
+
+    With --method feldman-cousins interval, significance and goodness of fit come from toys; with --output a run that
+    was stopped goes on where it stood.
+    """
     from spec_builder.studies.fits import fit_analysis, fit_workspace  # noqa: PLC0415
 
     given = given_options(context, choices)
+    toys = method_of(choices) != "asymptotic"
+    check_toy_options(given, toys=toys)
     if is_workspace(target):
-        only(given, {"cl", "minimiser", "measurement", "patches"}, "a workspace")
+        only(given, {"cl", "minimiser", "measurement", "patches", "method", *TOY_OPTIONS}, "a workspace")
         from spec_builder.histfactory.patch import load_workspace  # noqa: PLC0415
 
         workspace = load_workspace(target, choices["patches"])
+        if toys:
+            from spec_builder.studies.by_toys import fit_workspace_by_toys  # noqa: PLC0415
+
+            with toy_run(output, choices, workspace, force=force) as how:
+                found = fit_workspace_by_toys(
+                    workspace,
+                    target,
+                    measurement=choices["measurement"],
+                    cl=choices["cl"],
+                    **by_toys(choices),
+                    **how,
+                )
+                emit(found.to_json() if as_json else str(found), output, force=force)
+            return
         result = fit_workspace(
             workspace,
             target,
@@ -73,7 +106,8 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
             minimiser=choices["minimiser"],
         )
     else:
-        only(given, {"cl", "minimiser", "parameter", "law", "variants", "cite"}, "an analysis")
+        own = {"cl", "minimiser", "parameter", "law", "variants", "cite", "method"}
+        only(given, own | TOY_OPTIONS | PROJECTION_OPTIONS, "an analysis")
         from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
 
         analysis = load_analysis(target, choices["law"], choices["variants"])
@@ -83,6 +117,16 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
             return
         if choices["parameter"] is None:
             raise SpecBuilderError("fit: give --parameter flux or --parameter sin2thetaw")
+        analysis = changed_analysis(analysis, choices)
+        if toys:
+            from spec_builder.studies.by_toys import fit_analysis_by_toys  # noqa: PLC0415
+
+            with toy_run(output, choices, analysis.workspace, force=force) as how:
+                found = fit_analysis_by_toys(
+                    analysis, choices["parameter"], cl=choices["cl"], **by_toys(choices), **how
+                )
+                emit(found.to_json() if as_json else str(found), output, force=force)
+            return
         result = fit_analysis(analysis, choices["parameter"], cl=choices["cl"], minimiser=choices["minimiser"])
     emit(result.to_json() if as_json else str(result), output, force=force)
 

@@ -17,7 +17,7 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.curves import natural_x, relative_couplings, total_events
 from spec_builder.inference.data import Problem, Yields
-from spec_builder.inference.exclusion import PLANE_MASSES, MassPoint, Minimum
+from spec_builder.inference.exclusion import PLANE_MASSES, Exclusion, MassPoint, Minimum
 from spec_builder.inference.feldman_cousins import GRID, Observed, accept, critical_values, default_values
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.plane import Lattice, plane_minima, plane_minimum
@@ -237,6 +237,12 @@ class ToyExclusion:
     points: tuple[ToyMassPoint, ...]
     lost: int
 
+    @property
+    def exclusion(self) -> Exclusion:
+        """The same as asymptotic limits have it; its threshold is that of Wilks' theorem."""
+        points = tuple(one.point for one in self.points)
+        return Exclusion(self.cl, self.dof, threshold(self.cl, self.dof), self.minimum, points)
+
 
 def exclude_by_toys(
     problem: Problem,
@@ -309,7 +315,8 @@ def _least(models: Sequence[MassModel], observed: Sequence[Observed]) -> Minimum
     """The lowest of the minima at each mass."""
     best = int(np.argmin([one.minimum for one in observed]))
     value = models[best].value(observed[best].value)
-    return Minimum(observed[best].minimum, None if value == 0 else models[best].mass_MeV, value)
+    mass = models[best].mass_MeV
+    return Minimum(observed[best].minimum, None if value == 0 or np.isnan(mass) else mass, value)
 
 
 def _mass_point(

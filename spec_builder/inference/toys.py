@@ -62,6 +62,8 @@ TOYS_PER_CHUNK = BATCH
 _LARGEST_MEAN = 1e15
 #: Points on either side of zero of the search for minima, and how near to zero they come in parts of the start value.
 _SEARCH_POINTS, _NEAREST = 81, 1e-3
+#: Values of the search nearer to each other than this, in parts of them, are the same.
+_SAME = 1e-9
 #: Most minima that a toy's search follows.
 _MOST_MINIMA = 3
 #: A free minimum may lie above one with the parameter held by this much: rounding.
@@ -231,7 +233,8 @@ def search_values(likelihood: Likelihood, parameter: str) -> FloatArray:
     if low < 0:
         sides.append(-np.geomspace(min(_NEAREST * scale, -low), -low, _SEARCH_POINTS))
     values = np.unique(np.concatenate(sides))
-    return values[(values >= low) & (values <= high)]
+    apart = np.append(True, np.diff(values) > _SAME * np.abs(values[1:]))  # the same from two ladders, but for rounding
+    return values[apart & (values >= low) & (values <= high)]
 
 
 def _candidates(

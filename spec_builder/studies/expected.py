@@ -107,11 +107,16 @@ class ExpectedLimits(Result):
             mass = None
         elif math.isinf(point.mass_MeV):
             mass = "inf"
-        content: dict[str, Any] = {"mass_MeV": mass, "expected": _finite(point.upper)}
+        content: dict[str, Any] = {"mass_MeV": mass, "expected": self._finite(point.upper)}
         if self.choice.signed:
-            content["expected_low"] = _finite(point.lower)
+            content["expected_low"] = self._finite(point.lower)
         content["median_error"] = point.median_error if math.isfinite(point.median_error) else None
         return content | {"allowed_bands": point.allowed_bands, "valid": point.valid}
+
+    def _finite(self, quantiles: dict[str, float]) -> dict[str, float | None]:
+        """Quantiles for JSON; Asimov data have a median alone."""
+        exists = {name: self.kind == "toys" or name == "median" for name in quantiles}
+        return {name: value if exists[name] and math.isfinite(value) else None for name, value in quantiles.items()}
 
     def report(self) -> Report:
         """A row for each mass: quantiles of the limit."""
@@ -146,10 +151,6 @@ class ExpectedLimits(Result):
             columns,
             details={"columns": explained},
         )
-
-
-def _finite(quantiles: dict[str, float]) -> dict[str, float | None]:
-    return {name: value if math.isfinite(value) else None for name, value in quantiles.items()}
 
 
 def expect_limits(
