@@ -333,9 +333,10 @@ def accept(observed: Observed, critical: Sequence[CriticalValue], seed: int) -> 
     ends: list[float] = []
     if place.size:
 
-        def height(at: FloatArray, row: FloatArray) -> FloatArray:
+        def height(at: FloatArray, row: IndexArray) -> FloatArray:
             del row
-            return np.minimum(observed.statistic(at) - np.interp(at, values, levels) - TIE, _STEEP)
+            above: FloatArray = np.minimum(observed.statistic(at) - np.interp(at, values, levels) - TIE, _STEEP)
+            return above
 
         bounded = np.minimum(difference, _STEEP)
         roots = find_roots(

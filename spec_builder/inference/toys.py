@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 from scipy.special import gammaln, xlogy
@@ -135,7 +135,8 @@ def hypothesis(likelihood: Likelihood, ensemble: Ensemble = "profiled") -> Float
     fits = minimise(likelihood, start=start[None], fixed=fixed)
     if not fits.valid[0]:
         raise SpecBuilderError("toys: no fit of the observed data converges")
-    return fits.theta[0]
+    theta: FloatArray = fits.theta[0]
+    return theta
 
 
 def _ensemble_start(
@@ -283,7 +284,7 @@ def _keep_lower(best: BatchFit, rows: IndexArray, other: BatchFit) -> BatchFit:
     lower = other.valid & (~best.valid[rows] | (other.twice_nll < best.twice_nll[rows]))
     to = rows[lower]
 
-    def merged(old: FloatArray, new: FloatArray) -> FloatArray:
+    def merged(old: np.ndarray[Any, Any], new: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         whole = old.copy()
         whole[to] = new[lower]
         return whole

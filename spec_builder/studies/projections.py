@@ -13,7 +13,7 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import load_json
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.model.analysis import NEW_PHYSICS
+from spec_builder.model.workspace import NEW_PHYSICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,7 +153,12 @@ def with_data(analysis: Analysis, data: str | Mapping[str, Any]) -> Analysis:
     for experiment in analysis.experiments:
         channels = tuple(replace(channel, observed=counts[channel.name]) for channel in experiment.channels)
         notes = (*experiment.by_construction, text)
-        experiments.append(replace(experiment, channels=channels, by_construction=notes))
+        own = [what for what in experiment.statuses if what.endswith("observed")]
+        statuses = {**experiment.statuses, **dict.fromkeys(own, "computed" if data == ASIMOV else "given")}
+        sources = {**experiment.sources, **dict.fromkeys(own, text)}
+        experiments.append(
+            replace(experiment, channels=channels, by_construction=notes, statuses=statuses, sources=sources)
+        )
     return replace(analysis, experiments=tuple(experiments))
 
 

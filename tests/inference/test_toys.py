@@ -218,9 +218,14 @@ def test_the_result_is_a_function_of_seed_and_number_of_toys(
     output = tmp_path / "toys.json"
     with pytest.raises(KeyboardInterrupt):
         throw(xenonnt, "flux", truths, toys=toys, seed=4, store=FileStore(output, "job"), report=stop)
-    thrown = []
+    thrown: list[int] = []
     compute = module.ToyChunk.compute
-    monkeypatch.setattr(module.ToyChunk, "compute", lambda self: thrown.append(self.chunk) or compute(self))
+
+    def counted(self: module.ToyChunk) -> Columns:
+        thrown.append(self.chunk)
+        return compute(self)
+
+    monkeypatch.setattr(module.ToyChunk, "compute", counted)
     again = FileStore(output, "job")
     throw(xenonnt, "flux", truths, toys=toys, seed=4, store=again)
     assert len(thrown) == 2
