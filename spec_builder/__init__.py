@@ -27,14 +27,26 @@ if TYPE_CHECKING:
     from spec_builder.sharing.export import PatchRequest, export_workspaces
     from spec_builder.sharing.verify import verify_file
     from spec_builder.sharing.verify_archive import verify_archive
+    from spec_builder.studies.by_toys import (
+        ToyFitResult,
+        ToyLimitsResult,
+        find_limits_by_toys,
+        fit_analysis_by_toys,
+        fit_workspace_by_toys,
+    )
+    from spec_builder.studies.coverage import CoverageResult, cover_analysis
+    from spec_builder.studies.expected import ExpectedLimits, expect_limits
     from spec_builder.studies.fits import FitResult, fit_analysis, fit_workspace
     from spec_builder.studies.limits import LimitsResult, find_limits
     from spec_builder.studies.profiles import ProfileResult, profile_analysis
+    from spec_builder.studies.projections import Projection, with_data
     from spec_builder.studies.scans import ScanResult, scan_analysis, scan_patches
     from spec_builder.studies.spectrum import Spectrum, recoil_spectrum
 
 __all__ = [
     "Analysis",
+    "CoverageResult",
+    "ExpectedLimits",
     "Experiment",
     "FitResult",
     "Likelihood",
@@ -42,17 +54,25 @@ __all__ = [
     "NewPhysics",
     "PatchRequest",
     "ProfileResult",
+    "Projection",
     "ScanResult",
     "SpecBuilderError",
     "Spectrum",
+    "ToyFitResult",
+    "ToyLimitsResult",
     "__version__",
     "bibtex",
     "compare",
+    "cover_analysis",
     "diagnose",
+    "expect_limits",
     "export_workspaces",
     "find_limits",
+    "find_limits_by_toys",
     "fit_analysis",
+    "fit_analysis_by_toys",
     "fit_workspace",
+    "fit_workspace_by_toys",
     "hs3_workspace",
     "load_analysis",
     "load_experiment",
@@ -63,12 +83,15 @@ __all__ = [
     "scan_patches",
     "verify_archive",
     "verify_file",
+    "with_data",
     "write_archives",
     "write_plane",
 ]
 
 _HOME = {
     "Analysis": "model.analysis",
+    "CoverageResult": "studies.coverage",
+    "ExpectedLimits": "studies.expected",
     "Experiment": "experiments.description",
     "FitResult": "studies.fits",
     "Likelihood": "inference.likelihood",
@@ -76,16 +99,24 @@ _HOME = {
     "NewPhysics": "physics.choices",
     "PatchRequest": "sharing.export",
     "ProfileResult": "studies.profiles",
+    "Projection": "studies.projections",
     "ScanResult": "studies.scans",
     "SpecBuilderError": "base.errors",
     "Spectrum": "studies.spectrum",
+    "ToyFitResult": "studies.by_toys",
+    "ToyLimitsResult": "studies.by_toys",
     "bibtex": "sharing.citations",
     "compare": "paper.comparison",
+    "cover_analysis": "studies.coverage",
     "diagnose": "cli.doctor",
+    "expect_limits": "studies.expected",
     "export_workspaces": "sharing.export",
     "find_limits": "studies.limits",
+    "find_limits_by_toys": "studies.by_toys",
     "fit_analysis": "studies.fits",
+    "fit_analysis_by_toys": "studies.by_toys",
     "fit_workspace": "studies.fits",
+    "fit_workspace_by_toys": "studies.by_toys",
     "hs3_workspace": "histfactory.hs3",
     "load_analysis": "model.analysis",
     "load_experiment": "experiments.reading",
@@ -96,6 +127,7 @@ _HOME = {
     "scan_patches": "studies.scans",
     "verify_archive": "sharing.verify_archive",
     "verify_file": "sharing.verify",
+    "with_data": "studies.projections",
     "write_archives": "sharing.archive",
     "write_plane": "paper.plane",
 }

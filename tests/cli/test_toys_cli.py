@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from spec_builder.cli import toys as verbs
+from spec_builder.cli.output import emit
 
 if TYPE_CHECKING:
     import subprocess
@@ -40,7 +40,6 @@ def test_a_stopped_fit_goes_on_and_ends_in_the_same_bytes(
 ) -> None:
     whole, output = tmp_path / "whole.json", tmp_path / "toys.json"
     assert spec_builder(*FIT, *TOYS, "--json", "-o", whole).returncode == 0
-    real = verbs.emit
 
     def stop(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
@@ -50,7 +49,7 @@ def test_a_stopped_fit_goes_on_and_ends_in_the_same_bytes(
     parts = tmp_path / "toys.json.parts"
     kept = len(list(parts.iterdir()))
     assert kept == 63  # 61 values, the best value and the null
-    monkeypatch.setattr("spec_builder.cli.fits.emit", real)
+    monkeypatch.setattr("spec_builder.cli.fits.emit", emit)
     # another seed is another job
     other = spec_builder(*FIT, *TOYS, "--seed", "1", "--json", "-o", output)
     assert other.returncode == 2
