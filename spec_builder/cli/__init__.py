@@ -7,6 +7,7 @@ import sys
 import click
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.printing import tolerant_streams
 from spec_builder.base.version import __version__
 from spec_builder.cli.doctor import completion, doctor
 from spec_builder.cli.exclusions import limits, plane, scan
@@ -43,6 +44,7 @@ _VERBS = (
 
 def main() -> None:
     """Entry point: a mistake ends in one line on stderr and exit status 2."""
+    tolerant_streams()
     try:
         code = cli.main(standalone_mode=False)
     except SpecBuilderError as error:

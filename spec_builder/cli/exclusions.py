@@ -18,18 +18,21 @@ from spec_builder.cli.options import (
     couplings_option,
     dask_option,
     dof_option,
+    fix_option,
     force_option,
     jobs_option,
     json_option,
     law_option,
     output_option,
     plane_dof_option,
+    poi_option,
     range_option,
     variant_option,
 )
 from spec_builder.cli.output import (
     Progress,
     bibtex_of,
+    complain,
     emit,
 )
 from spec_builder.cli.parsing import (
@@ -58,7 +61,7 @@ if TYPE_CHECKING:
     from spec_builder.model.analysis import Analysis
     from spec_builder.physics.choices import Choice
 
-_OF_WORKSPACE = {"patchset", "measurement"}
+_OF_WORKSPACE = {"patchset", "measurement", "poi", "hold", "keep_going"}
 
 
 @click.command(cls=InteractionCommand)
@@ -173,6 +176,9 @@ def check_figure(path: Path, *, force: bool) -> None:
 @interaction_option("Of an ANALYSIS; required there.")
 @click.option("--patchset", metavar="PATCHSET.json", shell_complete=FILES, help="Of a WORKSPACE; required there.")
 @click.option("--measurement", metavar="NAME", help="Of a WORKSPACE (default: new_physics, or the first).")
+@poi_option
+@fix_option
+@click.option("--keep-going", is_flag=True, help="Report patches that do not work, and scan the others.")
 @click.option("--masses", metavar="LIST|LO:HI:N", help="Masses [MeV] (default: 121 over the range of the analysis).")
 @couplings_option
 @law_option
@@ -210,8 +216,11 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
             "report": partial(report, ""),
         }
         if is_workspace(target):
-            only(given, {"patchset", "measurement", "jobs", "dask"}, "a workspace")
-            scans.scan_files(target, choices["patchset"], measurement=choices["measurement"], **how)
+            only(given, {"patchset", "measurement", "poi", "hold", "keep_going", "jobs", "dask"}, "a workspace")
+            if choices["keep_going"]:
+                how["passed_over"] = complain
+            how |= {name: choices[name] for name in ("measurement", "poi", "hold")}
+            scans.scan_files(target, choices["patchset"], **how)
         else:
             only(given, set(choices) - _OF_WORKSPACE, "an analysis")
             analysis, choice = analysis_and_choice(target, choices)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,14 +23,18 @@ __all__ = [
     "couplings_option",
     "dask_option",
     "dof_option",
+    "fix_option",
     "force_option",
     "interval_cl_option",
     "jobs_option",
     "json_option",
     "law_option",
     "masses_option",
+    "measurement_option",
     "output_option",
+    "patch_option",
     "plane_dof_option",
+    "poi_option",
     "range_option",
     "variant_option",
     "words_of",
@@ -72,6 +77,23 @@ def _variants(context: click.Context, parameter: click.Parameter, values: tuple[
     return chosen
 
 
+def _held(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> Mapping[str, float]:
+    del context, parameter
+    held: dict[str, float] = {}
+    for value in values:
+        name, equals, number = value.rpartition("=")
+        try:
+            place = float(number)
+        except ValueError:
+            place = math.nan
+        if not (name and equals and math.isfinite(place)):
+            raise SpecBuilderError(f"fix '{value}': expected NAME=VALUE with a number, such as mu=1")
+        if name in held:
+            raise SpecBuilderError(f"fix '{name}' is given twice")
+        held[name] = place
+    return held
+
+
 ANALYSIS_WORDS = words_of("xenonnt", "pandax4t", "combined", files=True)
 FILES = words_of(files=True)
 law_option = choice("--law", ("normsys", "linear"), default="normsys", show_default=True, help="How uncertainties act.")
@@ -83,6 +105,26 @@ variant_option = click.option(
     metavar="EXPERIMENT=NAME",
     shell_complete=_complete_variant,
     help="A variant of an experiment; repeatable.",
+)
+measurement_option = click.option("--measurement", metavar="NAME", help="Of a WORKSPACE; the first by default.")
+patch_option = click.option(
+    "--patch",
+    "patches",
+    multiple=True,
+    metavar="FILE",
+    shell_complete=FILES,
+    help="JSON patch of a WORKSPACE; repeatable.",
+)
+poi_option = click.option(
+    "--poi", metavar="NAME", help="Parameter of interest of a WORKSPACE, '' for none (default: the measurement's)."
+)
+fix_option = click.option(
+    "--fix",
+    "hold",
+    multiple=True,
+    callback=_held,
+    metavar="NAME=VALUE",
+    help="Hold a parameter of a WORKSPACE; repeatable.",
 )
 cite_option = click.option("--cite", is_flag=True, help="BibTeX of what the result uses, in its place.")
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON for machines.")

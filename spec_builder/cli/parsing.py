@@ -44,7 +44,13 @@ def only(given: set[str], allowed: set[str], what: str) -> None:
     Raises:
         SpecBuilderError: naming the first.
     """
-    flags = {"variants": "variant", "patches": "patch", "interactions": "interaction"}
+    flags = {
+        "variants": "variant",
+        "patches": "patch",
+        "interactions": "interaction",
+        "hold": "fix",
+        "parameters": "parameter",
+    }
     for name in sorted(given - allowed):
         raise SpecBuilderError(f"--{flags.get(name, name).replace('_', '-')} does not apply to {what}")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.printing import one_line
 from spec_builder.cli.interactions import InteractionCommand, choices_of, interaction_option, option_names
 from spec_builder.cli.options import (
     ANALYSIS_WORDS,
@@ -145,7 +146,7 @@ def verify(files: tuple[str, ...]) -> None:
         if problems:
             failed += 1
         else:
-            click.echo(f"{name}: ok ({summary})")
+            click.echo(one_line(f"{name}: ok ({summary})"))
     if failed:
         sys.exit(2)
 
@@ -202,13 +203,13 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
         click.echo(path)
 
 
-@click.command(short_help="Write a workspace in HS3.")
+@click.command(short_help="Write a workspace in HS3, or a model in HS3 as a workspace.")
 @click.argument("workspace", metavar="WORKSPACE.json|-", shell_complete=FILES)
 @_patches
 @output_option
 @force_option
 def hs3(workspace: str, patches: tuple[str, ...], output: str, force: bool) -> None:
-    """Write a pyhf workspace in the HEP Statistics Serialization Standard (HS3).
+    """Write a pyhf workspace in the HEP Statistics Serialization Standard (HS3), and a file in HS3 as a workspace.
 
     Edges and units of the axes come from the .meta.json beside the workspace, if there is one.
     """

@@ -112,6 +112,8 @@ def draw_exclusion(panel: Axes, result: LimitsResult, look: Look) -> None:
     for k in range(max((len(row) for row in edges), default=0)):
         # an edge that exists at some masses only; None stands for an interval without end
         height = np.array([np.nan if k >= len(row) or row[k] is None else row[k] for row in edges], dtype=float)
+        if np.isnan(height).all():
+            continue
         panel.plot(
             mass,
             height,

@@ -9,11 +9,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.histfactory.schema import schema_problem
+from spec_builder.histfactory.schema import patch_problem, schema_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
 
 __all__ = [
     "check_digest",
@@ -161,7 +160,7 @@ def check_patch_set(content: Any, name: str) -> None:
     Raises:
         SpecBuilderError: saying where.
     """
-    problem = schema_problem(content, "patchset.json")
+    problem = _schema_problem(content)
     if problem is not None:
         raise SpecBuilderError(f"{name}: {problem}")
     names = Counter(patch["metadata"]["name"] for patch in content["patches"])
@@ -186,12 +185,31 @@ def check_patch_set(content: Any, name: str) -> None:
             )
 
 
+def _schema_problem(content: Any) -> str | None:
+    """What is wrong after pyhf's schema: pyhf looks at the set with its first patch, we look at the others."""
+    patches = content.get("patches") if isinstance(content, dict) else None
+    if not (isinstance(patches, list) and patches):
+        return schema_problem(content, "patchset.json")
+    problem = schema_problem({**content, "patches": patches[:1]}, "patchset.json")
+    if problem is not None:
+        return problem
+    for i, patch in enumerate(patches):
+        own = patch_problem(patch, f"patches/{i}")
+        if own is not None:
+            theirs = schema_problem({**content, "patches": [patch]}, "patchset.json")
+            return f"patches/{i}{theirs.removeprefix('patches/0')}" if theirs else f"not after pyhf's schema: {own}"
+    return None
+
+
 def check_labels(labels: Sequence[str], name: str) -> None:
     """Refuse labels that do not tell a patch set's values apart.
 
     Raises:
         SpecBuilderError: naming the label that stands twice.
     """
+    for label in labels:
+        if not isinstance(label, str):
+            raise SpecBuilderError(f"{name}: metadata.labels: expected texts, found {label!r}")
     for label, count in Counter(labels).items():
         if count > 1:
             raise SpecBuilderError(f"{name}: label '{label}' stands twice in metadata.labels")

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Curves", "Interval", "natural_x", "polynomial_yields", "relative_couplings", "total_events"]
 
-#: Between two values of the parameter; None is no end.
-Interval = tuple[float | None, float | None]
+#: Between two values of the parameter. None is no end; at the lower side of a signed parameter that is -infinity.
+Interval = tuple[float, float | None]
 
 #: Couplings of the scan in units of the one whose g^4 term equals the Standard Model: dense where the new physics
 #: is of its size, sparse where a limit at an unusual confidence level may lie.
@@ -96,9 +96,14 @@ class _Points(NamedTuple):
 
     def with_more(self, more: _Points) -> _Points:
         """These and others, by mass and then by value."""
-        joined = _Points(*(np.concatenate(pair) for pair in zip(self, more, strict=True)))
+        joined = _Points(
+            np.concatenate([self.mass, more.mass]),
+            np.concatenate([self.value, more.value]),
+            np.concatenate([self.height, more.height]),
+            np.concatenate([self.theta, more.theta]),
+        )
         order = np.lexsort((joined.value, joined.mass))
-        return _Points(*(part[order] for part in joined))
+        return _Points(joined.mass[order], joined.value[order], joined.height[order], joined.theta[order])
 
     def neighbours(self) -> BoolArray:
         """Whether a point and the next are of the same mass, shape (N - 1,)."""
@@ -253,13 +258,14 @@ class Curves:
             return np.minimum(points.height - level[points.mass], _STEEP)
 
         roots = self._roots(places, (height[places], height[places + 1]), heights, _CROSSING)
-        first = None if self._problem.signed else 0.0
+        first = -np.inf if self._problem.signed else 0.0
         intervals = []
         for mass in range(self.valid.size):
-            begins_above = above[np.searchsorted(known.mass, mass)]
-            edges: list[float | None] = [first] if begins_above else []
-            edges += roots.value[roots.mass == mass].tolist()
+            edges: list[float] = roots.value[roots.mass == mass].tolist()
+            if above[np.searchsorted(known.mass, mass)]:
+                edges.insert(0, first)
+            ends: list[float | None] = [*edges[1::2]]
             if len(edges) % 2:
-                edges.append(None)
-            intervals.append(list(zip(edges[::2], edges[1::2], strict=True)))
+                ends.append(None)
+            intervals.append(list(zip(edges[::2], ends, strict=True)))
         return intervals

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,7 @@ from spec_builder.inference.newton import (
 from spec_builder.inference.rows import FIXED, PLAIN, SHARED, Layout, Rows, take_apart
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.histfactory.specification import Term
@@ -192,8 +193,8 @@ class PointFunction:
                 gradient[p] += 2 * slope
         else:
             slopes = (self._templates @ pulled).tolist()
-            for (group, p, _, _), partial in zip(self._derivatives, self._partials, strict=True):
-                gradient[p] += 2 * slopes[group] * partial
+            for (group, p, _, _), slope in zip(self._derivatives, self._partials, strict=True):
+                gradient[p] += 2 * slopes[group] * slope
         self._gradient = gradient
 
     def _vary(self, x: list[float]) -> None:
@@ -206,8 +207,8 @@ class PointFunction:
     def _slopes_of_rates(self) -> FloatArray:
         """Derivatives of the rates in the free parameters, shape (F, bins)."""
         jacobian = np.zeros((len(self.stiffness), self._observed.size))
-        for (group, p, _, _), partial in zip(self._derivatives, self._partials, strict=True):
-            jacobian[p] += partial * self._templates[group]
+        for (group, p, _, _), slope in zip(self._derivatives, self._partials, strict=True):
+            jacobian[p] += slope * self._templates[group]
         return jacobian
 
 
@@ -350,7 +351,7 @@ def minimise(
     for i in np.flatnonzero(~impossible):
         here = slice(i, i + 1)
         function.place(theta[i], arrays.take(here))
-        for begin in _starts(likelihood, theta[here], fixed, rows.take(here)):
+        for begin in _starts(likelihood, theta[here], fixed, partial(rows.take, here)):
             if migrad(minuit, begin[list(free)], bounds).valid and _settled(function, minuit, bounds):
                 break
         theta[i, list(free)], value[i] = _onto_bounds(function, minuit, bounds)
@@ -369,7 +370,10 @@ def _onto_bounds(
     x, value = np.array(minuit.values), float(minuit.fval)
     lower, upper = bounds
     near = NEAR * (upper - lower)
-    there = np.where(x < lower + near, lower, np.where(x > upper - near, upper, x))
+    low, high = x < lower + near, x > upper - near
+    if not (low.any() or high.any()):
+        return x, value
+    there = np.where(low, lower, np.where(high, upper, x))
     height = function.value(there)
     return (there, height) if height <= value else (x, value)
 
@@ -393,7 +397,7 @@ def _starts(
     likelihood: Likelihood,
     theta: FloatArray,
     fixed: tuple[str, ...],
-    rows: Rows,
+    row: Callable[[], Rows],
 ) -> Iterator[FloatArray]:
     """Where to start, shape (P,), one after the other until MIGRAD converges.
 
@@ -401,7 +405,7 @@ def _starts(
     """
     yield theta[0]
     yield likelihood.init
-    yield newton.minimise(likelihood, start=theta, fixed=fixed, rows=rows).theta[0]
+    yield newton.minimise(likelihood, start=theta, fixed=fixed, rows=row()).theta[0]
 
 
 def minos(likelihood: Likelihood, parameter: str, cl: float) -> tuple[float | None, float | None]:

@@ -119,7 +119,7 @@ class Lattice:
 
     def last(self, level: int) -> int:
         """Number of the last mass of a level; the first is 0."""
-        return (_FIRST_MASSES - 1) * 4**level
+        return int((_FIRST_MASSES - 1) * 4**level)
 
     def mass(self, place: IndexArray, level: int) -> FloatArray:
         """Masses [MeV] by their numbers."""
@@ -202,7 +202,7 @@ class _Fitted(NamedTuple):
         return self._take(np.arange(shape[0]) * shape[1] + lowest)
 
     def _take(self, rows: IndexArray) -> _Fitted:
-        return _Fitted(*(part[rows] for part in self))
+        return _Fitted(self.which[rows], self.place[rows], self.x[rows], self.height[rows], self.theta[rows])
 
 
 class _PlaneSearch:

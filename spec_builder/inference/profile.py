@@ -88,9 +88,10 @@ def search(likelihood: Likelihood, parameter: str) -> Profile:
     small model so many points are taken that this is hardly ever needed.
     """
     index = likelihood.index(parameter)
+    lower, upper = likelihood.bounds[:, index]
     large = isinstance(likelihood.engine(likelihood.free_without((parameter,))), JacobianEngine)
     count = _FEW_SEARCH_POINTS if large else _SEARCH_POINTS
-    found = profile(likelihood, parameter, np.linspace(*likelihood.bounds[:, index], count))
+    found = profile(likelihood, parameter, np.linspace(lower, upper, count))
     slopes = likelihood.gradient(found.fits.theta)[:, index]
     for _ in range(_REFINEMENTS):
         halved = _not_parabolic(found, slopes)

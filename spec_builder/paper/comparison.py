@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spec_builder.base.executors import Report
+    from spec_builder.model.analysis import Analysis
     from spec_builder.paper.bounds import Bound, MissingBound
     from spec_builder.studies.fits import FitResult
     from spec_builder.studies.limits import LimitsResult
@@ -41,21 +42,22 @@ COMPARISON_FILES = tuple(
 _MASSES = 121
 
 
-def write_angle(output: Output, fits: Sequence[FitResult]) -> None:
+def write_angle(output: Output, fitted: Sequence[tuple[Analysis, FitResult]]) -> None:
     """Write Fig. 3 and its points.
 
     Args:
         output: the folder.
-        fits: of ``sin2thetaw``, one standard deviation, one for each analysis.
+        fitted: analyses with their fits of ``sin2thetaw``, one standard deviation.
     """
     from spec_builder.figures.style import display_name, save_figures  # noqa: PLC0415
     from spec_builder.paper.figures import draw_angle  # noqa: PLC0415
 
+    fits = [fit for _, fit in fitted]
     names = {
         fit.provenance.analysis: display_name(fit.provenance.analysis) + ("*" if fit.provenance.by_construction else "")
         for fit in fits
     }
-    points = [*fitted_points(fits, names), *published_points()]
+    points = [*fitted_points(fitted, names), *published_points()]
     notes = distinct_notes(fit.provenance for fit in fits)
     header = {
         "title": "Points of Fig. 3: sin^2 theta_W against the scale",
@@ -165,8 +167,8 @@ def compare(
             if bound.darkcast:
                 place.text(_recast_file(bound), bound.to_csv())
     report("fits of the weak mixing angle")
-    fits = [fit_analysis(analysis, "sin2thetaw", cl=ONE_SIGMA) for analysis in (*singles[::-1], combined)]
-    write_angle(place, fits)
+    analyses = (*singles[::-1], combined)
+    write_angle(place, [(analysis, fit_analysis(analysis, "sin2thetaw", cl=ONE_SIGMA)) for analysis in analyses])
     masses = np.geomspace(*PLANE_MASSES, _MASSES)
     limits: list[LimitsResult] = []
     for name in PANELS:

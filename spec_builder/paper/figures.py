@@ -254,8 +254,9 @@ def _draw_ours(panel: Axes, result: LimitsResult, entries: dict[str, Any]) -> Fl
         height = np.array([row[k] if k < len(row) else np.nan for row in edges])
         (line,) = panel.plot(mass, height, color=_OURS, linewidth=1.9 if count == 1 else 1.2, zorder=5)
         entries.setdefault(_ours_label(result), line)
-    if len(excluded[0]) > 1 and excluded[0][0][0] > 0 and excluded[0][0][1] is not None:
-        band = np.sqrt(excluded[0][0][1] * excluded[0][1][0])
+    first, second = [*excluded[0], (None, None), (None, None)][:2]
+    if first[0] and first[1] is not None and second[0] is not None:
+        band = np.sqrt(first[1] * second[0])
         panel.annotate(
             "allowed band", (2.2 * mass[0], band), xytext=(4, 22), textcoords="offset points", fontsize=6.5,
             color=_OURS, arrowprops={"arrowstyle": "->", "color": _OURS, "linewidth": 0.7, "shrinkB": 0}, zorder=6,

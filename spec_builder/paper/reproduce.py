@@ -151,7 +151,8 @@ def _write_fits(output: Output, fits: Mapping[tuple[str, str, str], FitResult]) 
     save_figures(draw_spectra(combined, fits["combined", "flux", "linear"]), output, "fig1_spectra")
     save_figures(draw_profiles(profiles), output, "fig2_profiles")
     save_figures(draw_pulls([fits[analysis, "flux", "linear"] for analysis in ANALYSES]), output, "pulls")
-    write_angle(output, [fits[analysis, "sin2thetaw", "linear"] for analysis in _IN_FIGURES])
+    angles = [(load_analysis(name, "linear"), fits[name, "sin2thetaw", "linear"]) for name in _IN_FIGURES]
+    write_angle(output, angles)
 
 
 def _write_contours(output: Output, contours: Sequence[LimitsResult]) -> None:

@@ -10,9 +10,8 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.inference.exclusion_by_toys import exclude_by_toys
 from spec_builder.inference.feldman_cousins import feldman_cousins
-from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.provenance import Choices
-from spec_builder.studies.fits import USUAL_CL, FitResult, fit_analysis, fit_workspace
+from spec_builder.studies.fits import USUAL_CL, FitResult, fit_analysis, fit_workspace, named, workspace_likelihood
 from spec_builder.studies.limits import LimitsResult, as_choice, check_change, check_dof, in_contact_units, mass_axis
 
 if TYPE_CHECKING:
@@ -139,6 +138,8 @@ def fit_workspace_by_toys(
     name: str,
     *,
     measurement: str | None = None,
+    poi: str | None = None,
+    hold: Mapping[str, float] | None = None,
     cl: float = USUAL_CL,
     toys: int = 1000,
     seed: int = 0,
@@ -150,17 +151,19 @@ def fit_workspace_by_toys(
         workspace: content of the JSON file, patches applied.
         name: what to call it in the result.
         measurement: its name; the first by default.
+        poi: parameter of interest in the place of the measurement's.
+        hold: values of parameters to hold, by name.
         cl: confidence level of the interval.
         toys: at each value of the parameter.
         seed: of the random numbers.
         how: see :func:`fit_analysis_by_toys`.
     """
-    asymptotic = fit_workspace(workspace, name, measurement=measurement, cl=cl)
-    likelihood = Likelihood.from_workspace(workspace, measurement)
-    try:
+    asymptotic = fit_workspace(workspace, name, measurement=measurement, poi=poi, hold=hold, cl=cl)
+    likelihood = workspace_likelihood(workspace, name, measurement, poi=poi, hold=hold)
+    with named(name):
+        if not likelihood.poi:
+            raise SpecBuilderError("toys need a parameter of interest; name one")
         found = feldman_cousins(likelihood, likelihood.poi, cl=cl, toys=toys, seed=seed, **how)
-    except SpecBuilderError as error:
-        raise SpecBuilderError(f"{'standard input' if name == '-' else name}: {error}") from None
     return ToyFitResult(asymptotic, found)
 
 

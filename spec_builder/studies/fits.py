@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,24 +10,29 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.text import Report, Result, Shown
+from spec_builder.histfactory.checks import check_parameters, workspace_problems
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.provenance import Choices
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from spec_builder.base.text import Cell
     from spec_builder.inference.fit import Fit, Minimiser
     from spec_builder.model.analysis import Analysis
 
-__all__ = ["USUAL_CL", "FitResult", "fit_analysis", "fit_workspace"]
+__all__ = ["USUAL_CL", "FitResult", "fit_analysis", "fit_workspace", "named", "workspace_likelihood"]
 
 #: Confidence level of intervals that are not asked for otherwise: one standard deviation, to four digits.
 USUAL_CL = 0.6827
 
 #: What stands beside the null of an infinite significance, which JSON cannot hold.
 INFINITE = "infinite: without a signal nothing is expected in a bin with counts"
+
+
+#: Rounding of 2NLL that is told: it shows in the digits that are printed of an interval.
+_ROUNDING_TOLD = 1e-5
 
 
 @dataclass(frozen=True, repr=False)
@@ -52,6 +58,9 @@ class FitResult(Result):
         content["pull_uncertainties"] = {name: pull.uncertainty for name, pull in self.fit.pulls.items()}
         content["negative_components"] = list(self.fit.negative_components)
         content["problems"] = list(self.fit.problems)
+        content["parameter"] = self.fit.parameter or None
+        content["value"] = finite_or_none(self.fit.value)
+        content["flat"] = [list(names) for names in self.fit.flat]
         content["p_value"] = None if np.isnan(self.fit.p_value) else self.fit.p_value
         infinite = self.fit.significance == np.inf
         content["significance"] = None if infinite else self.fit.significance
@@ -74,6 +83,8 @@ class FitResult(Result):
 
     def _title(self) -> str:
         unit = "" if self.unit == "1" else f" [{self.unit}]"
+        if not self.fit.parameter:
+            return f"{self.provenance.analysis}: a fit without a parameter of interest"
         interval = f"{format_error('+', self.fit.up)} {format_error('-', self.fit.down)}"
         found = "held by the measurement" if self.fit.fixed else interval
         return f"{self.provenance.analysis}: {self.fit.parameter}{unit} = {self.fit.value:.4g} {found}"
@@ -87,6 +98,10 @@ class FitResult(Result):
             "chi2 / ndof": f"{fit.chi2_min:.3f} / {fit.ndof}, p = {fit.p_value:.3f} (saturated, asymptotic)",
             "2NLL": f"{fit.twice_nll:.9f}, EDM {fit.edm:.1e}, {state}",
         }
+        if not fit.parameter:
+            del facts["interval"]
+        if fit.rounding > _ROUNDING_TOLD:
+            facts["2NLL"] += f", rounded to about {fit.rounding:.1g} by the size of its terms"
         if fit.significance == np.inf:
             facts["signal"] = INFINITE
         elif fit.significance is not None:
@@ -95,6 +110,9 @@ class FitResult(Result):
 
     def _notes(self) -> dict[str, str]:
         notes = {}
+        if self.fit.flat:
+            directions = (" and ".join(names) + (" together" if len(names) > 1 else "") for names in self.fit.flat)
+            notes["flat"] = "; ".join(f"2NLL does not depend on {names}" for names in directions)
         if self.fit.problems:
             notes["not settled"] = "; ".join(self.fit.problems)
         if self.fit.negative_components:
@@ -139,6 +157,8 @@ def fit_workspace(
     name: str,
     *,
     measurement: str | None = None,
+    poi: str | None = None,
+    hold: Mapping[str, float] | None = None,
     cl: float = USUAL_CL,
     minimiser: Minimiser = "minuit",
 ) -> FitResult:
@@ -148,11 +168,52 @@ def fit_workspace(
         workspace: content of the JSON file, patches applied.
         name: what to call it in the result.
         measurement: its name; the first by default.
+        poi: parameter of interest in the place of the measurement's, '' for none.
+        hold: values of parameters to hold, by name.
         cl: confidence level of the interval.
         minimiser: ``minuit`` or ``newton``.
+
+    Raises:
+        SpecBuilderError: for an unsound workspace, an unknown parameter, or if no finite minimum is found.
     """
-    try:
-        result = fit(Likelihood.from_workspace(workspace, measurement), cl=cl, minimiser=minimiser)
-    except SpecBuilderError as error:
-        raise SpecBuilderError(f"{'standard input' if name == '-' else name}: {error}") from None
+    with named(name):
+        likelihood = workspace_likelihood(workspace, name, measurement, poi=poi, hold=hold)
+        result = fit(likelihood, likelihood.poi, cl=cl, minimiser=minimiser)
     return FitResult(Choices(name, cl=cl), "1", result)
+
+
+def workspace_likelihood(
+    workspace: Mapping[str, Any],
+    name: str,
+    measurement: str | None = None,
+    *,
+    poi: str | None = None,
+    hold: Mapping[str, float] | None = None,
+) -> Likelihood:
+    """The likelihood of a sound workspace.
+
+    Args:
+        workspace: content of the JSON file, patches applied.
+        name: what to call it in a message.
+        measurement: its name; the first by default.
+        poi: parameter of interest in the place of the measurement's, '' for none.
+        hold: values of parameters to hold, by name.
+
+    Raises:
+        SpecBuilderError: if it is not sound, or for an unknown parameter or measurement.
+    """
+    with named(name):
+        for problem in workspace_problems(workspace):
+            raise SpecBuilderError(problem)
+        check_parameters(workspace)
+        return Likelihood.from_workspace(workspace, measurement, poi=poi).holding(hold or {})
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """Put the name of a workspace's file before whatever is wrong with it, once."""
+    shown = "standard input" if name == "-" else name
+    try:
+        yield
+    except SpecBuilderError as error:
+        raise SpecBuilderError(f"{shown}: {str(error).removeprefix(f'{shown}: ')}") from None

@@ -123,7 +123,7 @@ class LimitsResult(Result):
 
 
 def _interval_text(low: float | None, high: float | None) -> str:
-    if low is None:
+    if low is None or low == -math.inf:
         return "everything" if high is None else f"< {high:.6g}"
     return f"> {low:.6g}" if high is None else f"{low:.6g} - {high:.6g}"
 
@@ -138,7 +138,8 @@ def _json_mass(mass_MeV: float | None) -> float | str | None:
 def _json_point(point: MassPoint) -> dict[str, Any]:
     content = asdict(point)
     content["mass_MeV"] = _json_mass(point.mass_MeV)
-    content["excluded"] = [list(interval) for interval in point.excluded]
+    # minus infinity is where a signed parameter has no lower end
+    content["excluded"] = [[None if low == -math.inf else low, high] for low, high in point.excluded]
     if math.isinf(point.mass_MeV):  # the parameter is g/m there
         content["g_over_m_per_GeV"] = content["excluded"]
         content["C_a"] = [[_contact_coefficient(end) for end in interval] for interval in point.excluded]

@@ -13,15 +13,18 @@ from spec_builder.base.text import Report, Result, Shown
 from spec_builder.inference.fit import fit
 from spec_builder.inference.profile import crossings, profile, search
 from spec_builder.model.provenance import Choices
-from spec_builder.studies.fits import USUAL_CL, finite_or_none, format_error
+from spec_builder.studies.fits import USUAL_CL, finite_or_none, format_error, named, workspace_likelihood
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.text import Column
     from spec_builder.inference.fit import Fit
+    from spec_builder.inference.likelihood import Likelihood
     from spec_builder.model.analysis import Analysis
 
-__all__ = ["ProfileResult", "profile_analysis"]
+__all__ = ["ProfileResult", "profile_analysis", "profile_workspace"]
 
 #: A profile is drawn and listed up to this Delta chi^2.
 PROFILE_HEIGHT = 9.0
@@ -122,16 +125,62 @@ def profile_analysis(
         SpecBuilderError: for an unknown parameter, or fewer or more points.
     """
     unit = analysis.measurable(parameter).unit
+    return _profile(analysis.likelihood(parameter), parameter, unit, Choices.of(analysis, cl=cl), points, height, cl)
+
+
+def profile_workspace(
+    workspace: Mapping[str, Any],
+    name: str,
+    parameter: str | None = None,
+    *,
+    measurement: str | None = None,
+    hold: Mapping[str, float] | None = None,
+    points: int = 201,
+    height: float = PROFILE_HEIGHT,
+    cl: float = USUAL_CL,
+) -> ProfileResult:
+    """Profile any parameter of any pyhf workspace up to a given Delta chi^2.
+
+    Args:
+        workspace: content of the JSON file, patches applied.
+        name: what to call it in the result.
+        parameter: its name; the measurement's parameter of interest by default.
+        measurement: its name; the first by default.
+        hold: values of parameters to hold, by name.
+        points: how many, at least 2 and at most 100 000.
+        height: the profile's range is where Delta chi^2 is below this, within the parameter's domain.
+        cl: confidence level of the interval around the minimum.
+
+    Raises:
+        SpecBuilderError: for an unsound workspace, an unknown parameter or one that is held, or fewer or more points.
+    """
+    with named(name):
+        likelihood = workspace_likelihood(workspace, name, measurement, poi=parameter, hold=hold)
+        if not likelihood.poi:
+            raise SpecBuilderError("the measurement names no parameter of interest; name one to profile")
+        if likelihood.index(likelihood.poi) not in likelihood.free:
+            raise SpecBuilderError(f"parameter '{likelihood.poi}' is held, and has no profile")
+        return _profile(likelihood, likelihood.poi, "1", Choices(name, cl=cl), points, height, cl)
+
+
+def _profile(
+    likelihood: Likelihood,
+    parameter: str,
+    unit: str,
+    provenance: Choices,
+    points: int,
+    height: float,
+    cl: float,
+) -> ProfileResult:
     if not 2 <= points <= MOST_POINTS:
         raise SpecBuilderError(f"points {points}: a profile needs at least 2, and at most {MOST_POINTS}")
-    likelihood = analysis.likelihood(parameter)
-    best = fit(likelihood, cl=cl)
+    best = fit(likelihood, parameter, cl=cl)
     below, above, _ = crossings(likelihood, search(likelihood, parameter), best.value, best.twice_nll + height)
     lower, upper = likelihood.bounds[:, likelihood.index(parameter)]
     values = np.linspace(below[0] if below else lower, above[0] if above else upper, points)
     fits = profile(likelihood, parameter, values).fits
     return ProfileResult(
-        Choices.of(analysis, cl=cl),
+        provenance,
         unit,
         best,
         values,

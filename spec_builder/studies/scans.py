@@ -17,6 +17,7 @@ from spec_builder.base.files import digest, load_json, refuse_existing
 from spec_builder.base.grids import check_range
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.base.version import __version__
+from spec_builder.histfactory.checks import check_workspace
 from spec_builder.histfactory.patch import load_workspace
 from spec_builder.histfactory.patchset import check_digest, check_labels, check_patch_set
 from spec_builder.inference.exclusion import exclude, plane_minimum
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 __all__ = ["ScanResult", "scan_analysis", "scan_files", "scan_patches"]
 
 _KINDS = {"valid": "?", "reason": "i1", "at_bound": "?"}
+#: Instead of a column ``delta_chi2``.
+_NO_COMPARISON = "none: the patches' models have different data (channels, counts or auxiliary data)"
 _REASONS = {str(number): text for number, text in enumerate(REASONS)}
 #: Columns of a scan, beside those that begin with ``theta_``, and what is kept beside them.
 _OWN_COLUMNS = ("row", "patch", "delta_chi2", "twice_nll", "edm", "valid", "reason", "at_bound", "metadata")
@@ -203,10 +206,13 @@ def scan_patches(
     *,
     name: str = "patch set",
     measurement: str | None = "new_physics",
+    poi: str | None = None,
+    hold: Mapping[str, float] | None = None,
     executor: concurrent.futures.Executor | None = None,
     output: Path | None = None,
     force: bool = False,
     report: Callable[[int, int], object] = lambda *_: None,
+    passed_over: Callable[[str], object] | None = None,
 ) -> ScanResult | None:
     """Profile 2NLL at every patch of a patch set; no physics involved.
 
@@ -215,15 +221,20 @@ def scan_patches(
         patchset: content of the patch set's JSON file.
         name: what to call it in messages.
         measurement: the measurement to minimise; None for the first.
+        poi: parameter of interest in the place of the measurement's, '' for none.
+        hold: values of parameters to hold, by name.
         executor: any ``concurrent.futures.Executor``; None computes here.
         output: an ``.npz`` or ``.csv`` file; see :func:`scan_analysis`.
         force: replace a file that exists.
         report: told how many chunks are done, and of how many.
+        passed_over: told what is wrong with each patch that does not apply or compile, which is then left out; by
+            default the first ends the scan.
 
     Returns:
-        The scan if no ``output`` is given. ``delta_chi2`` is against the least 2NLL of the scan. There is a column
-        for each of the set's labels; a label that names a column of the scan (``patch``, ``twice_nll``, ``valid``,
-        ``theta_...``) or begins with ``label_`` stands there with ``label_`` before it.
+        The scan if no ``output`` is given. ``delta_chi2`` is against the least 2NLL of the scan; it is not there if
+        the patches' models have different data, whose 2NLL cannot be compared. There is a column for each of the
+        set's labels; a label that names a column of the scan (``patch``, ``twice_nll``, ``valid``, ``theta_...``) or
+        begins with ``label_`` stands there with ``label_`` before it.
 
     Raises:
         SpecBuilderError: for a digest that does not match, a label that stands twice, or a patch that does not apply
@@ -232,10 +243,17 @@ def scan_patches(
     check_digest(workspace, patchset, name)
     check_labels(patchset["metadata"]["labels"], name)
     patches = [(str(p["metadata"]["name"]), p["patch"]) for p in patchset["patches"]]
+    lost: dict[str, str] = {}
+    failed = None if passed_over is None else lambda row, why: lost.setdefault(patches[row][0], why)
     try:
-        groups = group_patches(workspace, patches, measurement)
+        groups = group_patches(workspace, patches, measurement, poi=poi, hold=hold, failed=failed)
     except SpecBuilderError as error:
         raise SpecBuilderError(f"{name}: {error}") from None
+    if passed_over is not None:
+        for why in lost.values():
+            passed_over(f"{name}: {why}")
+    if not groups:
+        raise SpecBuilderError(f"{name}: no patch is left to scan")
     chunks: list[Callable[[], ListedPoints]] = []
     rows: list[np.ndarray[Any, np.dtype[np.intp]]] = []
     for group in groups:
@@ -262,10 +280,16 @@ def scan_patches(
         "description": patchset["metadata"]["description"],
         "measurement": measurement,
         "delta_chi2": "against the least 2NLL of the scan",
+        **({} if poi is None else {"poi": poi}),
+        **({"held": dict(hold)} if hold else {}),
+        **({"passed_over": lost} if lost else {}),
         **_stated_minimum(patchset, measurement),
         "reasons": _REASONS,
     }
-    return _run(_Scan(metadata, chunks, labels, len(patches)), executor, output, report, force=force)
+    if len({group.data for group in groups}) > 1:
+        metadata |= {"delta_chi2": _NO_COMPARISON}
+        metadata.pop("minimum", None)
+    return _run(_Scan(metadata, chunks, labels, len(patches) - len(lost)), executor, output, report, force=force)
 
 
 def _stated_minimum(patchset: Mapping[str, Any], measurement: str | None) -> dict[str, Any]:
@@ -291,6 +315,7 @@ def scan_files(
     if patchset is None:
         raise SpecBuilderError("give --patchset PATCHSET.json with a workspace")
     content, patches = load_workspace(workspace), load_json(patchset)
+    check_workspace(content, "standard input" if workspace == "-" else workspace)
     check_patch_set(patches, patchset)
     names = [m["name"] for m in content.get("measurements", [])]
     if measurement is None and "new_physics" in names:
@@ -356,6 +381,7 @@ def _columns(scan: _Scan, store: Store) -> dict[str, tuple[str, Callable[[], Ite
     """Type and pieces of every column, read chunk by chunk."""
     indices = range(len(scan.chunks))
     names = list(dict.fromkeys(name for index in indices for name in store.names(index)))
+    comparable = scan.metadata["delta_chi2"] != _NO_COMPARISON
     if "minimum" in scan.metadata:
         least = float(scan.metadata["minimum"]["twice_nll"])
     else:
@@ -374,7 +400,8 @@ def _columns(scan: _Scan, store: Store) -> dict[str, tuple[str, Callable[[], Ite
     columns: dict[str, tuple[str, Callable[[], Iterator[Column]]]] = {
         name: (kind, partial(label, values)) for name, (kind, values) in scan.labels.items()
     }
-    columns["delta_chi2"] = ("<f8", lambda: (piece - least for piece in stored("twice_nll")))
+    if comparable:
+        columns["delta_chi2"] = ("<f8", lambda: (piece - least for piece in stored("twice_nll")))
     for name in names:
         columns[name] = (_KINDS.get(name, "<f8"), partial(stored, name))
     return columns

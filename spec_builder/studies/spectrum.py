@@ -16,8 +16,8 @@ from spec_builder.model.provenance import choice_content, option_texts, paramete
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE, choose
 from spec_builder.physics.rates import rate
-from spec_builder.physics.sources import load_source
-from spec_builder.physics.targets import load_target
+from spec_builder.physics.sources import Source, load_source
+from spec_builder.physics.targets import Target, load_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.physics.choices import Choice
-    from spec_builder.physics.sources import Source
-    from spec_builder.physics.targets import Target
 
 __all__ = ["Spectrum", "recoil_spectrum"]
 
@@ -170,7 +168,7 @@ def recoil_spectrum(
     text = energies if isinstance(energies, str) else ",".join(repr(float(e)) for e in energies)
     energy = np.array(parse_grid(text, "energies"))
     neutrinos = _source(source, hep=hep)
-    scatterers = load_target(target) if isinstance(target, str) or hasattr(target, "suffix") else target
+    scatterers = target if isinstance(target, Target) else load_target(target)
     choice = choose(interaction, **options)
     _check_point(choice, mass, coupling)
     angle = _angle(choice, sin2thetaw)
@@ -199,7 +197,7 @@ def _source(source: str | Path | Source, *, hep: bool) -> Source:
         if source != _DEFAULT_SOURCE:
             raise SpecBuilderError(f"hep neutrinos are added to source '{_DEFAULT_SOURCE}' only, not to '{source}'")
         return load_source(_WITH_HEP)
-    return load_source(source) if isinstance(source, str) or hasattr(source, "suffix") else source
+    return source if isinstance(source, Source) else load_source(source)
 
 
 def _is_standard_model(choice: Choice) -> bool:

@@ -303,12 +303,14 @@ def test_points_around_the_limit_are_not_on_it(interaction: str, count: int) -> 
     np.testing.assert_array_equal(points[..., 0], np.repeat(masses, count).reshape(count, count))
     limits = find_limits(analysis, choice, np.array(masses), dof=2).exclusion.points
     for couplings, limit in zip(points[..., 1], limits, strict=True):
-        highest = limit.excluded[-1][0]
+        lowest, highest = limit.excluded[0][0], limit.excluded[-1][0]
+        assert lowest is not None
+        assert highest is not None
         between = np.log(highest / couplings[0]) / np.log(couplings[1] / couplings[0]) % 1
         assert between == pytest.approx(0.5, abs=1e-6)
-        assert couplings[0] < limit.excluded[0][0]
+        assert couplings[0] < lowest
         assert couplings[-1] > highest
-        assert np.log(couplings[-1] / couplings[0]) == pytest.approx(np.log(4 * highest / limit.excluded[0][0]))
+        assert np.log(couplings[-1] / couplings[0]) == pytest.approx(np.log(4 * highest / lowest))
 
 
 # ---------------------------------------------------------------- limits
@@ -630,7 +632,7 @@ def test_the_excluded_region_of_the_universal_vector_is_shaded(
         # halfway along the drawn polygon
         mass = (before.mass_MeV + after.mass_MeV) / 2
         intervals = [
-            ((low + low_after) / 2, (high + high_after) / 2 if high and high_after else None)
+            (((low or 0) + (low_after or 0)) / 2, (high + high_after) / 2 if high and high_after else None)
             for (low, high), (low_after, high_after) in zip(before.excluded, after.excluded, strict=True)
         ]
         for low, high in intervals:

@@ -384,3 +384,28 @@ def test_a_limit_far_beyond_the_standard_model_is_found() -> None:
     reference = min(result.minimum.twice_nll, result.points[0].minimum)
     assert fits.twice_nll[0] - reference == pytest.approx(result.threshold, abs=1e-6)
     assert 1e20 * low**4 > 1e5 * 3e-7
+
+
+def test_a_limit_far_beyond_the_data_is_found() -> None:
+    """A signal of uncertain size hides: its limit lies where it would be thousands of times what is counted."""
+    modifiers = [{"name": "size", "type": "normsys", "data": {"hi": 2.0, "lo": 0.5}}]
+    samples = [
+        {"name": "s", "data": [1e-3], "modifiers": modifiers},
+        {"name": "b", "data": [15.0], "modifiers": []},
+    ]
+    likelihood = Likelihood.from_workspace(
+        {
+            "channels": [{"name": "c", "samples": samples}],
+            "observations": [{"name": "c", "data": [15]}],
+            "measurements": [
+                {"name": "m", "config": {"poi": "", "parameters": [{"name": "size", "bounds": [[-15.0, 15.0]]}]}}
+            ],
+            "version": "1.0.0",
+        }
+    )
+    problem = Problem.of(likelihood, "s", lambda m: np.array([1e-3, 0.0, 1.0])[:, None, None] * np.ones((m.size, 1)))
+    (point,) = exclude(problem, np.array([1.0]), cl=1 - 1e-14, dof=1).points
+    ((low, high),) = point.excluded
+    assert high is None
+    assert low**4 > 100 * 15
+    assert point.valid

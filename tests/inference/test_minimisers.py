@@ -303,3 +303,78 @@ def test_linear_law_is_convex(
     assume((likelihood.rates(points[:2]) > 0).all())
     first, second, between = likelihood.twice_nll(points)
     assert between <= part * first + (1 - part) * second + 1e-9 * (1 + abs(first) + abs(second))
+
+
+# ---------------------------------------------------------------- settings of newton
+
+
+@pytest.mark.parametrize("size", [1e8, 1e9, 1e10, 1e11])
+def test_signals_far_beyond_the_standard_model_end_where_rounding_lets_them(
+    workspaces: dict[tuple[str, str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch, size: float
+) -> None:
+    """Under the linear law their rates are small differences of terms of 1e9 events and more."""
+    monkeypatch.setattr(newton, "_MAX_EVALUATIONS", 40)
+    likelihood = Likelihood.from_workspace(workspaces["combined", "linear"], "new_physics")
+    signal = sum(g.template for g in likelihood.specification.groups if g.sample == "cevns")
+    yields = size * signal * np.random.default_rng(0).uniform(0.5, 2, (500, likelihood.observed.size))
+    fits = newton.minimise(likelihood, sample="cevns", yields=yields)
+    assert fits.valid.all()
+    # the goal is not given up where rounding is far away
+    assert fits.edm.max() <= (1e-12 if size <= 1e8 else 1e-8)
+
+
+def two_valleys() -> Likelihood:
+    """A signal of (x - 5)^2 events over 10, and 20 are counted: 2NLL has a maximum at x = 5."""
+    samples = [{"name": "s", "data": [1.0], "modifiers": []}, {"name": "b", "data": [10.0], "modifiers": []}]
+    workspace = {
+        "channels": [{"name": "c", "samples": samples}],
+        "observations": [{"name": "c", "data": [20]}],
+        "measurements": [{"name": "m", "config": {"poi": "", "parameters": []}}],
+        "version": "1.0.0",
+    }
+    coefficients = {"c": np.array([[25.0], [-10.0], [1.0]])}
+    return Likelihood.from_workspace(workspace).with_polynomial("s", "x", coefficients, init=5.0, bounds=(0.0, 10.0))
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e-9, 1e-7, 1e-3])
+def test_a_maximum_is_not_a_minimum(offset: float) -> None:
+    """Its slope vanishes, and so does the EDM that would follow from it."""
+    likelihood = two_valleys()
+    found = newton.minimise(likelihood, start=np.array([[5.0 + offset]]))
+    top, bottom = likelihood.twice_nll(np.array([[5.0], [5.0 + np.sqrt(10)]]))
+    assert bottom < top - 1
+    assert not found.valid[0] or found.twice_nll[0] == pytest.approx(bottom, abs=1e-9)
+    if offset >= 1e-7:
+        assert found.valid[0]
+
+
+def test_a_full_newton_step_is_taken_where_2nll_is_nearly_a_parabola(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lowers 2NLL by half of what its slope promises: a search for more would make every step a short one."""
+    monkeypatch.setattr(newton, "_MAX_EVALUATIONS", 6)
+    samples = [{"name": "s", "data": [1e6], "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]}]
+    workspace = {
+        "channels": [{"name": "c", "samples": samples}],
+        "observations": [{"name": "c", "data": [1.01e6]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+    found = newton.minimise(Likelihood.from_workspace(workspace))
+    assert found.valid[0]
+    assert found.theta[0, 0] == pytest.approx(1.01, rel=1e-9)
+
+
+def test_a_step_that_goes_up_is_not_taken() -> None:
+    """From a rate far too small a Newton step overshoots by orders of magnitude."""
+    modifiers = [{"name": "size", "type": "normsys", "data": {"hi": 8.0, "lo": 0.125}}]
+    workspace = {
+        "channels": [{"name": "c", "samples": [{"name": "s", "data": [50.0], "modifiers": modifiers}]}],
+        "observations": [{"name": "c", "data": [60]}],
+        "measurements": [
+            {"name": "m", "config": {"poi": "", "parameters": [{"name": "size", "bounds": [[-15.0, 15.0]]}]}}
+        ],
+        "version": "1.0.0",
+    }
+    likelihood = Likelihood.from_workspace(workspace)
+    fits = newton.minimise(likelihood, start=np.array([[-14.0], [-8.0], [14.0], [0.0]]))
+    assert fits.valid.all()
+    assert fits.twice_nll == pytest.approx(fits.twice_nll[3], abs=1e-9)

@@ -66,7 +66,7 @@ def test_about_a_hundred_fits_a_data_set(monkeypatch: pytest.MonkeyPatch) -> Non
     fits = []
 
     def counted(*args: Any, rows: Rows, **more: Any) -> Any:
-        fits.append(rows.count())
+        fits.append(rows.count() or 0)
         return minimise(*args, rows=rows, **more)
 
     monkeypatch.setattr(plane, "minimise", counted)
@@ -149,11 +149,11 @@ def test_a_signed_parameter_has_limits_on_both_sides() -> None:
         assert point.valid
         assert len(point.excluded) == 2
         (no_end, low), (high, neither) = point.excluded
-        assert no_end is None
+        assert no_end == -np.inf
         assert neither is None
         assert low is not None
-        assert high is not None
-        assert low < 0 < high
+        assert low < 0
+        assert high > 0
         ends = height(problem, point.mass_MeV, [low, high])
         assert ends == pytest.approx(point.minimum + result.threshold, abs=1e-7)
         dense = height(problem, point.mass_MeV, np.linspace(-6, 6, 2001).tolist())
@@ -169,7 +169,6 @@ def test_a_signal_that_is_linear_in_x_has_a_limit() -> None:
     (point,) = exclude(problem, np.array([1.0]), dof=1).points
     ((low, high),) = point.excluded
     assert high is None
-    assert low is not None
     assert height(problem, 1.0, [low])[0] == pytest.approx(point.minimum + 2.705543454, abs=1e-6)
 
 
@@ -192,7 +191,7 @@ def test_shapes_that_change_with_the_coupling(*, split: bool) -> None:
         ratios = [(nominal * end).sum() / nominal.sum() if split else 1.0 for end in tilt]
         rows = Rows(
             {"signal": nominal[:, None]},
-            {("signal", "tilt"): tuple((nominal * t / r)[:, None] for t, r in zip(tilt, ratios, strict=True))},  # type: ignore[dict-item]
+            {("signal", "tilt"): tuple((nominal * t / r)[:, None] for t, r in zip(tilt, ratios, strict=True))},
             {("a", "signal", "tilt"): (np.array(ratios[:1]), np.array(ratios[1:]))} if split else {},
         )
         assert own == pytest.approx(minimise(likelihood, rows=rows).twice_nll[0], abs=1e-9)
