@@ -140,6 +140,17 @@ def test_expected_limits_of_a_signed_parameter() -> None:
     assert "epsilon_low_median" in found.to_csv()
 
 
+def test_limits_of_a_signed_parameter_have_no_lower_end_in_json() -> None:
+    plain = find_limits(load_analysis("xenonnt"), "nsi")
+    by_toys = find_limits_by_toys(load_analysis("xenonnt"), "nsi", toys=40, seed=1, count=11)
+    for result in (plain, by_toys):
+        (point,) = json.loads(result.to_json())["points"]
+        assert point["excluded"][0][0] is None
+        assert point["excluded"][-1][1] is None
+        assert point["mass_MeV"] is None
+        assert "< -0." in str(result)
+
+
 def test_an_unknown_kind_of_expectation_is_refused() -> None:
     with pytest.raises(SpecBuilderError, match="expected 'mine' is unknown, expected one of asimov, toys"):
         expect_limits(load_analysis("xenonnt"), "scalar", MASSES, kind="mine")  # type: ignore[arg-type]
