@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from spec_builder.cli.doctor import diagnose
     from spec_builder.experiments.description import Experiment
     from spec_builder.experiments.reading import load_experiment
+    from spec_builder.experiments.releases.xenonnt import import_xenonnt
+    from spec_builder.experiments.spectra import read_spectra, read_spectrum
     from spec_builder.histfactory.hs3 import hs3_workspace
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.model.analysis import Analysis, load_analysis
@@ -36,12 +38,14 @@ if TYPE_CHECKING:
     )
     from spec_builder.studies.coverage import CoverageResult, cover_analysis
     from spec_builder.studies.expected import ExpectedLimits, expect_limits
+    from spec_builder.studies.explanation import explain_point, explain_spectrum
     from spec_builder.studies.fits import FitResult, fit_analysis, fit_workspace
     from spec_builder.studies.limits import LimitsResult, find_limits
     from spec_builder.studies.profiles import ProfileResult, profile_analysis
     from spec_builder.studies.projections import Projection, with_data
     from spec_builder.studies.scans import ScanResult, scan_analysis, scan_patches
     from spec_builder.studies.spectrum import Spectrum, recoil_spectrum
+    from spec_builder.studies.strengths import find_strength_limits, fit_spectrum
 
 __all__ = [
     "Analysis",
@@ -66,18 +70,25 @@ __all__ = [
     "cover_analysis",
     "diagnose",
     "expect_limits",
+    "explain_point",
+    "explain_spectrum",
     "export_workspaces",
     "find_limits",
     "find_limits_by_toys",
+    "find_strength_limits",
     "fit_analysis",
     "fit_analysis_by_toys",
+    "fit_spectrum",
     "fit_workspace",
     "fit_workspace_by_toys",
     "hs3_workspace",
+    "import_xenonnt",
     "load_analysis",
     "load_experiment",
     "parse_new_physics",
     "profile_analysis",
+    "read_spectra",
+    "read_spectrum",
     "recoil_spectrum",
     "scan_analysis",
     "scan_patches",
@@ -110,18 +121,25 @@ _HOME = {
     "cover_analysis": "studies.coverage",
     "diagnose": "cli.doctor",
     "expect_limits": "studies.expected",
+    "explain_point": "studies.explanation",
+    "explain_spectrum": "studies.explanation",
     "export_workspaces": "sharing.export",
     "find_limits": "studies.limits",
     "find_limits_by_toys": "studies.by_toys",
+    "find_strength_limits": "studies.strengths",
     "fit_analysis": "studies.fits",
     "fit_analysis_by_toys": "studies.by_toys",
+    "fit_spectrum": "studies.strengths",
     "fit_workspace": "studies.fits",
     "fit_workspace_by_toys": "studies.by_toys",
     "hs3_workspace": "histfactory.hs3",
+    "import_xenonnt": "experiments.releases.xenonnt",
     "load_analysis": "model.analysis",
     "load_experiment": "experiments.reading",
     "parse_new_physics": "physics.compatibility",
     "profile_analysis": "studies.profiles",
+    "read_spectra": "experiments.spectra",
+    "read_spectrum": "experiments.spectra",
     "recoil_spectrum": "studies.spectrum",
     "scan_analysis": "studies.scans",
     "scan_patches": "studies.scans",

@@ -11,7 +11,9 @@ from spec_builder.base.printing import tolerant_streams
 from spec_builder.base.version import __version__
 from spec_builder.cli.doctor import completion, doctor
 from spec_builder.cli.exclusions import limits, plane, scan
+from spec_builder.cli.explanations import explain
 from spec_builder.cli.fits import fit, profile
+from spec_builder.cli.imports import import_release
 from spec_builder.cli.inputs import experiments, spectrum
 from spec_builder.cli.output import complain
 from spec_builder.cli.paper import compare, reproduce
@@ -24,10 +26,12 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 #: In the order of ``--help``.
 _VERBS = (
     experiments,
+    import_release,
     spectrum,
     fit,
     profile,
     limits,
+    explain,
     scan,
     plane,
     coverage,

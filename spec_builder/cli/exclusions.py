@@ -44,6 +44,7 @@ from spec_builder.cli.parsing import (
     only,
     plane_grid,
 )
+from spec_builder.cli.spectra import limits_text, scan_spectra, spectrum_option
 from spec_builder.cli.toys import (
     by_toys,
     changed_analysis,
@@ -66,7 +67,8 @@ _OF_WORKSPACE = {"patchset", "measurement", "poi", "hold", "keep_going"}
 
 @click.command(cls=InteractionCommand)
 @click.argument("analysis", shell_complete=ANALYSIS_WORDS)
-@interaction_option("Required.")
+@interaction_option("Required, or --spectrum.")
+@spectrum_option
 @range_option
 @law_option
 @variant_option
@@ -87,6 +89,8 @@ def limits(
 ) -> None:
     """Exclude couplings at given mediator masses: every crossing of Delta chi2, by root finding.
 
+    With --spectrum the strength of a recoil spectrum of your own, or of each in a folder.
+
     --masses takes inf too, the contact limit on g/m. An interaction without a mediator takes no --masses. With
     --method feldman-cousins the thresholds come from toys.
     """
@@ -94,6 +98,10 @@ def limits(
 
     if choices["as_json"] and choices["as_csv"]:
         raise SpecBuilderError("limits: give --json or --csv, not both")
+    if choices["spectrum"] is not None:
+        given = given_options(context, choices | {"dof": dof})
+        emit(limits_text(analysis, given, choices, cl), output, force=force)
+        return
     loaded, choice = analysis_and_choice(analysis, choices)
     masses = masses_of(choices["masses"], loaded, choice, 31)
     if choices["cite"]:
@@ -173,7 +181,8 @@ def check_figure(path: Path, *, force: bool) -> None:
 
 @click.command(cls=InteractionCommand)
 @click.argument("target", metavar="ANALYSIS|WORKSPACE.json", shell_complete=ANALYSIS_WORDS)
-@interaction_option("Of an ANALYSIS; required there.")
+@interaction_option("Of an ANALYSIS; required there, or --spectrum.")
+@spectrum_option
 @click.option("--patchset", metavar="PATCHSET.json", shell_complete=FILES, help="Of a WORKSPACE; required there.")
 @click.option("--measurement", metavar="NAME", help="Of a WORKSPACE (default: new_physics, or the first).")
 @poi_option
@@ -190,14 +199,14 @@ def check_figure(path: Path, *, force: bool) -> None:
 @force_option
 @click.pass_context
 def scan(context: click.Context, /, target: str, output: str | None, force: bool, **choices: Any) -> None:
-    """Profile 2NLL on a grid of masses and couplings, or at every patch of a patch set.
+    """Profile 2NLL on a grid of masses and couplings, at every patch of a patch set, or at every spectrum of a folder.
 
     A scan that was stopped goes on where it stood and ends in the same bytes.
     """
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
 
     given = given_options(context, choices)
-    if choices["cite"] and not is_workspace(target):
+    if choices["cite"] and not is_workspace(target) and choices["spectrum"] is None:
         analysis, choice = analysis_and_choice(target, choices)
         if output is not None:
             raise SpecBuilderError("scan: --cite prints, and writes no scan: leave out --output")
@@ -221,6 +230,8 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
                 how["passed_over"] = complain
             how |= {name: choices[name] for name in ("measurement", "poi", "hold")}
             scans.scan_files(target, choices["patchset"], **how)
+        elif choices["spectrum"] is not None:
+            scan_spectra(target, given, choices, how)
         else:
             only(given, set(choices) - _OF_WORKSPACE, "an analysis")
             analysis, choice = analysis_and_choice(target, choices)

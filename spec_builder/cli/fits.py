@@ -33,6 +33,7 @@ from spec_builder.cli.parsing import (
     is_workspace,
     only,
 )
+from spec_builder.cli.spectra import fit_text, spectrum_option
 from spec_builder.cli.toys import (
     PROJECTION_OPTIONS,
     TOY_OPTIONS,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("target", metavar="ANALYSIS|WORKSPACE.json|-", shell_complete=ANALYSIS_WORDS)
 @choice("--parameter", ("flux", "sin2thetaw"), help="What to fit in an ANALYSIS; required there.")
+@spectrum_option
 @law_option
 @variant_option
 @interval_cl_option
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
 @patch_option
 @poi_option
 @fix_option
+@click.option("--plot", metavar="FILE", help="Draw the bins of an ANALYSIS at the minimum (PNG, PDF or SVG).")
 @toy_options
 @projection_options
 @json_option
@@ -74,11 +77,13 @@ if TYPE_CHECKING:
 def fit(context: click.Context, /, target: str, as_json: bool, output: str, force: bool, **choices: Any) -> None:
     """Fit the 8B flux or the weak mixing angle, or the parameter of interest of any pyhf workspace.
 
-    WORKSPACE is in pyhf's JSON or in HS3. Without a parameter of interest (--poi '') the fit has no interval.
+    With --spectrum the strength of a recoil spectrum of your own. WORKSPACE is in pyhf's JSON or in HS3. Without a
+    parameter of interest (--poi '') the fit has no interval.
 
     With --method feldman-cousins interval, significance and goodness of fit come from toys; with --output a run that
     was stopped goes on where it stood.
     """
+    from spec_builder.base.files import refuse_existing  # noqa: PLC0415
     from spec_builder.studies.fits import fit_analysis, fit_workspace  # noqa: PLC0415
 
     given = given_options(context, choices)
@@ -90,20 +95,7 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
 
         workspace = load_workspace(target, choices["patches"])
         if toys:
-            from spec_builder.studies.by_toys import fit_workspace_by_toys  # noqa: PLC0415
-
-            with toy_run(output, choices, workspace, force=force) as how:
-                found = fit_workspace_by_toys(
-                    workspace,
-                    target,
-                    measurement=choices["measurement"],
-                    poi=choices["poi"],
-                    hold=choices["hold"],
-                    cl=choices["cl"],
-                    **by_toys(choices),
-                    **how,
-                )
-                emit(found.to_json() if as_json else str(found), output, force=force)
+            _fit_workspace_by_toys(workspace, target, choices, output, as_json=as_json, force=force)
             return
         result = fit_workspace(
             workspace,
@@ -114,8 +106,11 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
             cl=choices["cl"],
             minimiser=choices["minimiser"],
         )
+    elif choices["spectrum"] is not None:
+        emit(fit_text(target, given, choices, as_json=as_json), output, force=force)
+        return
     else:
-        own = {"cl", "minimiser", "parameter", "law", "variants", "cite", "method"}
+        own = {"cl", "minimiser", "parameter", "law", "variants", "cite", "plot", "method"}
         only(given, own | TOY_OPTIONS | PROJECTION_OPTIONS, "an analysis")
         from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
 
@@ -126,18 +121,47 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
             return
         if choices["parameter"] is None:
             raise SpecBuilderError("fit: give --parameter flux or --parameter sin2thetaw")
+        if choices["plot"]:
+            refuse_existing(Path(choices["plot"]), force=force)
         analysis = changed_analysis(analysis, choices)
         if toys:
-            from spec_builder.studies.by_toys import fit_analysis_by_toys  # noqa: PLC0415
-
-            with toy_run(output, choices, analysis.workspace, force=force) as how:
-                found = fit_analysis_by_toys(
-                    analysis, choices["parameter"], cl=choices["cl"], **by_toys(choices), **how
-                )
-                emit(found.to_json() if as_json else str(found), output, force=force)
+            _fit_by_toys(analysis, choices, output, as_json=as_json, force=force)
             return
         result = fit_analysis(analysis, choices["parameter"], cl=choices["cl"], minimiser=choices["minimiser"])
+        if choices["plot"]:
+            from spec_builder.figures.bins import draw_bins  # noqa: PLC0415
+            from spec_builder.figures.style import save_figure  # noqa: PLC0415
+
+            save_figure(draw_bins(analysis, result), Path(choices["plot"]), force=force)
     emit(result.to_json() if as_json else str(result), output, force=force)
+
+
+def _fit_by_toys(analysis: Analysis, choices: dict[str, Any], output: str, *, as_json: bool, force: bool) -> None:
+    """Fit a parameter of an analysis by toys."""
+    from spec_builder.studies.by_toys import fit_analysis_by_toys  # noqa: PLC0415
+
+    plot = choices.pop("plot")
+    with toy_run(output, choices, analysis.workspace, force=force) as how:
+        level = {"cl": choices["cl"], **by_toys(choices)}
+        found = fit_analysis_by_toys(analysis, choices["parameter"], **level, **how)
+        if plot:
+            from spec_builder.figures.bins import draw_bins  # noqa: PLC0415
+            from spec_builder.figures.style import save_figure  # noqa: PLC0415
+
+            save_figure(draw_bins(analysis, found.asymptotic), Path(plot), force=force)
+        emit(found.to_json() if as_json else str(found), output, force=force)
+
+
+def _fit_workspace_by_toys(
+    workspace: Mapping[str, Any], name: str, choices: dict[str, Any], output: str, *, as_json: bool, force: bool
+) -> None:
+    """Fit the parameter of interest of a workspace by toys."""
+    from spec_builder.studies.by_toys import fit_workspace_by_toys  # noqa: PLC0415
+
+    own = {key: choices[key] for key in ("measurement", "poi", "hold", "cl")}
+    with toy_run(output, choices, workspace, force=force) as how:
+        found = fit_workspace_by_toys(workspace, name, **own, **by_toys(choices), **how)
+        emit(found.to_json() if as_json else str(found), output, force=force)
 
 
 @click.command()

@@ -34,6 +34,7 @@ from spec_builder.cli.parsing import (
     only,
     patch_style,
 )
+from spec_builder.cli.spectra import spectra_of, spectrum_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -82,6 +83,7 @@ def _patch_request(choices: Mapping[str, Any]) -> PatchRequest:
 @variant_option
 @click.option("--output", "-o", metavar="DIR", help="Folder to write to (one analysis without it: stdout).")
 @interaction_option("Write its patch set too; repeatable. all: the paper's five.", multiple=True)
+@spectrum_option
 @_of_patches
 @force_option
 @click.pass_context
@@ -90,6 +92,7 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
 
     With --interaction also patch sets (patchset_<interaction>.json), a patch for each mass and coupling.
     Without --couplings they run around the 90 % CL limit at each mass, as many as there are masses.
+    With --spectrum also patchset_spectra.json, a patch for each spectrum.
     """
     from spec_builder.base.files import canonical_json  # noqa: PLC0415
     from spec_builder.model.analysis import ANALYSES, load_analysis  # noqa: PLC0415
@@ -103,7 +106,10 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
         patches = _patch_request(choices)
     else:
         patch_options = {"masses", "couplings", "style", "hepdata", *option_names()}
+        patch_options -= {"hepdata"} if choices["spectrum"] else set()
         only(given_options(context, choices), set(choices) - patch_options, "an export without --interaction")
+    if choices["spectrum"] is not None and output is None:
+        raise SpecBuilderError("export: patch sets need --output DIR")
     if output is None:
         if len(analyses) != 1:
             raise SpecBuilderError("export: give --output DIR, or one analysis to print its workspace")
@@ -116,6 +122,8 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
             law=law,
             variants=variants,
             patches=patches,
+            spectra=() if choices["spectrum"] is None else spectra_of(choices["spectrum"]),
+            hepdata=choices["hepdata"],
             force=choices["force"],
             report=partial(report, ""),
         )

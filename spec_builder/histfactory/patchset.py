@@ -107,7 +107,7 @@ def check_record(hepdata: str | None) -> str:
 def patch_set(
     description: str,
     digest: str,
-    patches: Iterable[tuple[str, Sequence[float], Mapping[str, Any], list[dict[str, Any]]]],
+    patches: Iterable[tuple[str, Sequence[float | str], Mapping[str, Any], list[dict[str, Any]]]],
     *,
     labels: Sequence[str] = ("mass_MeV", "g"),
     hepdata: str | None = None,

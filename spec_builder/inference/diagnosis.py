@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.arrays import BoolArray, FloatArray
     from spec_builder.inference.likelihood import Likelihood
 
 __all__ = ["flat_directions", "rounding"]
@@ -45,7 +45,7 @@ def flat_directions(likelihood: Likelihood, theta: FloatArray) -> tuple[tuple[st
     information = _information(likelihood, theta, left)
     scale = np.sqrt(np.diag(information))
     names = likelihood.parameters
-    flat = [(names[i],) for i in alone]
+    flat: list[tuple[str, ...]] = [(names[i],) for i in alone]
     if not left or not np.isfinite(information).all() or not (scale > 0).all():
         return tuple(flat)
     values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
@@ -86,7 +86,7 @@ def _without_effect(likelihood: Likelihood, theta: FloatArray) -> list[int]:
     with np.errstate(all="ignore"):  # a rate may be negative, or not a number, at a bound
         heights = likelihood.twice_nll(points).reshape(len(free), places)
     here = float(likelihood.twice_nll(theta)[0])
-    same = (np.abs(heights - here) <= 4 * rounding(likelihood, theta)).all(axis=1)
+    same: BoolArray = np.all(np.abs(heights - here) <= 4 * rounding(likelihood, theta), axis=1)
     return [i for i, flat in zip(free, same, strict=True) if flat]
 
 

@@ -438,8 +438,8 @@ def feldman_cousins(
     observed = Observed(likelihood, parameter)
     grid = default_values(observed, cl) if values is None else np.asarray(values, dtype=np.float64)
     _check_grid(grid, observed, parameter)
-    asked = null is not None and observed.low <= null <= observed.high
-    more = [observed.value, *([null] if asked else [])]
+    null_height = _height_at(observed, null)
+    more = [observed.value, *([null] if null_height is not None and np.isfinite(null_height) else [])]
     truths = hypotheses(likelihood, parameter, np.append(grid, np.array(more, dtype=np.float64)), ensemble)
     streams = [(_GRID_STREAM, i) for i in range(grid.size)] + [(_GOODNESS_STREAM, 0), (_NULL_STREAM, 0)][: len(more)]
     thrown = throw(
@@ -456,9 +456,11 @@ def feldman_cousins(
     critical = critical_values(observed, grid, thrown[: grid.size], cl)
     accepted = accept(observed, critical, seed)
     significance = None
-    if asked:
-        height = float(observed.statistic(np.array([null]))[0])
-        significance = p_value(thrown[-1].statistic, height if observed.value > float(null or 0.0) else 0.0)
+    problems = _problems(accepted, grid, observed)
+    if len(more) > 1 and null_height is not None:
+        significance = p_value(thrown[-1].statistic, null_height)
+    elif null_height is not None:
+        problems += (f"significance: 2NLL is not finite at {parameter} = {null:g}",)
     return FeldmanCousins(
         parameter,
         observed.value,
@@ -474,8 +476,15 @@ def feldman_cousins(
         significance,
         p_value(thrown[grid.size].chi2, observed.chi2),
         sum(one.lost for one in thrown),
-        _problems(accepted, grid, observed),
+        problems,
     )
+
+
+def _height_at(observed: Observed, null: float | None) -> float | None:
+    """The observed statistic of the null value, zero below it; None if there is no such value in the domain."""
+    if null is None or not observed.low <= null <= observed.high:
+        return None
+    return float(observed.statistic(np.array([null]))[0]) if observed.value > null else 0.0
 
 
 def _check_grid(grid: FloatArray, observed: Observed, parameter: str) -> None:

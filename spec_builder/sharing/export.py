@@ -14,6 +14,7 @@ from spec_builder.histfactory.patchset import patch_set_json
 from spec_builder.model.analysis import load_analyses
 from spec_builder.model.metadata import workspace_metadata
 from spec_builder.model.patches import build_patch_set
+from spec_builder.model.spectrum_patches import build_spectra_patch_set
 from spec_builder.studies.limits import find_limits
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spec_builder.base.arrays import FloatArray
+    from spec_builder.experiments.spectra import RecoilSpectrum
     from spec_builder.inference.exclusion import MassPoint
     from spec_builder.model.analysis import Analysis
     from spec_builder.model.patches import Style
@@ -30,6 +32,7 @@ __all__ = ["PatchRequest", "export_workspaces", "patch_file"]
 
 WORKSPACE_FILE = "BkgOnly.json"
 METADATA_FILE = "BkgOnly.meta.json"
+SPECTRA_FILE = "patchset_spectra.json"
 #: Couplings of a patch set reach this factor beyond the ends of what is excluded.
 _AROUND = 2.0
 
@@ -116,6 +119,8 @@ def export_workspaces(
     law: str = "normsys",
     variants: Mapping[str, str] | None = None,
     patches: PatchRequest | None = None,
+    spectra: Sequence[RecoilSpectrum] = (),
+    hepdata: str | None = None,
     force: bool = False,
     report: Callable[[int, int], object] = lambda *_: None,
 ) -> list[Path]:
@@ -129,6 +134,8 @@ def export_workspaces(
         law: ``normsys`` or ``linear``.
         variants: variant by experiment name.
         patches: interactions to write ``patchset_<interaction>.json`` for.
+        spectra: recoil spectra to write ``patchset_spectra.json`` for.
+        hepdata: the record's identifier for the patch set of spectra.
         force: replace files that exist.
         report: told how many patch sets are made, and of how many.
 
@@ -162,6 +169,10 @@ def export_workspaces(
                 metadata["patch_sets"][file] = digest(content)
                 made += 1
                 report(made, wanted)
+        if spectra:
+            content = build_spectra_patch_set(analysis, spectra, hepdata=hepdata)
+            files[folder / SPECTRA_FILE] = patch_set_json(content)
+            metadata["patch_sets"][SPECTRA_FILE] = digest(content)
         files[folder / METADATA_FILE] = canonical_json(metadata)
     for path in files:
         refuse_existing(path, force=force)

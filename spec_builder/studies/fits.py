@@ -13,7 +13,7 @@ from spec_builder.base.text import Report, Result, Shown
 from spec_builder.histfactory.checks import check_parameters, workspace_problems
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.model.provenance import Choices
+from spec_builder.model.provenance import Choices, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -117,6 +117,8 @@ class FitResult(Result):
             notes["not settled"] = "; ".join(self.fit.problems)
         if self.fit.negative_components:
             notes["negative rate"] = ", ".join(self.fit.negative_components)
+        if self.provenance.notes:
+            notes["note"] = in_words(self.provenance.notes)
         if self.provenance.by_construction:
             notes["by construction"] = self.provenance.built
         return notes

@@ -130,7 +130,10 @@ def of_other_channels() -> tuple[dict[str, Any], dict[str, Any]]:
     base["channels"].insert(0, {"name": "cr", "samples": [sample("bkg", [50.0], NORM)]})
     base["observations"].insert(0, {"name": "cr", "data": [55]})
     add = {"op": "add", "path": "/channels/1/samples/-", "value": sample("signal", [3.0, 1.0], factor())}
-    operations = {"a": ([1, 1], [add, {"op": "remove", "path": "/channels/0"}]), "b": ([2, 1], [add])}
+    operations: dict[str, tuple[list[Any], list[Any]]] = {
+        "a": ([1, 1], [add, {"op": "remove", "path": "/channels/0"}]),
+        "b": ([2, 1], [add]),
+    }
     return base, patch_set(base, ["m1", "m2"], operations)
 
 

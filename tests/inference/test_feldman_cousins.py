@@ -321,6 +321,15 @@ def test_an_interval_that_reaches_the_domain_has_no_end_there() -> None:
     assert found.significance.p_value == 1.0
 
 
+def test_a_null_that_cannot_be_is_told() -> None:
+    # nothing is expected without a signal where something was counted
+    found = feldman_cousins(counting([4], [1.0], [0.0]), "mu", cl=0.9, toys=100, seed=1)
+    assert found.significance is None
+    assert found.problems == ("significance: 2NLL is not finite at mu = 0",)
+    assert found.interval[0] is not None
+    assert found.interval[0] > 1.0
+
+
 def test_an_end_beyond_the_grid_is_told() -> None:
     likelihood = counting([9], [1.0], [3.0])
     found = feldman_cousins(likelihood, "mu", cl=0.9, toys=100, seed=1, values=np.array([5.0, 7.0]))

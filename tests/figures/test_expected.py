@@ -1,0 +1,50 @@
+"""Figures of expected limits and coverage, by their data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.figures.expected import draw_coverage, draw_expected
+from spec_builder.model.analysis import load_analysis
+from spec_builder.studies.coverage import cover_analysis
+from spec_builder.studies.expected import BAND, expect_limits
+from spec_builder.studies.limits import find_limits
+
+MASSES = np.array([1.0, 10.0, 100.0])
+
+
+def test_bands_and_the_observed_limit_are_drawn() -> None:
+    analysis = load_analysis("xenonnt")
+    expected = expect_limits(analysis, "scalar", MASSES, kind="toys", toys=16, seed=1)
+    observed = find_limits(analysis, "scalar", MASSES)
+    panel = draw_expected(expected, observed).axes[0]
+    median, limit = panel.get_lines()
+    assert median.get_ydata() == pytest.approx([point.upper["median"] for point in expected.points])
+    assert limit.get_ydata() == pytest.approx([point.excluded[0][0] for point in observed.exclusion.points])
+    wide, narrow = (band.get_paths()[0].vertices[:, 1] for band in panel.collections)
+    for heights, low, high in ((wide, "m2", "p2"), (narrow, "m1", "p1")):
+        ends = {point.upper[name] for point in expected.points for name in (low, high)}
+        assert {f"{end:.6e}" for end in ends} <= {f"{height:.6e}" for height in heights}
+    labels = [text.get_text() for text in panel.get_legend().get_texts()]
+    assert labels[:3] == [r"expected $\pm 2\sigma$", r"expected $\pm 1\sigma$", "expected"]
+    assert list(BAND) == ["m2", "m1", "median", "p1", "p2"]
+
+
+def test_asimov_data_have_no_band() -> None:
+    expected = expect_limits(load_analysis("xenonnt"), "scalar", MASSES)
+    panel = draw_expected(expected).axes[0]
+    assert len(panel.collections) == 0
+    assert len(panel.get_lines()) == 1
+    with pytest.raises(SpecBuilderError, match="at least two finite masses"):
+        draw_expected(expect_limits(load_analysis("xenonnt"), "scalar", MASSES[:1]))
+
+
+def test_coverage_is_drawn_against_the_truth() -> None:
+    found = cover_analysis(load_analysis("xenonnt"), "flux", [0.5, 2.0], toys=60, seed=1)
+    panel = draw_coverage(found).axes[0]
+    drawn = [container.lines[0] for container in panel.containers]
+    assert drawn[0].get_xdata() == pytest.approx([0.5, 2.0])
+    assert drawn[0].get_ydata() == pytest.approx([one.covers for one in found.values])
+    assert drawn[1].get_ydata() == pytest.approx([one.covers_by_toys for one in found.values])
