@@ -152,9 +152,11 @@ def _limits_with_toys(
             found = find_limits_by_toys(analysis, choice, masses, **own)
             result = found
             if plot:
+                from spec_builder.figures.expected import draw_by_toys  # noqa: PLC0415
                 from spec_builder.figures.limits import draw_limits  # noqa: PLC0415
 
-                save_figure(draw_limits([found.limits]), Path(plot), force=force)
+                figure = draw_by_toys(found) if choice.has_mediator else draw_limits([found.limits])
+                save_figure(figure, Path(plot), force=force)
         else:
             awaited = expect_limits(analysis, choice, masses, kind=expected, **own)
             result = awaited

@@ -187,6 +187,7 @@ def _fit_workspace_by_toys(
     metavar="N",
     help="Points between the ends, Delta chi2 = 9 or the domain (default: 201; for two parameters 61 in each).",
 )
+@projection_options
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="CSV with a header of choices.")
 @click.option("--plot", metavar="FILE", help="Draw it (PNG, PDF or SVG), for one parameter.")
@@ -216,7 +217,7 @@ def profile(context: click.Context, /, target: str, **choices: Any) -> None:
     else:
         how["cl"] = choices["cl"]
     if is_workspace(target):
-        only(given, set(choices) - {"law", "variants", "cite"}, "a workspace")
+        only(given, set(choices) - {"law", "variants", "cite", *PROJECTION_OPTIONS}, "a workspace")
         result = _profile_of_workspace(target, choices, how)
     else:
         only(given, set(choices) - {"measurement", "patches", "hold"}, "an analysis")
@@ -228,7 +229,7 @@ def profile(context: click.Context, /, target: str, **choices: Any) -> None:
         if choices["cite"]:
             emit(bibtex_of(loaded.sources(), "iminuit"), choices["output"], force=choices["force"])
             return
-        result = _profile_of_analysis(loaded, choices["parameters"], how)
+        result = _profile_of_analysis(changed_analysis(loaded, choices), choices["parameters"], how)
     _print_profile(result, choices)
 
 

@@ -1,4 +1,4 @@
-"""Expected limits as a band with the observed ones, and measured coverage."""
+"""Limits by toys, expected limits as a band with the observed ones, and measured coverage."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from spec_builder.figures.style import STYLE, by_construction_note, display_name
 from spec_builder.model.provenance import parameter_label
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spec_builder.studies.by_toys import ToyLimitsResult
     from spec_builder.studies.coverage import CoverageResult
     from spec_builder.studies.expected import ExpectedLimits
     from spec_builder.studies.limits import LimitsResult
 
-__all__ = ["draw_coverage", "draw_expected"]
+__all__ = ["draw_by_toys", "draw_coverage", "draw_expected"]
 
 _TWO_SIGMA, _ONE_SIGMA = "#f2d76b", "#8fc98f"
 
@@ -59,6 +62,53 @@ def draw_expected(expected: ExpectedLimits, observed: LimitsResult | None = None
             what += f"; an allowed band lies inside in up to {100 * shown:.0f} % of the data sets"
         small_print(figure, [f"{what}.", by_construction_note([expected.provenance])])
     return figure
+
+
+def draw_by_toys(result: ToyLimitsResult) -> Figure:
+    """Limits by toys against the mediator mass with their Monte Carlo errors; those of Wilks' theorem beside them.
+
+    Args:
+        result: from :func:`spec_builder.studies.by_toys.find_limits_by_toys`, of an interaction with a mass.
+
+    Raises:
+        SpecBuilderError: if there are fewer than two finite masses.
+    """
+    points = [one for one in result.toys.points if np.isfinite(one.point.mass_MeV)]
+    if len(points) < 2:
+        raise SpecBuilderError("a figure of limits needs at least two finite masses")
+    limits = result.limits
+    mass = np.array([one.point.mass_MeV for one in points])
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.6, 4.2), layout=None)
+        panel = figure.subplots()
+        figure.subplots_adjust(left=0.16, right=0.97, top=0.93)
+        by_toys = [_edges(one.point.excluded) for one in points]
+        errors = [[size for pair in one.errors for size in pair] for one in points]
+        by_wilks = [_edges(one.asymptotic) for one in points]
+        for k in range(max(len(row) for row in by_toys)):
+            label = None if k else "toys"
+            ends, sizes = _column(by_toys, k), np.nan_to_num(_column(errors, k))
+            panel.errorbar(mass, ends, sizes, color="#1f5a94", marker=".", linewidth=1.6, capsize=2, label=label)
+        for k in range(max(len(row) for row in by_wilks)):
+            label = None if k else "Wilks' theorem"
+            panel.plot(mass, _column(by_wilks, k), color="0.4", linestyle="--", linewidth=1.0, label=label)
+        panel.set(xscale="log", yscale="log", xlabel="mediator mass [MeV]", ylabel=parameter_label(limits.choice))
+        panel.set_title(f"{display_name(limits.provenance.analysis)}: {limits.choice.title}", fontsize=9)
+        panel.legend(loc="upper left")
+        what = f"Ends of what is excluded at {limits.provenance.level}; {result.toys.toys} toys a point"
+        small_print(
+            figure, [f"{what}, nuisance parameters {result.toys.ensemble}.", by_construction_note([limits.provenance])]
+        )
+    return figure
+
+
+def _edges(intervals: Sequence[tuple[float | None, float | None]]) -> list[float | None]:
+    return [edge for interval in intervals for edge in interval]
+
+
+def _column(rows: Sequence[Sequence[float | None]], k: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """The k-th edge of each mass, left out where there is none; zero is none in logarithms."""
+    return np.array([np.nan if k >= len(row) else row[k] or np.nan for row in rows], dtype=np.float64)
 
 
 def _drawn(values: list[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

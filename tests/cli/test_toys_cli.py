@@ -100,6 +100,13 @@ def test_counts_of_a_file(spec_builder: Command, tmp_path: Path) -> None:
     assert "the counts are those of" in given["by_construction"]
 
 
+def test_a_profile_of_a_projection(spec_builder: Command) -> None:
+    words = ("profile", "xenonnt", "--parameter", "flux", "--points", "21", "--exposure", "xenonnt=10", "--json")
+    found = content(spec_builder(*words, "--data", "asimov"))
+    assert "projection: exposure of xenonnt times 10" in found["by_construction"]
+    assert spec_builder(*words).returncode == 2
+
+
 def test_coverage_and_its_figure(spec_builder: Command, tmp_path: Path) -> None:
     figure = tmp_path / "coverage.png"
     words = ("coverage", "xenonnt", "--parameter", "flux", "--toys", "50", "--jobs", "1", "--values", "1,2")
