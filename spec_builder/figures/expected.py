@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
@@ -51,7 +52,7 @@ def draw_expected(expected: ExpectedLimits, observed: LimitsResult | None = None
         panel.plot(mass, band["median"], color="black", linestyle="--", linewidth=1.0, label="expected")
         if observed is not None:
             look = looks_by_place([observed])[observed.choice.name]
-            draw_exclusion(panel, observed, look)
+            draw_exclusion(panel, observed, replace(look, label="observed"))
         panel.set(xscale="log", yscale="log", xlabel="mediator mass [MeV]", ylabel=parameter_label(expected.choice))
         panel.set_title(f"{display_name(expected.provenance.analysis)}: {expected.choice.title}", fontsize=9)
         panel.legend(loc="upper left")

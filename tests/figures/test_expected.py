@@ -30,6 +30,7 @@ def test_bands_and_the_observed_limit_are_drawn() -> None:
         ends = {point.upper[name] for point in expected.points for name in (low, high)}
         assert {f"{end:.6e}" for end in ends} <= {f"{height:.6e}" for height in heights}
     labels = panel.get_legend_handles_labels()[1]
+    assert labels[-1] == "observed"
     assert labels[:3] == [r"expected $\pm 2\sigma$", r"expected $\pm 1\sigma$", "expected"]
     assert list(BAND) == ["m2", "m1", "median", "p1", "p2"]
 
