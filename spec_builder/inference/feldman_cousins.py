@@ -263,6 +263,11 @@ class Observed:
         heights: FloatArray = np.where(fits.known, np.maximum(fits.twice_nll - self.minimum, 0.0), np.nan)
         return heights
 
+    def known_range(self) -> tuple[float, float]:
+        """The first and the last value of the scan at which a fit converged to a finite height."""
+        known = self._scan[0][np.isfinite(self._scan[1])]
+        return float(known[0]), float(known[-1])
+
     def crossings(self, level: float) -> list[float]:
         """Values where t crosses a level, ascending."""
         values, heights = self._scan[0], self._scan[1] - level
@@ -306,9 +311,11 @@ def default_values(observed: Observed, cl: float, count: int = GRID, dof: int = 
     """A grid of the parameter that holds the interval, ascending; ``count`` values and second minima."""
     level = _REACH * threshold(cl, dof) + 1
     ends = observed.crossings(level)
-    begins, stops = observed.statistic(np.array([observed.low, observed.high])) > level
-    low = ends[0] if ends and begins else observed.low
-    high = ends[-1] if ends and stops else observed.high
+    # where no fit converges, as where a rate would be negative, the statistic is beyond any level
+    begins, stops = ~(observed.statistic(np.array([observed.low, observed.high])) <= level)
+    first, last = observed.known_range()
+    low = (ends[0] if ends and ends[0] < observed.value else first) if begins else observed.low
+    high = (ends[-1] if ends and ends[-1] > observed.value else last) if stops else observed.high
     inside = [value for value in observed.minima(level) if low < value < high]
     return np.union1d(np.linspace(low, high, count), inside)
 

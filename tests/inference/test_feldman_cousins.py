@@ -29,7 +29,9 @@ from spec_builder.model.analysis import load_analysis
 REFERENCE = 5.46
 
 
-def counting(observed: list[int], signal: list[float], background: list[float], top: float = 30.0) -> Likelihood:
+def counting(
+    observed: list[int], signal: list[float], background: list[float], top: float = 30.0, low: float = 0.0
+) -> Likelihood:
     """Bins without any uncertainty."""
     mu = {"name": "mu", "type": "normfactor", "data": None}
     return Likelihood.from_workspace(
@@ -47,7 +49,7 @@ def counting(observed: list[int], signal: list[float], background: list[float], 
             "measurements": [
                 {
                     "name": "m",
-                    "config": {"poi": "mu", "parameters": [{"name": "mu", "inits": [1.0], "bounds": [[0.0, top]]}]},
+                    "config": {"poi": "mu", "parameters": [{"name": "mu", "inits": [1.0], "bounds": [[low, top]]}]},
                 }
             ],
             "version": "1.0.0",
@@ -328,6 +330,21 @@ def test_a_null_that_cannot_be_is_told() -> None:
     assert found.problems == ("significance: 2NLL is not finite at mu = 0",)
     assert found.interval[0] is not None
     assert found.interval[0] > 1.0
+
+
+def test_a_domain_in_part_of_which_a_rate_is_negative() -> None:
+    found = feldman_cousins(counting([6], [1.0], [3.0], low=-5.0), "mu", cl=0.9, toys=400, seed=1)
+    assert found.problems == ()
+    assert found.critical[0].value > -3.0
+    # without a boundary in reach the interval is the one of a Poisson mean of 6, less the background
+    assert found.value == pytest.approx(3.0, abs=1e-6)
+    assert found.interval == pytest.approx(np.array(exact_mean_interval(6)) - 3.0, abs=0.35)
+
+
+def exact_mean_interval(count: int) -> tuple[float, float]:
+    means = np.arange(0.02, 20, 0.02)
+    inside = [mean for mean in means if count in exact_acceptance(mean, 0.0, 0.9)]
+    return float(inside[0]), float(inside[-1])
 
 
 def test_an_end_beyond_the_grid_is_told() -> None:
