@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         fit_analysis_by_toys,
         fit_workspace_by_toys,
     )
-    from spec_builder.studies.coverage import CoverageResult, cover_analysis
+    from spec_builder.studies.coverage import CoverageResult, cover_analysis, cover_couplings
     from spec_builder.studies.expected import ExpectedLimits, expect_limits
     from spec_builder.studies.explanation import explain_point, explain_spectrum
     from spec_builder.studies.fits import FitResult, fit_analysis, fit_workspace
@@ -68,6 +68,7 @@ __all__ = [
     "bibtex",
     "compare",
     "cover_analysis",
+    "cover_couplings",
     "diagnose",
     "expect_limits",
     "explain_point",
@@ -119,6 +120,7 @@ _HOME = {
     "bibtex": "sharing.citations",
     "compare": "paper.comparison",
     "cover_analysis": "studies.coverage",
+    "cover_couplings": "studies.coverage",
     "diagnose": "cli.doctor",
     "expect_limits": "studies.expected",
     "explain_point": "studies.explanation",

@@ -31,6 +31,7 @@ NAMES = [
     "bibtex",
     "compare",
     "cover_analysis",
+    "cover_couplings",
     "diagnose",
     "expect_limits",
     "explain_point",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.cli.interactions import InteractionCommand, choice_of, interaction_option
 from spec_builder.cli.options import (
     ANALYSIS_WORDS,
     choice,
@@ -25,12 +26,13 @@ from spec_builder.cli.options import (
     variant_option,
 )
 from spec_builder.cli.output import Progress, emit
-from spec_builder.cli.parsing import grid, jobs_or_cores
+from spec_builder.cli.parsing import couplings_of, grid, jobs_or_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from spec_builder.model.analysis import Analysis
+    from spec_builder.studies.coverage import CoverageResult
 
 __all__ = [
     "PROJECTION_OPTIONS",
@@ -218,15 +220,15 @@ def toy_run(output: str, choices: Mapping[str, Any], workspace: Any, *, force: b
         store.remove()
 
 
-@click.command()
+@click.command(cls=InteractionCommand)
 @click.argument("analysis", shell_complete=ANALYSIS_WORDS)
-@click.option("--parameter", metavar="NAME", required=True, help="What is measured, such as flux; required.")
+@click.option("--parameter", metavar="NAME", help="What is measured, such as flux.")
+@interaction_option("In place of a parameter: the coverage of its limits.")
+@click.option("--mass", type=float, metavar="MEV", help="Of the mediator of an interaction.")
 @click.option(
     "--values",
-    default="0.3,1,2",
-    show_default=True,
     metavar="LIST|LO:HI:N",
-    help="Truths in units of the Standard Model.",
+    help="Truths: of a parameter in units of the Standard Model's (default: 0.3,1,2); of an interaction its own.",
 )
 @law_option
 @variant_option
@@ -242,18 +244,18 @@ def toy_run(output: str, choices: Mapping[str, Any], workspace: Any, *, force: b
 @click.option("--plot", metavar="FILE", help="Draw it (PNG, PDF or SVG).")
 @output_option
 @force_option
-def coverage(analysis: str, parameter: str, output: str, force: bool, **choices: Any) -> None:
-    """Measure with toys how often intervals cover the truth, by Wilks' theorem and by toys."""
+def coverage(analysis: str, output: str, force: bool, **choices: Any) -> None:
+    """Measure with toys how often intervals, or limits, cover the truth: by Wilks' theorem and by toys."""
     from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
-    from spec_builder.studies.coverage import cover_analysis  # noqa: PLC0415
 
     if choices["as_json"] and choices["as_csv"]:
         raise SpecBuilderError("coverage: give --json or --csv, not both")
-    values = grid(choices["values"], "values")
+    if (choices["parameter"] is None) == (choices["interaction"] is None):
+        raise SpecBuilderError("coverage: give --parameter or --interaction")
     loaded = changed_analysis(load_analysis(analysis, choices["law"], choices["variants"]), choices)
     plot = choices.pop("plot")
-    with toy_run(output, choices | {"parameter": parameter}, loaded.workspace, force=force) as how:
-        result = cover_analysis(loaded, parameter, values, cl=choices["cl"], **by_toys(choices), **how)
+    with toy_run(output, choices, loaded.workspace, force=force) as how:
+        result = _measured_coverage(loaded, choices, how)
         if plot:
             from spec_builder.figures.expected import draw_coverage  # noqa: PLC0415
             from spec_builder.figures.style import save_figure  # noqa: PLC0415
@@ -261,3 +263,20 @@ def coverage(analysis: str, parameter: str, output: str, force: bool, **choices:
             save_figure(draw_coverage(result), Path(plot), force=force)
         text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
         emit(text, output, force=force)
+
+
+def _measured_coverage(analysis: Analysis, choices: dict[str, Any], how: dict[str, Any]) -> CoverageResult:
+    """Of a parameter of the Standard Model, or of an interaction."""
+    from spec_builder.studies.coverage import cover_analysis, cover_couplings  # noqa: PLC0415
+
+    own = {"cl": choices["cl"], **by_toys(choices), **how}
+    if choices["parameter"] is not None:
+        if choices["mass"] is not None:
+            raise SpecBuilderError("coverage: --mass applies with an --interaction only")
+        values = grid(choices["values"] or "0.3,1,2", "values")
+        return cover_analysis(analysis, choices["parameter"], values, **own)
+    choice = choice_of(choices["interaction"], choices)
+    if choices["values"] is None:
+        raise SpecBuilderError(f"coverage: give --values of {choice.parameter}")
+    values = couplings_of(choices["values"], signed=True)
+    return cover_couplings(analysis, choice, choices["mass"], values, **own)

@@ -124,7 +124,7 @@ def draw_coverage(result: CoverageResult) -> Figure:
     Args:
         result: from :func:`spec_builder.studies.coverage.cover_analysis`.
     """
-    truth = np.array([one.value for one in result.values]) / result.reference
+    truth = np.array([one.value for one in result.values]) / (result.reference or 1.0)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.6, 3.6), layout=None)
         panel = figure.subplots()
@@ -136,9 +136,10 @@ def draw_coverage(result: CoverageResult) -> Figure:
             heights = [getattr(one, share) for one in result.values]
             errors = [getattr(one, error) for one in result.values]
             panel.errorbar(truth, heights, errors, fmt=marker, markersize=4, capsize=2, label=label)
+        of = "" if result.reference is None else " / Standard Model"
         if result.provenance.cl is not None:
             panel.axhline(result.provenance.cl, color="0.6", linewidth=0.6, zorder=0)
-        panel.set(xlabel=f"true {result.parameter} / Standard Model", ylabel="coverage")
+        panel.set(xlabel=f"true {result.parameter}{of}", ylabel="coverage")
         panel.set_title(display_name(result.provenance.analysis), fontsize=9)
         panel.legend()
         what = (

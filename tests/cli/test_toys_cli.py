@@ -115,6 +115,13 @@ def test_coverage_and_its_figure(spec_builder: Command, tmp_path: Path) -> None:
     assert figure.stat().st_size > 1000
 
 
+def test_coverage_of_a_coupling(spec_builder: Command) -> None:
+    words = ("coverage", "xenonnt", "--interaction", "scalar", "--mass", "1", "--values", "0,8e-6", "--toys", "50")
+    found = content(spec_builder(*words, "--jobs", "1", "--json"))
+    assert [one["value"] for one in found["values"]] == [0.0, 8e-6]
+    assert (found["interaction"], found["mass_MeV"], found["parameter"]) == ("scalar", 1.0, "g")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -131,6 +138,9 @@ def test_coverage_and_its_figure(spec_builder: Command, tmp_path: Path) -> None:
         ((*LIMITS, "--expected", "toys", *TOYS), "--expected is for --method asymptotic"),
         (("coverage", "xenonnt", "--parameter", "mine"), "parameter 'mine' is unknown"),
         (("coverage", "xenonnt", "--parameter", "flux", "--json", "--csv"), "give --json or --csv, not both"),
+        (("coverage", "xenonnt"), "coverage: give --parameter or --interaction"),
+        (("coverage", "xenonnt", "--parameter", "flux", "--mass", "1"), "--mass applies with an --interaction only"),
+        (("coverage", "xenonnt", "--interaction", "scalar", "--mass", "1"), "coverage: give --values of g"),
     ],
 )
 def test_mistakes_end_in_one_line(spec_builder: Command, words: tuple[str, ...], message: str) -> None:
