@@ -115,7 +115,11 @@ def _draw_bars(panel: Axes, results: Sequence[LimitsResult]) -> None:
     """A row for each result: what is excluded as bars, the best value as a point."""
     choice = results[0].choice
     ends = [
-        abs(end) for result in results for interval in result.exclusion.points[0].excluded for end in interval if end
+        abs(end)
+        for result in results
+        for interval in result.exclusion.points[0].excluded
+        for end in interval
+        if end and np.isfinite(end)
     ]
     low, high = (0.1 * min(ends), 10 * max(ends)) if ends else (1e-3, 1.0)
     if choice.signed:
@@ -132,7 +136,8 @@ def _draw_bars(panel: Axes, results: Sequence[LimitsResult]) -> None:
         (point,) = result.exclusion.points
         color = PALETTE[place % len(PALETTE)].color
         for begin, end in point.excluded:
-            left = -high if begin is None else max(begin, -high if choice.signed else low)
+            least = -high if choice.signed else low
+            left = least if begin is None else max(begin, least)
             right = high if end is None else end
             panel.barh(place, right - left, left=left, height=0.5, color=color, alpha=0.35)
         panel.plot([point.best_g], [place], "o", color=color, markersize=4)

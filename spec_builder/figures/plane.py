@@ -112,6 +112,7 @@ def draw_exclusion(panel: Axes, result: LimitsResult, look: Look) -> None:
     for k in range(max((len(row) for row in edges), default=0)):
         # an edge that exists at some masses only; None stands for an interval without end
         height = np.array([np.nan if k >= len(row) or row[k] is None else row[k] for row in edges], dtype=float)
+        height[np.isinf(height)] = np.nan
         if np.isnan(height).all():
             continue
         panel.plot(
@@ -162,7 +163,7 @@ def _range_of(results: Sequence[LimitsResult]) -> tuple[float, float]:
         for point in result.exclusion.points
         for interval in point.excluded
         for end in interval
-        if end
+        if end and np.isfinite(end)
     ]
     if not ends:
         return results[0].choice.default_range

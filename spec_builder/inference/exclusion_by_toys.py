@@ -48,8 +48,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MassModel", "PlaneToyChunk", "ToyExclusion", "ToyMassPoint", "YieldTable", "exclude_by_toys", "mass_models"]
 
-#: Two ends of an interval, or what belongs to them; None where there is no end.
-Ends = tuple[float | None, float | None]
 #: Name of the fitted variable; no workspace has such a parameter.
 VARIABLE = "y of x"
 #: Levels of the lattice of masses on which each toy's minimum over the plane is found.
@@ -210,7 +208,7 @@ class ToyMassPoint:
     """
 
     point: MassPoint
-    errors: tuple[Ends, ...]
+    errors: tuple[Interval, ...]
     asymptotic: tuple[Interval, ...]
     critical: tuple[CriticalValue, ...]
 
@@ -348,7 +346,7 @@ def _mass_point(
     return ToyMassPoint(point, tuple(sizes), tuple(asymptotic), in_parameter)
 
 
-def _outside(ends: Sequence[float], begins_inside: bool) -> list[Ends]:
+def _outside(ends: Sequence[float], begins_inside: bool) -> list[Interval]:
     """Intervals that are not accepted; None is the domain's end."""
     edges: list[float | None] = [*ends] if begins_inside else [None, *ends]
     if len(edges) % 2:
@@ -356,10 +354,10 @@ def _outside(ends: Sequence[float], begins_inside: bool) -> list[Ends]:
     return list(zip(edges[::2], edges[1::2], strict=True))
 
 
-def _end(model: MassModel, y: float | None) -> float:
-    """The low end of an excluded interval: zero, or minus infinity, where the domain begins there."""
+def _end(model: MassModel, y: float | None) -> float | None:
+    """The low end of an excluded interval: zero, or none if the parameter is signed, where the domain begins there."""
     if y is None:
-        return -np.inf if model.signed else 0.0
+        return None if model.signed else 0.0
     return model.value(y)
 
 

@@ -113,7 +113,7 @@ def _outermost(intervals: list[Interval], *, signed: bool) -> tuple[float, float
     if intervals and intervals[-1][1] is None:
         low = intervals[-1][0]
         upper = -np.inf if low is None else float(low)
-    if signed and intervals and intervals[0][0] in (None, -np.inf):
+    if signed and intervals and intervals[0][0] is None:
         high = intervals[0][1]
         lower = np.inf if high is None else high
     return upper, lower

@@ -17,7 +17,7 @@ from spec_builder.inference.profile import threshold
 from spec_builder.model.analysis import ANALYSES, load_analyses
 from spec_builder.model.provenance import distinct_notes, parameter_label
 from spec_builder.physics.interactions import choose
-from spec_builder.studies.limits import LimitsResult, check_dof
+from spec_builder.studies.limits import LimitsResult, check_dof, interval_text
 from spec_builder.studies.plane import profile_planes
 
 if TYPE_CHECKING:
@@ -216,10 +216,4 @@ def _limits_row(result: LimitsResult) -> tuple[str, ...]:
 
 
 def _intervals(excluded: Sequence[Interval]) -> str:
-    return ", ".join(_interval(*interval) for interval in excluded) or "none"
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    if low is None:
-        return "everything" if high is None else f"< {high:.3e}"
-    return f"> {low:.3e}" if high is None else f"{low:.3e} to {high:.3e}"
+    return ", ".join(interval_text(*interval, ".3e", "to") for interval in excluded) or "none"

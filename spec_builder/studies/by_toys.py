@@ -12,7 +12,15 @@ from spec_builder.inference.exclusion_by_toys import exclude_by_toys
 from spec_builder.inference.feldman_cousins import feldman_cousins
 from spec_builder.model.provenance import Choices
 from spec_builder.studies.fits import USUAL_CL, FitResult, fit_analysis, fit_workspace, named, workspace_likelihood
-from spec_builder.studies.limits import LimitsResult, as_choice, check_change, check_dof, in_contact_units, mass_axis
+from spec_builder.studies.limits import (
+    LimitsResult,
+    as_choice,
+    check_change,
+    check_dof,
+    in_contact_units,
+    interval_text,
+    mass_axis,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,7 +95,10 @@ class ToyFitResult(Result):
 
 def _critical_content(point: CriticalValue) -> dict[str, Any]:
     content = asdict(point)
-    return {name: _finite(number) if isinstance(number, float) else number for name, number in content.items()}
+    return {
+        name: None if isinstance(number, float) and not math.isfinite(number) else number
+        for name, number in content.items()
+    }
 
 
 def _interval_words(interval: tuple[float | None, float | None], error: tuple[float | None, float | None]) -> str:
@@ -184,7 +195,7 @@ class ToyLimitsResult(Result):
         content = self.limits.to_dict()
         for point, own in zip(content["points"], self.toys.points, strict=True):
             point["excluded_error"] = [list(pair) for pair in own.errors]
-            point["excluded_asymptotic"] = [[_finite(low), _finite(high)] for low, high in own.asymptotic]
+            point["excluded_asymptotic"] = [list(pair) for pair in own.asymptotic]
             point["critical"] = [_critical_content(one) for one in own.critical]
         toys = self.toys
         more = {"method": METHOD, "toys": toys.toys, "seed": toys.seed, "ensemble": toys.ensemble}
@@ -208,18 +219,7 @@ class ToyLimitsResult(Result):
 
 
 def _asymptotic_words(point: ToyMassPoint) -> str:
-    words = []
-    for low, high in ((_finite(low), _finite(high)) for low, high in point.asymptotic):
-        if high is None:
-            words.append("everything" if low is None else f"> {low:.6g}")
-        else:
-            words.append(f"< {high:.6g}" if low is None else f"{low:.6g} - {high:.6g}")
-    return ", ".join(words) or "none"
-
-
-def _finite(number: float | None) -> float | None:
-    """A number, or None where there is none."""
-    return number if number is not None and math.isfinite(number) else None
+    return ", ".join(interval_text(low, high) for low, high in point.asymptotic) or "none"
 
 
 def find_limits_by_toys(

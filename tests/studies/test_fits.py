@@ -138,7 +138,9 @@ def test_fit_of_a_workspace_is_the_fit_of_its_analysis() -> None:
 
 def test_unknown_parameter(analysis: Analysis) -> None:
     for make in (fit_analysis, profile_analysis):
-        with pytest.raises(SpecBuilderError, match="parameter 'mass' is unknown, expected one of flux, sin2thetaw"):
+        with pytest.raises(
+            SpecBuilderError, match="parameter 'mass' is unknown in pandax4t, expected one of flux, sin2thetaw"
+        ):
             make(analysis, "mass")
 
 
