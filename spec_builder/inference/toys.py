@@ -251,9 +251,10 @@ def _candidates(
     points = np.tile(theta, (values.size, 1))
     points[:, index] = values
     rates = likelihood.rates(points)
-    good = (rates > 0).all(axis=1)
-    values, rates = values[good], rates[good]
-    heights = rates.sum(axis=1)[:, None] - np.log(rates) @ data.observed
+    expected = (rates > 0).any(axis=0)  # a bin with nothing expected holds no counts
+    good = (rates[:, expected] > 0).all(axis=1)
+    values, rates = values[good], rates[np.ix_(good, expected)]
+    heights = rates.sum(axis=1)[:, None] - np.log(rates) @ data.observed[expected]
     padded = np.pad(heights, ((1, 1), (0, 0)), constant_values=np.inf)
     lowest = (heights < padded[:-2]) & (heights <= padded[2:])
     order = np.argsort(np.where(lowest, heights, np.inf), axis=0, kind="stable")[:_MOST_MINIMA]

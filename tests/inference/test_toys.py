@@ -159,6 +159,34 @@ def two_minima(xenonnt: Likelihood) -> Likelihood:
     return base.with_polynomial("cevns", "y", {"xenonnt_cs2": coefficients}, init=0.1, bounds=(0.0, 60.0))
 
 
+def test_a_bin_where_nothing_is_expected_does_not_hide_the_minima(xenonnt: Likelihood) -> None:
+    signal = np.array([8.0, 9.0, 0.0])
+    coefficients = np.stack([signal, -1.9 * signal, signal])
+    likelihood = load_one_sample(signal).with_polynomial("s", "y", {"c": coefficients}, init=0.1, bounds=(0.0, 60.0))
+    assert likelihood.observed.size == xenonnt.observed.size
+    theta = likelihood.init.copy()
+    theta[likelihood.index("y")] = 0.3
+    data = draw(likelihood, theta, np.random.default_rng(1), 50)
+    assert (data.observed[2] == 0).all()
+    found = fit_toys(likelihood, "y", theta, data)
+    least = found["chi2"] + saturated(likelihood, data)
+    assert np.max(np.abs(least - brute_force(likelihood, "y", data, np.linspace(0, 4, 81)))) < 1e-6
+    assert 5 < (found["best"] > 0.95).sum() < 45  # the two minima are equally low, but for the bound at zero
+
+
+def load_one_sample(yields: FloatArray) -> Likelihood:
+    """One channel with one sample, without any uncertainty."""
+    mu = {"name": "mu", "type": "normfactor", "data": None}
+    return Likelihood.from_workspace(
+        {
+            "channels": [{"name": "c", "samples": [{"name": "s", "data": yields.tolist(), "modifiers": [mu]}]}],
+            "observations": [{"name": "c", "data": [4, 3, 0]}],
+            "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+            "version": "1.0.0",
+        }
+    )
+
+
 @pytest.mark.parametrize("truth", [0.0, 0.3, 1.6, 2.1])
 def test_the_lower_of_two_minima_is_found(xenonnt: Likelihood, truth: float) -> None:
     likelihood = two_minima(xenonnt)
