@@ -115,6 +115,20 @@ def test_coverage_and_its_figure(spec_builder: Command, tmp_path: Path) -> None:
     assert figure.stat().st_size > 1000
 
 
+def test_a_plane_by_toys(spec_builder: Command, tmp_path: Path) -> None:
+    words = ("plane", "xenonnt", "--interaction", "scalar", "--points", "2", "-o", tmp_path)
+    run = spec_builder(*words, "--method", "feldman-cousins", "--toys", "8", "--jobs", "1")
+    assert run.returncode == 0, run.stderr
+    path = tmp_path / "plane_xenonnt_scalar.json"
+    assert run.stdout.strip() == str(path)
+    found = json.loads(path.read_text())
+    assert found["dof"] == 2
+    assert [point["mass_MeV"] for point in found["points"]] == pytest.approx([0.01, 1000.0])
+    assert {p.name for p in tmp_path.iterdir()} == {f"plane_xenonnt_scalar.{kind}" for kind in ("json", "csv", "png")}
+    assert spec_builder("plane", "--method", "feldman-cousins").returncode == 2
+    assert spec_builder(*words, "--toys", "8").returncode == 2
+
+
 def test_coverage_of_a_coupling(spec_builder: Command) -> None:
     words = ("coverage", "xenonnt", "--interaction", "scalar", "--mass", "1", "--values", "0,8e-6", "--toys", "50")
     found = content(spec_builder(*words, "--jobs", "1", "--json"))
