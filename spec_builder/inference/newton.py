@@ -44,6 +44,8 @@ _MARGIN = 0.99
 _LEAST_SCALE = 1e-12
 #: Count in bins without any while a minimum is sought: it keeps rates that may vanish above zero.
 _BARRIER = 1e-9
+#: Barriers of another attempt where it is not enough.
+_BARRIERS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, _BARRIER)
 #: Start values that must not be on a bound are moved inside by this part of the parameter's domain.
 INSIDE = 1e-3
 #: A parameter so near to its bound, in parts of its domain, is set to it if 2NLL is not higher there.
@@ -211,6 +213,7 @@ class _Model:
         empty = self.nothing_expected(theta, arrays)
         if empty.any():
             barrier = np.where(empty, 0.0, barrier)
+        start = theta.copy()
         value, edm, reason = run(self.engine, bounds, theta, arrays, barrier)
         left = reason != 0
         if barrier.any() and left.any():
@@ -221,8 +224,39 @@ class _Model:
             places = np.flatnonzero(left)[good]
             theta[:, places] = there[:, good]
             value[places], edm[places], reason[places] = (part[good] for part in found)
+        self._come_down(start, (theta, value, edm, reason), arrays, barrier)
         self._undo_barrier(theta, arrays, value)
         return value, edm, reason
+
+    def _come_down(
+        self,
+        start: FloatArray,
+        found: tuple[FloatArray, FloatArray, FloatArray, IndexArray],
+        arrays: RowArrays,
+        barrier: FloatArray,
+    ) -> None:
+        """Fit rows that have not ended from their start again, with barriers that come down to the last one.
+
+        Where rates bend and vanish at the minimum, Newton's steps end at a thin barrier before they feel it.
+
+        Args:
+            start: where the rows started, shape (P, N).
+            found: theta (P, N), 2NLL, EDM and reason (N,) so far, overwritten where the row ends.
+            arrays: what the rows have of their own.
+            barrier: the last, shape (bins, 1 or N).
+        """
+        theta, *rest = found
+        left = np.flatnonzero(rest[-1] == UNFINISHED)
+        if not left.size or not barrier.any():
+            return
+        there, own = start[:, left], arrays.take(left)
+        last = barrier if barrier.shape[1] == 1 else barrier[:, left]
+        for height in _BARRIERS:
+            results = run(self.engine, self.likelihood.bounds, there, own, np.where(last > 0, height, 0.0))
+        good = results[2] == 0
+        theta[:, left[good]] = there[:, good]
+        for whole, part in zip(rest, results, strict=True):
+            whole[left[good]] = part[good]
 
     def _never_negative(self, theta: FloatArray, arrays: RowArrays) -> BoolArray:
         """Bins whose rate is zero or positive wherever the free parameters are within their bounds, shape (bins,).
