@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from spec_builder.cli.doctor import diagnose
     from spec_builder.experiments.description import Experiment
     from spec_builder.experiments.reading import load_experiment
+    from spec_builder.experiments.releases.xenonnt import import_xenonnt
+    from spec_builder.experiments.spectra import read_spectra, read_spectrum
     from spec_builder.histfactory.hs3 import hs3_workspace
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.model.analysis import Analysis, load_analysis
@@ -27,11 +29,13 @@ if TYPE_CHECKING:
     from spec_builder.sharing.export import PatchRequest, export_workspaces
     from spec_builder.sharing.verify import verify_file
     from spec_builder.sharing.verify_archive import verify_archive
+    from spec_builder.studies.explanation import explain_point, explain_spectrum
     from spec_builder.studies.fits import FitResult, fit_analysis, fit_workspace
     from spec_builder.studies.limits import LimitsResult, find_limits
     from spec_builder.studies.profiles import ProfileResult, profile_analysis
     from spec_builder.studies.scans import ScanResult, scan_analysis, scan_patches
     from spec_builder.studies.spectrum import Spectrum, recoil_spectrum
+    from spec_builder.studies.strengths import find_strength_limits, fit_spectrum
 
 __all__ = [
     "Analysis",
@@ -49,15 +53,22 @@ __all__ = [
     "bibtex",
     "compare",
     "diagnose",
+    "explain_point",
+    "explain_spectrum",
     "export_workspaces",
     "find_limits",
+    "find_strength_limits",
     "fit_analysis",
+    "fit_spectrum",
     "fit_workspace",
     "hs3_workspace",
+    "import_xenonnt",
     "load_analysis",
     "load_experiment",
     "parse_new_physics",
     "profile_analysis",
+    "read_spectra",
+    "read_spectrum",
     "recoil_spectrum",
     "scan_analysis",
     "scan_patches",
@@ -82,15 +93,22 @@ _HOME = {
     "bibtex": "sharing.citations",
     "compare": "paper.comparison",
     "diagnose": "cli.doctor",
+    "explain_point": "studies.explanation",
+    "explain_spectrum": "studies.explanation",
     "export_workspaces": "sharing.export",
     "find_limits": "studies.limits",
+    "find_strength_limits": "studies.strengths",
     "fit_analysis": "studies.fits",
+    "fit_spectrum": "studies.strengths",
     "fit_workspace": "studies.fits",
     "hs3_workspace": "histfactory.hs3",
+    "import_xenonnt": "experiments.releases.xenonnt",
     "load_analysis": "model.analysis",
     "load_experiment": "experiments.reading",
     "parse_new_physics": "physics.compatibility",
     "profile_analysis": "studies.profiles",
+    "read_spectra": "experiments.spectra",
+    "read_spectrum": "experiments.spectra",
     "recoil_spectrum": "studies.spectrum",
     "scan_analysis": "studies.scans",
     "scan_patches": "studies.scans",

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -31,6 +32,10 @@ __all__ = [
 ]
 
 
+#: The escape of one half of a character beyond U+FFFF, or that half itself.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+
+
 def data_path(*parts: str) -> Path:
     """Path of a file or folder of the project's own ``data/``.
 
@@ -49,7 +54,7 @@ def read_text(path: Path) -> str:
         SpecBuilderError: if it is missing, a folder, unreadable or not UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # without the byte order mark that some editors write
     except FileNotFoundError:
         raise SpecBuilderError(f"{path}: no such file") from None
     except UnicodeDecodeError:
@@ -64,8 +69,21 @@ def load_json(name: str) -> Any:
     Raises:
         SpecBuilderError: if it is missing, not JSON, holds NaN or Infinity, or repeats a key.
     """
-    text = sys.stdin.read() if name == "-" else read_text(Path(name))
-    return parse_json(text, "standard input" if name == "-" else name)
+    if name == "-":
+        return parse_json(_standard_input(), "standard input")
+    return parse_json(read_text(Path(name)), name)
+
+
+def _standard_input() -> str:
+    """Text of standard input, UTF-8 whatever the terminal's encoding says."""
+    stream = getattr(sys.stdin, "buffer", None)
+    if stream is None:  # replaced by a stream of text
+        return sys.stdin.read()
+    try:
+        text: str = stream.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise SpecBuilderError("standard input: not UTF-8 text") from None
+    return text
 
 
 def parse_json(text: str, shown: str) -> Any:
@@ -88,19 +106,33 @@ def parse_json(text: str, shown: str) -> Any:
         return int(value)
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        content = dict(pairs)
-        if len(content) < len(pairs):
-            keys = [key for key, _ in pairs]
-            repeated = next(key for key in keys if keys.count(key) > 1)
-            raise SpecBuilderError(f"{shown}: key '{repeated}' stands twice in one object")
+        content: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in content:
+                raise SpecBuilderError(f"{shown}: key '{key}' stands twice in one object")
+            content[key] = value
         return content
 
     try:
-        return json.loads(text, parse_constant=constant, parse_float=finite, parse_int=whole, object_pairs_hook=unique)
+        content = json.loads(
+            text, parse_constant=constant, parse_float=finite, parse_int=whole, object_pairs_hook=unique
+        )
     except json.JSONDecodeError as error:
         raise SpecBuilderError(f"{shown}:{error.lineno}: not valid JSON ({error.msg}, column {error.colno})") from None
     except RecursionError:
         raise SpecBuilderError(f"{shown}: nested too deeply for JSON of this kind") from None
+    if _SURROGATE.search(text):
+        _refuse_half_characters(content, shown)
+    return content
+
+
+def _refuse_half_characters(content: object, shown: str) -> None:
+    """Refuse strings with one half of a surrogate pair: they are no text and cannot be written as UTF-8."""
+    try:
+        json.dumps(content, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        half = ord(error.object[error.start])
+        raise SpecBuilderError(f"{shown}: \\u{half:04x} is half a character, which is no text; remove it") from None
 
 
 def canonical_json(content: object) -> str:

@@ -1,41 +1,264 @@
-"""Results as HTML tables, for notebooks."""
+"""One writer behind every result: text, HTML, CSV, Markdown, JSON and DataFrame from the same report."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["html_table"]
+__all__ = ["Cell", "Column", "Report", "Result", "Shown", "markdown_table"]
+
+Cell: TypeAlias = "str | float | bool | None"
+#: Exact values of one column.
+Column: TypeAlias = "Sequence[Cell] | np.ndarray[Any, np.dtype[Any]]"
 
 
-def html_table(
-    title: str, facts: Mapping[str, str], columns: Sequence[str] = (), rows: Iterable[Sequence[str]] = ()
-) -> str:
-    """A titled table of facts, and below it a table of numbers.
+@dataclass(frozen=True)
+class Shown:
+    """A table as people read it.
 
-    Args:
+    Attributes:
+        columns: headings.
+        rows: cells of each row.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a result says: to people, and to machines.
+
+    Attributes:
         title: one line.
-        facts: choices and single numbers, by name.
-        columns: headings of the numbers.
-        rows: their cells.
+        facts: choices and single numbers by name, in their order.
+        columns: exact values by name, all of one length.
+        shown: the table for people; None shows the columns as they are, to six digits.
+        notes: what stands below the table, by name.
+        details: what only the header of columns says: what they are, and how they came about.
+    """
+
+    title: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    shown: Shown | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> list[tuple[Cell, ...]]:
+        """Exact values, row by row."""
+        lists = [column.tolist() if isinstance(column, np.ndarray) else column for column in self.columns.values()]
+        return list(zip(*lists, strict=True))
+
+    @property
+    def table(self) -> Shown:
+        """The table for people."""
+        if self.shown is not None:
+            return self.shown
+        rows = tuple(tuple(_for_people(cell) for cell in row) for row in self.rows)
+        return Shown(tuple(self.columns), rows)
+
+    @property
+    def header(self) -> dict[str, str]:
+        """What stands above columns: title, facts, notes, details."""
+        return {"title": self.title} | dict(self.facts) | dict(self.notes) | dict(self.details)
+
+    def to_text(self) -> str:
+        """Title, facts, table and notes as aligned lines.
+
+        Examples:
+            >>> print(Report("Two", {"law": "linear"}, {"g": [1.0, 0.25], "excluded": ["no", "> 0.2"]}).to_text())
+            Two
+              law  linear
+            <BLANKLINE>
+                 g  excluded
+                 1  no
+              0.25  > 0.2
+            <BLANKLINE>
+        """
+        width = max((len(key) for key in self.facts), default=0)
+        lines = [self.title, *(f"  {key:{width}}  {value}" for key, value in self.facts.items())]
+        table = self.table
+        if table.columns:
+            lines += [""] * bool(self.facts)
+            lines += _aligned(table)
+        lines += [f"  {key}: {value}" for key, value in self.notes.items()]
+        return "\n".join(lines) + "\n"
+
+    def to_html(self) -> str:
+        """A titled table of facts and notes, and below it the table for people."""
+        facts = dict(self.facts) | dict(self.notes)
+        lines = [f"<p><strong>{escape(self.title)}</strong></p>", "<table>"]
+        lines += [
+            f'<tr><th style="text-align:left">{escape(key)}</th><td style="text-align:left">{escape(value)}</td></tr>'
+            for key, value in facts.items()
+        ]
+        lines.append("</table>")
+        table = self.table
+        if table.columns:
+            lines += ["<table>", _html_row("th", table.columns), *(_html_row("td", row) for row in table.rows)]
+            lines.append("</table>")
+        return "\n".join(lines)
+
+    def to_markdown(self) -> str:
+        """The same for a Markdown page."""
+        lines = [f"**{_escaped(self.title)}**", ""]
+        facts = dict(self.facts) | dict(self.notes)
+        if facts:
+            lines += [markdown_table(("", ""), [(_escaped(key), _escaped(value)) for key, value in facts.items()]), ""]
+        table = self.table
+        if table.columns:
+            rows = [tuple(_escaped(cell) for cell in row) for row in table.rows]
+            lines += [markdown_table(tuple(_escaped(name) for name in table.columns), rows), ""]
+        return "\n".join(lines)
+
+    def to_csv(self) -> str:
+        """Exact values under a ``# key: value`` header."""
+        lines = [f"# {key}: {' '.join(value.split())}" for key, value in self.header.items()]
+        lines.append(",".join(_for_csv(name) for name in self.columns))
+        lines += [",".join(_for_csv(cell) for cell in row) for row in self.rows]
+        return "\n".join(lines) + "\n"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON; what is not finite is None."""
+        rows = [[_for_json(cell) for cell in row] for row in self.rows]
+        return {"header": self.header, "columns": list(self.columns), "rows": rows}
+
+    def to_json(self) -> str:
+        """The same as :meth:`to_dict`, as text."""
+        return canonical_json(self.to_dict())
+
+    def to_dataframe(self) -> Any:
+        """Exact values as a ``pandas.DataFrame``; the header is its ``attrs``.
+
+        Raises:
+            SpecBuilderError: if pandas is not installed.
+        """
+        try:
+            import pandas as pd  # type: ignore[import-not-found, import-untyped, unused-ignore]  # noqa: PLC0415
+        except ImportError:
+            raise SpecBuilderError("a DataFrame needs pandas: pip install pandas") from None
+        frame = pd.DataFrame({name: list(column) for name, column in self.columns.items()})
+        frame.attrs.update(self.header)
+        return frame
+
+
+class Result(ABC):
+    """What every result can be turned into; it says itself what it holds and how it reads."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON."""
+
+    @abstractmethod
+    def report(self) -> Report:
+        """What it says to people, and its numbers as columns."""
+
+    def to_json(self) -> str:
+        """The same as :meth:`to_dict`, as text."""
+        return canonical_json(self.to_dict())
+
+    def to_csv(self) -> str:
+        """Its columns under a ``# key: value`` header of choices."""
+        return self.report().to_csv()
+
+    def to_markdown(self) -> str:
+        """Choices and table for a Markdown page."""
+        return self.report().to_markdown()
+
+    def to_dataframe(self) -> Any:
+        """Its columns as a ``pandas.DataFrame`` with the choices as ``attrs``.
+
+        Raises:
+            SpecBuilderError: if pandas is not installed.
+        """
+        return self.report().to_dataframe()
+
+    def __str__(self) -> str:
+        return self.report().to_text()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.report().title}>"
+
+    def _repr_html_(self) -> str:
+        return self.report().to_html()
+
+
+def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table without a final newline.
 
     Examples:
-        >>> html_table("Two", {"law": "linear"}, ["g"], [["1"], ["<2"]]).count("<tr>")
-        4
+        >>> print(markdown_table(("mass", "g"), [("1", "2")]))
+        | mass | g |
+        |---|---|
+        | 1 | 2 |
     """
-    lines = [f"<p><strong>{escape(title)}</strong></p>", "<table>"]
-    lines += [
-        f'<tr><th style="text-align:left">{escape(key)}</th><td style="text-align:left">{escape(value)}</td></tr>'
-        for key, value in facts.items()
-    ]
-    lines.append("</table>")
-    if columns:
-        lines += ["<table>", _row("th", columns), *(_row("td", row) for row in rows), "</table>"]
+    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join(lines)
 
 
-def _row(tag: str, cells: Sequence[str]) -> str:
+def _aligned(table: Shown) -> list[str]:
+    """Lines of a table, numbers to the right and words to the left."""
+    widths = [
+        max(len(name), *(len(row[i]) for row in table.rows)) if table.rows else len(name)
+        for i, name in enumerate(table.columns)
+    ]
+    right = [all(_is_number(row[i]) for row in table.rows) for i in range(len(table.columns))]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(cells, widths, right, strict=True)
+        ]
+        return f"  {'  '.join(padded)}".rstrip()
+
+    return [line(table.columns), *(line(row) for row in table.rows)]
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _html_row(tag: str, cells: Sequence[str]) -> str:
     return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", r"\|").replace("\n", " ")
+
+
+def _for_people(cell: Cell) -> str:
+    if cell is None:
+        return "-"
+    return f"{cell:.6g}" if isinstance(cell, float) else str(cell)
+
+
+def _for_csv(cell: Cell) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return str(int(cell))
+    text = repr(cell) if isinstance(cell, float) else str(cell)
+    if any(special in text for special in ',"\r\n'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def _for_json(cell: Cell) -> Cell:
+    return None if isinstance(cell, float) and not np.isfinite(cell) else cell

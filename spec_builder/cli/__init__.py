@@ -7,10 +7,13 @@ import sys
 import click
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.printing import tolerant_streams
 from spec_builder.base.version import __version__
 from spec_builder.cli.doctor import completion, doctor
 from spec_builder.cli.exclusions import limits, plane, scan
+from spec_builder.cli.explanations import explain
 from spec_builder.cli.fits import fit, profile
+from spec_builder.cli.imports import import_release
 from spec_builder.cli.inputs import experiments, spectrum
 from spec_builder.cli.output import complain
 from spec_builder.cli.paper import compare, reproduce
@@ -22,10 +25,12 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 #: In the order of ``--help``.
 _VERBS = (
     experiments,
+    import_release,
     spectrum,
     fit,
     profile,
     limits,
+    explain,
     scan,
     plane,
     reproduce,
@@ -41,6 +46,7 @@ _VERBS = (
 
 def main() -> None:
     """Entry point: a mistake ends in one line on stderr and exit status 2."""
+    tolerant_streams()
     try:
         code = cli.main(standalone_mode=False)
     except SpecBuilderError as error:

@@ -37,9 +37,13 @@ def diagnose() -> tuple[str, list[str]]:
         f"machine       {platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         f"tables        {len(list(data_path().rglob('*.csv')))} in {'the package' if _packaged() else 'a checkout'}",
         f"terminal      {'yes' if sys.stdout.isatty() else 'no'}, encoding {sys.stdout.encoding}",
-        "",
     ]
     problems = []
+    try:
+        lines.append(f"engine        {_engine()}")
+    except SpecBuilderError as error:
+        problems.append(str(error))
+    lines.append("")
     for name in _NEEDED:
         version = _version(name)
         lines.append(f"{name:13} {version or 'MISSING'}")
@@ -54,6 +58,12 @@ def diagnose() -> tuple[str, list[str]]:
         if not fine:
             problems.append(f"2NLL differs from pyhf's by {difference:.1e}, expected at most {_TOLERANCE:g}")
     return "\n".join(lines) + "\n", problems
+
+
+def _engine() -> str:
+    from spec_builder.inference.compiled import describe_engine  # noqa: PLC0415  # numpy, which --help need not load
+
+    return describe_engine()
 
 
 def _packaged() -> bool:

@@ -9,93 +9,120 @@ from typing import Any
 import click
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.cli.interactions import InteractionCommand, choices_of, interaction_option, option_names
 from spec_builder.cli.options import (
     ANALYSIS_WORDS,
     FILES,
-    INTERACTIONS,
     cite_option,
     cl_option,
-    coupling_set_option,
     couplings_option,
     dask_option,
     dof_option,
+    fix_option,
     force_option,
     jobs_option,
     json_option,
     law_option,
-    longitudinal_option,
-    masses_option,
     output_option,
+    plane_dof_option,
+    poi_option,
+    range_option,
     variant_option,
-    words_of,
 )
 from spec_builder.cli.output import (
     Progress,
     bibtex_of,
+    complain,
     emit,
 )
 from spec_builder.cli.parsing import (
     analysis_and_choice,
     given_options,
-    grid,
     is_workspace,
     jobs_or_cores,
+    masses_of,
     only,
     plane_grid,
 )
+from spec_builder.cli.spectra import limits_text, scan_spectra, spectrum_option
+
+_OF_WORKSPACE = {"patchset", "measurement", "poi", "hold", "keep_going"}
 
 
-@click.command()
+@click.command(cls=InteractionCommand)
 @click.argument("analysis", shell_complete=ANALYSIS_WORDS)
-@click.option(
-    "--interaction",
-    metavar="NAME",
-    shell_complete=words_of(*INTERACTIONS[1:]),
-    help="scalar, vector_universal, vector_bl, axial or tensor; required.",
-)
-@masses_option
+@interaction_option("Required, or --spectrum.")
+@spectrum_option
+@range_option
 @law_option
 @variant_option
-@coupling_set_option
-@longitudinal_option
 @cl_option
 @dof_option
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="CSV with a header of choices.")
+@click.option("--plot", metavar="FILE", help="Draw it (PNG, PDF or SVG).")
 @cite_option
 @output_option
 @force_option
-def limits(analysis: str, cl: float, dof: int, output: str, force: bool, **choices: Any) -> None:
-    """Exclude couplings at given mediator masses: every crossing of Delta chi2, by root finding."""
-    import numpy as np  # noqa: PLC0415
+@click.pass_context
+def limits(
+    context: click.Context, /, analysis: str, cl: float, dof: int, output: str, force: bool, **choices: Any
+) -> None:
+    """Exclude couplings at given mediator masses: every crossing of Delta chi2, by root finding.
 
+    With --spectrum the strength of a recoil spectrum of your own, or of each in a folder.
+
+    --masses takes inf too, the contact limit on g/m. An interaction without a mediator takes no --masses.
+    """
     from spec_builder.studies.limits import find_limits  # noqa: PLC0415
 
     if choices["as_json"] and choices["as_csv"]:
         raise SpecBuilderError("limits: give --json or --csv, not both")
-    masses = np.array(grid(choices["masses"], "masses"))
+    if choices["spectrum"] is not None:
+        given = given_options(context, choices | {"dof": dof})
+        emit(limits_text(analysis, given, choices, cl), output, force=force)
+        return
     loaded, choice = analysis_and_choice(analysis, choices)
+    masses = masses_of(choices["masses"], loaded, choice, 31)
     if choices["cite"]:
         emit(bibtex_of(loaded.sources(choice)), output, force=force)
         return
+    if choices["plot"]:
+        check_figure(Path(choices["plot"]), force=force)
     result = find_limits(loaded, choice, masses, cl=cl, dof=dof)
+    if choices["plot"]:
+        from spec_builder.figures.limits import draw_limits  # noqa: PLC0415
+        from spec_builder.figures.style import save_figure  # noqa: PLC0415
+
+        save_figure(draw_limits([result]), Path(choices["plot"]), force=force)
     text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
     emit(text, output, force=force)
 
 
-@click.command()
+def check_figure(path: Path, *, force: bool) -> None:
+    """Refuse a figure's name before anything is computed.
+
+    Raises:
+        SpecBuilderError: for a file that exists.
+    """
+    from spec_builder.base.files import refuse_existing  # noqa: PLC0415
+
+    refuse_existing(path, force=force)
+
+
+@click.command(cls=InteractionCommand)
 @click.argument("target", metavar="ANALYSIS|WORKSPACE.json", shell_complete=ANALYSIS_WORDS)
-@click.option(
-    "--interaction", metavar="NAME", shell_complete=words_of(*INTERACTIONS[1:]), help="Of an ANALYSIS; required there."
-)
+@interaction_option("Of an ANALYSIS; required there, or --spectrum.")
+@spectrum_option
 @click.option("--patchset", metavar="PATCHSET.json", shell_complete=FILES, help="Of a WORKSPACE; required there.")
 @click.option("--measurement", metavar="NAME", help="Of a WORKSPACE (default: new_physics, or the first).")
-@click.option("--masses", default="0.01:1000:121", show_default=True, metavar="LIST|LO:HI:N", help="Masses [MeV].")
+@poi_option
+@fix_option
+@click.option("--keep-going", is_flag=True, help="Report patches that do not work, and scan the others.")
+@click.option("--masses", metavar="LIST|LO:HI:N", help="Masses [MeV] (default: 121 over the range of the analysis).")
 @couplings_option
 @law_option
 @variant_option
-@coupling_set_option
-@longitudinal_option
 @jobs_option
 @dask_option
 @cite_option
@@ -103,14 +130,14 @@ def limits(analysis: str, cl: float, dof: int, output: str, force: bool, **choic
 @force_option
 @click.pass_context
 def scan(context: click.Context, /, target: str, output: str | None, force: bool, **choices: Any) -> None:
-    """Profile 2NLL on a grid of masses and couplings, or at every patch of a patch set.
+    """Profile 2NLL on a grid of masses and couplings, at every patch of a patch set, or at every spectrum of a folder.
 
     A scan that was stopped goes on where it stood and ends in the same bytes.
     """
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
 
     given = given_options(context, choices)
-    if choices["cite"] and not is_workspace(target):
+    if choices["cite"] and not is_workspace(target) and choices["spectrum"] is None:
         analysis, choice = analysis_and_choice(target, choices)
         if output is not None:
             raise SpecBuilderError("scan: --cite prints, and writes no scan: leave out --output")
@@ -129,33 +156,57 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
             "report": partial(report, ""),
         }
         if is_workspace(target):
-            only(given, {"patchset", "measurement", "jobs", "dask"}, "a workspace")
-            scans.scan_files(target, choices["patchset"], measurement=choices["measurement"], **how)
+            only(given, {"patchset", "measurement", "poi", "hold", "keep_going", "jobs", "dask"}, "a workspace")
+            if choices["keep_going"]:
+                how["passed_over"] = complain
+            how |= {name: choices[name] for name in ("measurement", "poi", "hold")}
+            scans.scan_files(target, choices["patchset"], **how)
+        elif choices["spectrum"] is not None:
+            scan_spectra(target, given, choices, how)
         else:
-            only(given, set(choices) - {"patchset", "measurement"}, "an analysis")
+            only(given, set(choices) - _OF_WORKSPACE, "an analysis")
             analysis, choice = analysis_and_choice(target, choices)
-            masses, couplings = plane_grid(choice, choices)
+            masses, couplings = plane_grid(analysis, choice, choices)
             scans.scan_analysis(analysis, choice, masses, couplings, **how)
     click.echo(output)
 
 
-@click.command(short_help="Draw the paper's Fig. 4, with contours and grids.")
+@click.command(cls=InteractionCommand, short_help="Draw the paper's Fig. 4, or any plane, with contours and grids.")
+@click.argument("analysis", required=False, metavar="[ANALYSIS]", shell_complete=ANALYSIS_WORDS)
+@interaction_option("Repeatable (default: the paper's five).", multiple=True)
 @law_option
 @variant_option
 @cl_option
-@dof_option
+@plane_dof_option
 @click.option("--points", default=121, show_default=True, help="Masses, and couplings.")
 @jobs_option
 @dask_option
 @click.option("--output", "-o", default="plane", show_default=True, metavar="DIR", help="Folder to write to.")
 @force_option
-def plane(jobs: int | None, dask: str | None, output: str, **choices: Any) -> None:
-    """Draw the paper's Fig. 4: three analyses, five interactions; contours as CSV, profiled grids as NPZ."""
+def plane(analysis: str | None, jobs: int | None, dask: str | None, output: str, **choices: Any) -> None:
+    """Draw what is excluded in the plane of mass and coupling; contours as CSV, profiled grids as NPZ.
+
+    Without an ANALYSIS and an --interaction it is the paper's Fig. 4: three analyses, five interactions. Where there is
+    no mediator the plane is a line.
+    """
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
 
+    names = choices.pop("interactions")
+    interactions = choices_of(names, choices) if names else []
+    for name in option_names():
+        given = choices.pop(name)
+        if given and not names:
+            raise SpecBuilderError(f"--{name.replace('_', '-')} applies with an --interaction only")
     pool = executor_for(jobs_or_cores(jobs), dask, preload=["spec_builder.studies.plane"])
     with pool as executor, Progress() as report:
         from spec_builder.paper.plane import write_plane  # noqa: PLC0415
 
-        table = write_plane(Path(output), executor=executor, report=report, **choices)
+        table = write_plane(
+            Path(output),
+            analysis=analysis,
+            interactions=interactions,
+            executor=executor,
+            report=report,
+            **choices,
+        )
     click.echo(table, nl=False)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.cli.interactions import InteractionCommand, choices_of, interaction_option, option_names
 from spec_builder.cli.options import (
-    INTERACTIONS,
-    choice,
     cite_option,
-    coupling_set_option,
     force_option,
     json_option,
-    longitudinal_option,
     output_option,
     words_of,
 )
@@ -21,6 +19,11 @@ from spec_builder.cli.output import (
     bibtex_of,
     emit,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from click.shell_completion import CompletionItem
 
 
 @click.command()
@@ -38,13 +41,39 @@ def experiments(experiment: str | None, as_json: bool, output: str, force: bool)
     emit(text, output, force=force)
 
 
-@click.command()
-@choice("--interaction", INTERACTIONS, default="sm", show_default=True)
+def _complete_source(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from spec_builder.physics.sources import shipped_sources  # noqa: PLC0415
+
+    return words_of(*shipped_sources(), files=True)(context, parameter, incomplete)
+
+
+def _complete_target(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from spec_builder.physics.targets import shipped_targets  # noqa: PLC0415
+
+    return words_of(*shipped_targets(), files=True)(context, parameter, incomplete)
+
+
+@click.command(cls=InteractionCommand)
+@interaction_option("Beside the Standard Model, sm.", default="sm", show_default=True)
+@click.option(
+    "--source",
+    default="solar_8b",
+    show_default=True,
+    metavar="NAME|PATH",
+    shell_complete=_complete_source,
+    help="Where the neutrinos come from.",
+)
+@click.option(
+    "--target",
+    default="xenon",
+    show_default=True,
+    metavar="NAME|PATH",
+    shell_complete=_complete_target,
+    help="What they scatter off.",
+)
 @click.option("--energies", required=True, metavar="LIST|LO:HI:N", help="Recoil energies [keV].")
-@click.option("--mass", type=float, metavar="MEV", help="Mediator mass [MeV].")
-@click.option("--coupling", type=float, metavar="G", help="Coupling g.")
-@coupling_set_option
-@longitudinal_option
+@click.option("--mass", type=float, metavar="MEV", help="Mediator mass [MeV], inf for the contact limit.")
+@click.option("--coupling", type=float, metavar="G", help="Coupling g, or the parameter; g/m [1/GeV] at mass inf.")
 @click.option("--sin2thetaw", type=float, metavar="X", help="Weak mixing angle (default: 0.23857).")
 @click.option("--hep", is_flag=True, help="Add hep neutrinos to the 8B flux.")
 @json_option
@@ -52,9 +81,51 @@ def experiments(experiment: str | None, as_json: bool, output: str, force: bool)
 @output_option
 @force_option
 def spectrum(as_json: bool, cite: bool, output: str, force: bool, **choices: Any) -> None:
-    """Print the recoil spectrum dR/dT [events/(t yr keV)] in natural xenon."""
+    """Print the recoil spectrum dR/dT [events/(t yr keV)] of a source on a target: by default 8B neutrinos on xenon."""
     from spec_builder.studies.spectrum import recoil_spectrum  # noqa: PLC0415
 
-    result = recoil_spectrum(**choices)
+    name = choices.pop("interaction")
+    options = {key: choices.pop(key) for key in option_names()}
+    if name == "sm":
+        _refuse_new_physics(choices, options)
+    else:
+        _refuse_unknown(name)
+        name = choices_of([name], options)[0]
+        if choices["sin2thetaw"] is not None:
+            raise SpecBuilderError("--sin2thetaw applies to interaction 'sm' only; the others use 0.23857")
+        if name.has_mediator and choices["mass"] is None:
+            raise SpecBuilderError(f"interaction '{name.name}': give --mass (MeV)")
+        if choices["coupling"] is None:
+            raise SpecBuilderError(f"interaction '{name.name}': give --coupling ({name.unit or 'no unit'})")
+    result = recoil_spectrum(interaction=name, **choices)
     text = bibtex_of(result.sources) if cite else result.to_json() if as_json else str(result)
     emit(text, output, force=force)
+
+
+def _refuse_unknown(name: str) -> None:
+    """Refuse a name that is neither in the list nor a path.
+
+    Raises:
+        SpecBuilderError: naming those there are, the Standard Model among them.
+    """
+    from spec_builder.physics.descriptions import is_path  # noqa: PLC0415
+    from spec_builder.physics.interactions import shipped_interactions  # noqa: PLC0415
+
+    known = ["sm", *(interaction.name for interaction in shipped_interactions())]
+    if name not in known and not is_path(name):
+        raise SpecBuilderError(
+            f"interaction '{name}' is unknown, expected one of {', '.join(known)}, or a path such as ./{name}.toml"
+        )
+
+
+def _refuse_new_physics(choices: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Refuse options that the Standard Model has no use for.
+
+    Raises:
+        SpecBuilderError: naming them.
+    """
+    if choices["mass"] is not None or choices["coupling"] is not None:
+        raise SpecBuilderError("interaction 'sm' has no mediator: --mass and --coupling do not apply")
+    for key, value in sorted(options.items()):
+        if value:
+            raise SpecBuilderError(f"interaction 'sm' has no --{key.replace('_', '-')}")

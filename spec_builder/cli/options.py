@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,26 +13,29 @@ from spec_builder.base.errors import SpecBuilderError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-INTERACTIONS = ("sm", "scalar", "vector_universal", "vector_bl", "axial", "tensor")
-
 __all__ = [
     "ANALYSIS_WORDS",
     "FILES",
-    "INTERACTIONS",
     "choice",
     "cite_option",
     "cl_option",
-    "coupling_set_option",
+    "compared_dof_option",
     "couplings_option",
     "dask_option",
     "dof_option",
+    "fix_option",
     "force_option",
+    "interval_cl_option",
     "jobs_option",
     "json_option",
     "law_option",
-    "longitudinal_option",
     "masses_option",
+    "measurement_option",
     "output_option",
+    "patch_option",
+    "plane_dof_option",
+    "poi_option",
+    "range_option",
     "variant_option",
     "words_of",
 ]
@@ -73,6 +77,23 @@ def _variants(context: click.Context, parameter: click.Parameter, values: tuple[
     return chosen
 
 
+def _held(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> Mapping[str, float]:
+    del context, parameter
+    held: dict[str, float] = {}
+    for value in values:
+        name, equals, number = value.rpartition("=")
+        try:
+            place = float(number)
+        except ValueError:
+            place = math.nan
+        if not (name and equals and math.isfinite(place)):
+            raise SpecBuilderError(f"fix '{value}': expected NAME=VALUE with a number, such as mu=1")
+        if name in held:
+            raise SpecBuilderError(f"fix '{name}' is given twice")
+        held[name] = place
+    return held
+
+
 ANALYSIS_WORDS = words_of("xenonnt", "pandax4t", "combined", files=True)
 FILES = words_of(files=True)
 law_option = choice("--law", ("normsys", "linear"), default="normsys", show_default=True, help="How uncertainties act.")
@@ -85,21 +106,46 @@ variant_option = click.option(
     shell_complete=_complete_variant,
     help="A variant of an experiment; repeatable.",
 )
+measurement_option = click.option("--measurement", metavar="NAME", help="Of a WORKSPACE; the first by default.")
+patch_option = click.option(
+    "--patch",
+    "patches",
+    multiple=True,
+    metavar="FILE",
+    shell_complete=FILES,
+    help="JSON patch of a WORKSPACE; repeatable.",
+)
+poi_option = click.option(
+    "--poi", metavar="NAME", help="Parameter of interest of a WORKSPACE, '' for none (default: the measurement's)."
+)
+fix_option = click.option(
+    "--fix",
+    "hold",
+    multiple=True,
+    callback=_held,
+    metavar="NAME=VALUE",
+    help="Hold a parameter of a WORKSPACE; repeatable.",
+)
 cite_option = click.option("--cite", is_flag=True, help="BibTeX of what the result uses, in its place.")
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON for machines.")
-coupling_set_option = choice("--coupling-set", ("A", "B", "C", "D", "E"), help="Scalar f_Tq set (default: B).")
-longitudinal_option = choice("--longitudinal-factor", ("1", "4"), type=int, help="Of the tensor, Eq. (8) (default: 1).")
+interval_cl_option = click.option("--cl", default=0.6827, show_default=True, help="Confidence level of the interval.")
 cl_option = click.option("--cl", default=0.9, show_default=True, help="Confidence level.")
-dof_option = choice(
-    "--dof", ("1", "2"), default=2, show_default=True, help="1: minimum at each mass; 2: over the plane."
-)
+_DOF = "1: minimum at each mass; 2: over the plane."
+dof_option = choice("--dof", ("1", "2"), default=1, show_default=True, help=_DOF)
+plane_dof_option = choice("--dof", ("1", "2"), type=int, help=f"{_DOF} Default: 2, without a mass 1.")
+compared_dof_option = choice("--dof", ("1", "2"), type=int, default=2, show_default=True, help=_DOF)
 jobs_option = click.option("--jobs", "-j", type=int, metavar="N", help="Worker processes (default: one for each core).")
 dask_option = click.option("--dask", metavar="ADDRESS", help="Dask scheduler to compute on; needs the extra [dask].")
 masses_option = click.option(
     "--masses", default="0.01:1000:31", show_default=True, metavar="LIST|LO:HI:N", help="Mediator masses [MeV]."
 )
+range_option = click.option(
+    "--masses", metavar="LIST|LO:HI:N", help="Mediator masses [MeV] (default: 31 over the range of the analysis)."
+)
 couplings_option = click.option(
-    "--couplings", metavar="LIST|LO:HI:N", help="Couplings g (default: 121 over a range that holds the limits)."
+    "--couplings",
+    metavar="LIST|LO:HI:N",
+    help="Couplings g, or values of the parameter (default: 121 over a range that holds the limits).",
 )
 output_option = click.option("--output", "-o", default="-", metavar="FILE", help="Write here; - is stdout.")
 force_option = click.option("--force", is_flag=True, help="Replace a file that exists.")

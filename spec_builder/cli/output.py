@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
+from spec_builder.base.printing import one_line, printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -18,7 +20,7 @@ __all__ = ["Progress", "bibtex_of", "complain", "emit"]
 def emit(text: str, output: str, *, force: bool) -> None:
     """Print, or write to a file."""
     if output == "-":
-        click.echo(text, nl=False)
+        click.echo(printable(text), nl=False)
     else:
         from spec_builder.base.files import write_text  # noqa: PLC0415
 
@@ -27,7 +29,7 @@ def emit(text: str, output: str, *, force: bool) -> None:
 
 def complain(message: str) -> None:
     """Say what is wrong, in one line on stderr."""
-    click.echo(f"spec-builder: error: {' '.join(message.split())}", err=True)
+    click.echo(f"spec-builder: error: {one_line(message)}", err=True)
 
 
 def bibtex_of(sources: Iterable[str], *methods: str) -> str:

@@ -9,7 +9,7 @@ import click
 
 from spec_builder.cli.options import (
     cl_option,
-    dof_option,
+    compared_dof_option,
     force_option,
     jobs_option,
     law_option,
@@ -41,7 +41,7 @@ def reproduce(jobs: int | None, output: str, force: bool) -> None:
 @law_option
 @variant_option
 @cl_option
-@dof_option
+@compared_dof_option
 @click.option("--bounds", "folders", multiple=True, metavar="DIR", help="Curves of your own; repeatable.")
 @click.option("--darkcast", metavar="DIR", help="Recast existing bounds with this DarkCast.")
 @click.option("--output", "-o", default="comparison", show_default=True, metavar="DIR", help="Folder to write to.")

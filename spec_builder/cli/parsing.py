@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.cli.options import INTERACTIONS
+from spec_builder.cli.interactions import choice_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,15 +16,16 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
     from spec_builder.model.analysis import Analysis
     from spec_builder.model.patches import Style
-    from spec_builder.physics.interactions import NewPhysics
+    from spec_builder.physics.choices import Choice
 
 __all__ = [
     "analysis_and_choice",
+    "couplings_of",
     "given_options",
     "grid",
-    "interactions_of",
     "is_workspace",
     "jobs_or_cores",
+    "masses_of",
     "only",
     "patch_style",
     "plane_grid",
@@ -43,7 +44,13 @@ def only(given: set[str], allowed: set[str], what: str) -> None:
     Raises:
         SpecBuilderError: naming the first.
     """
-    flags = {"variants": "variant", "patches": "patch", "interactions": "interaction"}
+    flags = {
+        "variants": "variant",
+        "patches": "patch",
+        "interactions": "interaction",
+        "hold": "fix",
+        "parameters": "parameter",
+    }
     for name in sorted(given - allowed):
         raise SpecBuilderError(f"--{flags.get(name, name).replace('_', '-')} does not apply to {what}")
 
@@ -60,14 +67,50 @@ def grid(text: str, what: str) -> list[float]:
     return parse_grid(text, what)
 
 
-def plane_grid(choice: NewPhysics, choices: Mapping[str, Any]) -> tuple[FloatArray, FloatArray]:
-    """Masses [MeV] and couplings of a scan, with the defaults of the interaction."""
+def masses_of(text: str | None, analysis: Analysis, choice: Choice, points: int) -> FloatArray | None:
+    """Mediator masses [MeV] as they were typed, ``inf`` among them; a grid over the analysis' range by default.
+
+    Args:
+        text: a grid or a list; None if none was given.
+        analysis: whose range it is.
+        choice: the interaction.
+        points: of the default.
+
+    Raises:
+        SpecBuilderError: if masses are given and there is no mediator.
+    """
     import numpy as np  # noqa: PLC0415
 
-    masses = np.array(grid(choices["masses"], "masses"))
+    if not choice.has_mediator:
+        if text is not None:
+            raise SpecBuilderError(f"interaction '{choice.name}' has no mediator: --masses does not apply")
+        return None
+    if text is None:
+        low, high = analysis.masses_MeV
+        text = f"{low!r}:{high!r}:{points}"
+    items = text.split(",")
+    finite = [item for item in items if item.strip().lower() != "inf"]
+    masses = grid(",".join(finite), "masses") if finite else []
+    return np.array([*masses, *[np.inf] * (len(items) - len(finite))])
+
+
+def plane_grid(analysis: Analysis, choice: Choice, choices: Mapping[str, Any]) -> tuple[FloatArray | None, FloatArray]:
+    """Masses [MeV] and couplings of a scan, with the defaults of the analysis and the interaction."""
+    import numpy as np  # noqa: PLC0415
+
+    from spec_builder.studies.plane import parameter_grid  # noqa: PLC0415
+
+    masses = masses_of(choices["masses"], analysis, choice, 121)
     if choices["couplings"] is None:
-        return masses, np.geomspace(*choice.default_couplings, 121)
-    return masses, np.array(grid(choices["couplings"], "couplings"))
+        return masses, parameter_grid(choice, 121)
+    return masses, np.array(couplings_of(choices["couplings"], signed=choice.signed))
+
+
+def couplings_of(text: str, *, signed: bool) -> list[float]:
+    """Couplings as they were typed; of a parameter with a sign, a grid is evenly spaced."""
+    from spec_builder.base.grids import parse_grid, parse_signed_grid  # noqa: PLC0415
+
+    return parse_signed_grid(text, "couplings") if signed else parse_grid(text, "couplings")
 
 
 def patch_style(name: str) -> Style:
@@ -84,44 +127,15 @@ def patch_style(name: str) -> Style:
     raise SpecBuilderError(f"style '{name}' is unknown, expected one of {', '.join(STYLES)}")
 
 
-def interactions_of(
-    names: tuple[str, ...], coupling_set: str | None, longitudinal_factor: int | None
-) -> list[NewPhysics]:
-    """The interactions asked for; with several, a choice goes to the one that it belongs to."""
-    from spec_builder.physics.interactions import parse_new_physics  # noqa: PLC0415
-
-    if len(set(names)) < len(names):
-        raise SpecBuilderError(f"interaction '{max(names, key=names.count)}' is given twice")
-    if "all" in names and len(names) > 1:
-        raise SpecBuilderError("interaction 'all' holds every other one: give it alone")
-    expanded = [name for name in INTERACTIONS if name != "sm"] if "all" in names else list(names)
-    several = len(expanded) > 1
-    if several and coupling_set is not None and "scalar" not in expanded:
-        raise SpecBuilderError(f"coupling set '{coupling_set}' belongs to interaction 'scalar', which is not exported")
-    if several and longitudinal_factor is not None and "tensor" not in expanded:
-        raise SpecBuilderError(f"longitudinal factor {longitudinal_factor} belongs to 'tensor', which is not exported")
-    return [
-        parse_new_physics(
-            name,
-            coupling_set if name == "scalar" or not several else None,
-            longitudinal_factor if name == "tensor" or not several else None,
-        )
-        for name in expanded
-    ]
-
-
-def analysis_and_choice(target: str, choices: Mapping[str, Any]) -> tuple[Analysis, NewPhysics]:
+def analysis_and_choice(target: str, choices: Mapping[str, Any]) -> tuple[Analysis, Choice]:
     """The analysis and the interaction of a verb that needs both.
 
     Raises:
         SpecBuilderError: if there is no interaction.
     """
     from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
-    from spec_builder.physics.interactions import parse_new_physics  # noqa: PLC0415
 
-    if choices["interaction"] is None:
-        raise SpecBuilderError(f"give --interaction, one of {', '.join(INTERACTIONS[1:])}")
-    choice = parse_new_physics(choices["interaction"], choices["coupling_set"], choices["longitudinal_factor"])
+    choice = choice_of(choices["interaction"], choices)
     return load_analysis(target, choices["law"], choices["variants"]), choice
 
 

@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.printing import one_line
+from spec_builder.cli.interactions import InteractionCommand, choices_of, interaction_option, option_names
 from spec_builder.cli.options import (
     ANALYSIS_WORDS,
     FILES,
-    INTERACTIONS,
     choice,
-    coupling_set_option,
     force_option,
     law_option,
-    longitudinal_option,
     masses_option,
     output_option,
     variant_option,
-    words_of,
 )
 from spec_builder.cli.output import (
     Progress,
@@ -30,12 +28,13 @@ from spec_builder.cli.output import (
     emit,
 )
 from spec_builder.cli.parsing import (
+    couplings_of,
     given_options,
     grid,
-    interactions_of,
     only,
     patch_style,
 )
+from spec_builder.cli.spectra import spectra_of, spectrum_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,10 +50,12 @@ def _of_patches(verb: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say which patches a set holds."""
     options = (
         masses_option,
-        click.option("--couplings", metavar="LIST|LO:HI:N", help="Couplings g (default: around the limits)."),
+        click.option(
+            "--couplings",
+            metavar="LIST|LO:HI:N",
+            help="Couplings g, or values of the parameter (default: around the limits).",
+        ),
         choice("--style", ("total", "signal"), default="total", show_default=True, help="Of the patches."),
-        coupling_set_option,
-        longitudinal_option,
         click.option("--hepdata", metavar="insNNNNNNN", help="HEPData record of the patch sets (default: none yet)."),
     )
     for option in reversed(options):
@@ -62,37 +63,27 @@ def _of_patches(verb: Callable[..., Any]) -> Callable[..., Any]:
     return verb
 
 
-def _interactions(default: list[str], text: str) -> Callable[..., Any]:
-    return click.option(
-        "--interaction",
-        "interactions",
-        multiple=True,
-        default=default,
-        show_default=bool(default),
-        metavar="NAME|all",
-        shell_complete=words_of(*INTERACTIONS[1:], "all"),
-        help=text,
-    )
-
-
 def _patch_request(choices: Mapping[str, Any]) -> PatchRequest:
     from spec_builder.sharing.export import PatchRequest  # noqa: PLC0415
 
+    chosen = choices_of(choices["interactions"], choices)
+    signed = any(choice.signed for choice in chosen)
     return PatchRequest(
-        interactions_of(tuple(choices["interactions"]), choices["coupling_set"], choices["longitudinal_factor"]),
+        chosen,
         grid(choices["masses"], "masses"),
-        None if choices["couplings"] is None else grid(choices["couplings"], "couplings"),
+        None if choices["couplings"] is None else couplings_of(choices["couplings"], signed=signed),
         patch_style(choices["style"]),
         choices["hepdata"],
     )
 
 
-@click.command()
+@click.command(cls=InteractionCommand)
 @click.argument("analyses", nargs=-1, metavar="[ANALYSIS]...", shell_complete=ANALYSIS_WORDS)
 @law_option
 @variant_option
 @click.option("--output", "-o", metavar="DIR", help="Folder to write to (one analysis without it: stdout).")
-@_interactions([], "Write its patch set too; repeatable.")
+@interaction_option("Write its patch set too; repeatable. all: the paper's five.", multiple=True)
+@spectrum_option
 @_of_patches
 @force_option
 @click.pass_context
@@ -101,6 +92,7 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
 
     With --interaction also patch sets (patchset_<interaction>.json), a patch for each mass and coupling.
     Without --couplings they run around the 90 % CL limit at each mass, as many as there are masses.
+    With --spectrum also patchset_spectra.json, a patch for each spectrum.
     """
     from spec_builder.base.files import canonical_json  # noqa: PLC0415
     from spec_builder.model.analysis import ANALYSES, load_analysis  # noqa: PLC0415
@@ -113,8 +105,11 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
             raise SpecBuilderError("export: patch sets need --output DIR")
         patches = _patch_request(choices)
     else:
-        patch_options = {"masses", "couplings", "style", "coupling_set", "longitudinal_factor", "hepdata"}
+        patch_options = {"masses", "couplings", "style", "hepdata", *option_names()}
+        patch_options -= {"hepdata"} if choices["spectrum"] else set()
         only(given_options(context, choices), set(choices) - patch_options, "an export without --interaction")
+    if choices["spectrum"] is not None and output is None:
+        raise SpecBuilderError("export: patch sets need --output DIR")
     if output is None:
         if len(analyses) != 1:
             raise SpecBuilderError("export: give --output DIR, or one analysis to print its workspace")
@@ -127,6 +122,8 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
             law=law,
             variants=variants,
             patches=patches,
+            spectra=() if choices["spectrum"] is None else spectra_of(choices["spectrum"]),
+            hepdata=choices["hepdata"],
             force=choices["force"],
             report=partial(report, ""),
         )
@@ -157,7 +154,7 @@ def verify(files: tuple[str, ...]) -> None:
         if problems:
             failed += 1
         else:
-            click.echo(f"{name}: ok ({summary})")
+            click.echo(one_line(f"{name}: ok ({summary})"))
     if failed:
         sys.exit(2)
 
@@ -172,11 +169,13 @@ def _verify(name: str, report: Callable[[int, int], object], *, archive: bool) -
     return verify_file(name, report=report)
 
 
-@click.command(short_help="Write what a HEPData record needs.")
+@click.command(cls=InteractionCommand, short_help="Write what a HEPData record needs.")
 @click.argument("analyses", nargs=-1, metavar="[ANALYSIS]...", shell_complete=ANALYSIS_WORDS)
 @law_option
 @variant_option
-@_interactions(["all"], "Of the patch sets; repeatable.")
+@interaction_option(
+    "Of the patch sets; repeatable. all: the paper's five.", multiple=True, default=["all"], show_default=True
+)
 @_of_patches
 @click.option("--no-submission", is_flag=True, help="The archives alone: no submission.yaml, no tables.")
 @click.option("--output", "-o", default="archive", show_default=True, metavar="DIR", help="Folder to write to.")
@@ -189,7 +188,13 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
     """
     from spec_builder.model.analysis import ANALYSES  # noqa: PLC0415
     from spec_builder.sharing.archive import write_archives  # noqa: PLC0415
+    from spec_builder.sharing.submission import is_installed  # noqa: PLC0415
 
+    if not choices["no_submission"] and not is_installed():
+        raise SpecBuilderError(
+            "submission.yaml needs hepdata_lib: pip install 'spec_builder[hepdata]'; "
+            "or give --no-submission for the archives alone"
+        )
     patches = _patch_request(choices)
     with Progress() as report:
         written = write_archives(
@@ -206,13 +211,13 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
         click.echo(path)
 
 
-@click.command(short_help="Write a workspace in HS3.")
+@click.command(short_help="Write a workspace in HS3, or a model in HS3 as a workspace.")
 @click.argument("workspace", metavar="WORKSPACE.json|-", shell_complete=FILES)
 @_patches
 @output_option
 @force_option
 def hs3(workspace: str, patches: tuple[str, ...], output: str, force: bool) -> None:
-    """Write a pyhf workspace in the HEP Statistics Serialization Standard (HS3).
+    """Write a pyhf workspace in the HEP Statistics Serialization Standard (HS3), and a file in HS3 as a workspace.
 
     Edges and units of the axes come from the .meta.json beside the workspace, if there is one.
     """

@@ -14,6 +14,7 @@ from spec_builder.figures.style import (
     STYLE,
     by_construction_note,
     display_name,
+    laws_of,
     small_print,
 )
 from spec_builder.physics.constants import SIN2_THETA_W
@@ -44,7 +45,7 @@ def draw_profiles(results: Sequence[ProfileResult]) -> Figure:
         results: profiles of one or more parameters and analyses.
     """
     parameters = list(dict.fromkeys(result.best.parameter for result in results))
-    laws = sorted({str(result.provenance.law) for result in results})
+    laws = laws_of(result.provenance for result in results)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.6 * len(parameters) + 0.4, 4.1), layout=None)
         panels = figure.subplots(1, len(parameters), squeeze=False)[0]
@@ -81,8 +82,8 @@ def draw_profiles(results: Sequence[ProfileResult]) -> Figure:
         small_print(
             figure,
             [
-                f"Law {', '.join(laws)}; other parameters profiled; CL levels for one parameter.",
-                by_construction_note([result.provenance.by_construction for result in results]),
+                f"Law {laws}; other parameters profiled; CL levels for one parameter.",
+                by_construction_note(result.provenance for result in results),
             ],
         )
     return figure
@@ -133,12 +134,12 @@ def draw_pulls(results: Sequence[FitResult]) -> Figure:
         panel.set_xlabel(r"pull $(\hat\theta - \theta_0)/\sigma_0$")
         panel.legend(loc="upper left", fontsize=7)
         panel.set_title(f"fit of the {_AXES[results[0].fit.parameter].partition(' [')[0]}", fontsize=9)
-        laws = sorted({str(result.provenance.law) for result in results})
+        laws = laws_of(result.provenance for result in results)
         small_print(
             figure,
             [
-                f"Law {', '.join(laws)}; bars: uncertainty after the fit, from the Hessian.",
-                by_construction_note([result.provenance.by_construction for result in results]),
+                f"Law {laws}; bars: uncertainty after the fit, from the Hessian.",
+                by_construction_note(result.provenance for result in results),
             ],
         )
     return figure

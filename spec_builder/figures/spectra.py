@@ -60,7 +60,7 @@ def draw_spectra(analysis: Analysis, result: FitResult) -> Figure:
             figure,
             [
                 f"{display_name(analysis.name)} fit of the flux: {flux}; {choices}",
-                by_construction_note([analysis.by_construction]),
+                by_construction_note([result.provenance]),
             ],
         )
     return figure

@@ -12,24 +12,30 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import write_bytes
+from spec_builder.model.provenance import distinct_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.output import Output
+    from spec_builder.model.provenance import Choices
 
 __all__ = [
     "ANALYSIS_LINES",
     "MARKERS",
+    "PALETTE",
     "STYLE",
     "Line",
     "by_construction_note",
     "display_name",
+    "laws_of",
     "save_figure",
+    "save_figures",
     "shade_intervals",
     "small_print",
 ]
@@ -45,6 +51,16 @@ class Line:
     style: str | tuple[int, tuple[int, ...]]
 
 
+#: Colours and dashes by place in a list, to be told apart in print and by the colour-blind (Okabe and Ito).
+PALETTE = (
+    Line("#0072B2", "-"),
+    Line("#D55E00", "--"),
+    Line("#009E73", "-."),
+    Line("#CC79A7", (0, (1, 1))),
+    Line("#E69F00", (0, (5, 1, 1, 1))),
+    Line("#56B4E9", (0, (5, 2))),
+    Line("#000000", ":"),
+)
 #: As in Fig. 2 of the paper: dashed, dot-dashed and plain.
 ANALYSIS_LINES = {
     "pandax4t": Line("#009E73", "--"),
@@ -92,6 +108,16 @@ def save_figure(figure: Figure, path: Path, *, force: bool = False) -> None:
         write_bytes(path, lambda p: figure.savefig(p, dpi=200, metadata=metadata), force=force)
 
 
+def save_figures(figure: Figure, output: Output, name: str) -> None:
+    """Write a figure as PNG and as PDF.
+
+    Raises:
+        SpecBuilderError: if a file exists that may not be replaced.
+    """
+    for suffix in (".png", ".pdf"):
+        save_figure(figure, output.path(f"{name}{suffix}"), force=output.force)
+
+
 def display_name(key: str) -> str:
     """What an analysis or a component is called in figures."""
     return _NAMES.get(key, key.replace("_", " "))
@@ -109,14 +135,19 @@ def small_print(figure: Figure, texts: Sequence[str]) -> None:
     figure.subplots_adjust(bottom=points / (72 * figure.get_figheight()))
 
 
-def by_construction_note(analyses: Sequence[Sequence[tuple[str, str]]]) -> str:
-    """What agrees with the paper by construction, once for all analyses; '' if nothing."""
-    unique = list(dict.fromkeys(f"{name}: {text}" for notes in analyses for name, text in notes))
-    return "* By construction: " + ".\n".join(unique) + "." if unique else ""
+def by_construction_note(results: Iterable[Choices]) -> str:
+    """What agrees with the paper by construction, once for all results; '' if nothing."""
+    notes = distinct_notes(results)
+    return "* By construction: " + ".\n".join(f"{name}: {text}" for name, text in notes) + "." if notes else ""
+
+
+def laws_of(results: Iterable[Choices]) -> str:
+    """The laws of several results."""
+    return ", ".join(sorted({str(choices.law) for choices in results}))
 
 
 def shade_intervals(
-    panel: Axes, mass: FloatArray, excluded: Sequence[tuple[tuple[float, float | None], ...]], color: str
+    panel: Axes, mass: FloatArray, excluded: Sequence[tuple[tuple[float | None, float | None], ...]], color: str
 ) -> None:
     """Fill the excluded intervals; where their number changes from mass to mass, up to half way."""
     top = 1e3
@@ -129,6 +160,6 @@ def shade_intervals(
         if end < mass.size:
             ends, rows = [*ends, np.sqrt(mass[end - 1] * mass[end])], [*rows, rows[-1]]
         for k in range(len(rows[0])):
-            low = [row[k][0] for row in rows]
+            low = [row[k][0] or 0.0 for row in rows]
             high = [row[k][1] or top for row in rows]
             panel.fill_between(ends, low, high, color=color, alpha=0.22, linewidth=0, zorder=0)

@@ -2,25 +2,30 @@
 
 The standard's text is at https://hep-statistics-serialization-standard.github.io. Where it leaves a choice, what
 ROOT and pyhs3 read is written: ``histosys`` contents are the absolute yields at +-1 standard deviation, modifiers
-have a name, an analysis lists its ``domains``.
+have a name, an analysis lists its ``domains``. The ``vals`` of a ``shapesys`` are absolute, as pyhs3 reads them (ROOT
+divides them by the contents); those of a ``staterror`` stand in the sample's ``errors``. The standard has no ``lumi``:
+it is a ``normfactor`` with a Gaussian among the likelihood's ``aux_distributions``, as ROOT writes it. Files in HS3 are
+read by :mod:`spec_builder.histfactory.hs3_reading`.
 """
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest, load_json
 from spec_builder.base.version import __version__
-from spec_builder.histfactory.patch import apply_patch, load_workspace
-from spec_builder.histfactory.schema import schema_problem
+from spec_builder.histfactory.checks import check_workspace
+from spec_builder.histfactory.hs3_reading import is_hs3
+from spec_builder.histfactory.patch import apply_patch, patched_workspace
 from spec_builder.histfactory.specification import Constraint, read_specification
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from spec_builder.histfactory.specification import ParameterSpec
+    from spec_builder.histfactory.specification import ParameterSpec, Specification
 
 __all__ = ["hs3_workspace", "read_hs3"]
 
@@ -42,13 +47,15 @@ def hs3_workspace(workspace: Mapping[str, Any], metadata: Mapping[str, Any] | No
     each run stand in ``misc``, with the units, for which HS3's axes have no key.
 
     Args:
-        workspace: content of a pyhf workspace, patches applied, modifiers normfactor, normsys and histosys.
+        workspace: content of a pyhf workspace, patches applied.
         metadata: content of its ``.meta.json``, for axes and provenance; without it the axes count bins.
 
     Raises:
-        SpecBuilderError: for another modifier or constraint, naming it, or metadata of other bins.
+        SpecBuilderError: for a constraint or a bin that HS3 cannot hold, naming it, or metadata of other bins.
     """
-    specifications = {m["name"]: read_specification(workspace, m["name"]) for m in workspace["measurements"]}
+    specifications = {m["name"]: _specification(workspace, m) for m in workspace["measurements"]}
+    constraints = _constraints(workspace)
+    luminosity = _luminosity(specifications)
     try:
         axes = {channel["name"]: _axis(channel, metadata) for channel in workspace["channels"]}
         about = _metadata(metadata)
@@ -56,6 +63,14 @@ def hs3_workspace(workspace: Mapping[str, Any], metadata: Mapping[str, Any] | No
         reason = f"{type(error).__name__} {error}"
         raise SpecBuilderError(f"metadata: not that of a workspace of spec_builder ({reason})") from None
     observed = {observation["name"]: observation["data"] for observation in workspace["observations"]}
+    likelihood: dict[str, Any] = {
+        "name": LIKELIHOOD,
+        "distributions": list(axes),
+        "data": [f"{name}_data" for name in axes],
+    }
+    if luminosity:
+        likelihood["aux_distributions"] = [luminosity[0]["name"]]
+    first = _first_bins(workspace)
     content: dict[str, Any] = {
         "metadata": about,
         "distributions": [
@@ -63,15 +78,16 @@ def hs3_workspace(workspace: Mapping[str, Any], metadata: Mapping[str, Any] | No
                 "name": channel["name"],
                 "type": "histfactory_dist",
                 "axes": [axes[channel["name"]][0]],
-                "samples": [_sample(channel["name"], sample) for sample in channel["samples"]],
+                "samples": [_sample(channel["name"], sample, first) for sample in channel["samples"]],
             }
             for channel in workspace["channels"]
-        ],
+        ]
+        + luminosity,
         "data": [
             {"name": f"{name}_data", "type": "binned", "contents": list(observed[name]), "axes": [axis]}
             for name, (axis, _) in axes.items()
         ],
-        "likelihoods": [{"name": LIKELIHOOD, "distributions": list(axes), "data": [f"{name}_data" for name in axes]}],
+        "likelihoods": [likelihood],
         "analyses": [],
         "domains": [],
         "parameter_points": [],
@@ -92,7 +108,7 @@ def hs3_workspace(workspace: Mapping[str, Any], metadata: Mapping[str, Any] | No
             analysis["parameters_of_interest"] = [specification.poi]
         content["analyses"].append(analysis)
         content["domains"].append(_domain(domain, specification.parameters))
-        content["parameter_points"].append(_start(start, specification.parameters))
+        content["parameter_points"].append(_start(start, specification.parameters, constraints))
     return content
 
 
@@ -131,28 +147,118 @@ def _axis(channel: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> tup
     return axis, notes
 
 
-def _sample(channel: str, sample: Mapping[str, Any]) -> dict[str, Any]:
+def _specification(workspace: Mapping[str, Any], measurement: Mapping[str, Any]) -> Specification:
+    """A measurement's model; a parameter of interest that only patches bring is left out."""
+    poi = measurement["config"]["poi"]
+    used = {m["name"] for c in workspace["channels"] for s in c["samples"] for m in s["modifiers"]}
+    return read_specification(workspace, measurement["name"], poi=poi if poi in used else "")
+
+
+def _first_bins(workspace: Mapping[str, Any]) -> dict[tuple[str, str], int]:
+    """Where the parameters of a ``staterror`` begin in a channel: they are counted over the channels by name."""
+    first: dict[tuple[str, str], int] = {}
+    count: dict[str, int] = {}
+    for channel in sorted(workspace["channels"], key=lambda channel: str(channel["name"])):
+        modifiers = [m for sample in channel["samples"] for m in sample["modifiers"]]
+        names = {m["name"] for m in modifiers if m["type"] == "staterror"}
+        if len(names) > 1:
+            raise SpecBuilderError(
+                f"channel '{channel['name']}': has several staterrors ({', '.join(sorted(names))}), and HS3 holds one"
+            )
+        for name in names:
+            first[channel["name"], name] = count.get(name, 0)
+            count[name] = first[channel["name"], name] + len(channel["samples"][0]["data"])
+    return first
+
+
+def _sample(channel: str, sample: Mapping[str, Any], first: Mapping[tuple[str, str], int]) -> dict[str, Any]:
+    where = f"channel '{channel}', sample '{sample['name']}'"
+    contents = list(sample["data"])
+    errors = next((m["data"] for m in sample["modifiers"] if m["type"] == "staterror"), [0.0] * len(contents))
     return {
         "name": sample["name"],
-        "data": {"contents": list(sample["data"]), "errors": [0.0] * len(sample["data"])},
-        "modifiers": [_modifier(f"channel '{channel}', sample '{sample['name']}'", m) for m in sample["modifiers"]],
+        "data": {"contents": contents, "errors": list(errors)},
+        "modifiers": [_modifier(where, m, contents, first.get((channel, m["name"]), 0)) for m in sample["modifiers"]],
     }
 
 
-def _modifier(where: str, modifier: Mapping[str, Any]) -> dict[str, Any]:
+def _modifier(where: str, modifier: Mapping[str, Any], contents: Sequence[float], first: int) -> dict[str, Any]:
     name, kind, data = modifier["name"], modifier["type"], modifier["data"]
     common = {"name": name, "type": kind, "parameter": name}
-    if kind == "normfactor":
-        return common
+    vector = {"name": name, "type": kind, "parameters": [f"{name}[{first + i}]" for i in range(len(contents))]}
+    if kind in ("normfactor", "lumi"):
+        return common | {"type": "normfactor"}
     if kind == "normsys":
         values = {"hi": data["hi"], "lo": data["lo"]}
         return common | {"constraint": "Gauss", "data": values, "interpolation": _NORMSYS}
     if kind == "histosys":
-        contents = {key: {"contents": list(data[f"{key}_data"])} for key in ("hi", "lo")}
-        return common | {"constraint": "Gauss", "data": contents, "interpolation": _HISTOSYS}
-    raise SpecBuilderError(
-        f"{where}, modifier '{name}': type '{kind}' is not written to HS3; expected normfactor, normsys or histosys"
-    )
+        shapes = {key: {"contents": list(data[f"{key}_data"])} for key in ("hi", "lo")}
+        return common | {"constraint": "Gauss", "data": shapes, "interpolation": _HISTOSYS}
+    if kind == "shapefactor":
+        return vector
+    if kind == "staterror":
+        return vector | {"constraint": "Gauss"}
+    if kind == "shapesys":
+        pairs = enumerate(zip(contents, data, strict=True))
+        widths = [_shape_value(f"{where}, modifier '{name}'", i, events, width) for i, (events, width) in pairs]
+        return vector | {"constraint": "Poisson", "data": {"vals": widths}}
+    raise SpecBuilderError(f"{where}, modifier '{name}': type '{kind}' is not written to HS3")
+
+
+def _shape_value(where: str, place: int, events: float, width: float) -> float:
+    """The uncertainty of a bin; without one pyhf holds the parameter and counts one event beside the data."""
+    if events <= 0:
+        raise SpecBuilderError(f"{where}, bin {place}: has no events to be uncertain of, which HS3 cannot hold")
+    return width if width > 0 else events
+
+
+def _constraints(workspace: Mapping[str, Any]) -> dict[str, Constraint]:
+    """The constraints that a reader of HS3 makes of the modifiers, by the name of the parameter."""
+    constraints: dict[str, Constraint] = {}
+    first = _first_bins(workspace)
+    for channel in workspace["channels"]:
+        totals: dict[str, list[tuple[float, float]]] = {}  # events and squared width of each staterror's bins
+        for sample in channel["samples"]:
+            for modifier in sample["modifiers"]:
+                name, kind = modifier["name"], modifier["type"]
+                if kind in ("normsys", "histosys"):
+                    constraints[name] = _UNIT_GAUSSIAN
+                elif kind == "shapesys":
+                    for i, (events, width) in enumerate(zip(sample["data"], modifier["data"], strict=True)):
+                        factor = (events / width) ** 2 if events > 0 and width > 0 else 1.0
+                        constraints[f"{name}[{i}]"] = Constraint("poisson", factor, factor)
+                elif kind == "staterror":
+                    pairs = totals.setdefault(name, [(0.0, 0.0)] * len(sample["data"]))
+                    added = zip(pairs, sample["data"], modifier["data"], strict=True)
+                    totals[name] = [(n + events, v + width**2) for (n, v), events, width in added]
+        for name, pairs in totals.items():
+            for i, (events, square) in enumerate(pairs):
+                if not (events > 0 and square > 0):
+                    raise SpecBuilderError(
+                        f"channel '{channel['name']}', staterror '{name}', bin {i}: has no uncertainty, which HS3 "
+                        "cannot hold beside bins that have one"
+                    )
+                place = first[channel["name"], name] + i
+                constraints[f"{name}[{place}]"] = Constraint("normal", 1.0, math.sqrt(square) / events)
+    return constraints
+
+
+def _luminosity(specifications: Mapping[str, Specification]) -> list[dict[str, Any]]:
+    """The Gaussian of the luminosity, as a list of one distribution, or of none."""
+    found = {
+        parameter.constraint
+        for specification in specifications.values()
+        for parameter in specification.parameters
+        if parameter.name == "lumi" and parameter.constraint is not None and parameter.constraint != _UNIT_GAUSSIAN
+    }
+    if len(found) > 1:
+        raise SpecBuilderError(
+            "parameter 'lumi': the measurements constrain it differently, and HS3 holds one constraint"
+        )
+    return [
+        {"name": "lumi_constraint", "type": "gaussian_dist", "x": c.auxiliary, "mean": "lumi", "sigma": c.scale}
+        for c in found
+    ]
 
 
 def _domain(name: str, parameters: Sequence[ParameterSpec]) -> dict[str, Any]:
@@ -160,19 +266,33 @@ def _domain(name: str, parameters: Sequence[ParameterSpec]) -> dict[str, Any]:
     return {"name": name, "type": "product_domain", "axes": axes}
 
 
-def _start(name: str, parameters: Sequence[ParameterSpec]) -> dict[str, Any]:
+def _start(name: str, parameters: Sequence[ParameterSpec], constraints: Mapping[str, Constraint]) -> dict[str, Any]:
     for p in parameters:
-        if p.constraint not in (None, _UNIT_GAUSSIAN):
+        expected = constraints.get(p.name)
+        if p.name == "lumi" or _same(p.constraint, expected):
+            continue
+        if expected == _UNIT_GAUSSIAN:
             raise SpecBuilderError(
                 f"parameter '{p.name}': is constrained otherwise than by a Gaussian of width 1 around 0, "
-                "the only one written to HS3"
+                "the only one that HS3 holds for normsys and histosys"
             )
+        raise SpecBuilderError(
+            f"parameter '{p.name}': the measurement's auxdata, sigmas or factors are not those of its modifier, "
+            "which HS3 cannot hold"
+        )
     values = [{"name": p.name, "value": p.init, "const": p.fixed} for p in parameters]
     return {"name": name, "parameters": values}
 
 
+def _same(found: Constraint | None, expected: Constraint | None) -> bool:
+    if found is None or expected is None:
+        return found is expected
+    numbers = ((found.auxiliary, expected.auxiliary), (found.scale, expected.scale))
+    return found.kind == expected.kind and all(math.isclose(a, b, rel_tol=1e-12) for a, b in numbers)
+
+
 def read_hs3(name: str, patches: Sequence[str] = ()) -> dict[str, Any]:
-    """A pyhf workspace's file in HS3, with the metadata beside it, if there is some.
+    """A pyhf workspace's file in HS3, with the metadata beside it, if there is some; a file in HS3 as pyhf's JSON.
 
     Args:
         name: path of the workspace, ``-`` for standard input.
@@ -182,7 +302,12 @@ def read_hs3(name: str, patches: Sequence[str] = ()) -> dict[str, Any]:
         SpecBuilderError: as :func:`hs3_workspace`, or if the metadata is of another workspace.
     """
     shown = "standard input" if name == "-" else name
-    workspace = load_workspace(name)
+    content = load_json(name)
+    if is_hs3(content):
+        return check_workspace(patched_workspace(content, shown, patches), shown)
+    if not isinstance(content, dict):
+        raise SpecBuilderError(f"{shown}: not a pyhf workspace: expected a JSON object")
+    workspace: dict[str, Any] = content
     beside = Path(name).with_suffix(".meta.json")
     metadata = load_json(str(beside)) if name != "-" and beside.is_file() else None
     if metadata is not None and (not isinstance(metadata, dict) or metadata.get("sha256") != digest(workspace)):
@@ -190,9 +315,7 @@ def read_hs3(name: str, patches: Sequence[str] = ()) -> dict[str, Any]:
     patched = workspace
     for patch in patches:
         patched = apply_patch(patched, load_json(patch), patch)
-    problem = schema_problem(patched, "workspace.json")
-    if problem is not None:
-        raise SpecBuilderError(f"{shown}: {problem}")
+    check_workspace(patched, shown)
     try:
         return hs3_workspace(patched, metadata)
     except SpecBuilderError as error:

@@ -9,11 +9,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.histfactory.schema import schema_problem
+from spec_builder.histfactory.schema import patch_problem, schema_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
 
 __all__ = [
     "check_digest",
@@ -29,7 +28,9 @@ __all__ = [
 
 NO_RECORD = "ins0000000"
 _HEPDATA = re.compile(r"ins[0-9]{7}")
-_NAME = re.compile(r"(?P<interaction>[a-z_]+)_m(?P<mass>[0-9]p[0-9]+em?[0-9]+)_g(?P<g>[0-9]p[0-9]+em?[0-9]+)")
+_NUMBER = "[0-9]p[0-9]+em?[0-9]+"
+_INTERACTION = r"(?!m\d)((?!_m\d)[A-Za-z0-9_])+?"  # what looks like a mass is one
+_NAME = re.compile(rf"(?P<interaction>{_INTERACTION})(_m(?P<mass>{_NUMBER}))?_(?P<sign>[gn])(?P<g>{_NUMBER})")
 
 
 def round_value(value: float) -> float:
@@ -43,23 +44,32 @@ def round_value(value: float) -> float:
 
 
 def _encode(value: float) -> str:
+    """A number >= 0 in letters and digits."""
     mantissa, exponent = f"{value:.5e}".split("e")
     digits = mantissa.rstrip("0").ljust(5, "0")  # at least three decimals
     return f"{digits}e{int(exponent)}".replace(".", "p").replace("-", "m")
 
 
-def patch_name(interaction: str, mass_MeV: float, g: float) -> str:
+def patch_name(interaction: str, mass_MeV: float | None, g: float) -> str:
     """Name of a patch: letters, digits and underscores only, as pyhf's schema wants it.
+
+    Args:
+        interaction: its name.
+        mass_MeV: of the mediator; None where there is none.
+        g: the coupling, or the interaction's own parameter; ``n`` stands for ``g`` before a negative value.
 
     Examples:
         >>> patch_name("vector_bl", 10.0, 2.5e-5)
         'vector_bl_m1p000e1_g2p500em5'
+        >>> patch_name("nsi", None, -1.0)
+        'nsi_n1p000e0'
     """
-    return f"{interaction}_m{_encode(mass_MeV)}_g{_encode(g)}"
+    mass = "" if mass_MeV is None else f"_m{_encode(mass_MeV)}"
+    return f"{interaction}{mass}_{'n' if g < 0 else 'g'}{_encode(abs(g))}"
 
 
-def patch_values(name: str) -> tuple[str, float, float]:
-    """Interaction, mass [MeV] and coupling that a patch's name encodes.
+def patch_values(name: str) -> tuple[str, float | None, float]:
+    """Interaction, mass [MeV] (None if there is none) and coupling that a patch's name encodes.
 
     Raises:
         SpecBuilderError: if the name is not one of ours.
@@ -73,8 +83,13 @@ def patch_values(name: str) -> tuple[str, float, float]:
         raise SpecBuilderError(
             f"patch name '{name}': expected INTERACTION_mMASS_gCOUPLING, as in scalar_m1p000e1_g2p500em5"
         )
-    mass, g = (float(match[key].replace("p", ".").replace("m", "-")) for key in ("mass", "g"))
-    return match["interaction"], mass, g
+    mass = None if match["mass"] is None else _decode(match["mass"])
+    g = _decode(match["g"])
+    return match["interaction"], mass, -g if match["sign"] == "n" else g
+
+
+def _decode(text: str) -> float:
+    return float(text.replace("p", ".").replace("m", "-"))
 
 
 def check_record(hepdata: str | None) -> str:
@@ -92,8 +107,9 @@ def check_record(hepdata: str | None) -> str:
 def patch_set(
     description: str,
     digest: str,
-    patches: Iterable[tuple[str, Sequence[float], Mapping[str, Any], list[dict[str, Any]]]],
+    patches: Iterable[tuple[str, Sequence[float | str], Mapping[str, Any], list[dict[str, Any]]]],
     *,
+    labels: Sequence[str] = ("mass_MeV", "g"),
     hepdata: str | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -102,7 +118,8 @@ def patch_set(
     Args:
         description: one line.
         digest: SHA-256 of the workspace.
-        patches: name, values (mass [MeV], g), further metadata and operations of each point.
+        patches: name, values, further metadata and operations of each point.
+        labels: what the values are.
         hepdata: the record's identifier, ``ins`` and seven digits; a stand-in by default.
         extra: free keys of the metadata.
 
@@ -116,7 +133,7 @@ def patch_set(
             **(extra or {}),
             "description": description,
             "digests": {"sha256": digest},
-            "labels": ["mass_MeV", "g"],
+            "labels": list(labels),
             "references": {"hepdata": record},
         },
         "patches": [
@@ -143,7 +160,7 @@ def check_patch_set(content: Any, name: str) -> None:
     Raises:
         SpecBuilderError: saying where.
     """
-    problem = schema_problem(content, "patchset.json")
+    problem = _schema_problem(content)
     if problem is not None:
         raise SpecBuilderError(f"{name}: {problem}")
     names = Counter(patch["metadata"]["name"] for patch in content["patches"])
@@ -168,12 +185,31 @@ def check_patch_set(content: Any, name: str) -> None:
             )
 
 
+def _schema_problem(content: Any) -> str | None:
+    """What is wrong after pyhf's schema: pyhf looks at the set with its first patch, we look at the others."""
+    patches = content.get("patches") if isinstance(content, dict) else None
+    if not (isinstance(patches, list) and patches):
+        return schema_problem(content, "patchset.json")
+    problem = schema_problem({**content, "patches": patches[:1]}, "patchset.json")
+    if problem is not None:
+        return problem
+    for i, patch in enumerate(patches):
+        own = patch_problem(patch, f"patches/{i}")
+        if own is not None:
+            theirs = schema_problem({**content, "patches": [patch]}, "patchset.json")
+            return f"patches/{i}{theirs.removeprefix('patches/0')}" if theirs else f"not after pyhf's schema: {own}"
+    return None
+
+
 def check_labels(labels: Sequence[str], name: str) -> None:
     """Refuse labels that do not tell a patch set's values apart.
 
     Raises:
         SpecBuilderError: naming the label that stands twice.
     """
+    for label in labels:
+        if not isinstance(label, str):
+            raise SpecBuilderError(f"{name}: metadata.labels: expected texts, found {label!r}")
     for label, count in Counter(labels).items():
         if count > 1:
             raise SpecBuilderError(f"{name}: label '{label}' stands twice in metadata.labels")

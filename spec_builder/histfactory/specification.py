@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.histfactory.checks import setting_problems
 from spec_builder.histfactory.interpolation import Factor
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray, IndexArray
     from spec_builder.histfactory.interpolation import Kind
 
-__all__ = ["Constraint", "Group", "ParameterSpec", "Specification", "Term", "read_specification"]
+__all__ = ["Constraint", "Group", "ParameterSpec", "Specification", "Term", "hold", "read_specification"]
 
 SUPPORTED_MODIFIERS = ("histosys", "lumi", "normfactor", "normsys", "shapefactor", "shapesys", "staterror")
 _BIN_BY_BIN = ("shapefactor", "shapesys", "staterror")
@@ -379,6 +380,7 @@ def read_specification(
     *,
     normsys: Literal["code1", "code4"] = "code4",
     histosys: Literal["code0", "code4p"] = "code4p",
+    poi: str | None = None,
 ) -> Specification:
     """Read a pyhf workspace.
 
@@ -387,13 +389,15 @@ def read_specification(
         measurement: its name; None for the first.
         normsys: interpolation code; pyhf's command line uses the default.
         histosys: likewise.
+        poi: parameter of interest in the place of the measurement's, '' for none; None leaves the measurement's.
+            Published workspaces name one that only their patches have: read them with ''.
 
     Raises:
         SpecBuilderError: naming channel, sample and modifier, for anything that is missing, malformed or not
             supported.
     """
     try:
-        return _read(workspace, measurement, (_NORMSYS_KINDS[normsys], _HISTOSYS_KINDS[histosys]))
+        return _read(workspace, measurement, (_NORMSYS_KINDS[normsys], _HISTOSYS_KINDS[histosys]), poi)
     except (KeyError, TypeError, IndexError, ValueError, AttributeError, OverflowError) as error:
         raise SpecBuilderError(
             f"not a pyhf workspace: {type(error).__name__} {error}; 'spec-builder verify' says where"
@@ -438,7 +442,44 @@ def _channels(
     return channels, slices, observed
 
 
-def _read(workspace: Mapping[str, Any], measurement: str | None, codes: tuple[Kind, Kind]) -> Specification:
+def _unknown_interest(
+    measurement: str, poi: str, parameters: Sequence[ParameterSpec], *, chosen: bool
+) -> SpecBuilderError:
+    if chosen:
+        known = ", ".join(spec.name for spec in parameters)
+        return SpecBuilderError(f"parameter '{poi}' is unknown, expected one of {known}")
+    return SpecBuilderError(
+        f"measurement '{measurement}': no modifier has the parameter of interest '{poi}'; "
+        "apply a patch that brings it, or choose another"
+    )
+
+
+def hold(specification: Specification, values: Mapping[str, float]) -> Specification:
+    """The same model with some parameters held at given values.
+
+    Args:
+        specification: the model.
+        values: of the parameters to hold, by name.
+
+    Raises:
+        SpecBuilderError: for an unknown parameter, or a value outside its bounds.
+    """
+    parameters = {spec.name: spec for spec in specification.parameters}
+    for name, value in values.items():
+        if name not in parameters:
+            raise SpecBuilderError(f"parameter '{name}' is unknown, expected one of {', '.join(parameters)}")
+        spec = parameters[name]
+        if not spec.lower <= value <= spec.upper:
+            raise SpecBuilderError(
+                f"parameter '{name}' cannot be held at {value:g}, outside its bounds [{spec.lower:g}, {spec.upper:g}]"
+            )
+        parameters[name] = replace(spec, init=float(value), fixed=True)
+    return replace(specification, parameters=tuple(parameters.values()))
+
+
+def _read(
+    workspace: Mapping[str, Any], measurement: str | None, codes: tuple[Kind, Kind], interest: str | None
+) -> Specification:
     measurements = {m["name"]: m for m in workspace["measurements"]}
     if not measurements:
         raise SpecBuilderError("the workspace has no measurement; it needs at least one")
@@ -448,6 +489,8 @@ def _read(workspace: Mapping[str, Any], measurement: str | None, codes: tuple[Ki
     config = measurements[name]["config"]
 
     channels, slices, observed = _channels(workspace)
+    for problem in setting_problems(workspace):
+        raise SpecBuilderError(problem)
     parameters = _Parameters({p["name"]: p for p in config["parameters"]})
     builder = _Builder(observed.size, parameters, codes)
     stat = _stat_errors(channels, slices, parameters)
@@ -460,9 +503,11 @@ def _read(workspace: Mapping[str, Any], measurement: str | None, codes: tuple[Ki
 
     specs = tuple(parameters.specs[key] for key in sorted(parameters.specs))
     index = {spec.name: i for i, spec in enumerate(specs)}
-    poi = config["poi"]
+    poi = str(config["poi"] if interest is None else interest)
+    if f"{poi}[0]" in index and f"{poi}[1]" not in index:
+        poi = f"{poi}[0]"  # the one bin of a shapesys: pyhf takes its name for it
     if poi and poi not in index:
-        raise SpecBuilderError(f"measurement '{name}': no modifier has the parameter of interest '{poi}'")
+        raise _unknown_interest(name, poi, specs, chosen=interest is not None)
     factors = tuple(Factor(index[p], kind, high, low) for p, kind, high, low in builder.factor_index)
     vectors = tuple(np.array([index.get(p, -1) for p in names], dtype=np.intp) for names in builder.vectors)
     return Specification(

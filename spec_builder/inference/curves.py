@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Curves", "Interval", "natural_x", "polynomial_yields", "relative_couplings", "total_events"]
 
 #: Between two values of the parameter. None is no end; at the lower side of a signed parameter that is -infinity.
-Interval = tuple[float, float | None]
+Interval = tuple[float | None, float | None]
 
 #: Couplings of the scan in units of the one whose g^4 term equals the Standard Model: dense where the new physics
 #: is of its size, sparse where a limit at an unusual confidence level may lie.
@@ -258,13 +258,13 @@ class Curves:
             return np.minimum(points.height - level[points.mass], _STEEP)
 
         roots = self._roots(places, (height[places], height[places + 1]), heights, _CROSSING)
-        first = -np.inf if self._problem.signed else 0.0
-        intervals = []
+        first = None if self._problem.signed else 0.0
+        intervals: list[list[Interval]] = []
         for mass in range(self.valid.size):
-            edges: list[float] = roots.value[roots.mass == mass].tolist()
+            edges: list[float | None] = roots.value[roots.mass == mass].tolist()
             if above[np.searchsorted(known.mass, mass)]:
                 edges.insert(0, first)
-            ends: list[float | None] = [*edges[1::2]]
+            ends = edges[1::2]
             if len(edges) % 2:
                 ends.append(None)
             intervals.append(list(zip(edges[::2], ends, strict=True)))

@@ -34,9 +34,9 @@ class MassPoint:
     """Exclusion at one mediator mass.
 
     Attributes:
-        mass_MeV: the mass.
-        excluded: intervals of g, each (low, high); high is None where it has no end, low is 0 where the Standard
-            Model itself is excluded, -infinity where a signed parameter has no lower end.
+        mass_MeV: the mass; nan where there is no mediator, inf for the contact limit.
+        excluded: intervals of g, each (low, high); None where there is no end, low is 0 where the Standard Model
+            itself is excluded.
         best_g: g, or the signed parameter, at this mass's minimum.
         minimum: the least 2NLL, which the limit refers to: at this mass for dof = 1, over the plane for dof = 2.
         delta_chi2_sm: 2NLL of the Standard Model less that minimum.
@@ -83,7 +83,7 @@ def exclude(
 
     Args:
         problem: the model, ``new_physics`` measurement, and the data.
-        masses: mediator masses [MeV], shape (M,).
+        masses: mediator masses [MeV], shape (M,); one that is nan where there is no mediator.
         cl: confidence level.
         dof: 1 or 2 degrees of freedom; see :class:`Exclusion`.
         curves: at the masses, if they are there already.
@@ -96,7 +96,8 @@ def exclude(
         reference = curves.minimum
         best = int(np.argmin(reference))
         value = float(curves.best[best])
-        minimum = Minimum(float(reference[best]), float(masses[best]) if value != 0 else None, value)
+        somewhere = value != 0 and not np.isnan(masses[best])
+        minimum = Minimum(float(reference[best]), float(masses[best]) if somewhere else None, value)
     else:
         minimum = plane_minimum(problem, plane)
         reference = np.full(len(masses), minimum.twice_nll)

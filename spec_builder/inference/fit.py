@@ -10,6 +10,7 @@ from scipy.special import chdtrc
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference import minuit, newton
+from spec_builder.inference.diagnosis import flat_directions, rounding
 from spec_builder.inference.profile import crossings, height_at, search, threshold
 
 if TYPE_CHECKING:
@@ -39,9 +40,9 @@ class Fit:
     """A minimum with its interval and goodness of fit.
 
     Attributes:
-        parameter: the parameter of interest.
-        fixed: the measurement holds it, so it has no interval.
-        value: at the minimum.
+        parameter: the parameter of interest, '' if there is none.
+        fixed: it is held, so it has no interval.
+        value: at the minimum; NaN without a parameter of interest.
         up, down: lengths of the interval, positive; None where 2NLL has no crossing in the parameter's domain or
             the parameter is fixed.
         cl: confidence level of the interval.
@@ -58,6 +59,8 @@ class Fit:
         theta: all parameters at the minimum.
         pulls: the constrained parameters that were free.
         negative_components: samples with a negative rate at the minimum, as ``sample bin``.
+        rounding: how far 2NLL is rounded; its last digits mean nothing below that.
+        flat: parameters that 2NLL does not depend on, alone or only together: the names of each flat direction.
         problems: why the interval has no end or the signal no significance where a fit did not converge.
     """
 
@@ -80,6 +83,8 @@ class Fit:
     pulls: Mapping[str, Pull]
     negative_components: tuple[str, ...]
     problems: tuple[str, ...] = ()
+    rounding: float = 0.0
+    flat: tuple[tuple[str, ...], ...] = ()
 
 
 def fit(
@@ -97,21 +102,23 @@ def fit(
 
     Args:
         likelihood: the model.
-        parameter: the parameter of interest; the model's own by default.
+        parameter: the parameter of interest; the model's own by default. With '' there is none, and no interval.
         cl: confidence level of the interval.
         minimiser: ``minuit`` (iminuit) or ``newton``.
-        null: the parameter's value without a signal, for the significance; None if there is no such value.
+        null: the parameter's value without a signal, for the significance; None if there is no such value. A
+            parameter with a constraint has none.
 
     Raises:
         SpecBuilderError: for an unknown parameter or minimiser, or if no finite minimum is found.
     """
-    name = parameter or likelihood.poi
-    if not name:
+    name = likelihood.poi if parameter is None else parameter
+    if parameter is None and not name:
         raise SpecBuilderError("the measurement names no parameter of interest; name one")
     if minimiser not in MINIMISERS:
         raise SpecBuilderError(f"minimiser '{minimiser}' is unknown, expected one of {', '.join(MINIMISERS)}")
-    delta, index = threshold(cl), likelihood.index(name)
-    minimise = minuit.minimise if minimiser == "minuit" else newton.minimise
+    delta, index = threshold(cl), likelihood.index(name) if name else None
+    # MIGRAD refuses to have nothing to do
+    minimise = minuit.minimise if minimiser == "minuit" and likelihood.free else newton.minimise
     scan = search(likelihood, name) if index in likelihood.free else None
     start = likelihood.init
     if scan is not None:
@@ -124,14 +131,15 @@ def fit(
         why = likelihood.impossible_bin()
         raise SpecBuilderError(why or "2NLL is not finite at the start of the fit: a rate is negative or zero there")
 
-    value = float(theta[index])
+    value = float("nan") if index is None else float(theta[index])
     up = down = significance = None
     problems: tuple[str, ...] = ()
-    if scan is not None:
+    if scan is not None and index is not None:
         below, above, problems = crossings(likelihood, scan, value, minimum + delta)
         down = value - below[0] if below else None
         up = above[0] - value if above else None
-        if null is not None and likelihood.bounds[0, index] <= null <= likelihood.bounds[1, index]:
+        free = likelihood.specification.parameters[index].constraint is None
+        if free and null is not None and likelihood.bounds[0, index] <= null <= likelihood.bounds[1, index]:
             significance = _significance(likelihood, name, null, value, minimum)
             if significance is None:
                 problems += (f"significance: no fit converges at {name} = {null:g}",)
@@ -139,7 +147,7 @@ def fit(
     ndof = likelihood.degrees_of_freedom()
     return Fit(
         parameter=name,
-        fixed=scan is None,
+        fixed=bool(name) and scan is None,
         value=value,
         up=up,
         down=down,
@@ -157,6 +165,8 @@ def fit(
         pulls=_pulls(likelihood, theta),
         negative_components=_negative(likelihood, theta),
         problems=problems,
+        rounding=rounding(likelihood, theta),
+        flat=flat_directions(likelihood, theta),
     )
 
 

@@ -11,9 +11,10 @@ from scipy.special import gammaln, xlogy
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.interpolation import Factor, FactorBank
-from spec_builder.histfactory.specification import ParameterSpec, Term, read_specification
+from spec_builder.histfactory.specification import ParameterSpec, Term, hold, read_specification
 from spec_builder.inference.compilation import compile_engine
 from spec_builder.inference.engine import evaluate_terms
+from spec_builder.inference.packing import is_small, pack
 from spec_builder.inference.rows import LOG_2PI, PLAIN, SHARED, Layout, lay_out
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from spec_builder.histfactory.specification import Specification
     from spec_builder.inference.engine import Engine
     from spec_builder.inference.jacobian import JacobianEngine
+    from spec_builder.inference.packing import PackedModel
     from spec_builder.inference.rows import RowArrays
 
 __all__ = ["Likelihood"]
@@ -49,9 +51,14 @@ class Likelihood:
         *,
         normsys: Literal["code1", "code4"] = "code4",
         histosys: Literal["code0", "code4p"] = "code4p",
+        poi: str | None = None,
     ) -> Likelihood:
         """Compile a workspace; see :func:`spec_builder.histfactory.specification.read_specification`."""
-        return cls(read_specification(workspace, measurement, normsys=normsys, histosys=histosys))
+        return cls(read_specification(workspace, measurement, normsys=normsys, histosys=histosys, poi=poi))
+
+    def holding(self, values: Mapping[str, float]) -> Likelihood:
+        """The same model with some parameters held; see :func:`spec_builder.histfactory.specification.hold`."""
+        return Likelihood(hold(self.specification, values)) if values else self
 
     # ------------------------------------------------------------------ parameters
 
@@ -209,6 +216,18 @@ class Likelihood:
         if key not in self._engines:
             self._engines[key] = compile_engine(lay_out(self.specification, layout), free)
         return self._engines[key]
+
+    @cached_property
+    def _packed(self) -> dict[tuple[tuple[int, ...], Layout], PackedModel | None]:
+        return {}
+
+    def packed(self, free: tuple[int, ...], layout: Layout = PLAIN) -> PackedModel | None:
+        """The likelihood for the compiled minimiser, made once like :meth:`engine`; None where numpy suits it."""
+        key = (free, layout)
+        if key not in self._packed:
+            laid = lay_out(self.specification, layout)
+            self._packed[key] = pack(laid, free, self.bounds) if is_small(laid, free) else None
+        return self._packed[key]
 
     def _columns(self, theta: FloatArray) -> FloatArray:
         points = np.atleast_2d(np.asarray(theta, dtype=np.float64))

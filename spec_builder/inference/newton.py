@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spec_builder.inference import compiled
 from spec_builder.inference.rows import FIXED, Rows, take_apart
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from spec_builder.inference.engine import Engine, Expansion
     from spec_builder.inference.jacobian import JacobianEngine
     from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.inference.packing import PackedModel
     from spec_builder.inference.rows import Layout, RowArrays
 
 __all__ = ["REASONS", "BatchFit", "given_rows", "minimise", "run", "solve", "starting_points"]
@@ -42,6 +44,8 @@ _ROUNDING = 1e-12
 _SHRINK = 0.3
 _MARGIN = 0.99
 _LEAST_SCALE = 1e-12
+#: A pivot below this part of its diagonal has lost most of its digits.
+_LOST = 1e-10
 #: Count in bins without any while a minimum is sought: it keeps rates that may vanish above zero.
 _BARRIER = 1e-9
 #: Barriers of another attempt where it is not enough.
@@ -139,7 +143,9 @@ def minimise(
     lower, upper = likelihood.bounds[:, free]
     own = likelihood.init[free]
     margin = INSIDE * (upper - lower)
-    model = _Model(likelihood, likelihood.engine(tuple(free), layout), layout)
+    library = compiled.chosen_library()
+    packed = None if library is None else likelihood.packed(tuple(free), layout)
+    model = _Model(likelihood, tuple(free), layout, library, packed)
     value, edm, reason = model.minimise(theta, arrays)
     lost = ~np.isfinite(value)
     if lost.any():
@@ -165,7 +171,7 @@ def minimise(
 def run(
     engine: Engine | JacobianEngine, bounds: FloatArray, theta: FloatArray, arrays: RowArrays, barrier: FloatArray
 ) -> tuple[FloatArray, FloatArray, IndexArray]:
-    """Minimise all rows: what a compiled kernel does in numpy's place.
+    """Minimise all rows with numpy; :func:`spec_builder.inference.compiled.run` does it in compiled code.
 
     Args:
         engine: the compiled model.
@@ -190,11 +196,18 @@ def run(
 
 @dataclass(frozen=True)
 class _Model:
-    """A compiled model, and what it needs where bins are empty."""
+    """A model for the engine that the user has or wants, and what it needs where bins are empty."""
 
     likelihood: Likelihood
-    engine: Engine | JacobianEngine
+    free: tuple[int, ...]
     layout: Layout
+    library: compiled.Library | None
+    packed: PackedModel | None
+
+    @property
+    def engine(self) -> Engine | JacobianEngine:
+        """The model for numpy."""
+        return self.likelihood.engine(self.free, self.layout)
 
     def observed(self, arrays: RowArrays) -> FloatArray:
         """Counts, shape (bins, N or 1)."""
@@ -202,30 +215,36 @@ class _Model:
 
     def nothing_expected(self, theta: FloatArray, arrays: RowArrays) -> BoolArray:
         """See :meth:`spec_builder.inference.likelihood.Likelihood.nothing_expected`."""
-        return self.likelihood.nothing_expected(theta, self.engine.free, self.layout, arrays)
+        return self.likelihood.nothing_expected(theta, self.free, self.layout, arrays)
 
     def minimise(self, theta: FloatArray, arrays: RowArrays) -> tuple[FloatArray, FloatArray, IndexArray]:
         """2NLL, EDM and reason, shape (N,) each, of the minima that start from theta (P, N), which becomes theirs."""
-        bounds, nothing = self.likelihood.bounds, np.zeros((1, 1))
+        nothing = np.zeros((1, 1))
         if not (self.observed(arrays) == 0).any():
-            return run(self.engine, bounds, theta, arrays, nothing)
+            return self._run(theta, arrays, nothing)
         barrier = np.where(self._never_negative(theta, arrays), 0.0, _BARRIER)[:, None]
-        empty = self.nothing_expected(theta, arrays)
+        without = (self.observed(arrays) == 0).any(axis=0)
+        some = np.broadcast_to(without, theta.shape[1:])
+        empty = self.nothing_expected(theta[:, some], arrays.take(some))
         if empty.any():
-            barrier = np.where(empty, 0.0, barrier)
+            barrier = np.repeat(barrier, theta.shape[1], axis=1)
+            barrier[:, some] *= ~empty
         start = theta.copy()
-        value, edm, reason = run(self.engine, bounds, theta, arrays, barrier)
+        value, edm, reason = self._run(theta, arrays, barrier)
+        self._come_down(start, (theta, value, edm, reason), arrays, barrier)
         left = reason != 0
         if barrier.any() and left.any():
             # a minimum on a bound where a rate vanishes: the barrier only keeps it away
             there = theta[:, left]
-            found = run(self.engine, bounds, there, arrays.take(left), nothing)
+            found = self._run(there, arrays.take(left), nothing)
             good = found[2] == 0
             places = np.flatnonzero(left)[good]
             theta[:, places] = there[:, good]
             value[places], edm[places], reason[places] = (part[good] for part in found)
-        self._come_down(start, (theta, value, edm, reason), arrays, barrier)
-        self._undo_barrier(theta, arrays, value)
+        if self.packed is None:
+            # a row that never started stays so
+            value[:] = np.where(np.isfinite(value), self.engine(theta, arrays).value, np.inf)
+        self._settle(theta, arrays, value)
         return value, edm, reason
 
     def _come_down(
@@ -252,11 +271,26 @@ class _Model:
         there, own = start[:, left], arrays.take(left)
         last = barrier if barrier.shape[1] == 1 else barrier[:, left]
         for height in _BARRIERS:
-            results = run(self.engine, self.likelihood.bounds, there, own, np.where(last > 0, height, 0.0))
+            results = self._run(there, own, np.where(last > 0, height, 0.0))
         good = results[2] == 0
         theta[:, left[good]] = there[:, good]
         for whole, part in zip(rest, results, strict=True):
             whole[left[good]] = part[good]
+
+    def _run(
+        self, theta: FloatArray, arrays: RowArrays, barrier: FloatArray, evaluations: int | None = None
+    ) -> tuple[FloatArray, FloatArray, IndexArray]:
+        """2NLL (numpy: with the barrier), EDM and reason, shape (N,) each; theta (P, N) becomes the minimum's."""
+        if self.library is None or self.packed is None:
+            return run(self.engine, self.likelihood.bounds, theta, arrays, barrier)
+        allowed = _MAX_EVALUATIONS if evaluations is None else evaluations
+        return compiled.run(self.library, self.packed, theta, arrays, barrier, evaluations=allowed)
+
+    def _value(self, theta: FloatArray, arrays: RowArrays) -> FloatArray:
+        """2NLL at theta (P, N), shape (N,)."""
+        if self.packed is None:
+            return self.engine(theta, arrays).value
+        return self._run(theta.copy(), arrays, np.zeros((1, 1)), evaluations=1)[0]
 
     def _never_negative(self, theta: FloatArray, arrays: RowArrays) -> BoolArray:
         """Bins whose rate is zero or positive wherever the free parameters are within their bounds, shape (bins,).
@@ -267,7 +301,7 @@ class _Model:
         if not theta.shape[1]:
             return np.zeros(self.engine.specification.observed.size, dtype=bool)
         low, high = theta.min(axis=1), theta.max(axis=1)
-        free = list(self.engine.free)
+        free = list(self.free)
         low[free], high[free] = self.likelihood.bounds[:, free]
         spec = self.engine.specification
         safe = np.ones(spec.observed.size, dtype=bool)
@@ -280,11 +314,9 @@ class _Model:
             safe &= (events == 0).all(axis=1) | ((events >= 0).all(axis=1) & (amplitude >= 0))
         return safe
 
-    def _undo_barrier(self, theta: FloatArray, arrays: RowArrays, value: FloatArray) -> None:
-        """Set value to 2NLL without the barrier, and parameters that it has kept off their bounds to them."""
-        # a row that never started stays so
-        value[:] = np.where(np.isfinite(value), self.engine(theta, arrays).value, np.inf)
-        free = list(self.engine.free)
+    def _settle(self, theta: FloatArray, arrays: RowArrays, value: FloatArray) -> None:
+        """Set parameters that the barrier has kept off their bounds to them, and value to 2NLL there."""
+        free = list(self.free)
         lower, upper = self.likelihood.bounds[:, free, None]
         near = NEAR * (upper - lower)
         point = theta[free]
@@ -294,7 +326,7 @@ class _Model:
             return
         there = theta[:, rows]
         there[free] = moved[:, rows]
-        height = self.engine(there, arrays.take(rows)).value
+        height = self._value(there, arrays.take(rows))
         lower_there = height <= value[rows]
         theta[:, rows] = np.where(lower_there, there, theta[:, rows])
         value[rows] = np.where(lower_there, height, value[rows])
@@ -331,9 +363,9 @@ def given_rows(rows: Rows | None, sample: str | None, yields: FloatArray | None)
 
 def starting_points(likelihood: Likelihood, start: FloatArray | None, rows: Rows) -> FloatArray:
     """A copy of the start values, or the model's own for each row: shape (N, P)."""
-    if start is None:
-        return np.tile(likelihood.init, (rows.count() or 1, 1))
     count = rows.count()
+    if start is None:
+        return np.tile(likelihood.init, (1 if count is None else count, 1))
     points = np.array(start, dtype=np.float64, ndmin=2)
     return np.repeat(points, count, axis=0) if len(points) == 1 and count is not None else points
 
@@ -491,6 +523,20 @@ def _without(hessian: FloatArray, blocked: BoolArray) -> FloatArray:
     return reduced
 
 
+def _least_pivot(lower: FloatArray, least: FloatArray, j: int) -> FloatArray:
+    """What constraints leave of pivot j at least: x^T H x with x = row j of L^-1, and H is not below its constraints.
+
+    Where a signal of 1e10 events has two uncertainties, all digits of the second pivot are lost but for this; a pivot
+    that is too small makes steps that overshoot, and the row never settles.
+    """
+    x = np.ones((j + 1, lower.shape[2]))
+    total = np.broadcast_to(least[j], x.shape[1:]).copy()
+    for i in reversed(range(j)):
+        x[i] = -np.sum(lower[i + 1 : j + 1, i] * x[i + 1 :], axis=0)
+        total += least[i] * x[i] ** 2
+    return total
+
+
 def solve(hessian: FloatArray, gradient: FloatArray, least: FloatArray) -> tuple[FloatArray, BoolArray]:
     """Solve H x = -g by an L D L^T decomposition, for n matrices side by side.
 
@@ -513,6 +559,10 @@ def solve(hessian: FloatArray, gradient: FloatArray, least: FloatArray) -> tuple
     inverse = []
     for j in range(size):
         pivot = np.maximum(hessian[j, j], least[j]) if least[j] > 0 else hessian[j, j]
+        lost = pivot <= _LOST * diagonal[j]
+        if lost.any() and least.any():
+            pivot = pivot.copy()
+            pivot[lost] = np.maximum(pivot[lost], _least_pivot(hessian[..., lost], least, j))
         good = pivot > floor[j]
         if not good.all():
             # a direction in which neither slope nor curvature is left is flat: stay where it is

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.histfactory.checks import check_parameters, check_workspace
 from spec_builder.histfactory.patch import patcher
 from spec_builder.inference.likelihood import Likelihood
 
@@ -40,54 +41,113 @@ class PatchGroup:
     yields: FloatArray | None
     rows: tuple[int, ...]
 
+    @property
+    def data(self) -> object:
+        """What was measured, counts and auxiliary data by name: 2NLL can be compared where this is equal."""
+        specification = self.likelihood.specification
+        auxiliary = tuple(
+            (parameter.name, parameter.constraint.kind, parameter.constraint.auxiliary)
+            for parameter in specification.parameters
+            if parameter.constraint is not None
+        )
+        return tuple(specification.channels), specification.observed.tobytes(), auxiliary
+
 
 def group_patches(
     workspace: dict[str, Any],
     patches: Sequence[tuple[str, list[dict[str, Any]]]],
     measurement: str | None,
     *,
+    poi: str | None = None,
+    hold: Mapping[str, float] | None = None,
     report: Callable[[int, int], object] = lambda *_: None,
+    failed: Callable[[int, str], object] | None = None,
 ) -> list[PatchGroup]:
     """Apply every patch and compile what results.
 
     A patch that only replaces the data of one sample (and its ``histosys`` in proportion) needs no compilation of
-    its own; others are compiled one by one and grouped if their structure is the same.
+    its own; others are compiled one by one and grouped if their structure is the same. The workspace itself need
+    not have the parameter of interest: in published ones the patches bring it.
 
     Args:
         workspace: content of the JSON file.
         patches: name and operations of each.
         measurement: the measurement; None for the first.
+        poi: parameter of interest in the place of the measurement's, '' for none.
+        hold: values of parameters to hold, by name.
         report: told how many patches are applied, and of how many.
+        failed: told the position of a patch that does not apply or compile, and why; it is then passed over.
 
     Raises:
-        SpecBuilderError: naming the patch that does not apply or does not compile.
+        SpecBuilderError: naming the patch that does not apply or does not compile, if ``failed`` is not given.
     """
-    base = Likelihood.from_workspace(workspace, measurement)
+    held = hold or {}
+    base = _base(workspace, measurement, poi, held)
     apply = patcher(workspace)
     quick: dict[str, list[tuple[int, FloatArray]]] = {}
     compiled: dict[Any, list[tuple[int, Specification]]] = {}
     for row, (name, operations) in enumerate(patches):
         report(row, len(patches))
-        patched = apply(operations, f"patch '{name}'")
         try:
-            found = _replaced_sample(workspace, patched, operations, base)
-        except (TypeError, ValueError, KeyError, IndexError):
-            found = None  # malformed: what is wrong with it is said below
-        if found is not None:
-            quick.setdefault(found[0], []).append((row, found[1]))
-            continue
-        try:
-            spec = Likelihood.from_workspace(patched, measurement).specification
+            patched = apply(operations, f"patch '{name}'")
+            found = None if base is None else _quick_yields(workspace, patched, operations, base)
+            if found is not None:
+                quick.setdefault(found[0], []).append((row, found[1]))
+                continue
+            spec = _compiled(patched, f"patch '{name}'", measurement, poi, held)
         except SpecBuilderError as error:
-            raise SpecBuilderError(f"patch '{name}': {error}") from None
+            if failed is None:
+                raise
+            failed(row, str(error))
+            continue
         compiled.setdefault(_structure(spec), []).append((row, spec))
     groups = [
         PatchGroup(base, sample, np.stack([y for _, y in rows]), tuple(row for row, _ in rows))
         for sample, rows in quick.items()
+        if base is not None
     ]
     for members in compiled.values():
         groups += _merge(members)
     return groups
+
+
+def _base(
+    workspace: dict[str, Any], measurement: str | None, poi: str | None, hold: Mapping[str, float]
+) -> Likelihood | None:
+    """The model without a patch, None if it lacks what the patches bring."""
+    if not any(sample["modifiers"] for channel in workspace["channels"] for sample in channel["samples"]):
+        return None
+    bare = Likelihood.from_workspace(workspace, measurement, poi="")
+    interests = {m["name"]: m["config"]["poi"] for m in workspace["measurements"]}
+    own = next(iter(interests.values())) if measurement is None else interests[measurement]
+    wanted = own if poi is None else poi
+    if not {wanted, *hold} <= {"", *bare.parameters}:
+        return None
+    return Likelihood.from_workspace(workspace, measurement, poi=wanted).holding(hold)
+
+
+def _compiled(
+    patched: dict[str, Any], name: str, measurement: str | None, poi: str | None, hold: Mapping[str, float]
+) -> Specification:
+    """The patched model, which must be sound as any workspace."""
+    check_workspace(patched, name)
+    try:
+        check_parameters(patched)
+        return Likelihood.from_workspace(patched, measurement, poi=poi).holding(hold).specification
+    except SpecBuilderError as error:
+        raise SpecBuilderError(f"{name}: {error}") from None
+
+
+def _quick_yields(
+    workspace: Mapping[str, Any],
+    patched: Mapping[str, Any],
+    operations: Sequence[Mapping[str, Any]],
+    base: Likelihood,
+) -> tuple[str, FloatArray] | None:
+    try:
+        return _replaced_sample(workspace, patched, operations, base)
+    except (TypeError, ValueError, KeyError, IndexError):
+        return None  # malformed: what is wrong with it is said where it is compiled
 
 
 def _replaced_sample(

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.inference.curves import polynomial_yields
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import BATCH, minimise
+from spec_builder.inference.rows import Rows
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from spec_builder.base.arrays import Columns, FloatArray, IndexArray
     from spec_builder.histfactory.specification import Specification
+    from spec_builder.inference.data import Problem, Yields
 
 __all__ = ["CHUNK", "GridPoints", "ListedPoints"]
 
@@ -23,22 +26,26 @@ CHUNK = 4 * BATCH
 
 @dataclass(frozen=True)
 class ListedPoints:
-    """Points of one model that differ in the yields of one sample: the work of a chunk, as executors get it.
+    """Points of one model that differ in the yields of samples: the work of a chunk, as executors get it.
 
     Attributes:
         specification: the model.
-        sample: the sample that the yields replace; None for the model as it is, one point.
-        yields: events per bin, shape (N, bins); None likewise.
+        rows: what differs from point to point; None for the model as it is, one point.
     """
 
     specification: Specification
-    sample: str | None
-    yields: FloatArray | None
+    rows: Rows | None
+
+    @classmethod
+    def of(cls, specification: Specification, sample: str | None, yields: FloatArray | None) -> ListedPoints:
+        """Points that differ in the yields of one sample, shape (N, bins); None for the model as it is."""
+        rows = None if sample is None or yields is None else Rows(yields={sample: yields.T})
+        return cls(specification, rows)
 
     def compute(self) -> Columns:
         """Minimise at every point: columns of shape (N,)."""
         likelihood = Likelihood(self.specification)
-        fits = minimise(likelihood, sample=self.sample, yields=self.yields)
+        fits = minimise(likelihood, rows=self.rows)
         theta = {f"theta_{name}": fits.theta[:, i] for i, name in enumerate(likelihood.parameters)}
         return {
             "twice_nll": fits.twice_nll,
@@ -55,19 +62,18 @@ class GridPoints:
     """Points on a grid of masses and couplings, mass by mass.
 
     Attributes:
-        specification: the model.
-        sample: the sample that the yields replace.
-        coefficients: its yields against g^2, shape (3, M, bins).
-        couplings: g, shape (G,).
+        problem: the model and the data.
+        signal: its yields at the M masses, by sample.
+        couplings: values of the parameter, shape (G,).
     """
 
-    specification: Specification
-    sample: str
-    coefficients: FloatArray
+    problem: Problem
+    signal: Mapping[str, Yields]
     couplings: FloatArray
 
     def __len__(self) -> int:
-        return int(self.coefficients.shape[1] * self.couplings.size)
+        masses = next(iter(self.signal.values())).nominal.shape[1]
+        return int(masses * self.couplings.size)
 
     def places(self, index: int) -> tuple[IndexArray, IndexArray]:
         """Positions of a chunk's points among the masses and among the couplings."""
@@ -76,8 +82,8 @@ class GridPoints:
     def chunk(self, index: int) -> ListedPoints:
         """The points of one chunk."""
         mass, place = self.places(index)
-        yields = polynomial_yields(self.coefficients, mass, self.couplings[place])
-        return ListedPoints(self.specification, self.sample, yields)
+        rows = self.problem.rows(self.signal, mass, self.problem.x(self.couplings[place]))
+        return ListedPoints(self.problem.likelihood.specification, rows)
 
     @property
     def chunks(self) -> int:

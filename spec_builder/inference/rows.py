@@ -257,13 +257,25 @@ def constant_terms(spec: Specification, observed: FloatArray | None, auxiliary: 
     if own is None:
         return None
     constraints = [p.constraint for p in spec.parameters if p.constraint]
-    total = 2 * np.sum(gammaln((spec.observed[:, None] if observed is None else observed) + 1), axis=0)
+    total = 2 * np.sum(_log_factorial(spec.observed[:, None] if observed is None else observed), axis=0)
     for k, constraint in enumerate(constraints):
         if constraint.kind == "normal":
             total = total + LOG_2PI + 2 * np.log(constraint.scale)
         else:
-            total = total + 2 * gammaln((constraint.auxiliary if auxiliary is None else auxiliary[k]) + 1)
+            total = total + 2 * _log_factorial(np.asarray(constraint.auxiliary) if auxiliary is None else auxiliary[k])
     return np.broadcast_to(total, own.shape[1:])
+
+
+def _log_factorial(counts: FloatArray) -> FloatArray:
+    """Logarithm of n!; the counts of toys are whole numbers, and few of them are different."""
+    most = counts.max(initial=0)
+    if counts.size > most + 1:
+        whole = counts.astype(np.intp)
+        if (whole == counts).all():
+            table: FloatArray = gammaln(np.arange(1, int(most) + 2))
+            return table[whole]
+    logarithms: FloatArray = gammaln(counts + 1)
+    return logarithms
 
 
 def _shaped(array: FloatArray, first: int, what: str) -> FloatArray:

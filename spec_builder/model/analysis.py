@@ -225,9 +225,7 @@ class Analysis:
         """
         if parameter not in self.parameters:
             known = ", ".join(self.parameters)
-            raise UnknownNameError(
-                f"parameter '{parameter}' is unknown in {self.name}, expected one of {known}", name=parameter
-            )
+            raise UnknownNameError(f"parameter '{parameter}' is unknown, expected one of {known}", name=parameter)
         return self.parameters[parameter]
 
     def polynomial(self, parameter: str) -> dict[str, dict[str, Yields]]:
@@ -319,7 +317,7 @@ class Analysis:
         likelihood = Likelihood.from_workspace(self.workspace, NEW_PHYSICS)
 
         def yields(masses: FloatArray) -> FloatArray:
-            by_channel = self.signal_yields(choice, masses)
+            by_channel = self.signal_yields(choice, masses if choice.has_mediator else None)
             return np.concatenate(
                 [by_channel[channel][SIGNAL_SAMPLE].nominal for channel in likelihood.specification.channels], axis=2
             )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.files import digest
-from spec_builder.base.version import __version__
-from spec_builder.model.provenance import in_words
+from spec_builder.model.provenance import Choices
 from spec_builder.model.signal import reference_size
 from spec_builder.physics.constants import SIN2_THETA_W
 
@@ -29,12 +28,8 @@ def workspace_metadata(analysis: Analysis) -> dict[str, Any]:
     }
     return {
         "schema": "spec_builder/workspace/1",
-        "version": __version__,
+        **Choices.of(analysis).to_dict(statuses=False),
         "paper": PAPER,
-        "analysis": analysis.name,
-        "law": analysis.law,
-        "variants": analysis.variants,
-        "by_construction": in_words(analysis.by_construction),
         "licence": analysis.licence or "not stated",
         "reference": _reference(analysis),
         "experiments": {

@@ -10,25 +10,25 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest
 from spec_builder.base.grids import check_range
-from spec_builder.base.version import __version__
 from spec_builder.histfactory.patchset import patch_name, patch_set, round_value
-from spec_builder.inference.exclusion import plane_minimum
+from spec_builder.inference.exclusion import exclude, plane_minimum
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import threshold
 from spec_builder.model.metadata import PAPER
-from spec_builder.model.provenance import in_words
+from spec_builder.model.provenance import Choices, parameter_label, range_text
 from spec_builder.model.workspace import round_yields, signal_modifiers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from spec_builder.base.arrays import FloatArray, IndexArray
     from spec_builder.histfactory.modifiers import Law
     from spec_builder.model.analysis import Analysis
     from spec_builder.model.signal import Template
     from spec_builder.model.workspace import Workspace
-    from spec_builder.physics.interactions import NewPhysics
+    from spec_builder.physics.choices import Choice
 
-__all__ = ["STYLES", "PatchBuilder", "Style", "build_patch_set"]
+__all__ = ["STYLES", "PatchBuilder", "Style", "build_patch_set", "patch_labels"]
 
 #: ``total`` replaces the signal by Standard Model plus new physics; ``signal`` adds the new physics as a sample of
 #: its own, scaled by mu_np, for tools that expect a signal on top.
@@ -36,6 +36,7 @@ Style = Literal["total", "signal"]
 STYLES: tuple[Style, ...] = get_args(Style)
 NEW_SAMPLE = "new_physics"
 STRENGTH = "mu_np"
+_DEGREES = {1: "one degree", 2: "two degrees"}
 
 
 @dataclass(frozen=True)
@@ -124,10 +125,64 @@ class PatchBuilder:
         return [*operations, {"op": "add", "path": "/measurements/-", "value": value}]
 
 
+@dataclass(frozen=True)
+class _Points:
+    """Points of a patch set, rounded as they stand in it.
+
+    Attributes:
+        values: of each patch, in the order of the labels.
+        masses: the different ones [MeV], in rising order; one that is nan where there is no mediator.
+        place: position of each point among the masses.
+        parameter: its coupling, or the interaction's own parameter.
+    """
+
+    values: tuple[tuple[float, ...], ...]
+    masses: FloatArray
+    place: IndexArray
+    parameter: FloatArray
+
+    @classmethod
+    def of(cls, choice: Choice, points: Sequence[Sequence[float]]) -> _Points:
+        """Round and check the points of an interaction.
+
+        Raises:
+            SpecBuilderError: if two are the same to 6 digits, or one is out of range.
+        """
+        values = tuple(tuple(round_value(value) for value in point) for point in points)
+        if len(set(values)) < len(values):
+            raise SpecBuilderError("two masses or couplings are the same to 6 digits")
+        parameter = np.array([point[-1] for point in values])
+        check_range("coupling", np.abs(parameter))
+        if not choice.signed and (parameter < 0).any():
+            raise SpecBuilderError(f"coupling {parameter.min():g}: interaction '{choice.name}' has none below 0")
+        if not choice.has_mediator:
+            return cls(values, np.array([np.nan]), np.zeros(len(values), dtype=np.intp), parameter)
+        each = [point[0] for point in values]
+        check_range("mass", each)
+        masses = np.array(sorted(set(each)))
+        return cls(values, masses, np.searchsorted(masses, each), parameter)
+
+    def name(self, choice: Choice, i: int) -> str:
+        """Name of a patch."""
+        mass = self.values[i][0] if choice.has_mediator else None
+        return patch_name(choice.name, mass, self.values[i][-1])
+
+
+def patch_labels(choice: Choice) -> tuple[str, ...]:
+    """What the values of a patch are.
+
+    Examples:
+        >>> from spec_builder.physics.interactions import choose
+        >>> patch_labels(choose("scalar")), patch_labels(choose("nsi"))
+        (('mass_MeV', 'g'), ('epsilon',))
+    """
+    return ("mass_MeV", choice.parameter) if choice.has_mediator else (choice.parameter,)
+
+
 def build_patch_set(
     analysis: Analysis,
-    choice: NewPhysics,
-    points: Sequence[tuple[float, float]],
+    choice: Choice,
+    points: Sequence[Sequence[float]],
     *,
     style: Style = "total",
     hepdata: str | None = None,
@@ -136,37 +191,76 @@ def build_patch_set(
 
     Masses and couplings are rounded to 6 digits before the yields are computed, so that a point can be looked up by
     typing its values. Each patch's metadata holds ``delta_chi2`` against the minimum over the plane and
-    ``excluded_90``, at 90 % CL for two degrees of freedom.
+    ``excluded_90``, at 90 % CL for two degrees of freedom; one where there is no mass.
 
     Args:
         analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        choice: from :func:`spec_builder.physics.interactions.parse_new_physics`.
-        points: mediator mass [MeV] and g of each.
+        choice: from :func:`spec_builder.physics.interactions.choose`.
+        points: mediator mass [MeV] and g of each; the parameter alone where there is no mediator.
         style: ``total`` or ``signal``; see :data:`spec_builder.model.patches.Style`.
         hepdata: the record's identifier, ``ins`` and seven digits.
 
     Raises:
         SpecBuilderError: if two points round to the same values, or a point has no valid fit.
     """
-    rounded = [(round_value(mass), round_value(g)) for mass, g in points]
-    if len(set(rounded)) < len(rounded):
-        raise SpecBuilderError("two masses or couplings are the same to 6 digits")
-    check_range("mass", [mass for mass, _ in rounded])
-    check_range("coupling", [g for _, g in rounded])
-    name = choice.interaction.value
-    mass = np.array(sorted({mass for mass, _ in rounded}))
-    place, g = np.searchsorted(mass, [mass for mass, _ in rounded]), np.array([g for _, g in rounded])
+    rounded = _Points.of(choice, points)
     problem = analysis.problem(choice)
-    fits = minimise(problem.likelihood, rows=problem.rows(problem.yields(mass), place, problem.x(g)))
+    rows = problem.rows(problem.yields(rounded.masses), rounded.place, problem.x(rounded.parameter))
+    fits = minimise(problem.likelihood, rows=rows)
     if not fits.valid.all():
-        far = patch_name(name, *rounded[int(np.argmin(fits.valid))])
+        far = rounded.name(choice, int(np.argmin(fits.valid)))
         raise SpecBuilderError(f"{analysis.name}: the fit at {far} is not valid; leave this point out")
-    minimum = plane_minimum(problem, analysis.masses_MeV)
+    if choice.has_mediator:
+        minimum = plane_minimum(problem, analysis.masses_MeV)
+    else:
+        minimum = exclude(problem, rounded.masses, dof=1).minimum
     least = round(minimum.twice_nll, 6)
-    heights = (fits.twice_nll - least).tolist()
-    heights = [round(height, 4) + 0.0 for height in heights]
-    level = threshold(0.9, dof=2)
-    polynomials = analysis.signal_yields(choice, mass)
+    dof = 2 if choice.has_mediator else 1
+    level = threshold(0.9, dof=dof)
+    heights = [round(height, 4) + 0.0 for height in (fits.twice_nll - least).tolist()]
+    return patch_set(
+        _description(analysis, choice),
+        digest(analysis.workspace),
+        _patches(analysis, choice, rounded, style, [(height, height > level) for height in heights]),
+        labels=patch_labels(choice),
+        hepdata=hepdata,
+        extra={
+            **Choices.of(analysis, choice).to_dict(statuses=False),
+            "style": style,
+            "measurement": "new_physics",
+            # two digits of where it lies: more would depend on the machine
+            "minimum": {
+                "twice_nll": least,
+                "mass_MeV": None if minimum.mass_MeV is None else float(f"{minimum.mass_MeV:.2g}"),
+                "g": float(f"{minimum.g:.2g}"),
+            },
+            "delta_chi2": f"2NLL less its minimum over {_domain(analysis, choice)}, nuisance parameters profiled",
+            "excluded_90": f"delta_chi2 > {level:.6f}: 90 % CL, {_DEGREES[dof]} of freedom",
+            "paper": PAPER,
+            "licence": analysis.licence or "not stated",
+        },
+    )
+
+
+def _description(analysis: Analysis, choice: Choice) -> str:
+    if choice.has_mediator:
+        what = "interaction {} between neutrinos and quarks, mediator mass x coupling"
+    else:
+        what = f"interaction {{}}, {parameter_label(choice)}"
+    return f"{analysis.name}: {what.format(choice.name)}"
+
+
+def _domain(analysis: Analysis, choice: Choice) -> str:
+    """What a minimum is over, in words."""
+    domain = choice.parameter if choice.signed else f"{choice.parameter} >= 0"
+    return f"{range_text(analysis.masses_MeV)} and {domain}" if choice.has_mediator else domain
+
+
+def _patches(
+    analysis: Analysis, choice: Choice, points: _Points, style: Style, heights: Sequence[tuple[float, bool]]
+) -> Iterator[tuple[str, Sequence[float], dict[str, Any], list[dict[str, Any]]]]:
+    """Name, values, metadata and operations of each patch."""
+    polynomials = analysis.signal_yields(choice, points.masses if choice.has_mediator else None)
     if style == "signal":
         polynomials = {
             channel: {sample: yields.without_standard_model() for sample, yields in samples.items()}
@@ -180,43 +274,11 @@ def build_patch_set(
         {c.name: {signal.name: signal.uncertainties for signal in c.signals} for c in analysis.channels},
         largest_strength=1.0 if interferes else 10.0,
     )
-
-    def patches() -> Iterator[tuple[str, Sequence[float], dict[str, Any], list[dict[str, Any]]]]:
-        for i, (values, height) in enumerate(zip(rounded, heights, strict=True)):
-            metadata = {"delta_chi2": height, "excluded_90": height > level}
-            x, m = float(choice.x(g[i])), int(place[i])
-            templates = {
-                channel: {sample: yields.template(x, m) for sample, yields in samples.items()}
-                for channel, samples in polynomials.items()
-            }
-            operations = builder.operations(templates)
-            yield patch_name(name, *values), values, metadata, operations
-
-    return patch_set(
-        f"{analysis.name}: interaction {name} between neutrinos and quarks, mediator mass x coupling",
-        digest(analysis.workspace),
-        patches(),
-        hepdata=hepdata,
-        extra={
-            "analysis": analysis.name,
-            "interaction": choice.interaction.value,
-            "coupling_set": choice.coupling_set,
-            "longitudinal_factor": choice.longitudinal_factor,
-            "law": analysis.law,
-            "variants": analysis.variants,
-            "style": style,
-            "measurement": "new_physics",
-            # two digits of where it lies: more would depend on the machine
-            "minimum": {
-                "twice_nll": least,
-                "mass_MeV": None if minimum.mass_MeV is None else float(f"{minimum.mass_MeV:.2g}"),
-                "g": float(f"{minimum.g:.2g}"),
-            },
-            "delta_chi2": "2NLL less its minimum over 0.01 MeV to 1 GeV and g >= 0, nuisance parameters profiled",
-            "excluded_90": f"delta_chi2 > {level:.6f}: 90 % CL, two degrees of freedom",
-            "by_construction": in_words(analysis.by_construction),
-            "paper": PAPER,
-            "licence": analysis.licence or "not stated",
-            "version": __version__,
-        },
-    )
+    for i, (height, excluded) in enumerate(heights):
+        x, mass = float(choice.x(points.parameter[i])), int(points.place[i])
+        templates = {
+            channel: {sample: yields.template(x, mass) for sample, yields in samples.items()}
+            for channel, samples in polynomials.items()
+        }
+        metadata = {"delta_chi2": height, "excluded_90": excluded}
+        yield points.name(choice, i), points.values[i], metadata, builder.operations(templates)

@@ -1,8 +1,8 @@
-"""The choices behind a number."""
+"""The choices behind a number: one record for every text, header, README, qualifier and small print."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.version import __version__
@@ -11,8 +11,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from spec_builder.model.analysis import Analysis
+    from spec_builder.physics.choices import Choice
 
-__all__ = ["Provenance", "in_words"]
+__all__ = [
+    "Choices",
+    "choice_content",
+    "distinct_notes",
+    "in_words",
+    "option_key",
+    "option_texts",
+    "parameter_label",
+    "range_text",
+]
+
+#: Options that stand in every file of an interaction, null where it has none of them: readers of 0.2 expect them.
+_ALWAYS_WRITTEN = ("coupling_set", "longitudinal_factor")
+#: Options with names of so many letters at most are charges of a fermion: u, d, nu, e.
+_SHORT = 2
+
 
 Note = tuple[str, str]
 
@@ -28,7 +44,7 @@ def in_words(notes: Iterable[Note]) -> str:
 
 
 @dataclass(frozen=True)
-class Provenance:
+class Choices:
     """The choices behind a number.
 
     Attributes:
@@ -37,32 +53,139 @@ class Provenance:
         variants: chosen variant by experiment.
         statuses: status of each table, as ``experiment.table``.
         by_construction: what agrees with something because it was chosen to: experiment and text of each note.
+        choice: the interaction with its options; None without new physics.
+        cl: confidence level, where there is one.
+        dof: degrees of freedom of a limit.
+        notes: what else a reader should know: experiment and text of each note.
         version: of spec_builder.
     """
 
     analysis: str
-    law: str | None
-    variants: Mapping[str, str]
-    statuses: Mapping[str, str]
-    by_construction: tuple[Note, ...]
+    law: str | None = None
+    variants: Mapping[str, str] = field(default_factory=dict)
+    statuses: Mapping[str, str] = field(default_factory=dict)
+    by_construction: tuple[Note, ...] = ()
+    choice: Choice | None = None
+    cl: float | None = None
+    dof: int | None = None
+    notes: tuple[Note, ...] = ()
     version: str = __version__
 
-    @property
-    def choices(self) -> str:
-        """Law, variants and version in one line."""
-        variants = ", ".join(f"{k}={v}" for k, v in self.variants.items()) or "default"
-        return f"law {self.law or 'as in the workspace'}, variants {variants}, spec_builder {self.version}"
+    @classmethod
+    def of(
+        cls, analysis: Analysis, choice: Choice | None = None, *, cl: float | None = None, dof: int | None = None
+    ) -> Choices:
+        """The choices of an analysis, with an interaction or without."""
+        about = cls(analysis.name, analysis.law, analysis.variants, analysis.statuses, analysis.by_construction)
+        return replace(about, choice=choice, cl=cl, dof=dof)
+
+    def at(self, cl: float, dof: int | None = None) -> Choices:
+        """The same at a confidence level."""
+        return replace(self, cl=cl, dof=dof)
 
     @property
     def built(self) -> str:
-        """What agrees by construction, in one line; '' if nothing."""
+        """What agrees by construction, in one line as it stands in JSON; '' if nothing."""
         return in_words(self.by_construction)
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self) | {"by_construction": self.built}
+    @property
+    def variant_texts(self) -> tuple[str, ...]:
+        """``EXPERIMENT=NAME`` for each chosen variant."""
+        return tuple(f"{experiment}={name}" for experiment, name in self.variants.items())
 
-    @classmethod
-    def of(cls, analysis: Analysis) -> Provenance:
-        """The choices of an analysis."""
-        return cls(analysis.name, analysis.law, analysis.variants, analysis.statuses, analysis.by_construction)
+    @property
+    def level(self) -> str:
+        """Confidence level and degrees of freedom in words."""
+        if self.cl is None:
+            return ""
+        return f"{100 * self.cl:.6g} % CL" + ("" if self.dof is None else f", dof {self.dof}")
+
+    @property
+    def line(self) -> str:
+        """Law, variants and version in one line."""
+        rows = self.rows()
+        return f"law {rows['law']}, variants {rows['variants']}, spec_builder {self.version}"
+
+    def rows(self) -> dict[str, str]:
+        """What stands in headers, by name: law, variants, options, notes, version."""
+        rows = {"law": self.law or "as in the workspace", "variants": ", ".join(self.variant_texts) or "default"}
+        if self.choice is not None:
+            rows |= option_texts(self.choice)
+        if self.notes:
+            rows["notes"] = in_words(self.notes)
+        return rows | {"by_construction": self.built or "nothing", "version": self.version}
+
+    def to_dict(self, *, statuses: bool = True) -> dict[str, Any]:
+        """Plain content for JSON; where the tables are listed in full their statuses need not stand again."""
+        content: dict[str, Any] = {
+            "analysis": self.analysis,
+            "law": self.law,
+            "variants": dict(self.variants),
+            "by_construction": self.built,
+            "version": self.version,
+        }
+        if statuses:
+            content["statuses"] = dict(self.statuses)
+        if self.notes:
+            content["notes"] = [f"{experiment}: {text}" for experiment, text in self.notes]
+        return content if self.choice is None else content | choice_content(self.choice)
+
+
+def option_key(name: str) -> str:
+    """What an option is called in files and on the command line, where a letter would say too little.
+
+    Examples:
+        >>> option_key("u"), option_key("coupling_set")
+        ('charge_u', 'coupling_set')
+    """
+    return name if "_" in name or len(name) > _SHORT else f"charge_{name}"
+
+
+def choice_content(choice: Choice) -> dict[str, Any]:
+    """An interaction with its options as it stands in JSON.
+
+    An option that 0.2 did not have stands there only where it is not at its default; a user's interaction by its
+    file's digest too.
+    """
+    options = choice.options
+    content: dict[str, Any] = {"interaction": choice.name}
+    content |= {name: options.get(name) for name in _ALWAYS_WRITTEN}
+    content |= {option_key(name): value for name, value in choice.changed.items()}
+    if choice.digest is not None:
+        content["interaction_sha256"] = choice.digest
+    return content
+
+
+def option_texts(choice: Choice, *, digest: bool = True) -> dict[str, str]:
+    """The options of an interaction as they stand in headers, with a user's file's digest or without."""
+    content = choice_content(choice)
+    del content["interaction"]
+    if not digest:
+        content.pop("interaction_sha256", None)
+    return {name: str(value) for name, value in content.items() if value is not None}
+
+
+def parameter_label(choice: Choice) -> str:
+    """Symbol and unit of the parameter.
+
+    Examples:
+        >>> from spec_builder.physics.interactions import choose
+        >>> parameter_label(choose("scalar")), parameter_label(choose("magnetic_moment"))
+        ('g', 'mu_nu [mu_B]')
+    """
+    return f"{choice.parameter} [{choice.unit}]" if choice.unit else choice.parameter
+
+
+def range_text(masses_MeV: tuple[float, float]) -> str:
+    """A range of masses in words.
+
+    Examples:
+        >>> range_text((0.01, 1000.0)), range_text((0.001, 1000.0))
+        ('0.01 MeV to 1 GeV', '0.001 MeV to 1 GeV')
+    """
+    return " to ".join(f"{mass / 1e3:g} GeV" if mass >= 1e3 else f"{mass:g} MeV" for mass in masses_MeV)
+
+
+def distinct_notes(choices: Iterable[Choices]) -> tuple[Note, ...]:
+    """What agrees by construction in several results, each note once."""
+    return tuple(dict.fromkeys(note for one in choices for note in one.by_construction))

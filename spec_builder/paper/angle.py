@@ -11,7 +11,6 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.tables import packaged_table
-from spec_builder.model.analysis import load_analysis
 from spec_builder.physics.constants import HBAR_C
 from spec_builder.physics.interactions import standard_model_terms
 from spec_builder.physics.nuclei import momentum_transfer, xenon
@@ -122,17 +121,17 @@ def analysis_scale(analysis: Analysis) -> float:
     return moment / total
 
 
-def fitted_points(fits: Sequence[FitResult], names: Mapping[str, str]) -> list[AnglePoint]:
+def fitted_points(fits: Sequence[tuple[Analysis, FitResult]], names: Mapping[str, str]) -> list[AnglePoint]:
     """Our fits of sin^2 theta_W as points of Fig. 3.
 
     Args:
-        fits: of ``sin2thetaw``, one standard deviation.
+        fits: of ``sin2thetaw``, one standard deviation, each with its analysis.
         names: label by analysis.
     """
     points = []
-    for result in fits:
+    for analysis, result in fits:
         about, fit = result.provenance, result.fit
-        scale = analysis_scale(load_analysis(about.analysis, about.law or "normsys", about.variants)) * 1e-3
+        scale = analysis_scale(analysis) * 1e-3
         drawn_at = scale * _APART.get(about.analysis, 1.0)
         label = names.get(about.analysis, about.analysis)
         reference = f"spec_builder {about.version}, law {about.law}"

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spec_builder.base.executors import silent
-from spec_builder.base.files import refuse_existing, write_text
+from spec_builder.base.output import Output
+from spec_builder.base.text import markdown_table
 from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.inference.profile import ONE_SIGMA, threshold
 from spec_builder.model.analysis import load_analysis
-from spec_builder.model.provenance import in_words
+from spec_builder.model.provenance import distinct_notes, in_words
 from spec_builder.paper.angle import fitted_points, points_csv, published_points
 from spec_builder.paper.bounds import PANELS, load_bounds, missing_bounds
 from spec_builder.paper.darkcast import recast_bounds
-from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.physics.interactions import choose
 from spec_builder.studies.fits import fit_analysis
 from spec_builder.studies.limits import check_dof, find_limits
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spec_builder.base.executors import Report
+    from spec_builder.model.analysis import Analysis
     from spec_builder.paper.bounds import Bound, MissingBound
     from spec_builder.studies.fits import FitResult
     from spec_builder.studies.limits import LimitsResult
@@ -40,43 +42,36 @@ COMPARISON_FILES = tuple(
 _MASSES = 121
 
 
-def write_angle(output: Path, fits: Sequence[FitResult], *, force: bool = False) -> None:
+def write_angle(output: Output, fitted: Sequence[tuple[Analysis, FitResult]]) -> None:
     """Write Fig. 3 and its points.
 
     Args:
         output: the folder.
-        fits: of ``sin2thetaw``, one standard deviation, one for each analysis.
-        force: replace files that exist.
+        fitted: analyses with their fits of ``sin2thetaw``, one standard deviation.
     """
-    from spec_builder.figures.style import display_name, save_figure  # noqa: PLC0415
+    from spec_builder.figures.style import display_name, save_figures  # noqa: PLC0415
     from spec_builder.paper.figures import draw_angle  # noqa: PLC0415
 
+    fits = [fit for _, fit in fitted]
     names = {
         fit.provenance.analysis: display_name(fit.provenance.analysis) + ("*" if fit.provenance.by_construction else "")
         for fit in fits
     }
-    points = [*fitted_points(fits, names), *published_points()]
-    built = dict.fromkeys(note for fit in fits for note in fit.provenance.by_construction)
+    points = [*fitted_points(fitted, names), *published_points()]
+    notes = distinct_notes(fit.provenance for fit in fits)
     header = {
         "title": "Points of Fig. 3: sin^2 theta_W against the scale",
         "source": "own fits, and the reference of each row",
         "status": "computed",
         "unit": "scale_GeV, drawn_at_GeV: GeV; quoted, value, up, down: 1, one standard deviation",
-        "by_construction": in_words(built) or "nothing",
+        "by_construction": in_words(notes) or "nothing",
     }
-    figure = draw_angle(points, fits)
-    for suffix in (".png", ".pdf"):
-        save_figure(figure, output / f"{_ANGLE}{suffix}", force=force)
-    write_text(output / f"{_ANGLE}.csv", points_csv(points, header), force=force)
+    save_figures(draw_angle(points, fits), output, _ANGLE)
+    output.text(f"{_ANGLE}.csv", points_csv(points, header))
 
 
 def write_bounds(
-    output: Path,
-    limits: Sequence[LimitsResult],
-    bounds: Sequence[Bound],
-    missing: Sequence[MissingBound],
-    *,
-    force: bool = False,
+    output: Output, limits: Sequence[LimitsResult], bounds: Sequence[Bound], missing: Sequence[MissingBound]
 ) -> str:
     """Write Fig. 5 and the table of its bounds.
 
@@ -85,49 +80,45 @@ def write_bounds(
         limits: of one analysis, one for each of :data:`spec_builder.paper.bounds.PANELS`.
         bounds: existing ones.
         missing: those of the paper that are not drawn.
-        force: replace files that exist.
 
     Returns:
         The table, in Markdown.
     """
-    from spec_builder.figures.style import save_figure  # noqa: PLC0415
+    from spec_builder.figures.style import save_figures  # noqa: PLC0415
     from spec_builder.paper.figures import draw_bounds  # noqa: PLC0415
 
-    figure = draw_bounds(limits, bounds, missing)
-    for suffix in (".png", ".pdf"):
-        save_figure(figure, output / f"{_BOUNDS}{suffix}", force=force)
+    save_figures(draw_bounds(limits, bounds, missing), output, _BOUNDS)
     table = bounds_table(bounds, missing)
-    write_text(output / f"{_BOUNDS}.md", table + _recasts(bounds), force=force)
+    output.text(f"{_BOUNDS}.md", table + _recasts(bounds))
     return table
 
 
-def _rows(cells: Sequence[tuple[str, tuple[str, ...]]]) -> list[str]:
-    """Rows of a Markdown table; equal ones of several panels become one that names them."""
+def _rows(cells: Sequence[tuple[str, tuple[str, ...]]]) -> list[tuple[str, ...]]:
+    """Rows of a table; equal ones of several panels become one that names them."""
     panels: dict[tuple[str, ...], list[str]] = {}
     for panel, row in cells:
         panels.setdefault(row, []).append(panel)
-    return [f"| {row[0]} | {', '.join(names)} | {' | '.join(row[1:])} |" for row, names in panels.items()]
+    return [(row[0], ", ".join(names), *row[1:]) for row, names in panels.items()]
 
 
 def bounds_table(bounds: Sequence[Bound], missing: Sequence[MissingBound]) -> str:
     """Markdown: which bounds are drawn, with their references, and which are not, and why."""
-    lines = ["## Existing bounds that are drawn", "", "| bound | panels | CL | reference |", "|---|---|---|---|"]
-    lines += _rows([(b.interaction, (b.title, b.confidence, b.source)) for b in bounds])
-    lines += ["", "## Bounds of the paper that are not drawn", "", "| bound | panels | reference | why |"]
-    lines += ["|---|---|---|---|"]
-    lines += _rows([(row.interaction, (row.title, row.reference, row.reason)) for row in missing])
+    drawn = _rows([(bound.interaction, (bound.title, bound.confidence, bound.source)) for bound in bounds])
+    others = _rows([(row.interaction, (row.title, row.reference, row.reason)) for row in missing])
+    lines = ["## Existing bounds that are drawn", "", markdown_table(("bound", "panels", "CL", "reference"), drawn), ""]
+    lines += ["## Bounds of the paper that are not drawn", ""]
+    lines.append(markdown_table(("bound", "panels", "reference", "why"), others))
     return "\n".join([*lines, ""])
 
 
 def _recasts(bounds: Sequence[Bound]) -> str:
-    lines = ["", "## How each limit came to its interaction", "", "| bound | panel | status | how |"]
-    lines.append("|---|---|---|---|")
-    lines += [f"| {b.title} | {b.interaction} | {b.status} | {b.recast} |" for b in bounds]
-    return "\n".join([*lines, ""])
+    rows = [(bound.title, bound.interaction, bound.status, bound.recast) for bound in bounds]
+    table = markdown_table(("bound", "panel", "status", "how"), rows)
+    return f"\n## How each limit came to its interaction\n\n{table}\n"
 
 
-def _recast_file(output: Path, bound: Bound) -> Path:
-    return output / "bounds" / bound.interaction / f"{bound.name}.csv"
+def _recast_file(bound: Bound) -> str:
+    return f"bounds/{bound.interaction}/{bound.name}.csv"
 
 
 def compare(
@@ -161,8 +152,8 @@ def compare(
     Raises:
         SpecBuilderError: for a broken or missing input, or a file that exists and no ``force``.
     """
-    for name in COMPARISON_FILES:
-        refuse_existing(output / name, force=force)
+    place = Output(output, force)
+    place.check(COMPARISON_FILES)
     check_dof(dof)
     threshold(cl, dof)
     bounds = load_bounds(folders)
@@ -170,19 +161,18 @@ def compare(
     combined = load_analysis("combined", law, variants)
     singles = [load_analysis(e.name, law, {e.name: e.variant} if e.variant else {}) for e in combined.experiments]
     if darkcast is not None:
-        for bound in bounds:
-            refuse_existing(_recast_file(output, bound), force=force)
+        place.check(map(_recast_file, bounds))
         bounds, failed = recast_bounds(bounds, darkcast, report=report)
         for bound in bounds:
             if bound.darkcast:
-                write_text(_recast_file(output, bound), bound.to_csv(), force=force)
+                place.text(_recast_file(bound), bound.to_csv())
     report("fits of the weak mixing angle")
-    fits = [fit_analysis(analysis, "sin2thetaw", cl=ONE_SIGMA) for analysis in (*singles[::-1], combined)]
-    write_angle(output, fits, force=force)
+    analyses = (*singles[::-1], combined)
+    write_angle(place, [(analysis, fit_analysis(analysis, "sin2thetaw", cl=ONE_SIGMA)) for analysis in analyses])
     masses = np.geomspace(*PLANE_MASSES, _MASSES)
     limits: list[LimitsResult] = []
     for name in PANELS:
         report(f"limits on {len(PANELS)} interactions", len(limits), len(PANELS))
-        limits.append(find_limits(combined, parse_new_physics(name), masses, cl=cl, dof=dof))
+        limits.append(find_limits(combined, choose(name), masses, cl=cl, dof=dof))
     missing = [*missing_bounds(bounds), *failed]
-    return write_bounds(output, limits, bounds, missing, force=force)
+    return write_bounds(place, limits, bounds, missing)

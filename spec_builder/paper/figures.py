@@ -18,6 +18,7 @@ from spec_builder.figures.style import (
     Line,
     by_construction_note,
     display_name,
+    laws_of,
     shade_intervals,
     small_print,
 )
@@ -117,15 +118,15 @@ _SCHEMES = (
 
 def _angle_print(ours: Sequence[AnglePoint], fits: Sequence[FitResult]) -> list[str]:
     scales = ", ".join(f"{point.label} {1e3 * point.scale_GeV:.1f} MeV" for point in ours)
-    laws = ", ".join(sorted({str(result.provenance.law) for result in fits}))
-    variants = dict.fromkeys(f", {k}={v}" for fit in fits for k, v in fit.provenance.variants.items())
+    laws = laws_of(result.provenance for result in fits)
+    variants = dict.fromkeys(f", {text}" for fit in fits for text in fit.provenance.variant_texts)
     where = "at the mean momentum transfer of their events"
     return [
         f"Ours: fits, one standard deviation, law {laws}{''.join(variants)}, {where} ({scales}), drawn apart.",
         "Open grey points: values recalled, not confirmed by a second source.",
         _SCHEMES,
         "Points of one scale (2.4 and 10 MeV; 0.16, 4.5 and 91.2 GeV) are drawn apart: see the CSV beside the figure.",
-        by_construction_note([result.provenance.by_construction for result in fits]),
+        by_construction_note(result.provenance for result in fits),
     ]
 
 
@@ -194,7 +195,7 @@ def draw_bounds(results: Sequence[LimitsResult], bounds: Sequence[Bound], missin
         for panel, interaction in zip(panels, PANELS, strict=True):
             for bound in (b for b in bounds if b.interaction == interaction):
                 _draw_bound(panel, bound, looks[bound.name], entries)
-            result = next(r for r in results if r.choice.interaction.value == interaction)
+            result = next(r for r in results if r.choice.name == interaction)
             mass = _draw_ours(panel, result, entries)
             panel.set_xscale("log")
             panel.set_yscale("log")
@@ -253,8 +254,9 @@ def _draw_ours(panel: Axes, result: LimitsResult, entries: dict[str, Any]) -> Fl
         height = np.array([row[k] if k < len(row) else np.nan for row in edges])
         (line,) = panel.plot(mass, height, color=_OURS, linewidth=1.9 if count == 1 else 1.2, zorder=5)
         entries.setdefault(_ours_label(result), line)
-    if len(excluded[0]) > 1 and excluded[0][0][0] > 0 and excluded[0][0][1] is not None:
-        band = np.sqrt(excluded[0][0][1] * excluded[0][1][0])
+    first, second = [*excluded[0], (None, None), (None, None)][:2]
+    if first[0] and first[1] is not None and second[0] is not None:
+        band = np.sqrt(first[1] * second[0])
         panel.annotate(
             "allowed band", (2.2 * mass[0], band), xytext=(4, 22), textcoords="offset points", fontsize=6.5,
             color=_OURS, arrowprops={"arrowstyle": "->", "color": _OURS, "linewidth": 0.7, "shrinkB": 0}, zorder=6,
@@ -278,8 +280,8 @@ def _list_missing(panel: Axes, missing: Sequence[MissingBound]) -> None:
 def _bounds_print(results: Sequence[LimitsResult], bounds: Sequence[Bound]) -> list[str]:
     exclusion = results[0].exclusion
     against = "each mass's minimum" if exclusion.dof == 1 else "the minimum over the plane"
-    laws = ", ".join(sorted({str(r.provenance.law) for r in results}))
-    options = [f"{k}={v}" for k, v in results[0].provenance.variants.items()]
+    laws = laws_of(r.provenance for r in results)
+    options = [*results[0].provenance.variant_texts]
     options += [f"scalar coupling set {r.choice.coupling_set}" for r in results if r.choice.coupling_set]
     level = rf"{100 * exclusion.cl:g} % CL, dof {exclusion.dof} ($\Delta\chi^2>{exclusion.threshold:.3f}$)"
     dumps = ", ".join(dict.fromkeys(b.title for b in bounds if b.family == "beam dump"))
@@ -291,4 +293,4 @@ def _bounds_print(results: Sequence[LimitsResult], bounds: Sequence[Bound]) -> l
         f"Beam dumps: {dumps}." if dumps else "",
         "'Not drawn': the paper has them, but no public numbers or no recast exist; reasons in fig5_bounds.md.",
     ]
-    return [*lines, by_construction_note([r.provenance.by_construction for r in results])]
+    return [*lines, by_construction_note(r.provenance for r in results)]

@@ -1,4 +1,4 @@
-"""The plane of mediator mass and coupling: the paper's Fig. 4, as a figure, contours and profiled grids."""
+"""The plane of mediator mass and coupling: the paper's Fig. 4, or any analysis, with contours and profiled grids."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import silent
-from spec_builder.base.files import refuse_existing, write_bytes, write_text
+from spec_builder.base.output import Output
+from spec_builder.base.text import markdown_table
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.profile import threshold
 from spec_builder.model.analysis import ANALYSES, load_analyses
-from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.model.provenance import distinct_notes, parameter_label
+from spec_builder.physics.interactions import choose
 from spec_builder.studies.limits import LimitsResult, check_dof
 from spec_builder.studies.plane import profile_planes
 
@@ -23,34 +25,76 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from spec_builder.base.executors import Report
+    from matplotlib.figure import Figure
 
-__all__ = ["PLANE_INTERACTIONS", "limits_table", "write_plane"]
+    from spec_builder.base.executors import Report
+    from spec_builder.inference.curves import Interval
+    from spec_builder.model.analysis import Analysis
+    from spec_builder.physics.choices import Choice
+    from spec_builder.studies.plane import Plane
+
+__all__ = ["PLANE_INTERACTIONS", "draw_fig4", "limits_table", "write_plane"]
 
 _MOST_POINTS = 2000
+#: What every table of limits begins with.
+_COLUMNS = ("analysis", "interaction", "law", "choices", "CL, dof")
 PLANE_INTERACTIONS = ("scalar", "vector_universal", "vector_bl", "axial", "tensor")
+#: Colour, dashes and name of each in Fig. 4; the universal vector is a shaded region.
+_LOOKS: dict[str, tuple[str, Any, str]] = {
+    "scalar": ("#009E73", (0, (1, 1)), "scalar"),
+    "vector_universal": ("#0072B2", "-", "universal vector (shaded)"),
+    "vector_bl": ("#D55E00", "-.", r"vector $B-L$"),
+    "axial": ("#E69F00", "--", "axial vector"),
+    "tensor": ("#CC79A7", "-", "tensor"),
+}
+_SHADED = "vector_universal"
+_COUPLINGS = (1e-6, 1e-1)
+#: Name of the figure of the paper's analyses, and of any other.
+_FIG4, _PLANE = "fig4_plane", "plane"
+
+
+def draw_fig4(results: Sequence[LimitsResult]) -> Figure:
+    """Fig. 4: excluded couplings against the mediator mass, a panel for each analysis, in the paper's colours.
+
+    Args:
+        results: limits at the same confidence level, of interactions of the paper.
+    """
+    from spec_builder.figures.plane import Look, draw_plane  # noqa: PLC0415
+    from spec_builder.figures.style import Line  # noqa: PLC0415
+
+    looks = {
+        name: Look(Line(color, style), label, shaded=name == _SHADED) for name, (color, style, label) in _LOOKS.items()
+    }
+    return draw_plane(results, looks=looks, couplings=_COUPLINGS)
 
 
 def write_plane(
     output: Path,
     *,
+    analysis: str | None = None,
+    interactions: Sequence[Choice] = (),
     law: str = "normsys",
     variants: Mapping[str, str] | None = None,
     cl: float = 0.9,
-    dof: int = 2,
+    dof: int | None = None,
     points: int = 121,
     executor: concurrent.futures.Executor | None = None,
     force: bool = False,
     report: Report = silent,
 ) -> str:
-    """Write Fig. 4: ``fig4_plane.png`` and ``.pdf``, contours as CSV and the profiled grids as NPZ.
+    """Write the figure (``.png`` and ``.pdf``), contours as CSV and the profiled grids as NPZ.
+
+    Without an analysis and interactions it is Fig. 4: ``fig4_plane``, three analyses and five interactions. Else the
+    figure is called ``plane``; an interaction without a mass has a figure of its own, ``line_<interaction>``.
 
     Args:
         output: the folder.
+        analysis: its name; the paper's three by default.
+        interactions: with their options; the paper's five by default.
         law: ``normsys`` or ``linear``.
         variants: variant by experiment name.
         cl: confidence level.
-        dof: 1 or 2.
+        dof: 1 or 2; None for 2, and 1 where an interaction has no mass.
         points: masses, and couplings.
         executor: any ``concurrent.futures.Executor``; None computes here.
         force: replace files that exist.
@@ -62,39 +106,67 @@ def write_plane(
     Raises:
         SpecBuilderError: if a file exists and ``force`` is not given.
     """
+    from spec_builder.figures.limits import draw_lines  # noqa: PLC0415
     from spec_builder.figures.plane import draw_plane  # noqa: PLC0415
-    from spec_builder.figures.style import save_figure  # noqa: PLC0415
+    from spec_builder.figures.style import save_figures  # noqa: PLC0415
 
-    refuse_existing(output / "fig4_plane.png", force=force)
+    of_paper = analysis is None and not interactions
+    figure_name = _FIG4 if of_paper else _PLANE
+    place = Output(output, force)
+    place.check([f"{figure_name}.png"])
     if not 2 <= points <= _MOST_POINTS:
         raise SpecBuilderError(f"points {points}: a grid needs at least 2, and at most {_MOST_POINTS}")
-    check_dof(dof)
+    chosen = list(interactions) or [choose(name) for name in PLANE_INTERACTIONS]
+    for choice in chosen:
+        check_dof(2 if dof is None else dof, choice if dof is not None else None)
+    dof = 2 if dof is None else dof
     threshold(cl, dof)
-    analyses = load_analyses(ANALYSES, law, variants)
-    choices = [(a, parse_new_physics(name)) for a in analyses for name in PLANE_INTERACTIONS]
+    analyses = load_analyses(ANALYSES if analysis is None else [analysis], law, variants)
+    planes = _profiled([(a, choice) for a in analyses for choice in chosen], points, cl, dof, executor, report)
+    for plane in planes:
+        _write_numbers(plane, place)
+    limits = [plane.limits for plane in planes]
+    with_mass = [limit for limit in limits if limit.choice.has_mediator]
+    if with_mass:
+        save_figures((draw_fig4 if of_paper else draw_plane)(with_mass), place, figure_name)
+    for name in dict.fromkeys(limit.choice.name for limit in limits if not limit.choice.has_mediator):
+        lines = [plane for plane in planes if plane.limits.choice.name == name]
+        save_figures(draw_lines(lines), place, f"line_{name}")
+    report(f"figure, contours and grids -> {output}")
+    return limits_table(limits)
+
+
+def _profiled(
+    choices: Sequence[tuple[Analysis, Choice]],
+    points: int,
+    cl: float,
+    dof: int,
+    executor: concurrent.futures.Executor | None,
+    report: Report,
+) -> list[Plane]:
     step = f"{len(choices)} planes of {points} x {points} points, and their contours"
     report(step)
     planes = profile_planes(choices, points=points, cl=cl, dof=dof, executor=executor, report=partial(report, step))
     failed = Counter(int(reason) for plane in planes for reason in plane.reason[plane.reason > 0])
     why = "".join(f"; {REASONS[reason]}: {count}" for reason, count in sorted(failed.items()))
-    report(f"{len(planes) * points**2} points profiled, {failed.total()} of them not valid{why}")
-    for plane in planes:
-        about, choice = plane.limits.provenance, plane.limits.choice
-        name = f"{about.analysis}_{choice.interaction.value}"
-        write_text(output / f"contour_{name}.csv", plane.limits.to_csv(), force=force)
-        content: dict[str, Any] = {
-            "mass_MeV": plane.masses,
-            "g": plane.couplings,
-            "delta_chi2": plane.delta_chi2,
-            "valid": plane.reason == 0,
-            "metadata": np.array(plane.limits.to_json()),
-        }
-        write_bytes(output / f"grid_{name}.npz", partial(_save_npz, content), force=force)
-    figure = draw_plane([plane.limits for plane in planes])
-    for suffix in (".png", ".pdf"):
-        save_figure(figure, output / f"fig4_plane{suffix}", force=force)
-    report(f"figure, contours and grids -> {output}")
-    return limits_table([plane.limits for plane in planes])
+    profiled = sum(plane.reason.size for plane in planes)
+    report(f"{profiled} points profiled, {failed.total()} of them not valid{why}")
+    return planes
+
+
+def _write_numbers(plane: Plane, place: Output) -> None:
+    """The contours of one plane as CSV, its grid as NPZ."""
+    name = f"{plane.limits.provenance.analysis}_{plane.limits.choice.name}"
+    place.text(f"contour_{name}.csv", plane.limits.to_csv())
+    choice = plane.limits.choice
+    content: dict[str, Any] = {
+        **({"mass_MeV": plane.masses} if choice.has_mediator else {}),
+        choice.parameter: plane.couplings,
+        "delta_chi2": plane.delta_chi2 if choice.has_mediator else plane.delta_chi2[0],
+        "valid": plane.reason == 0 if choice.has_mediator else plane.reason[0] == 0,
+        "metadata": np.array(plane.limits.to_json()),
+    }
+    place.file(f"grid_{name}.npz", partial(_save_npz, content))
 
 
 def _save_npz(content: dict[str, Any], path: Path) -> None:
@@ -103,37 +175,51 @@ def _save_npz(content: dict[str, Any], path: Path) -> None:
 
 def limits_table(results: Sequence[LimitsResult]) -> str:
     """Markdown: limits at the lowest and the highest mass of each result, the plateau and the heavy limit."""
-    first = results[0].exclusion.points
-    light, heavy = first[0].mass_MeV, first[-1].mass_MeV
-    ends = f"excluded g at {light:g} MeV | excluded g at {heavy:g} MeV | g/m there [1/GeV]"
-    lines = [f"| analysis | interaction | law | choices | CL, dof | {ends} |", f"|{'---|' * 8}"]
-    for result in results:
-        about, exclusion = result.provenance, result.exclusion
-        points = exclusion.points
-        options = [f"{k}={v}" for k, v in about.variants.items()]
-        if result.choice.coupling_set not in (None, "B"):
-            options.append(f"coupling set {result.choice.coupling_set}")
-        if result.choice.longitudinal_factor not in (None, 1):
-            options.append(f"longitudinal factor {result.choice.longitudinal_factor}")
-        last = points[-1].excluded[-1][0] if points[-1].excluded else None
-        ratio = "none" if last is None else f"{last / heavy * 1e3:.3e}"
-        cells = [
-            about.analysis + (" *" if about.by_construction else ""),
-            result.choice.interaction.value,
-            str(about.law),
-            ", ".join(options) or "default",
-            f"{100 * exclusion.cl:g} %, {exclusion.dof}",
-            _intervals(points[0].excluded),
-            _intervals(points[-1].excluded),
-            ratio,
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    notes = dict.fromkeys(note for r in results for note in r.provenance.by_construction)
+    with_mass = [result for result in results if result.choice.has_mediator]
+    others = [result for result in results if not result.choice.has_mediator]
+    lines = []
+    if with_mass:
+        points = with_mass[0].exclusion.points
+        light, heavy = points[0].mass_MeV, points[-1].mass_MeV
+        ends = (f"excluded g at {light:g} MeV", f"excluded g at {heavy:g} MeV", "g/m there [1/GeV]")
+        lines.append(markdown_table((*_COLUMNS, *ends), [_limits_row(result) for result in with_mass]))
+    if others:
+        lines += [""] * bool(lines)
+        lines.append(markdown_table((*_COLUMNS, "parameter", "excluded"), [_limits_row(result) for result in others]))
+    notes = distinct_notes(result.provenance for result in results)
     if notes:
         lines += ["", "`*`: by construction in part:", "", *(f"- {name}: {text}." for name, text in notes)]
     return "\n".join([*lines, ""])
 
 
-def _intervals(excluded: tuple[tuple[float, float | None], ...]) -> str:
-    texts = [f"> {low:.3e}" if high is None else f"{low:.3e} to {high:.3e}" for low, high in excluded]
-    return ", ".join(texts) or "none"
+def _limits_row(result: LimitsResult) -> tuple[str, ...]:
+    about, exclusion = result.provenance, result.exclusion
+    lightest, heaviest = exclusion.points[0], exclusion.points[-1]
+    options = [*about.variant_texts]
+    options += [f"{name.replace('_', ' ')} {value}" for name, value in result.choice.changed.items()]
+    last = heaviest.excluded[-1][0] if heaviest.excluded else None
+    about_choices = (
+        about.analysis + (" *" if about.by_construction else ""),
+        result.choice.name,
+        str(about.law),
+        ", ".join(options) or "default",
+        f"{100 * exclusion.cl:g} %, {exclusion.dof}",
+    )
+    if not result.choice.has_mediator:
+        return (*about_choices, parameter_label(result.choice), _intervals(lightest.excluded))
+    return (
+        *about_choices,
+        _intervals(lightest.excluded),
+        _intervals(heaviest.excluded),
+        "none" if last is None else f"{last / heaviest.mass_MeV * 1e3:.3e}",
+    )
+
+
+def _intervals(excluded: Sequence[Interval]) -> str:
+    return ", ".join(_interval(*interval) for interval in excluded) or "none"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    if low is None:
+        return "everything" if high is None else f"< {high:.3e}"
+    return f"> {low:.3e}" if high is None else f"{low:.3e} to {high:.3e}"

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from spec_builder.base.executors import loss_is_told, silent
-from spec_builder.base.files import canonical_json, make_folder, refuse_existing, write_text
+from spec_builder.base.executors import silent
+from spec_builder.base.files import canonical_json
 from spec_builder.base.grids import parse_grid
+from spec_builder.base.output import Output
 from spec_builder.experiments.reading import load_experiment
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.model.analysis import ANALYSES, PARAMETERS, UNITS, load_analysis, parse_parameter
 from spec_builder.paper.bounds import PANELS, missing_bounds, shipped_bounds
 from spec_builder.paper.comparison import COMPARISON_FILES, write_angle, write_bounds
-from spec_builder.paper.plane import PLANE_INTERACTIONS
-from spec_builder.paper.summary import Job, fits_summary, limit_choices, limits_summary, published_results
+from spec_builder.paper.plane import PLANE_INTERACTIONS, draw_fig4
+from spec_builder.paper.summary import Job, fits_summary, limit_choices, limits_summary, published_results, run_jobs
 from spec_builder.sharing.export import METADATA_FILE, WORKSPACE_FILE, export_workspaces
 from spec_builder.studies.fits import FitResult, fit_analysis
 from spec_builder.studies.profiles import profile_analysis
 
 if TYPE_CHECKING:
     import concurrent.futures
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from spec_builder.base.executors import Report
@@ -31,6 +34,8 @@ __all__ = ["reproduce"]
 
 #: Masses of the contours of Fig. 4 [MeV].
 PLANE_GRID = tuple(parse_grid("0.01:1000:121", "masses"))
+#: In the order of Figs. 2 and 3.
+_IN_FIGURES = ("pandax4t", "xenonnt", "combined")
 _FIGURES = ("fig1_spectra", "fig2_profiles", "fig4_plane", "pulls")
 
 
@@ -77,51 +82,26 @@ def reproduce(
     Raises:
         SpecBuilderError: if a file exists and ``force`` is not given.
     """
-    from spec_builder.figures.plane import draw_plane  # noqa: PLC0415
-    from spec_builder.figures.profiles import draw_profiles, draw_pulls  # noqa: PLC0415
-    from spec_builder.figures.spectra import draw_spectra  # noqa: PLC0415
-    from spec_builder.figures.style import save_figure  # noqa: PLC0415
-
-    for name in _files():
-        refuse_existing(output / name, force=force)
-    make_folder(output)
+    place = Output(output, force)
+    place.check(_files())
+    place.make()
     report(f"workspaces -> {output / 'workspaces'}")
-    for kind in LAWS:
-        export_workspaces(ANALYSES, output / "workspaces" / kind, law=kind, force=force)
+    for law in LAWS:
+        export_workspaces(ANALYSES, output / "workspaces" / law, law=law, force=force)
 
     report("fits of three analyses, two parameters and two laws, and of every variant")
-    fits: dict[tuple[str, str, str], FitResult] = {}
-    choices: list[FitResult] = []
-    for analysis, law, variants in _choices():
-        for parameter in PARAMETERS:
-            result = fit_analysis(load_analysis(analysis, law, variants), parameter, cl=ONE_SIGMA)
-            choices.append(result)
-            if not variants:
-                fits[analysis, parameter, law] = result
-
-    report(f"profiles and figures -> {output}")
-    profiles = [
-        profile_analysis(load_analysis(analysis, "linear"), parameter)
-        for parameter, analysis in itertools.product(PARAMETERS, ("pandax4t", "xenonnt", "combined"))
-    ]
-    for curve in profiles:
-        name = f"profile_{curve.best.parameter}_{curve.provenance.analysis}.csv"
-        write_text(output / name, curve.to_csv(), force=force)
-    combined = load_analysis("combined", "linear")
-    figures = {
-        "fig1_spectra": draw_spectra(combined, fits["combined", "flux", "linear"]),
-        "fig2_profiles": draw_profiles(profiles),
-        "pulls": draw_pulls([fits[analysis, "flux", "linear"] for analysis in ANALYSES]),
+    choices = _fits()
+    fits = {
+        (about.analysis, result.fit.parameter, str(about.law)): result
+        for result in choices
+        if not (about := result.provenance).variants
     }
-    for (name, figure), suffix in itertools.product(figures.items(), (".png", ".pdf")):
-        save_figure(figure, output / f"{name}{suffix}", force=force)
-    write_angle(
-        output, [fits[name, "sin2thetaw", "linear"] for name in ("pandax4t", "xenonnt", "combined")], force=force
-    )
+    report(f"profiles and figures -> {output}")
+    _write_fits(place, fits)
 
     step = "limits on five interactions in three analyses, and how the choices move them"
     report(step)
-    jobs = [Job(*choice, masses=PLANE_GRID) for choice in itertools.product(ANALYSES, PLANE_INTERACTIONS)]
+    contours = [Job(*choice, masses=PLANE_GRID) for choice in itertools.product(ANALYSES, PLANE_INTERACTIONS)]
     ends = [
         Job(analysis, interaction, law=law, dof=dof)
         for law, dof, analysis, interaction in itertools.product(
@@ -129,33 +109,62 @@ def reproduce(
         )
     ]
     rows = limit_choices()
-    shifted = [job for _, cells in rows for job in cells if job is not None]
-    todo = [*jobs, *ends, *shifted]
-    results: list[LimitsResult] = []
-    with loss_is_told():
-        for limit in (executor.map if executor else map)(Job.run, todo):
-            results.append(limit)
-            report(step, len(results), len(todo))
-    found = iter(results)
-    curves = list(itertools.islice(found, len(jobs)))
-    limits = list(itertools.islice(found, len(ends)))
-    figure = draw_plane(curves)
-    for suffix in (".png", ".pdf"):
-        save_figure(figure, output / f"fig4_plane{suffix}", force=force)
-    combined_curves = {
-        limit.choice.interaction.value: limit for limit in curves if limit.provenance.analysis == "combined"
-    }
-    bounds = shipped_bounds()
-    write_bounds(output, [combined_curves[name] for name in PANELS], bounds, missing_bounds(bounds), force=force)
-    for limit in curves:
-        name = f"contour_{limit.provenance.analysis}_{limit.choice.interaction.value}.csv"
-        write_text(output / name, limit.to_csv(), force=force)
+    shifted = [job for row in rows for job in row.jobs.values()]
+    found = run_jobs([*contours, *ends, *shifted], executor, partial(report, step))
+    _write_contours(place, [found[job] for job in contours])
 
+    limits = [found[job] for job in ends]
     summary = fits_summary(fits, choices) + limits_summary(limits, rows, found)
     numbers = _numbers(choices) | {"limits": [limit.to_dict() for limit in limits]}
-    write_text(output / "summary.json", canonical_json(numbers), force=force)
-    write_text(output / "summary.md", summary, force=force)
+    place.text("summary.json", canonical_json(numbers))
+    place.text("summary.md", summary)
     return summary
+
+
+def _fits() -> list[FitResult]:
+    """Fits of both parameters for every row of the table of choices."""
+    return [
+        fit_analysis(load_analysis(analysis, law, variants), parameter, cl=ONE_SIGMA)
+        for analysis, law, variants in _choices()
+        for parameter in PARAMETERS
+    ]
+
+
+def _write_fits(output: Output, fits: Mapping[tuple[str, str, str], FitResult]) -> None:
+    """Profiles as CSV, and Figs. 1 to 3 and the pulls, all with the law of Eq. (17).
+
+    Args:
+        output: the folder.
+        fits: by analysis, parameter and law.
+    """
+    from spec_builder.figures.profiles import draw_profiles, draw_pulls  # noqa: PLC0415
+    from spec_builder.figures.spectra import draw_spectra  # noqa: PLC0415
+    from spec_builder.figures.style import save_figures  # noqa: PLC0415
+
+    profiles = [
+        profile_analysis(load_analysis(analysis, "linear"), parameter)
+        for parameter, analysis in itertools.product(PARAMETERS, _IN_FIGURES)
+    ]
+    for curve in profiles:
+        output.text(f"profile_{curve.best.parameter}_{curve.provenance.analysis}.csv", curve.to_csv())
+    combined = load_analysis("combined", "linear")
+    save_figures(draw_spectra(combined, fits["combined", "flux", "linear"]), output, "fig1_spectra")
+    save_figures(draw_profiles(profiles), output, "fig2_profiles")
+    save_figures(draw_pulls([fits[analysis, "flux", "linear"] for analysis in ANALYSES]), output, "pulls")
+    angles = [(load_analysis(name, "linear"), fits[name, "sin2thetaw", "linear"]) for name in _IN_FIGURES]
+    write_angle(output, angles)
+
+
+def _write_contours(output: Output, contours: Sequence[LimitsResult]) -> None:
+    """Contours as CSV, Fig. 4 and Fig. 5."""
+    from spec_builder.figures.style import save_figures  # noqa: PLC0415
+
+    for limit in contours:
+        output.text(f"contour_{limit.provenance.analysis}_{limit.choice.name}.csv", limit.to_csv())
+    save_figures(draw_fig4(contours), output, "fig4_plane")
+    combined = {limit.choice.name: limit for limit in contours if limit.provenance.analysis == "combined"}
+    bounds = shipped_bounds()
+    write_bounds(output, [combined[name] for name in PANELS], bounds, missing_bounds(bounds))
 
 
 def _numbers(choices: list[FitResult]) -> dict[str, Any]:

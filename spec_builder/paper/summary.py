@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.executors import loss_is_told
 from spec_builder.base.tables import packaged_table
+from spec_builder.base.text import markdown_table
 from spec_builder.experiments.reading import load_experiment
 from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.model.analysis import ANALYSES, PARAMETERS, load_analysis
 from spec_builder.paper.plane import PLANE_INTERACTIONS, limits_table
-from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.physics.interactions import choose
 from spec_builder.studies.limits import find_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    import concurrent.futures
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.studies.fits import FitResult
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["published_results"]
 
+_FIT_COLUMNS = (
+    *("parameter", "analysis", "linear (as Eq. 17)", "normsys", "paper", "signal (linear)", "chi2/ndof", "p"),
+)
+_CHOICE_COLUMNS = ("analysis", "law", "variants", "8B flux [1e6 cm-2 s-1]", "sin2 theta_W", "by construction")
 _LABELS = {"flux": "8B flux [1e6 cm-2 s-1]", "sin2thetaw": "sin2 theta_W"}
 
 
@@ -46,15 +53,7 @@ def _cell(result: FitResult) -> str:
 def fits_summary(fits: dict[tuple[str, str, str], FitResult], choices: list[FitResult]) -> str:
     """The Markdown table: ours beside the paper's, then how much each choice moves the results."""
     paper = published_results()
-    lines = [
-        "# Sec. IV of arXiv:2411.11749, reproduced",
-        "",
-        "Intervals of one standard deviation (Delta chi2 = 1, 68.27 % CL), as the paper's.",
-        "`*`: agrees with the paper by construction, see below.",
-        "",
-        "| parameter | analysis | linear (as Eq. 17) | normsys | paper | signal (linear) | chi2/ndof | p |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    rows = []
     for parameter, analysis in itertools.product(PARAMETERS, ANALYSES):
         linear, normsys = fits[analysis, parameter, "linear"], fits[analysis, parameter, "normsys"]
         value, up, down = paper[analysis, parameter]
@@ -62,12 +61,20 @@ def fits_summary(fits: dict[tuple[str, str, str], FitResult], choices: list[FitR
         star = " *" if linear.provenance.by_construction else ""
         sigma = linear.fit.significance
         printed = f"{value:.{digits}f} +{up:.{digits}f} -{down:.{digits}f}"
-        lines.append(
-            f"| {_LABELS[parameter]} | {analysis} | {_cell(linear)}{star} | {_cell(normsys)}{star} "
-            f"| {printed} | {'' if sigma is None else f'{sigma:.2f} sigma'} "
-            f"| {linear.fit.chi2_min:.2f}/{linear.fit.ndof} | {linear.fit.p_value:.3f} |"
+        rows.append(
+            (
+                *(_LABELS[parameter], analysis, f"{_cell(linear)}{star}", f"{_cell(normsys)}{star}", printed),
+                "" if sigma is None else f"{sigma:.2f} sigma",
+                *(f"{linear.fit.chi2_min:.2f}/{linear.fit.ndof}", f"{linear.fit.p_value:.3f}"),
+            )
         )
-    lines += [
+    lines = [
+        "# Sec. IV of arXiv:2411.11749, reproduced",
+        "",
+        "Intervals of one standard deviation (Delta chi2 = 1, 68.27 % CL), as the paper's.",
+        "`*`: agrees with the paper by construction, see below.",
+        "",
+        markdown_table(_FIT_COLUMNS, rows),
         "",
         "Goodness of fit is the saturated chi2 with an asymptotic p-value; the signal's significance is sqrt(q0),",
         "asymptotic.",
@@ -81,55 +88,95 @@ def fits_summary(fits: dict[tuple[str, str, str], FitResult], choices: list[FitR
         "",
         "## How much the choices move flux and weak mixing angle",
         "",
-        "| analysis | law | variants | 8B flux [1e6 cm-2 s-1] | sin2 theta_W | by construction |",
-        "|---|---|---|---|---|---|",
+        markdown_table(_CHOICE_COLUMNS, _choice_rows(choices)),
+        "",
     ]
+    return "\n".join(lines)
+
+
+def _choice_rows(choices: Sequence[FitResult]) -> list[tuple[str, ...]]:
+    """A row for each law and variant, from its fits of the flux and of the weak mixing angle."""
+    rows: list[tuple[str, ...]] = []
     for flux, angle in zip(choices[::2], choices[1::2], strict=True):
         about = flux.provenance
-        variants = ", ".join(f"{k}={v}" for k, v in about.variants.items()) or "default"
-        built = ", ".join(name for name, _ in about.by_construction)
-        lines.append(f"| {about.analysis} | {about.law} | {variants} | {_cell(flux)} | {_cell(angle)} | {built} |")
-    return "\n".join([*lines, ""])
+        variants = ", ".join(about.variant_texts) or "default"
+        built = ", ".join(experiment for experiment, _ in about.by_construction)
+        rows.append((about.analysis, str(about.law), variants, _cell(flux), _cell(angle), built))
+    return rows
 
 
 @dataclass(frozen=True)
 class Job:
-    """Limits of one interaction in one analysis, as executors get them."""
+    """Limits of one interaction in one analysis, as executors get them; what is the same is computed once."""
 
     analysis: str
     interaction: str
     law: str = "linear"
     dof: int = 2
     masses: tuple[float, ...] = PLANE_MASSES
-    variants: Mapping[str, str] = field(default_factory=dict)
-    coupling_set: str | None = None
-    longitudinal_factor: int | None = None
+    variants: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, Any], ...] = ()
 
     def run(self) -> LimitsResult:
         """At 90 % CL."""
-        analysis = load_analysis(self.analysis, self.law, self.variants)
-        choice = parse_new_physics(self.interaction, self.coupling_set, self.longitudinal_factor)
+        analysis = load_analysis(self.analysis, self.law, dict(self.variants))
+        choice = choose(self.interaction, **dict(self.options))
         return find_limits(analysis, choice, np.array(self.masses), cl=0.9, dof=self.dof)
 
 
-def limit_choices() -> list[tuple[tuple[str, str], list[Job | None]]]:
-    """Rows of the table of choices: analysis and label, and a job for each interaction that the choice belongs to."""
+def run_jobs(
+    jobs: Iterable[Job],
+    executor: concurrent.futures.Executor | None = None,
+    report: Callable[[int, int], object] = lambda *_: None,
+) -> dict[Job, LimitsResult]:
+    """Limits of each job, those that stand several times computed once.
 
-    def row(analysis: str, label: str, only: str | None = None, **choice: Any) -> Any:
-        cells = [
-            Job(analysis, interaction, **choice) if only in (None, interaction) else None
-            for interaction in PLANE_INTERACTIONS
-        ]
-        return (analysis, label), cells
+    Args:
+        jobs: in any order.
+        executor: any ``concurrent.futures.Executor``; None computes here.
+        report: told how many are done, and of how many.
+    """
+    todo = list(dict.fromkeys(jobs))
+    found: dict[Job, LimitsResult] = {}
+    with loss_is_told():
+        for job, limit in zip(todo, (executor.map if executor else map)(Job.run, todo), strict=True):
+            found[job] = limit
+            report(len(found), len(todo))
+    return found
+
+
+@dataclass(frozen=True)
+class ChoiceRow:
+    """One row of the table of choices.
+
+    Attributes:
+        analysis: its name.
+        label: of the choice.
+        jobs: by interaction, those that the choice belongs to.
+    """
+
+    analysis: str
+    label: str
+    jobs: Mapping[str, Job]
+
+
+def limit_choices() -> list[ChoiceRow]:
+    """Rows of the table of choices."""
+
+    def row(analysis: str, label: str, only: str | None = None, **choice: Any) -> ChoiceRow:
+        names = PLANE_INTERACTIONS if only is None else (only,)
+        return ChoiceRow(analysis, label, {name: Job(analysis, name, **choice) for name in names})
 
     rows = []
     for analysis in ANALYSES:
         rows += [row(analysis, "law normsys", law="normsys"), row(analysis, "dof 1", dof=1)]
-    rows += [row("combined", f"coupling set {name}", only="scalar", coupling_set=name) for name in "ACDE"]
-    rows.append(row("combined", "longitudinal factor 4", only="tensor", longitudinal_factor=4))
+    rows += [
+        row("combined", f"coupling set {name}", only="scalar", options=(("coupling_set", name),)) for name in "ACDE"
+    ]
+    rows.append(row("combined", "longitudinal factor 4", only="tensor", options=(("longitudinal_factor", 4),)))
     for name in ("xenonnt", "pandax4t"):
-        rows += [row(name, variant, variants={name: variant}) for variant in load_experiment(name).variants]
-    both = {"xenonnt": "charge_yield", "pandax4t": "charge_yield"}
+        rows += [row(name, variant, variants=((name, variant),)) for variant in load_experiment(name).variants]
+    both = (("xenonnt", "charge_yield"), ("pandax4t", "charge_yield"))
     return [*rows, row("combined", "charge_yield of both", variants=both)]
 
 
@@ -138,12 +185,17 @@ def _outermost(limit: LimitsResult) -> FloatArray:
     return np.array([point.excluded[-1][0] if point.excluded else np.nan for point in limit.exclusion.points])
 
 
-def limits_summary(
-    limits: list[LimitsResult],
-    rows: list[tuple[tuple[str, str], list[Job | None]]],
-    found: Iterator[LimitsResult],
-) -> str:
-    """Markdown: plateau and heavy limit, then how much each choice moves them."""
+def limits_summary(limits: Sequence[LimitsResult], rows: Sequence[ChoiceRow], found: Mapping[Job, LimitsResult]) -> str:
+    """Markdown: plateau and heavy limit, then how much each choice moves them.
+
+    Args:
+        limits: rows of the first table.
+        rows: of the second one.
+        found: the limits of its jobs, and of the default that they are compared with.
+    """
+    shifts = [
+        (row.analysis, row.label, *(_shift(row.jobs.get(name), found) for name in PLANE_INTERACTIONS)) for row in rows
+    ]
     lines = [
         "",
         "## Limits on new interactions (Sec. IV B)",
@@ -159,20 +211,15 @@ def limits_summary(
         "linear, 90 % CL, `dof` 2) of the same analysis; - where the choice has no part in it. Where an allowed band",
         "closes, the outermost excluded interval begins below it.",
         "",
-        f"| analysis | choice | {' | '.join(PLANE_INTERACTIONS)} |",
-        f"|{'---|' * (2 + len(PLANE_INTERACTIONS))}",
+        markdown_table(("analysis", "choice", *PLANE_INTERACTIONS), shifts),
+        "",
     ]
-    default = {
-        (limit.provenance.analysis, limit.choice.interaction.value): _outermost(limit)
-        for limit in limits
-        if limit.provenance.law == "linear" and limit.exclusion.dof == 2
-    }
+    return "\n".join(lines)
 
-    for (analysis, label), jobs in rows:
-        cells = ["-"] * len(jobs)
-        for place, job in enumerate(jobs):
-            if job is not None:
-                shift = _outermost(next(found)) / default[analysis, job.interaction] - 1
-                cells[place] = " / ".join(f"{100 * x:+.1f}" for x in shift)
-        lines.append(f"| {analysis} | {label} | {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
+
+def _shift(job: Job | None, found: Mapping[Job, LimitsResult]) -> str:
+    """How much a choice moves the outermost excluded coupling, at the lowest and the highest mass."""
+    if job is None:
+        return "-"
+    shift = _outermost(found[job]) / _outermost(found[Job(job.analysis, job.interaction)]) - 1
+    return " / ".join(f"{100 * x:+.1f}" for x in shift)

@@ -14,12 +14,12 @@ from spec_builder.base.executors import silent
 from spec_builder.base.files import canonical_json, parse_json, refuse_existing, write_bytes
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.histfactory.patchset import check_record
-from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.model.analysis import load_analyses
+from spec_builder.model.provenance import Choices, option_texts
 from spec_builder.sharing.bundle import pack, seal
 from spec_builder.sharing.citations import bibtex
 from spec_builder.sharing.expected import expected_results
-from spec_builder.sharing.export import export_workspaces
+from spec_builder.sharing.export import export_workspaces, patch_file
 from spec_builder.sharing.readme import archive_readme
 from spec_builder.sharing.submission import LICENCE, check_installed, write_submission
 from spec_builder.studies.limits import find_limits
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from spec_builder.base.executors import Report
     from spec_builder.model.analysis import Analysis
+    from spec_builder.physics.choices import Choice
     from spec_builder.sharing.bundle import Files
     from spec_builder.sharing.export import PatchRequest
     from spec_builder.studies.limits import LimitsResult
@@ -101,8 +102,7 @@ def write_archives(
             if submission:
                 (record / f"{analysis.name}.hs3.json").write_bytes(content[HS3])
                 report(f"{analysis.name}: contours")
-                masses = np.geomspace(*PLANE_MASSES, CONTOUR_POINTS)
-                results += [find_limits(analysis, choice, masses) for choice in patches.choices]
+                results += [_contour(analysis, choice) for choice in patches.choices]
         if submission:
             report("submission.yaml, checked with hepdata-validator")
             licence = LICENCE if {analysis.licence for analysis in loaded} == {LICENCE["name"]} else None
@@ -115,6 +115,13 @@ def write_archives(
     return [output / path.name for path in made]
 
 
+def _contour(analysis: Analysis, choice: Choice) -> LimitsResult:
+    """Limits over the plane, or the intervals of a parameter without a mass."""
+    if not choice.has_mediator:
+        return find_limits(analysis, choice, dof=1)
+    return find_limits(analysis, choice, np.geomspace(*analysis.masses_MeV, CONTOUR_POINTS), dof=2)
+
+
 def _refuse_others(output: Path, analyses: Sequence[str], patches: PatchRequest) -> None:
     """HEPData accepts no files that a submission does not name.
 
@@ -122,7 +129,7 @@ def _refuse_others(output: Path, analyses: Sequence[str], patches: PatchRequest)
         SpecBuilderError: naming one.
     """
     ours = {"submission.yaml", *(f"{name}{suffix}" for name in analyses for suffix in (".tar.gz", ".hs3.json"))}
-    ours |= {f"exclusion_{name}_{choice.interaction.value}.yaml" for name in analyses for choice in patches.choices}
+    ours |= {f"exclusion_{name}_{choice.name}.yaml" for name in analyses for choice in patches.choices}
     present = sorted(path.name for path in output.iterdir()) if output.is_dir() else []
     for name in present:
         if name not in ours:
@@ -147,10 +154,11 @@ def archive_files(analysis: Analysis, exported: Mapping[str, bytes], patches: Pa
     content = {name: parse_json(data.decode(), name) for name, data in sorted(exported.items())}
     workspace, metadata = content.pop("BkgOnly.json"), content.pop("BkgOnly.meta.json")
     expected = expected_results(workspace, metadata["reference"]["flux_1e6_cm2_s1"], content)
+    options = {patch_file(choice): option_texts(choice) for choice in patches.choices}
     added = {
         HS3: canonical_json(hs3_workspace(workspace, metadata)),
         EXPECTED: canonical_json(expected),
-        "README.md": archive_readme(workspace, metadata, content, expected),
+        "README.md": archive_readme(Choices.of(analysis), workspace, metadata, content, expected, options),
         "CITATION.bib": bibtex(text for choice in patches.choices for text in analysis.sources(choice)),
     }
     return seal(dict(exported) | {name: text.encode() for name, text in added.items()})

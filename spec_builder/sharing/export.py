@@ -14,6 +14,7 @@ from spec_builder.histfactory.patchset import patch_set_json
 from spec_builder.model.analysis import load_analyses
 from spec_builder.model.metadata import workspace_metadata
 from spec_builder.model.patches import build_patch_set
+from spec_builder.model.spectrum_patches import build_spectra_patch_set
 from spec_builder.studies.limits import find_limits
 
 if TYPE_CHECKING:
@@ -21,14 +22,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spec_builder.base.arrays import FloatArray
+    from spec_builder.experiments.spectra import RecoilSpectrum
+    from spec_builder.inference.exclusion import MassPoint
     from spec_builder.model.analysis import Analysis
     from spec_builder.model.patches import Style
-    from spec_builder.physics.interactions import NewPhysics
+    from spec_builder.physics.choices import Choice
 
-__all__ = ["PatchRequest", "export_workspaces"]
+__all__ = ["PatchRequest", "export_workspaces", "patch_file"]
 
 WORKSPACE_FILE = "BkgOnly.json"
 METADATA_FILE = "BkgOnly.meta.json"
+SPECTRA_FILE = "patchset_spectra.json"
 #: Couplings of a patch set reach this factor beyond the ends of what is excluded.
 _AROUND = 2.0
 
@@ -39,33 +43,55 @@ class PatchRequest:
 
     Attributes:
         choices: the interactions.
-        masses: mediator masses [MeV].
+        masses: mediator masses [MeV], for interactions that have a mediator.
         couplings: g; None for as many around the limit at each mass as there are masses.
         style: ``total`` or ``signal``.
         hepdata: the record's identifier.
     """
 
-    choices: Sequence[NewPhysics]
+    choices: Sequence[Choice]
     masses: Sequence[float]
-    couplings: Sequence[float] | None
+    couplings: Sequence[float] | None = None
     style: Style = "total"
     hepdata: str | None = None
 
-    def points(self, analysis: Analysis, choice: NewPhysics) -> list[tuple[float, float]]:
-        """Mass and coupling of every patch.
+    def points(self, analysis: Analysis, choice: Choice) -> list[tuple[float, ...]]:
+        """Mass and coupling of every patch, or the parameter alone where there is no mass.
 
         Without couplings asked for, they run at each mass from about half the lowest to twice the highest end of
         the intervals that are excluded at 90 % CL (two degrees of freedom).
         """
+        if not choice.has_mediator:
+            return [(value,) for value in self._values(analysis, choice)]
         if self.couplings is not None:
             return [(mass, g) for mass in self.masses for g in self.couplings]
-        points = []
-        for point in find_limits(analysis, choice, np.array(self.masses)).exclusion.points:
-            ends = [end for interval in point.excluded for end in interval if end]
+        points: list[tuple[float, ...]] = []
+        for point in find_limits(analysis, choice, np.array(self.masses), dof=2).exclusion.points:
+            ends = _ends(point)
             if not ends:
-                raise SpecBuilderError(f"nothing is excluded at {point.mass_MeV:g} MeV: give --couplings")
+                raise SpecBuilderError(f"nothing is excluded at {point.mass_MeV:g} MeV: name the couplings")
             points += [(point.mass_MeV, float(g)) for g in _around(min(ends), max(ends), len(self.masses))]
         return points
+
+    def _values(self, analysis: Analysis, choice: Choice) -> list[float]:
+        """Values of a parameter without a mass: those asked for, or around the limits on both sides."""
+        if self.couplings is not None:
+            return list(self.couplings)
+        (point,) = find_limits(analysis, choice, dof=1).exclusion.points
+        ends = _ends(point)
+        if not ends:
+            raise SpecBuilderError(f"no {choice.parameter} is excluded: name the values")
+        values: list[float] = []
+        for sign in (-1.0, 1.0):
+            here = [abs(end) for end in ends if sign * end > 0]
+            if here:
+                values += [sign * float(value) for value in _around(min(here), max(here), len(self.masses))]
+        return sorted(values)
+
+
+def _ends(point: MassPoint) -> list[float]:
+    """The ends of what is excluded, but for the Standard Model's own."""
+    return [end for interval in point.excluded for end in interval if end]
 
 
 def _around(low: float, high: float, count: int) -> FloatArray:
@@ -81,8 +107,9 @@ def _around(low: float, high: float, count: int) -> FloatArray:
     return around
 
 
-def _patch_file(choice: NewPhysics) -> str:
-    return f"patchset_{choice.interaction.value}.json"
+def patch_file(choice: Choice) -> str:
+    """Name of the file of an interaction's patch set."""
+    return f"patchset_{choice.name}.json"
 
 
 def export_workspaces(
@@ -92,6 +119,8 @@ def export_workspaces(
     law: str = "normsys",
     variants: Mapping[str, str] | None = None,
     patches: PatchRequest | None = None,
+    spectra: Sequence[RecoilSpectrum] = (),
+    hepdata: str | None = None,
     force: bool = False,
     report: Callable[[int, int], object] = lambda *_: None,
 ) -> list[Path]:
@@ -105,6 +134,8 @@ def export_workspaces(
         law: ``normsys`` or ``linear``.
         variants: variant by experiment name.
         patches: interactions to write ``patchset_<interaction>.json`` for.
+        spectra: recoil spectra to write ``patchset_spectra.json`` for.
+        hepdata: the record's identifier for the patch set of spectra.
         force: replace files that exist.
         report: told how many patch sets are made, and of how many.
 
@@ -123,7 +154,7 @@ def export_workspaces(
         metadata = workspace_metadata(analysis)
         metadata["patch_sets"] = {}
         if patches is not None:
-            contents = {_patch_file(choice): (choice, folder / _patch_file(choice)) for choice in patches.choices}
+            contents = {patch_file(choice): (choice, folder / patch_file(choice)) for choice in patches.choices}
             for _, path in contents.values():
                 refuse_existing(path, force=force)
             for file, (choice, path) in contents.items():
@@ -138,6 +169,10 @@ def export_workspaces(
                 metadata["patch_sets"][file] = digest(content)
                 made += 1
                 report(made, wanted)
+        if spectra:
+            content = build_spectra_patch_set(analysis, spectra, hepdata=hepdata)
+            files[folder / SPECTRA_FILE] = patch_set_json(content)
+            metadata["patch_sets"][SPECTRA_FILE] = digest(content)
         files[folder / METADATA_FILE] = canonical_json(metadata)
     for path in files:
         refuse_existing(path, force=force)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
-from spec_builder.base.version import __version__
 from spec_builder.model.workspace import NUISANCE_BOUND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
+
+    from spec_builder.model.provenance import Choices
 
 __all__ = ["archive_readme"]
 
@@ -44,46 +44,49 @@ _CLEARLY = 5.0
 
 
 def archive_readme(
+    choices: Choices,
     workspace: Mapping[str, Any],
     metadata: Mapping[str, Any],
     patch_sets: Mapping[str, Mapping[str, Any]],
     expected: Mapping[str, Any],
+    options_of: Mapping[str, Mapping[str, str]],
 ) -> str:
     """Markdown text: what, data, approximations, patches, commands with their output, licence, how to cite.
 
     Args:
+        choices: of the analysis.
         workspace: content of ``BkgOnly.json``.
         metadata: content of ``BkgOnly.meta.json``.
         patch_sets: content by file name.
         expected: content of ``expected_results.json``.
+        options_of: options of the interaction of each patch set.
     """
     parts = [
-        *_what(workspace, metadata),
-        *_data(metadata),
+        *_what(choices, workspace, metadata),
+        *_data(choices, metadata),
         "## Approximations",
         "",
         _APPROXIMATIONS,
         f"- Constrained parameters are bounded to +-{NUISANCE_BOUND:g} standard deviations, more than pyhf's +-5.",
         "",
-        *_patches(patch_sets, expected),
+        *_patches(patch_sets, expected, options_of),
         *_commands(metadata, patch_sets, expected),
         *_licence(str(metadata.get("licence", "not stated"))),
     ]
     return "\n".join(parts)
 
 
-def _what(workspace: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator[str]:
+def _what(choices: Choices, workspace: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator[str]:
     titles = " and ".join(experiment["title"] for experiment in metadata["experiments"].values())
     yield f"# Likelihood of solar 8B neutrinos in {titles}"
     yield ""
     yield (
-        f"The analysis `{metadata['analysis']}` after {metadata['paper']}, built by spec_builder {__version__} as a "
+        f"The analysis `{choices.analysis}` after {metadata['paper']}, built by spec_builder {choices.version} as a "
         "pyhf workspace: coherent elastic neutrino-nucleus scattering (CEvNS) of solar 8B neutrinos, its backgrounds "
         "and their uncertainties, with patch sets for new interactions with light mediators. This is not a product of "
         "the experiments' collaborations."
     )
-    variants = ", ".join(f"{key}={value}" for key, value in metadata["variants"].items()) or "default"
-    yield f"Uncertainties act as {_LAWS[metadata['law']]}. Variants: {variants}."
+    yield f"Uncertainties act as {_LAWS[str(choices.law)]}. Variants: {choices.rows()['variants']}."
     yield ""
     yield "| file | what |"
     yield "|---|---|"
@@ -116,7 +119,7 @@ def _what(workspace: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator
     yield ""
 
 
-def _data(metadata: Mapping[str, Any]) -> Iterator[str]:
+def _data(choices: Choices, metadata: Mapping[str, Any]) -> Iterator[str]:
     for name, experiment in metadata["experiments"].items():
         observable = experiment["observable"]
         yield f"### {experiment['title']} (`{name}`)"
@@ -139,30 +142,32 @@ def _data(metadata: Mapping[str, Any]) -> Iterator[str]:
         "public; `recalled`: not confirmed against its source."
     )
     yield ""
-    if metadata["by_construction"]:
+    if choices.by_construction:
         yield "**By construction**, and therefore no test of anything:"
         yield ""
-        for note in _notes(metadata["by_construction"], metadata["experiments"]):
-            yield f"- {note}"
+        yield from (f"- {name}: {text}" for name, text in choices.by_construction)
         yield ""
 
 
-def _notes(text: str, experiments: Iterable[str]) -> list[str]:
-    """The notes of a line ``experiment: text; experiment: text``, whose texts may hold semicolons."""
-    names = "|".join(map(re.escape, experiments))
-    return re.split(rf"; (?=(?:{names}): )", text)
-
-
-def _patches(patch_sets: Mapping[str, Mapping[str, Any]], expected: Mapping[str, Any]) -> Iterator[str]:
+def _patches(
+    patch_sets: Mapping[str, Mapping[str, Any]],
+    expected: Mapping[str, Any],
+    options_of: Mapping[str, Mapping[str, str]],
+) -> Iterator[str]:
     if not patch_sets:
         return
     yield "## Patches"
     yield ""
     yield (
         "A patch is named `<interaction>_m<mass>_g<coupling>`: the mediator mass in MeV and the dimensionless coupling "
-        "g, with `p` for the decimal point and `m` for minus: `vector_bl_m1p000e1_g2p500em5` is 10 MeV and "
-        "g = 2.5 x 10^-5. The same numbers stand in `values`, in the order of `labels` (`mass_MeV`, `g`)."
+        "g, with `p` for the decimal point and `m` for minus: `m1p000e1_g2p500em5` is 10 MeV and g = 2.5 x 10^-5. The "
+        "same numbers stand in `values`, in the order of `labels` (`mass_MeV`, `g`)."
     )
+    if any(len(content["metadata"]["labels"]) == 1 for content in patch_sets.values()):
+        yield (
+            "Where there is no mediator mass the name holds the parameter alone, as `labels` does, with `n` for `g` "
+            "before a negative value."
+        )
     style = next(iter(patch_sets.values()))["metadata"]["style"]
     if style == "total":
         yield (
@@ -176,9 +181,9 @@ def _patches(patch_sets: Mapping[str, Mapping[str, Any]], expected: Mapping[str,
             "`pyhf patchset apply`: the option `--patch` of pyhf comes too late for it."
         )
     yield (
-        "In a patch's metadata, `delta_chi2` is 2NLL less its minimum over the plane of masses (0.01 MeV to 1 GeV) and "
-        "couplings (g >= 0), nuisance parameters profiled, and `excluded_90` says whether that is above 4.605: "
-        "90 % CL, two degrees of freedom, without CLs."
+        "In a patch's metadata, `delta_chi2` is 2NLL less its minimum over the plane of masses and couplings, nuisance "
+        "parameters profiled, and `excluded_90` says whether that is above 4.605: 90 % CL, two degrees of freedom, "
+        "without CLs (2.706 and one degree where there is no mass). A patch set's metadata say the range of both."
     )
     yield ""
     yield "| patch set | patches | excluded | masses [MeV] | g | choices | minimum 2NLL |"
@@ -186,13 +191,13 @@ def _patches(patch_sets: Mapping[str, Mapping[str, Any]], expected: Mapping[str,
     for name, content in patch_sets.items():
         values = [patch["metadata"]["values"] for patch in content["patches"]]
         excluded = sum(patch["metadata"]["excluded_90"] for patch in content["patches"])
-        (least, most), (weakest, strongest) = ((min(c), max(c)) for c in zip(*values, strict=True))
-        about = content["metadata"]
-        choices = [f"coupling set {about['coupling_set']}"] if about["coupling_set"] else []
-        choices += [f"longitudinal factor {about['longitudinal_factor']}"] if about["longitudinal_factor"] else []
+        *masses, parameter = (f"{min(column):g} to {max(column):g}" for column in zip(*values, strict=True))
+        label = content["metadata"]["labels"][-1]
+        shown = parameter if label == "g" else f"{label} {parameter}"
+        options = [f"{key.replace('_', ' ')} {value}" for key, value in options_of[name].items()]
         yield (
-            f"| `{name}` | {len(values)} | {excluded} | {least:g} to {most:g} | {weakest:g} to {strongest:g} "
-            f"| {', '.join(choices) or '-'} | {expected['patch_sets'][name]['minimum']['twice_nll']:.6f} |"
+            f"| `{name}` | {len(values)} | {excluded} | {''.join(masses) or '-'} | {shown} "
+            f"| {', '.join(options) or '-'} | {expected['patch_sets'][name]['minimum']['twice_nll']:.6f} |"
         )
     yield ""
 

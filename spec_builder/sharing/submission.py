@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.patchset import NO_RECORD
+from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.model.metadata import PAPER
-from spec_builder.model.provenance import in_words
+from spec_builder.model.provenance import distinct_notes, in_words, parameter_label, range_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from spec_builder.inference.curves import Interval
     from spec_builder.studies.limits import LimitsResult
 
-__all__ = ["check_installed", "submission_problems", "write_submission"]
+__all__ = ["check_installed", "is_installed", "submission_problems", "write_submission"]
 
 LICENCE = {
     "name": "CC-BY-4.0",
@@ -31,16 +33,20 @@ LICENCE = {
 _DIGITS = 6
 
 
+def is_installed() -> bool:
+    """Whether the extra ``[hepdata]`` is there."""
+    return find_spec("hepdata_lib") is not None
+
+
 def check_installed() -> None:
     """Refuse to go on without the extra ``[hepdata]``.
 
     Raises:
         SpecBuilderError: saying how to install it, or to do without.
     """
-    if find_spec("hepdata_lib") is None:
+    if not is_installed():
         raise SpecBuilderError(
-            "submission.yaml needs hepdata_lib: pip install 'spec_builder[hepdata]'; "
-            "or give --no-submission for the archives alone"
+            "submission.yaml needs hepdata_lib: pip install 'spec_builder[hepdata]'; or write the archives alone"
         )
 
 
@@ -119,7 +125,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _comment(results: Sequence[LimitsResult], hepdata: str | None) -> str:
-    notes = sorted({note for result in results for note in result.provenance.by_construction})
+    notes = sorted(distinct_notes(result.provenance for result in results))
     record = "a new record" if hepdata in (None, NO_RECORD) else hepdata
     return (
         f"Likelihoods of solar 8B neutrinos scattering coherently off xenon (CEvNS), rebuilt by spec_builder after "
@@ -129,51 +135,81 @@ def _comment(results: Sequence[LimitsResult], hepdata: str | None) -> str:
 
 
 def _table(result: LimitsResult, licence: Mapping[str, str] | None) -> Any:
-    """Excluded intervals of g against the mediator mass; a column for each end that occurs."""
-    from hepdata_lib import Table, Variable  # noqa: PLC0415 - an extra
+    """Excluded intervals against the mediator mass, a column for each end that occurs; one by one without a mass."""
+    from hepdata_lib import Table  # noqa: PLC0415 - an extra
 
-    about, exclusion, choice = result.provenance, result.exclusion, result.choice
-    name = choice.interaction.value
+    about, name = result.provenance, result.choice.name
     table = Table(f"Exclusion {about.analysis} {name}")
-    table.description = (
-        f"Couplings g of the interaction {name} excluded at {100 * exclusion.cl:g} % CL by {about.analysis}, against "
-        f"the mediator mass: -2 ln L, nuisance parameters profiled, is more than {exclusion.threshold:.4f} above its "
-        f"minimum {exclusion.minimum.twice_nll:.6f} over masses from 0.01 MeV to 1 GeV and g >= 0 (two degrees of "
-        "freedom, without CLs). Every crossing is listed: between two excluded intervals there is an allowed band. "
-        "'-': there is no such interval, or it has no upper end."
-    )
+    table.description = _table_description(result)
     table.location = "Own evaluation of the limits in Figure 4 of arXiv:2411.11749"
     table.keywords["phrases"] = ["CEvNS", "Solar neutrinos", "Light mediators", "Non-standard neutrino interactions"]
     if licence is not None:
         table.add_data_license(**licence)
-    mass = Variable("Mediator mass", is_independent=True, is_binned=False, units="MEV")
-    mass.digits, mass.values = _DIGITS, [point.mass_MeV for point in exclusion.points]
-    table.add_variable(mass)
-    intervals = max(len(point.excluded) for point in exclusion.points)
-    for i in range(intervals):
-        found = [point.excluded[i] if i < len(point.excluded) else (None, None) for point in exclusion.points]
-        number = f", interval {i + 1}" if intervals > 1 else ""
-        for end, values in (("above", [low for low, _ in found]), ("up to", [high for _, high in found])):
-            if all(value is None for value in values):
-                continue
-            column = Variable(f"g excluded {end}{number}", is_independent=False, is_binned=False)
-            column.digits, column.values = _DIGITS, ["-" if value is None else value for value in values]
-            for key, value in _qualifiers(result):
-                column.add_qualifier(key, value)
-            table.add_variable(column)
+    for variable in _mass_columns(result) if result.choice.has_mediator else _interval_columns(result):
+        table.add_variable(variable)
     return table
 
 
+def _table_description(result: LimitsResult) -> str:
+    about, exclusion, choice = result.provenance, result.exclusion, result.choice
+    values = "Couplings g" if choice.parameter == "g" else f"Values of {parameter_label(choice)}"
+    against = ", against the mediator mass" if choice.has_mediator else ""
+    domain = choice.parameter if choice.signed else f"{choice.parameter} >= 0"
+    over = f"masses from {range_text(PLANE_MASSES)} and {domain}" if exclusion.dof == 2 else domain
+    freedom = "two degrees" if exclusion.dof == 2 else "one degree"
+    return (
+        f"{values} of the interaction {choice.name} excluded at {100 * exclusion.cl:g} % CL by {about.analysis}"
+        f"{against}: -2 ln L, nuisance parameters profiled, is more than {exclusion.threshold:.4f} above its minimum "
+        f"{exclusion.minimum.twice_nll:.6f} over {over} ({freedom} of freedom, without CLs). Every crossing is listed: "
+        "between two excluded intervals there is an allowed band. '-': there is no such interval, or it has no "
+        f"{'end there' if choice.signed else 'upper end'}."
+    )
+
+
+def _mass_columns(result: LimitsResult) -> Iterator[Any]:
+    """The mass, and the ends of each interval that occurs."""
+    from hepdata_lib import Variable  # noqa: PLC0415 - an extra
+
+    points = result.exclusion.points
+    mass = Variable("Mediator mass", is_independent=True, is_binned=False, units="MEV")
+    mass.digits, mass.values = _DIGITS, [point.mass_MeV for point in points]
+    yield mass
+    intervals = max(len(point.excluded) for point in points)
+    for i in range(intervals):
+        found = [point.excluded[i] if i < len(point.excluded) else (None, None) for point in points]
+        yield from _end_columns(result, found, f", interval {i + 1}" if intervals > 1 else "")
+
+
+def _interval_columns(result: LimitsResult) -> Iterator[Any]:
+    """The number of each interval, and its ends."""
+    from hepdata_lib import Variable  # noqa: PLC0415 - an extra
+
+    (point,) = result.exclusion.points
+    number = Variable("Interval", is_independent=True, is_binned=False)
+    number.values = list(range(1, len(point.excluded) + 1))
+    yield number
+    yield from _end_columns(result, point.excluded, "")
+
+
+def _end_columns(result: LimitsResult, intervals: Sequence[Interval], number: str) -> Iterator[Any]:
+    """Lower and upper ends, those that occur."""
+    from hepdata_lib import Variable  # noqa: PLC0415 - an extra
+
+    for end, values in (("above", [low for low, _ in intervals]), ("up to", [high for _, high in intervals])):
+        if all(value is None for value in values):
+            continue
+        name = f"{result.choice.parameter} excluded {end}{number}"
+        column = Variable(name, is_independent=False, is_binned=False, units=result.choice.unit)
+        column.digits, column.values = _DIGITS, ["-" if value is None else value for value in values]
+        for key, value in _qualifiers(result):
+            column.add_qualifier(key, value)
+        yield column
+
+
 def _qualifiers(result: LimitsResult) -> list[tuple[str, str]]:
-    about, choice = result.provenance, result.choice
-    qualifiers = [
-        ("Analysis", about.analysis),
-        ("Interaction", choice.interaction.value),
-        ("Law", str(about.law)),
-        ("Variants", ", ".join(f"{key}={value}" for key, value in about.variants.items()) or "default"),
+    rows = {"analysis": result.provenance.analysis, "interaction": result.choice.name} | result.provenance.rows()
+    return [
+        (key.replace("_", " ").capitalize(), value)
+        for key, value in rows.items()
+        if key not in ("by_construction", "version")  # these stand in the record's comment and in the archive
     ]
-    if choice.coupling_set:
-        qualifiers.append(("Coupling set", choice.coupling_set))
-    if choice.longitudinal_factor:
-        qualifiers.append(("Longitudinal factor", str(choice.longitudinal_factor)))
-    return qualifiers

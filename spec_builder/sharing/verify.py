@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
+import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,9 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest, load_json
-from spec_builder.histfactory.patch import load_workspace
+from spec_builder.histfactory.checks import check_parameters, check_workspace, unused_settings, workspace_problems
+from spec_builder.histfactory.hs3_reading import is_hs3
+from spec_builder.histfactory.patch import load_workspace, patched_workspace
 from spec_builder.histfactory.patchset import check_digest, check_patch_set, patch_name
 from spec_builder.histfactory.schema import schema_problem
 from spec_builder.inference.likelihood import Likelihood
@@ -20,13 +21,17 @@ from spec_builder.inference.patches import group_patches
 from spec_builder.inference.rows import take_apart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from spec_builder.base.arrays import FloatArray
 
-__all__ = ["verify_file", "verify_patch_set", "verify_workspace"]
+__all__ = ["verify_file", "verify_patch_set", "verify_workspace", "workspace_notes"]
 
 WORKSPACE_FILE = "BkgOnly.json"
+#: A measurement that every workspace of ours has.
+OWN_MEASUREMENT = "new_physics"
+#: Likeness of two names from which on one is taken for the other misspelt.
+_ALIKE = 0.8
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found not to be finite
@@ -48,14 +53,18 @@ def verify_file(name: str, *, report: Callable[[int, int], object] = lambda *_: 
         return "metadata of a workspace", _verify_metadata(Path(name), content)
     if isinstance(content, dict) and "patches" in content:
         return _verify_patch_set(name, content, report)
+    kind = "workspace"
+    if is_hs3(content):
+        kind, content = "model in HS3", patched_workspace(content, name)
     problems = verify_workspace(content)
     if problems:
-        return "workspace", problems
+        return kind, problems
     bins = sum(len(observation["data"]) for observation in content["observations"])
     summary = (
-        f"workspace, {len(content['channels'])} channel(s), {bins} bins, "
+        f"{kind}, {len(content['channels'])} channel(s), {bins} bins, "
         f"measurements {', '.join(m['name'] for m in content['measurements'])}, sha256 {digest(content)}"
     )
+    summary = "; ".join([summary, *workspace_notes(content)])
     beside = Path(name).with_suffix(".meta.json")
     if name != "-" and beside.is_file():
         problems = _verify_metadata(beside, load_json(str(beside)))
@@ -69,8 +78,11 @@ def _verify_patch_set(
     beside = Path(name).with_name(WORKSPACE_FILE)
     if name == "-" or not beside.is_file():
         return "patch set", [f"its workspace {WORKSPACE_FILE} is not beside it; put them into one folder"]
-    problems = verify_patch_set(load_workspace(str(beside)), content, name, report=report)
-    labels = ", ".join(content.get("metadata", {}).get("labels", []))
+    workspace = check_workspace(load_workspace(str(beside)), str(beside))
+    problems = verify_patch_set(workspace, content, name, report=report)
+    if problems:
+        return "patch set", problems
+    labels = ", ".join(content["metadata"]["labels"])
     return f"patch set, {len(content['patches'])} patches in {labels}, each applied and evaluated", problems
 
 
@@ -105,13 +117,17 @@ def _check_names(content: Mapping[str, Any]) -> None:
     Raises:
         SpecBuilderError: naming it.
     """
-    interaction = content["metadata"].get("interaction")
-    if interaction is None or content["metadata"]["labels"] != ["mass_MeV", "g"]:
+    about = content["metadata"]
+    interaction, labels = about.get("interaction"), about["labels"]
+    massive = len(labels) == 2 and labels[0] == "mass_MeV"
+    alone = len(labels) == 1 and "style" in about
+    if interaction is None or not (massive or alone):
         return  # not one of ours
     for patch in content["patches"]:
         name, values = patch["metadata"]["name"], patch["metadata"]["values"]
         numbers = [float(value) for value in values if isinstance(value, int | float)]
-        if len(numbers) < len(values) or patch_name(str(interaction), *numbers) != name:
+        point = numbers if massive else [None, *numbers]
+        if len(numbers) < len(values) or patch_name(str(interaction), point[0], numbers[-1]) != name:
             shown = ", ".join(str(value) for value in values)
             raise SpecBuilderError(f"patch '{name}': its values {shown} are not those of its name")
 
@@ -120,8 +136,11 @@ def _patch_problems(
     workspace: dict[str, Any], patches: list[tuple[str, Any]], report: Callable[[int, int], object]
 ) -> Iterator[str]:
     names = [measurement["name"] for measurement in workspace["measurements"]]
-    measurement = "new_physics" if "new_physics" in names else None
-    for group in group_patches(workspace, patches, measurement, report=report):
+    measurement = OWN_MEASUREMENT if OWN_MEASUREMENT in names else None
+    lost: list[str] = []
+    groups = group_patches(workspace, patches, measurement, report=report, failed=lambda _, why: lost.append(why))
+    yield from lost
+    for group in groups:
         likelihood = group.likelihood
         theta = np.repeat(likelihood.init[:, None], len(group.rows), axis=1)
         layout, arrays = take_apart(likelihood, given_rows(None, group.sample, group.yields))
@@ -167,79 +186,82 @@ def verify_workspace(workspace: Any) -> list[str]:
     problem = schema_problem(workspace, "workspace.json")
     if problem is not None:
         return [problem]
-    problems = [*_name_problems(workspace), *_setting_problems(workspace), *_number_problems(workspace)]
+    problems = workspace_problems(workspace)
     if problems:
         return problems
-    return list(_model_problems(workspace))
+    missing = _missing_interests(workspace)
+    # others leave the counts of channels that they have taken out, which pyhf passes over; ours have none
+    ours = any(measurement["name"] == OWN_MEASUREMENT for measurement in workspace["measurements"])
+    problems = [
+        f"observation '{name}' has no channel; remove it or add the channel"
+        for name in (_without_channel(workspace) if ours else [])
+    ]
+    problems += [
+        f"measurement '{measurement}', parameter '{name}': no modifier has this name; rename or remove it "
+        f"(is '{meant}' meant?)"
+        for measurement, name, meant in _misspelt_settings(workspace)
+    ]
+    return problems or list(_model_problems(workspace, missing))
 
 
-def _twice(names: Sequence[str]) -> list[str]:
-    return [name for name, count in Counter(names).items() if count > 1]
+def workspace_notes(workspace: Mapping[str, Any]) -> list[str]:
+    """What is unusual about a sound workspace, and no mistake.
 
-
-def _name_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
-    def repeated(where: str, what: str, names: Sequence[str]) -> Iterator[str]:
-        for name in _twice(names):
-            yield f"{where}{what} '{name}' stands twice; rename or remove one"
-
-    yield from repeated("", "channel", [c["name"] for c in workspace["channels"]])
-    yield from repeated("", "measurement", [m["name"] for m in workspace["measurements"]])
-    yield from repeated("", "observation", [o["name"] for o in workspace["observations"]])
-    for measurement in workspace["measurements"]:
-        names = [p["name"] for p in measurement["config"]["parameters"]]
-        yield from repeated(f"measurement '{measurement['name']}', ", "parameter", names)
+    Args:
+        workspace: content of the JSON file.
+    """
+    missing = _missing_interests(workspace)
+    notes = [
+        f"sound for patches: no modifier has the parameter of interest '{poi}' of measurement '{measurement}' yet"
+        for measurement, poi in missing.items()
+    ]
+    notes += [
+        f"no modifier uses the settings of '{name}' in measurement '{measurement}'"
+        for measurement, name in unused_settings(workspace)
+        if name != missing.get(measurement)
+    ]
+    notes += [f"observation '{name}' has no channel" for name in _without_channel(workspace)]
     for channel in workspace["channels"]:
-        here = f"channel '{channel['name']}', "
-        yield from repeated(here, "sample", [s["name"] for s in channel["samples"]])
         for sample in channel["samples"]:
-            where = f"{here}sample '{sample['name']}', "
-            keys = [f"{m['name']} ({m['type']})" for m in sample["modifiers"]]
-            yield from repeated(where, "modifier", keys)
-    channels = {c["name"] for c in workspace["channels"]}
-    for observation in workspace["observations"]:
-        if observation["name"] not in channels:
-            yield f"observation '{observation['name']}' has no channel; remove it or add the channel"
+            bins = [str(i) for i, events in enumerate(sample["data"]) if events < 0]
+            if bins:
+                where = f"channel '{channel['name']}', sample '{sample['name']}'"
+                notes.append(f"{where} is negative in bin {', '.join(bins)}, the sum of the samples is not")
+    return notes
 
 
-def _setting_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
+def _without_channel(workspace: Mapping[str, Any]) -> list[str]:
+    channels = {channel["name"] for channel in workspace["channels"]}
+    return [o["name"] for o in workspace["observations"] if o["name"] not in channels]
+
+
+def _misspelt_settings(workspace: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Settings that no modifier uses and whose name is nearly that of a parameter without settings.
+
+    Others are usual: pyhf passes over them, and published workspaces have some for parameters that patches bring.
+    """
     used = {m["name"] for c in workspace["channels"] for s in c["samples"] for m in s["modifiers"]}
+    given = {m["name"]: {p["name"] for p in m["config"]["parameters"]} for m in workspace["measurements"]}
+    found = []
+    for measurement, name in unused_settings(workspace):
+        alike = difflib.get_close_matches(name, sorted(used - given[measurement]), n=1, cutoff=_ALIKE)
+        found += [(measurement, name, meant) for meant in alike]
+    return found
+
+
+def _missing_interests(workspace: Mapping[str, Any]) -> dict[str, str]:
+    """Parameters of interest that no modifier has, by measurement: in published workspaces patches bring them."""
+    used = {m["name"] for c in workspace["channels"] for s in c["samples"] for m in s["modifiers"]}
+    interests = {m["name"]: m["config"]["poi"] for m in workspace["measurements"]}
+    return {measurement: poi for measurement, poi in interests.items() if poi and poi.split("[")[0] not in used}
+
+
+def _model_problems(workspace: Mapping[str, Any], missing: Mapping[str, str]) -> Iterator[str]:
     for measurement in workspace["measurements"]:
-        for given in measurement["config"]["parameters"]:
-            if given["name"] not in used:
-                yield (
-                    f"measurement '{measurement['name']}', parameter '{given['name']}': no modifier has this name; "
-                    "rename or remove it"
-                )
-
-
-def _number_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
-    def numbers(where: str, data: Sequence[float], *, negative: bool = False) -> Iterator[str]:
-        for i, value in enumerate(data):
-            if not math.isfinite(value):
-                yield f"{where}, bin {i}: {value} is not finite; give a number"
-            elif value < 0 and not negative:
-                yield f"{where}, bin {i}: {value:g} is negative; give a number >= 0"
-
-    for observation in workspace["observations"]:
-        yield from numbers(f"observation '{observation['name']}'", observation["data"])
-    for channel in workspace["channels"]:
-        for sample in channel["samples"]:
-            where = f"channel '{channel['name']}', sample '{sample['name']}'"
-            yield from numbers(where, sample["data"])
-            for modifier in sample["modifiers"]:
-                data = modifier["data"]
-                here = f"{where}, modifier '{modifier['name']}'"
-                if modifier["type"] == "histosys":
-                    for key in ("hi_data", "lo_data"):
-                        yield from numbers(f"{here}, {key}", data[key], negative=True)
-                elif modifier["type"] in ("shapesys", "staterror"):
-                    yield from numbers(here, data)
-
-
-def _model_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
-    for measurement in workspace["measurements"]:
+        poi = "" if measurement["name"] in missing else None
         try:
-            likelihood = Likelihood.from_workspace(workspace, measurement["name"])
+            check_parameters(workspace)
+            likelihood = Likelihood.from_workspace(workspace, measurement["name"], poi=poi)
         except SpecBuilderError as error:
             yield str(error)
             return

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import canonical_json
-from spec_builder.base.text import html_table
+from spec_builder.base.text import Report, Result, Shown
+from spec_builder.histfactory.checks import check_parameters, workspace_problems
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.model.analysis import UNITS, parse_parameter
-from spec_builder.model.provenance import Provenance
+from spec_builder.model.provenance import Choices, in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from spec_builder.base.text import Cell
     from spec_builder.inference.fit import Fit, Minimiser
     from spec_builder.model.analysis import Analysis
 
-__all__ = ["FitResult", "fit_analysis", "fit_workspace"]
+__all__ = ["USUAL_CL", "FitResult", "fit_analysis", "fit_workspace", "named", "workspace_likelihood"]
+
+#: Confidence level of intervals that are not asked for otherwise: one standard deviation, to four digits.
+USUAL_CL = 0.6827
 
 #: What stands beside the null of an infinite significance, which JSON cannot hold.
 INFINITE = "infinite: without a signal nothing is expected in a bin with counts"
 
 
+#: Rounding of 2NLL that is told: it shows in the digits that are printed of an interval.
+_ROUNDING_TOLD = 1e-5
+
+
 @dataclass(frozen=True, repr=False)
-class FitResult:
+class FitResult(Result):
     """A fit of one parameter with its provenance.
 
     Attributes:
@@ -37,7 +45,7 @@ class FitResult:
         fit: the numbers.
     """
 
-    provenance: Provenance
+    provenance: Choices
     unit: str
     fit: Fit
 
@@ -50,6 +58,9 @@ class FitResult:
         content["pull_uncertainties"] = {name: pull.uncertainty for name, pull in self.fit.pulls.items()}
         content["negative_components"] = list(self.fit.negative_components)
         content["problems"] = list(self.fit.problems)
+        content["parameter"] = self.fit.parameter or None
+        content["value"] = finite_or_none(self.fit.value)
+        content["flat"] = [list(names) for names in self.fit.flat]
         content["p_value"] = None if np.isnan(self.fit.p_value) else self.fit.p_value
         infinite = self.fit.significance == np.inf
         content["significance"] = None if infinite else self.fit.significance
@@ -57,12 +68,23 @@ class FitResult:
         content["edm"] = finite_or_none(self.fit.edm)
         return content
 
-    def to_json(self) -> str:
-        """The same as :meth:`to_dict`, as text."""
-        return canonical_json(self.to_dict())
+    def report(self) -> Report:
+        """Value, interval and quality; the columns hold the parameter, then the pulls."""
+        fit, pulls = self.fit, self.fit.pulls
+        columns: dict[str, Sequence[Cell]] = {
+            "name": [fit.parameter, *pulls],
+            "value": [fit.value, *(pull.value for pull in pulls.values())],
+            "up": [fit.up, *(pull.uncertainty for pull in pulls.values())],
+            "down": [fit.down, *(pull.uncertainty for pull in pulls.values())],
+        }
+        rows = tuple((name, f"{pull.value:+.3f} +- {pull.uncertainty:.3f}") for name, pull in pulls.items())
+        shown = Shown(("nuisance parameter", "pull"), rows) if rows else Shown((), ())
+        return Report(self._title(), self._facts(), columns, shown, self._notes())
 
     def _title(self) -> str:
         unit = "" if self.unit == "1" else f" [{self.unit}]"
+        if not self.fit.parameter:
+            return f"{self.provenance.analysis}: a fit without a parameter of interest"
         interval = f"{format_error('+', self.fit.up)} {format_error('-', self.fit.down)}"
         found = "held by the measurement" if self.fit.fixed else interval
         return f"{self.provenance.analysis}: {self.fit.parameter}{unit} = {self.fit.value:.4g} {found}"
@@ -72,10 +94,14 @@ class FitResult:
         state = f"{'valid' if fit.valid else 'NOT VALID'}{', AT A BOUND' if fit.at_bound else ''}"
         facts = {
             "interval": f"{100 * fit.cl:.4g} % CL, Delta chi2 = {fit.threshold:.4g}",
-            "choices": about.choices,
+            "choices": about.line,
             "chi2 / ndof": f"{fit.chi2_min:.3f} / {fit.ndof}, p = {fit.p_value:.3f} (saturated, asymptotic)",
             "2NLL": f"{fit.twice_nll:.9f}, EDM {fit.edm:.1e}, {state}",
         }
+        if not fit.parameter:
+            del facts["interval"]
+        if fit.rounding > _ROUNDING_TOLD:
+            facts["2NLL"] += f", rounded to about {fit.rounding:.1g} by the size of its terms"
         if fit.significance == np.inf:
             facts["signal"] = INFINITE
         elif fit.significance is not None:
@@ -84,33 +110,18 @@ class FitResult:
 
     def _notes(self) -> dict[str, str]:
         notes = {}
+        if self.fit.flat:
+            directions = (" and ".join(names) + (" together" if len(names) > 1 else "") for names in self.fit.flat)
+            notes["flat"] = "; ".join(f"2NLL does not depend on {names}" for names in directions)
         if self.fit.problems:
             notes["not settled"] = "; ".join(self.fit.problems)
         if self.fit.negative_components:
             notes["negative rate"] = ", ".join(self.fit.negative_components)
+        if self.provenance.notes:
+            notes["note"] = in_words(self.provenance.notes)
         if self.provenance.by_construction:
             notes["by construction"] = self.provenance.built
         return notes
-
-    def __str__(self) -> str:
-        lines = [self._title(), *(f"  {key:12} {value}" for key, value in self._facts().items())]
-        if self.fit.pulls:
-            width = max(len(name) for name in self.fit.pulls)
-            lines.append("  pulls")
-            lines += [
-                f"    {name:{width}}  {pull.value:+.3f} +- {pull.uncertainty:.3f}"
-                for name, pull in self.fit.pulls.items()
-            ]
-        lines += [f"  {key}: {value}" for key, value in self._notes().items()]
-        return "\n".join(lines) + "\n"
-
-    def __repr__(self) -> str:
-        return str(self).rstrip()
-
-    def _repr_html_(self) -> str:
-        pulls = [(name, f"{p.value:+.3f}", f"{p.uncertainty:.3f}") for name, p in self.fit.pulls.items()]
-        columns = ("nuisance parameter", "pull", "uncertainty")
-        return html_table(self._title(), self._facts() | self._notes(), columns, pulls)
 
 
 def finite_or_none(number: float) -> float | None:
@@ -123,22 +134,24 @@ def format_error(sign: str, length: float | None) -> str:
     return f"{sign}{'none' if length is None else f'{length:.3g}'}"
 
 
-def fit_analysis(analysis: Analysis, parameter: str, *, cl: float = 0.68, minimiser: Minimiser = "minuit") -> FitResult:
-    """Fit the 8B flux or the weak mixing angle.
+def fit_analysis(
+    analysis: Analysis, parameter: str, *, cl: float = USUAL_CL, minimiser: Minimiser = "minuit"
+) -> FitResult:
+    """Fit a parameter of the Standard Model, such as the 8B flux or the weak mixing angle.
 
     Args:
         analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        parameter: ``flux`` or ``sin2thetaw``.
+        parameter: one of ``analysis.parameters``: ``flux`` or ``sin2thetaw`` for 8B neutrinos.
         cl: confidence level of the interval.
         minimiser: ``minuit`` or ``newton``.
 
     Raises:
         SpecBuilderError: for an unknown parameter.
     """
-    known = parse_parameter(parameter)
-    null = 0.0 if known == "flux" else None
-    result = fit(analysis.likelihood(known), cl=cl, minimiser=minimiser, null=null)
-    return FitResult(Provenance.of(analysis), UNITS[known], result)
+    measurable = analysis.measurable(parameter)
+    null = None if measurable.factor is None else 0.0
+    result = fit(analysis.likelihood(parameter), cl=cl, minimiser=minimiser, null=null)
+    return FitResult(Choices.of(analysis, cl=cl), measurable.unit, result)
 
 
 def fit_workspace(
@@ -146,7 +159,9 @@ def fit_workspace(
     name: str,
     *,
     measurement: str | None = None,
-    cl: float = 0.68,
+    poi: str | None = None,
+    hold: Mapping[str, float] | None = None,
+    cl: float = USUAL_CL,
     minimiser: Minimiser = "minuit",
 ) -> FitResult:
     """Fit the parameter of interest of any pyhf workspace.
@@ -155,11 +170,52 @@ def fit_workspace(
         workspace: content of the JSON file, patches applied.
         name: what to call it in the result.
         measurement: its name; the first by default.
+        poi: parameter of interest in the place of the measurement's, '' for none.
+        hold: values of parameters to hold, by name.
         cl: confidence level of the interval.
         minimiser: ``minuit`` or ``newton``.
+
+    Raises:
+        SpecBuilderError: for an unsound workspace, an unknown parameter, or if no finite minimum is found.
     """
+    with named(name):
+        likelihood = workspace_likelihood(workspace, name, measurement, poi=poi, hold=hold)
+        result = fit(likelihood, likelihood.poi, cl=cl, minimiser=minimiser)
+    return FitResult(Choices(name, cl=cl), "1", result)
+
+
+def workspace_likelihood(
+    workspace: Mapping[str, Any],
+    name: str,
+    measurement: str | None = None,
+    *,
+    poi: str | None = None,
+    hold: Mapping[str, float] | None = None,
+) -> Likelihood:
+    """The likelihood of a sound workspace.
+
+    Args:
+        workspace: content of the JSON file, patches applied.
+        name: what to call it in a message.
+        measurement: its name; the first by default.
+        poi: parameter of interest in the place of the measurement's, '' for none.
+        hold: values of parameters to hold, by name.
+
+    Raises:
+        SpecBuilderError: if it is not sound, or for an unknown parameter or measurement.
+    """
+    with named(name):
+        for problem in workspace_problems(workspace):
+            raise SpecBuilderError(problem)
+        check_parameters(workspace)
+        return Likelihood.from_workspace(workspace, measurement, poi=poi).holding(hold or {})
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """Put the name of a workspace's file before whatever is wrong with it, once."""
+    shown = "standard input" if name == "-" else name
     try:
-        result = fit(Likelihood.from_workspace(workspace, measurement), cl=cl, minimiser=minimiser)
+        yield
     except SpecBuilderError as error:
-        raise SpecBuilderError(f"{'standard input' if name == '-' else name}: {error}") from None
-    return FitResult(Provenance(name, None, {}, {}, ()), "1", result)
+        raise SpecBuilderError(f"{shown}: {str(error).removeprefix(f'{shown}: ')}") from None

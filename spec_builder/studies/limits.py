@@ -3,154 +3,266 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import canonical_json
 from spec_builder.base.grids import check_range
-from spec_builder.base.text import html_table
+from spec_builder.base.text import Report, Result, Shown
+from spec_builder.inference.curves import Curves
 from spec_builder.inference.exclusion import exclude
-from spec_builder.model.provenance import Provenance
+from spec_builder.model.provenance import Choices, parameter_label
+from spec_builder.physics.choices import Choice
+from spec_builder.physics.constants import FERMI_CONSTANT
+from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE, choose, shipped_interactions
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from spec_builder.base.arrays import FloatArray
-    from spec_builder.inference.exclusion import Exclusion
+    from spec_builder.inference.data import Yields
+    from spec_builder.inference.exclusion import Exclusion, MassPoint
     from spec_builder.model.analysis import Analysis
-    from spec_builder.physics.interactions import NewPhysics
 
-__all__ = ["LimitsResult", "find_limits"]
+__all__ = ["LimitsResult", "as_choice", "check_change", "check_dof", "find_limits", "mass_axis"]
 
-_COLUMNS = ("mass [MeV]", "best g", "Dchi2(SM)", "excluded g")
+#: From 1/MeV to 1/GeV.
+_PER_GEV = 1e3
 
 
 @dataclass(frozen=True, repr=False)
-class LimitsResult:
+class LimitsResult(Result):
     """Exclusions of one interaction in one analysis.
 
     Attributes:
-        provenance: analysis, law, variants, statuses.
-        choice: the interaction with its coupling set or longitudinal factor.
+        provenance: analysis, law, variants, statuses, interaction and confidence level.
+        choice: the interaction with its options.
         exclusion: the numbers.
     """
 
-    provenance: Provenance
-    choice: NewPhysics
+    provenance: Choices
+    choice: Choice
     exclusion: Exclusion
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON, which holds no infinite ``delta_chi2_sm``: None then, with a note beside it."""
         exclusion = asdict(self.exclusion)
-        points = [
-            {**point, "excluded": [list(interval) for interval in point["excluded"]]}
-            for point in exclusion.pop("points")
-        ]
-        for point in points:
-            if point["delta_chi2_sm"] == math.inf:
-                point["delta_chi2_sm"] = None
-                point["delta_chi2_sm_note"] = "infinite: the Standard Model expects nothing in a bin with counts"
+        del exclusion["points"]
+        minimum = self.exclusion.minimum
+        exclusion["minimum"]["at"] = "sm" if minimum.g == 0 else "point"
+        exclusion["minimum"]["mass_MeV"] = _json_mass(minimum.mass_MeV)
         return self.provenance.to_dict() | {
-            "schema": "spec_builder/limits/1",
-            "interaction": self.choice.interaction.value,
-            "coupling_set": self.choice.coupling_set,
-            "longitudinal_factor": self.choice.longitudinal_factor,
+            "schema": "spec_builder/limits/2",
+            "parameter": self.choice.parameter,
+            "unit": self.choice.unit or "1",
+            "signed": self.choice.signed,
             **exclusion,
-            "points": points,
+            "points": [_json_point(point) for point in self.exclusion.points],
         }
 
-    def to_json(self) -> str:
-        """The same as :meth:`to_dict`, as text."""
-        return canonical_json(self.to_dict())
-
-    def _header(self) -> dict[str, str]:
-        about, exclusion = self.provenance, self.exclusion
-        minimum = exclusion.minimum
-        where = "the Standard Model" if minimum.mass_MeV is None else f"{minimum.mass_MeV:.6g} MeV, g {minimum.g:.6g}"
-        against = "each mass's minimum over g >= 0" if exclusion.dof == 1 else "the minimum over the plane"
-        header = {
-            "title": f"Exclusion of interaction {self.choice.interaction.value}, {about.analysis}",
-            "confidence": f"{100 * exclusion.cl:g} % CL, dof {exclusion.dof}, Delta chi2 > {exclusion.threshold:.6g} "
-            f"against {against}",
-            "minimum": f"2NLL {minimum.twice_nll:.9f} at {where}",
-            "law": str(about.law),
-            "variants": ", ".join(f"{k}={v}" for k, v in about.variants.items()) or "default",
+    def report(self) -> Report:
+        """Header of choices; a column row for each excluded interval, nan where nothing is excluded."""
+        symbol = self.choice.parameter
+        columns: dict[str, list[Any]] = {
+            name: []
+            for name in ("mass_MeV", f"{symbol}_low", f"{symbol}_high", f"best_{symbol}", "delta_chi2_sm", "valid")
         }
-        if self.choice.coupling_set:
-            header["coupling_set"] = self.choice.coupling_set
-        if self.choice.longitudinal_factor:
-            header["longitudinal_factor"] = str(self.choice.longitudinal_factor)
-        return header | {"by_construction": about.built or "nothing", "version": about.version}
-
-    def to_csv(self) -> str:
-        """A row for each excluded interval, under a ``# key: value`` header; g is nan where nothing is excluded."""
-        columns = {"columns": "g from g_low to g_high is excluded; nan where nothing is at this mass"}
-        lines = [f"# {key}: {value}" for key, value in (self._header() | columns).items()]
-        lines.append("mass_MeV,g_low,g_high,best_g,delta_chi2_sm,valid")
         for point in self.exclusion.points:
             for low, high in point.excluded or [(math.nan, math.nan)]:
-                end = math.inf if high is None else high
-                lines.append(
-                    f"{point.mass_MeV!r},{low!r},{end!r},{point.best_g!r},{point.delta_chi2_sm!r},{int(point.valid)}"
-                )
-        return "\n".join(lines) + "\n"
+                begin, end = -math.inf if low is None else low, math.inf if high is None else high
+                row = (point.mass_MeV, begin, end, point.best_g, point.delta_chi2_sm, point.valid)
+                for column, cell in zip(columns.values(), row, strict=True):
+                    column.append(cell)
+        if not self.choice.has_mediator:
+            del columns["mass_MeV"]
+        explained = f"{symbol} from {symbol}_low to {symbol}_high is excluded; nan where nothing is at this mass"
+        return Report(
+            f"Exclusion of interaction {self.choice.name}, {self.provenance.analysis}",
+            self._facts(),
+            columns,
+            self._shown(),
+            details={"columns": explained},
+        )
 
-    def _rows(self) -> list[tuple[str, str, str, str]]:
-        """Mass, best g, Delta chi2 of the Standard Model, and the excluded intervals of g."""
+    def _facts(self) -> dict[str, str]:
+        exclusion, symbol = self.exclusion, self.choice.parameter
+        minimum = exclusion.minimum
+        domain = f"{symbol}" if self.choice.signed else f"{symbol} >= 0"
+        if not self.choice.has_mediator:
+            against = f"the minimum over {domain}"
+        else:
+            against = f"each mass's minimum over {domain}" if exclusion.dof == 1 else "the minimum over the plane"
+        where = "the Standard Model"
+        if minimum.g != 0:
+            place = "" if minimum.mass_MeV is None else f"{minimum.mass_MeV:.6g} MeV, "
+            where = f"{place}{symbol} {minimum.g:.6g}"
+        facts = {
+            "confidence": f"{self.provenance.level}, Delta chi2 > {exclusion.threshold:.6g} against {against}",
+            "minimum": f"2NLL {minimum.twice_nll:.9f} at {where}",
+        }
+        label = parameter_label(self.choice)
+        if label != "g":
+            facts["parameter"] = label
+        if any(math.isinf(point.mass_MeV) for point in exclusion.points):
+            facts["contact limit"] = "at the mass inf the numbers are g/m [1/GeV]"
+        return facts | self.provenance.rows()
+
+    def _shown(self) -> Shown:
+        """A row for each mass: best value, Delta chi2 of the Standard Model, and the excluded intervals."""
+        symbol = self.choice.parameter
         rows = []
         for point in self.exclusion.points:
-            intervals = ", ".join(
-                f"{low:.6g} - {high:.6g}" if high is not None else f"> {low:.6g}" for low, high in point.excluded
-            )
-            excluded = f"{intervals or 'none'}{'' if point.valid else '  NOT VALID'}"
-            rows.append((f"{point.mass_MeV:.6g}", f"{point.best_g:.4g}", f"{point.delta_chi2_sm:.3f}", excluded))
-        return rows
-
-    def __str__(self) -> str:
-        lines = [f"{key:15} {value}" for key, value in self._header().items()]
-        lines.append("")
-        lines += [f"{mass:>12}  {g:>11}  {sm:>9}  {excluded}" for mass, g, sm, excluded in (_COLUMNS, *self._rows())]
-        return "\n".join(lines) + "\n"
-
-    def __repr__(self) -> str:
-        return str(self).rstrip()
-
-    def _repr_html_(self) -> str:
-        header = self._header()
-        return html_table(header.pop("title"), header, _COLUMNS, self._rows())
+            excluded = ", ".join(_interval_text(*interval) for interval in point.excluded) or "none"
+            state = "" if point.valid else "  NOT VALID"
+            cells = (f"{point.best_g:.4g}", f"{point.delta_chi2_sm:.3f}", f"{excluded}{state}")
+            rows.append((f"{point.mass_MeV:.6g}", *cells) if self.choice.has_mediator else cells)
+        columns = (f"best {symbol}", "Dchi2(SM)", f"excluded {symbol}")
+        return Shown(("mass [MeV]", *columns) if self.choice.has_mediator else columns, tuple(rows))
 
 
-def check_dof(dof: int) -> None:
-    """Refuse anything but one or two degrees of freedom.
+def _interval_text(low: float | None, high: float | None) -> str:
+    if low is None:
+        return "everything" if high is None else f"< {high:.6g}"
+    return f"> {low:.6g}" if high is None else f"{low:.6g} - {high:.6g}"
+
+
+def _json_mass(mass_MeV: float | None) -> float | str | None:
+    """A mass as it stands in JSON: ``inf`` for the contact limit, None where there is none."""
+    if mass_MeV is None or math.isnan(mass_MeV):
+        return None
+    return "inf" if math.isinf(mass_MeV) else mass_MeV
+
+
+def _json_point(point: MassPoint) -> dict[str, Any]:
+    content = asdict(point)
+    content["mass_MeV"] = _json_mass(point.mass_MeV)
+    content["excluded"] = [list(interval) for interval in point.excluded]
+    if math.isinf(point.mass_MeV):  # the parameter is g/m there
+        content["g_over_m_per_GeV"] = content["excluded"]
+        content["C_a"] = [[_contact_coefficient(end) for end in interval] for interval in point.excluded]
+    if point.delta_chi2_sm == math.inf:
+        content["delta_chi2_sm"] = None
+        content["delta_chi2_sm_note"] = "infinite: the Standard Model expects nothing in a bin with counts"
+    return content
+
+
+def _contact_coefficient(g_over_m_per_GeV: float | None) -> float | None:
+    """C_a of Eq. (4) of arXiv:2411.11749, sqrt(2) g^2 / (G_F m^2), less the nucleus' charge at g = 1."""
+    if g_over_m_per_GeV is None:
+        return None
+    return math.sqrt(2) * (g_over_m_per_GeV / _PER_GEV) ** 2 / FERMI_CONSTANT
+
+
+def check_dof(dof: int, choice: Choice | None = None) -> None:
+    """Refuse anything but one or two degrees of freedom, and two where there is no mass.
 
     Raises:
         SpecBuilderError: saying so.
     """
     if dof not in (1, 2):
         raise SpecBuilderError(f"dof {dof}: expected 1 or 2")
+    if choice is not None and dof == 2 and not choice.has_mediator:
+        raise SpecBuilderError(f"dof 2: interaction '{choice.name}' has no mass and so no plane, expected 1")
 
 
 def find_limits(
-    analysis: Analysis, choice: NewPhysics, masses: FloatArray, *, cl: float = 0.9, dof: int = 2
+    analysis: Analysis,
+    choice: Choice | str | object,
+    masses: FloatArray | None = None,
+    *,
+    cl: float = 0.9,
+    dof: int = 1,
 ) -> LimitsResult:
-    """Exclude couplings of an interaction at given mediator masses.
+    """Exclude values of an interaction's parameter, at given mediator masses where it has a mediator.
 
     Args:
         analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        choice: from :func:`spec_builder.physics.interactions.parse_new_physics`.
-        masses: mediator masses [MeV], shape (M,).
+        choice: an interaction, as :func:`spec_builder.physics.interactions.choose` takes and gives it.
+        masses: mediator masses [MeV], shape (M,); ``inf`` is the contact limit, whose parameter is g/m in 1/GeV. None
+            where there is no mediator.
         cl: confidence level.
         dof: 1: Delta chi^2 against the minimum over g at each mass; 2: against the minimum over the plane.
 
     Raises:
-        SpecBuilderError: for another ``dof``, or a mass beyond floating range.
+        SpecBuilderError: for another ``dof``, masses that are missing or do not apply, a mass beyond floating range, or
+            an interaction that changes nothing.
     """
-    check_dof(dof)
-    check_range("mass", masses)
-    problem = analysis.problem(choice)
-    coefficients = next(iter(problem.yields(masses).values())).nominal
-    if not (np.isfinite(coefficients).all() and (coefficients[2].sum(axis=-1) > 0).all()):
-        raise SpecBuilderError("a mass is beyond floating range: the yields are not finite positive numbers")
-    exclusion = exclude(problem, masses, cl=cl, dof=dof)
-    return LimitsResult(Provenance.of(analysis), choice, exclusion)
+    chosen = as_choice(choice)
+    check_dof(dof, chosen)
+    axis = mass_axis(chosen, masses)
+    problem = analysis.problem(chosen)
+    signal = problem.yields(axis)
+    check_change(chosen, signal)
+    curves = Curves(problem, signal)
+    exclusion = exclude(problem, axis, cl=cl, dof=dof, curves=curves, plane=analysis.masses_MeV)
+    about = replace(Choices.of(analysis, chosen, cl=cl, dof=dof), notes=analysis.notes(chosen, masses))
+    return LimitsResult(about, chosen, _in_contact_units(exclusion))
+
+
+def as_choice(choice: Choice | str | object) -> Choice:
+    """A choice from itself, a name, a path or an object; never the Standard Model.
+
+    Raises:
+        SpecBuilderError: for what is no interaction beyond the Standard Model.
+    """
+    chosen = choice if isinstance(choice, Choice) else choose(choice)
+    if chosen.interaction in (STANDARD_MODEL.interaction, WEAK_MIXING_ANGLE.interaction):
+        known = ", ".join(interaction.name for interaction in shipped_interactions())
+        raise SpecBuilderError(f"interaction '{chosen.name}' is the Standard Model, expected one of {known}, or a path")
+    return chosen
+
+
+def mass_axis(choice: Choice, masses: FloatArray | None) -> FloatArray:
+    """Masses of a result [MeV]: those given, or one that is nan where there is no mediator.
+
+    Raises:
+        SpecBuilderError: if masses are missing, do not apply or are beyond floating range.
+    """
+    if not choice.has_mediator:
+        if masses is not None:
+            raise SpecBuilderError(f"interaction '{choice.name}' has no mediator: masses do not apply")
+        return np.array([np.nan])
+    if masses is None or np.size(masses) == 0:
+        raise SpecBuilderError(f"interaction '{choice.name}' has a mediator: give its masses [MeV]")
+    axis = np.asarray(masses, dtype=np.float64)
+    check_range("mass", axis[~np.isinf(axis)])
+    return axis
+
+
+def check_change(choice: Choice, signal: Mapping[str, Yields]) -> None:
+    """Refuse an interaction that changes no yield: nothing can be said of it.
+
+    Args:
+        choice: the interaction.
+        signal: yields against x by sample, nominal ones of shape (3, M, bins).
+
+    Raises:
+        SpecBuilderError: naming the interaction, or saying that a mass is out of range.
+    """
+    if not all(np.isfinite(own.nominal).all() for own in signal.values()):
+        raise SpecBuilderError("a mass is beyond floating range: the yields are not finite numbers")
+    changes = sum(np.abs(own.nominal[1:]).sum(axis=(0, 2)) for own in signal.values())
+    if not np.all(changes):
+        raise SpecBuilderError(
+            f"interaction '{choice.name}' changes no yield of this analysis: it is zero on its targets, or a mass is "
+            "beyond floating range"
+        )
+
+
+def _in_contact_units(exclusion: Exclusion) -> Exclusion:
+    """Numbers at the mass inf as g/m in 1/GeV; there the yields are polynomials in (g/m)^2 in MeV^-2."""
+    points = tuple(_in_per_GeV(point) if math.isinf(point.mass_MeV) else point for point in exclusion.points)
+    minimum = exclusion.minimum
+    if minimum.mass_MeV is not None and math.isinf(minimum.mass_MeV):
+        minimum = replace(minimum, g=minimum.g * _PER_GEV)
+    return replace(exclusion, points=points, minimum=minimum)
+
+
+def _in_per_GeV(point: MassPoint) -> MassPoint:
+    def scaled(end: float | None) -> float | None:
+        return None if end is None else end * _PER_GEV
+
+    excluded = tuple((scaled(low), scaled(high)) for low, high in point.excluded)
+    return replace(point, excluded=excluded, best_g=point.best_g * _PER_GEV)

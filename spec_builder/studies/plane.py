@@ -10,18 +10,18 @@ import numpy as np
 
 from spec_builder.base.executors import loss_is_told
 from spec_builder.inference.curves import Curves
-from spec_builder.inference.exclusion import PLANE_MASSES, exclude
-from spec_builder.model.provenance import Provenance
-from spec_builder.studies.limits import LimitsResult
+from spec_builder.inference.exclusion import exclude
+from spec_builder.model.provenance import Choices
+from spec_builder.studies.limits import LimitsResult, check_change, mass_axis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from spec_builder.base.arrays import FloatArray, IndexArray
     from spec_builder.model.analysis import Analysis
-    from spec_builder.physics.interactions import NewPhysics
+    from spec_builder.physics.choices import Choice
 
-__all__ = ["Plane", "profile_planes"]
+__all__ = ["Plane", "parameter_grid", "profile_planes"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Plane:
 
     Attributes:
         limits: contours, from root finding.
-        masses: mediator masses [MeV], shape (M,).
+        masses: mediator masses [MeV], shape (M,); one that is nan where there is no mediator.
         couplings: g, shape (G,).
         twice_nll: profiled 2NLL, shape (M, G).
         reason: 0 where the fit is valid, else a number of :data:`spec_builder.inference.newton.REASONS`, shape (M, G).
@@ -51,7 +51,7 @@ class Plane:
 
 
 def profile_planes(
-    choices: Sequence[tuple[Analysis, NewPhysics]],
+    choices: Sequence[tuple[Analysis, Choice]],
     *,
     points: int = 121,
     cl: float = 0.9,
@@ -63,7 +63,8 @@ def profile_planes(
 
     Args:
         choices: analyses with interactions.
-        points: masses from 0.01 MeV to 1 GeV, and couplings over each interaction's default range.
+        points: masses over the analysis' range, and couplings over each interaction's default range. Where there is
+            no mediator the plane is a line of so many values.
         cl: confidence level of the contours.
         dof: their degrees of freedom.
         executor: any ``concurrent.futures.Executor``; None computes here.
@@ -84,16 +85,33 @@ def profile_planes(
         return [futures[i].result() for i in range(len(choices))]
 
 
-def _profile_plane(analysis: Analysis, choice: NewPhysics, points: int, cl: float, dof: int) -> Plane:
-    masses, couplings = np.geomspace(*PLANE_MASSES, points), np.geomspace(*choice.default_couplings, points)
+def _profile_plane(analysis: Analysis, choice: Choice, points: int, cl: float, dof: int) -> Plane:
+    masses = mass_axis(choice, np.geomspace(*analysis.masses_MeV, points) if choice.has_mediator else None)
+    couplings = parameter_grid(choice, points)
     problem = analysis.problem(choice)
-    curves = Curves(problem, problem.yields(masses))
-    exclusion = exclude(problem, masses, cl=cl, dof=dof, curves=curves)
+    signal = problem.yields(masses)
+    check_change(choice, signal)
+    curves = Curves(problem, signal)
+    dof_here = dof if choice.has_mediator else 1
+    exclusion = exclude(problem, masses, cl=cl, dof=dof_here, curves=curves, plane=analysis.masses_MeV)
     fits = curves.grid(couplings)
+    shape = (masses.size, points)
     return Plane(
-        LimitsResult(Provenance.of(analysis), choice, exclusion),
+        LimitsResult(Choices.of(analysis, choice, cl=cl, dof=dof_here), choice, exclusion),
         masses,
         couplings,
-        fits.twice_nll.reshape(points, points),
-        fits.reason.reshape(points, points),
+        fits.twice_nll.reshape(shape),
+        fits.reason.reshape(shape),
     )
+
+
+def parameter_grid(choice: Choice, points: int) -> FloatArray:
+    """Values of the parameter over its default range: log-spaced, or evenly where it has a sign.
+
+    Examples:
+        >>> from spec_builder.physics.interactions import choose
+        >>> parameter_grid(choose("nsi"), 3).tolist()
+        [-1.0, 0.0, 1.0]
+    """
+    low, high = choice.default_range
+    return np.linspace(low, high, points) if choice.signed else np.geomspace(low, high, points)

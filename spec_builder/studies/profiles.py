@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import canonical_json
 from spec_builder.base.grids import MOST_POINTS
-from spec_builder.base.text import html_table
+from spec_builder.base.text import Report, Result, Shown
 from spec_builder.inference.fit import fit
-from spec_builder.inference.profile import ONE_SIGMA, crossings, profile, search
-from spec_builder.model.analysis import UNITS, parse_parameter
-from spec_builder.model.provenance import Provenance
-from spec_builder.studies.fits import finite_or_none, format_error
+from spec_builder.inference.profile import crossings, profile, search
+from spec_builder.model.provenance import Choices
+from spec_builder.studies.fits import USUAL_CL, finite_or_none, format_error, named, workspace_likelihood
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.text import Column
     from spec_builder.inference.fit import Fit
+    from spec_builder.inference.likelihood import Likelihood
     from spec_builder.model.analysis import Analysis
 
-__all__ = ["ProfileResult", "profile_analysis"]
+__all__ = ["ProfileResult", "profile_analysis", "profile_workspace"]
 
 #: A profile is drawn and listed up to this Delta chi^2.
 PROFILE_HEIGHT = 9.0
 
 
 @dataclass(frozen=True, repr=False)
-class ProfileResult:
+class ProfileResult(Result):
     """Delta chi^2 against a parameter with its provenance.
 
     Attributes:
@@ -44,7 +44,7 @@ class ProfileResult:
         valid: the minimiser converged, shape (N,).
     """
 
-    provenance: Provenance
+    provenance: Choices
     unit: str
     best: Fit
     values: FloatArray
@@ -52,108 +52,136 @@ class ProfileResult:
     twice_nll: FloatArray
     valid: tuple[bool, ...]
 
-    def _title(self) -> str:
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON; null where 2NLL is not finite."""
         best = self.best
-        unit = "" if self.unit == "1" else f" [{self.unit}]"
-        interval = f"{format_error('+', best.up)} {format_error('-', best.down)}"
-        return f"{self.provenance.analysis}: Delta chi2 of {best.parameter}{unit}, least at {best.value:.4g} {interval}"
-
-    def _facts(self) -> dict[str, str]:
-        wrong = len(self.valid) - sum(self.valid)
-        reach = f"{self.values[0]:.4g} to {self.values[-1]:.4g}"
-        points = f"{len(self.valid)} from {reach}, {wrong or 'none'} not valid"
-        facts = {
-            "points": points,
-            "choices": self.provenance.choices,
-            "2NLL": f"{self.best.twice_nll:.9f} at the minimum",
-        }
-        return facts | ({"by construction": note} if (note := self.provenance.built) else {})
-
-    def __str__(self) -> str:
-        lines = [self._title(), *(f"  {key:16} {value}" for key, value in self._facts().items())]
-        lines += [f"    {value:10.4g}  {height:8.4f}" for value, height in self._sample()]
-        return "\n".join(lines) + "\n"
-
-    def __repr__(self) -> str:
-        return str(self).rstrip()
-
-    def _repr_html_(self) -> str:
-        rows = [(f"{value:.4g}", f"{height:.4f}") for value, height in self._sample()]
-        return html_table(self._title(), self._facts(), (self.best.parameter, "Delta chi2"), rows)
-
-    def _sample(self) -> list[tuple[float, float]]:
-        """About a dozen points of the profile, the ends included."""
-        rows = np.unique(np.linspace(0, self.values.size - 1, 13).round().astype(int))
-        return list(zip(self.values[rows].tolist(), self.delta_chi2[rows].tolist(), strict=True))
-
-    def to_json(self) -> str:
-        """Columns and provenance as text; null where 2NLL is not finite."""
-        content = self.provenance.to_dict() | {
+        return self.provenance.to_dict() | {
             "schema": "spec_builder/profile/1",
-            "parameter": self.best.parameter,
+            "parameter": best.parameter,
             "unit": self.unit,
             "best": {
-                "value": self.best.value,
-                "up": self.best.up,
-                "down": self.best.down,
-                "cl": self.best.cl,
-                "twice_nll": self.best.twice_nll,
+                "value": best.value,
+                "up": best.up,
+                "down": best.down,
+                "cl": best.cl,
+                "twice_nll": best.twice_nll,
             },
             "values": self.values.tolist(),
             "delta_chi2": [finite_or_none(height) for height in self.delta_chi2.tolist()],
             "twice_nll": [finite_or_none(height) for height in self.twice_nll.tolist()],
             "valid": list(self.valid),
         }
-        return canonical_json(content)
 
-    def to_csv(self) -> str:
-        """A table with a ``# key: value`` header."""
-        about = self.provenance
-        out = io.StringIO()
-        header = {
-            "title": f"Delta chi2 profile of {self.best.parameter}, {about.analysis}",
-            "unit": f"{self.best.parameter}: {self.unit}",
-            "law": about.law,
-            "variants": ", ".join(f"{k}={v}" for k, v in about.variants.items()) or "default",
-            "by_construction": about.built or "nothing",
-            "version": about.version,
+    def report(self) -> Report:
+        """Minimum and choices; people see about a dozen points of the profile."""
+        best = self.best
+        unit = "" if self.unit == "1" else f" [{self.unit}]"
+        interval = f"{best.value:.4g} {format_error('+', best.up)} {format_error('-', best.down)}"
+        wrong = len(self.valid) - sum(self.valid)
+        reach = f"{self.values[0]:.4g} to {self.values[-1]:.4g}"
+        facts = {
+            "unit": f"{best.parameter}: {self.unit}",
+            "least at": f"{interval}{unit}, {100 * best.cl:.4g} % CL; 2NLL {best.twice_nll:.9f}",
+            "points": f"{len(self.valid)} from {reach}, {wrong or 'none'} not valid",
         }
-        out.writelines(f"# {key}: {value}\n" for key, value in header.items())
-        rows = csv.writer(out, lineterminator="\n")
-        rows.writerow([self.best.parameter, "delta_chi2", "twice_nll", "valid"])
-        for row in zip(
-            self.values.tolist(), self.delta_chi2.tolist(), self.twice_nll.tolist(), self.valid, strict=True
-        ):
-            rows.writerow([*row[:3], int(row[3])])
-        return out.getvalue()
+        columns: dict[str, Column] = {
+            best.parameter: self.values,
+            "delta_chi2": self.delta_chi2,
+            "twice_nll": self.twice_nll,
+            "valid": self.valid,
+        }
+        rows = tuple((f"{value:.4g}", f"{height:.4f}") for value, height in self._sample())
+        return Report(
+            f"Delta chi2 profile of {best.parameter}, {self.provenance.analysis}",
+            facts | self.provenance.rows(),
+            columns,
+            Shown((best.parameter, "Delta chi2"), rows),
+        )
+
+    def _sample(self) -> list[tuple[float, float]]:
+        """About a dozen points of the profile, the ends included."""
+        rows = np.unique(np.linspace(0, self.values.size - 1, 13).round().astype(int))
+        return list(zip(self.values[rows].tolist(), self.delta_chi2[rows].tolist(), strict=True))
 
 
 def profile_analysis(
-    analysis: Analysis, parameter: str, *, points: int = 201, height: float = PROFILE_HEIGHT
+    analysis: Analysis,
+    parameter: str,
+    *,
+    points: int = 201,
+    height: float = PROFILE_HEIGHT,
+    cl: float = USUAL_CL,
 ) -> ProfileResult:
-    """Profile the 8B flux or the weak mixing angle up to a given Delta chi^2.
+    """Profile a parameter of the Standard Model, such as the 8B flux, up to a given Delta chi^2.
 
     Args:
         analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        parameter: ``flux`` or ``sin2thetaw``.
+        parameter: one of ``analysis.parameters``: ``flux`` or ``sin2thetaw`` for 8B neutrinos.
         points: how many, at least 2 and at most 100 000.
+        cl: confidence level of the interval around the minimum.
         height: the profile's range is where Delta chi^2 is below this, within the parameter's domain.
 
     Raises:
         SpecBuilderError: for an unknown parameter, or fewer or more points.
     """
-    known = parse_parameter(parameter)
+    unit = analysis.measurable(parameter).unit
+    return _profile(analysis.likelihood(parameter), parameter, unit, Choices.of(analysis, cl=cl), points, height, cl)
+
+
+def profile_workspace(
+    workspace: Mapping[str, Any],
+    name: str,
+    parameter: str | None = None,
+    *,
+    measurement: str | None = None,
+    hold: Mapping[str, float] | None = None,
+    points: int = 201,
+    height: float = PROFILE_HEIGHT,
+    cl: float = USUAL_CL,
+) -> ProfileResult:
+    """Profile any parameter of any pyhf workspace up to a given Delta chi^2.
+
+    Args:
+        workspace: content of the JSON file, patches applied.
+        name: what to call it in the result.
+        parameter: its name; the measurement's parameter of interest by default.
+        measurement: its name; the first by default.
+        hold: values of parameters to hold, by name.
+        points: how many, at least 2 and at most 100 000.
+        height: the profile's range is where Delta chi^2 is below this, within the parameter's domain.
+        cl: confidence level of the interval around the minimum.
+
+    Raises:
+        SpecBuilderError: for an unsound workspace, an unknown parameter or one that is held, or fewer or more points.
+    """
+    with named(name):
+        likelihood = workspace_likelihood(workspace, name, measurement, poi=parameter, hold=hold)
+        if not likelihood.poi:
+            raise SpecBuilderError("the measurement names no parameter of interest; name one to profile")
+        if likelihood.index(likelihood.poi) not in likelihood.free:
+            raise SpecBuilderError(f"parameter '{likelihood.poi}' is held, and has no profile")
+        return _profile(likelihood, likelihood.poi, "1", Choices(name, cl=cl), points, height, cl)
+
+
+def _profile(
+    likelihood: Likelihood,
+    parameter: str,
+    unit: str,
+    provenance: Choices,
+    points: int,
+    height: float,
+    cl: float,
+) -> ProfileResult:
     if not 2 <= points <= MOST_POINTS:
         raise SpecBuilderError(f"points {points}: a profile needs at least 2, and at most {MOST_POINTS}")
-    likelihood = analysis.likelihood(known)
-    best = fit(likelihood, cl=ONE_SIGMA)
-    below, above, _ = crossings(likelihood, search(likelihood, known), best.value, best.twice_nll + height)
-    lower, upper = likelihood.bounds[:, likelihood.index(known)]
+    best = fit(likelihood, parameter, cl=cl)
+    below, above, _ = crossings(likelihood, search(likelihood, parameter), best.value, best.twice_nll + height)
+    lower, upper = likelihood.bounds[:, likelihood.index(parameter)]
     values = np.linspace(below[0] if below else lower, above[0] if above else upper, points)
-    fits = profile(likelihood, known, values).fits
+    fits = profile(likelihood, parameter, values).fits
     return ProfileResult(
-        Provenance.of(analysis),
-        UNITS[known],
+        provenance,
+        unit,
         best,
         values,
         fits.twice_nll - best.twice_nll,

@@ -15,16 +15,17 @@ from spec_builder.base.columns import check_suffix, write_columns
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest, load_json, refuse_existing
 from spec_builder.base.grids import check_range
-from spec_builder.base.text import html_table
+from spec_builder.base.text import Report, Result, Shown
 from spec_builder.base.version import __version__
-from spec_builder.experiments.description import SIGNAL_SAMPLE
+from spec_builder.histfactory.checks import check_workspace
 from spec_builder.histfactory.patch import load_workspace
 from spec_builder.histfactory.patchset import check_digest, check_labels, check_patch_set
-from spec_builder.inference.exclusion import plane_minimum
+from spec_builder.inference.exclusion import exclude, plane_minimum
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.patches import group_patches
 from spec_builder.inference.points import CHUNK, GridPoints, ListedPoints
-from spec_builder.model.provenance import in_words
+from spec_builder.model.provenance import Choices, range_text
+from spec_builder.studies.limits import as_choice, check_change, mass_axis
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -33,19 +34,28 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import Column, FloatArray
     from spec_builder.base.chunks import Store
+    from spec_builder.inference.data import Problem
+    from spec_builder.inference.plane import Minimum
     from spec_builder.model.analysis import Analysis
-    from spec_builder.physics.interactions import NewPhysics
+    from spec_builder.physics.choices import Choice
 
 __all__ = ["ScanResult", "scan_analysis", "scan_files", "scan_patches"]
 
 _KINDS = {"valid": "?", "reason": "i1", "at_bound": "?"}
+#: Instead of a column ``delta_chi2``.
+_NO_COMPARISON = "none: the patches' models have different data (channels, counts or auxiliary data)"
 _REASONS = {str(number): text for number, text in enumerate(REASONS)}
 #: Columns of a scan, beside those that begin with ``theta_``, and what is kept beside them.
 _OWN_COLUMNS = ("row", "patch", "delta_chi2", "twice_nll", "edm", "valid", "reason", "at_bound", "metadata")
+#: What a result's facts leave out of the metadata: what stands in its title, its columns or in no text.
+_NOT_SHOWN = (
+    *("schema", "analysis", "interaction", "description", "statuses", "masses_MeV", "couplings", "minimum"),
+    *("delta_chi2", "reasons", "workspace_sha256", "patchset_sha256"),
+)
 
 
 @dataclass(frozen=True, repr=False)
-class ScanResult:
+class ScanResult(Result):
     """A scan in memory.
 
     Attributes:
@@ -58,10 +68,15 @@ class ScanResult:
     metadata: Mapping[str, Any]
     columns: Mapping[str, Column]
 
-    def _title(self) -> str:
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON: metadata and columns; numbers that are not finite are None."""
+        return dict(self.metadata) | {"columns": {name: _plain(column) for name, column in self.columns.items()}}
+
+    def report(self) -> Report:
+        """What was scanned; people see the first and the last rows."""
         about = self.metadata
         what = about.get("description") or f"{about['analysis']}: interaction {about['interaction']}"
-        return f"Scan of {what}"
+        return Report(f"Scan of {what}", self._facts(), self.columns, Shown(tuple(self.columns), tuple(self._ends())))
 
     def _facts(self) -> dict[str, str]:
         valid, twice_nll = self.columns["valid"], self.columns["twice_nll"]
@@ -72,9 +87,9 @@ class ScanResult:
             "least 2NLL": f"{twice_nll[best]:.9f} in row {best}",
             "delta_chi2": self.metadata["delta_chi2"],
         }
-        for key in ("law", "variants", "coupling_set", "longitudinal_factor", "by_construction", "version"):
-            if self.metadata.get(key):
-                facts[key] = str(self.metadata[key])
+        for key, value in self.metadata.items():
+            if value and key not in _NOT_SHOWN:
+                facts[key] = str(value)
         return facts
 
     def _ends(self) -> list[tuple[str, ...]]:
@@ -83,16 +98,13 @@ class ScanResult:
         rows = [*range(min(3, count)), *range(max(3, count - 3), count)]
         return [tuple(_shown(column[row]) for column in self.columns.values()) for row in rows]
 
-    def __str__(self) -> str:
-        lines = [self._title(), *(f"  {key:19} {value}" for key, value in self._facts().items())]
-        lines.append(f"  {'columns':19} {', '.join(self.columns)}")
-        return "\n".join(lines) + "\n"
 
-    def __repr__(self) -> str:
-        return str(self).rstrip()
-
-    def _repr_html_(self) -> str:
-        return html_table(self._title(), self._facts(), tuple(self.columns), self._ends())
+def _plain(column: Column) -> list[Any]:
+    """A column for JSON."""
+    if column.dtype.kind == "f":
+        return [value if np.isfinite(value) else None for value in column.tolist()]
+    values: list[Any] = column.tolist()
+    return values
 
 
 def _shown(value: Any) -> str:
@@ -114,49 +126,51 @@ class _Scan:
         return hashlib.sha256(json.dumps(self.metadata, sort_keys=True).encode()).hexdigest()
 
 
-def _grid_scan(analysis: Analysis, choice: NewPhysics, masses: FloatArray, couplings: FloatArray) -> _Scan:
-    check_range("mass", masses)
-    check_range("coupling", couplings)
-    for what, grid in (("mass", masses), ("coupling", couplings)):
+def _grid_scan(analysis: Analysis, choice: Choice, masses: FloatArray | None, couplings: FloatArray) -> _Scan:
+    axis = mass_axis(choice, masses)
+    check_range("coupling", np.abs(couplings))
+    if not choice.signed and (couplings < 0).any():
+        raise SpecBuilderError(f"coupling {couplings.min():g}: interaction '{choice.name}' has none below 0")
+    for what, grid in (("mass", axis), ("coupling", couplings)):
         if np.unique(grid).size < grid.size:
             raise SpecBuilderError(f"{what}: a value stands twice in the grid")
-    likelihood, yields = analysis.new_physics(choice)
-    minimum = plane_minimum(analysis.problem(choice))
-    points = GridPoints(likelihood.specification, SIGNAL_SAMPLE, yields(masses), couplings)
+    if np.isinf(axis).any():
+        raise SpecBuilderError("mass inf: a scan has finite masses; limits take the contact limit")
+    problem = analysis.problem(choice)
+    signal = problem.yields(axis)
+    check_change(choice, signal)
+    minimum, against = _reference(analysis, choice, problem, axis)
+    points = GridPoints(problem, signal, couplings)
     metadata = {
         "schema": "spec_builder/scan/1",
-        "version": __version__,
-        "analysis": analysis.name,
-        "law": analysis.law,
-        "variants": analysis.variants,
-        "statuses": analysis.statuses,
-        "by_construction": in_words(analysis.by_construction),
+        **Choices.of(analysis, choice).to_dict(),
         "workspace_sha256": digest(analysis.workspace),
-        "interaction": choice.interaction.value,
-        "coupling_set": choice.coupling_set,
-        "longitudinal_factor": choice.longitudinal_factor,
-        "masses_MeV": masses.tolist(),
+        "masses_MeV": axis.tolist() if choice.has_mediator else None,
         "couplings": couplings.tolist(),
         "minimum": {"twice_nll": minimum.twice_nll, "mass_MeV": minimum.mass_MeV, "g": minimum.g},
-        "delta_chi2": "against the minimum over 0.01 MeV to 1 GeV and g >= 0",
+        "delta_chi2": f"against the minimum over {against}",
         "reasons": _REASONS,
     }
+    labels: dict[str, tuple[str, Callable[[int], Column]]] = {}
+    if choice.has_mediator:
+        labels["mass_MeV"] = ("<f8", lambda index: axis[points.places(index)[0]])
+    labels[choice.parameter] = ("<f8", lambda index: couplings[points.places(index)[1]])
+    chunks = [partial(points.chunk, index) for index in range(points.chunks)]
+    return _Scan(metadata, chunks, labels, len(points))
 
-    return _Scan(
-        metadata,
-        [partial(points.chunk, index) for index in range(points.chunks)],
-        {
-            "mass_MeV": ("<f8", lambda index: masses[points.places(index)[0]]),
-            "g": ("<f8", lambda index: couplings[points.places(index)[1]]),
-        },
-        len(points),
-    )
+
+def _reference(analysis: Analysis, choice: Choice, problem: Problem, axis: FloatArray) -> tuple[Minimum, str]:
+    """The minimum that a scan's Delta chi^2 is against, and its domain in words."""
+    domain = choice.parameter if choice.signed else f"{choice.parameter} >= 0"
+    if choice.has_mediator:
+        return plane_minimum(problem, analysis.masses_MeV), f"{range_text(analysis.masses_MeV)} and {domain}"
+    return exclude(problem, axis, dof=1).minimum, domain
 
 
 def scan_analysis(
     analysis: Analysis,
-    choice: NewPhysics,
-    masses: FloatArray,
+    choice: Choice | str | object,
+    masses: FloatArray | None,
     couplings: FloatArray,
     *,
     executor: concurrent.futures.Executor | None = None,
@@ -168,9 +182,9 @@ def scan_analysis(
 
     Args:
         analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        choice: from :func:`spec_builder.physics.interactions.parse_new_physics`.
-        masses: mediator masses [MeV], shape (M,).
-        couplings: g, shape (G,).
+        choice: an interaction, as :func:`spec_builder.physics.interactions.choose` takes and gives it.
+        masses: mediator masses [MeV], shape (M,); None where there is no mediator.
+        couplings: g or the interaction's own parameter, shape (G,).
         executor: any ``concurrent.futures.Executor``; None computes here. The result does not depend on it.
         output: an ``.npz`` or ``.csv`` file. Finished chunks are kept beside it until it is written, so that a scan
             that was stopped goes on where it stood and ends in the same bytes.
@@ -183,7 +197,7 @@ def scan_analysis(
     Raises:
         SpecBuilderError: for values beyond floating range, a file that exists, or a chunk that is not this scan's.
     """
-    return _run(_grid_scan(analysis, choice, masses, couplings), executor, output, report, force=force)
+    return _run(_grid_scan(analysis, as_choice(choice), masses, couplings), executor, output, report, force=force)
 
 
 def scan_patches(
@@ -192,10 +206,13 @@ def scan_patches(
     *,
     name: str = "patch set",
     measurement: str | None = "new_physics",
+    poi: str | None = None,
+    hold: Mapping[str, float] | None = None,
     executor: concurrent.futures.Executor | None = None,
     output: Path | None = None,
     force: bool = False,
     report: Callable[[int, int], object] = lambda *_: None,
+    passed_over: Callable[[str], object] | None = None,
 ) -> ScanResult | None:
     """Profile 2NLL at every patch of a patch set; no physics involved.
 
@@ -204,15 +221,20 @@ def scan_patches(
         patchset: content of the patch set's JSON file.
         name: what to call it in messages.
         measurement: the measurement to minimise; None for the first.
+        poi: parameter of interest in the place of the measurement's, '' for none.
+        hold: values of parameters to hold, by name.
         executor: any ``concurrent.futures.Executor``; None computes here.
         output: an ``.npz`` or ``.csv`` file; see :func:`scan_analysis`.
         force: replace a file that exists.
         report: told how many chunks are done, and of how many.
+        passed_over: told what is wrong with each patch that does not apply or compile, which is then left out; by
+            default the first ends the scan.
 
     Returns:
-        The scan if no ``output`` is given. ``delta_chi2`` is against the least 2NLL of the scan. There is a column
-        for each of the set's labels; a label that names a column of the scan (``patch``, ``twice_nll``, ``valid``,
-        ``theta_...``) or begins with ``label_`` stands there with ``label_`` before it.
+        The scan if no ``output`` is given. ``delta_chi2`` is against the least 2NLL of the scan; it is not there if
+        the patches' models have different data, whose 2NLL cannot be compared. There is a column for each of the
+        set's labels; a label that names a column of the scan (``patch``, ``twice_nll``, ``valid``, ``theta_...``) or
+        begins with ``label_`` stands there with ``label_`` before it.
 
     Raises:
         SpecBuilderError: for a digest that does not match, a label that stands twice, or a patch that does not apply
@@ -221,17 +243,24 @@ def scan_patches(
     check_digest(workspace, patchset, name)
     check_labels(patchset["metadata"]["labels"], name)
     patches = [(str(p["metadata"]["name"]), p["patch"]) for p in patchset["patches"]]
+    lost: dict[str, str] = {}
+    failed = None if passed_over is None else lambda row, why: lost.setdefault(patches[row][0], why)
     try:
-        groups = group_patches(workspace, patches, measurement)
+        groups = group_patches(workspace, patches, measurement, poi=poi, hold=hold, failed=failed)
     except SpecBuilderError as error:
         raise SpecBuilderError(f"{name}: {error}") from None
+    if passed_over is not None:
+        for why in lost.values():
+            passed_over(f"{name}: {why}")
+    if not groups:
+        raise SpecBuilderError(f"{name}: no patch is left to scan")
     chunks: list[Callable[[], ListedPoints]] = []
     rows: list[np.ndarray[Any, np.dtype[np.intp]]] = []
     for group in groups:
         for begin in range(0, len(group.rows), CHUNK):
             part = slice(begin, begin + CHUNK)
             yields = None if group.yields is None else group.yields[part]
-            points = ListedPoints(group.likelihood.specification, group.sample, yields)
+            points = ListedPoints.of(group.likelihood.specification, group.sample, yields)
             chunks.append(lambda points=points: points)  # type: ignore[misc]
             rows.append(np.array(group.rows[part]))
     names = np.array([patch_name for patch_name, _ in patches])
@@ -251,10 +280,16 @@ def scan_patches(
         "description": patchset["metadata"]["description"],
         "measurement": measurement,
         "delta_chi2": "against the least 2NLL of the scan",
+        **({} if poi is None else {"poi": poi}),
+        **({"held": dict(hold)} if hold else {}),
+        **({"passed_over": lost} if lost else {}),
         **_stated_minimum(patchset, measurement),
         "reasons": _REASONS,
     }
-    return _run(_Scan(metadata, chunks, labels, len(patches)), executor, output, report, force=force)
+    if len({group.data for group in groups}) > 1:
+        metadata |= {"delta_chi2": _NO_COMPARISON}
+        metadata.pop("minimum", None)
+    return _run(_Scan(metadata, chunks, labels, len(patches) - len(lost)), executor, output, report, force=force)
 
 
 def _stated_minimum(patchset: Mapping[str, Any], measurement: str | None) -> dict[str, Any]:
@@ -280,6 +315,7 @@ def scan_files(
     if patchset is None:
         raise SpecBuilderError("give --patchset PATCHSET.json with a workspace")
     content, patches = load_workspace(workspace), load_json(patchset)
+    check_workspace(content, "standard input" if workspace == "-" else workspace)
     check_patch_set(patches, patchset)
     names = [m["name"] for m in content.get("measurements", [])]
     if measurement is None and "new_physics" in names:
@@ -345,6 +381,7 @@ def _columns(scan: _Scan, store: Store) -> dict[str, tuple[str, Callable[[], Ite
     """Type and pieces of every column, read chunk by chunk."""
     indices = range(len(scan.chunks))
     names = list(dict.fromkeys(name for index in indices for name in store.names(index)))
+    comparable = scan.metadata["delta_chi2"] != _NO_COMPARISON
     if "minimum" in scan.metadata:
         least = float(scan.metadata["minimum"]["twice_nll"])
     else:
@@ -363,7 +400,8 @@ def _columns(scan: _Scan, store: Store) -> dict[str, tuple[str, Callable[[], Ite
     columns: dict[str, tuple[str, Callable[[], Iterator[Column]]]] = {
         name: (kind, partial(label, values)) for name, (kind, values) in scan.labels.items()
     }
-    columns["delta_chi2"] = ("<f8", lambda: (piece - least for piece in stored("twice_nll")))
+    if comparable:
+        columns["delta_chi2"] = ("<f8", lambda: (piece - least for piece in stored("twice_nll")))
     for name in names:
         columns[name] = (_KINDS.get(name, "<f8"), partial(stored, name))
     return columns

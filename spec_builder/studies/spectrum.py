@@ -1,122 +1,162 @@
-"""Recoil spectra at given energies, as the command line prints them."""
+"""Recoil spectra of a source on a target at given energies, as the command line prints them."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from functools import partial
-from typing import TYPE_CHECKING
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import canonical_json
 from spec_builder.base.grids import parse_grid
-from spec_builder.base.text import html_table
+from spec_builder.base.text import Report, Result, Shown
 from spec_builder.base.version import __version__
+from spec_builder.model.provenance import choice_content, option_texts, parameter_label
 from spec_builder.physics.constants import SIN2_THETA_W
-from spec_builder.physics.flux import solar_flux
-from spec_builder.physics.interactions import (
-    STANDARD_MODEL,
-    Interaction,
-    parse_interaction,
-    parse_new_physics,
-    standard_model_terms,
-)
-from spec_builder.physics.recoil import rate_polynomial
-from spec_builder.physics.sources import physics_sources
+from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE, choose
+from spec_builder.physics.rates import rate
+from spec_builder.physics.sources import Source, load_source
+from spec_builder.physics.targets import Target, load_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
+
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.physics.choices import Choice
 
 __all__ = ["Spectrum", "recoil_spectrum"]
 
 _COLUMNS = ("T [keV]", "total", "SM", "new physics")
 _LARGEST = 1e150  # squared couplings and masses stay within floating range
+#: From 1/GeV to 1/MeV: the parameter of the contact limit.
+_GEV_PER_MEV = 1e-3
+_UNITS = {"flux": "events/(t yr keV)", "fluence": "events/(t keV)"}
+_DEFAULT_SOURCE, _WITH_HEP = "solar_8b", "solar_8b_hep"
 
 
 @dataclass(frozen=True, repr=False)
-class Spectrum:
+class Spectrum(Result):
     """dR/dT at given recoil energies, with the choices behind it.
 
     Attributes:
+        source: where the neutrinos come from.
+        target: what they scatter off.
+        choice: the interaction with its options.
+        mass_MeV: of the mediator; None if there is none, inf for the contact limit.
+        coupling: g or the interaction's own parameter, g/m in 1/GeV in the contact limit; None for the Standard Model.
+        sin2_theta_w: weak mixing angle of the Standard Model part.
         energies_keV: recoil energies.
-        rate: Standard Model plus new physics [events/(t yr keV)].
+        rate: Standard Model plus new physics, in ``unit``.
         standard_model, new_physics: its parts; new physics is the difference, interference included.
+        unit: events per tonne, year (for a flux) and keV.
     """
 
-    interaction: str
+    source: Source
+    target: Target
+    choice: Choice
     mass_MeV: float | None
     coupling: float | None
-    coupling_set: str | None
-    longitudinal_factor: int | None
     sin2_theta_w: float
-    hep: bool
     energies_keV: tuple[float, ...]
     rate: tuple[float, ...]
     standard_model: tuple[float, ...]
     new_physics: tuple[float, ...]
-    unit: str = "events/(t yr keV)"
     version: str = __version__
+
+    @property
+    def unit(self) -> str:
+        """Unit of the rates."""
+        return _UNITS[self.source.kind]
+
+    @property
+    def interaction(self) -> str:
+        """Name of the interaction."""
+        return self.choice.name
+
+    @property
+    def hep(self) -> bool:
+        """Whether hep neutrinos are among the source's."""
+        return "hep" in self.source.names
 
     @property
     def sources(self) -> tuple[str, ...]:
         """Sources of the tables behind it."""
-        sm = self.interaction == Interaction.SM
-        choice = None if sm else parse_new_physics(self.interaction, self.coupling_set, self.longitudinal_factor)
-        return physics_sources(choice, hep=self.hep)
+        return self.choice.sources(self.source, self.target)
 
-    def to_json(self) -> str:
-        """All of it as text."""
-        return canonical_json(asdict(self) | {"schema": "spec_builder/spectrum/1"})
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON."""
+        content = {
+            "schema": "spec_builder/spectrum/1",
+            "version": self.version,
+            "source": self.source.name,
+            "target": self.target.name,
+            **choice_content(self.choice),
+            "mass_MeV": "inf" if self.mass_MeV is not None and math.isinf(self.mass_MeV) else self.mass_MeV,
+            "coupling": self.coupling,
+            "parameter": self.choice.parameter,
+            "sin2_theta_w": self.sin2_theta_w,
+            "hep": self.hep,
+            "unit": self.unit,
+            "energies_keV": list(self.energies_keV),
+            "rate": list(self.rate),
+            "standard_model": list(self.standard_model),
+            "new_physics": list(self.new_physics),
+        }
+        for what in (self.source, self.target):
+            if what.digest is not None:
+                content[f"{type(what).__name__.lower()}_sha256"] = what.digest
+        return content
+
+    def report(self) -> Report:
+        """Rates at each recoil energy."""
+        columns = {
+            "recoil_energy_keV": self.energies_keV,
+            "rate": self.rate,
+            "standard_model": self.standard_model,
+            "new_physics": self.new_physics,
+        }
+        numbers = zip(*columns.values(), strict=True)
+        rows = tuple((f"{T:.4g}", *(f"{rate:.6g}" for rate in rates)) for T, *rates in numbers)
+        return Report(self._title(), {}, columns, Shown(_COLUMNS, rows), details={"version": self.version})
 
     def _title(self) -> str:
         choices = [f"interaction {self.interaction}"]
         if self.mass_MeV is not None:
-            choices += [f"mass {self.mass_MeV:g} MeV", f"coupling {self.coupling:g}"]
-        if self.coupling_set:
-            choices.append(f"coupling set {self.coupling_set}")
-        if self.longitudinal_factor:
-            choices.append(f"longitudinal factor {self.longitudinal_factor}")
-        choices.append(f"sin2thetaw {self.sin2_theta_w:g}{', with hep neutrinos' if self.hep else ''}")
-        return f"dR/dT in natural xenon [{self.unit}]: {', '.join(choices)}"
-
-    def _rows(self) -> list[tuple[str, ...]]:
-        columns = (self.energies_keV, self.rate, self.standard_model, self.new_physics)
-        return [(f"{T:.4g}", *(f"{rate:.6g}" for rate in rates)) for T, *rates in zip(*columns, strict=True)]
-
-    def __str__(self) -> str:
-        lines = [f"{T:>10} {total:>14} {sm:>14} {new:>14}" for T, total, sm, new in (_COLUMNS, *self._rows())]
-        return "\n".join([self._title(), *lines]) + "\n"
-
-    def __repr__(self) -> str:
-        return str(self).rstrip()
-
-    def _repr_html_(self) -> str:
-        return html_table(self._title(), {"version": self.version}, _COLUMNS, self._rows())
+            choices.append(f"mass {self.mass_MeV:g} MeV")
+        if self.coupling is not None:
+            what = "coupling" if self.choice.parameter == "g" else parameter_label(self.choice)
+            choices.append(f"{what} {self.coupling:g}")
+        choices += [f"{name.replace('_', ' ')} {value}" for name, value in option_texts(self.choice).items()]
+        choices.append(f"sin2thetaw {self.sin2_theta_w:g}")
+        return f"dR/dT of {self.source.name} on {self.target.name} [{self.unit}]: {', '.join(choices)}"
 
 
 def recoil_spectrum(
     energies: str | Sequence[float],
     *,
-    interaction: str = "sm",
+    source: str | Path | Source = _DEFAULT_SOURCE,
+    target: str | Path | Target = "xenon",
+    interaction: str | Path | Choice | object = "sm",
     mass: float | None = None,
     coupling: float | None = None,
-    coupling_set: str | None = None,
-    longitudinal_factor: int | None = None,
     sin2thetaw: float | None = None,
     hep: bool = False,
+    **options: object,
 ) -> Spectrum:
     """Recoil spectrum of one parameter point.
 
     Args:
         energies: recoil energies [keV], as numbers or as a grid's text.
-        interaction: ``sm``, ``scalar``, ``vector_universal``, ``vector_bl``, ``axial`` or ``tensor``.
-        mass: mediator mass [MeV].
-        coupling: g.
-        coupling_set: f_Tq set of the scalar charge, Eq. (9) of arXiv:2411.11749; B by default.
-        longitudinal_factor: of the tensor: 1 as Eq. (8) is printed, the default, or 4.
+        source: name or path of the neutrinos' source.
+        target: name or path of what they scatter off.
+        interaction: ``sm``, or what :func:`spec_builder.physics.interactions.choose` takes.
+        mass: mediator mass [MeV], ``inf`` for the contact limit.
+        coupling: g, or the interaction's own parameter; g/m [1/GeV] in the contact limit.
         sin2thetaw: weak mixing angle of the Standard Model cross section; 0.23857 by default.
-        hep: add hep neutrinos.
+        hep: with the 8B neutrinos' source: add hep neutrinos.
+        options: of the interaction, such as ``coupling_set`` of the scalar.
 
     Raises:
         SpecBuilderError: for a value out of its range, or a mass or coupling that is missing or has no use.
@@ -127,51 +167,101 @@ def recoil_spectrum(
     """
     text = energies if isinstance(energies, str) else ",".join(repr(float(e)) for e in energies)
     energy = np.array(parse_grid(text, "energies"))
-    kind = parse_interaction(interaction)
-    choice = STANDARD_MODEL
-    mass_value = coupling_value = 0.0
-    if kind is Interaction.SM:
-        if mass is not None or coupling is not None:
-            raise SpecBuilderError("interaction 'sm' has no mediator: --mass and --coupling do not apply")
-        if coupling_set is not None or longitudinal_factor is not None:
-            raise SpecBuilderError("interaction 'sm' has no --coupling-set and no --longitudinal-factor")
-    else:
-        choice = parse_new_physics(interaction, coupling_set, longitudinal_factor)
-        mass_value = _in_range("mass", mass, kind, "MeV")
-        coupling_value = _in_range("coupling", coupling, kind, "no unit")
-        if sin2thetaw is not None:
-            raise SpecBuilderError("--sin2thetaw applies to interaction 'sm' only; the others use 0.23857")
-    angle = SIN2_THETA_W if sin2thetaw is None else sin2thetaw
-    if not 0 <= angle <= 1:
-        raise SpecBuilderError(f"sin2thetaw {angle:g}: expected a number from 0 to 1")
-    flux = solar_flux(hep=hep)
-    x = np.float64(coupling_value) ** 2
-    with np.errstate(over="ignore", invalid="ignore"):
-        standard = rate_polynomial(partial(standard_model_terms, sin2_theta_w=angle), energy, flux=flux)[0, 0]
-        added = rate_polynomial(choice.terms, energy, np.array([mass_value]), flux)[:, 0]
-        new_physics = x * added[1] + x**2 * added[2]
-    if not np.isfinite(standard).all() or not np.isfinite(added).all():
+    neutrinos = _source(source, hep=hep)
+    scatterers = target if isinstance(target, Target) else load_target(target)
+    choice = choose(interaction, **options)
+    _check_point(choice, mass, coupling)
+    angle = _angle(choice, sin2thetaw)
+    standard = _standard_model(neutrinos, scatterers, energy, angle)
+    if not np.isfinite(standard).all():
         raise SpecBuilderError(f"energies '{text}': the rate is beyond floating range")
-    if not np.isfinite(new_physics).all():
-        raise SpecBuilderError(f"coupling {coupling_value:g}: the rate is beyond floating range")
+    added = _added(neutrinos, scatterers, choice, energy, mass, coupling)
+    if not np.isfinite(added).all():
+        raise SpecBuilderError(f"coupling {coupling or 0:g}: the rate is beyond floating range")
     return Spectrum(
-        interaction=kind.value,
+        source=neutrinos,
+        target=scatterers,
+        choice=choice,
         mass_MeV=mass,
         coupling=coupling,
-        coupling_set=choice.coupling_set,
-        longitudinal_factor=choice.longitudinal_factor,
         sin2_theta_w=angle,
-        hep=hep,
         energies_keV=tuple(energy.tolist()),
-        rate=tuple((standard + new_physics).tolist()),
+        rate=tuple((standard + added).tolist()),
         standard_model=tuple(standard.tolist()),
-        new_physics=tuple(new_physics.tolist()),
+        new_physics=tuple(added.tolist()),
     )
 
 
-def _in_range(what: str, value: float | None, interaction: Interaction, unit: str) -> float:
-    if value is None:
-        raise SpecBuilderError(f"interaction '{interaction.value}': give --{what} ({unit})")
-    if not 0 < value < _LARGEST:
-        raise SpecBuilderError(f"{what} {value:g}: expected a positive number below {_LARGEST:g} ({unit})")
-    return value
+def _source(source: str | Path | Source, *, hep: bool) -> Source:
+    if hep:
+        if source != _DEFAULT_SOURCE:
+            raise SpecBuilderError(f"hep neutrinos are added to source '{_DEFAULT_SOURCE}' only, not to '{source}'")
+        return load_source(_WITH_HEP)
+    return source if isinstance(source, Source) else load_source(source)
+
+
+def _is_standard_model(choice: Choice) -> bool:
+    return choice.interaction is STANDARD_MODEL.interaction
+
+
+def _check_point(choice: Choice, mass: float | None, coupling: float | None) -> None:
+    """Refuse a mass or a coupling that is missing, has no use or is out of range.
+
+    Raises:
+        SpecBuilderError: saying which.
+    """
+    if choice.interaction is WEAK_MIXING_ANGLE.interaction:
+        raise SpecBuilderError("the weak mixing angle is given as sin2thetaw of interaction 'sm'")
+    if _is_standard_model(choice):
+        if mass is not None or coupling is not None:
+            raise SpecBuilderError("interaction 'sm' has no mediator: mass and coupling do not apply")
+        return
+    if choice.has_mediator and mass is None:
+        raise SpecBuilderError(f"interaction '{choice.name}': give the mass (MeV)")
+    if not choice.has_mediator and mass is not None:
+        raise SpecBuilderError(f"interaction '{choice.name}' has no mediator: mass does not apply")
+    if mass is not None and not (0 < mass < _LARGEST or (math.isinf(mass) and mass > 0)):
+        raise SpecBuilderError(f"mass {mass:g}: expected a positive number below {_LARGEST:g}, or inf (MeV)")
+    if coupling is None:
+        raise SpecBuilderError(f"interaction '{choice.name}': give the coupling ({choice.unit or 'no unit'})")
+    if choice.signed:
+        if not abs(coupling) < _LARGEST:
+            raise SpecBuilderError(f"coupling {coupling:g}: expected a number of a size below {_LARGEST:g}")
+    elif not 0 < coupling < _LARGEST:
+        unit = choice.unit or "no unit"
+        raise SpecBuilderError(f"coupling {coupling:g}: expected a positive number below {_LARGEST:g} ({unit})")
+
+
+def _angle(choice: Choice, sin2thetaw: float | None) -> float:
+    if sin2thetaw is None:
+        return SIN2_THETA_W
+    if not _is_standard_model(choice):
+        raise SpecBuilderError("sin2thetaw applies to interaction 'sm' only; the others use 0.23857")
+    if not 0 <= sin2thetaw <= 1:
+        raise SpecBuilderError(f"sin2thetaw {sin2thetaw:g}: expected a number from 0 to 1")
+    return sin2thetaw
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _standard_model(source: Source, target: Target, energy_keV: FloatArray, angle: float) -> FloatArray:
+    """Rate of the Standard Model, all components together, shape (T,)."""
+    if angle == SIN2_THETA_W:
+        return np.asarray(rate(source, target, STANDARD_MODEL, energy_keV)[:, 0, 0].sum(axis=0))
+    constant, linear, quadratic = rate(source, target, WEAK_MIXING_ANGLE, energy_keV)[:, :, 0].sum(axis=0)
+    found: FloatArray = constant + angle * (linear + angle * quadratic)
+    return found
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _added(
+    source: Source, target: Target, choice: Choice, energy_keV: FloatArray, mass: float | None, coupling: float | None
+) -> FloatArray:
+    """What an interaction adds to the rate, all components together, shape (T,)."""
+    if coupling is None:
+        return np.zeros(energy_keV.size)
+    contact = mass is not None and math.isinf(mass)
+    x = np.float64(choice.x(coupling * (_GEV_PER_MEV if contact else 1.0)))
+    masses = None if mass is None else np.array([mass])
+    _, linear, quadratic = rate(source, target, choice, energy_keV, masses)[:, :, 0].sum(axis=0)
+    found: FloatArray = x * linear + x**2 * quadratic
+    return found

@@ -70,7 +70,7 @@ def likelihood() -> Likelihood:
 
 
 def listed(likelihood: Likelihood, yields: FloatArray) -> ListedPoints:
-    return ListedPoints(likelihood.specification, "signal", yields)
+    return ListedPoints.of(likelihood.specification, "signal", yields)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import stat
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import canonical_json, load_json, refuse_existing, write_bytes, write_text
+from spec_builder.base.files import canonical_json, load_json, parse_json, refuse_existing, write_bytes, write_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +35,8 @@ json_values = plain | st.lists(plain, max_size=3) | st.dictionaries(st.text(), p
         pytest.param("[1e400]", "1e400 is not a number that JSON allows, expected a finite one", id="too large"),
         pytest.param('{"b": {"a": 1, "a": 2}}', "key 'a' stands twice in one object", id="repeated key"),
         pytest.param("[" * 100_000, "nested too deeply for JSON of this kind", id="deep"),
+        pytest.param('{"a": "x\\ud800"}', r"\ud800 is half a character, which is no text; remove it", id="surrogate"),
+        pytest.param(f"[{'9' * 5000}]", "is not a number that JSON allows, expected a finite one", id="long number"),
     ],
 )
 def test_unreadable_json(tmp_path: Path, text: str, message: str) -> None:
@@ -147,3 +150,23 @@ def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
     write_text(tmp_path / "link.txt", "new", force=True)
     assert (tmp_path / "link.txt").is_symlink()
     assert (tmp_path / "target.txt").read_text(encoding="utf-8") == "new"
+
+
+def test_a_byte_order_mark_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "windows.json"
+    path.write_bytes(b'\xef\xbb\xbf{"a": "\xce\xbc"}')
+    assert load_json(str(path)) == {"a": "μ"}
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes()), encoding="cp1252"))
+    assert load_json("-") == {"a": "μ"}, "standard input is UTF-8 whatever the terminal says"
+
+
+def test_many_keys_are_compared_in_no_time() -> None:
+    text = "{" + ",".join(f'"k{i}":1' for i in range(60_000)) + ',"k59999":2}'
+    begin = monotonic()
+    with pytest.raises(SpecBuilderError, match="key 'k59999' stands twice"):
+        parse_json(text, "x")
+    assert monotonic() - begin < 2
+
+
+def test_a_pair_of_halves_is_a_character() -> None:
+    assert parse_json('"\\ud83d\\ude00"', "x") == "\N{GRINNING FACE}"

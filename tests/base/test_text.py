@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import math
 import re
+import sys
 import xml.etree.ElementTree as ET
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from spec_builder import find_limits, fit_analysis, load_analysis, parse_new_physics, profile_analysis, scan_analysis
-from spec_builder.base.text import html_table
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.text import Report
 from spec_builder.studies.spectrum import recoil_spectrum
 
 
@@ -42,22 +48,85 @@ def test_a_notebook_s_table_holds_the_terminal_s_numbers(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["fit", "profile", "limits", "spectrum", "scan"])
-def test_a_result_is_shown_as_it_is_printed(kind: str) -> None:
+def test_a_result_names_itself_in_one_line(kind: str) -> None:
     result = results()[kind]
-    assert f"{result!r}\n" == str(result)
+    title = str(result).splitlines()[0]
+    assert repr(result) == f"<{type(result).__name__} {title}>"
+
+
+@pytest.mark.parametrize("kind", ["fit", "profile", "limits", "spectrum", "scan"])
+def test_every_form_holds_the_same_columns(kind: str) -> None:
+    result = results()[kind]
+    lines = [line for line in result.to_csv().splitlines() if not line.startswith("# ")]
+    names = lines[0].split(",")
+    assert names == list(result.report().columns)
+    first = result.report().rows[0]
+    for text, value in zip(next(csv.reader(lines[1:])), first, strict=True):
+        if isinstance(value, str):
+            assert text == value
+        elif value is not None:
+            assert float(text) == value
+    assert len(lines) - 1 == len(result.report().rows)
+    content = json.loads(result.to_json())
+    assert content == json.loads(json.dumps(result.to_dict()))
+    assert content["schema"].startswith("spec_builder/")
+    table = result.report().table
+    for cell in table.rows[-1]:
+        assert cell.replace("|", r"\|") in result.to_markdown()
+        assert cell in str(result)
+
+
+@pytest.mark.parametrize("kind", ["fit", "profile", "limits", "spectrum", "scan"])
+def test_a_data_frame_holds_columns_and_choices(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a stand-in for pandas, which is no dependency."""
+
+    class Frame(dict[str, Any]):
+        def __init__(self, content: dict[str, Any]) -> None:
+            super().__init__(content)
+            self.attrs: dict[str, Any] = {}
+
+    monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=Frame))
+    result = results()[kind]
+    frame = result.to_dataframe()
+    assert list(frame) == list(result.report().columns)
+    assert [len(column) for column in frame.values()] == [len(result.report().rows)] * len(frame)
+    assert frame.attrs["title"] == str(result).splitlines()[0]
+    assert frame.attrs == result.report().header
+
+
+def test_without_pandas_there_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(SpecBuilderError, match=r"^a DataFrame needs pandas: pip install pandas$"):
+        results()["fit"].to_dataframe()
 
 
 def test_a_fit_s_table_names_choices_and_pulls() -> None:
     rows = dict(row[:2] for row in cells(results()["fit"]._repr_html_()))
     assert rows["choices"].startswith("law linear, variants default")
     assert rows["by construction"].startswith("xenonnt: ")
-    assert float(rows["xenonnt_accidental"]) == pytest.approx(
+    assert float(rows["xenonnt_accidental"].split()[0]) == pytest.approx(
         results()["fit"].fit.pulls["xenonnt_accidental"].value, abs=6e-4
     )
 
 
 def test_markup_in_a_cell_is_text() -> None:
-    assert cells(html_table("t", {"a<b": "c&d"}, ["x"], [["<"]])) == [["a<b", "c&d"], ["x"], ["<"]]
+    report = Report("t", {"a<b": "c&d"}, {"x": ["<"]})
+    assert cells(report.to_html()) == [["a<b", "c&d"], ["x"], ["<"]]
+    assert Report("t|u", {}, {"x|y": ["a|b"]}).to_markdown() == "**t\\|u**\n\n| x\\|y |\n|---|\n| a\\|b |\n"
+
+
+def test_numbers_stand_to_the_right_and_words_to_the_left() -> None:
+    text = Report("Two", {"law": "linear"}, {"g": [1.0, 0.25], "word": ["a", "bcd"]}, notes={"of": "it"}).to_text()
+    assert text == "Two\n  law  linear\n\n     g  word\n     1  a\n  0.25  bcd\n  of: it\n"
+
+
+def test_csv_is_exact_and_quoted_where_it_must_be() -> None:
+    report = Report("One\ntwo", {}, {"x": [1 / 3, None, math.inf], "ok": [True, False, True], "s": ['a,"b"', "c", "d"]})
+    head, *rows = csv.reader(line for line in report.to_csv().splitlines() if not line.startswith("#"))
+    assert report.to_csv().startswith("# title: One two\n")
+    assert head == ["x", "ok", "s"]
+    assert rows == [[repr(1 / 3), "1", 'a,"b"'], ["", "0", "c"], ["inf", "1", "d"]]
+    assert json.loads(report.to_json())["rows"] == [[1 / 3, True, 'a,"b"'], [None, False, "c"], [None, True, "d"]]
 
 
 def test_a_scan_s_table_holds_its_first_and_last_rows() -> None:

@@ -34,7 +34,7 @@ def offered(*words: str) -> list[str]:
     [
         (["lim"], ["limits"]),
         (["limits", "xen"], ["xenonnt"]),
-        (["limits", "combined", "--interaction", "v"], ["vector_universal", "vector_bl"]),
+        (["limits", "combined", "--interaction", "v"], ["vector_universal", "vector_bl", "vector"]),
         (["limits", "combined", "--coupling-set", ""], ["A", "B", "C", "D", "E"]),
         (["fit", "xenonnt", "--parameter", ""], ["flux", "sin2thetaw"]),
         (["fit", "xenonnt", "--law", "n"], ["normsys"]),

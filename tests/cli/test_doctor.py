@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import spec_builder
+from spec_builder.inference import compiled
 from spec_builder.inference.likelihood import Likelihood
 
 if TYPE_CHECKING:
@@ -41,3 +42,27 @@ def test_a_likelihood_that_is_not_pyhf_s_is_a_problem(monkeypatch: pytest.Monkey
     assert "WRONG" in report
     assert len(problems) == 1
     assert problems[0].startswith("2NLL differs from pyhf's by 1.0e-06")
+
+
+def test_the_report_names_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SPEC_BUILDER_ENGINE", raising=False)
+    library = compiled.find_library()
+    report, problems = doctor.diagnose()
+    assert problems == []
+    if isinstance(library, str):
+        assert f"engine        numpy; the compiled one: {library}\n" in report
+    else:
+        assert f"engine        compiled, build {library.builds[-1]}, 1 thread\n" in report
+    monkeypatch.setattr(compiled, "find_library", lambda: "not compiled when the package was installed")
+    report, problems = doctor.diagnose()
+    assert problems == []
+    assert "engine        numpy; the compiled one: not compiled when the package was installed\n" in report
+    monkeypatch.setenv("SPEC_BUILDER_ENGINE", "numpy")
+    assert "engine        numpy, as SPEC_BUILDER_ENGINE says\n" in doctor.diagnose()[0]
+
+
+def test_a_wrong_choice_of_engine_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPEC_BUILDER_ENGINE", "fortran")
+    monkeypatch.setattr(doctor, "_difference_from_pyhf", lambda: 0.0)
+    _, problems = doctor.diagnose()
+    assert problems == ["SPEC_BUILDER_ENGINE is 'fortran', expected compiled or numpy"]

@@ -20,11 +20,10 @@ import pytest
 from matplotlib.collections import PolyCollection
 from scipy.stats import chi2
 
-from spec_builder.figures.plane import draw_plane
 from spec_builder.histfactory.patch import apply_patch
 from spec_builder.inference.exclusion import plane_minimum
 from spec_builder.model.analysis import ANALYSES, load_analysis
-from spec_builder.paper.plane import PLANE_INTERACTIONS
+from spec_builder.paper.plane import PLANE_INTERACTIONS, draw_fig4
 from spec_builder.physics.interactions import parse_new_physics
 from spec_builder.sharing.export import PatchRequest
 from spec_builder.studies.limits import find_limits
@@ -302,14 +301,16 @@ def test_points_around_the_limit_are_not_on_it(interaction: str, count: int) -> 
     masses = np.geomspace(0.02, 500, count).tolist()
     points = np.array(PatchRequest([choice], masses, None).points(analysis, choice)).reshape(count, count, 2)
     np.testing.assert_array_equal(points[..., 0], np.repeat(masses, count).reshape(count, count))
-    limits = find_limits(analysis, choice, np.array(masses)).exclusion.points
+    limits = find_limits(analysis, choice, np.array(masses), dof=2).exclusion.points
     for couplings, limit in zip(points[..., 1], limits, strict=True):
-        highest = limit.excluded[-1][0]
+        lowest, highest = limit.excluded[0][0], limit.excluded[-1][0]
+        assert lowest is not None
+        assert highest is not None
         between = np.log(highest / couplings[0]) / np.log(couplings[1] / couplings[0]) % 1
         assert between == pytest.approx(0.5, abs=1e-6)
-        assert couplings[0] < limit.excluded[0][0]
+        assert couplings[0] < lowest
         assert couplings[-1] > highest
-        assert np.log(couplings[-1] / couplings[0]) == pytest.approx(np.log(4 * highest / limit.excluded[0][0]))
+        assert np.log(couplings[-1] / couplings[0]) == pytest.approx(np.log(4 * highest / lowest))
 
 
 # ---------------------------------------------------------------- limits
@@ -342,7 +343,9 @@ def test_limits_as_json(spec_builder: Command) -> None:
     )
     assert (found["law"], found["variants"], found["coupling_set"]) == ("normsys", {}, None)
     assert found["threshold"] == pytest.approx(chi2.ppf(0.95, 1))
-    assert set(found["minimum"]) == {"twice_nll", "mass_MeV", "g"}
+    assert set(found["minimum"]) == {"twice_nll", "mass_MeV", "g", "at"}
+    assert (found["schema"], found["parameter"], found["unit"]) == ("spec_builder/limits/2", "g", "1")
+    assert (found["signed"], found["minimum"]["at"], found["minimum"]["mass_MeV"]) == (False, "sm", None)
     for point, mass in zip(found["points"], (0.01, 10.0), strict=True):
         assert set(point) == {"mass_MeV", "excluded", "best_g", "minimum", "delta_chi2_sm", "valid"}
         assert point["mass_MeV"] == mass
@@ -559,7 +562,7 @@ def drawn() -> tuple[dict[tuple[str, str], LimitsResult], Figure]:
         )
         for analysis, interaction in SETS
     }
-    return results, draw_plane(list(results.values()))
+    return results, draw_fig4(list(results.values()))
 
 
 def lines_of(panel: Axes) -> list[np.ndarray[Any, np.dtype[Any]]]:
@@ -585,7 +588,7 @@ def test_there_is_a_panel_for_each_analysis(drawn: tuple[dict[tuple[str, str], L
 def test_the_legend_names_what_any_panel_shows(drawn: tuple[dict[tuple[str, str], LimitsResult], Figure]) -> None:
     results, _ = drawn
     some = [results["xenonnt", "scalar"], results["combined", "scalar"], results["combined", "tensor"]]
-    (legend,) = draw_plane(some).legends
+    (legend,) = draw_fig4(some).legends
     assert [text.get_text() for text in legend.get_texts()] == ["scalar", "tensor"]
 
 
@@ -629,7 +632,7 @@ def test_the_excluded_region_of_the_universal_vector_is_shaded(
         # halfway along the drawn polygon
         mass = (before.mass_MeV + after.mass_MeV) / 2
         intervals = [
-            ((low + low_after) / 2, (high + high_after) / 2 if high and high_after else None)
+            (((low or 0) + (low_after or 0)) / 2, (high + high_after) / 2 if high and high_after else None)
             for (low, high), (low_after, high_after) in zip(before.excluded, after.excluded, strict=True)
         ]
         for low, high in intervals:

@@ -158,10 +158,10 @@ def test_hs3_of_a_patch(spec_builder: Command, tmp_path: Path) -> None:
 
 def test_hs3_says_what_it_cannot_write(spec_builder: Command, tmp_path: Path) -> None:
     workspace = json.loads(WORKSPACE.read_text("utf-8"))
-    workspace["channels"][0]["samples"][0]["modifiers"].append({"name": "mc", "type": "staterror", "data": [1, 1, 1]})
+    workspace["channels"][0]["samples"][0]["modifiers"].append({"name": "mc", "type": "staterror", "data": [1, 0, 1]})
     path = tmp_path / "w.json"
     path.write_text(json.dumps(workspace), encoding="utf-8")
-    refused(spec_builder("hs3", path), f"{path}: channel 'xenonnt_cs2', sample 'accidental', modifier 'mc': type 'stat")
+    refused(spec_builder("hs3", path), f"{path}: channel 'xenonnt_cs2', staterror 'mc', bin 1: has no uncertainty")
     path.write_text("{}", encoding="utf-8")
     refused(spec_builder("hs3", path), f"{path}: ", "not after pyhf's schema")
     shutil.copy(WORKSPACE, tmp_path / "BkgOnly.json")

@@ -202,7 +202,7 @@ def test_fit_of_an_analysis_for_machines(spec_builder: Command, parameter: str, 
     assert 0 <= result["edm"] < 1e-6
     assert 0 < result["down"] < result["value"]
     assert result["up"] > 0
-    assert result["cl"] == 0.68
+    assert result["cl"] == 0.6827
     assert result["version"] == package.__version__
     assert set(result["statuses"].values()) <= STATUSES
     assert "pandax4t:" in result["by_construction"]
@@ -222,7 +222,7 @@ def test_fit_in_text_says_what_json_says(spec_builder: Command) -> None:
     first = f"xenonnt: flux [1e6 cm-2 s-1] = {result['value']:.4g} +{result['up']:.3g} -{result['down']:.3g}"
     assert text.splitlines()[0] == first
     for words in (
-        "68 % CL",
+        "68.27 % CL",
         "law linear",
         "xenonnt=charge_yield",
         f"{result['chi2_min']:.3f} / {result['ndof']}",

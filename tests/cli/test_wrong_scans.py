@@ -52,7 +52,24 @@ MISTAKES: dict[str, Mistake] = {
     "no masses": Mistake(LIMITS, "--masses ,", "masses ',' positive"),
     "mass is not a number": Mistake(LIMITS, "--masses 1,heavy", "masses 'heavy' positive"),
     "mass NaN": Mistake(LIMITS, "--masses nan", "masses 'nan' positive"),
-    "mass infinite": Mistake(LIMITS, "--masses inf", "masses 'inf' positive"),
+    "mass infinite of a scan": Mistake(SCAN, "--masses inf", "mass inf finite"),
+    "masses without a mediator": Mistake(
+        "limits xenonnt --interaction nsi", "--masses 1", "'nsi' no mediator --masses does not apply"
+    ),
+    "two degrees of freedom without a plane": Mistake(
+        "limits xenonnt --interaction nsi", "--dof 2", "dof 2 'nsi' no plane"
+    ),
+    "a plane without a mass of two degrees": Mistake(
+        "plane xenonnt --interaction nsi --output out", "--dof 2", "dof 2 'nsi' no plane"
+    ),
+    "negative coupling without a sign": Mistake(SCAN, "--couplings=-1,1", "couplings '-1' positive number"),
+    "an option of nobody": Mistake(LIMITS, "--option colour=red", "colour 'red' no option 'scalar'"),
+    "half an option": Mistake(LIMITS, "--option colour", "--option 'colour' NAME=VALUE"),
+    "an option of a plane without an interaction": Mistake(
+        "plane --output out", "--coupling-set A", "--coupling-set --interaction only"
+    ),
+    "limits of one mass drawn": Mistake(LIMITS, "--masses 1 --plot one.png", "at least two finite masses"),
+    "no such interaction file": Mistake("limits xenonnt", "--interaction ./nowhere.toml", "nowhere.toml no such file"),
     "mass out of range": Mistake(LIMITS, "--masses 1e200", "mass floating range"),
     "mass of a scan out of range": Mistake(SCAN, "--masses 1e200", "mass floating range"),
     "mass of an export out of range": Mistake(EXPORT, "--masses 1e200 --couplings 1e-5", "mass floating range"),

@@ -5,14 +5,21 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.hs3 import hs3_workspace, read_hs3
+from spec_builder.histfactory.hs3_reading import workspace_of_hs3
+from spec_builder.histfactory.patch import load_workspace
+from spec_builder.histfactory.schema import workspace_problem
+from spec_builder.histfactory.specification import read_specification
 from spec_builder.inference.likelihood import Likelihood
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WORKSPACES = Path(__file__).parents[2] / "workspaces"
 FILES = sorted(WORKSPACES.glob("*/*/BkgOnly.json"))
@@ -79,7 +86,7 @@ def compare(workspace: dict[str, Any], hs3: dict[str, Any], measurement: str) ->
     random = np.random.default_rng(20250512)
     theta = np.repeat(likelihood.init[None], 50, axis=0)
     for name in names:
-        low, high = (0.1, 4.0) if name == "mu_8b" else (-2.5, 2.5)
+        low, high = (0.1, 4.0) if name.split("[")[0] in ("mu_8b", *POSITIVE) else (-2.5, 2.5)
         theta[:, likelihood.index(name)] = random.uniform(low, high, len(theta))
     ours = likelihood.twice_nll(theta)
     allowed = np.isfinite(ours)  # under the linear law a rate may be negative
@@ -176,14 +183,189 @@ def test_malformed_metadata_are_refused(xenonnt: tuple[dict[str, Any], dict[str,
             hs3_workspace(workspace, wrong)
 
 
-def test_other_modifiers_are_named(xenonnt: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    workspace, metadata = xenonnt
-    sample = workspace["channels"][0]["samples"][0]
-    sample["modifiers"].append({"name": "mc", "type": "staterror", "data": [0.1, 0.1, 0.1]})
-    with pytest.raises(
-        SpecBuilderError, match="sample 'accidental', modifier 'mc': type 'staterror' is not written to HS3; expected"
-    ):
-        hs3_workspace(workspace, metadata)
+LUMI = {"name": "lumi", "auxdata": [1.0], "sigmas": [0.02], "inits": [1.0], "bounds": [[0.9, 1.1]]}
+
+
+def anybodys(*parameters: dict[str, Any]) -> dict[str, Any]:
+    """Two channels that share a staterror, a shapesys with a bin without uncertainty, and a luminosity."""
+    stat = {"name": "mc", "type": "staterror", "data": [0.6, 0.9]}
+    lumi = {"name": "lumi", "type": "lumi", "data": None}
+    first = [
+        {"name": "signal", "data": [3.0, 1.0], "modifiers": [{"name": "mu", "type": "normfactor", "data": None}, lumi]},
+        {"name": "b", "data": [5.0, 10.0], "modifiers": [stat, lumi]},
+        {"name": "c", "data": [4.0, 7.0], "modifiers": [{"name": "shape", "type": "shapesys", "data": [1.0, 0.0]}]},
+        {"name": "d", "data": [1.0, 2.0], "modifiers": [{**stat, "data": [0.3, 0.4]}]},
+    ]
+    return {
+        "channels": [
+            {"name": "z", "samples": first},
+            {"name": "a", "samples": [{"name": "b", "data": [8.0], "modifiers": [{**stat, "data": [0.5]}]}]},
+        ],
+        "observations": [{"name": "z", "data": [14, 19]}, {"name": "a", "data": [9]}],
+        "measurements": [{"name": "any", "config": {"poi": "mu", "parameters": [LUMI, *parameters]}}],
+        "version": "1.0.0",
+    }
+
+
+POSITIVE = ("mu", "lumi", "mc", "shape")
+
+
+def test_pyhs3_has_the_same_likelihood_with_parameters_of_bins() -> None:
+    """Channel by channel: pyhs3's model of all channels asks a staterror for what its channels refuse."""
+    import pyhs3
+    import pytensor.tensor as pt
+    from pyhs3.compile import function
+    from pyhs3.context import Context
+
+    workspace = anybodys()
+    model = pyhs3.Workspace(**json.loads(json.dumps(hs3_workspace(workspace))))
+    likelihood = Likelihood.from_workspace(workspace)
+    variables = {name: pt.dscalar(name) for name in likelihood.parameters}
+    counts = {f"{o['name']}_observed": pt.constant(np.array(o["data"], float)) for o in workspace["observations"]}
+    log_probability = pt.constant(0.0)
+    for distribution in model.distributions:
+        context = Context({**variables, **counts, **distribution.constants})
+        constraint = distribution.extended_likelihood(context)
+        log_probability += pt.log(distribution.likelihood(context)) + pt.log(constraint)
+    inputs = [variables[name] for name in likelihood.parameters]
+    evaluate = function(inputs=inputs, outputs=-2 * log_probability, mode="FAST_COMPILE")
+    theta = np.random.default_rng(20250512).uniform(0.7, 1.4, (20, len(inputs)))
+    theta[:, likelihood.index("shape[1]")] = 1.0  # held
+    theirs = np.array([float(evaluate(*[np.asarray(value) for value in row])) for row in theta])
+    difference = theirs - likelihood.twice_nll(theta)
+    assert np.ptp(difference) < 1e-9
+    assert np.abs(difference).max() < 1e-6, "even the constant is the same, but for pyhs3's eight digits of pi"
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        {"name": "mc", "inits": [1.0, 1.1, 0.9], "bounds": [[0.1, 4.0], [0.2, 5.0], [0.3, 6.0]], "fixed": True},
+        {"name": "mu", "inits": [2.0], "bounds": [[-1.0, 7.0]], "fixed": True},
+    ],
+)
+def test_hs3_and_back_is_the_same_likelihood(parameter: dict[str, Any]) -> None:
+    workspace = anybodys(parameter)
+    back = workspace_of_hs3(json.loads(json.dumps(hs3_workspace(workspace))))
+    assert workspace_problem(back) is None
+    assert back["channels"] == workspace["channels"]
+    assert back["observations"] == workspace["observations"]
+    ours, theirs = (read_specification(content, "any") for content in (workspace, back))
+    assert ours.parameters == theirs.parameters
+    assert ours.poi == theirs.poi == "mu"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parts[-3]}-{path.parts[-2]}")
+def test_the_checked_in_workspaces_come_back(path: Path) -> None:
+    workspace, metadata = load(path)
+    back = workspace_of_hs3(json.loads(json.dumps(hs3_workspace(workspace, metadata))))
+    assert back["channels"] == workspace["channels"]
+    for name in MEASUREMENTS:
+        ours, theirs = (Likelihood.from_workspace(content, name) for content in (workspace, back))
+        assert ours.specification.parameters == theirs.specification.parameters
+        assert ours.twice_nll(ours.init) == theirs.twice_nll(theirs.init)
+
+
+def test_a_published_base_has_no_parameter_of_interest_yet() -> None:
+    workspace = anybodys()
+    workspace["measurements"][0]["config"]["poi"] = "mu_signal"
+    (analysis,) = hs3_workspace(workspace)["analyses"]
+    assert "parameters_of_interest" not in analysis
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda w: w["channels"][0]["samples"][1]["modifiers"][0].update(data=[0.0, 0.1]), None),
+        (
+            lambda w: [s["modifiers"][0].update(data=[0.0, 0.1]) for s in w["channels"][0]["samples"][1::2]],
+            "channel 'z', staterror 'mc', bin 0: has no uncertainty",
+        ),
+        (
+            lambda w: w["channels"][0]["samples"][2].update(data=[0.0, 7.0]),
+            "channel 'z', sample 'c', modifier 'shape', bin 0: has no events to be uncertain of",
+        ),
+        (
+            lambda w: w["channels"][0]["samples"][3]["modifiers"][0].update(name="other"),
+            "channel 'z': has several staterrors \\(mc, other\\)",
+        ),
+        (
+            lambda w: w["measurements"][0]["config"]["parameters"].append({"name": "mc", "sigmas": [0.1, 0.1, 0.1]}),
+            r"parameter 'mc\[0\]': the measurement's auxdata, sigmas or factors are not those of its modifier",
+        ),
+    ],
+)
+def test_what_hs3_cannot_hold_is_named(change: Callable[[dict[str, Any]], object], message: str | None) -> None:
+    workspace = anybodys()
+    change(workspace)
+    if message is None:
+        assert hs3_workspace(workspace)["distributions"]
+        return
+    with pytest.raises(SpecBuilderError, match=message):
+        hs3_workspace(workspace)
+
+
+def spoilt(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(json.dumps(hs3_workspace(anybodys())))
+    change(content)
+    return content
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda h: h.pop("likelihoods"), "not a model in HS3 of binned channels: KeyError 'likelihoods'"),
+        (lambda h: h["likelihoods"].append({}), "has 2 likelihoods, expected 1"),
+        (
+            lambda h: h["distributions"][0].update(type="exponential_dist"),
+            "distribution 'z': is a exponential_dist; only histfactory_dist fits",
+        ),
+        (
+            lambda h: h["distributions"][2].update(mean="mu"),
+            "distribution 'lumi_constraint': constrains otherwise than a pyhf workspace can",
+        ),
+        (
+            lambda h: h["distributions"][0]["samples"][1]["modifiers"][0].update(constraint="Poisson"),
+            "sample 'b', modifier 'mc': constraint 'Poisson' of a staterror has no counterpart",
+        ),
+        (
+            lambda h: h["distributions"][0]["samples"][1]["modifiers"][1].update(type="custom"),
+            "sample 'b', modifier 'lumi': type 'custom' has no counterpart in a pyhf workspace",
+        ),
+    ],
+)
+def test_what_a_workspace_cannot_hold_is_named(change: Callable[[dict[str, Any]], object], message: str) -> None:
+    with pytest.raises(SpecBuilderError, match=message):
+        workspace_of_hs3(spoilt(change))
+
+
+def test_widths_of_root_are_relative() -> None:
+    content = spoilt(lambda h: h["metadata"].update(packages=[{"name": "ROOT", "version": "6.36"}]))
+    (shape,) = workspace_of_hs3(content)["channels"][0]["samples"][2]["modifiers"]
+    assert shape["data"] == [4.0, 49.0], "a width of 1 on 4 events, and of 7 on 7 that is held"
+
+
+def test_parameters_that_root_names_get_names_of_pyhf() -> None:
+    def rename(h: dict[str, Any]) -> None:
+        text = json.dumps(h["distributions"][:2]).replace("mc[0]", "gamma_stat_a_bin_0")
+        h["distributions"][:2] = json.loads(
+            text.replace("mc[1]", "gamma_stat_z_bin_0").replace("mc[2]", "gamma_stat_z_bin_1")
+        )
+
+    back = workspace_of_hs3(spoilt(rename))
+    names = {m["name"] for c in back["channels"] for s in c["samples"] for m in s["modifiers"]}
+    assert names == {"mu", "lumi", "shape", "mc_a", "mc_z"}
+    likelihood, ours = Likelihood.from_workspace(back), Likelihood.from_workspace(anybodys())
+    assert likelihood.twice_nll(likelihood.init) == pytest.approx(ours.twice_nll(ours.init), abs=1e-12)
+
+
+def test_files_go_either_way(tmp_path: Path) -> None:
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps(anybodys()), encoding="utf-8")
+    hs3 = tmp_path / "w.hs3.json"
+    hs3.write_text(json.dumps(read_hs3(str(path))), encoding="utf-8")
+    assert read_hs3(str(hs3))["channels"] == anybodys()["channels"]
+    assert load_workspace(str(hs3)) == read_hs3(str(hs3))
 
 
 def test_other_constraints_are_named(xenonnt: tuple[dict[str, Any], dict[str, Any]]) -> None:

@@ -64,3 +64,32 @@ def test_a_patch_is_a_list(operations: object) -> None:
 def test_a_patch_that_does_not_apply(operation: object) -> None:
     with pytest.raises(SpecBuilderError, match=r"p\.json: the patch does not apply: "):
         apply_patch(WORKSPACE, [operation], "p.json")
+
+
+def test_copies_that_double_are_refused() -> None:
+    bomb = [{"op": "add", "path": "/x", "value": [1]}, *[{"op": "copy", "from": "/x", "path": "/x/-"}] * 40]
+    with pytest.raises(SpecBuilderError, match=r"p\.json: the patch does not apply: its copies add more than 1000000"):
+        apply_patch(WORKSPACE, bomb, "p.json")
+
+
+def test_a_patch_can_be_applied_again() -> None:
+    """A later operation changes what an earlier one added, never the patch itself."""
+    patch = [
+        {"op": "add", "path": "/channels/0/samples/-", "value": {"name": "t", "data": [1.0]}},
+        {"op": "add", "path": "/channels/0/samples/1/data/-", "value": 2.0},
+    ]
+    once, again = (apply_patch(WORKSPACE, patch, "p.json") for _ in range(2))
+    assert once == again
+    assert once["channels"][0]["samples"][1]["data"] == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("value", [[1], "text", None])
+def test_a_patch_leaves_an_object(value: object) -> None:
+    with pytest.raises(SpecBuilderError, match=r"p\.json: the patch leaves no workspace"):
+        apply_patch(WORKSPACE, [{"op": "replace", "path": "", "value": value}], "p.json")
+
+
+@pytest.mark.parametrize("path", [5, None, "/channels/-1", "/channels/99999999999999999999", "/channels/x"])
+def test_paths_that_lead_nowhere(path: object) -> None:
+    with pytest.raises(SpecBuilderError, match=r"p\.json: the patch does not apply: "):
+        apply_patch(WORKSPACE, [{"op": "remove", "path": path}], "p.json")

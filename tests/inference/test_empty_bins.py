@@ -339,7 +339,7 @@ def test_limits_do_not_see_empty_bins(dof: int) -> None:
         assert point.delta_chi2_sm == pytest.approx(expected.delta_chi2_sm, abs=1e-7)
         assert len(point.excluded) == len(expected.excluded)
         assert point.excluded
-        np.testing.assert_allclose(point.excluded[0][0], expected.excluded[0][0], rtol=1e-5)
+        assert point.excluded[0][0] == pytest.approx(expected.excluded[0][0], rel=1e-5)
 
 
 def new_bin(masses: FloatArray) -> FloatArray:

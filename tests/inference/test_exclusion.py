@@ -161,11 +161,13 @@ def test_an_interval_that_hardly_reaches_the_threshold(analysis: str, mass: floa
     assert point.valid
     if above > 0:
         (low, high), (_, no_end) = point.excluded
+        assert low is not None
         assert high is not None
         assert low < place < high < 1.1 * low
         assert no_end is None
     else:
         ((low, no_end),) = point.excluded
+        assert low is not None
         assert low > place
         assert no_end is None
 
@@ -270,6 +272,7 @@ def test_the_others_have_one_limit(analysis: str) -> None:
     for interaction in set(INTERACTIONS) - {"vector_universal"}:
         for point in exclusion(analysis, interaction, 1).points:
             ((low, no_end),) = point.excluded
+            assert low is not None
             assert low > 0
             assert no_end is None
 
@@ -314,6 +317,7 @@ def test_where_the_standard_model_is_excluded_the_first_interval_starts_at_zero(
         assert zero == 0
         assert no_end is None
         assert low is not None
+        assert high is not None
         assert low < point.best_g < high
         assert point.delta_chi2_sm > result.threshold
         heights = own(point.mass_MeV, [low, high]) - reference(result, point, own)
@@ -379,6 +383,7 @@ def test_a_limit_far_beyond_the_standard_model_is_found() -> None:
         Problem.of(likelihood, SIGNAL, lambda masses: np.repeat(small, masses.size, axis=1)), np.array([1.0]), dof=1
     )
     ((low, high),) = result.points[0].excluded[-1:]
+    assert low is not None
     assert high is None
     fits = minimise(likelihood, sample=SIGNAL, yields=np.full((1, 3), 1e20 * low**4))
     reference = min(result.minimum.twice_nll, result.points[0].minimum)
@@ -406,6 +411,7 @@ def test_a_limit_far_beyond_the_data_is_found() -> None:
     problem = Problem.of(likelihood, "s", lambda m: np.array([1e-3, 0.0, 1.0])[:, None, None] * np.ones((m.size, 1)))
     (point,) = exclude(problem, np.array([1.0]), cl=1 - 1e-14, dof=1).points
     ((low, high),) = point.excluded
+    assert low is not None
     assert high is None
     assert low**4 > 100 * 15
     assert point.valid

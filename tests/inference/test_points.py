@@ -9,6 +9,7 @@ import pytest
 
 from spec_builder.inference import newton
 from spec_builder.inference.curves import polynomial_yields
+from spec_builder.inference.data import Problem
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.points import CHUNK, GridPoints, ListedPoints
 
@@ -61,7 +62,14 @@ def likelihood() -> Likelihood:
 
 
 def listed(likelihood: Likelihood, yields: FloatArray) -> ListedPoints:
-    return ListedPoints(likelihood.specification, "signal", yields)
+    return ListedPoints.of(likelihood.specification, "signal", yields)
+
+
+def yields_of(points: ListedPoints) -> FloatArray:
+    """Of the one sample that differs, shape (N, bins)."""
+    assert points.rows is not None
+    (yields,) = points.rows.yields.values()
+    return yields.T
 
 
 @pytest.fixture
@@ -77,8 +85,7 @@ def chunks(likelihood: Likelihood) -> list[ListedPoints]:
 def test_listed_points_are_minimised_one_by_one(likelihood: Likelihood, chunks: list[ListedPoints]) -> None:
     columns = chunks[-1].compute()
     assert tuple(columns) == COLUMNS
-    yields = chunks[-1].yields
-    assert yields is not None
+    yields = yields_of(chunks[-1])
     fits = newton.minimise(likelihood, sample="signal", yields=yields)
     assert fits.valid.all()
     np.testing.assert_array_equal(columns["twice_nll"], fits.twice_nll)
@@ -86,20 +93,18 @@ def test_listed_points_are_minimised_one_by_one(likelihood: Likelihood, chunks: 
 
 
 def test_the_model_as_it_is_is_one_point(likelihood: Likelihood) -> None:
-    columns = ListedPoints(likelihood.specification, None, None).compute()
+    columns = ListedPoints.of(likelihood.specification, None, None).compute()
     assert columns["twice_nll"].tolist() == newton.minimise(likelihood).twice_nll.tolist()
 
 
 def test_a_grid_goes_mass_by_mass(likelihood: Likelihood) -> None:
     rng = np.random.default_rng(7)
     coefficients, couplings = rng.uniform(0, 2, (3, 70, 2)), rng.uniform(0, 2, 301)
-    grid = GridPoints(likelihood.specification, "signal", coefficients, couplings)
+    problem = Problem.of(likelihood, "signal", lambda _: coefficients)
+    grid = GridPoints(problem, problem.yields(np.ones(70)), couplings)
     assert len(grid) == 70 * 301
     assert grid.chunks == 3
-    parts = [grid.chunk(i).yields for i in range(grid.chunks)]
-    sizes = [0 if part is None else len(part) for part in parts]
-    assert sizes == [CHUNK, CHUNK, len(grid) - 2 * CHUNK]
+    parts = [yields_of(grid.chunk(i)) for i in range(grid.chunks)]
+    assert [len(part) for part in parts] == [CHUNK, CHUNK, len(grid) - 2 * CHUNK]
     expected = [polynomial_yields(coefficients, np.full(301, mass), couplings) for mass in range(70)]
-    np.testing.assert_array_equal(
-        np.concatenate([part for part in parts if part is not None]), np.concatenate(expected)
-    )
+    np.testing.assert_array_equal(np.concatenate(parts), np.concatenate(expected))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -21,6 +22,14 @@ from spec_builder.paper.angle import (
 )
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.studies.fits import FitResult, fit_analysis
+
+if TYPE_CHECKING:
+    from spec_builder.model.analysis import Analysis
+
+
+def of_analyses(fits: list[FitResult]) -> list[tuple[Analysis, FitResult]]:
+    """Each fit with its analysis."""
+    return [(load_analysis(fit.provenance.analysis, "linear"), fit) for fit in fits]
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +106,7 @@ def test_scale_is_the_mean_momentum_transfer() -> None:
 
 
 def test_our_points_are_our_fits(fits: list[FitResult]) -> None:
-    points = fitted_points(fits, {"combined": "both"})
+    points = fitted_points(of_analyses(fits), {"combined": "both"})
     assert [p.label for p in points] == ["pandax4t", "xenonnt", "both"]
     for point, result in zip(points, fits, strict=True):
         assert (point.value, point.up, point.down) == (result.fit.value, result.fit.up, result.fit.down)
@@ -107,7 +116,7 @@ def test_our_points_are_our_fits(fits: list[FitResult]) -> None:
 
 
 def test_points_csv(fits: list[FitResult]) -> None:
-    points = [*fitted_points(fits, {}), *published_points()]
+    points = [*fitted_points(of_analyses(fits), {}), *published_points()]
     lines = points_csv(points, {"title": "T", "unit": "1"}).splitlines()
     assert lines[:2] == ["# title: T", "# unit: 1"]
     rows = list(csv.DictReader(lines[2:]))

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from spec_builder.model.analysis import Analysis
+
 ORDER = ("pandax4t", "xenonnt", "combined")
+
+
+def of_analyses(fits: list[FitResult]) -> list[tuple[Analysis, FitResult]]:
+    """Each fit with its analysis."""
+    return [(load_analysis(fit.provenance.analysis, "linear"), fit) for fit in fits]
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +39,13 @@ def fits() -> list[FitResult]:
 
 @pytest.fixture(scope="module")
 def angle(fits: list[FitResult]) -> Figure:
-    return draw_angle([*fitted_points(fits, {}), *published_points()], fits)
+    return draw_angle([*fitted_points(of_analyses(fits), {}), *published_points()], fits)
 
 
 @pytest.fixture(scope="module")
 def limits() -> list[LimitsResult]:
     combined = load_analysis("combined", "linear")
-    return [find_limits(combined, parse_new_physics(name), np.geomspace(0.01, 1000, 7)) for name in PANELS]
+    return [find_limits(combined, parse_new_physics(name), np.geomspace(0.01, 1000, 7), dof=2) for name in PANELS]
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +85,7 @@ def overlapping(figure: Figure, panel: Axes) -> list[tuple[str, str]]:
 
 
 def test_angle_draws_every_point_with_its_errors(angle: Figure, fits: list[FitResult]) -> None:
-    points = [*fitted_points(fits, {}), *published_points()]
+    points = [*fitted_points(of_analyses(fits), {}), *published_points()]
     drawn = error_bars(angle.axes[0])
     assert len(drawn) == len(points)
     for point, (x, y, low, high, _) in zip(points, drawn, strict=True):
@@ -140,7 +147,7 @@ def test_angle_names_every_published_point_once_without_overlap(angle: Figure) -
 
 
 def test_an_interval_without_end_is_drawn_to_the_end_of_the_domain(fits: list[FitResult]) -> None:
-    (point, *_) = fitted_points(fits[:1], {})
+    (point, *_) = fitted_points(of_analyses(fits[:1]), {})
     point = type(point)(**{**vars(point), "down": None})
     ((_, _, low, _, _),) = error_bars(draw_angle([point], fits).axes[0])
     assert low == 0.0

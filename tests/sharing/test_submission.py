@@ -80,7 +80,7 @@ def test_the_record_says_what_it_is(record: Path) -> None:
 
 def test_tables_hold_our_limits(record: Path) -> None:
     masses = np.geomspace(0.01, 1000, 5)
-    limits = find_limits(load_analysis("xenonnt"), VECTOR, masses)
+    limits = find_limits(load_analysis("xenonnt"), VECTOR, masses, dof=2)
     table = yaml.safe_load((record / "exclusion_xenonnt_vector_universal.yaml").read_text(encoding="utf-8"))
     assert table["independent_variables"][0]["header"] == {"name": "Mediator mass", "units": "MEV"}
     assert [row["value"] for row in table["independent_variables"][0]["values"]] == pytest.approx(masses)
@@ -122,6 +122,6 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path, name: str) -> None
 
 def test_without_the_extra_nothing_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submission, "find_spec", lambda _: None)
-    with pytest.raises(SpecBuilderError, match=r"pip install 'spec_builder\[hepdata\]'; or give --no-submission"):
+    with pytest.raises(SpecBuilderError, match=r"pip install 'spec_builder\[hepdata\]'; or write the archives alone"):
         write_archives(["xenonnt"], tmp_path, REQUEST)
     assert list(tmp_path.iterdir()) == []

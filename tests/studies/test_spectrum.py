@@ -56,11 +56,11 @@ def test_text_holds_the_numbers() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"interaction": "pseudoscalar"}, "interaction 'pseudoscalar' is unknown, expected one of sm, scalar, "),
-        ({"mass": 1.0}, "interaction 'sm' has no mediator: --mass and --coupling do not apply"),
-        ({"coupling": 1.0}, "interaction 'sm' has no mediator: --mass and --coupling do not apply"),
-        ({"interaction": "scalar", "coupling": 1.0}, "interaction 'scalar': give --mass (MeV)"),
-        ({"interaction": "scalar", "mass": 1.0}, "interaction 'scalar': give --coupling (no unit)"),
+        ({"interaction": "pseudoscalar"}, "interaction 'pseudoscalar' is unknown, expected one of scalar, "),
+        ({"mass": 1.0}, "interaction 'sm' has no mediator: mass and coupling do not apply"),
+        ({"coupling": 1.0}, "interaction 'sm' has no mediator: mass and coupling do not apply"),
+        ({"interaction": "scalar", "coupling": 1.0}, "interaction 'scalar': give the mass (MeV)"),
+        ({"interaction": "scalar", "mass": 1.0}, "interaction 'scalar': give the coupling (no unit)"),
         ({"interaction": "axial", "mass": 0.0, "coupling": 1.0}, "mass 0: expected a positive number below"),
         ({"interaction": "axial", "mass": 1.0, "coupling": -1.0}, "coupling -1: expected a positive number below"),
         ({"interaction": "axial", "mass": float("nan"), "coupling": 1.0}, "mass nan: expected a positive number below"),
@@ -71,15 +71,15 @@ def test_text_holds_the_numbers() -> None:
         ({"sin2thetaw": 1.2}, "sin2thetaw 1.2: expected a number from 0 to 1"),
         (
             {"interaction": "scalar", "mass": 1.0, "coupling": 1.0, "sin2thetaw": 0.2},
-            "--sin2thetaw applies to interaction 'sm' only; the others use 0.23857",
+            "sin2thetaw applies to interaction 'sm' only; the others use 0.23857",
         ),
         (
             {"interaction": "scalar", "mass": 1.0, "coupling": 1.0, "coupling_set": "Z"},
-            "coupling set 'Z' is unknown, expected one of A, B, C, D, E",
+            "interaction 'scalar': coupling set 'Z', expected one of A, B, C, D, E",
         ),
         (
             {"interaction": "tensor", "mass": 1.0, "coupling": 1.0, "longitudinal_factor": 8},
-            "longitudinal factor 8: expected 1 or 4",
+            "interaction 'tensor': longitudinal factor '8', expected 1 or 4",
         ),
     ],
 )

@@ -1,0 +1,65 @@
+// What Python hands to the kernel; spec_builder/inference/compiled.py has the same fields in the same order.
+#pragma once
+#include <cstdint>
+
+// Raised with every change of these structures or of what they mean: a library of another version is refused.
+const int64_t LAYOUT = 1;
+
+// Numbers that may differ from row to row: number i of row r is data[i * step + r * row]; row = 0 where all share them.
+struct Column {
+  const double *data;
+  int64_t step, row;
+};
+
+// Rates nu_b = sum over groups of template_b x amplitude x bin-by-bin parameters; an amplitude is a sum of terms,
+// coefficient x factors. Arrays "..._at" say where things begin in another array, with one entry more than things.
+struct Model {
+  int64_t parameters, free, bins, factors, groups, slopes, bends, blocks, normals, poissons, shapes, vector_groups, affine;
+  // free parameters: index, bounds, 2 / variance of a normal constraint, first and before last of the bins that feel it
+  const int32_t *free_parameter;
+  const double *lower, *upper, *stiffness;
+  const int32_t *free_first, *free_last;
+  // factors: kind, parameter, the 8 numbers of a normsys (ln high, ln low, six coefficients), column of a row's own or -1
+  const int32_t *factor_kind, *factor_parameter;
+  const double *factor_numbers;
+  const int32_t *factor_column;
+  // terms of groups, slopes and bends; factors of each term
+  const double *coefficient;
+  const int32_t *term_at, *term_factors, *group_terms_at, *slope_terms_at, *bend_terms_at;
+  // groups: bins, kind of the template (shared, a row's own, with bin-by-bin parameters) and where it begins; slopes
+  const int32_t *group_first, *group_last, *group_kind, *group_begin, *group_slopes_at;
+  const double *numbers;
+  // shapes of a row's own: column, bins, where they begin; where the numbers that multiply them begin
+  const int32_t *shape_column, *shape_first, *shape_last, *shape_begin, *shape_relative;
+  // groups with bin-by-bin parameters: which; where the template begins, among a row's own shapes or the numbers; where
+  // the product begins; which vectors. Vectors: parameter of each bin and its place among the free, or -1
+  const int32_t *vector_group, *vector_own, *vector_template, *scaled_begin, *vectors_at, *vectors;
+  const int32_t *vector_parameter, *vector_free;
+  // slopes dA/df of a group by factor f of a free parameter, in order of group; whether f'' is not zero. Bends d2A/df df'
+  const int32_t *slope_group, *slope_free, *slope_factor, *slope_bends;
+  const int32_t *bend_group, *bend_row, *bend_column, *bend_factor, *bend_other;
+  // pairs of free parameters that share bins, in blocks of 1, 2 or 4: row, size, columns, bins
+  const int32_t *block_row, *block_size, *block_columns, *block_first, *block_last;
+  // constraints: parameter, its place among the free or -1, place among the auxiliary data; 1 / variance, mean / parameter
+  const int32_t *normal_parameter, *normal_free, *normal_datum;
+  const double *normal_weight;
+  const int32_t *poisson_parameter, *poisson_free, *poisson_datum;
+  const double *poisson_scale;
+};
+
+struct Rows {
+  int64_t first, last;         // rows first to before last are fitted
+  int64_t stride;              // parameter i of row r is theta[i * stride + r]
+  int64_t evaluations;         // allowed for each row
+  Column observed, barrier;    // counts, and the least that they are taken for while a minimum is sought (bins)
+  Column auxiliary;            // data of the constraints
+  const Column *columns;       // a row's own: events (bins), numbers of a normsys (8)
+};
+
+struct Result {
+  double *theta;        // start, then minimum
+  double *value, *edm;  // 2NLL without constants; estimated distance to the minimum
+  int64_t *reason, *evaluations;
+};
+
+enum Reason : int64_t { VALID = 0, ROUNDED = 2, UNFINISHED = 3 };

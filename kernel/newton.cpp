@@ -1,0 +1,755 @@
+// Damped Newton with bounds for 2NLL of HistFactory rates: LANES fits side by side, one in each lane of a vector. A lane
+// that is done takes the next row, so no lane waits and no row depends on its neighbours. The algorithm, its constants
+// and its reasons are those of spec_builder/inference/newton.py, which is the referee.
+#include "lanes.h"
+#include "model.h"
+
+#include <cstdlib>
+
+namespace {
+
+const double EDM_GOAL = 1e-12;      // stop at this estimated distance to the minimum
+const double EDM_VALID = 1e-10;     // a row whose last distance is above this is not valid,
+const double EDM_ROUNDED = 1e-8;    // unless it is what rounding of the rates makes, and below this
+const double ARMIJO = 1e-4, ROUNDING = 1e-12, SHRINK = 0.3, MARGIN = 0.99, LEAST_SCALE = 1e-12, SNAP = 1e-12;
+const double SMALLEST = 2.3e-308;   // logarithm() wants normal numbers
+const double EPSILON = 0x1p-51;     // of a rate: its products and sums round a few times by 2^-53
+const double LOST = 1e-10;          // a pivot below this part of its diagonal has lost most of its digits,
+const double FLAT = 1e-13;          // and below this all of them
+const int64_t LATE = 12;            // evaluations after which rounding is looked at
+const double INFINITE = HUGE_VAL;
+const int64_t TILE = 16;            // bins worked on together: a Jacobian of a dozen parameters stays in the nearest cache
+
+INLINE int64_t lower_index(int64_t row, int64_t column) { return row * (row + 1) / 2 + column; }
+
+// What the rows in work hold, each array as long as its comment says.
+struct Work {
+  const Model *m;
+  const Rows *rows;
+  Real *theta, *base, *step, *trial, *best;                 // parameters; free: accepted point, step, two scratches
+  Real *gradient, *inverse, *column, *chain;                // free
+  Real *fisher, *hessian, *factored;                        // lower triangles
+  Truth *at_lower, *at_upper, *blocked;                     // free
+  Real *numbers;                                            // 8 of each factor
+  Real *factor, *first, *second;                            // factors and their derivatives
+  Real *amplitude, *partial, *derivative, *group_slope;     // groups, slopes, slopes, groups
+  Real *shape;                                              // templates that lanes have of their own
+  Real *scaled;                                             // templates times their bin-by-bin parameters
+  Real *rate, *weight, *bend, *bent;                        // bins: nu, dF/dnu, d2F/dnu2, the last times a row of the Jacobian
+  Real *jacobian;                                           // (free, bins)
+  Real *observed, *counted, *auxiliary;                     // bins: with the barrier and without; constraints
+  Real value, empty;                                        // 2NLL at theta, and what the barrier takes from it
+  bool barrier;                                             // some row so far has one
+};
+
+// Memory in one piece; measured first, handed out then.
+struct Arena {
+  char *next;
+  Real *take(int64_t count) {
+    char *here = next;
+    next += sizeof(Real) * (size_t)(count > 0 ? count : 1);
+    return (Real *)here;
+  }
+};
+
+void lay_out(Work &k, Arena &arena) {
+  const Model *m = k.m;
+  const int64_t F = m->free, B = m->bins, triangle = F * (F + 1) / 2;
+  k.theta = arena.take(m->parameters);
+  k.base = arena.take(F);
+  k.step = arena.take(F);
+  k.trial = arena.take(F);
+  k.best = arena.take(F);
+  k.gradient = arena.take(F);
+  k.inverse = arena.take(F);
+  k.column = arena.take(F);
+  k.chain = arena.take(F);
+  k.fisher = arena.take(triangle);
+  k.hessian = m->affine ? k.fisher : arena.take(triangle);
+  k.factored = arena.take(triangle);
+  k.at_lower = (Truth *)arena.take(F);
+  k.at_upper = (Truth *)arena.take(F);
+  k.blocked = (Truth *)arena.take(F);
+  k.numbers = arena.take(8 * m->factors);
+  k.factor = arena.take(m->factors);
+  k.first = arena.take(m->factors);
+  k.second = arena.take(m->factors);
+  k.amplitude = arena.take(m->groups);
+  k.group_slope = arena.take(m->groups);
+  k.partial = arena.take(m->slopes);
+  k.derivative = arena.take(m->slopes);
+  k.shape = arena.take(m->shapes ? m->shape_begin[m->shapes] : 0);
+  k.scaled = arena.take(m->vector_groups ? m->scaled_begin[m->vector_groups] : 0);
+  k.rate = arena.take(B);
+  k.weight = arena.take(B);
+  k.bend = arena.take(B);
+  k.bent = arena.take(B);
+  k.jacobian = arena.take(F * B);
+  k.observed = arena.take(B);
+  k.counted = arena.take(B);
+  k.auxiliary = arena.take(m->normals + m->poissons);
+}
+
+// ---------------------------------------------------------------------------------------------------- factors
+
+enum FactorKind { IDENTITY, SQUARE, NORMSYS_CODE1, NORMSYS_CODE4, HISTOSYS_CODE0, HISTOSYS_CODE4P };
+
+INLINE Real sign(const Real &x) { return select(x > 0.0, real(1.0), select(x < 0.0, real(-1.0), real(0.0))); }
+
+// high^x for x > 0 and low^-x for x < 0; code 4 is a polynomial between -1 and 1
+INLINE void normsys(Work &k, int64_t f, const Real &x, bool smooth) {
+  const Real *c = k.numbers + 8 * f;
+  Truth inside = smooth ? magnitude(x) < 1.0 : truth(false);
+  Real value = real(1.0), first = value, second = value;
+  if (smooth) {
+    value = 1.0 + x * (c[2] + x * (c[3] + x * (c[4] + x * (c[5] + x * (c[6] + x * c[7])))));
+    first = c[2] + x * (2.0 * c[3] + x * (3.0 * c[4] + x * (4.0 * c[5] + x * (5.0 * c[6] + x * (6.0 * c[7])))));
+    second = 2.0 * c[3] + x * (6.0 * c[4] + x * (12.0 * c[5] + x * (20.0 * c[6] + x * (30.0 * c[7]))));
+  }
+  if (any(!inside)) {
+    Real slope = select(x > 0.0, c[0], -c[1]);
+    Real outside = exponential(x * slope);
+    value = select(inside, value, outside);
+    first = select(inside, first, outside * slope);
+    second = select(inside, second, outside * slope * slope);
+  }
+  k.factor[f] = value;
+  k.first[f] = first;
+  k.second[f] = second;
+}
+
+INLINE void evaluate_factors(Work &k) {
+  const Model *m = k.m;
+  for (int64_t f = 0; f < m->factors; f++) {
+    Real x = k.theta[m->factor_parameter[f]];
+    switch (m->factor_kind[f]) {
+      case IDENTITY:
+        k.factor[f] = x;
+        k.first[f] = real(1.0);
+        k.second[f] = real(0.0);
+        break;
+      case SQUARE:
+        k.factor[f] = x * x;
+        k.first[f] = 2.0 * x;
+        k.second[f] = real(2.0);
+        break;
+      case NORMSYS_CODE1:
+      case NORMSYS_CODE4:
+        normsys(k, f, x, m->factor_kind[f] == NORMSYS_CODE4);
+        break;
+      case HISTOSYS_CODE0:
+        k.factor[f] = magnitude(x);
+        k.first[f] = sign(x);
+        k.second[f] = real(0.0);
+        break;
+      default: {  // x^2 (15 - 10 x^2 + 3 x^4) / 8 between -1 and 1, |x| outside
+        Truth inside = magnitude(x) < 1.0;
+        Real q = select(inside, x * x, real(0.0));
+        k.factor[f] = select(inside, q * (15.0 + q * (3.0 * q - 10.0)) * 0.125, magnitude(x));
+        k.first[f] = select(inside, x * (30.0 + q * (18.0 * q - 40.0)) * 0.125, sign(x));
+        k.second[f] = select(inside, (30.0 + q * (90.0 * q - 120.0)) * 0.125, real(0.0));
+      }
+    }
+  }
+}
+
+// Sum of coefficient x factors over terms begin to before end.
+INLINE Real evaluate_terms(const Work &k, int64_t begin, int64_t end) {
+  const Model *m = k.m;
+  Real total = real(0.0);
+  for (int64_t t = begin; t < end; t++) {
+    Real product = real(m->coefficient[t]);
+    for (int64_t i = m->term_at[t]; i < m->term_at[t + 1]; i++) product = product * k.factor[m->term_factors[i]];
+    total += product;
+  }
+  return total;
+}
+
+// The same with every term's magnitude: what rounding is relative to.
+INLINE Real evaluate_magnitudes(const Work &k, int64_t begin, int64_t end) {
+  const Model *m = k.m;
+  Real total = real(0.0);
+  for (int64_t t = begin; t < end; t++) {
+    Real product = real(m->coefficient[t]);
+    for (int64_t i = m->term_at[t]; i < m->term_at[t + 1]; i++) product = product * k.factor[m->term_factors[i]];
+    total += magnitude(product);
+  }
+  return total;
+}
+
+// ---------------------------------------------------------------------------------------------------- templates
+
+enum Kind { SHARED, OWN, SCALED };  // the model's numbers; a lane's own; with bin-by-bin parameters
+
+// Bins first to before last of a group that lie in a tile.
+struct Stretch {
+  int64_t first, last;
+};
+INLINE Stretch stretch(const Model *m, int64_t g, const Stretch &tile) {
+  const int64_t first = m->group_first[g], last = m->group_last[g];
+  return {first > tile.first ? first : tile.first, last < tile.last ? last : tile.last};
+}
+
+// to[b] += template[b] x factor
+INLINE void add_template(const Work &k, int64_t g, const Real &factor, const Stretch &bins, Real *to) {
+  const Model *m = k.m;
+  const int64_t begin = m->group_begin[g] - m->group_first[g];
+  if (m->group_kind[g] == SHARED) {
+    for (int64_t b = bins.first; b < bins.last; b++) to[b] += m->numbers[begin + b] * factor;
+  } else {
+    const Real *own = m->group_kind[g] == OWN ? k.shape : k.scaled;
+    for (int64_t b = bins.first; b < bins.last; b++) to[b] += own[begin + b] * factor;
+  }
+}
+
+INLINE void sum_template(const Work &k, int64_t g, const Real *over, const Stretch &bins, Real &sum) {
+  const Model *m = k.m;
+  const int64_t begin = m->group_begin[g] - m->group_first[g];
+  Real total = sum;
+  if (m->group_kind[g] == SHARED) {
+    for (int64_t b = bins.first; b < bins.last; b++) total += m->numbers[begin + b] * over[b];
+  } else {
+    const Real *own = m->group_kind[g] == OWN ? k.shape : k.scaled;
+    for (int64_t b = bins.first; b < bins.last; b++) total += own[begin + b] * over[b];
+  }
+  sum = total;
+}
+
+// Template of a group with bin-by-bin parameters, times all of them but up to two.
+INLINE Real scaled_but(const Work &k, int64_t i, int64_t bin, int64_t but, int64_t nor) {
+  const Model *m = k.m;
+  const int64_t g = m->vector_group[i], at = bin - m->group_first[g];
+  Real product = m->vector_own[i] ? k.shape[m->vector_template[i] + at] : real(m->numbers[m->vector_template[i] + at]);
+  for (int64_t j = m->vectors_at[i]; j < m->vectors_at[i + 1]; j++) {
+    const int32_t p = m->vector_parameter[m->vectors[j] * m->bins + bin];
+    if (p >= 0 && j != but && j != nor) product = product * k.theta[p];
+  }
+  return product;
+}
+
+INLINE void evaluate_scaled(Work &k) {
+  const Model *m = k.m;
+  for (int64_t i = 0; i < m->vector_groups; i++) {
+    const int64_t g = m->vector_group[i], first = m->group_first[g], last = m->group_last[g];
+    for (int64_t b = first; b < last; b++) k.scaled[m->scaled_begin[i] + b - first] = scaled_but(k, i, b, -1, -1);
+  }
+}
+
+// Slopes of the rates in bin-by-bin parameters, for Jacobian and gradient.
+INLINE void add_vector_slopes(Work &k, const Stretch &tile) {
+  const Model *m = k.m;
+  for (int64_t i = 0; i < m->vector_groups; i++) {
+    const int64_t g = m->vector_group[i];
+    const Stretch bins = stretch(m, g, tile);
+    for (int64_t j = m->vectors_at[i]; j < m->vectors_at[i + 1]; j++) {
+      for (int64_t b = bins.first; b < bins.last; b++) {
+        const int32_t p = m->vector_free[m->vectors[j] * m->bins + b];
+        if (p < 0) continue;
+        Real slope = k.amplitude[g] * scaled_but(k, i, b, j, -1);
+        k.jacobian[p * m->bins + b] += slope;
+        k.gradient[p] += k.weight[b] * slope;
+      }
+    }
+  }
+}
+
+INLINE void add_to_hessian(Work &k, int64_t p, int64_t q, const Real &mixed) {
+  if (p == q)
+    k.hessian[lower_index(p, q)] += 2.0 * mixed;
+  else
+    k.hessian[p > q ? lower_index(p, q) : lower_index(q, p)] += mixed;
+}
+
+// Second derivatives of the rates in a bin-by-bin parameter and another one.
+INLINE void add_vector_bends(Work &k) {
+  const Model *m = k.m;
+  for (int64_t i = 0; i < m->vector_groups; i++) {
+    const int64_t g = m->vector_group[i];
+    for (int64_t j = m->vectors_at[i]; j < m->vectors_at[i + 1]; j++) {
+      for (int64_t b = m->group_first[g]; b < m->group_last[g]; b++) {
+        const int32_t p = m->vector_free[m->vectors[j] * m->bins + b];
+        if (p < 0) continue;
+        Real slope = k.weight[b] * scaled_but(k, i, b, j, -1);
+        for (int64_t s = m->group_slopes_at[g]; s < m->group_slopes_at[g + 1]; s++)
+          add_to_hessian(k, p, m->slope_free[s], slope * k.derivative[s]);
+        for (int64_t other = j + 1; other < m->vectors_at[i + 1]; other++) {
+          const int32_t q = m->vector_free[m->vectors[other] * m->bins + b];
+          if (q >= 0) add_to_hessian(k, p, q, k.weight[b] * k.amplitude[g] * scaled_but(k, i, b, j, other));
+        }
+      }
+    }
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------- 2NLL
+
+// Amplitudes of the groups, and their derivatives.
+INLINE void evaluate_amplitudes(Work &k) {
+  const Model *m = k.m;
+  evaluate_factors(k);
+  evaluate_scaled(k);
+  for (int64_t g = 0; g < m->groups; g++) {
+    k.amplitude[g] = evaluate_terms(k, m->group_terms_at[g], m->group_terms_at[g + 1]);
+    k.group_slope[g] = real(0.0);
+  }
+  for (int64_t s = 0; s < m->slopes; s++) {
+    k.partial[s] = evaluate_terms(k, m->slope_terms_at[s], m->slope_terms_at[s + 1]);
+    k.derivative[s] = m->affine ? k.partial[s] : k.partial[s] * k.first[m->slope_factor[s]];
+  }
+}
+
+INLINE void evaluate_rates(Work &k, const Stretch &tile) {
+  const Model *m = k.m;
+  for (int64_t b = tile.first; b < tile.last; b++) k.rate[b] = real(0.0);
+  for (int64_t g = 0; g < m->groups; g++) add_template(k, g, k.amplitude[g], stretch(m, g, tile), k.rate);
+}
+
+// Poisson term of a bin: value, and derivatives in the rate.
+INLINE void add_bin(Work &k, int64_t b, const Real &rate, const Real &count, Real &total) {
+  Real log, inverse;
+  logarithm(rate, log, inverse);
+  Real ratio = count * inverse;
+  total += k.rate[b] - count * log;
+  if (k.barrier) k.empty += 2.0 * (count - k.counted[b]) * log;
+  k.weight[b] = 2.0 - 2.0 * ratio;
+  k.bend[b] = 2.0 * ratio * inverse;
+}
+
+// Adds the terms of a tile to value, which is infinite where a rate is not possible.
+INLINE void evaluate_counts(Work &k, const Stretch &tile) {
+  Real least = real(INFINITE), total = real(0.0);
+  for (int64_t b = tile.first; b < tile.last; b++) least = minimum(k.rate[b], least);
+  if (!any(!(least > SMALLEST))) {
+    for (int64_t b = tile.first; b < tile.last; b++) add_bin(k, b, k.rate[b], k.observed[b], total);
+    k.value += 2.0 * total;
+    return;
+  }
+  Truth impossible = truth(false);
+  for (int64_t b = tile.first; b < tile.last; b++) {
+    Real rate = k.rate[b];
+    Truth positive = rate > SMALLEST;
+    Truth nothing = !positive & (k.observed[b] <= 0.0) & (rate >= 0.0);  // no rate and no count: adds nothing
+    impossible = impossible | (!positive & !nothing);
+    add_bin(k, b, select(positive, rate, real(1.0)), select(nothing, real(0.0), k.observed[b]), total);
+  }
+  k.value += select(impossible, real(INFINITE), 2.0 * total);
+}
+
+// Constraint terms, with which value, gradient and Fisher part begin.
+INLINE void evaluate_constraints(Work &k) {
+  const Model *m = k.m;
+  const int64_t F = m->free;
+  k.value = k.empty = real(0.0);
+  for (int64_t p = 0; p < F; p++) k.gradient[p] = real(0.0);
+  for (int64_t i = 0; i < F * (F + 1) / 2; i++) k.fisher[i] = real(0.0);
+  for (int64_t i = 0; i < m->normals; i++) {
+    const double weight = m->normal_weight[i];
+    Real pull = k.theta[m->normal_parameter[i]] - k.auxiliary[m->normal_datum[i]];
+    k.value += weight * pull * pull;
+    const int32_t p = m->normal_free[i];
+    if (p < 0) continue;
+    k.gradient[p] += (2 * weight) * pull;
+    k.fisher[lower_index(p, p)] += real(2 * weight);
+  }
+  for (int64_t i = 0; i < m->poissons; i++) {
+    const double scale = m->poisson_scale[i];
+    Real x = k.theta[m->poisson_parameter[i]], datum = k.auxiliary[m->poisson_datum[i]];
+    Real mean = scale * x, log, inverse;
+    logarithm(mean, log, inverse);
+    k.value += 2.0 * (mean - datum * log);
+    const int32_t p = m->poisson_free[i];
+    if (p < 0) continue;
+    Real ratio = scale * datum * inverse;
+    k.gradient[p] += 2.0 * (scale - ratio);
+    k.fisher[lower_index(p, p)] += 2.0 * scale * ratio * inverse;
+  }
+}
+
+// The Jacobian dnu_b/dtheta_p, and sums of dF/dnu over templates.
+INLINE void evaluate_slopes(Work &k, const Stretch &tile) {
+  const Model *m = k.m;
+  const int64_t B = m->bins;
+  for (int64_t p = 0; p < m->free; p++)
+    for (int64_t b = tile.first; b < tile.last; b++) k.jacobian[p * B + b] = real(0.0);
+  for (int64_t g = 0; g < m->groups; g++) {
+    const int64_t begin = m->group_slopes_at[g], end = m->group_slopes_at[g + 1];
+    const Stretch bins = stretch(m, g, tile);
+    if (begin == end || bins.first >= bins.last) continue;
+    sum_template(k, g, k.weight, bins, k.group_slope[g]);
+    for (int64_t s = begin; s < end; s++) add_template(k, g, k.derivative[s], bins, k.jacobian + m->slope_free[s] * B);
+  }
+  add_vector_slopes(k, tile);
+}
+
+// Gradient from the sums of the groups. A group has one sum for all its parameters: with a signal of 1e10 events that its
+// uncertainties pull to zero, rounding of separate sums would hide the slope.
+INLINE void evaluate_gradient(Work &k) {
+  const Model *m = k.m;
+  for (int64_t s = 0; s < m->slopes; s++) k.gradient[m->slope_free[s]] += k.group_slope[m->slope_group[s]] * k.derivative[s];
+}
+
+// Fisher entries of one row and SIZE columns of the triangle: several sums at once keep the processor busy.
+template <int SIZE>
+INLINE void add_block(Work &k, int64_t p, const int32_t *columns, int64_t first, int64_t last) {
+  const int64_t B = k.m->bins;
+  const Real *rows[SIZE];
+  Real sums[SIZE];
+  for (int i = 0; i < SIZE; i++) {
+    rows[i] = k.jacobian + columns[i] * B;
+    sums[i] = real(0.0);
+  }
+  for (int64_t b = first; b < last; b++) {
+    Real bent = k.bent[b];
+    for (int i = 0; i < SIZE; i++) sums[i] += bent * rows[i][b];
+  }
+  Real *row = k.fisher + lower_index(p, 0);
+  for (int i = 0; i < SIZE; i++) row[columns[i]] += sums[i];
+}
+
+INLINE void evaluate_fisher(Work &k, const Stretch &tile) {
+  const Model *m = k.m;
+  int64_t row = -1;
+  for (int64_t i = 0; i < m->blocks; i++) {
+    const int64_t first = m->block_first[i] > tile.first ? m->block_first[i] : tile.first;
+    const int64_t last = m->block_last[i] < tile.last ? m->block_last[i] : tile.last;
+    if (first >= last) continue;
+    const int64_t p = m->block_row[i];
+    if (p != row) {
+      row = p;
+      for (int64_t b = tile.first; b < tile.last; b++) k.bent[b] = k.bend[b] * k.jacobian[p * m->bins + b];
+    }
+    const int32_t *columns = m->block_columns + 4 * i;
+    if (m->block_size[i] == 4)
+      add_block<4>(k, p, columns, first, last);
+    else if (m->block_size[i] == 2)
+      add_block<2>(k, p, columns, first, last);
+    else
+      add_block<1>(k, p, columns, first, last);
+  }
+}
+
+// The whole Hessian: the Fisher part and the second derivatives of the rates.
+INLINE void evaluate_hessian(Work &k) {
+  const Model *m = k.m;
+  const int64_t F = m->free;
+  for (int64_t i = 0; i < F * (F + 1) / 2; i++) k.hessian[i] = k.fisher[i];
+  for (int64_t s = 0; s < m->slopes; s++) {
+    const int64_t g = m->slope_group[s], p = m->slope_free[s];
+    if (m->slope_bends[s]) k.hessian[lower_index(p, p)] += k.group_slope[g] * (k.partial[s] * k.second[m->slope_factor[s]]);
+  }
+  for (int64_t i = 0; i < m->bends; i++) {
+    Real part = evaluate_terms(k, m->bend_terms_at[i], m->bend_terms_at[i + 1]);
+    Real mixed = part * k.first[m->bend_factor[i]] * k.first[m->bend_other[i]];
+    add_to_hessian(k, m->bend_row[i], m->bend_column[i], k.group_slope[m->bend_group[i]] * mixed);
+  }
+  add_vector_bends(k);
+}
+
+INLINE void evaluate(Work &k) {
+  const Model *m = k.m;
+  evaluate_amplitudes(k);
+  evaluate_constraints(k);
+  for (int64_t b = 0; b < m->bins; b += TILE) {
+    const Stretch tile{b, b + TILE < m->bins ? b + TILE : m->bins};
+    evaluate_rates(k, tile);
+    evaluate_counts(k, tile);
+    evaluate_slopes(k, tile);
+    evaluate_fisher(k, tile);
+  }
+  evaluate_gradient(k);
+  if (!m->affine) evaluate_hessian(k);
+}
+
+// What rounding of the rates can make of the estimated distance. With rates off by e m_b, m_b the sum of the magnitudes
+// of their parts, the gradient is off by J^T C e m, and g^T H^-1 g / 2 <= sum_b C_b (e m_b)^2 / 2, as H >= J^T C J.
+INLINE Real rounding(Work &k) {
+  const Model *m = k.m;
+  Real *size = k.bent;
+  for (int64_t b = 0; b < m->bins; b++) size[b] = real(0.0);
+  for (int64_t g = 0; g < m->groups; g++) {
+    Real amplitude = evaluate_magnitudes(k, m->group_terms_at[g], m->group_terms_at[g + 1]);
+    const int64_t first = m->group_first[g], last = m->group_last[g];
+    for (int64_t b = first; b < last; b++) {
+      const int64_t at = m->group_begin[g] + b - first;
+      Real part = m->group_kind[g] == SHARED ? real(m->numbers[at]) : m->group_kind[g] == OWN ? k.shape[at] : k.scaled[at];
+      size[b] += magnitude(part) * amplitude;
+    }
+  }
+  Real sum = real(0.0);
+  for (int64_t b = 0; b < m->bins; b++) sum += k.bend[b] * (EPSILON * size[b]) * (EPSILON * size[b]);
+  return 0.5 * sum;
+}
+
+// ---------------------------------------------------------------------------------------------------- Newton steps
+
+// What constraints leave of pivot j at least. Pivot j is x^T H x with x = row j of the inverse of L, and H is never
+// below its constraints. Where a signal of 1e10 events has two uncertainties, all digits of the second pivot are lost
+// but for this: a pivot that is too small makes steps that overshoot, and the row never settles.
+INLINE Real least_pivot(Work &k, const double *stiffness, int64_t j) {
+  Real *x = k.chain;
+  x[j] = real(1.0);
+  Real sum = real(stiffness[j]);
+  for (int64_t i = j - 1; i >= 0; i--) {
+    Real entry = real(0.0);
+    for (int64_t n = i + 1; n <= j; n++) entry -= k.factored[lower_index(n, i)] * x[n];
+    x[i] = entry;
+    sum += stiffness[i] * entry * entry;
+  }
+  return sum;
+}
+
+// Solves H x = -g by L D L^T, blocked directions left out (inside: none is); stiffness: of the constraints, or none where H may be less.
+// Which lanes' matrices are positive definite.
+INLINE Truth solve(Work &k, const Real *matrix, const double *stiffness, bool inside, Real *x) {
+  const int64_t F = k.m->free;
+  Real *h = k.factored;
+  Truth definite = truth(true);
+  for (int64_t i = 0; i < F; i++) {
+    x[i] = inside ? -k.gradient[i] : select(k.blocked[i], real(0.0), -k.gradient[i]);
+    for (int64_t j = 0; j <= i; j++) {
+      const int64_t at = lower_index(i, j);
+      h[at] = inside ? matrix[at] : select(k.blocked[i] | k.blocked[j], real(i == j ? 1.0 : 0.0), matrix[at]);
+    }
+    k.inverse[i] = magnitude(h[lower_index(i, i)]);  // the diagonal, until the pivot takes its place
+  }
+  for (int64_t j = 0; j < F; j++) {
+    Real diagonal = k.inverse[j];
+    const double least = stiffness ? stiffness[j] : 0.0;
+    Real pivot = least > 0.0 ? maximum(h[lower_index(j, j)], real(least)) : h[lower_index(j, j)];
+    Truth lost = pivot <= LOST * diagonal;
+    if (any(lost)) {
+      if (stiffness) pivot = select(lost, maximum(pivot, least_pivot(k, stiffness, j)), pivot);
+      Real floor = least == 0.0 ? FLAT * diagonal : real(0.0);
+      Truth good = pivot > floor;
+      // a direction in which neither slope nor curvature is left is flat: stay where it is
+      Truth flat = !good & (pivot >= -floor) & (x[j] * x[j] <= EDM_GOAL * diagonal);
+      x[j] = select(flat, real(0.0), x[j]);
+      definite = definite & (good | flat);
+      pivot = select(good, pivot, real(1.0));
+    }
+    Real inverse = 1.0 / pivot;
+    k.inverse[j] = inverse;
+    for (int64_t i = j + 1; i < F; i++) {
+      Real *row = h + lower_index(i, 0);
+      Real above = row[j], part = above * inverse;
+      for (int64_t n = j + 1; n < i; n++) row[n] -= part * k.column[n];
+      row[i] -= part * above;
+      k.column[i] = above;
+      row[j] = part;
+      x[i] -= part * x[j];
+    }
+  }
+  for (int64_t j = F - 1; j >= 0; j--) {
+    Real sum = x[j] * k.inverse[j];
+    for (int64_t i = j + 1; i < F; i++) sum -= h[lower_index(i, j)] * x[i];
+    x[j] = sum;
+  }
+  return definite;
+}
+
+// Newton step over the directions that the bounds leave free, into trial, and its estimated distance.
+INLINE Real direction(Work &k) {
+  const Model *m = k.m;
+  const int64_t F = m->free;
+  Truth edge = truth(false);
+  for (int64_t p = 0; p < F; p++) {
+    k.at_lower[p] = k.base[p] <= m->lower[p];
+    k.at_upper[p] = k.base[p] >= m->upper[p];
+    k.blocked[p] = (k.at_lower[p] & (k.gradient[p] > 0.0)) | (k.at_upper[p] & (k.gradient[p] < 0.0));
+    edge = edge | k.at_lower[p] | k.at_upper[p];
+  }
+  const bool inside = !any(edge);
+  Real *x = k.trial;
+  Truth definite;
+  while (true) {
+    definite = solve(k, k.hessian, m->affine ? m->stiffness : nullptr, inside, x);
+    if (!m->affine && any(!definite)) {
+      for (int64_t p = 0; p < F; p++) k.best[p] = x[p];
+      solve(k, k.fisher, m->stiffness, inside, x);
+      for (int64_t p = 0; p < F; p++) x[p] = select(definite, k.best[p], x[p]);
+    }
+    if (inside) break;
+    Truth more = truth(false);
+    for (int64_t p = 0; p < F; p++) {
+      Truth outward = ((k.at_lower[p] & (x[p] < 0.0)) | (k.at_upper[p] & (x[p] > 0.0))) & !k.blocked[p];
+      k.blocked[p] = k.blocked[p] | outward;
+      more = more | outward;
+    }
+    if (!any(more)) break;
+  }
+  Real product = real(0.0);
+  for (int64_t p = 0; p < F; p++) product += select(k.blocked[p], real(0.0), k.gradient[p]) * x[p];
+  Real distance = magnitude(0.5 * product);
+  // away from a region where the Hessian is positive the distance has no meaning yet
+  return select(definite, distance, maximum(distance, real(2 * EDM_VALID)));
+}
+
+// Largest part of the step, at most 1, that stays within the bounds and, where rates are affine, keeps them positive.
+INLINE Real reach(Work &k) {
+  const Model *m = k.m;
+  const int64_t F = m->free, B = m->bins;
+  Real part = real(1.0);
+  for (int64_t p = 0; p < F; p++) {
+    Real step = k.step[p], end = k.base[p] + step;
+    Truth outside = (end < m->lower[p]) | (end > m->upper[p]);
+    if (!any(outside)) continue;
+    Real room = select(step > 0.0, m->upper[p] - k.base[p], m->lower[p] - k.base[p]);
+    part = select(outside, minimum(part, room / step), part);
+  }
+  if (!m->affine) return part;
+  Real *change = k.bent;
+  for (int64_t b = 0; b < B; b++) change[b] = real(0.0);
+  for (int64_t p = 0; p < F; p++) {
+    const Real *row = k.jacobian + p * B;
+    for (int64_t b = m->free_first[p]; b < m->free_last[p]; b++) change[b] += row[b] * k.step[p];
+  }
+  for (int64_t b = 0; b < B; b++) {
+    Real room = MARGIN * k.rate[b];
+    Truth over = -change[b] > room;
+    if (any(over)) part = select(over, minimum(part, room / -change[b]), part);
+  }
+  return part;
+}
+
+// ---------------------------------------------------------------------------------------------------- rows
+
+INLINE double read(const Column &column, int64_t i, int64_t row) { return column.data[i * column.step + row * column.row]; }
+
+// What all rows share, in every lane.
+void load_shared(Work &k) {
+  const Model *m = k.m;
+  const Rows *rows = k.rows;
+  for (int64_t i = 0; i < 8 * m->factors; i++) k.numbers[i] = real(m->factor_numbers[i]);
+  for (int64_t b = 0; b < m->bins; b++) {
+    const double count = read(rows->observed, b, 0);
+    const double least = read(rows->barrier, b, 0);
+    k.barrier = k.barrier || count < least;
+    k.counted[b] = real(count);
+    k.observed[b] = real(count < least ? least : count);
+  }
+  for (int64_t i = 0; i < m->normals + m->poissons; i++) k.auxiliary[i] = real(read(rows->auxiliary, i, 0));
+}
+
+// Puts what a row has of its own into a lane.
+void load(Work &k, const Result &result, int64_t row, int l) {
+  const Model *m = k.m;
+  const Rows *rows = k.rows;
+  for (int64_t i = 0; i < m->parameters; i++) k.theta[i].v[l] = result.theta[i * rows->stride + row];
+  for (int64_t p = 0; p < m->free; p++) {
+    k.base[p].v[l] = k.theta[m->free_parameter[p]].v[l];
+    k.step[p].v[l] = 0.0;
+  }
+  if (rows->observed.row || rows->barrier.row) {
+    for (int64_t b = 0; b < m->bins; b++) {
+      const double count = read(rows->observed, b, row), least = read(rows->barrier, b, row);
+      k.barrier = k.barrier || count < least;
+      k.counted[b].v[l] = count;
+      k.observed[b].v[l] = count < least ? least : count;
+    }
+  }
+  if (rows->auxiliary.row)
+    for (int64_t i = 0; i < m->normals + m->poissons; i++) k.auxiliary[i].v[l] = read(rows->auxiliary, i, row);
+  for (int64_t f = 0; f < m->factors; f++)
+    if (m->factor_column[f] >= 0)
+      for (int64_t i = 0; i < 8; i++) k.numbers[8 * f + i].v[l] = read(rows->columns[m->factor_column[f]], i, row);
+  for (int64_t s = 0; s < m->shapes; s++) {
+    const Column &column = rows->columns[m->shape_column[s]];
+    const double *relative = m->numbers + m->shape_relative[s];
+    Real *shape = k.shape + m->shape_begin[s];
+    const int64_t first = m->shape_first[s];
+    for (int64_t b = first; b < m->shape_last[s]; b++) shape[b - first].v[l] = relative[b - first] * read(column, b, row);
+  }
+}
+
+void run(Work &k, const Result &result) {
+  const Model *m = k.m;
+  const Rows *rows = k.rows;
+  const int64_t F = m->free;
+  Real value = real(INFINITE), empty = real(0.0), distance = real(INFINITE), slope = real(0.0), scale = real(1.0);
+  load_shared(k);
+  int64_t row[LANES], count[LANES], next = rows->first, alive = 0;
+  for (int l = 0; l < LANES; l++) {
+    const bool used = next < rows->last;  // an idle lane repeats the first row
+    row[l] = used ? next++ : -1;
+    count[l] = 0;
+    alive += used;
+    load(k, result, used ? row[l] : rows->first, l);
+  }
+  while (alive) {
+    evaluate(k);
+    Real bar = value + ARMIJO * scale * slope + ROUNDING * (1.0 + magnitude(value));
+    Truth accepted = finite(k.value) & ((k.value <= bar) | !finite(value));
+    for (int64_t p = 0; p < F; p++) k.base[p] = select(accepted, k.theta[m->free_parameter[p]], k.base[p]);
+    value = select(accepted, k.value, value);
+    empty = select(accepted, k.empty, empty);
+    Real estimate = direction(k);
+    for (int64_t p = 0; p < F; p++) k.step[p] = select(accepted, k.trial[p], k.step[p]);
+    distance = select(accepted, estimate, distance);
+    slope = select(accepted, -2.0 * estimate, slope);
+    scale = select(accepted, reach(k), scale * SHRINK);
+    Truth stuck = !accepted & ((scale < LEAST_SCALE) | !finite(value));
+    Truth done = (accepted & (distance <= EDM_GOAL)) | stuck;
+    bool late = any(stuck);
+    for (int l = 0; l < LANES; l++) late = late || (row[l] >= 0 && count[l] >= LATE);
+    Real noise = late ? minimum(rounding(k), real(EDM_ROUNDED)) : real(0.0);
+    for (int64_t p = 0; p < F; p++) {
+      const double snap = SNAP * (1 + std::fabs(m->lower[p]));
+      Real x = k.base[p] + scale * k.step[p];
+      x = select(x - m->lower[p] <= snap, real(m->lower[p]), x);
+      x = select(m->upper[p] - x <= snap, real(m->upper[p]), x);
+      k.theta[m->free_parameter[p]] = x;
+    }
+    for (int l = 0; l < LANES; l++) {
+      count[l]++;
+      const int64_t r = row[l];
+      if (r < 0) continue;
+      const bool rounded = (count[l] > LATE || stuck.v[l] != 0.0) && distance.v[l] <= noise.v[l];
+      const bool over = count[l] >= rows->evaluations;
+      if (done.v[l] == 0.0 && !(accepted.v[l] != 0.0 && rounded) && !over) continue;
+      for (int64_t p = 0; p < F; p++) result.theta[m->free_parameter[p] * rows->stride + r] = k.base[p].v[l];
+      result.value[r] = value.v[l] + empty.v[l];
+      result.edm[r] = distance.v[l];
+      result.evaluations[r] = count[l];
+      const bool valid = distance.v[l] <= EDM_VALID || rounded;
+      result.reason[r] = valid ? VALID : stuck.v[l] != 0.0 ? ROUNDED : UNFINISHED;
+      row[l] = next < rows->last ? next++ : -1;
+      if (row[l] < 0) {
+        alive--;
+        continue;
+      }
+      count[l] = 0;
+      value.v[l] = distance.v[l] = INFINITE;
+      empty.v[l] = slope.v[l] = 0.0;
+      scale.v[l] = 1.0;
+      load(k, result, row[l], l);
+    }
+  }
+}
+
+}  // namespace
+
+// Bytes that minimise wants.
+extern "C" int64_t SIZE(const Model *model) {
+  Work k;
+  k.m = model;
+  Arena arena{nullptr};
+  lay_out(k, arena);
+  return (int64_t)(arena.next - (char *)nullptr) + (int64_t)alignof(Real);
+}
+
+// Fits rows; 0 if there is no memory.
+extern "C" int64_t BUILD(const Model *model, const Rows *rows, const Result *result) {
+  const int64_t size = SIZE(model);
+  char *memory = (char *)calloc((size_t)size, 1);
+  if (!memory) return 0;
+  const uintptr_t wanted = alignof(Real), start = (uintptr_t)memory;
+  Arena arena{memory + (wanted - start % wanted) % wanted};
+  Work k;
+  k.m = model;
+  k.rows = rows;
+  k.barrier = false;
+  lay_out(k, arena);
+  run(k, *result);
+  free(memory);
+  return 1;
+}

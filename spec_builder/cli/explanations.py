@@ -1,0 +1,108 @@
+"""The verb that says what excludes a point."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.cli.interactions import InteractionCommand, choice_of, interaction_option, option_names
+from spec_builder.cli.options import (
+    ANALYSIS_WORDS,
+    cite_option,
+    force_option,
+    json_option,
+    law_option,
+    output_option,
+    variant_option,
+)
+from spec_builder.cli.output import bibtex_of, emit
+from spec_builder.cli.parsing import given_options, only
+from spec_builder.cli.spectra import spectrum_option
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from spec_builder.model.analysis import Analysis
+    from spec_builder.physics.choices import Choice
+
+__all__ = ["explain"]
+
+
+@click.command(cls=InteractionCommand)
+@click.argument("analysis", shell_complete=ANALYSIS_WORDS)
+@interaction_option("Required, or --spectrum.")
+@click.option("--mass", type=float, metavar="MEV", help="Mediator mass [MeV], inf for the contact limit.")
+@click.option("--coupling", type=float, metavar="G", help="Coupling g, or the parameter; g/m [1/GeV] at mass inf.")
+@spectrum_option
+@click.option("--strength", type=float, default=1.0, show_default=True, metavar="X", help="Of the spectrum.")
+@law_option
+@variant_option
+@json_option
+@click.option("--csv", "as_csv", is_flag=True, help="CSV of all bins and pulls with a header of choices.")
+@cite_option
+@output_option
+@force_option
+@click.pass_context
+def explain(context: click.Context, /, analysis: str, output: str, force: bool, **choices: Any) -> None:
+    """Say which events and which pulls speak against a point: Delta chi2 to the Standard Model, bin by bin."""
+    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
+    from spec_builder.studies.explanation import explain_point, explain_spectrum  # noqa: PLC0415
+
+    if choices["as_json"] and choices["as_csv"]:
+        raise SpecBuilderError("explain: give --json or --csv, not both")
+    given = given_options(context, choices)
+    common = {"law", "variants", "as_json", "as_csv", "cite"}
+    loaded = load_analysis(analysis, choices["law"], choices["variants"])
+    if choices["spectrum"] is not None:
+        only(given, common | {"spectrum", "strength"}, "a spectrum")
+        spectrum = _spectrum(choices)
+        sources = [*loaded.sources(), spectrum.source]
+    else:
+        only(given, common | {"interaction", "mass", "coupling", *option_names()}, "an interaction")
+        choice = choice_of(choices["interaction"], choices)
+        mass, value = _point(loaded, choice, choices)
+        sources = [*loaded.sources(choice)]
+    if choices["cite"]:
+        emit(bibtex_of(sources, "iminuit"), output, force=force)
+        return
+    if choices["spectrum"] is not None:
+        result = explain_spectrum(loaded, spectrum, choices["strength"])
+    else:
+        result = explain_point(loaded, choice, mass, value)
+    text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
+    emit(text, output, force=force)
+
+
+def _spectrum(choices: Mapping[str, Any]) -> Any:
+    """The one spectrum, and a strength that can be one."""
+    from spec_builder.experiments.spectra import read_spectrum  # noqa: PLC0415
+
+    path = Path(choices["spectrum"])
+    if path.is_dir():
+        raise SpecBuilderError(f"explain: --spectrum {path} is a folder, expected one FILE.csv")
+    if not 0 <= choices["strength"] < float("inf"):
+        raise SpecBuilderError(f"explain: --strength {choices['strength']:g}: expected a number >= 0")
+    return read_spectrum(path)
+
+
+def _point(analysis: Analysis, choice: Choice, choices: Mapping[str, Any]) -> tuple[float | None, float]:
+    """Mass and coupling of a point."""
+    import math  # noqa: PLC0415
+
+    mass, value = choices["mass"], choices["coupling"]
+    if value is None:
+        raise SpecBuilderError(f"{analysis.name}: give --coupling")
+    if choice.has_mediator and mass is None:
+        raise SpecBuilderError(f"interaction '{choice.name}': give --mass (MeV)")
+    if not choice.has_mediator and mass is not None:
+        raise SpecBuilderError(f"interaction '{choice.name}' has no mediator: leave out --mass")
+    if mass is not None and not mass > 0:
+        raise SpecBuilderError(f"mass {mass:g}: expected a positive number of MeV, or inf")
+    if not math.isfinite(value):
+        raise SpecBuilderError(f"coupling {value:g}: expected a finite number")
+    if not choice.signed and value < 0:
+        raise SpecBuilderError(f"coupling {value:g}: expected a number >= 0")
+    return mass, value

@@ -1,0 +1,79 @@
+"""``--spectrum``: a recoil spectrum of one's own in the place of an interaction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.cli.options import FILES
+from spec_builder.cli.output import bibtex_of
+from spec_builder.cli.parsing import only
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from spec_builder.experiments.spectra import RecoilSpectrum
+
+__all__ = ["fit_text", "limits_text", "scan_spectra", "spectra_of", "spectrum_option"]
+
+spectrum_option = click.option(
+    "--spectrum",
+    metavar="FILE.csv|FOLDER",
+    shell_complete=FILES,
+    help="A recoil spectrum of your own: recoil_energy_keV, rate [events/(t yr keV)].",
+)
+
+
+def spectra_of(path: str) -> tuple[RecoilSpectrum, ...]:
+    """The spectra of a file or a folder."""
+    from spec_builder.experiments.spectra import read_spectra  # noqa: PLC0415
+
+    return read_spectra(Path(path))
+
+
+def fit_text(target: str, given: set[str], choices: Mapping[str, Any], *, as_json: bool) -> str:
+    """What ``fit ANALYSIS --spectrum FILE`` prints."""
+    from spec_builder.experiments.spectra import read_spectrum  # noqa: PLC0415
+    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
+    from spec_builder.studies.strengths import fit_spectrum  # noqa: PLC0415
+
+    only(given, {"spectrum", "cl", "minimiser", "law", "variants", "cite"}, "a spectrum")
+    analysis = load_analysis(target, choices["law"], choices["variants"])
+    if Path(choices["spectrum"]).is_dir():
+        raise SpecBuilderError(f"fit: --spectrum {choices['spectrum']} is a folder, expected one FILE.csv")
+    spectrum = read_spectrum(Path(choices["spectrum"]))
+    if choices["cite"]:
+        methods = ["iminuit"] if choices["minimiser"] == "minuit" else []
+        return bibtex_of([*analysis.sources(), spectrum.source], *methods)
+    result = fit_spectrum(analysis, spectrum, cl=choices["cl"], minimiser=choices["minimiser"])
+    return result.to_json() if as_json else str(result)
+
+
+def limits_text(target: str, given: set[str], choices: Mapping[str, Any], cl: float) -> str:
+    """What ``limits ANALYSIS --spectrum FILE|FOLDER`` prints."""
+    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
+    from spec_builder.studies.strengths import find_strength_limits  # noqa: PLC0415
+
+    only(given, {"spectrum", "law", "variants", "as_json", "as_csv", "cite"}, "a spectrum")
+    analysis = load_analysis(target, choices["law"], choices["variants"])
+    spectra = spectra_of(choices["spectrum"])
+    if choices["cite"]:
+        return bibtex_of([*analysis.sources(), *(spectrum.source for spectrum in spectra)], "iminuit")
+    result = find_strength_limits(analysis, spectra, cl=cl)
+    return result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
+
+
+def scan_spectra(target: str, given: set[str], choices: Mapping[str, Any], how: Mapping[str, Any]) -> None:
+    """``scan ANALYSIS --spectrum FOLDER``: 2NLL at strength 1 of each spectrum, with its labels."""
+    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
+    from spec_builder.model.spectrum_patches import build_spectra_patch_set  # noqa: PLC0415
+    from spec_builder.studies.scans import scan_patches  # noqa: PLC0415
+
+    only(given, {"spectrum", "law", "variants", "jobs", "dask"}, "a spectrum")
+    analysis = load_analysis(target, choices["law"], choices["variants"])
+    analysis.check_limits()
+    patches = build_spectra_patch_set(analysis, spectra_of(choices["spectrum"]))
+    scan_patches(analysis.workspace, patches, name=choices["spectrum"], **how)

@@ -1,0 +1,1 @@
+"""Importers: a collaboration's data release becomes an ordinary experiment folder."""

@@ -1,0 +1,328 @@
+"""Models in HS3 as pyhf workspaces: what :mod:`spec_builder.histfactory.hs3` writes, and the same from other tools.
+
+A model that a pyhf workspace cannot hold (another distribution, constraint or interpolation) is refused with its name.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from spec_builder.base.errors import SpecBuilderError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = ["is_hs3", "workspace_of_hs3"]
+
+_HISTFACTORY = "histfactory_dist"
+_CONSTRAINTS = {
+    "normsys": ("Gauss", "Gaussian"),
+    "histosys": ("Gauss", "Gaussian"),
+    "staterror": ("Gauss", "Gaussian"),
+    "shapesys": ("Poisson",),
+}
+#: Interpolations that are pyhf's codes 4 and 4p; a modifier without one is read as pyhs3 does, as these.
+_INTERPOLATIONS = {
+    "normsys": ("code4", ("poly6", "exp")),
+    "histosys": ("code4p", ("poly6", "poly1")),
+}
+
+
+def is_hs3(content: Any) -> bool:
+    """Whether JSON content is a model in HS3, and not a pyhf workspace.
+
+    Examples:
+        >>> is_hs3({"distributions": [], "likelihoods": []}), is_hs3({"channels": []})
+        (True, False)
+    """
+    return isinstance(content, dict) and "distributions" in content and "channels" not in content
+
+
+def workspace_of_hs3(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The pyhf workspace with the same likelihood: a channel for each distribution, a measurement for each analysis.
+
+    Parameters keep their names; those of a ``staterror``, ``shapesys`` or ``shapefactor`` become ``NAME[0]``, ...
+
+    Args:
+        content: of a file in HS3.
+
+    Raises:
+        SpecBuilderError: naming what is missing, malformed, or nothing that a pyhf workspace can hold.
+    """
+    try:
+        return _workspace(content)
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        raise SpecBuilderError(f"not a model in HS3 of binned channels: {type(error).__name__} {error}") from None
+
+
+@dataclass
+class _Vectors:
+    """Parameters of bins: the name that pyhf has for each, and how many there are under a modifier's name.
+
+    Attributes:
+        held: parameters that every parameter point holds.
+        names: pyhf's, by the file's.
+        lengths: number of parameters by pyhf's name of the modifier.
+    """
+
+    held: frozenset[str]
+    names: dict[str, str] = field(default_factory=dict)
+    lengths: dict[str, int] = field(default_factory=dict)
+
+    def add(self, stem: str, parameters: Sequence[str]) -> None:
+        for i, parameter in enumerate(parameters):
+            name = f"{stem}[{self.lengths.get(stem, 0) + i}]"
+            if self.names.setdefault(parameter, name) != name:
+                raise SpecBuilderError(f"parameter '{parameter}': acts on several bins, which pyhf cannot hold")
+        self.lengths[stem] = self.lengths.get(stem, 0) + len(parameters)
+
+
+def _workspace(content: Mapping[str, Any]) -> dict[str, Any]:
+    distributions = {d["name"]: d for d in content["distributions"]}
+    likelihood = _likelihood(content)
+    names = [str(name) for name in likelihood["distributions"]]
+    for name in names:
+        if distributions[name]["type"] != _HISTFACTORY:
+            raise SpecBuilderError(
+                f"distribution '{name}': is a {distributions[name]['type']}; only {_HISTFACTORY} fits into a workspace"
+            )
+    auxiliary = [distributions[name] for name in likelihood.get("aux_distributions") or []]
+    luminosity = _luminosity(auxiliary)
+    data = {d["name"]: d for d in content["data"]}
+    absolute = not _written_by_root(content)
+    vectors = _Vectors(_held(content))
+    stems = _stems(distributions[name] for name in names)
+    channels = [
+        _channel(distributions[name], stems, vectors, absolute=absolute, luminosity=luminosity)
+        for name in sorted(names)  # pyhf counts the parameters of a staterror in this order
+    ]
+    place = {channel["name"]: channel for channel in channels}
+    observations = [
+        {"name": name, "data": list(data[entry]["contents"])}
+        for name, entry in zip(names, likelihood["data"], strict=True)
+    ]
+    used = {m["name"] for c in channels for s in c["samples"] for m in s["modifiers"]}
+    return {
+        "channels": [place[name] for name in names],
+        "observations": observations,
+        "measurements": _measurements(content, likelihood["name"], used, vectors, luminosity),
+        "version": "1.0.0",
+    }
+
+
+def _likelihood(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    likelihoods: list[Mapping[str, Any]] = content["likelihoods"]
+    if len(likelihoods) != 1:
+        raise SpecBuilderError(f"has {len(likelihoods)} likelihoods, expected 1")
+    return likelihoods[0]
+
+
+def _written_by_root(content: Mapping[str, Any]) -> bool:
+    packages = content.get("metadata", {}).get("packages") or []
+    return any(package.get("name") == "ROOT" for package in packages)
+
+
+def _held(content: Mapping[str, Any]) -> frozenset[str]:
+    points = [
+        frozenset(p["name"] for p in point["parameters"] if p.get("const", False))
+        for point in content.get("parameter_points", [])
+    ]
+    return frozenset.intersection(*points) if points else frozenset()
+
+
+def _luminosity(auxiliary: Sequence[Mapping[str, Any]]) -> dict[str, float] | None:
+    """Auxiliary datum and width of the luminosity, None if there is no such constraint."""
+    found = None
+    for distribution in auxiliary:
+        if distribution["type"] != "gaussian_dist" or distribution["mean"] != "lumi":
+            raise SpecBuilderError(
+                f"distribution '{distribution['name']}': constrains otherwise than a pyhf workspace can; "
+                "expected a gaussian_dist of the mean lumi"
+            )
+        found = {"auxdata": float(distribution["x"]), "sigmas": float(distribution["sigma"])}
+    return found
+
+
+def _stems(distributions: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
+    """The name under which pyhf holds the parameters of bins, by channel and modifier.
+
+    A modifier's own, if its parameters are ``NAME[0]``, ... ; else one for the channel, since pyhf would share it.
+    """
+    stems: dict[tuple[str, str], str] = {}
+    for distribution in distributions:
+        channel = distribution["name"]
+        for sample in distribution["samples"]:
+            for modifier in sample.get("modifiers", []):
+                if modifier["type"] in ("staterror", "shapesys", "shapefactor"):
+                    parameters = modifier.get("parameters") or _lite_parameters(channel, sample)
+                    stem = parameters[0].removesuffix("]").rpartition("[")[0]
+                    plain = bool(stem) and all(p.startswith(f"{stem}[") for p in parameters)
+                    own = modifier.get("name") or modifier["type"]
+                    stems[channel, parameters[0]] = stem if plain else f"{own}_{channel}"
+    return stems
+
+
+def _lite_parameters(channel: str, sample: Mapping[str, Any]) -> list[str]:
+    """pyhs3's names for a staterror that gives none."""
+    return [f"staterror_{channel}_bin{i}" for i in range(len(sample["data"]["contents"]))]
+
+
+def _channel(
+    distribution: Mapping[str, Any],
+    stems: Mapping[tuple[str, str], str],
+    vectors: _Vectors,
+    *,
+    absolute: bool,
+    luminosity: Mapping[str, float] | None,
+) -> dict[str, Any]:
+    name = distribution["name"]
+    if distribution.get("barlow_beeston_method", "lite") != "lite":
+        raise SpecBuilderError(f"distribution '{name}': has a staterror for each sample, which pyhf cannot hold")
+    samples = []
+    known: set[str] = set()
+    for sample in distribution["samples"]:
+        contents = list(sample["data"]["contents"])
+        errors = list(sample["data"].get("errors") or [0.0] * len(contents))
+        modifiers = []
+        for modifier in sample.get("modifiers", []):
+            where = f"channel '{name}', sample '{sample['name']}', modifier '{modifier.get('name')}'"
+            _check(where, modifier)
+            kind = modifier["type"]
+            if kind in ("staterror", "shapesys", "shapefactor"):
+                parameters = modifier.get("parameters") or _lite_parameters(name, sample)
+                if len(parameters) != len(contents):
+                    raise SpecBuilderError(f"{where}: has {len(parameters)} parameters, expected {len(contents)}")
+                stem = stems[name, parameters[0]]
+                if parameters[0] not in known and parameters[0] not in vectors.names:
+                    vectors.add(stem, parameters)
+                known.add(parameters[0])
+                data = _vector_data(modifier, contents, errors, absolute=absolute)
+                if kind == "shapesys" and data is not None:  # a bin without an uncertainty: see hs3._shape_value
+                    rows = zip(data, contents, parameters, strict=True)
+                    data = [0.0 if p in vectors.held and width == n else width for width, n, p in rows]
+                modifiers.append({"name": stem, "type": kind, "data": data})
+            else:
+                modifiers.append(_scalar(modifier, luminosity))
+        samples.append({"name": sample["name"], "data": contents, "modifiers": modifiers})
+    return {"name": name, "samples": samples}
+
+
+def _check(where: str, modifier: Mapping[str, Any]) -> None:
+    """Refuse a constraint or an interpolation that is not pyhf's."""
+    kind = modifier["type"]
+    if kind not in (*_CONSTRAINTS, "normfactor", "shapefactor"):
+        raise SpecBuilderError(f"{where}: type '{kind}' has no counterpart in a pyhf workspace")
+    constraint = modifier.get("constraint", modifier.get("constraint_type"))
+    if constraint not in (None, *_CONSTRAINTS.get(kind, ())):
+        raise SpecBuilderError(f"{where}: constraint '{constraint}' of a {kind} has no counterpart in a pyhf workspace")
+    if kind not in _INTERPOLATIONS:
+        return
+    code, (inside, outside) = _INTERPOLATIONS[kind]
+    given = modifier.get("interpolation", modifier["data"].get("interpolation"))
+    if given is None or given == code:
+        return
+    if isinstance(given, dict) and (given.get("in"), given.get("out")) == (inside, outside):
+        return
+    raise SpecBuilderError(f"{where}: interpolation {given} is not pyhf's {code}")
+
+
+def _scalar(modifier: Mapping[str, Any], luminosity: Mapping[str, float] | None) -> dict[str, Any]:
+    name, kind = modifier["parameter"], modifier["type"]
+    if kind == "normfactor":
+        held = name == "lumi" and luminosity is not None
+        return {"name": name, "type": "lumi" if held else "normfactor", "data": None}
+    data = modifier["data"]
+    if kind == "normsys":
+        return {"name": name, "type": kind, "data": {"hi": data["hi"], "lo": data["lo"]}}
+    shapes = {f"{key}_data": list(data[key]["contents"]) for key in ("hi", "lo")}
+    return {"name": name, "type": kind, "data": shapes}
+
+
+def _vector_data(
+    modifier: Mapping[str, Any], contents: Sequence[float], errors: Sequence[float], *, absolute: bool
+) -> list[float] | None:
+    if modifier["type"] == "shapefactor":
+        return None
+    if modifier["type"] == "staterror":
+        return list(errors)
+    values = [float(value) for value in modifier["data"]["vals"]]
+    if len(values) != len(contents):
+        raise SpecBuilderError(f"modifier '{modifier.get('name')}': has {len(values)} vals, expected {len(contents)}")
+    return values if absolute else [value * events for value, events in zip(values, contents, strict=True)]
+
+
+def _measurements(
+    content: Mapping[str, Any],
+    likelihood: str,
+    used: set[str],
+    vectors: _Vectors,
+    luminosity: Mapping[str, float] | None,
+) -> list[dict[str, Any]]:
+    domains = {d["name"]: d for d in content.get("domains", [])}
+    points = {p["name"]: p for p in content.get("parameter_points", [])}
+    analyses = [a for a in content.get("analyses", []) if a["likelihood"] == likelihood]
+    measurements = []
+    for analysis in analyses or [{"name": "measurement"}]:
+        bounds: dict[str, tuple[float, float]] = {}
+        for domain in analysis.get("domains", []):
+            for axis in domains[domain]["axes"]:
+                if axis.get("min") is not None and axis.get("max") is not None:
+                    bounds[axis["name"]] = (float(axis["min"]), float(axis["max"]))
+        start = points.get(analysis.get("init", ""), {"parameters": []})
+        values = {p["name"]: p for p in start["parameters"]}
+        interest = analysis.get("parameters_of_interest") or [""]
+        parameters = _settings(values, bounds, used, vectors, luminosity)
+        config = {"poi": interest[0], "parameters": parameters}
+        measurements.append({"name": analysis["name"], "config": config})
+    return measurements
+
+
+def _settings(
+    values: Mapping[str, Mapping[str, Any]],
+    bounds: Mapping[str, tuple[float, float]],
+    used: set[str],
+    vectors: _Vectors,
+    luminosity: Mapping[str, float] | None,
+) -> list[dict[str, Any]]:
+    """Start, bounds and what is held, of every parameter that the point or the domain names."""
+    settings: dict[str, dict[str, Any]] = {}
+    for name in sorted({*values, *bounds} & used - set(vectors.lengths)):
+        setting: dict[str, Any] = {"name": name}
+        if name in values:
+            setting |= {"inits": [float(values[name]["value"])], "fixed": bool(values[name].get("const", False))}
+        if name in bounds:
+            setting["bounds"] = [list(bounds[name])]
+        settings[name] = setting
+    if luminosity is not None and "lumi" in used:
+        own = settings.setdefault("lumi", {"name": "lumi"})
+        own |= {key: [value] for key, value in luminosity.items()}
+        own.setdefault("inits", [luminosity["auxdata"]])
+        own.setdefault("bounds", [[0.0, 10 * luminosity["auxdata"]]])
+    for stem, length in vectors.lengths.items():
+        parts = {ours: theirs for theirs, ours in vectors.names.items()}
+        members = [parts[f"{stem}[{i}]"] for i in range(length)]
+        setting = _vector_setting(stem, members, values, bounds)
+        if len(setting) > 1:
+            settings[stem] = setting
+    return [settings[name] for name in sorted(settings)]
+
+
+def _vector_setting(
+    stem: str,
+    members: Sequence[str],
+    values: Mapping[str, Mapping[str, Any]],
+    bounds: Mapping[str, tuple[float, float]],
+) -> dict[str, Any]:
+    """Either all bins of a modifier are held in pyhf, or none; a bin without an uncertainty is held by itself."""
+    setting: dict[str, Any] = {"name": stem}
+    if all(member in values for member in members):
+        inits = [float(values[member]["value"]) for member in members]
+        if any(not math.isclose(value, 1.0) for value in inits):
+            setting["inits"] = inits
+        if all(values[member].get("const", False) for member in members):
+            setting["fixed"] = True
+    if all(member in bounds for member in members):
+        setting["bounds"] = [list(bounds[member]) for member in members]
+    return setting

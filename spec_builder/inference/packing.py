@@ -1,0 +1,419 @@
+"""A model as the flat arrays that the compiled kernel reads: the fields of ``kernel/model.h``, in its order."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import numpy as np
+
+from spec_builder.histfactory.interpolation import normsys_table
+from spec_builder.inference.rows import FIXED, constant_terms
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
+    from spec_builder.histfactory.interpolation import Kind
+    from spec_builder.histfactory.specification import Group, Specification, Term
+    from spec_builder.inference.rows import LaidOut
+
+    Numbers: TypeAlias = Sequence[float] | npt.NDArray[np.generic]
+
+__all__ = ["FIELDS", "LAYOUT", "SIZES", "Column", "Model", "PackedModel", "Result", "Rows", "is_small", "pack"]
+
+#: Of the structures below; the library says which it was compiled with.
+LAYOUT = 1
+
+_KINDS: tuple[Kind, ...] = (
+    "identity",
+    "square",
+    "normsys_code1",
+    "normsys_code4",
+    "histosys_code0",
+    "histosys_code4p",
+)
+#: Pairs of factors up to which packing takes a fraction of a second.
+_MOST_PAIRS = 20_000
+#: Kinds of a group's template.
+_SHARED, _OWN, _SCALED = 0, 1, 2
+#: Names of the sizes of a model.
+SIZES = (
+    *("parameters", "free", "bins", "factors", "groups", "slopes", "bends", "blocks", "normals", "poissons"),
+    *("shapes", "vector_groups", "affine"),
+)
+_ARRAYS = """
+int free_parameter
+double lower, upper, stiffness
+int free_first, free_last
+int factor_kind, factor_parameter
+double factor_numbers
+int factor_column
+double coefficient
+int term_at, term_factors, group_terms_at, slope_terms_at, bend_terms_at
+int group_first, group_last, group_kind, group_begin, group_slopes_at
+double numbers
+int shape_column, shape_first, shape_last, shape_begin, shape_relative
+int vector_group, vector_own, vector_template, scaled_begin, vectors_at, vectors
+int vector_parameter, vector_free
+int slope_group, slope_free, slope_factor, slope_bends
+int bend_group, bend_row, bend_column, bend_factor, bend_other
+int block_row, block_size, block_columns, block_first, block_last
+int normal_parameter, normal_free, normal_datum
+double normal_weight
+int poisson_parameter, poisson_free, poisson_datum
+double poisson_scale
+"""
+#: Name and type of each array of the model.
+FIELDS = [
+    (name, np.int32 if kind == "int" else np.float64)
+    for kind, _, names in (line.partition(" ") for line in _ARRAYS.split("\n") if line)
+    for name in names.split(", ")
+]
+
+
+class Column(ctypes.Structure):
+    """``Column`` of ``model.h``: number i of row r is ``data[i * step + r * row]``."""
+
+    _fields_ = (("data", ctypes.c_void_p), ("step", ctypes.c_int64), ("row", ctypes.c_int64))
+
+    @classmethod
+    def of(cls, array: FloatArray) -> Column:
+        """An array (numbers or 1, N or 1), or (numbers,) for all rows; it must outlive the column."""
+        step = array.strides[0] // array.itemsize if len(array) > 1 else 0
+        row = array.strides[1] // array.itemsize if array.ndim > 1 and array.shape[1] > 1 else 0
+        return cls(array.ctypes.data, step, row)
+
+
+class Model(ctypes.Structure):
+    """``Model`` of ``model.h``."""
+
+    _fields_ = tuple((name, ctypes.c_int64) for name in SIZES) + tuple((name, ctypes.c_void_p) for name, _ in FIELDS)
+
+
+class Rows(ctypes.Structure):
+    """``Rows`` of ``model.h``."""
+
+    _fields_ = (
+        ("first", ctypes.c_int64),
+        ("last", ctypes.c_int64),
+        ("stride", ctypes.c_int64),
+        ("evaluations", ctypes.c_int64),
+        ("observed", Column),
+        ("barrier", Column),
+        ("auxiliary", Column),
+        ("columns", ctypes.POINTER(Column)),
+    )
+
+
+class Result(ctypes.Structure):
+    """``Result`` of ``model.h``."""
+
+    _fields_ = tuple((name, ctypes.c_void_p) for name in ("theta", "value", "edm", "reason", "evaluations"))
+
+
+@dataclass(frozen=True)
+class PackedModel:
+    """A model for the kernel.
+
+    Attributes:
+        model: sizes and pointers.
+        arrays: what they point to.
+        observed: the model's counts, shape (bins,).
+        auxiliary: its auxiliary data, shape (K,).
+        constant: terms of 2NLL that no parameter changes, where rows have no data of their own.
+    """
+
+    model: Model
+    arrays: dict[str, npt.NDArray[np.generic]]
+    observed: FloatArray
+    auxiliary: FloatArray
+    constant: float
+
+
+class _Slope(NamedTuple):
+    """dA/df of a group for a factor f of the free parameter at ``position``."""
+
+    group: int
+    position: int
+    factor: int
+    terms: tuple[Term, ...]
+
+
+@dataclass
+class _Terms:
+    """Terms of groups, slopes and bends, one after the other."""
+
+    coefficient: list[float] = field(default_factory=list)
+    at: list[int] = field(default_factory=lambda: [0])
+    factors: list[int] = field(default_factory=list)
+
+    def add(self, lists: Sequence[Sequence[Term]]) -> list[int]:
+        """Where each list of terms begins, and where the last ends."""
+        begins = [len(self.coefficient)]
+        for terms in lists:
+            for coefficient, factors in terms:
+                self.coefficient.append(coefficient)
+                self.factors.extend(factors)
+                self.at.append(len(self.factors))
+            begins.append(len(self.coefficient))
+        return begins
+
+
+@dataclass
+class _Templates:
+    """Templates of the groups: where their numbers are, and how they come about."""
+
+    numbers: list[float] = field(default_factory=list)
+    scaled: int = 0
+    arrays: dict[str, list[int]] = field(default_factory=dict)
+
+    def put(self, **values: int) -> None:
+        """Add a value to each of some arrays."""
+        for name, value in values.items():
+            self.arrays.setdefault(name, []).append(value)
+
+    def store(self, template: FloatArray) -> int:
+        """Keep the numbers of a template; where they begin."""
+        begin = len(self.numbers)
+        self.numbers.extend(template.tolist())
+        return begin
+
+    def length(self, name: str) -> int:
+        """Entries of an array."""
+        return len(self.arrays.get(name, []))
+
+
+def pack(laid: LaidOut, free: tuple[int, ...], bounds: FloatArray) -> PackedModel:
+    """Lay a model out for the kernel.
+
+    Args:
+        laid: the model, with what comes by row.
+        free: indices of the F parameters that are fitted.
+        bounds: of all parameters, shape (2, P).
+    """
+    spec = laid.specification
+    position = np.full(len(spec.parameters), -1)
+    position[list(free)] = np.arange(len(free))
+    slopes = [slope for g, group in enumerate(spec.groups) for slope in _slopes(spec, g, group, position)]
+    bends = _bends(slopes)
+    curved = [spec.factors[slope.factor].kind != "identity" for slope in slopes]
+    terms = _Terms()
+    values: dict[str, Numbers] = {
+        "group_terms_at": terms.add([group.terms for group in spec.groups]),
+        "slope_terms_at": terms.add([slope.terms for slope in slopes]),
+        "bend_terms_at": terms.add([rest for _, _, rest in bends]),
+    }
+    values |= {"coefficient": terms.coefficient, "term_at": terms.at, "term_factors": terms.factors}
+    values |= _factors(laid)
+    values |= _templates(laid)
+    vectors = np.array(spec.vectors, dtype=np.int64).reshape(len(spec.vectors), spec.observed.size)
+    values["vector_parameter"] = vectors
+    values["vector_free"] = np.where(vectors >= 0, position[vectors], -1)
+    values |= {
+        "group_slopes_at": np.searchsorted([slope.group for slope in slopes], np.arange(len(spec.groups) + 1)),
+        "slope_group": [slope.group for slope in slopes],
+        "slope_free": [slope.position for slope in slopes],
+        "slope_factor": [slope.factor for slope in slopes],
+        "slope_bends": [int(curve) for curve in curved],
+        "bend_group": [a.group for a, _, _ in bends],
+        "bend_row": [a.position for a, _, _ in bends],
+        "bend_column": [b.position for _, b, _ in bends],
+        "bend_factor": [a.factor for a, _, _ in bends],
+        "bend_other": [b.factor for _, b, _ in bends],
+    }
+    lower, upper = bounds[:, list(free)]
+    values |= {"free_parameter": free, "lower": lower, "upper": upper}
+    values |= _blocks(_touched(laid, slopes, values["vector_free"], len(free)))
+    values |= _constraints(spec, position)
+    values["stiffness"] = _stiffness(spec, free)
+    sizes = {
+        "parameters": len(spec.parameters),
+        "free": len(free),
+        "bins": spec.observed.size,
+        "factors": len(spec.factors),
+        "groups": len(spec.groups),
+        "slopes": len(slopes),
+        "bends": len(bends),
+        "blocks": len(values["block_row"]),
+        "normals": len(values["normal_parameter"]),
+        "poissons": len(values["poisson_parameter"]),
+        "shapes": len(values["shape_column"]),
+        "vector_groups": len(values["vector_group"]),
+        "affine": int(not bends and not any(curved) and not (np.asarray(values["vector_free"]) >= 0).any()),
+    }
+    # a pointer to nothing is not asked for, but must be one
+    arrays = {name: np.ascontiguousarray(np.append(np.ravel(values[name]), 0), dtype=kind) for name, kind in FIELDS}
+    return PackedModel(
+        Model(**sizes, **{name: array.ctypes.data for name, array in arrays.items()}),
+        arrays,
+        np.ascontiguousarray(spec.observed, dtype=np.float64),
+        np.array([p.constraint.auxiliary for p in spec.parameters if p.constraint], dtype=np.float64),
+        _constant(spec),
+    )
+
+
+def is_small(laid: LaidOut, free: tuple[int, ...]) -> bool:
+    """Whether the kernel suits a model: it takes second derivatives by pairs of factors of a group.
+
+    With dozens of factors on each of many templates a Jacobian by samples has less to do: numpy's, for large models.
+    """
+    spec = laid.specification
+    inside = set(free)
+    pairs = 0
+    for group in spec.groups:
+        factors = {f for term in group.terms for f in term.factors if spec.factors[f].parameter in inside}
+        pairs += len(factors) * len(factors) // 2
+    return pairs <= _MOST_PAIRS
+
+
+def _differentiate(terms: Sequence[Term], factor: int) -> tuple[Term, ...]:
+    """Derivative of an amplitude in a factor; a product holds each factor once."""
+    return tuple(
+        term._replace(factors=tuple(f for f in term.factors if f != factor)) for term in terms if factor in term.factors
+    )
+
+
+def _slopes(spec: Specification, number: int, group: Group, position: IndexArray) -> list[_Slope]:
+    inside = sorted({f for term in group.terms for f in term.factors})
+    return [
+        _Slope(number, int(position[spec.factors[f].parameter]), f, _differentiate(group.terms, f))
+        for f in inside
+        if position[spec.factors[f].parameter] >= 0
+    ]
+
+
+def _bends(slopes: Sequence[_Slope]) -> list[tuple[_Slope, _Slope, tuple[Term, ...]]]:
+    """Second derivatives of amplitudes in two different factors, those that do not vanish."""
+    bends = []
+    for _, members in itertools.groupby(slopes, key=lambda slope: slope.group):
+        for a, b in itertools.combinations(members, 2):
+            terms = _differentiate(a.terms, b.factor)
+            if terms:
+                bends.append((a, b, terms))
+    return bends
+
+
+def _factors(laid: LaidOut) -> dict[str, Numbers]:
+    factors = laid.specification.factors
+    numbers = np.zeros((len(factors), 8))
+    for row, factor in zip(numbers, factors, strict=True):
+        if factor.kind.startswith("normsys"):
+            row[:] = normsys_table(np.array(factor.high), np.array(factor.low))
+    columns = np.full(len(factors), FIXED)
+    columns[list(laid.ratios)] = np.arange(len(laid.ratios))
+    return {
+        "factor_kind": [_KINDS.index(factor.kind) for factor in factors],
+        "factor_parameter": [factor.parameter for factor in factors],
+        "factor_numbers": numbers,
+        "factor_column": columns,
+    }
+
+
+def _templates(laid: LaidOut) -> dict[str, Numbers]:
+    """Templates over the bins where they are not zero, equal ones of a row's own once."""
+    names = (
+        "group_first group_last group_kind group_begin shape_column shape_first shape_last shape_relative "
+        "vector_group vector_own vector_template"
+    )
+    templates = _Templates(arrays={name: [] for name in (*names.split(), "vectors")})
+    shape_begin, scaled_begin, vectors_at = [0], [0], [0]
+    shapes: dict[tuple[int, bytes], int] = {}
+    for g, (group, column) in enumerate(zip(laid.specification.groups, laid.column, strict=True)):
+        template = group.template if column == FIXED else group.relative
+        first, last = _extent(template)
+        if column == FIXED:
+            kind, begin = _SHARED, templates.store(template[first:last])
+        else:
+            kind, key = _OWN, (column, template.tobytes())
+            if key not in shapes:
+                shapes[key] = shape_begin[-1]
+                relative = templates.store(template[first:last])
+                place = len(laid.ratios) + column  # the ratios by row stand first
+                templates.put(shape_column=place, shape_first=first, shape_last=last, shape_relative=relative)
+                shape_begin.append(shape_begin[-1] + last - first)
+            begin = shapes[key]
+        if group.gammas:
+            templates.put(vector_group=g, vector_own=int(kind == _OWN), vector_template=begin)
+            kind, begin = _SCALED, scaled_begin[-1]
+            scaled_begin.append(begin + last - first)
+            templates.arrays["vectors"].extend(group.gammas)
+            vectors_at.append(len(templates.arrays["vectors"]))
+        templates.put(group_first=first, group_last=last, group_kind=kind, group_begin=begin)
+    begins = {"shape_begin": shape_begin, "scaled_begin": scaled_begin, "vectors_at": vectors_at}
+    return {**templates.arrays, **begins, "numbers": templates.numbers}
+
+
+def _extent(template: FloatArray | BoolArray) -> tuple[int, int]:
+    """First and before last of the bins where it is not zero."""
+    where = np.flatnonzero(template)
+    return (int(where[0]), int(where[-1]) + 1) if where.size else (0, 0)
+
+
+def _touched(laid: LaidOut, slopes: Sequence[_Slope], vector_free: object, count: int) -> BoolArray:
+    """Which bins feel which free parameter, shape (F, bins)."""
+    spec = laid.specification
+    touched = np.zeros((count, spec.observed.size), dtype=bool)
+    templates = [g.template if c == FIXED else g.relative for g, c in zip(spec.groups, laid.column, strict=True)]
+    for slope in slopes:
+        touched[slope.position] |= templates[slope.group] != 0
+    free = np.asarray(vector_free)
+    for group, template in zip(spec.groups, templates, strict=True):
+        for vector in group.gammas:
+            bins = np.flatnonzero((free[vector] >= 0) & (template != 0))
+            touched[free[vector][bins], bins] = True
+    return touched
+
+
+def _blocks(touched: BoolArray) -> dict[str, Numbers]:
+    """Pairs of free parameters that share bins, in blocks of 4, 2 or 1."""
+    extents = np.array([_extent(row) for row in touched]).reshape(-1, 2)
+    shared = touched.astype(np.float64) @ touched.T.astype(np.float64) > 0
+    row, size, columns, first, last = [], [], [], [], []
+    for p in range(len(touched)):
+        partners = np.flatnonzero(shared[p, : p + 1]).tolist()
+        while partners:
+            length = next(n for n in (4, 2, 1) if n <= len(partners))
+            block, partners = partners[:length], partners[length:]
+            row.append(p)
+            size.append(length)
+            columns.append([*block, *[0] * (4 - length)])
+            first.append(max(extents[p, 0], extents[block, 0].min()))
+            last.append(min(extents[p, 1], extents[block, 1].max()))
+    return {
+        "free_first": extents[:, 0],
+        "free_last": extents[:, 1],
+        "block_row": row,
+        "block_size": size,
+        "block_columns": np.array(columns),
+        "block_first": first,
+        "block_last": last,
+    }
+
+
+def _constraints(spec: Specification, position: IndexArray) -> dict[str, Numbers]:
+    constraints = [(i, p.constraint) for i, p in enumerate(spec.parameters) if p.constraint]
+    parts: dict[str, Numbers] = {}
+    for kind, name, number in (("normal", "weight", -2), ("poisson", "scale", 1)):
+        mine = [(k, i, c.scale**number) for k, (i, c) in enumerate(constraints) if c.kind == kind]
+        parts[f"{kind}_parameter"] = [i for _, i, _ in mine]
+        parts[f"{kind}_free"] = [int(position[i]) for _, i, _ in mine]
+        parts[f"{kind}_datum"] = [k for k, _, _ in mine]
+        parts[f"{kind}_{name}"] = [value for _, _, value in mine]
+    return parts
+
+
+def _constant(spec: Specification) -> float:
+    """Terms of 2NLL that no parameter changes."""
+    terms = constant_terms(spec, spec.observed[:, None], None)
+    return 0.0 if terms is None else float(terms[0])
+
+
+def _stiffness(spec: Specification, free: tuple[int, ...]) -> list[float]:
+    """What the normal constraints add to the Hessian's diagonal."""
+    constraints = [spec.parameters[i].constraint for i in free]
+    return [2 * c.scale**-2 if c and c.kind == "normal" else 0.0 for c in constraints]

@@ -1,0 +1,174 @@
+"""Recoil spectra in workspaces: samples of their own beside the neutrinos, whose strength is fitted or limited."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jsonpatch
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import digest
+from spec_builder.base.version import __version__
+from spec_builder.histfactory.patchset import patch_set
+from spec_builder.inference.likelihood import Likelihood
+from spec_builder.model.patches import NEW_SAMPLE, STRENGTH
+from spec_builder.model.provenance import in_words
+from spec_builder.model.spectra import acts_on, spectrum_notes, spectrum_yields
+from spec_builder.model.workspace import NEW_PHYSICS, round_yields, signal_modifiers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from spec_builder.experiments.description import Channel
+    from spec_builder.experiments.spectra import RecoilSpectrum
+    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.signal import Yields
+    from spec_builder.model.workspace import Workspace
+
+__all__ = ["MEASUREMENT", "build_spectra_patch_set", "spectrum_likelihood", "spectrum_patch", "spectrum_workspace"]
+
+#: The measurement whose parameter of interest is the strength.
+MEASUREMENT = "signal_strength"
+#: The strength runs up to this many events for each one observed, and this many more.
+_EVENTS_PER_OBSERVED, _EVENTS_MORE = 10.0, 100.0
+
+
+def _uncertainties(channel: Channel) -> dict[str, float]:
+    """Those of every signal of a channel but the sizes of its source: what the detector does to any recoil."""
+    fluxes = {component.parameter for component in channel.source.components}
+    first, *others = channel.signals
+    return {
+        name: size
+        for name, size in first.uncertainties.items()
+        if name not in fluxes and all(name in other.uncertainties for other in others)
+    }
+
+
+def spectrum_patch(analysis: Analysis, spectrum: RecoilSpectrum) -> list[dict[str, Any]]:
+    """JSON patch of an analysis' workspace: the spectrum as a sample ``new_physics``, scaled by ``mu_np``.
+
+    In the workspace's own measurements the strength is held at 1; a further one, ``signal_strength``, has it as its
+    parameter of interest, with the neutrinos at their reference size within its uncertainty.
+
+    Raises:
+        SpecBuilderError: if the spectrum gives no events, or the targets differ and it does not say which is its own.
+    """
+    channels = {channel.name: channel for channel in analysis.channels if acts_on(channel, spectrum)}
+    targets = sorted({channel.target.name for channel in analysis.channels})
+    if not channels:
+        raise SpecBuilderError(
+            f"spectrum {spectrum.name}: its target is {spectrum.target}, but {analysis.name} has {', '.join(targets)}"
+        )
+    if len(targets) > 1 and not spectrum.target:
+        raise SpecBuilderError(
+            f"spectrum {spectrum.name}: {analysis.name} has the targets {', '.join(targets)}, expected a header line "
+            "'# target: ...' with the one it belongs to"
+        )
+    yields = {name: spectrum_yields(channel, spectrum) for name, channel in channels.items()}
+    events = sum(float(y.nominal[1].sum()) for y in yields.values())
+    if not events > 0:
+        raise SpecBuilderError(f"spectrum {spectrum.name}: it gives no events in {analysis.name}")
+    operations: list[dict[str, Any]] = []
+    for i, described in enumerate(analysis.workspace["channels"]):
+        if described["name"] in channels:
+            channel = channels[described["name"]]
+            sample = _sample(analysis, channel, yields[channel.name])
+            operations.append({"op": "add", "path": f"/channels/{i}/samples/-", "value": sample})
+    observed = sum(float(channel.observed.sum()) for channel in analysis.channels)
+    largest = float(f"{(_EVENTS_PER_OBSERVED * observed + _EVENTS_MORE) / events:.2g}")
+    return operations + _measurements(analysis.workspace["measurements"], largest)
+
+
+def _sample(analysis: Analysis, channel: Channel, yields: Yields) -> dict[str, Any]:
+    template = yields.template(1.0)
+    modifiers = signal_modifiers(analysis.law, _uncertainties(channel), template)
+    modifiers.append({"name": STRENGTH, "type": "normfactor", "data": None})
+    return {
+        "name": NEW_SAMPLE,
+        "data": round_yields(template.nominal),
+        "modifiers": sorted(modifiers, key=lambda m: (m["name"], m["type"])),
+    }
+
+
+def _measurements(measurements: Sequence[Mapping[str, Any]], largest: float) -> list[dict[str, Any]]:
+    """The strength in every measurement, and one of it."""
+
+    def strength(*, fixed: bool) -> dict[str, Any]:
+        return {"name": STRENGTH, "inits": [1.0], "bounds": [[0.0, max(largest, 1.0)]], "fixed": fixed}
+
+    operations: list[dict[str, Any]] = [
+        {"op": "add", "path": f"/measurements/{i}/config/parameters/-", "value": strength(fixed=True)}
+        for i in range(len(measurements))
+    ]
+    physics = next(measurement for measurement in measurements if measurement["name"] == NEW_PHYSICS)
+    free = strength(fixed=False) | {"inits": [min(1.0, largest / 10)], "bounds": [[0.0, largest]]}
+    config = {"poi": STRENGTH, "parameters": [*physics["config"]["parameters"], free]}
+    return [*operations, {"op": "add", "path": "/measurements/-", "value": {"name": MEASUREMENT, "config": config}}]
+
+
+def spectrum_workspace(analysis: Analysis, spectrum: RecoilSpectrum) -> Workspace:
+    """The workspace of an analysis with a spectrum in it; see :func:`spectrum_patch`."""
+    patched: Workspace = jsonpatch.apply_patch(analysis.workspace, spectrum_patch(analysis, spectrum))
+    return patched
+
+
+def spectrum_likelihood(analysis: Analysis, spectrum: RecoilSpectrum) -> Likelihood:
+    """Likelihood with the strength of a spectrum as its parameter of interest."""
+    return Likelihood.from_workspace(spectrum_workspace(analysis, spectrum), MEASUREMENT)
+
+
+def build_spectra_patch_set(
+    analysis: Analysis, spectra: Sequence[RecoilSpectrum], *, hepdata: str | None = None
+) -> dict[str, Any]:
+    """The patch set of spectra, a patch for each; see :func:`spectrum_patch`.
+
+    Its labels are those of the spectra, or ``spectrum`` with their names where they have none. Each patch's metadata
+    holds title, source and digest of its table, and what lies outside the simulated recoils.
+
+    Args:
+        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        spectra: with the same labels, from :func:`spec_builder.experiments.spectra.read_spectra`.
+        hepdata: the record's identifier, ``ins`` and seven digits.
+
+    Raises:
+        SpecBuilderError: if two spectra have the same values, or one gives no events.
+    """
+    labels = tuple(spectra[0].labels) or ("spectrum",)
+    seen: dict[tuple[float | str, ...], str] = {}
+    for spectrum in spectra:
+        values = _values(spectrum)
+        if values in seen:
+            shown = ", ".join(f"{name} {value}" for name, value in zip(labels, values, strict=True))
+            raise SpecBuilderError(f"spectra {seen[values]} and {spectrum.name} have the same labels: {shown}")
+        seen[values] = spectrum.name
+
+    def patches() -> Iterator[tuple[str, Sequence[float | str], dict[str, Any], list[dict[str, Any]]]]:
+        for spectrum in spectra:
+            about = {
+                "title": spectrum.title,
+                "source": spectrum.source,
+                "status": spectrum.status,
+                "spectrum_sha256": spectrum.sha256,
+                "notes": in_words(spectrum_notes(analysis, spectrum)),
+            }
+            yield spectrum.name, _values(spectrum), about, spectrum_patch(analysis, spectrum)
+
+    return patch_set(
+        f"{analysis.name}: recoil spectra at strength 1, scaled by {STRENGTH}",
+        digest(analysis.workspace),
+        patches(),
+        labels=labels,
+        hepdata=hepdata,
+        extra={
+            "analysis": analysis.name,
+            "law": analysis.law,
+            "variants": analysis.variants,
+            "by_construction": in_words(analysis.by_construction),
+            "licence": analysis.licence or "not stated",
+            "version": __version__,
+        },
+    )
+
+
+def _values(spectrum: RecoilSpectrum) -> tuple[float | str, ...]:
+    return tuple(spectrum.labels.values()) or (spectrum.name,)

@@ -1,0 +1,172 @@
+"""Which events and which pulls speak against a point of an interaction, or against a recoil spectrum."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import jsonpatch
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.grids import check_range
+from spec_builder.base.text import Report, Result, Shown
+from spec_builder.inference import minuit
+from spec_builder.inference.decomposition import decompose
+from spec_builder.inference.likelihood import Likelihood
+from spec_builder.inference.profile import profile
+from spec_builder.model.patches import STRENGTH, PatchBuilder
+from spec_builder.model.provenance import Choices, in_words
+from spec_builder.model.spectra import spectrum_notes
+from spec_builder.model.spectrum_patches import spectrum_likelihood
+from spec_builder.model.workspace import NEW_PHYSICS
+
+if TYPE_CHECKING:
+    from spec_builder.experiments.spectra import RecoilSpectrum
+    from spec_builder.inference.decomposition import BinPart, Decomposition, PullPart
+    from spec_builder.inference.newton import BatchFit
+    from spec_builder.model.analysis import Analysis
+    from spec_builder.physics.choices import Choice
+
+__all__ = ["Explanation", "explain_point", "explain_spectrum"]
+
+#: Bins that are shown, those with the largest parts; the others are added up.
+_SHOWN = 12
+#: 1/GeV in 1/MeV.
+_PER_MEV = 1e-3
+
+
+@dataclass(frozen=True, repr=False)
+class Explanation(Result):
+    """Delta chi^2 of a point against the Standard Model, taken apart.
+
+    Attributes:
+        provenance: the choices behind it.
+        point: the hypothesis in words.
+        parts: bins and pulls.
+    """
+
+    provenance: Choices
+    point: str
+    parts: Decomposition
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON."""
+        return self.provenance.to_dict() | {
+            "schema": "spec_builder/explanation/1",
+            "point": self.point,
+            **asdict(self.parts),
+            "bins": [asdict(part) for part in self.parts.bins],
+            "pulls": [asdict(part) for part in self.parts.pulls],
+        }
+
+    def report(self) -> Report:
+        """The bins with the largest parts, the sum of the others, the pulls; the columns hold all of them."""
+        bins, pulls = self.parts.bins, self.parts.pulls
+        parts: list[BinPart | PullPart] = [*bins, *pulls]
+        columns: dict[str, list[Any]] = {
+            "part": [f"{part.channel} bin {part.bin}" for part in bins] + [part.parameter for part in pulls],
+            "observed": [part.observed for part in bins] + [None] * len(pulls),
+            "standard_model": [part.reference for part in parts],
+            "point": [part.point for part in parts],
+            "delta_chi2": [part.delta_chi2 for part in parts],
+        }
+        facts = {"Delta chi2": f"{self.parts.delta_chi2:.4f} against the Standard Model", **self.provenance.rows()}
+        shown = Shown(("part", "observed", "Standard Model", "point", "Delta chi2"), tuple(self._rows()))
+        notes = {"note": in_words(self.provenance.notes)} if self.provenance.notes else {}
+        explained = "bins: events expected; pulls: values of the parameters; delta_chi2 adds up to Delta chi2"
+        return Report(
+            f"{self.provenance.analysis}: what speaks against {self.point}",
+            facts,
+            columns,
+            shown,
+            notes,
+            details={"columns": explained},
+        )
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        ranked = sorted(self.parts.bins, key=lambda part: -abs(part.delta_chi2))
+        rows: list[tuple[str, ...]] = [
+            (
+                f"{part.channel} bin {part.bin}",
+                f"{part.observed:g}",
+                f"{part.reference:.4g}",
+                f"{part.point:.4g}",
+                f"{part.delta_chi2:+.3f}",
+            )
+            for part in ranked[:_SHOWN]
+        ]
+        rest = ranked[_SHOWN:]
+        if rest:
+            sums = [sum(getattr(part, name) for part in rest) for name in ("observed", "reference", "point")]
+            change = sum(part.delta_chi2 for part in rest)
+            rows.append(
+                (f"{len(rest)} other bins", f"{sums[0]:g}", f"{sums[1]:.4g}", f"{sums[2]:.4g}", f"{change:+.3f}")
+            )
+        return rows + [
+            (part.parameter, "", f"{part.reference:+.3f}", f"{part.point:+.3f}", f"{part.delta_chi2:+.3f}")
+            for part in self.parts.pulls
+        ]
+
+
+def explain_point(analysis: Analysis, choice: Choice, mass_MeV: float | None, value: float) -> Explanation:
+    """Take Delta chi^2 of a point of an interaction against the Standard Model apart.
+
+    Both are fitted in the nuisance parameters.
+
+    Args:
+        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        choice: the interaction.
+        mass_MeV: of the mediator; None where there is none, inf for the contact limit.
+        value: the coupling, or the parameter; g/m [1/GeV] at mass inf.
+
+    Raises:
+        SpecBuilderError: if the interaction acts on no target, the law is not one for limits, or no fit is found.
+    """
+    analysis.check_limits()
+    check_range("coupling", [abs(value)] if value else [])
+    check_range("mass", [mass_MeV] if mass_MeV is not None and np.isfinite(mass_MeV) else [])
+    masses = None if mass_MeV is None else np.array([mass_MeV])
+    yields = analysis.signal_yields(choice, masses)
+    uncertainties = {c.name: {signal.name: signal.uncertainties for signal in c.signals} for c in analysis.channels}
+    contact = mass_MeV == np.inf
+    x = float(choice.x(value * _PER_MEV if contact else value))
+    operations = PatchBuilder(analysis.workspace, analysis.law, "total", uncertainties).operations(
+        {channel: {name: one.template(x) for name, one in samples.items()} for channel, samples in yields.items()}
+    )
+    model = Likelihood.from_workspace(jsonpatch.apply_patch(analysis.workspace, operations), NEW_PHYSICS)
+    at = "" if mass_MeV is None or contact else f" at {mass_MeV:g} MeV"
+    symbol = f"{choice.parameter}/m [1/GeV]" if contact else choice.parameter
+    point = f"{choice.name}, {symbol} = {value:g}{at}"
+    fitted = minuit.minimise(model, start=model.init)
+    about = replace(Choices.of(analysis, choice), notes=analysis.notes(choice, masses))
+    return Explanation(about, point, _parts(analysis, point, model, fitted))
+
+
+def explain_spectrum(analysis: Analysis, spectrum: RecoilSpectrum, strength: float = 1.0) -> Explanation:
+    """Take Delta chi^2 of a recoil spectrum against the Standard Model apart.
+
+    Args:
+        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        spectrum: from :func:`spec_builder.experiments.spectra.read_spectrum`.
+        strength: of the spectrum; 1 is its table's own rate.
+
+    Raises:
+        SpecBuilderError: if the spectrum gives no events, the law is not one for limits, or no fit is found.
+    """
+    analysis.check_limits()
+    model = spectrum_likelihood(analysis, spectrum)
+    point = f"{spectrum.name} at strength {strength:g}"
+    fitted = profile(model, STRENGTH, np.array([strength])).fits
+    about = replace(Choices.of(analysis), notes=spectrum_notes(analysis, spectrum))
+    return Explanation(about, point, _parts(analysis, point, model, fitted))
+
+
+def _parts(analysis: Analysis, point: str, model: Likelihood, fitted: BatchFit) -> Decomposition:
+    """The parts of a fitted point against the fitted Standard Model."""
+    standard = Likelihood.from_workspace(analysis.workspace, NEW_PHYSICS)
+    reference = minuit.minimise(standard, start=standard.init)
+    if not (fitted.valid[0] and reference.valid[0]):
+        what = point if not fitted.valid[0] else "the Standard Model"
+        raise SpecBuilderError(f"{analysis.name}: the fit at {what} is not valid; expected a point near the limits")
+    return decompose(model, fitted.theta[0], standard, reference.theta[0])

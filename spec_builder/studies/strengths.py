@@ -1,0 +1,193 @@
+"""The strength of a recoil spectrum that is given as a table: fits and limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spec_builder.base.text import Report, Result, Shown
+from spec_builder.inference.fit import fit
+from spec_builder.inference.profile import profile, threshold
+from spec_builder.model.provenance import Choices, in_words
+from spec_builder.model.spectra import spectrum_notes
+from spec_builder.model.spectrum_patches import spectrum_likelihood
+from spec_builder.studies.fits import USUAL_CL, FitResult
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spec_builder.experiments.spectra import RecoilSpectrum
+    from spec_builder.inference.fit import Minimiser
+    from spec_builder.model.analysis import Analysis
+
+__all__ = ["Strength", "StrengthLimits", "find_strength_limits", "fit_spectrum"]
+
+
+@dataclass(frozen=True)
+class Strength:
+    """What the data say of one spectrum.
+
+    Attributes:
+        spectrum: the table.
+        best: strength of the least 2NLL at strengths >= 0.
+        low: strengths below are excluded; None where none are.
+        high: strengths above are excluded; None where no end is found.
+        delta_chi2_0: of strength 0, the Standard Model.
+        delta_chi2_1: of strength 1, the spectrum as it stands in its table.
+        twice_nll: at the minimum.
+        valid: the minimiser converged.
+        notes: experiment and text of what a reader should know.
+    """
+
+    spectrum: RecoilSpectrum
+    best: float
+    low: float | None
+    high: float | None
+    delta_chi2_0: float
+    delta_chi2_1: float
+    twice_nll: float
+    valid: bool
+    notes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, repr=False)
+class StrengthLimits(Result):
+    """Limits on the strengths of recoil spectra in one analysis.
+
+    Attributes:
+        provenance: analysis, law, variants, statuses, confidence level.
+        threshold: Delta chi^2 beyond which a strength is excluded.
+        strengths: one for each spectrum.
+    """
+
+    provenance: Choices
+    threshold: float
+    strengths: tuple[Strength, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON."""
+        return self.provenance.to_dict() | {
+            "schema": "spec_builder/strength_limits/1",
+            "cl": self.provenance.cl,
+            "threshold": self.threshold,
+            "spectra": [_content(strength) for strength in self.strengths],
+        }
+
+    def report(self) -> Report:
+        """A row for each spectrum: labels, best strength, what is excluded."""
+        labels = list(self.strengths[0].spectrum.labels)
+        columns: dict[str, list[Any]] = {"spectrum": [s.spectrum.name for s in self.strengths]}
+        columns |= {label: [s.spectrum.labels[label] for s in self.strengths] for label in labels}
+        for name in ("best", "low", "high", "delta_chi2_0", "delta_chi2_1", "valid"):
+            columns[name] = [getattr(s, name) for s in self.strengths]
+        facts = {
+            "confidence": f"{self.provenance.level}, Delta chi2 > {self.threshold:.6g} against each spectrum's minimum "
+            "over strengths >= 0",
+            **self.provenance.rows(),
+        }
+        notes = {"left out": in_words(dict.fromkeys(note for s in self.strengths for note in s.notes))}
+        sources = "; ".join(dict.fromkeys(f"{s.spectrum.source} ({s.spectrum.status})" for s in self.strengths))
+        return Report(
+            f"Limits on the strength of recoil spectra, {self.provenance.analysis}",
+            facts | {"spectra": sources},
+            columns,
+            Shown(
+                ("spectrum", *labels, "best", "Dchi2(0)", "Dchi2(1)", "excluded strength"),
+                tuple(_row(s) for s in self.strengths),
+            ),
+            {name: text for name, text in notes.items() if text},
+            details={"columns": "strengths below low and above high are excluded; strength 1 is the table's own rate"},
+        )
+
+
+def _row(strength: Strength) -> tuple[str, ...]:
+    parts = [] if strength.low is None else [f"< {strength.low:.5g}"]
+    parts += [] if strength.high is None else [f"> {strength.high:.5g}"]
+    excluded = ", ".join(parts) or "none"
+    return (
+        strength.spectrum.name,
+        *(f"{value:.6g}" for value in strength.spectrum.labels.values()),
+        f"{strength.best:.4g}",
+        f"{strength.delta_chi2_0:.3f}",
+        f"{strength.delta_chi2_1:.3f}",
+        excluded + ("" if strength.valid else "  NOT VALID"),
+    )
+
+
+def _content(strength: Strength) -> dict[str, Any]:
+    spectrum = strength.spectrum
+    return {
+        "name": spectrum.name,
+        "title": spectrum.title,
+        "source": spectrum.source,
+        "status": spectrum.status,
+        "sha256": spectrum.sha256,
+        "labels": dict(spectrum.labels),
+        "best": strength.best,
+        "excluded": [
+            *([] if strength.low is None else [[0.0, strength.low]]),
+            *([] if strength.high is None else [[strength.high, None]]),
+        ],
+        "delta_chi2_0": strength.delta_chi2_0,
+        "delta_chi2_1": strength.delta_chi2_1,
+        "twice_nll": strength.twice_nll,
+        "valid": strength.valid,
+        "notes": [f"{experiment}: {text}" for experiment, text in strength.notes],
+    }
+
+
+def fit_spectrum(
+    analysis: Analysis, spectrum: RecoilSpectrum, *, cl: float = USUAL_CL, minimiser: Minimiser = "minuit"
+) -> FitResult:
+    """Fit the strength of a recoil spectrum, with the neutrinos at their reference size within its uncertainty.
+
+    Args:
+        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        spectrum: from :func:`spec_builder.experiments.spectra.read_spectrum`.
+        cl: confidence level of the interval.
+        minimiser: ``minuit`` or ``newton``.
+
+    Raises:
+        SpecBuilderError: if the spectrum gives no events in the analysis.
+    """
+    result = fit(spectrum_likelihood(analysis, spectrum), cl=cl, minimiser=minimiser)
+    about = replace(Choices.of(analysis, cl=cl), notes=spectrum_notes(analysis, spectrum))
+    return FitResult(about, f"times {spectrum.name}", result)
+
+
+def find_strength_limits(
+    analysis: Analysis, spectra: Sequence[RecoilSpectrum], *, cl: float = 0.9, minimiser: Minimiser = "minuit"
+) -> StrengthLimits:
+    """Exclude strengths of recoil spectra: Delta chi^2 against each one's minimum over strengths >= 0.
+
+    Args:
+        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        spectra: from :func:`spec_builder.experiments.spectra.read_spectra`.
+        cl: confidence level.
+        minimiser: ``minuit`` or ``newton``.
+
+    Raises:
+        SpecBuilderError: if a spectrum gives no events, or the law is not one for limits.
+    """
+    analysis.check_limits()
+    strengths = tuple(_strength(analysis, spectrum, cl, minimiser) for spectrum in spectra)
+    return StrengthLimits(Choices.of(analysis, cl=cl, dof=1), threshold(cl), strengths)
+
+
+def _strength(analysis: Analysis, spectrum: RecoilSpectrum, cl: float, minimiser: Minimiser) -> Strength:
+    likelihood = spectrum_likelihood(analysis, spectrum)
+    found = fit(likelihood, cl=cl, minimiser=minimiser)
+    heights = profile(likelihood, found.parameter, np.array([0.0, 1.0])).fits.twice_nll - found.twice_nll
+    return Strength(
+        spectrum=spectrum,
+        best=found.value,
+        low=None if found.down is None else found.value - found.down,
+        high=None if found.up is None else found.value + found.up,
+        delta_chi2_0=max(float(heights[0]), 0.0),
+        delta_chi2_1=max(float(heights[1]), 0.0),
+        twice_nll=found.twice_nll,
+        valid=found.valid,
+        notes=spectrum_notes(analysis, spectrum),
+    )

@@ -1,0 +1,46 @@
+"""Names that steer a terminal, or that it cannot show."""
+
+from __future__ import annotations
+
+import io
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spec_builder.base.printing import one_line, printable, tolerant_streams
+
+
+@given(st.text(st.characters(categories=("Cc", "Cf", "Zl", "Zp", "Lu")) | st.sampled_from("\x1b\n\t ab")))
+def test_no_control_character_is_left(text: str) -> None:
+    left = {character for character in printable(text) if unicodedata.category(character) == "Cc"}
+    assert left <= {"\n", "\t"}
+    assert "\n" not in one_line(text)
+    assert "\t" not in one_line(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1b[2Jb", "a\\x1b[2Jb"),
+        ("\x9b31m", "\\x9b31m"),
+        ("left\u202eright", "left\\u202eright"),
+        ("half \ud800", "half \\ud800"),
+        ("ν μ ☀ é", "ν μ ☀ é"),
+    ],
+)
+def test_what_is_escaped(text: str, shown: str) -> None:
+    assert printable(text) == one_line(text) == shown
+
+
+def test_streams_show_what_they_lack_as_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding="cp1252"))
+    monkeypatch.setattr("sys.stderr", io.StringIO())  # cannot be reconfigured, and need not be
+    tolerant_streams()
+    print("é ν")  # noqa: T201
+    import sys
+
+    sys.stdout.flush()
+    assert raw.getvalue().strip() == b"\xe9 \\u03bd"

@@ -1,0 +1,140 @@
+"""``--spectrum``: a recoil spectrum of one's own in fit, limits, scan and export."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Command = Callable[..., subprocess.CompletedProcess[str]]
+
+TEXT = """\
+# title: A falling spectrum
+# source: made up for arXiv:2411.11749
+# status: computed
+# unit: recoil_energy_keV: keV; rate: events/(t yr keV)
+# labels: mass_GeV = {mass}
+recoil_energy_keV,rate
+0.0,40.0
+{end},0.0
+"""
+
+
+@pytest.fixture(autouse=True)
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "spectra").mkdir()
+    for mass in (4, 6, 10):
+        (tmp_path / f"spectra/m{mass:02d}.csv").write_text(TEXT.format(mass=mass, end=mass / 2), "utf-8")
+    return tmp_path
+
+
+def test_fit_prints_the_strength(spec_builder: Command) -> None:
+    run = spec_builder("fit", "xenonnt", "--spectrum", "spectra/m06.csv")
+    assert run.returncode == 0
+    assert run.stdout.startswith("xenonnt: mu_np [times m06] = ")
+    content = json.loads(spec_builder("fit", "xenonnt", "--spectrum", "spectra/m06.csv", "--json").stdout)
+    assert (content["parameter"], content["unit"]) == ("mu_np", "times m06")
+
+
+def test_limits_of_a_folder_have_a_row_for_each_spectrum(spec_builder: Command) -> None:
+    run = spec_builder("limits", "xenonnt", "--spectrum", "spectra", "--csv")
+    rows = [line.split(",") for line in run.stdout.splitlines() if not line.startswith("#")]
+    assert [row[:2] for row in rows[1:]] == [["m04", "4.0"], ["m06", "6.0"], ["m10", "10.0"]]
+    highs = [float(row[4]) for row in rows[1:]]
+    assert highs[0] > highs[1] > highs[2] > 0
+    assert "excluded strength" in spec_builder("limits", "xenonnt", "--spectrum", "spectra/m06.csv").stdout
+
+
+def test_a_scan_and_the_patch_set_of_the_same_folder_agree(spec_builder: Command, desk: Path) -> None:
+    assert spec_builder("scan", "xenonnt", "--spectrum", "spectra", "--jobs", "1", "-o", "a.csv").returncode == 0
+    run = spec_builder("export", "xenonnt", "--spectrum", "spectra", "--output", "shared")
+    assert run.stdout.splitlines()[-2:] == ["shared/xenonnt/patchset_spectra.json", "shared/xenonnt/BkgOnly.meta.json"]
+    files = ["shared/xenonnt/BkgOnly.json", "--patchset", "shared/xenonnt/patchset_spectra.json"]
+    assert spec_builder("scan", *files, "--jobs", "1", "-o", "b.csv").returncode == 0
+    rows = [
+        [line.split(",") for line in (desk / name).read_text("utf-8").splitlines() if not line.startswith("#")]
+        for name in ("a.csv", "b.csv")
+    ]
+    assert rows[0] == rows[1]
+    assert rows[0][0][:2] == ["patch", "mass_GeV"]
+    assert spec_builder("verify", *files[:1], *files[2:]).returncode == 0
+
+
+def test_cite_holds_what_the_spectrum_s_source_names(spec_builder: Command) -> None:
+    for verb in ("fit", "limits"):
+        assert "2411.11749" in spec_builder(verb, "xenonnt", "--spectrum", "spectra/m06.csv", "--cite").stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("fit xenonnt --spectrum nothing.csv", "nothing.csv: no such file"),
+        ("fit xenonnt --spectrum spectra", "--spectrum spectra is a folder, expected one FILE.csv"),
+        ("fit xenonnt --spectrum spectra/m06.csv --parameter flux", "--parameter does not apply to a spectrum"),
+        ("fit shared.json --spectrum spectra/m06.csv", "--spectrum does not apply to a workspace"),
+        ("limits xenonnt --spectrum spectra --interaction scalar", "--interaction does not apply to a spectrum"),
+        ("limits xenonnt --spectrum spectra --dof 2", "--dof does not apply to a spectrum"),
+        ("limits xenonnt --spectrum spectra --masses 1", "--masses does not apply to a spectrum"),
+        ("limits xenonnt --spectrum .", ".: no .csv files in this folder, expected recoil spectra"),
+        ("limits coherent_csi --spectrum spectra", "its source has a fluence"),
+        ("scan xenonnt --spectrum spectra", "give --output FILE.npz or FILE.csv"),
+        ("scan xenonnt --spectrum spectra -j 1 --couplings 1 -o a.csv", "--couplings does not apply to a spectrum"),
+        ("export xenonnt --spectrum spectra", "patch sets need --output DIR"),
+    ],
+)
+def test_mistakes_end_in_one_line(spec_builder: Command, typed: str, words: str) -> None:
+    run = spec_builder(*typed.split())
+    assert run.returncode == 2
+    assert words in run.stderr
+    assert run.stderr.count("error: ") == 1
+
+
+def test_explain_says_what_speaks_against_a_point(spec_builder: Command) -> None:
+    run = spec_builder("explain", "xenonnt", "--spectrum", "spectra/m06.csv", "--strength", "3")
+    assert run.stdout.startswith("xenonnt: what speaks against m06 at strength 3\n")
+    typed = ["explain", "xenonnt", "--interaction", "vector_bl", "--mass", "10", "--coupling", "5e-5"]
+    run = spec_builder(*typed, "--csv")
+    assert run.stdout.startswith("# title: xenonnt: what speaks against vector_bl, g = 5e-05 at 10 MeV\n")
+    assert json.loads(spec_builder(*typed, "--json").stdout)["delta_chi2"] > 2.7
+    assert "2411.11749" in spec_builder(*typed, "--cite").stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("xenonnt", "give --interaction, one of "),
+        ("xenonnt --interaction scalar", "give --coupling"),
+        ("xenonnt --interaction scalar --coupling 1e-5", "interaction 'scalar': give --mass (MeV)"),
+        ("xenonnt --interaction scalar --mass 1 --coupling -1", "coupling -1: expected a number >= 0"),
+        ("xenonnt --interaction scalar --mass 1 --coupling nan", "coupling nan: expected a finite number"),
+        ("xenonnt --interaction scalar --mass -1 --coupling 1", "mass -1: expected a positive number of MeV, or inf"),
+        ("xenonnt --interaction nsi --mass 1 --coupling 1", "interaction 'nsi' has no mediator: leave out --mass"),
+        ("xenonnt --interaction scalar --strength 2", "--strength does not apply to an interaction"),
+        ("xenonnt --spectrum spectra", "--spectrum spectra is a folder, expected one FILE.csv"),
+        ("xenonnt --spectrum spectra/m06.csv --mass 1", "--mass does not apply to a spectrum"),
+        ("xenonnt --spectrum spectra/m06.csv --strength -1", "--strength -1: expected a number >= 0"),
+        ("xenonnt --spectrum spectra/m06.csv --json --csv", "give --json or --csv, not both"),
+    ],
+)
+def test_mistakes_of_explain_end_in_one_line(spec_builder: Command, typed: str, words: str) -> None:
+    run = spec_builder("explain", *typed.split())
+    assert run.returncode == 2
+    assert words in run.stderr
+    assert run.stderr.count("\n") == 1
+
+
+def test_fit_draws_its_bins(spec_builder: Command, desk: Path) -> None:
+    run = spec_builder("fit", "xenonnt", "--parameter", "flux", "--plot", "bins.png")
+    assert run.stdout.startswith("xenonnt: flux")
+    assert (desk / "bins.png").read_bytes().startswith(b"\x89PNG")
+    again = spec_builder("fit", "xenonnt", "--parameter", "flux", "--plot", "bins.png")
+    assert (again.returncode, "exists already" in again.stderr) == (2, True)
+    refused = spec_builder("fit", "xenonnt", "--spectrum", "spectra/m06.csv", "--plot", "b.png")
+    assert "--plot does not apply to a spectrum" in refused.stderr

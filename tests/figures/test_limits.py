@@ -1,0 +1,79 @@
+"""Limits are drawn against the mass, or as bars where there is none."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.patches import Rectangle
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.figures.limits import draw_limits, draw_lines
+from spec_builder.model.analysis import load_analysis
+from spec_builder.physics.interactions import choose
+from spec_builder.studies.limits import LimitsResult, find_limits
+from spec_builder.studies.plane import Plane, profile_planes
+
+
+@cache
+def limits(interaction: str, *masses: float) -> LimitsResult:
+    return find_limits(load_analysis("xenonnt"), interaction, np.array(masses) if masses else None)
+
+
+@cache
+def lines(interaction: str) -> tuple[Plane, ...]:
+    choices = [(load_analysis(name), choose(interaction)) for name in ("xenonnt", "pandax4t")]
+    return tuple(profile_planes(choices, points=21))
+
+
+def test_bars_cover_what_is_excluded() -> None:
+    result = limits("nsi")
+    (panel,) = draw_limits([result]).axes
+    bars = [patch for patch in panel.patches if isinstance(patch, Rectangle)]
+    low, high = panel.get_xlim()
+    drawn = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in bars]
+    (point,) = result.exclusion.points
+    for (left, right), (begin, end) in zip(drawn, point.excluded, strict=True):
+        assert left == pytest.approx(low if begin is None else begin)
+        assert right == pytest.approx(high if end is None else end)
+    assert panel.get_xlabel() == "epsilon"
+    (best,) = panel.get_lines()
+    assert np.asarray(best.get_xdata()).tolist() == [point.best_g]
+
+
+def test_a_parameter_without_a_sign_has_a_logarithmic_axis() -> None:
+    (panel,) = draw_limits([limits("magnetic_moment")]).axes
+    assert panel.get_xscale() == "log"
+    assert panel.get_xlabel() == "mu_nu [mu_B]"
+
+
+def test_limits_of_a_mediator_are_a_plane_or_go_into_given_axes() -> None:
+    result = limits("scalar", 0.1, 1.0, 10.0)
+    assert draw_limits([result]).axes[0].get_xlabel() == "mediator mass [MeV]"
+    figure, axes = plt.subplots()
+    assert draw_limits([result], axes) is figure
+    (line,) = axes.get_lines()
+    assert np.asarray(line.get_xdata()).tolist() == [0.1, 1.0, 10.0]
+    assert draw_limits([limits("nsi")], figure.add_subplot()) is figure
+    plt.close(figure)
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(SpecBuilderError, match="different parameters do not fit into one figure"):
+        draw_limits([limits("nsi"), limits("magnetic_moment")])
+    with pytest.raises(SpecBuilderError, match="at least two finite masses"):
+        draw_limits([limits("scalar", 1.0)])
+
+
+@pytest.mark.parametrize("interaction", ["nsi", "magnetic_moment"])
+def test_lines_are_the_profiles(interaction: str) -> None:
+    planes = lines(interaction)
+    (panel,) = draw_lines(planes).axes
+    drawn = [line for line in panel.get_lines() if len(np.asarray(line.get_xdata())) > 2]
+    for line, plane in zip(drawn, planes, strict=True):
+        np.testing.assert_array_equal(line.get_xdata(), plane.couplings)
+        np.testing.assert_array_equal(line.get_ydata(), plane.delta_chi2[0])
+    assert panel.get_xscale() == ("linear" if choose(interaction).signed else "log")
+    assert len(drawn) == 2

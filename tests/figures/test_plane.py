@@ -1,0 +1,63 @@
+"""Planes of any analysis and interaction: looks by place, not by name."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from matplotlib.collections import PolyCollection
+
+from spec_builder.figures.plane import draw_plane, level_print, looks_by_place, option_print
+from spec_builder.figures.style import PALETTE
+from spec_builder.model.analysis import load_analysis
+from spec_builder.physics.interactions import choose
+from spec_builder.studies.limits import LimitsResult, find_limits
+
+MASSES = np.geomspace(0.1, 100, 5)
+
+
+@cache
+def limits(interaction: str, **options: str) -> LimitsResult:
+    return find_limits(load_analysis("xenonnt"), choose(interaction, **options), MASSES)
+
+
+def test_looks_go_by_place_and_bands_are_shaded() -> None:
+    looks = looks_by_place([limits("axial"), limits("vector_universal"), limits("axial")])
+    assert list(looks) == ["axial", "vector_universal"]
+    assert [look.line for look in looks.values()] == list(PALETTE[:2])
+    assert [look.shaded for look in looks.values()] == [False, True]
+    assert looks["vector_universal"].label == f"{choose('vector_universal').title} (shaded)"
+    other = looks_by_place([limits("vector_universal"), limits("axial")])
+    assert other["vector_universal"].line == PALETTE[0]
+
+
+def test_lines_go_through_the_limits_within_the_range() -> None:
+    result = limits("axial")
+    figure = draw_plane([result])
+    (panel,) = figure.axes
+    (line,) = panel.get_lines()
+    ends = [point.excluded[0][0] or 0.0 for point in result.exclusion.points]
+    np.testing.assert_allclose(np.asarray(line.get_xydata()), np.column_stack([MASSES, ends]), rtol=1e-12)
+    low, high = panel.get_ylim()
+    assert low <= min(ends)
+    assert high > max(ends)
+    assert panel.get_xlim() == pytest.approx((0.1, 100))
+    assert not any(isinstance(c, PolyCollection) for c in panel.collections)
+
+
+def test_more_interactions_than_colours_are_drawn() -> None:
+    """Charges of a vector are as many interactions as one likes."""
+    names = ("scalar", "vector_universal", "vector_bl", "axial", "tensor", "vector")
+    figure = draw_plane([limits(name) for name in names])
+    (legend,) = figure.legends
+    assert len(legend.get_texts()) == 6
+
+
+def test_the_small_print_names_level_law_and_options() -> None:
+    results = [limits("scalar"), limits("tensor")]
+    assert option_print(results) == ["law normsys", "coupling set B", "longitudinal factor 1"]
+    assert level_print(results[0]) == r"90 % CL, dof 1: $\Delta\chi^2>2.706$ against each mass's minimum"
+    text = "\n".join(text.get_text() for text in draw_plane(results).texts)
+    assert "coupling set B" in text
+    assert "* By construction: xenonnt: " in text

@@ -1,0 +1,117 @@
+"""Workspaces that pyhf takes without a word, or refuses without a name."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pyhf
+import pytest
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.histfactory.checks import check_workspace, unused_settings, workspace_problems
+
+
+def workspace(*modifiers: dict[str, Any], parameters: Any = (), data: Any = (9.0, 8.0, 7.0)) -> dict[str, Any]:
+    signal = {"name": "sig", "data": [5.0, 2.0, 1.0], "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]}
+    return {
+        "channels": [{"name": "sr", "samples": [signal, {"name": "b", "data": [*data], "modifiers": [*modifiers]}]}],
+        "observations": [{"name": "sr", "data": [13, 11, 8]}],
+        "measurements": [{"name": "fit", "config": {"poi": "mu", "parameters": [*parameters]}}],
+        "version": "1.0.0",
+    }
+
+
+STAT = {"name": "m", "type": "staterror", "data": [0.9, 0.8, 0.7]}
+SHAPE = {"name": "m", "type": "shapesys", "data": [0.9, 0.8, 0.7]}
+FREE = {"name": "m", "type": "shapefactor", "data": None}
+NORM = {"name": "m", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}}
+
+
+@pytest.mark.parametrize("modifier", [STAT, SHAPE, FREE], ids=lambda modifier: str(modifier["type"]))
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_both_lengths_of_a_setting_are_named(modifier: dict[str, Any], count: int) -> None:
+    content = workspace(modifier, parameters=[{"name": "m", "bounds": [[0.1, 3.0]] * count}])
+    (problem,) = workspace_problems(content)
+    assert problem == f"measurement 'fit', parameter 'm': has {count} bounds, expected 3"
+    with pytest.raises(pyhf.exceptions.InvalidModel):
+        pyhf.Workspace(content).model()
+
+
+@pytest.mark.parametrize(
+    ("modifier", "setting"),
+    [
+        (NORM, {"sigmas": [2.0]}),
+        (NORM, {"factors": [2.0]}),
+        (STAT, {"factors": [1.0, 1.0, 1.0]}),
+        (SHAPE, {"sigmas": [1.0, 1.0, 1.0]}),
+        (FREE, {"auxdata": [1.0, 1.0, 1.0]}),
+    ],
+)
+def test_settings_that_a_modifier_does_not_have(modifier: dict[str, Any], setting: dict[str, Any]) -> None:
+    content = workspace(modifier, parameters=[{"name": "m", **setting}])
+    (problem,) = workspace_problems(content)
+    key = next(iter(setting))
+    expected = f"measurement 'fit', parameter 'm': has {key}, which a {modifier['type']} does not have; remove them"
+    assert problem == expected
+    with pytest.raises(pyhf.exceptions.InvalidModel):
+        pyhf.Workspace(content).model()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"inits": [1.0, 1.0, 1.0], "bounds": [[0.5, 2.0]] * 3, "auxdata": [1.0] * 3, "sigmas": [0.1] * 3},
+        {"fixed": True},
+    ],
+)
+def test_settings_that_fit(setting: dict[str, Any]) -> None:
+    content = workspace(STAT, parameters=[{"name": "m", **setting}])
+    assert workspace_problems(content) == []
+    pyhf.Workspace(content).model()
+
+
+def test_a_modifier_that_stands_twice() -> None:
+    (problem,) = workspace_problems(workspace(NORM, NORM))
+    assert problem == "channel 'sr', sample 'b', modifier 'm' (normsys) stands twice; rename or remove one"
+    both = {"name": "m", "type": "histosys", "data": {"hi_data": [10, 9, 8], "lo_data": [8, 7, 6]}}
+    assert workspace_problems(workspace(NORM, both)) == [], "a norm and a shape of one name are usual"
+
+
+@pytest.mark.parametrize(
+    ("hi", "lo", "bound", "wrong"),
+    [(1.1, 1e308, 5.0, "lo"), (1e200, 0.9, 5.0, "hi"), (1e12, 0.9, 15.0, "hi"), (1e12, 0.9, 5.0, None)],
+)
+def test_a_normsys_that_no_number_can_hold(hi: float, lo: float, bound: float, wrong: str | None) -> None:
+    modifier = {"name": "m", "type": "normsys", "data": {"hi": hi, "lo": lo}}
+    content = workspace(modifier, parameters=[{"name": "m", "bounds": [[-bound, bound]]}])
+    problems = workspace_problems(content)
+    assert len(problems) == (wrong is not None)
+    assert all(f"modifier 'm': normsys {wrong} = 1e+" in problem for problem in problems)
+
+
+def test_bounds_are_two_numbers_in_order() -> None:
+    wrong = [{"name": "mu", "bounds": [[0.0, 1.0, 2.0]]}, {"name": "m", "bounds": [[1.0, 0.0]]}]
+    assert workspace_problems(workspace(NORM, parameters=wrong)) == [
+        "measurement 'fit', parameter 'mu': bounds [0.0, 1.0, 2.0] have 3 numbers, expected 2",
+        "measurement 'fit', parameter 'm': bounds [1.0, 0.0] are the wrong way round",
+    ]
+
+
+def test_a_setting_that_only_patches_use() -> None:
+    content = workspace(NORM, parameters=[{"name": "lumi", "sigmas": [0.1]}])
+    assert workspace_problems(content) == []
+    assert unused_settings(content) == [("fit", "lumi")]
+
+
+def test_negative_bins_of_a_sample_are_allowed() -> None:
+    assert workspace_problems(workspace(NORM, data=(-0.8, 1.5, 2.0))) == []
+
+
+def test_a_user_is_told_the_first_problem() -> None:
+    content = json.loads(json.dumps(workspace(NORM)))
+    content["observations"][0]["data"][1] = -1
+    with pytest.raises(
+        SpecBuilderError, match=r"^w\.json: observation 'sr', bin 1: -1 is negative; give a number >= 0"
+    ):
+        check_workspace(content, "w.json")

@@ -1,0 +1,77 @@
+"""Fig. 4 and planes of any analysis, as files."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.model.analysis import load_analysis
+from spec_builder.paper.plane import PLANE_INTERACTIONS, draw_fig4, limits_table, write_plane
+from spec_builder.physics.interactions import choose, shipped_interactions
+from spec_builder.studies.limits import LimitsResult, find_limits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@cache
+def limits(interaction: str) -> LimitsResult:
+    masses = np.array([0.1, 10.0, 100.0]) if choose(interaction).has_mediator else None
+    return find_limits(load_analysis("xenonnt"), interaction, masses)
+
+
+def test_the_papers_interactions_are_of_the_list() -> None:
+    assert set(PLANE_INTERACTIONS) <= {interaction.name for interaction in shipped_interactions()}
+    labels = [
+        text.get_text() for text in draw_fig4([limits(name) for name in PLANE_INTERACTIONS]).legends[0].get_texts()
+    ]
+    assert labels == ["scalar", "universal vector (shaded)", "vector $B-L$", "axial vector", "tensor"]
+
+
+def test_a_table_of_limits_of_both_kinds() -> None:
+    first, second = limits_table([limits("axial"), limits("nsi")]).split("\n\n")[:2]
+    head, _, row = first.splitlines()
+    assert "excluded g at 0.1 MeV | excluded g at 100 MeV" in head
+    low = limits("axial").exclusion.points[0].excluded[0][0]
+    assert f"| axial | normsys | default | 90 %, 1 | > {low:.3e} |" in row
+    head, _, row = second.splitlines()
+    assert head.endswith("| parameter | excluded |")
+    assert "| nsi | normsys | default | 90 %, 1 | epsilon | < -" in row
+
+
+def test_any_plane_is_written(tmp_path: Path) -> None:
+    chosen = [choose("vector", u=0.5), choose("nsi")]
+    table = write_plane(tmp_path, analysis="xenonnt", interactions=chosen, points=5)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [
+            *(
+                "contour_xenonnt_nsi.csv",
+                "contour_xenonnt_vector.csv",
+                "grid_xenonnt_nsi.npz",
+                "grid_xenonnt_vector.npz",
+            ),
+            *("line_nsi.pdf", "line_nsi.png", "plane.pdf", "plane.png"),
+        ]
+    )
+    assert "charge u 0.5" in table or "u 0.5" in table
+    with np.load(tmp_path / "grid_xenonnt_nsi.npz") as grid:
+        assert set(grid.files) == {"epsilon", "delta_chi2", "valid", "metadata"}
+        assert grid["delta_chi2"].shape == grid["epsilon"].shape == (5,)
+        about = json.loads(str(grid["metadata"]))
+    assert (about["dof"], about["signed"]) == (1, True)
+    with np.load(tmp_path / "grid_xenonnt_vector.npz") as grid:
+        assert grid["delta_chi2"].shape == (5, 5)
+        about = json.loads(str(grid["metadata"]))
+    assert (about["dof"], about["charge_u"]) == (2, 0.5)
+    with pytest.raises(SpecBuilderError, match="exists already"):
+        write_plane(tmp_path, analysis="xenonnt", interactions=chosen, points=5)
+
+
+def test_two_degrees_of_freedom_need_a_plane(tmp_path: Path) -> None:
+    with pytest.raises(SpecBuilderError, match="dof 2: interaction 'nsi' has no mass"):
+        write_plane(tmp_path, analysis="xenonnt", interactions=[choose("nsi")], dof=2)
