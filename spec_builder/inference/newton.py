@@ -321,7 +321,7 @@ class _Model:
         near = NEAR * (upper - lower)
         point = theta[free]
         moved = np.where(point < lower + near, lower, np.where(point > upper - near, upper, point))
-        rows = (moved != point).any(axis=0)
+        rows = (moved != point).any(axis=0) & np.isfinite(value)  # a row that never started begins elsewhere
         if not rows.any():
             return
         there = theta[:, rows]
