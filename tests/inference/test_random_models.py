@@ -151,7 +151,9 @@ def test_no_fit_of_pyhfs_objective_is_lower(workspace: dict[str, Any]) -> None:
     value = float(fits.twice_nll[0])
     assert theirs.twice_nll(fits.theta[0]) == pytest.approx(value, abs=tolerance, rel=0)
     assert theirs.lowest(fits.theta[0]) >= value - tolerance
-    assert theirs.lowest(likelihood.init) >= value - tolerance
+    elsewhere = theirs.lowest(likelihood.init)
+    if elsewhere < value - tolerance:  # another minimum, which a fit that searches finds
+        assert fit(likelihood).twice_nll <= elsewhere + tolerance
 
 
 def test_few_are_refused() -> None:
@@ -175,8 +177,11 @@ def check_end(theirs: Reference, found: Fit, end: float, outwards: float) -> Non
     near = end + np.array([-1e-4, 1e-4]) * length * outwards
     lower, upper = likelihood.bounds[:, likelihood.index("mu")]
     near = np.clip(near, lower, upper)
-    fits = profile(likelihood, "mu", near).fits
-    heights = [theirs.lowest(theta, held=("mu",)) for theta in fits.theta]
+    best = np.array([found.theta[name] for name in likelihood.parameters])
+    heights = np.full(2, np.inf)
+    for start in (best, likelihood.init):
+        fits = profile(likelihood, "mu", near, np.tile(start, (2, 1))).fits
+        heights = np.minimum(heights, [theirs.lowest(theta, held=("mu",)) for theta in fits.theta])
     assert heights[0] <= level + theirs.tolerance()
     assert heights[1] >= level - theirs.tolerance()
 

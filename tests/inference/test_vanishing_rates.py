@@ -111,3 +111,24 @@ def test_a_row_that_cannot_start_where_a_rate_vanishes_begins_elsewhere() -> Non
     fits = newton.minimise(likelihood, start=start[None])
     assert fits.valid.all()
     assert fits.twice_nll[0] == pytest.approx(expected.twice_nll[0], abs=1e-8)
+
+
+def test_a_slope_without_any_curvature_leads_to_the_bound() -> None:
+    """Nothing is counted, so 2NLL is a straight line; its slope is small in units of the parameter."""
+    free = {"name": "mu", "type": "normfactor", "data": None}
+    samples = [
+        {"name": "signal", "data": [0.0018, 0.0013], "modifiers": [free]},
+        {"name": "background", "data": [0.057, 0.094], "modifiers": []},
+    ]
+    likelihood = Likelihood.from_workspace(
+        {
+            "channels": [{"name": "one", "samples": samples}],
+            "observations": [{"name": "one", "data": [0.0, 0.0]}],
+            "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+            "version": "1.0.0",
+        }
+    )
+    fits = newton.minimise(likelihood)
+    assert fits.valid.all()
+    assert fits.theta[0, 0] == 0
+    assert fits.twice_nll[0] == pytest.approx(2 * (0.057 + 0.094), abs=1e-12)
