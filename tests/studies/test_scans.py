@@ -681,10 +681,11 @@ def test_labels_and_values_are_quoted_in_csv(
         ([replace(f"{SIGNAL}/data", None)], "'data'"),
         ([replace(f"{SIGNAL}/data", 3.0)], "'data'"),
         ([replace(f"{SIGNAL}/data", ["many", 1.0, 2.0])], "many"),
+        ([replace(f"{SIGNAL}/modifiers/1/type", "shapewarp")], "type 'shapewarp' is not supported"),
         ([replace(f"{SIGNAL}/modifiers/1/type", "shapefactor")], "'efficiency', key 'data': expected null"),
         ([replace(f"{SIGNAL}/modifiers/1/data/lo", 0.0)], "efficiency"),
     ],
-    ids=["no such channel", "two bins", "null", "a number", "a word", "shapefactor", "lo zero"],
+    ids=["no such channel", "two bins", "null", "a number", "a word", "unknown type", "wrong data", "lo zero"],
 )
 def test_a_patch_that_does_not_work_is_named(
     workspace: dict[str, Any], operations: list[dict[str, Any]], words: str
