@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from spec_builder.inference.likelihood import Likelihood
@@ -32,7 +33,8 @@ def test_sizes_are_the_model_s(generic: dict[str, Any]) -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_offsets_stay_inside(seed: int) -> None:
     likelihood, found = packed(random_model(seed, 1)[0])
-    arrays = {name: array[:-1] for name, array in found.arrays.items()}  # without the number that ends each
+    # without the number that ends each
+    arrays: dict[str, npt.NDArray[Any]] = {name: array[:-1] for name, array in found.arrays.items()}
     assert set(arrays) == {name for name, _ in FIELDS}
     for name in ("slope_factor", "bend_factor", "bend_other", "term_factors"):
         assert ((arrays[name] >= 0) & (arrays[name] < len(likelihood.specification.factors))).all()

@@ -103,7 +103,7 @@ def test_a_patch_that_does_not_apply_is_named_or_passed_over() -> None:
 
 def test_other_operations_have_a_model_of_their_own() -> None:
     added = {"name": "new", "data": [1.0, 2.0], "modifiers": []}
-    patches = [
+    patches: list[tuple[str, list[dict[str, Any]]]] = [
         ("counts", [{"op": "replace", "path": "/observations/0/data", "value": [20, 20]}]),
         ("sample", [{"op": "add", "path": "/channels/0/samples/-", "value": added}]),
     ]
