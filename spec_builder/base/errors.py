@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["SpecBuilderError", "UnknownNameError"]
+__all__ = ["ExistsError", "SpecBuilderError", "UnknownNameError"]
 
 
 class SpecBuilderError(Exception):
@@ -12,6 +12,10 @@ class SpecBuilderError(Exception):
 
     The command line prints the message and ends with exit status 2.
     """
+
+
+class ExistsError(SpecBuilderError):
+    """A file that is there already and may not be replaced."""
 
 
 class UnknownNameError(SpecBuilderError):

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.errors import ExistsError, SpecBuilderError
 from spec_builder.base.printing import tolerant_streams
 from spec_builder.base.version import __version__
 from spec_builder.cli.doctor import completion, doctor
@@ -51,6 +51,8 @@ def main() -> None:
     tolerant_streams()
     try:
         code = cli.main(standalone_mode=False)
+    except ExistsError as error:
+        _fail(f"{error} or --force")
     except SpecBuilderError as error:
         _fail(str(error))
     except click.exceptions.Abort:

@@ -230,6 +230,8 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
         }
         if is_workspace(target):
             only(given, {"patchset", "measurement", "poi", "hold", "keep_going", "jobs", "dask"}, "a workspace")
+            if choices["patchset"] is None:
+                raise SpecBuilderError("give --patchset PATCHSET.json with a workspace")
             if choices["keep_going"]:
                 how["passed_over"] = complain
             how |= {name: choices[name] for name in ("measurement", "poi", "hold")}

@@ -355,6 +355,14 @@ def _own_terms(spec: Specification, group: Group, layout: Layout) -> tuple[Term,
     return tuple(t for t in group.terms if (sample, _shape_parameter(spec, sample, t)) not in layout.varied)
 
 
+def _shaped_group(spec: Specification, group: Group, shape: ShapeColumn, factor: int) -> Group | None:
+    """What a shape by row adds to a group, with a new factor; None if it is not the group's."""
+    if shape.sample != group.sample or group.channel not in shape.channels:
+        return None
+    base = _unshaped(spec, group)
+    return replace(group, terms=tuple(Term(t.coefficient, (*t.factors, factor)) for t in base)) if base else None
+
+
 def lay_out(spec: Specification, layout: Layout) -> LaidOut:
     """Give a model the structure that values by row need.
 
@@ -375,13 +383,12 @@ def lay_out(spec: Specification, layout: Layout) -> LaidOut:
         own = _own_terms(spec, group, layout)
         if own:
             found.append((replace(group, terms=own), column))
-        base = _unshaped(spec, group)
-        here = [s for s in layout.shapes if s.sample == group.sample and group.channel in s.channels]
-        for shape in here if base else []:
-            kind: Kind = "identity" if shape.part == "odd" else spec.shape_kind
-            factors.append(Factor(index[shape.parameter], kind))
-            terms = tuple(Term(t.coefficient, (*t.factors, len(factors) - 1)) for t in base)
-            found.append((replace(group, terms=terms), number[shape]))
+        for shape in layout.shapes:
+            shaped = _shaped_group(spec, group, shape, len(factors))
+            if shaped is not None:
+                kind: Kind = "identity" if shape.part == "odd" else spec.shape_kind
+                factors.append(Factor(index[shape.parameter], kind))
+                found.append((shaped, number[shape]))
     groups, ratios = _own_ratios(spec, [group for group, _ in found], factors, layout.ratios)
     columns = [column for _, column in found]
     order = sorted(range(len(groups)), key=columns.__getitem__)
