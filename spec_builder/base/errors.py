@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = ["SpecBuilderError", "UnknownNameError"]
 
 
@@ -22,3 +24,11 @@ class UnknownNameError(SpecBuilderError):
     def __init__(self, message: str, *, name: str) -> None:
         super().__init__(message)
         self.name = name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """It travels from worker processes: an exception is built again from its arguments, and here one is a name."""
+        return _unknown_name, (str(self), self.name)
+
+
+def _unknown_name(message: str, name: str) -> UnknownNameError:
+    return UnknownNameError(message, name=name)

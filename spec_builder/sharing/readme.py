@@ -2,26 +2,66 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.model.workspace import NUISANCE_BOUND
+from spec_builder.sharing.expected import source_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from spec_builder.model.analysis import Analysis
     from spec_builder.model.provenance import Choices
 
-__all__ = ["archive_readme"]
+__all__ = ["Subject", "archive_readme"]
 
 _APPROXIMATIONS = """\
 - The likelihood is binned; the collaborations' own analyses are unbinned or have more dimensions. Correlations between
   backgrounds, and shape uncertainties, are not included.
-- Detector responses were folded with the recoil spectrum of natural xenon; the tables above say which were released
+- Detector responses were folded with the recoil spectrum of {targets}; the tables above say which were released
   by the collaborations and which are reconstructed.
-- New physics is scattering off nuclei; scattering off electrons is not included. Mediator masses and couplings
+- New physics is scattering off {scatterers} is not included. Mediator masses and couplings
   are tree-level and fixed: no renormalisation group running.
-- The flux of 8B neutrinos is shared by all experiments. Its uncertainty is part of the measurement `new_physics`, not
-  of `b8_flux`, where the flux is what is measured."""
+- The size of a source is shared by all experiments. Its uncertainty is part of the measurement `new_physics`, not
+  of `{first}`, where the size is what is measured."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What scatters off what in an analysis, in words.
+
+    Attributes:
+        neutrinos: of the sources.
+        targets: what they scatter off.
+        kinds: ``nucleus``, ``electron`` or both.
+    """
+
+    neutrinos: str
+    targets: str
+    kinds: tuple[str, ...]
+
+    @property
+    def process(self) -> str:
+        """The scattering."""
+        coherent = "coherent elastic neutrino-nucleus scattering (CEvNS)"
+        names = {"nucleus": coherent, "electron": "elastic neutrino-electron scattering"}
+        return " and ".join(names[kind] for kind in self.kinds)
+
+    @classmethod
+    def of(cls, analyses: Iterable[Analysis]) -> Subject:
+        """Of one analysis or of several."""
+        channels = [channel for analysis in analyses for channel in analysis.channels]
+        sources = dict.fromkeys(_lowered(channel.source.title) for channel in channels)
+        targets = dict.fromkeys(_lowered(channel.target.title) for channel in channels)
+        kinds = tuple(dict.fromkeys(channel.target.kind for channel in channels))
+        return cls(" and ".join(sources), " and ".join(targets), kinds)
+
+
+def _lowered(title: str) -> str:
+    """A title within a sentence."""
+    return title[:1].lower() + title[1:]
+
 
 _LAWS = {
     "normsys": "`normsys`, HistFactory's usual: a polynomial inside one standard deviation, exponential outside",
@@ -45,6 +85,7 @@ _CLEARLY = 5.0
 
 def archive_readme(
     choices: Choices,
+    subject: Subject,
     workspace: Mapping[str, Any],
     metadata: Mapping[str, Any],
     patch_sets: Mapping[str, Mapping[str, Any]],
@@ -55,6 +96,7 @@ def archive_readme(
 
     Args:
         choices: of the analysis.
+        subject: what scatters off what.
         workspace: content of ``BkgOnly.json``.
         metadata: content of ``BkgOnly.meta.json``.
         patch_sets: content by file name.
@@ -62,11 +104,11 @@ def archive_readme(
         options_of: options of the interaction of each patch set.
     """
     parts = [
-        *_what(choices, workspace, metadata),
+        *_what(choices, subject, workspace, metadata),
         *_data(choices, metadata),
         "## Approximations",
         "",
-        _APPROXIMATIONS,
+        _approximations(workspace, subject),
         f"- Constrained parameters are bounded to +-{NUISANCE_BOUND:g} standard deviations, more than pyhf's +-5.",
         "",
         *_patches(patch_sets, expected, options_of),
@@ -76,13 +118,15 @@ def archive_readme(
     return "\n".join(parts)
 
 
-def _what(choices: Choices, workspace: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator[str]:
+def _what(
+    choices: Choices, subject: Subject, workspace: Mapping[str, Any], metadata: Mapping[str, Any]
+) -> Iterator[str]:
     titles = " and ".join(experiment["title"] for experiment in metadata["experiments"].values())
-    yield f"# Likelihood of solar 8B neutrinos in {titles}"
+    yield f"# Likelihood of {subject.neutrinos} in {titles}"
     yield ""
     yield (
         f"The analysis `{choices.analysis}` after {metadata['paper']}, built by spec_builder {choices.version} as a "
-        "pyhf workspace: coherent elastic neutrino-nucleus scattering (CEvNS) of solar 8B neutrinos, its backgrounds "
+        f"pyhf workspace: {subject.process} of {subject.neutrinos}, its backgrounds "
         "and their uncertainties, with patch sets for new interactions with light mediators. This is not a product of "
         "the experiments' collaborations."
     )
@@ -90,7 +134,8 @@ def _what(choices: Choices, workspace: Mapping[str, Any], metadata: Mapping[str,
     yield ""
     yield "| file | what |"
     yield "|---|---|"
-    yield "| `BkgOnly.json` | the Standard Model as a pyhf workspace; measurements `b8_flux` and `new_physics` |"
+    measurements = " and ".join(f"`{measurement['name']}`" for measurement in workspace["measurements"])
+    yield f"| `BkgOnly.json` | the Standard Model as a pyhf workspace; measurements {measurements} |"
     yield "| `BkgOnly.meta.json` | what the workspace cannot say: choices, sources, bin edges, units, digests |"
     yield "| `BkgOnly.hs3.json` | the same model in the HEP Statistics Serialization Standard (HS3) |"
     yield "| `patchset_<interaction>.json` | JSON patches, one for each mediator mass and coupling |"
@@ -112,24 +157,49 @@ def _what(choices: Choices, workspace: Mapping[str, Any], metadata: Mapping[str,
             )
     yield ""
     reference = metadata["reference"]
-    yield (
-        f"Yields are events in the full exposure. `mu_8b` scales the sample `cevns`; 1 stands for a flux of "
-        f"{reference['flux_1e6_cm2_s1']:g} x 10^6 cm^-2 s^-1, with sin^2 theta_W = {reference['sin2_theta_w']}."
-    )
+    yield f"Yields are events in the full exposure, with sin^2 theta_W = {reference['sin2_theta_w']}."
+    for source in reference.get("sources", [reference]):
+        factor = source["meaning"].partition(" ")[0]
+        for key, size in source_size(source).items():
+            yield f"`{factor}` scales the signal; 1 stands for a {_sized(key, f'{size:g}')}."
     yield ""
+
+
+def _sized(key: str, number: str) -> str:
+    """A flux or a fluence in words."""
+    kind, unit = key.partition("_")[0], "cm^-2 s^-1" if key.endswith("_s1") else "cm^-2"
+    return f"{kind} of {number} x 10^6 {unit}"
+
+
+def _approximations(workspace: Mapping[str, Any], subject: Subject) -> str:
+    others = {"nucleus": "nuclei; scattering off electrons", "electron": "electrons; scattering off nuclei"}
+    kinds = [others[kind] for kind in subject.kinds]
+    scatterers = kinds[0] if len(kinds) == 1 else "nuclei and electrons; what acts on neither"
+    first = workspace["measurements"][0]["name"]
+    return _APPROXIMATIONS.format(targets=subject.targets, scatterers=scatterers, first=first)
+
+
+def _channel(channel: Mapping[str, Any]) -> Iterator[str]:
+    """Observables and runs of a channel."""
+    axes = channel.get("observables") or [channel["observable"]]
+    names = " x ".join(f"{axis['name']} [{axis['unit']}]" for axis in axes)
+    yield f"Observable {names}."
+    yield ""
+    for run, about in channel["runs"].items():
+        lists = about["bin_edges"] if len(axes) > 1 else [about["bin_edges"]]
+        edges = "; ".join(", ".join(f"{edge:g}" for edge in own) for own in lists)
+        key, unit = ("exposure_t_yr", "t yr") if "exposure_t_yr" in about else ("exposure_t", "t")
+        yield f"- run `{run}`: {about[key]:g} {unit}, bin edges {edges}"
 
 
 def _data(choices: Choices, metadata: Mapping[str, Any]) -> Iterator[str]:
     for name, experiment in metadata["experiments"].items():
-        observable = experiment["observable"]
         yield f"### {experiment['title']} (`{name}`)"
         yield ""
-        references = "; ".join(experiment["references"])
-        yield f"Observable {observable['name']} [{observable['unit']}]. References: {references}."
+        yield f"References: {'; '.join(experiment['references'])}."
         yield ""
-        for run, about in experiment["runs"].items():
-            edges = ", ".join(f"{edge:g}" for edge in about["bin_edges"])
-            yield f"- run `{run}`: {about['exposure_t_yr']:g} t yr, bin edges {edges} {observable['unit']}"
+        for channel in experiment.get("channels", {"": experiment}).values():
+            yield from _channel(channel)
         yield ""
         yield "| table | status | source |"
         yield "|---|---|---|"
@@ -222,8 +292,9 @@ def _commands(
             shown = f'"{result["parameter"]}": [{result["value"]:.3f}], {shown}'
         yield from block("text", shown)
         if "value" in result:
-            yield f"That is a flux of {result['flux_1e6_cm2_s1']:.2f} x 10^6 cm^-2 s^-1."
-            yield ""
+            for quantity, size in source_size(result).items():
+                yield f"That is a {_sized(quantity, f'{size:.2f}')}."
+                yield ""
     for name, content in patch_sets.items():
         sample = expected["patch_sets"][name]["patches"]
         key = next((key for key, about in sample.items() if about["delta_chi2"] > _CLEARLY), next(iter(sample)))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spec_builder.inference.curves import Interval
+    from spec_builder.sharing.readme import Subject
     from spec_builder.studies.limits import LimitsResult
 
 __all__ = ["check_installed", "is_installed", "submission_problems", "write_submission"]
@@ -56,6 +57,7 @@ def write_submission(
     results: Sequence[LimitsResult],
     hepdata: str | None,
     licence: Mapping[str, str] | None = LICENCE,
+    subject: Subject | None = None,
 ) -> None:
     """Write ``submission.yaml`` and its tables beside the archives, and check the folder with hepdata-validator.
 
@@ -65,6 +67,7 @@ def write_submission(
         results: limits, a table each.
         hepdata: the record that this is for, ``ins`` and seven digits; None for a new one.
         licence: name, url and description; None leaves it to HEPData's default.
+        subject: what scatters off what, for the comment.
 
     Raises:
         SpecBuilderError: if hepdata-validator refuses it.
@@ -74,7 +77,7 @@ def write_submission(
     submission = Submission()
     if licence is not None:
         submission.get_license = lambda: licence  # hepdata_lib would say CC0
-    submission.comment = _comment(results, hepdata)
+    submission.comment = _comment(results, hepdata, subject)
     # without hepdata_lib's version: the same inputs give the same bytes
     submission.additional_resources = [
         {"description": "Created with hepdata_lib", "location": "https://doi.org/10.5281/zenodo.1217998"}
@@ -124,13 +127,14 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _comment(results: Sequence[LimitsResult], hepdata: str | None) -> str:
+def _comment(results: Sequence[LimitsResult], hepdata: str | None, subject: Subject | None) -> str:
     notes = sorted(distinct_notes(result.provenance for result in results))
     record = "a new record" if hepdata in (None, NO_RECORD) else hepdata
+    what = "" if subject is None else f" of {subject.neutrinos} scattering off {subject.targets}"
     return (
-        f"Likelihoods of solar 8B neutrinos scattering coherently off xenon (CEvNS), rebuilt by spec_builder after "
-        f"{PAPER}, and limits on new neutrino interactions with light mediators. Not a product of the experiments' "
-        f"collaborations. Prepared for {record}. " + (f"By construction: {in_words(notes)}." if notes else "")
+        f"Likelihoods{what}, rebuilt by spec_builder after {PAPER}, and limits on new neutrino interactions. Not a "
+        f"product of the experiments' collaborations. Prepared for {record}. "
+        + (f"By construction: {in_words(notes)}." if notes else "")
     )
 
 

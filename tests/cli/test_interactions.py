@@ -1,0 +1,69 @@
+"""Interactions on the command line come from the one list."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.cli.interactions import choice_of, choices_of, option_names
+from spec_builder.model.provenance import option_key
+from spec_builder.paper.plane import PLANE_INTERACTIONS
+from spec_builder.physics.interactions import shipped_interactions
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+
+    Command = Callable[..., subprocess.CompletedProcess[str]]
+
+OPTIONS = {option_key(option.name): option for i in shipped_interactions() for option in i.options}
+
+
+@pytest.mark.parametrize("verb", ["spectrum", "limits", "scan", "plane", "export", "archive"])
+def test_every_option_of_the_list_is_an_option_of_the_verb(spec_builder: Command, verb: str) -> None:
+    text = spec_builder(verb, "--help").stdout
+    for key, option in OPTIONS.items():
+        assert f"--{key.replace('_', '-')}" in text
+        assert re.sub(r"\s+", "", f"(default: {option.default}")[:9] in re.sub(r"\s+", "", text)
+    assert option_names() == {*OPTIONS, "options"}
+
+
+@pytest.mark.parametrize("interaction", shipped_interactions(), ids=lambda i: i.name)
+def test_every_interaction_is_chosen_by_its_name(interaction: object) -> None:
+    name = str(getattr(interaction, "name", ""))
+    assert choice_of(name, {}).name == name
+
+
+def test_all_are_the_papers() -> None:
+    assert [choice.name for choice in choices_of(["all"], {})] == list(PLANE_INTERACTIONS)
+
+
+def test_an_option_goes_to_the_interaction_that_has_it() -> None:
+    chosen = choices_of(["scalar", "vector"], {"coupling_set": "A", "options": ("u=0.5",)})
+    assert [choice.changed for choice in chosen] == [{"coupling_set": "A"}, {"u": 0.5}]
+
+
+@pytest.mark.parametrize(
+    ("names", "choices", "message"),
+    [
+        (["axial"], {"coupling_set": "A"}, "coupling set 'A' belongs to interaction 'scalar', not 'axial'"),
+        (["scalar"], {"coupling_set": "F"}, "coupling set 'F' is unknown, expected one of A, B, C, D, E"),
+        (["tensor"], {"longitudinal_factor": "3"}, "longitudinal factor 3: expected 1 or 4"),
+        (["vector"], {"charge_u": "red"}, "interaction 'vector': u 'red', expected a number"),
+        (["scalar", "scalar"], {}, "interaction 'scalar' is given twice"),
+        (["all", "scalar"], {}, "interaction 'all' holds several: give it alone"),
+        (["scalar"], {"options": ("u",)}, "--option 'u': expected NAME=VALUE"),
+        (["sm"], {}, "interaction 'sm' is the Standard Model"),
+    ],
+)
+def test_mistakes(names: list[str], choices: dict[str, object], message: str) -> None:
+    with pytest.raises(SpecBuilderError, match=re.escape(message)):
+        choices_of(names, choices)
+
+
+def test_without_an_interaction_the_list_is_named() -> None:
+    with pytest.raises(SpecBuilderError, match=r"give --interaction, one of scalar, vector_universal, .*or the path"):
+        choice_of(None, {})
