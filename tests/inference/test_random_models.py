@@ -65,7 +65,8 @@ class Reference(NamedTuple):
 
         def slopes(x: FloatArray) -> FloatArray:
             with np.errstate(all="ignore"):
-                return np.nan_to_num(self.likelihood.gradient(full(x)[None])[0][free], posinf=0.0, neginf=0.0)
+                gradient: FloatArray = self.likelihood.gradient(full(x)[None])[0][free]
+            return np.where(np.isfinite(gradient), gradient, 0.0)
 
         bounds = self.likelihood.bounds.T[free]
         options = {"ftol": 1e-13, "maxiter": 100}
