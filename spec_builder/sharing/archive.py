@@ -18,7 +18,7 @@ from spec_builder.model.analysis import load_analyses
 from spec_builder.model.provenance import Choices, option_texts
 from spec_builder.sharing.bundle import pack, seal
 from spec_builder.sharing.citations import bibtex
-from spec_builder.sharing.expected import expected_results
+from spec_builder.sharing.expected import expected_results, reference_flux_of
 from spec_builder.sharing.export import export_workspaces, patch_file
 from spec_builder.sharing.readme import archive_readme
 from spec_builder.sharing.submission import LICENCE, check_installed, write_submission
@@ -153,7 +153,8 @@ def archive_files(analysis: Analysis, exported: Mapping[str, bytes], patches: Pa
     """
     content = {name: parse_json(data.decode(), name) for name, data in sorted(exported.items())}
     workspace, metadata = content.pop("BkgOnly.json"), content.pop("BkgOnly.meta.json")
-    expected = expected_results(workspace, metadata["reference"]["flux_1e6_cm2_s1"], content)
+    measured = workspace["measurements"][0]["config"]["poi"]
+    expected = expected_results(workspace, reference_flux_of(metadata, measured), content)
     options = {patch_file(choice): option_texts(choice) for choice in patches.choices}
     added = {
         HS3: canonical_json(hs3_workspace(workspace, metadata)),

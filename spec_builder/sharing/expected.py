@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-__all__ = ["degrees_of_freedom", "expected_results", "unexpected_results"]
+__all__ = ["degrees_of_freedom", "expected_results", "reference_flux_of", "unexpected_results"]
 
 SCHEMA = "spec_builder/expected_results/1"
 MEASUREMENT = "new_physics"
@@ -31,14 +31,15 @@ _SAMPLE = 7
 
 def expected_results(
     workspace: dict[str, Any],
-    reference_flux: float,
+    reference_flux: float | None,
     patch_sets: Mapping[str, dict[str, Any]],
 ) -> dict[str, Any]:
     """Best fits of all measurements, and a sample of each patch set, with tolerances.
 
     Args:
         workspace: content of its JSON file.
-        reference_flux: 8B flux that mu_8b = 1 stands for [1e6 cm^-2 s^-1].
+        reference_flux: flux that 1 of what the first measurement measures stands for [1e6 cm^-2 s^-1]; None if it is
+            no flux.
         patch_sets: content by file name.
     """
     sets = {}
@@ -65,7 +66,21 @@ def expected_results(
     }
 
 
-def _measurements(workspace: dict[str, Any], reference_flux: float) -> dict[str, dict[str, Any]]:
+def reference_flux_of(metadata: Mapping[str, Any], parameter: str) -> float | None:
+    """The flux that 1 of a workspace's factor stands for [1e6 cm^-2 s^-1]; None where it is no flux.
+
+    Args:
+        metadata: content of ``BkgOnly.meta.json``.
+        parameter: the factor, such as ``mu_8b``.
+    """
+    reference = metadata["reference"]
+    for source in reference.get("sources", [reference]):
+        if source["meaning"] == f"{parameter} = 1" and "flux_1e6_cm2_s1" in source:
+            return float(source["flux_1e6_cm2_s1"])
+    return None
+
+
+def _measurements(workspace: dict[str, Any], reference_flux: float | None) -> dict[str, dict[str, Any]]:
     results = {}
     for name in (measurement["name"] for measurement in workspace["measurements"]):
         likelihood = Likelihood.from_workspace(workspace, name)
@@ -75,7 +90,9 @@ def _measurements(workspace: dict[str, Any], reference_flux: float) -> dict[str,
         result: dict[str, Any] = {"twice_nll": float(best.twice_nll[0])}
         if likelihood.index(likelihood.poi) in likelihood.free:
             value = float(best.theta[0, likelihood.index(likelihood.poi)])
-            result |= {"parameter": likelihood.poi, "value": value, "flux_1e6_cm2_s1": value * reference_flux}
+            result |= {"parameter": likelihood.poi, "value": value}
+            if reference_flux is not None:
+                result["flux_1e6_cm2_s1"] = value * reference_flux
         results[name] = {
             key: round(number, _DECIMALS[key]) if key in _DECIMALS else number for key, number in result.items()
         }
@@ -92,7 +109,7 @@ def _twice_nll(workspace: dict[str, Any], content: dict[str, Any], name: str) ->
 
 
 def unexpected_results(
-    expected: Any, workspace: dict[str, Any], reference_flux: float, patch_sets: Mapping[str, dict[str, Any]]
+    expected: Any, workspace: dict[str, Any], reference_flux: float | None, patch_sets: Mapping[str, dict[str, Any]]
 ) -> Iterator[tuple[str, str]]:
     """What the files do not give any more, each as the file it belongs to and where and what.
 
@@ -102,7 +119,7 @@ def unexpected_results(
     Args:
         expected: content of the file with expected results.
         workspace: content of the workspace's file.
-        reference_flux: 8B flux that mu_8b = 1 stands for [1e6 cm^-2 s^-1].
+        reference_flux: as for :func:`expected_results`.
         patch_sets: content by file name.
     """
     here = "expected_results.json"
@@ -118,12 +135,14 @@ def unexpected_results(
         for name in sorted(set(wanted) ^ set(computed)):
             yield here, f"measurement '{name}' is missing here or in the workspace"
         for name, found in ((name, computed[name]) for name in computed if name in wanted):
+            for key in sorted(set(wanted[name]) ^ set(found)):
+                yield here, f"measurement '{name}': {key} is missing here or in what the workspace gives"
             for key, value in found.items():
                 if key == "parameter":
                     if wanted[name][key] != value:
                         yield here, f"measurement '{name}', {key}: {wanted[name][key]} expected, {value} found"
                     continue
-                if not _near(wanted[name][key], value, tolerances[key]):
+                if key in wanted[name] and not _near(wanted[name][key], value, tolerances[key]):
                     yield here, f"measurement '{name}', {key}: {wanted[name][key]} expected, {value} found"
         for name in sorted(set(sets) ^ set(patch_sets)):
             yield here, f"patch set '{name}' is missing here or in the archive"

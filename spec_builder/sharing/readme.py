@@ -13,15 +13,20 @@ if TYPE_CHECKING:
 
 __all__ = ["archive_readme"]
 
-_APPROXIMATIONS = """\
+_SHARED_APPROXIMATIONS = """\
 - The likelihood is binned; the collaborations' own analyses are unbinned or have more dimensions. Correlations between
   backgrounds, and shape uncertainties, are not included.
-- Detector responses were folded with the recoil spectrum of natural xenon; the tables above say which were released
+- Detector responses were folded with the recoil spectrum of the target; the tables above say which were released
   by the collaborations and which are reconstructed.
-- New physics is scattering off nuclei; scattering off electrons is not included. Mediator masses and couplings
-  are tree-level and fixed: no renormalisation group running.
+- Mediator masses and couplings are tree-level and fixed: no renormalisation group running."""
+_OF_8B = """\
+- New physics is scattering off nuclei; scattering off electrons is not included.
 - The flux of 8B neutrinos is shared by all experiments. Its uncertainty is part of the measurement `new_physics`, not
   of `b8_flux`, where the flux is what is measured."""
+_OF_OTHERS = """\
+- Each channel's target says what the neutrinos scatter off: nuclei or electrons, never both.
+- A parameter that several channels name is shared: `flux_...` are sizes of sources. What the first measurement
+  measures has no prior there; in `new_physics` all have theirs."""
 
 _LAWS = {
     "normsys": "`normsys`, HistFactory's usual: a polynomial inside one standard deviation, exponential outside",
@@ -66,23 +71,40 @@ def archive_readme(
         *_data(choices, metadata),
         "## Approximations",
         "",
-        _APPROXIMATIONS,
+        _SHARED_APPROXIMATIONS,
+        _OF_8B if _is_8b(metadata) else _OF_OTHERS,
         f"- Constrained parameters are bounded to +-{NUISANCE_BOUND:g} standard deviations, more than pyhf's +-5.",
         "",
-        *_patches(patch_sets, expected, options_of),
+        *_patches(patch_sets, expected, options_of, _signals(workspace)),
         *_commands(metadata, patch_sets, expected),
         *_licence(str(metadata.get("licence", "not stated"))),
     ]
     return "\n".join(parts)
 
 
+#: Counts of a channel of so many bins at most are listed.
+_LISTED = 40
+#: Key of a run's exposure in the metadata, and its unit.
+_EXPOSURES = {"exposure_t_yr": "t yr", "exposure_t": "t"}
+#: Key of a source's size in the metadata, and how its unit is written.
+_SIZES = {"flux_1e6_cm2_s1": "cm^-2 s^-1", "fluence_1e6_cm2": "cm^-2 in all"}
+
+
+def _is_8b(metadata: Mapping[str, Any]) -> bool:
+    """Whether solar 8B neutrinos are the only source."""
+    return str(metadata["reference"].get("meaning", "")).startswith("mu_8b ")
+
+
 def _what(choices: Choices, workspace: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator[str]:
     titles = " and ".join(experiment["title"] for experiment in metadata["experiments"].values())
-    yield f"# Likelihood of solar 8B neutrinos in {titles}"
+    of_8b = _is_8b(metadata)
+    physics = "coherent elastic neutrino-nucleus scattering (CEvNS) of solar 8B neutrinos" if of_8b else "the signal"
+    first = workspace["measurements"][0]["name"]
+    yield f"# Likelihood of {'solar 8B neutrinos' if of_8b else 'neutrino scattering'} in {titles}"
     yield ""
     yield (
         f"The analysis `{choices.analysis}` after {metadata['paper']}, built by spec_builder {choices.version} as a "
-        "pyhf workspace: coherent elastic neutrino-nucleus scattering (CEvNS) of solar 8B neutrinos, its backgrounds "
+        f"pyhf workspace: {physics}, its backgrounds "
         "and their uncertainties, with patch sets for new interactions with light mediators. This is not a product of "
         "the experiments' collaborations."
     )
@@ -90,7 +112,7 @@ def _what(choices: Choices, workspace: Mapping[str, Any], metadata: Mapping[str,
     yield ""
     yield "| file | what |"
     yield "|---|---|"
-    yield "| `BkgOnly.json` | the Standard Model as a pyhf workspace; measurements `b8_flux` and `new_physics` |"
+    yield f"| `BkgOnly.json` | the Standard Model as a pyhf workspace; measurements `{first}` and `new_physics` |"
     yield "| `BkgOnly.meta.json` | what the workspace cannot say: choices, sources, bin edges, units, digests |"
     yield "| `BkgOnly.hs3.json` | the same model in the HEP Statistics Serialization Standard (HS3) |"
     yield "| `patchset_<interaction>.json` | JSON patches, one for each mediator mass and coupling |"
@@ -105,31 +127,37 @@ def _what(choices: Choices, workspace: Mapping[str, Any], metadata: Mapping[str,
     observed = {observation["name"]: observation["data"] for observation in workspace["observations"]}
     for channel in workspace["channels"]:
         counts = observed[channel["name"]]
+        listed = f"{sum(counts):g} in all" if len(counts) > _LISTED else " ".join(str(count) for count in counts)
         for sample in channel["samples"]:
             yield (
-                f"| `{channel['name']}` | {len(counts)} | {' '.join(str(count) for count in counts)} "
-                f"| `{sample['name']}` | {sum(sample['data']):.4g} |"
+                f"| `{channel['name']}` | {len(counts)} | {listed} | `{sample['name']}` | {sum(sample['data']):.4g} |"
             )
     yield ""
     reference = metadata["reference"]
-    yield (
-        f"Yields are events in the full exposure. `mu_8b` scales the sample `cevns`; 1 stands for a flux of "
-        f"{reference['flux_1e6_cm2_s1']:g} x 10^6 cm^-2 s^-1, with sin^2 theta_W = {reference['sin2_theta_w']}."
-    )
+    yield f"Yields are events in the full exposure, with sin^2 theta_W = {reference['sin2_theta_w']}."
+    for source in reference.get("sources", [reference]):
+        factor = source["meaning"].removesuffix(" = 1")
+        scaled = sorted(
+            {
+                f"`{sample['name']}`"
+                for channel in workspace["channels"]
+                for sample in channel["samples"]
+                if any(modifier["name"] == factor for modifier in sample["modifiers"])
+            }
+        )
+        size = next((f"{source[key]:g} x 10^6 {unit}" for key, unit in _SIZES.items() if key in source), "")
+        yield f"`{factor}` scales {', '.join(scaled)}; 1 stands for {size}."
     yield ""
 
 
 def _data(choices: Choices, metadata: Mapping[str, Any]) -> Iterator[str]:
     for name, experiment in metadata["experiments"].items():
-        observable = experiment["observable"]
         yield f"### {experiment['title']} (`{name}`)"
         yield ""
-        references = "; ".join(experiment["references"])
-        yield f"Observable {observable['name']} [{observable['unit']}]. References: {references}."
+        yield f"References: {'; '.join(experiment['references'])}."
         yield ""
-        for run, about in experiment["runs"].items():
-            edges = ", ".join(f"{edge:g}" for edge in about["bin_edges"])
-            yield f"- run `{run}`: {about['exposure_t_yr']:g} t yr, bin edges {edges} {observable['unit']}"
+        for channel, described in (experiment.get("channels") or {experiment.get("channel"): experiment}).items():
+            yield from _channel(str(channel), described)
         yield ""
         yield "| table | status | source |"
         yield "|---|---|---|"
@@ -149,10 +177,34 @@ def _data(choices: Choices, metadata: Mapping[str, Any]) -> Iterator[str]:
         yield ""
 
 
+def _signals(workspace: Mapping[str, Any]) -> str:
+    """Names of the samples that a patch changes: what `mu_...` or a flux scales."""
+    names = {
+        f"`{sample['name']}`"
+        for channel in workspace["channels"]
+        for sample in channel["samples"]
+        if any(modifier["name"].startswith(("mu_", "flux_")) for modifier in sample["modifiers"])
+    }
+    return ", ".join(sorted(names))
+
+
+def _channel(name: str, channel: Mapping[str, Any]) -> Iterator[str]:
+    """Observables, and exposure and bin edges of each run."""
+    axes = channel["observables"] if "observables" in channel else [channel["observable"]]
+    observables = " and ".join(f"{axis['name']} [{axis['unit']}]" for axis in axes)
+    yield f"- channel `{name}`: {observables}"
+    for run, about in channel["runs"].items():
+        exposure = next(f"{about[key]:g} {unit}" for key, unit in _EXPOSURES.items() if key in about)
+        by_axis = about["bin_edges"] if len(axes) > 1 else [about["bin_edges"]]
+        edges = "; ".join(", ".join(f"{edge:g}" for edge in values) for values in by_axis)
+        yield f"  - run `{run}`: {exposure}, bin edges {edges}"
+
+
 def _patches(
     patch_sets: Mapping[str, Mapping[str, Any]],
     expected: Mapping[str, Any],
     options_of: Mapping[str, Mapping[str, str]],
+    signals: str,
 ) -> Iterator[str]:
     if not patch_sets:
         return
@@ -171,8 +223,9 @@ def _patches(
     style = next(iter(patch_sets.values()))["metadata"]["style"]
     if style == "total":
         yield (
-            "A patch replaces the yields of `cevns` by those of the Standard Model with the new interaction, "
-            "interference included. There is no signal strength: 2NLL of the measurement `new_physics` is the answer."
+            f"A patch replaces the yields of the signal, {signals}, by those of the Standard Model with the new "
+            "interaction, interference included. There is no signal strength: 2NLL of the measurement `new_physics` is "
+            "the answer."
         )
     else:
         yield (
@@ -221,8 +274,8 @@ def _commands(
         if "value" in result:
             shown = f'"{result["parameter"]}": [{result["value"]:.3f}], {shown}'
         yield from block("text", shown)
-        if "value" in result:
-            yield f"That is a flux of {result['flux_1e6_cm2_s1']:.2f} x 10^6 cm^-2 s^-1."
+        if "flux_1e6_cm2_s1" in result:
+            yield f"That is a flux of {result['flux_1e6_cm2_s1']:.4g} x 10^6 cm^-2 s^-1."
             yield ""
     for name, content in patch_sets.items():
         sample = expected["patch_sets"][name]["patches"]
