@@ -73,6 +73,7 @@ def signal_modifiers(
         law: how normalisation uncertainties act.
         uncertainties: relative size by parameter name.
         template: events of the sample.
+        digits: significant ones of the yields.
     """
     nominal = round_yields(template.nominal, digits)
     modifiers = normalisation_modifiers(law, dict(uncertainties), nominal)
