@@ -66,9 +66,10 @@ ANALYSIS_LINES = {
     "pandax4t": Line("#009E73", "--"),
     "xenonnt": Line("#0072B2", "-."),
     "combined": Line("#CC79A7", "-"),
+    "coherent_csi": Line("#D55E00", (0, (5, 1, 1, 1))),
 }
 #: The same in every figure.
-MARKERS = {"pandax4t": "D", "xenonnt": "s", "combined": "o"}
+MARKERS = {"pandax4t": "D", "xenonnt": "s", "combined": "o", "coherent_csi": "^"}
 OTHER_LINE = Line("#000000", ":")
 _NAMES = {
     "xenonnt": "XENONnT",
