@@ -31,7 +31,7 @@ _EFFECTIVE_LEPTONIC = 0.00032
 _ON_SHELL = 0.22336
 _Z_MASS_GEV = 91.1876
 #: Our points are drawn apart from each other and from those of others: factors on their scales.
-_APART = {"pandax4t": 0.76, "combined": 0.96, "xenonnt": 1.06}
+_APART = {"pandax4t": 0.76, "combined": 0.96, "xenonnt": 1.06, "coherent_csi": 1.15}
 
 
 @dataclass(frozen=True)

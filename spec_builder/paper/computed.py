@@ -28,6 +28,7 @@ __all__ = [
     "GLOBAL",
     "PARTS",
     "PART_MASSES",
+    "STAND_INS",
     "companions_summary",
     "computed_tables",
     "crossings",
@@ -40,6 +41,8 @@ __all__ = [
 MAIN = "combined"
 #: What Fig. 5 has from others' data, computed here.
 COMPANIONS = ("coherent_csi", "eves", "texono")
+#: Curves of the paper without public numbers that the companions stand for.
+STAND_INS = ("coherent", "xenon_eves", "texono")
 PARTS = (MAIN, *COMPANIONS)
 #: All of them in one likelihood.
 GLOBAL = "global"

@@ -21,7 +21,7 @@ from spec_builder.figures.style import (
 )
 from spec_builder.paper.angle import running_angle
 from spec_builder.paper.bounds import PANELS
-from spec_builder.paper.computed import GLOBAL, label_of
+from spec_builder.paper.computed import GLOBAL, STAND_INS, label_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +38,8 @@ __all__ = ["draw_angle", "draw_bounds", "draw_global", "is_peak_search"]
 
 #: Points with smaller errors are named in the panel that shows them enlarged.
 _PRECISE = 0.006
+#: Our points with smaller errors are written with a digit more.
+_FINE = 0.05
 _SCALES_GEV = (1e-3, 4e2)
 _OURS = "#0072B2"
 _DASHES: tuple[tuple[int, tuple[int, ...]], ...] = ((0, (5, 2)),)
@@ -169,8 +171,10 @@ def _draw_point(panel: Axes, point: AnglePoint) -> None:
 
 
 def _point_label(point: AnglePoint) -> str:
-    up, down = ("none" if end is None else f"{end:.2f}" for end in (point.up, point.down))
-    return f"{point.label}: ${point.value:.2f}^{{+{up}}}_{{-{down}}}$"
+    ends = (point.up, point.down)
+    digits = 3 if all(end is not None and end < _FINE for end in ends) else 2
+    up, down = ("none" if end is None else f"{end:.{digits}f}" for end in ends)
+    return f"{point.label}: ${point.value:.{digits}f}^{{+{up}}}_{{-{down}}}$"
 
 
 def _name_point(panel: Axes, point: AnglePoint) -> None:
@@ -421,7 +425,8 @@ def _bounds_print(
     peaks = ", ".join(dict.fromkeys(b.title for b in bounds if is_peak_search(b)))
     confidences = ", ".join(dict.fromkeys(b.confidence for b in bounds))
     recast = "as published, or recast with DarkCast under its assumptions; drawn from where their tables begin"
-    absent = ", ".join(dict.fromkeys(row.title for row in missing)).replace("N_eff", r"$N_\mathrm{eff}$")
+    rows = [row for row in missing if row.name not in STAND_INS or not others]
+    absent = ", ".join(dict.fromkeys(row.title for row in rows)).replace("N_eff", r"$N_\mathrm{eff}$")
     computed = "excluded in the shaded region and above our other lines"
     lines = [
         f"Computed here: {computed}, {_level(results[0])}; {_options(results)}.",
