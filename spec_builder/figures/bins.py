@@ -123,7 +123,7 @@ def _draw(panel: Axes, bins: Bins) -> None:
     layers = [
         (name, events, line.color) for (name, events), line in zip(bins.backgrounds.items(), PALETTE, strict=False)
     ]
-    for name, events, color in [*layers, ("cevns", bins.signal, _SIGNAL_COLOR)]:
+    for name, events, color in [*layers, ("signal, best fit", bins.signal, _SIGNAL_COLOR)]:
         top = bottom + events
         panel.stairs(top, edges, baseline=bottom, fill=True, facecolor=color, label=display_name(name))
         bottom = top

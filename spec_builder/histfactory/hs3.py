@@ -133,21 +133,36 @@ def _own_notes(
     }
 
 
+def _described_channels(metadata: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What the metadata say of each channel; an experiment of one channel has it at its top."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for experiment in metadata.get("experiments", {}).values():
+        found |= experiment["channels"] if "channels" in experiment else {experiment["channel"]: experiment}
+    return found
+
+
 def _axis(channel: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """The channel's axis, and what HS3 has no key for."""
     name, bins = channel["name"], len(channel["samples"][0]["data"])
     counting = {"name": f"{name}_bin", "min": 0.0, "max": float(bins), "nbins": bins}
-    found = [e for e in (metadata or {}).get("experiments", {}).values() if e["channel"] == name]
-    if not found:
+    described = _described_channels(metadata or {}).get(name)
+    if described is None:
         return counting, {"observable": "bin number", "unit": "1"}
-    observable = found[0]["observable"]
-    edges = {run: about["bin_edges"] for run, about in found[0]["runs"].items()}
-    for run, values in edges.items():
-        if len(values) != bins + 1:
+    edges = {run: about["bin_edges"] for run, about in described["runs"].items()}
+    by_axis = {run: values if "observables" in described else [values] for run, values in edges.items()}
+    for run, values in by_axis.items():
+        count = math.prod(len(axis) - 1 for axis in values)
+        if count != bins:
             raise SpecBuilderError(
-                f"metadata: run '{run}' has {len(values) - 1} bins, but channel '{name}' has {bins}; "
+                f"metadata: run '{run}' has {count} bins, but channel '{name}' has {bins}; "
                 "they belong to different workspaces"
             )
+    if "observables" in described:
+        axes = described["observables"]
+        observables = {"observable": [axis["name"] for axis in axes], "unit": [axis["unit"] for axis in axes]}
+        note = "bins of two observables, the first outermost, stand in one row; the axis counts them"
+        return counting, observables | {"bin_edges": edges, "note": note}
+    observable = described["observable"]
     notes = {"observable": observable["name"], "unit": observable["unit"], "bin_edges": edges}
     distinct = {tuple(values) for values in edges.values()}
     if len(distinct) > 1:

@@ -11,17 +11,16 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import silent
-from spec_builder.base.files import canonical_json, parse_json
-from spec_builder.base.output import Output
+from spec_builder.base.files import canonical_json, parse_json, refuse_existing, write_bytes
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.histfactory.patchset import check_record
 from spec_builder.model.analysis import load_analyses
 from spec_builder.model.provenance import Choices, option_texts
 from spec_builder.sharing.bundle import pack, seal
 from spec_builder.sharing.citations import bibtex
-from spec_builder.sharing.expected import expected_results
+from spec_builder.sharing.expected import expected_results, reference_flux_of
 from spec_builder.sharing.export import export_workspaces, patch_file
-from spec_builder.sharing.readme import Subject, archive_readme
+from spec_builder.sharing.readme import archive_readme
 from spec_builder.sharing.submission import LICENCE, check_installed, write_submission
 from spec_builder.studies.limits import find_limits
 
@@ -81,11 +80,13 @@ def write_archives(
     loaded = load_analyses(analyses, law, variants)
     check_record(patches.hepdata)
     names = [analysis.name for analysis in loaded]
-    _refuse_twice(names)
+    for name in names:
+        if names.count(name) > 1:
+            raise SpecBuilderError(f"analysis '{name}' stands twice")
     if submission:
         _refuse_others(output, names, patches)
-    place = Output(output, force)
-    place.check([f"{name}.tar.gz" for name in names] + ["submission.yaml"] * submission)
+    for name in [f"{name}.tar.gz" for name in names] + ["submission.yaml"] * submission:
+        refuse_existing(output / name, force=force)
     with tempfile.TemporaryDirectory() as scratch:
         exported, record = Path(scratch) / "exported", Path(scratch) / "record"
         record.mkdir()
@@ -105,16 +106,13 @@ def write_archives(
         if submission:
             report("submission.yaml, checked with hepdata-validator")
             licence = LICENCE if {analysis.licence for analysis in loaded} == {LICENCE["name"]} else None
-            write_submission(record, names, results, patches.hepdata, licence, Subject.of(loaded))
+            write_submission(record, names, results, patches.hepdata, licence)
         made = sorted(record.iterdir(), key=lambda path: (path.suffix != ".gz", path.name))
-        place.check(path.name for path in made)
-        return [place.file(path.name, partial(_copy, path)) for path in made]
-
-
-def _refuse_twice(names: Sequence[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise SpecBuilderError(f"analysis '{name}' stands twice")
+        for path in made:
+            refuse_existing(output / path.name, force=force)
+        for path in made:
+            write_bytes(output / path.name, partial(_copy, path), force=force)
+    return [output / path.name for path in made]
 
 
 def _contour(analysis: Analysis, choice: Choice) -> LimitsResult:
@@ -155,14 +153,13 @@ def archive_files(analysis: Analysis, exported: Mapping[str, bytes], patches: Pa
     """
     content = {name: parse_json(data.decode(), name) for name, data in sorted(exported.items())}
     workspace, metadata = content.pop("BkgOnly.json"), content.pop("BkgOnly.meta.json")
-    expected = expected_results(workspace, metadata["reference"], content)
+    measured = workspace["measurements"][0]["config"]["poi"]
+    expected = expected_results(workspace, reference_flux_of(metadata, measured), content)
     options = {patch_file(choice): option_texts(choice) for choice in patches.choices}
     added = {
         HS3: canonical_json(hs3_workspace(workspace, metadata)),
         EXPECTED: canonical_json(expected),
-        "README.md": archive_readme(
-            Choices.of(analysis), Subject.of([analysis]), workspace, metadata, content, expected, options
-        ),
+        "README.md": archive_readme(Choices.of(analysis), workspace, metadata, content, expected, options),
         "CITATION.bib": bibtex(text for choice in patches.choices for text in analysis.sources(choice)),
     }
     return seal(dict(exported) | {name: text.encode() for name, text in added.items()})

@@ -13,7 +13,7 @@ from spec_builder.base.files import canonical_json, digest, parse_json
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.histfactory.patchset import check_patch_set
 from spec_builder.sharing.bundle import LINES, SUMS, broken_seals, read_archive
-from spec_builder.sharing.expected import source_size, unexpected_results
+from spec_builder.sharing.expected import reference_flux_of, unexpected_results
 from spec_builder.sharing.verify import verify_patch_set, verify_workspace
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], obj
 
         problems += [f"{key}: {problem}" for problem in verify_patch_set(workspace, value, key, report=applied)]
     if not problems:
-        found = unexpected_results(expected, workspace, metadata["reference"], patch_sets)
-        problems += [f"{file}: {what}" for file, what in found]
+        flux = reference_flux_of(metadata, workspace["measurements"][0]["config"]["poi"])
+        problems += [f"{file}: {what}" for file, what in unexpected_results(expected, workspace, flux, patch_sets)]
     count = sum(len(value["patches"]) for value in patch_sets.values()) if not problems else 0
     summary = (
         f"archive of {metadata.get('analysis')}, {len(files)} files; {count} patches in {len(patch_sets)} sets fitted, "
@@ -122,12 +122,11 @@ def _text(name: str, data: bytes) -> str:
 def _digest_problems(workspace: Any, metadata: Any, patch_sets: Mapping[str, Any]) -> Iterator[str]:
     try:
         named, wanted = metadata["sha256"], dict(metadata["patch_sets"])
-        reference = metadata["reference"]
-        if not (source_size(reference) or reference["sources"]):
-            raise ValueError("no size of a source")  # noqa: TRY301
+        reference_flux_of(metadata, workspace["measurements"][0]["config"]["poi"])
     except (KeyError, TypeError, ValueError, AttributeError):
         raise SpecBuilderError(
-            f"{METADATA}: not the metadata of a workspace: expected sha256, patch_sets and reference.flux_1e6_cm2_s1"
+            f"{METADATA}: not the metadata of a workspace: expected sha256, patch_sets and a reference with meaning "
+            "and size, such as flux_1e6_cm2_s1"
         ) from None
     if named != digest(workspace):
         yield f"{METADATA}: names sha256 {named}, but {WORKSPACE} has {digest(workspace)}"
