@@ -74,6 +74,7 @@ def _patch_request(choices: Mapping[str, Any]) -> PatchRequest:
         None if choices["couplings"] is None else couplings_of(choices["couplings"], signed=signed),
         patch_style(choices["style"]),
         choices["hepdata"],
+        where_they_act="all" in choices["interactions"],
     )
 
 

@@ -290,7 +290,7 @@ class Analysis:
         Raises:
             SpecBuilderError: if the interaction acts on none of the targets.
         """
-        if not any(choice.acts_on(channel.target) for channel in self.channels):
+        if not acts_on(self, choice):
             raise SpecBuilderError(f"interaction '{choice.name}' has no cross section on any target of {self.name}")
         return {kernel.channel.name: kernel.yields(choice, masses) for kernel in self.kernels}
 
@@ -371,6 +371,11 @@ class Analysis:
                 )
                 notes.append((experiment.name, text))
         return tuple(notes)
+
+
+def acts_on(analysis: Analysis, choice: Choice) -> bool:
+    """Whether an interaction has a cross section on any target of an analysis."""
+    return any(choice.acts_on(channel.target) for channel in analysis.channels)
 
 
 def load_analysis(text: str, law: str = "normsys", variants: Mapping[str, str] | None = None) -> Analysis:

@@ -102,7 +102,7 @@ def write_archives(
             if submission:
                 (record / f"{analysis.name}.hs3.json").write_bytes(content[HS3])
                 report(f"{analysis.name}: contours")
-                results += [_contour(analysis, choice) for choice in patches.choices]
+                results += [_contour(analysis, choice) for choice in patches.choices_for(analysis)]
         if submission:
             report("submission.yaml, checked with hepdata-validator")
             licence = LICENCE if {analysis.licence for analysis in loaded} == {LICENCE["name"]} else None
@@ -155,11 +155,11 @@ def archive_files(analysis: Analysis, exported: Mapping[str, bytes], patches: Pa
     workspace, metadata = content.pop("BkgOnly.json"), content.pop("BkgOnly.meta.json")
     measured = workspace["measurements"][0]["config"]["poi"]
     expected = expected_results(workspace, reference_flux_of(metadata, measured), content)
-    options = {patch_file(choice): option_texts(choice) for choice in patches.choices}
+    options = {patch_file(choice): option_texts(choice) for choice in patches.choices_for(analysis)}
     added = {
         HS3: canonical_json(hs3_workspace(workspace, metadata)),
         EXPECTED: canonical_json(expected),
         "README.md": archive_readme(Choices.of(analysis), workspace, metadata, content, expected, options),
-        "CITATION.bib": bibtex(text for choice in patches.choices for text in analysis.sources(choice)),
+        "CITATION.bib": bibtex(text for choice in patches.choices_for(analysis) for text in analysis.sources(choice)),
     }
     return seal(dict(exported) | {name: text.encode() for name, text in added.items()})
