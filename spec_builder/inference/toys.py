@@ -51,6 +51,7 @@ __all__ = [
     "hypotheses",
     "hypothesis",
     "keep_lower",
+    "put",
     "saturated",
     "search_values",
     "throw",
@@ -289,24 +290,28 @@ def _vertex(likelihood: Likelihood, parameter: str, theta: FloatArray) -> float:
     return float(place) if low < place < high else float("nan")
 
 
-def keep_lower(best: BatchFit, rows: IndexArray, other: BatchFit) -> BatchFit:
-    """Fits with some rows replaced by others where those are valid and lower, or the old ones are not valid."""
-    lower = other.valid & (~best.valid[rows] | (other.twice_nll < best.twice_nll[rows]))
-    to = rows[lower]
+def put(fits: BatchFit, places: IndexArray, other: BatchFit) -> BatchFit:
+    """Fits with those at some places (n,) replaced by others, n of them."""
 
     def merged(old: np.ndarray[Any, Any], new: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         whole = old.copy()
-        whole[to] = new[lower]
+        whole[places] = new
         return whole
 
     return replace(
-        best,
-        twice_nll=merged(best.twice_nll, other.twice_nll),
-        theta=merged(best.theta, other.theta),
-        edm=merged(best.edm, other.edm),
-        reason=merged(best.reason, other.reason),
-        at_bound=merged(best.at_bound, other.at_bound),
+        fits,
+        twice_nll=merged(fits.twice_nll, other.twice_nll),
+        theta=merged(fits.theta, other.theta),
+        edm=merged(fits.edm, other.edm),
+        reason=merged(fits.reason, other.reason),
+        at_bound=merged(fits.at_bound, other.at_bound),
     )
+
+
+def keep_lower(best: BatchFit, rows: IndexArray, other: BatchFit) -> BatchFit:
+    """Fits with some rows replaced by others where those are valid and lower, or the old ones are not valid."""
+    lower = np.flatnonzero(other.valid & (~best.valid[rows] | (other.twice_nll < best.twice_nll[rows])))
+    return put(best, rows[lower], other.take(lower))
 
 
 def global_minima(likelihood: Likelihood, parameter: str, data: Data, held: BatchFit) -> BatchFit:
