@@ -365,6 +365,7 @@ def exclude_by_toys(
     seed: int = 0,
     ensemble: Ensemble = "profiled",
     count: int = GRID,
+    values: Sequence[FloatArray] | None = None,
     plane: tuple[float, float] = PLANE_MASSES,
     executor: concurrent.futures.Executor | None = None,
     store: Store | None = None,
@@ -381,6 +382,7 @@ def exclude_by_toys(
         seed: of the random numbers. The result is a function of it and of ``toys``.
         ensemble: where the nuisance parameters of the points are.
         count: values of the parameter at each mass.
+        values: they themselves at each mass, ascending, in the place of a grid over what the intervals may be.
         plane: the first and the last mass of the plane that dof = 2 refers to [MeV].
         executor: any ``concurrent.futures.Executor``; None computes here.
         store: where finished chunks go; in memory by default.
@@ -399,7 +401,10 @@ def exclude_by_toys(
     if dof == 2:
         for one in observed:
             one.lower_to(minimum.twice_nll)
-    grids = [default_values(one, cl, count, dof) for one in observed]
+    if values is None:
+        grids = [default_values(one, cl, count, dof) for one in observed]
+    else:
+        grids = [np.array([model.y(v) for v in own.tolist()]) for model, own in zip(models, values, strict=True)]
     work: list[Chunk] = []
     for i, (model, grid) in enumerate(zip(models, grids, strict=True)):
         work += model.chunks(grid, ensemble, toys, seed, i)

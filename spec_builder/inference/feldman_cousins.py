@@ -45,6 +45,7 @@ __all__ = [
     "local_minima",
     "measure_coverage",
     "p_value",
+    "smooth_errors",
 ]
 
 #: Two values of the statistic that differ by less are the same: counts are discrete, and fits are good to this.
@@ -379,7 +380,7 @@ def accept(observed: Observed, critical: Sequence[CriticalValue], seed: int) -> 
             absolute=1e-12,
         )
         ends = _sharpen(roots.x.tolist(), place.tolist(), np.abs(difference) < _BLUR * errors)
-    spread = _end_errors(ends, values, difference, _smooth(errors), seed)
+    spread = _end_errors(ends, values, difference, smooth_errors(errors), seed)
     lower, upper = observed.nearest(ends)
     by_end: dict[float | None, float] = dict(zip(ends, spread, strict=True))
     return Acceptance(
@@ -406,7 +407,7 @@ def _sharpen(ends: list[float], place: list[int], unsure: BoolArray) -> list[flo
     return [sum(group[::2]) - sum(group[1::2]) for group in groups if len(group) % 2]
 
 
-def _smooth(errors: FloatArray) -> FloatArray:
+def smooth_errors(errors: FloatArray) -> FloatArray:
     """Root mean square over neighbours on the grid: an error from order statistics is not well known itself."""
     window = np.ones(min(_NEIGHBOURS, errors.size))
     weight = np.convolve(np.ones(errors.size), window, mode="same")

@@ -91,6 +91,7 @@ def archive_readme(
     patch_sets: Mapping[str, Mapping[str, Any]],
     expected: Mapping[str, Any],
     options_of: Mapping[str, Mapping[str, str]],
+    critical: Iterable[str] = (),
 ) -> str:
     """Markdown text: what, data, approximations, patches, commands with their output, licence, how to cite.
 
@@ -102,9 +103,10 @@ def archive_readme(
         patch_sets: content by file name.
         expected: content of ``expected_results.json``.
         options_of: options of the interaction of each patch set.
+        critical: names of files of critical values.
     """
     parts = [
-        *_what(choices, subject, workspace, metadata),
+        *_what(choices, subject, workspace, metadata, critical),
         *_data(choices, metadata),
         "## Approximations",
         "",
@@ -119,7 +121,11 @@ def archive_readme(
 
 
 def _what(
-    choices: Choices, subject: Subject, workspace: Mapping[str, Any], metadata: Mapping[str, Any]
+    choices: Choices,
+    subject: Subject,
+    workspace: Mapping[str, Any],
+    metadata: Mapping[str, Any],
+    critical: Iterable[str],
 ) -> Iterator[str]:
     titles = " and ".join(experiment["title"] for experiment in metadata["experiments"].values())
     yield f"# Likelihood of {subject.neutrinos} in {titles}"
@@ -138,6 +144,8 @@ def _what(
     yield f"| `BkgOnly.json` | the Standard Model as a pyhf workspace; measurements {measurements} |"
     yield "| `BkgOnly.meta.json` | what the workspace cannot say: choices, sources, bin edges, units, digests |"
     yield "| `BkgOnly.hs3.json` | the same model in the HEP Statistics Serialization Standard (HS3) |"
+    for name in critical:
+        yield f"| `{name}` | critical values by toys; `spec-builder verify --toys` throws them again |"
     yield "| `patchset_<interaction>.json` | JSON patches, one for each mediator mass and coupling |"
     yield "| `expected_results.json` | what the files give, with tolerances |"
     yield "| `CITATION.bib` | what to cite |"

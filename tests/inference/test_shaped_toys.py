@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.inference.data import Problem
 from spec_builder.inference.exclusion import exclude
 from spec_builder.inference.exclusion_by_toys import MassModel, exclude_by_toys, mass_models
 from spec_builder.inference.likelihood import Likelihood
@@ -14,6 +15,9 @@ from spec_builder.inference.shaped_toys import ShapedSignal, ShapedToyChunk
 from spec_builder.inference.toys import TOYS_PER_CHUNK, draw, generator_of
 from spec_builder.model.analysis import load_analysis
 from spec_builder.physics.interactions import choose
+
+if TYPE_CHECKING:
+    from spec_builder.inference.data import Problem
 
 MASS = np.array([10.0])
 
