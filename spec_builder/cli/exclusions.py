@@ -262,8 +262,8 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
     Without an ANALYSIS and an --interaction it is the paper's Fig. 4: three analyses, five interactions. Where there is
     no mediator the plane is a line.
 
-    With --method feldman-cousins contours by toys, beside those of Wilks' theorem, as JSON, CSV and PNG; toys are thrown
-    at so many masses, and as many couplings around the limits at each.
+    With --method feldman-cousins contours by toys, beside those of Wilks' theorem, as JSON, CSV and PNG; the
+    couplings are around the limits at each mass.
     """
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
 

@@ -190,6 +190,7 @@ def archive_files(
     workspace, metadata = content.pop("BkgOnly.json"), content.pop("BkgOnly.meta.json")
     expected = expected_results(workspace, metadata["reference"], content)
     options = {patch_file(choice): option_texts(choice) for choice in patches.choices}
+    tables = critical or {}
     added = {
         HS3: canonical_json(hs3_workspace(workspace, metadata)),
         EXPECTED: canonical_json(expected),
@@ -205,5 +206,5 @@ def archive_files(
         ),
         "CITATION.bib": bibtex(text for choice in patches.choices for text in analysis.sources(choice)),
     }
-    added |= critical or {}
+    added |= tables
     return seal(dict(exported) | {name: text.encode() for name, text in added.items()})

@@ -1,4 +1,4 @@
-"""Critical values to share: results by toys, as ``fit`` and ``limits`` write them in JSON, checked and computed again."""
+"""Critical values to share: results by toys as ``fit`` and ``limits`` write them, checked and computed again."""
 
 from __future__ import annotations
 
