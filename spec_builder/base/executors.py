@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from multiprocessing.context import BaseContext
 
-__all__ = ["Report", "executor_for", "loss_is_told", "process_pool", "silent"]
+__all__ = ["Report", "executor_for", "loss_is_told", "process_pool", "silent", "worker_count"]
 
 #: Seconds that a Dask scheduler has to say what it is.
 _PATIENCE = 10
@@ -86,6 +86,14 @@ def _knock(address: str) -> None:
         is_scheduler = False
     if not is_scheduler:
         raise SpecBuilderError(f"dask scheduler {address}: not reachable (what listens there is not one)")
+
+
+def worker_count(executor: concurrent.futures.Executor) -> int:
+    """Workers of an executor; 1 where it does not tell."""
+    client = getattr(executor, "_client", None)  # Dask's executor, which has no public name for it
+    if client is not None:
+        return max(sum(client.nthreads().values()), 1)
+    return int(getattr(executor, "_max_workers", 1))
 
 
 def process_pool(jobs: int, preload: Sequence[str] = ()) -> concurrent.futures.ProcessPoolExecutor:

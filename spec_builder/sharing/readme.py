@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from spec_builder.model.workspace import NUISANCE_BOUND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from spec_builder.model.provenance import Choices
 
@@ -55,6 +55,7 @@ def archive_readme(
     patch_sets: Mapping[str, Mapping[str, Any]],
     expected: Mapping[str, Any],
     options_of: Mapping[str, Mapping[str, str]],
+    critical: Iterable[str] = (),
 ) -> str:
     """Markdown text: what, data, approximations, patches, commands with their output, licence, how to cite.
 
@@ -65,9 +66,10 @@ def archive_readme(
         patch_sets: content by file name.
         expected: content of ``expected_results.json``.
         options_of: options of the interaction of each patch set.
+        critical: names of files of critical values.
     """
     parts = [
-        *_what(choices, workspace, metadata),
+        *_what(choices, workspace, metadata, critical),
         *_data(choices, metadata),
         "## Approximations",
         "",
@@ -95,7 +97,9 @@ def _is_8b(metadata: Mapping[str, Any]) -> bool:
     return str(metadata["reference"].get("meaning", "")).startswith("mu_8b ")
 
 
-def _what(choices: Choices, workspace: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator[str]:
+def _what(
+    choices: Choices, workspace: Mapping[str, Any], metadata: Mapping[str, Any], critical: Iterable[str]
+) -> Iterator[str]:
     titles = " and ".join(experiment["title"] for experiment in metadata["experiments"].values())
     of_8b = _is_8b(metadata)
     physics = "coherent elastic neutrino-nucleus scattering (CEvNS) of solar 8B neutrinos" if of_8b else "the signal"
@@ -115,6 +119,8 @@ def _what(choices: Choices, workspace: Mapping[str, Any], metadata: Mapping[str,
     yield f"| `BkgOnly.json` | the Standard Model as a pyhf workspace; measurements `{first}` and `new_physics` |"
     yield "| `BkgOnly.meta.json` | what the workspace cannot say: choices, sources, bin edges, units, digests |"
     yield "| `BkgOnly.hs3.json` | the same model in the HEP Statistics Serialization Standard (HS3) |"
+    for name in critical:
+        yield f"| `{name}` | critical values by toys; `spec-builder verify --toys` throws them again |"
     yield "| `patchset_<interaction>.json` | JSON patches, one for each mediator mass and coupling |"
     yield "| `expected_results.json` | what the files give, with tolerances |"
     yield "| `CITATION.bib` | what to cite |"

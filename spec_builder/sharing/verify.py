@@ -19,6 +19,7 @@ from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import given_rows
 from spec_builder.inference.patches import group_patches
 from spec_builder.inference.rows import take_apart
+from spec_builder.sharing.critical import check_critical, critical_summary, is_critical
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,7 +37,7 @@ _ALIKE = 0.8
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found not to be finite
 def verify_file(name: str, *, report: Callable[[int, int], object] = lambda *_: None) -> tuple[str, list[str]]:
-    """Check a workspace, the ``.meta.json`` beside one, or a patch set of the ``BkgOnly.json`` beside it.
+    """Check a workspace, the ``.meta.json`` beside one, a patch set of the ``BkgOnly.json`` beside it, critical values.
 
     Args:
         name: path of the file, ``-`` for standard input.
@@ -53,6 +54,9 @@ def verify_file(name: str, *, report: Callable[[int, int], object] = lambda *_: 
         return "metadata of a workspace", _verify_metadata(Path(name), content)
     if isinstance(content, dict) and "patches" in content:
         return _verify_patch_set(name, content, report)
+    if is_critical(content):
+        problems = check_critical(content)
+        return ("critical values" if problems else critical_summary(content)), problems
     kind = "workspace"
     if is_hs3(content):
         kind, content = "model in HS3", patched_workspace(content, name)

@@ -13,6 +13,7 @@ from spec_builder.base.files import canonical_json, digest, parse_json
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.histfactory.patchset import check_patch_set
 from spec_builder.sharing.bundle import LINES, SUMS, broken_seals, read_archive
+from spec_builder.sharing.critical import check_critical, is_critical
 from spec_builder.sharing.expected import reference_flux_of, unexpected_results
 from spec_builder.sharing.verify import verify_patch_set, verify_workspace
 
@@ -73,6 +74,7 @@ def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], obj
     problems += _digest_problems(workspace, metadata, patch_sets)
     if not problems and _text(HS3, files[HS3]) != canonical_json(hs3_workspace(workspace, metadata)):
         problems.append(f"{HS3}: is not {WORKSPACE} in HS3")
+    problems += [problem for key, value in content.items() for problem in _critical_problems(key, value, workspace)]
     sizes = [len(value["patches"]) for value in patch_sets.values()]
     for (key, value), before in zip(patch_sets.items(), accumulate(sizes, initial=0), strict=False):
 
@@ -89,6 +91,19 @@ def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], obj
         f"all as expected; sha256 {digest(workspace)}"
     )
     return summary, problems
+
+
+def _critical_problems(name: str, content: Any, workspace: Mapping[str, Any]) -> Iterator[str]:
+    """Critical values that are broken, or of another workspace."""
+    if not name.startswith("critical_"):
+        return
+    if not is_critical(content):
+        yield f"{name}: holds no critical values"
+        return
+    problems = check_critical(content)
+    yield from (f"{name}: {problem}" for problem in problems)
+    if not problems and content["workspace_sha256"] != digest(workspace):
+        yield f"{name}: names sha256 {content['workspace_sha256']}, but {WORKSPACE} has {digest(workspace)}"
 
 
 def _check_promises(patch_set: Mapping[str, Any], name: str) -> None:
