@@ -15,13 +15,13 @@ from spec_builder.figures.style import ANALYSIS_LINES, PALETTE, Line
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["LARGEST_PAGE", "explorer_page", "plotting_library", "write_explorer"]
+__all__ = ["LARGEST_PAGE", "check_page_name", "explorer_page", "plotting_library", "write_explorer"]
 
 #: Bytes of a page.
 LARGEST_PAGE = 8_000_000
 _PARTS = Path(__file__).with_name("page")
 _DASHES = {"-": "solid", "--": "dash", "-.": "dashdot", ":": "dot"}
-_NAMES = {"xenonnt": "XENONnT", "pandax4t": "PandaX-4T", "combined": "XENONnT and PandaX-4T"}
+_NAMES = {"xenonnt": "XENONnT", "pandax4t": "PandaX-4T", "combined": "XENONnT + PandaX-4T"}
 
 
 def plotting_library() -> str:
@@ -49,9 +49,9 @@ def explorer_page(content: Mapping[str, Any], library: str | None = None) -> str
     """
     names = list(dict.fromkeys(_display_name(model["analysis"]) for model in content["models"]))
     look = {"lines": _lines(content), "names": _analysis_names(content), "palette": [_line(line) for line in PALETTE]}
-    title = f"Excluded couplings: {', '.join(names)}"
+    title = "Excluded couplings"
     parts = {
-        "title": escape(f"{title} - spec_builder"),
+        "title": escape(f"{title}: {', '.join(names)}"),
         "heading": escape(title),
         "style": _part("page.css"),
         "content": _embedded({**content, "look": look}),

@@ -40,6 +40,8 @@ SCHEMA = "spec_builder/explorer/1"
 LEVELS = (0.6827, 0.9, 0.95, 0.99)
 POINTS = 31
 _MOST_POINTS = 201
+#: Values of a parameter without a mass: one row of them, so there may be many.
+_LINE_POINTS = 121
 #: Decimals of 2NLL and of parameters, significant digits of yields: they are embedded many thousand times. Where the
 #: parameters are rounded 2NLL is flat: 4 decimals change it by less than the 1e-6 to which it is given.
 _HEIGHT_DECIMALS, _THETA_DECIMALS, _YIELD_DIGITS = 6, 4, 12
@@ -78,7 +80,7 @@ def explore(
         SpecBuilderError: for a value twice, a number of points or a level out of range, or an interaction that acts on
             none of the analyses.
     """
-    _check(analyses, levels, points)
+    _check(analyses, laws or LAWS, levels, points)
     models = [model for law in laws or LAWS for model in load_analyses(analyses, law, variants)]
     if laws is None:
         models = [model for model in models if _allows_limits(model)]
@@ -99,8 +101,8 @@ def explore(
     }
 
 
-def _check(analyses: Sequence[str], levels: Sequence[float], points: int) -> None:
-    for what, values in (("analysis", analyses), ("confidence level", levels)):
+def _check(analyses: Sequence[str], laws: Sequence[str], levels: Sequence[float], points: int) -> None:
+    for what, values in (("analysis", analyses), ("law", laws), ("confidence level", levels)):
         if not values:
             raise SpecBuilderError(f"{what}: expected at least one")
         for value in values:
@@ -203,7 +205,7 @@ def _axes(channel: Channel) -> dict[str, Any]:
 
 def _plane(analysis: Analysis, choice: Choice, levels: Sequence[float], points: int) -> dict[str, Any]:
     masses = _rounded(np.geomspace(*analysis.masses_MeV, points)) if choice.has_mediator else None
-    couplings = _rounded(parameter_grid(choice, points))
+    couplings = _rounded(parameter_grid(choice, points if choice.has_mediator else max(points, _LINE_POINTS)))
     scan = scan_analysis(analysis, choice, masses, couplings)
     if scan is None:  # it is, with an output alone
         raise SpecBuilderError("the scan was written and not returned")

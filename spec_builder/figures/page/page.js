@@ -12,6 +12,8 @@ const narrow = window.matchMedia("(max-width: 52rem)");
 const coarse = window.matchMedia("(pointer: coarse)");
 const element = (id) => document.getElementById(id);
 
+const CURVE = { color: "#D55E00", dash: "solid", fill: "rgba(213, 94, 0, 0.16)" };
+
 // ---------------------------------------------------------------- texts
 
 // Numbers for people, as 1.23×10⁻⁵ where they are small or large.
@@ -29,6 +31,9 @@ const words = (name) => SAMPLES[name] || name.replaceAll("_", " ");
 const fixed = (value, digits = 2) => (value === null ? "–" : value.toFixed(digits).replace("-", "−"));
 // plotly reads some HTML in texts
 const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+
+// The program's own sentences, with the signs that a page can show.
+const set = (text) => text.replaceAll("Delta chi2", "Δχ²").replaceAll(">=", "≥");
 
 function intervalText([low, high], symbol, digits = 4) {
   if (low === null && high === null) return "everything";
@@ -98,7 +103,7 @@ function placePoint(plane, mass, value) {
 function firstPoint(plane) {
   placePoint(plane, 10, plane.couplings[0]);
   const limit = limitOf(plane);
-  const inside = plane.couplings.findIndex((_, j) => deltaChi2(plane, limit, state.mass, j) > limit.threshold);
+  const inside = plane.couplings.findIndex((value, j) => value > 0 && deltaChi2(plane, limit, state.mass, j) > limit.threshold);
   state.coupling = inside < 0 ? Math.floor(plane.couplings.length / 2) : inside;
 }
 
@@ -163,13 +168,32 @@ function edgeTraces(plane, limit, line, name, width) {
     const y = rows.map((row) => (k < row.length && row[k] ? row[k] : null));
     if (y.every((value) => value === null)) continue;
     traces.push({ type: "scatter", mode: "lines", x: plane.masses_MeV, y, name: plain(name), legendgroup: name, hoverinfo: "skip",
-      showlegend: traces.length === 0, line: { ...visible(line), width } });
+      showlegend: traces.length === 0, line: { color: visible(line).color, dash: line.dash, width } });
+  }
+  return traces;
+}
+
+// What is excluded, filled: where the number of intervals changes from mass to mass, up to half way.
+function filledTraces(plane, limit, x, y) {
+  const rows = limit.excluded;
+  const traces = [];
+  let begin = 0;
+  for (let end = 1; end <= rows.length; end += 1) {
+    if (end < rows.length && rows[end].length === rows[begin].length) continue;
+    const masses = [x[begin], ...plane.masses_MeV.slice(begin, end), x[end]];
+    const run = [rows[begin], ...rows.slice(begin, end), rows[end - 1]];
+    for (let k = 0; k < rows[begin].length; k += 1) {
+      const low = run.map((intervals) => Math.max(intervals[k][0] ?? y[0], y[0]));
+      const high = run.map((intervals) => Math.min(intervals[k][1] ?? y.at(-1), y.at(-1)));
+      traces.push({ type: "scatter", mode: "lines", x: [...masses, ...masses.toReversed()], y: [...low, ...high.toReversed()],
+        fill: "toself", fillcolor: CURVE.fill, line: { width: 0 }, hoverinfo: "skip", showlegend: false });
+    }
+    begin = end;
   }
   return traces;
 }
 
 const lineOf = (plane) => look.lines[modelOf(plane).analysis];
-const CURVE = { color: "#D55E00", dash: "solid" };
 
 // Other curves: planes that differ from this one in one thing.
 function otherCurves(plane) {
@@ -212,6 +236,9 @@ function drawPlane(plane, limit) {
       ...(narrow.matches ? { orientation: "h", y: -0.2, yanchor: "top", len: 0.9 } : { len: 1, x: 1.01 }) };
     const traces = [{ type: "heatmap", x: ends(plane.masses_MeV, true), y: ends(plane.couplings, !signed), z, text, zmin: 0, zmax: HIGHEST,
       colorscale: c.scale, colorbar: bar, hovertemplate: "%{text}<extra></extra>", xgap: 0, ygap: 0 }];
+    const x = ends(plane.masses_MeV, true);
+    const y = ends(plane.couplings, !signed);
+    traces.push(...filledTraces(plane, limit, x, y));
     for (const other of otherCurves(plane)) traces.push(...edgeTraces(other.plane, other.limit, other.line, other.name, 1.6));
     traces.push(...edgeTraces(plane, limit, CURVE, ownName(plane), 2.6));
     const best = limit.minimum;
@@ -221,8 +248,6 @@ function drawPlane(plane, limit) {
     }
     traces.push({ type: "scatter", mode: "markers", x: [plane.masses_MeV[state.mass]], y: [plane.couplings[state.coupling]],
       name: "the point", hoverinfo: "skip", marker: { symbol: "circle-open", size: 13, color: c.mark, line: { width: 2.5 } } });
-    const x = ends(plane.masses_MeV, true);
-    const y = ends(plane.couplings, !signed);
     const range = (edges, log) => [edges[0], edges.at(-1)].map((v) => (log ? Math.log10(v) : v));
     draw("plane", traces, layoutOf({
       uirevision: `${plane.model} ${plane.interaction}`, margin: { l: 62, r: 12, t: 8, b: narrow.matches ? 92 : 48 },
@@ -234,20 +259,20 @@ function drawPlane(plane, limit) {
     const traces = [{ type: "scatter", mode: "lines+markers", x: plane.couplings, y: delta, text: plane.couplings.map((_, j) => hover(0, j)),
       hovertemplate: "%{text}<extra></extra>", name: "Δχ²", line: { color: "#0072B2" }, marker: { size: 6 } }];
     traces.push({ type: "scatter", mode: "lines", x: [plane.couplings[0], plane.couplings.at(-1)], y: [limit.threshold, limit.threshold],
-      name: `${percent(limit.cl)} CL`, hoverinfo: "skip", line: CURVE });
+      name: `${percent(limit.cl)} CL`, hoverinfo: "skip", line: { color: CURVE.color } });
     traces.push({ type: "scatter", mode: "markers", x: [plane.couplings[state.coupling]], y: [delta[state.coupling]], name: "the point",
       hoverinfo: "skip", marker: { symbol: "circle-open", size: 13, color: c.mark, line: { width: 2.5 } } });
     const top = Math.min(Math.max(3 * limit.threshold, 4), Math.max(...delta.filter((v) => v !== null), limit.threshold * 1.2));
     const shapes = limit.excluded[0].map(([low, high]) => ({ type: "rect", yref: "paper", y0: 0, y1: 1, line: { width: 0 }, layer: "below",
       x0: low === null || (!signed && low === 0) ? plane.couplings[0] : low, x1: high === null ? plane.couplings.at(-1) : high,
-      fillcolor: CURVE.color, opacity: 0.14 }));
+      fillcolor: CURVE.fill }));
     draw("plane", traces, layoutOf({
       uirevision: `${plane.model} ${plane.interaction}`, shapes,
       xaxis: axisOf(plain(label), { type: signed ? "linear" : "log" }), yaxis: axisOf("Δχ²", { range: [-0.04 * top, top] }),
     }));
   }
   element("plane").setAttribute("aria-label", `${interactionOf(plane).title}, ${look.names[modelOf(plane).analysis]}: `
-    + `Δχ² over ${plane.masses_MeV ? "mediator mass and coupling" : label}, and what is excluded at ${limit.confidence}. `
+    + `Δχ² over ${plane.masses_MeV ? "mediator mass and coupling" : label}, and what is excluded at ${set(limit.confidence)}. `
     + "The table below holds the curve.");
 }
 
@@ -264,7 +289,7 @@ function drawEvents(plane, here, standard) {
   const signals = new Set(here.bins.flatMap(({ samples }) => samples.filter((s) => s.signal).map(({ name }) => name)));
   names.sort((a, b) => signals.has(a) - signals.has(b));  // the signal on top
   const palette = ["#999999", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#F0E442"];
-  const heading = { signal: (name) => `${words(name)} with ${interactionOf(plane).title}`, other: words };
+  const heading = { signal: (name) => `${words(name)} at the point`, other: words };
   let k = 0;
   const traces = names.map((name) => {
     const signal = signals.has(name);
@@ -275,22 +300,23 @@ function drawEvents(plane, here, standard) {
   });
   const line = (bins, name, color, symbol) => ({ type: "scatter", mode: "markers", x, y: bins.map((b) => b.expected), name,
     marker: { symbol, size: 15, color, line: { width: 2.5, color } }, hovertemplate: "%{y:.3g}" });
-  traces.push(line(standard.bins, "Standard Model, fitted", c.mark, "line-ew-open"));
+  traces.push(line(standard.bins, "Standard Model fit", c.mark, "line-ew-open"));
   traces.push({ type: "scatter", mode: "markers", x, y: here.bins.map((b) => b.observed), name: "data (bars √N)",
     error_y: { type: "data", array: here.bins.map((b) => Math.sqrt(b.observed)), color: c.mark, thickness: 1.3, width: 3 },
     marker: { color: c.mark, size: 7 }, hovertemplate: "%{y}" });
   traces.push({ type: "bar", x, y: here.bins.map((b) => b.chi2), yaxis: "y2", name: "χ² of the point", marker: { color: "#D55E00" },
-    hovertemplate: "%{y:.3f}", offsetgroup: "point" });
+    hovertemplate: "%{y:.3f}" });
   traces.push({ type: "scatter", mode: "markers", x, y: standard.bins.map((b) => b.chi2), yaxis: "y2", name: "χ² of the Standard Model",
     marker: { symbol: "diamond-open", color: c.mark, size: 8 }, hovertemplate: "%{y:.3f}" });
   const text = single ? channelText(model.workspace.channels[0].name)
     : model.workspace.channels.map(({ name }) => channelText(name)).join(", ");
   draw("events", traces, layoutOf({
     barmode: "stack", bargap: 0.12, hovermode: "x unified", dragmode: false, margin: { l: 52, r: 8, t: 8, b: 40 },
-    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 11 } },
+    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 11 }, traceorder: "normal",
+      entrywidth: narrow.matches ? 0.5 : 0.33, entrywidthmode: "fraction" },
     xaxis: axisOf(plain(text), { anchor: "y2", type: single ? "category" : "multicategory", tickfont: { size: 10 }, showdividers: true, dividercolor: c.grid, fixedrange: true }),
-    yaxis: axisOf("events in the bin", { domain: [0.4, 1], rangemode: "tozero", fixedrange: true }),
-    yaxis2: axisOf("χ²", { domain: [0, 0.3], rangemode: "tozero", fixedrange: true }),
+    yaxis: axisOf("events in the bin", { domain: [0.36, 1], rangemode: "tozero", fixedrange: true }),
+    yaxis2: axisOf("χ²", { domain: [0, 0.28], rangemode: "tozero", fixedrange: true }),
   }));
 }
 
@@ -346,7 +372,7 @@ function curveTable(plane, limit) {
   const masses = plane.masses_MeV || [null];
   const rows = masses.map((mass, i) => [mass === null ? "–" : shown(mass, 4), excludedText(limit.excluded[i], parameter),
     shown(limit.best[i], 4), fixed(limit.delta_chi2_sm[i], 3), limit.valid[i] ? "yes" : "NO"]);
-  table("curve-table", limit.confidence, ["mass [MeV]", "excluded", `best ${parameter}`, "Δχ² of the SM", "valid"], rows);
+  table("curve-table", set(limit.confidence), ["mass [MeV]", "excluded", `best ${parameter}`, "Δχ² of the SM", "valid"], rows);
 }
 
 function pointTables(plane, here, standard) {
@@ -386,7 +412,7 @@ function describeChoices(plane, limit) {
     licence: model.licence,
   };
   delete rows.by_construction;
-  const nodes = Object.entries(rows).filter(([, text]) => text).flatMap(([key, text]) => [made("dt", key.replaceAll("_", " ")), made("dd", text)]);
+  const nodes = Object.entries(rows).filter(([, text]) => text).flatMap(([key, text]) => [made("dt", key.replaceAll("_", " ")), made("dd", set(text))]);
   element("choices").replaceChildren(...nodes);
   list("built", model.by_construction.length ? model.by_construction : ["nothing"]);
   list("sources", plane.sources);
@@ -518,7 +544,7 @@ function update() {
   state.coupling = Math.min(state.coupling, plane.couplings.length - 1);
   fillControls(plane);
   fillSliders(plane);
-  element("verdict").textContent = `${limit.confidence}. Minimum: ${limit.least}.`;
+  element("verdict").textContent = set(`${limit.confidence}. Minimum: ${limit.least}.`);
   drawPlane(plane, limit);
   curveTable(plane, limit);
   describeChoices(plane, limit);
