@@ -1,4 +1,4 @@
-"""A page that holds planes of mass and coupling and needs nothing else: data, plotting library and own code in one file."""
+"""A page of planes of mass and coupling that needs nothing else: data, plotting library and own code in one file."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ Plain content for JSON. Planes hold the numbers of :func:`spec_builder.studies.l
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -193,7 +194,7 @@ def _axes(channel: Channel) -> dict[str, Any]:
         if edges is None:
             ranges.append([f"bin {i + 1}" for i in range(axis.bins)])
         else:
-            ranges.append([f"{low:.4g}–{high:.4g}" for low, high in zip(edges[:-1], edges[1:], strict=True)])
+            ranges.append([f"{low:.4g}–{high:.4g}" for low, high in itertools.pairwise(edges.tolist())])
     labels = [""]
     for texts in ranges:  # the first axis outermost
         labels = [f"{label}, {text}" if label else text for label in labels for text in texts]

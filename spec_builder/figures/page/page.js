@@ -12,7 +12,7 @@ const narrow = window.matchMedia("(max-width: 52rem)");
 const coarse = window.matchMedia("(pointer: coarse)");
 const element = (id) => document.getElementById(id);
 
-const CURVE = { color: "#D55E00", dash: "solid", fill: "rgba(213, 94, 0, 0.16)" };
+const CURVE = { color: "#D55E00", dash: "solid", fill: "rgba(213, 94, 0, 0.2)" };
 
 // ---------------------------------------------------------------- texts
 
@@ -123,10 +123,10 @@ function pointWorkspace(plane, mass, coupling) {
 
 function colours() {
   return dark.matches
-    ? { back: "#14181d", text: "#e8ecf0", soft: "#aeb8c2", grid: "#36404a", mark: "#ffffff", standard: "#9aa6b2",
-        scale: [[0, "#171c22"], [0.25, "#1d3a50"], [1, "#3f97cc"]], hole: "#000000" }
-    : { back: "#ffffff", text: "#1b1f24", soft: "#525b66", grid: "#dde3e9", mark: "#000000", standard: "#6b7580",
-        scale: [[0, "#ffffff"], [0.25, "#d6e7f3"], [1, "#5a9fce"]], hole: "#888888" };
+    ? { back: "#14181d", text: "#e8ecf0", soft: "#aeb8c2", grid: "#36404a", mark: "#ffffff",
+        scale: [[0, "#14181d"], [0.25, "#2a323a"], [1, "#596673"]] }
+    : { back: "#ffffff", text: "#1b1f24", soft: "#525b66", grid: "#dde3e9", mark: "#000000",
+        scale: [[0, "#ffffff"], [0.25, "#e9edf1"], [1, "#b4bec8"]] };
 }
 
 const visible = (line) => (dark.matches && line.color === "#000000" ? { ...line, color: "#ffffff" } : line);
@@ -233,7 +233,7 @@ function drawPlane(plane, limit) {
     const z = plane.couplings.map((_, j) => plane.masses_MeV.map((__, i) => deltaChi2(plane, limit, i, j)));
     const text = plane.couplings.map((_, j) => plane.masses_MeV.map((__, i) => hover(i, j)));
     const bar = { title: { text: "Δχ²", side: narrow.matches ? "top" : "right" }, thickness: 10, outlinewidth: 0,
-      ...(narrow.matches ? { orientation: "h", y: -0.2, yanchor: "top", len: 0.9 } : { len: 1, x: 1.01 }) };
+      ...(narrow.matches ? { orientation: "h", y: -0.34, yanchor: "top", len: 0.9 } : { len: 1, x: 1.01 }) };
     const traces = [{ type: "heatmap", x: ends(plane.masses_MeV, true), y: ends(plane.couplings, !signed), z, text, zmin: 0, zmax: HIGHEST,
       colorscale: c.scale, colorbar: bar, hovertemplate: "%{text}<extra></extra>", xgap: 0, ygap: 0 }];
     const x = ends(plane.masses_MeV, true);
@@ -250,7 +250,7 @@ function drawPlane(plane, limit) {
       name: "the point", hoverinfo: "skip", marker: { symbol: "circle-open", size: 13, color: c.mark, line: { width: 2.5 } } });
     const range = (edges, log) => [edges[0], edges.at(-1)].map((v) => (log ? Math.log10(v) : v));
     draw("plane", traces, layoutOf({
-      uirevision: `${plane.model} ${plane.interaction}`, margin: { l: 62, r: 12, t: 8, b: narrow.matches ? 92 : 48 },
+      uirevision: `${plane.model} ${plane.interaction}`, margin: { l: 62, r: 12, t: 8, b: narrow.matches ? 110 : 48 },
       xaxis: axisOf("mediator mass [MeV]", { type: "log", range: range(x, true), dtick: 1 }),
       yaxis: axisOf(plain(`coupling ${label}`), { type: signed ? "linear" : "log", range: range(y, !signed), dtick: signed ? undefined : 1 }),
     }));
@@ -304,15 +304,15 @@ function drawEvents(plane, here, standard) {
   traces.push({ type: "scatter", mode: "markers", x, y: here.bins.map((b) => b.observed), name: "data (bars √N)",
     error_y: { type: "data", array: here.bins.map((b) => Math.sqrt(b.observed)), color: c.mark, thickness: 1.3, width: 3 },
     marker: { color: c.mark, size: 7 }, hovertemplate: "%{y}" });
-  traces.push({ type: "bar", x, y: here.bins.map((b) => b.chi2), yaxis: "y2", name: "χ² of the point", marker: { color: "#D55E00" },
+  traces.push({ type: "bar", x, y: here.bins.map((b) => b.chi2), yaxis: "y2", name: "χ², the point", marker: { color: "#D55E00" },
     hovertemplate: "%{y:.3f}" });
-  traces.push({ type: "scatter", mode: "markers", x, y: standard.bins.map((b) => b.chi2), yaxis: "y2", name: "χ² of the Standard Model",
+  traces.push({ type: "scatter", mode: "markers", x, y: standard.bins.map((b) => b.chi2), yaxis: "y2", name: "χ², Standard Model",
     marker: { symbol: "diamond-open", color: c.mark, size: 8 }, hovertemplate: "%{y:.3f}" });
   const text = single ? channelText(model.workspace.channels[0].name)
     : model.workspace.channels.map(({ name }) => channelText(name)).join(", ");
   draw("events", traces, layoutOf({
     barmode: "stack", bargap: 0.12, hovermode: "x unified", dragmode: false, margin: { l: 52, r: 8, t: 8, b: 40 },
-    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 11 }, traceorder: "normal",
+    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: narrow.matches ? 10 : 11 }, traceorder: "normal",
       entrywidth: narrow.matches ? 0.5 : 0.33, entrywidthmode: "fraction" },
     xaxis: axisOf(plain(text), { anchor: "y2", type: single ? "category" : "multicategory", tickfont: { size: 10 }, showdividers: true, dividercolor: c.grid, fixedrange: true }),
     yaxis: axisOf("events in the bin", { domain: [0.36, 1], rangemode: "tozero", fixedrange: true }),
@@ -451,8 +451,8 @@ function curveCsv(plane, limit) {
 }
 
 function fileName(plane, ...parts) {
-  const words_ = [modelOf(plane).analysis, modelOf(plane).law, interactionOf(plane).name, ...parts];
-  return words_.join("_").replace(/[^A-Za-z0-9_.+-]/g, "_");
+  const names = [modelOf(plane).analysis, modelOf(plane).law, interactionOf(plane).name, ...parts];
+  return names.join("_").replace(/[^A-Za-z0-9_.+-]/g, "_");
 }
 
 function saveCurve() {
@@ -493,7 +493,7 @@ function fillControls(plane) {
   fill("law", distinct(laws).map((law) => [law, law]), model.law);
   fill("cl", content.levels.map((cl) => [cl, percent(cl)]), state.cl);
   const dofs = distinct(plane.limits.map((limit) => limit.dof));
-  fill("dof", dofs.map((dof) => [dof, { 1: "1: each mass", 2: "2: the plane" }[dof]]), state.dof);
+  fill("dof", dofs.map((dof) => [dof, plane.masses_MeV ? { 1: "1: each mass", 2: "2: the plane" }[dof] : dof]), state.dof);
   const also = Object.keys(ALSO).filter((key) => {
     const kept = state.also;
     state.also = key;
@@ -523,12 +523,12 @@ function fillSliders(plane) {
 }
 
 function remember(plane) {
-  const words_ = new URLSearchParams({ analysis: state.analysis, interaction: state.interaction, law: state.law, cl: state.cl, dof: state.dof });
-  if (state.also !== "nothing") words_.set("also", state.also);
-  if (plane.masses_MeV) words_.set("mass", plane.masses_MeV[state.mass]);
-  words_.set("coupling", plane.couplings[state.coupling]);
+  const query = new URLSearchParams({ analysis: state.analysis, interaction: state.interaction, law: state.law, cl: state.cl, dof: state.dof });
+  if (state.also !== "nothing") query.set("also", state.also);
+  if (plane.masses_MeV) query.set("mass", plane.masses_MeV[state.mass]);
+  query.set("coupling", plane.couplings[state.coupling]);
   try {
-    window.history.replaceState(null, "", `#${words_}`);
+    window.history.replaceState(null, "", `#${query}`);
   } catch {
     // a page inside another one may not be allowed to: nothing is lost but the address
   }
