@@ -17,10 +17,11 @@ from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.histfactory.patchset import round_value
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import threshold
+from spec_builder.inference.rows import take_apart
 from spec_builder.model.analysis import load_analyses
 from spec_builder.model.provenance import Choices, option_texts, parameter_label
 from spec_builder.model.workspace import NEW_PHYSICS
-from spec_builder.studies.limits import find_limits
+from spec_builder.studies.limits import find_limits, mass_axis
 from spec_builder.studies.plane import parameter_grid
 from spec_builder.studies.scans import scan_analysis
 
@@ -43,9 +44,11 @@ POINTS = 31
 _MOST_POINTS = 201
 #: Values of a parameter without a mass: one row of them, so there may be many.
 _LINE_POINTS = 121
-#: Decimals of 2NLL and of parameters, significant digits of yields: they are embedded many thousand times. Where the
-#: parameters are rounded 2NLL is flat: 4 decimals change it by less than the 1e-6 to which it is given.
-_HEIGHT_DECIMALS, _THETA_DECIMALS, _YIELD_DIGITS = 6, 4, 12
+#: Decimals of 2NLL, and significant digits of yields: they are embedded many thousand times.
+_HEIGHT_DECIMALS, _YIELD_DIGITS = 6, 12
+#: Decimals of parameters: the first that keep 2NLL to this much. Near a limit it is flat in them, far beyond it not: a
+#: signal a million times too large is brought down by a factor that needs all digits.
+_THETA_DECIMALS, _THETA_ERROR = (4, 6, 8, 10, 12, 14, 17), 1e-6
 
 
 def explore(
@@ -179,7 +182,7 @@ def _model(analysis: Analysis, choices: Sequence[Choice]) -> dict[str, Any]:
         "standard_model": {
             "twice_nll": round(float(fitted.twice_nll[0]), _HEIGHT_DECIMALS),
             "theta": {
-                name: round(float(fitted.theta[0, i]), _THETA_DECIMALS) + 0.0
+                name: float(fitted.theta[0, i])
                 for i, name in enumerate(likelihood.parameters)
             },
         },
@@ -211,6 +214,8 @@ def _plane(analysis: Analysis, choice: Choice, levels: Sequence[float], points: 
     if scan is None:  # it is, with an output alone
         raise SpecBuilderError("the scan was written and not returned")
     columns = scan.columns
+    names = [name for name in columns if name.startswith("theta_")]
+    theta = _rounded_theta(analysis, choice, masses, couplings, np.array([columns[name] for name in names]))
     results = {
         (level, dof): find_limits(analysis, choice, masses, cl=level, dof=dof)
         for level in levels
@@ -230,9 +235,9 @@ def _plane(analysis: Analysis, choice: Choice, levels: Sequence[float], points: 
             "twice_nll": _numbers(columns["twice_nll"], _HEIGHT_DECIMALS),
             "valid": [int(valid) for valid in columns["valid"]],
             "theta": {
-                name.removeprefix("theta_"): _numbers(column, _THETA_DECIMALS)
-                for name, column in columns.items()
-                if name.startswith("theta_") and np.ptp(np.asarray(column)) > 0
+                name.removeprefix("theta_"): values.tolist()
+                for name, values in zip(names, theta, strict=True)
+                if np.ptp(values) > 0
             },
         },
         "yields": {
@@ -241,6 +246,26 @@ def _plane(analysis: Analysis, choice: Choice, levels: Sequence[float], points: 
         },
         "limits": [_limit(result) for result in results.values()],
     }
+
+
+def _rounded_theta(
+    analysis: Analysis, choice: Choice, masses: FloatArray | None, couplings: FloatArray, theta: FloatArray
+) -> FloatArray:
+    """Parameters (P, N) at the points of the grid, with as few decimals as keep 2NLL."""
+    problem = analysis.problem(choice)
+    axis = mass_axis(choice, masses)
+    mass, place = np.divmod(np.arange(axis.size * couplings.size), couplings.size)
+    rows = problem.rows(problem.yields(axis), mass, problem.x(couplings[place]))
+    layout, arrays = take_apart(problem.likelihood, rows)
+    engine = problem.likelihood.engine((), layout)
+    exact = engine(np.ascontiguousarray(theta), arrays).value
+    rounded = theta.copy()
+    left = np.ones(theta.shape[1], dtype=bool)
+    for decimals in _THETA_DECIMALS:
+        rounded[:, left] = np.round(theta[:, left], decimals)
+        error = np.abs(engine(rounded, arrays).value - exact)
+        left &= ~(error <= _THETA_ERROR)
+    return rounded + 0.0
 
 
 def _rounded(values: FloatArray) -> FloatArray:
