@@ -534,22 +534,18 @@ function remember(plane) {
   }
 }
 
-function update() {
+// The point alone: the plane keeps all but its mark.
+function updatePoint() {
   const plane = currentPlane();
   const model = modelOf(plane);
-  Object.assign(state, { analysis: model.analysis, law: model.law, interaction: interactionOf(plane).name });
   const limit = limitOf(plane);
-  state.dof = limit.dof;
-  state.mass = Math.min(state.mass, massCount(plane) - 1);
-  state.coupling = Math.min(state.coupling, plane.couplings.length - 1);
-  fillControls(plane);
   fillSliders(plane);
-  element("verdict").textContent = set(`${limit.confidence}. Minimum: ${limit.least}.`);
-  drawPlane(plane, limit);
-  curveTable(plane, limit);
-  describeChoices(plane, limit);
+  const delta = deltaChi2(plane, limit, state.mass, state.coupling);
+  const value = plane.couplings[state.coupling];
+  const [x, y] = plane.masses_MeV ? [plane.masses_MeV[state.mass], value] : [value, delta];
+  Plotly.restyle(element("plane"), { x: [[x]], y: [[y]] }, [element("plane").data.length - 1]);
   const standard = evaluate(model.workspace, model.standard_model.theta, model.uncertainties);
-  const valid = deltaChi2(plane, limit, state.mass, state.coupling) !== null;
+  const valid = delta !== null;
   const workspace = pointWorkspace(plane, state.mass, state.coupling);
   const here = valid ? evaluate(workspace, pointTheta(plane, state.mass, state.coupling), model.uncertainties) : null;
   describePoint(plane, limit, here, standard);
@@ -559,13 +555,34 @@ function update() {
     drawEvents(plane, here, standard);
     drawPulls(here, standard);
     pointTables(plane, here, standard);
-  }
+  } else delete element("point-text").dataset.twiceNll;
   remember(plane);
 }
 
+function update() {
+  const plane = currentPlane();
+  const model = modelOf(plane);
+  Object.assign(state, { analysis: model.analysis, law: model.law, interaction: interactionOf(plane).name });
+  const limit = limitOf(plane);
+  state.dof = limit.dof;
+  state.mass = Math.min(state.mass, massCount(plane) - 1);
+  state.coupling = Math.min(state.coupling, plane.couplings.length - 1);
+  fillControls(plane);
+  element("verdict").textContent = set(`${limit.confidence}. Minimum: ${limit.least}.`);
+  drawPlane(plane, limit);
+  curveTable(plane, limit);
+  describeChoices(plane, limit);
+  updatePoint();
+}
+
+let waiting = 0;
+
+// A slider tells more often than can be drawn.
 function choosePoint(mass, coupling) {
   Object.assign(state, { mass, coupling });
-  update();
+  fillSliders(currentPlane());
+  cancelAnimationFrame(waiting);
+  waiting = requestAnimationFrame(updatePoint);
 }
 
 function clicked(event) {
@@ -584,6 +601,13 @@ function change(key, value) {
   if (after.interaction === before.interaction) placePoint(after, mass, coupling);
   else firstPoint(after);
   update();
+}
+
+// From nothing: a plot keeps parts of a layout that it had.
+function redraw() {
+  for (const id of ["plane", "events", "pulls"]) Plotly.purge(element(id));
+  update();
+  element("plane").on("plotly_click", clicked);
 }
 
 function start() {
@@ -607,9 +631,9 @@ function start() {
   element("coupling").addEventListener("input", (event) => choosePoint(state.mass, Number(event.target.value)));
   element("save-curve").addEventListener("click", saveCurve);
   element("save-workspace").addEventListener("click", saveWorkspace);
-  for (const query of [dark, narrow]) query.addEventListener("change", update);
-  update();
-  element("plane").on("plotly_click", clicked);
+  dark.addEventListener("change", redraw);
+  narrow.addEventListener("change", redraw);
+  redraw();
   document.body.dataset.ready = "yes";
 }
 
