@@ -313,7 +313,7 @@ function drawEvents(plane, here, standard) {
   draw("events", traces, layoutOf({
     barmode: "stack", bargap: 0.12, hovermode: "x unified", dragmode: false, margin: { l: 52, r: 8, t: 8, b: 40 },
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: narrow.matches ? 10 : 11 }, traceorder: "normal",
-      entrywidth: narrow.matches ? 0.5 : 0.33, entrywidthmode: "fraction" },
+      entrywidth: element("events").clientWidth < 520 ? 0.5 : 0.33, entrywidthmode: "fraction" },
     xaxis: axisOf(plain(text), { anchor: "y2", type: single ? "category" : "multicategory", tickfont: { size: 10 }, showdividers: true, dividercolor: c.grid, fixedrange: true }),
     yaxis: axisOf("events in the bin", { domain: [0.36, 1], rangemode: "tozero", fixedrange: true }),
     yaxis2: axisOf("χ²", { domain: [0, 0.28], rangemode: "tozero", fixedrange: true }),
