@@ -13,6 +13,7 @@ import pyhf
 
 from spec_builder.base.files import data_path
 from spec_builder.experiments.reading import load_experiment, shipped_experiments
+from spec_builder.figures.explorer import write_explorer
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.profile import ONE_SIGMA
@@ -25,6 +26,7 @@ from spec_builder.physics.mediators import coupling_table
 from spec_builder.physics.rates import rate as recoil_rate
 from spec_builder.physics.sources import load_source
 from spec_builder.physics.targets import load_target
+from spec_builder.studies.explorer import explore
 from spec_builder.studies.fits import fit_analysis
 
 if TYPE_CHECKING:
@@ -40,6 +42,14 @@ def write_pages(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "data.md").write_text("\n".join(data_page()) + "\n", encoding="utf-8")
     (folder / "validation.md").write_text("\n".join(validation_page()) + "\n", encoding="utf-8")
+
+
+def write_explorer_page(folder: Path) -> None:
+    """Write a small ``explorer.html``."""
+    folder.mkdir(exist_ok=True)
+    choices = [choose("vector_universal"), choose("scalar")]
+    content = explore(ANALYSES[::-1], choices, laws=["normsys"], levels=[0.6827, 0.9, 0.95])
+    write_explorer(content, folder / "explorer.html", force=True)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -12,6 +12,7 @@ from spec_builder.base.version import __version__
 from spec_builder.cli.doctor import completion, doctor
 from spec_builder.cli.exclusions import limits, plane, scan
 from spec_builder.cli.explanations import explain
+from spec_builder.cli.explore import explore
 from spec_builder.cli.fits import fit, profile
 from spec_builder.cli.imports import import_release
 from spec_builder.cli.inputs import experiments, spectrum
@@ -34,6 +35,7 @@ _VERBS = (
     explain,
     scan,
     plane,
+    explore,
     coverage,
     reproduce,
     compare,
