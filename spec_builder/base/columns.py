@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import zipfile
 from typing import TYPE_CHECKING, Any
@@ -17,28 +18,31 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import Column
 
+    Columns = Mapping[str, tuple[str, Callable[[], Iterator[Column]]]]
+
 __all__ = ["check_suffix", "write_columns"]
 
 
 def write_columns(
     path: Path,
-    columns: Mapping[str, tuple[str, Callable[[], Iterator[Column]]]],
+    columns: Columns,
     count: int,
     metadata: Mapping[str, Any],
     *,
     force: bool = False,
 ) -> None:
-    """Write a columnar file piece by piece: ``.npz`` for numpy, ``.csv`` for everything else.
+    """Write a columnar file piece by piece: ``.npz`` for numpy, ``.parquet`` for tables, ``.csv`` for everything else.
 
     Args:
         path: the file; the same content gives the same bytes.
         columns: by name, the numpy type and a function that iterates over the pieces.
         count: rows.
-        metadata: JSON content: the array ``metadata`` of an NPZ file, ``# key: value`` lines of a CSV file.
+        metadata: JSON content: the array ``metadata`` of an NPZ file, ``# key: value`` lines of a CSV file, the entry
+            ``spec_builder`` of a Parquet file's own metadata.
         force: replace a file that exists.
 
     Raises:
-        SpecBuilderError: for another suffix, or a file that exists and no ``force``.
+        SpecBuilderError: as :func:`check_suffix`, or for a file that exists and no ``force``.
     """
     check_suffix(path)
     text = json.dumps(metadata, sort_keys=True, ensure_ascii=False)
@@ -62,17 +66,37 @@ def write_columns(
                 lists = [np.asarray(piece).tolist() for piece in rows]
                 file.writelines(",".join(_cell(value) for value in row) + "\n" for row in zip(*lists, strict=True))
 
-    write_bytes(path, as_npz if path.suffix == ".npz" else as_csv, force=force)
+    def as_parquet(temporary: Path) -> None:
+        _write_parquet(temporary, columns, text)
+
+    writers = {".npz": as_npz, ".csv": as_csv, ".parquet": as_parquet}
+    write_bytes(path, writers[path.suffix], force=force)
+
+
+def _write_parquet(path: Path, columns: Columns, metadata: str) -> None:
+    """A group of rows for each piece."""
+    import pyarrow as pa  # noqa: PLC0415  # an extra
+    from pyarrow import parquet  # noqa: PLC0415
+
+    kinds = {name: np.dtype(kind) for name, (kind, _) in columns.items()}
+    fields = [(name, pa.string() if kind.kind == "U" else pa.from_numpy_dtype(kind)) for name, kind in kinds.items()]
+    schema = pa.schema(fields, metadata={"spec_builder": metadata})
+    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+        for rows in zip(*(pieces() for _, pieces in columns.values()), strict=True):
+            arrays = [np.asarray(piece, kind) for piece, kind in zip(rows, kinds.values(), strict=True)]
+            writer.write_batch(pa.record_batch([pa.array(array) for array in arrays], schema=schema))
 
 
 def check_suffix(path: Path) -> None:
-    """Refuse a scan's output of unknown kind.
+    """Refuse a scan's output of unknown kind, or of a kind that cannot be written here.
 
     Raises:
-        SpecBuilderError: unless the name ends in ``.npz`` or ``.csv``.
+        SpecBuilderError: unless the name ends in ``.npz``, ``.csv`` or, with the extra ``[parquet]``, ``.parquet``.
     """
-    if path.suffix not in (".npz", ".csv"):
-        raise SpecBuilderError(f"{path}: expected a name that ends in .npz or .csv")
+    if path.suffix not in (".npz", ".csv", ".parquet"):
+        raise SpecBuilderError(f"{path}: expected a name that ends in .npz, .csv or .parquet")
+    if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise SpecBuilderError(f"{path}: .parquet needs pyarrow: pip install 'spec_builder[parquet]'")
 
 
 def _cell(value: float | bool | str) -> str:

@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 import socket
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +19,7 @@ from spec_builder.base.errors import SpecBuilderError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from multiprocessing.context import BaseContext
+    from types import TracebackType
 
 __all__ = ["Report", "executor_for", "loss_is_told", "process_pool", "silent", "worker_count"]
 
@@ -99,29 +101,45 @@ def worker_count(executor: concurrent.futures.Executor) -> int:
 def process_pool(jobs: int, preload: Sequence[str] = ()) -> concurrent.futures.ProcessPoolExecutor:
     """An executor of worker processes that start quickly, inherit no threads and end with this process.
 
-    The process that forks them starts here, and imports what they need while this one goes on.
+    The process that forks them starts here, and imports what they need while this one goes on. Workers pay no heed to
+    Ctrl-C, which a terminal sends to them too: they end with the ``with`` of this executor.
 
     Args:
         jobs: worker processes.
         preload: names of the modules that they need.
     """
     if "forkserver" in multiprocessing.get_all_start_methods():
-        from multiprocessing import forkserver  # noqa: PLC0415  # not on Windows
+        from multiprocessing import forkserver, resource_tracker  # noqa: PLC0415  # not on Windows
 
         context: BaseContext = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(list(preload))
-        forkserver.ensure_running()
+        resource_tracker.ensure_running()  # it unblocks the signal
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            forkserver.ensure_running()  # it and its children inherit what is blocked
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
     else:
         context = multiprocessing.get_context("spawn")
-    return concurrent.futures.ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent)
+    return _Pool(jobs, mp_context=context, initializer=_start_worker)
 
 
-def _end_with_parent() -> None:
-    """End this worker when the process that started the pool is gone, even if it was killed.
+class _Pool(concurrent.futures.ProcessPoolExecutor):
+    """Worker processes that finish what they do, and take up nothing else, when an exception ends the work."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown(wait=True, cancel_futures=kind is not None)
+
+
+def _start_worker() -> None:
+    """Leave Ctrl-C to the process that started the pool, and end when that is gone, even if it was killed.
 
     A worker would wait for work for ever: every worker holds both ends of the queue. The parent is the process that
     started the pool, whoever forked the worker, and the fork server ends with the last worker.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is None:
         return

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -16,10 +18,13 @@ from spec_builder.cli.explore import explore
 from spec_builder.cli.fits import fit, profile
 from spec_builder.cli.imports import import_release
 from spec_builder.cli.inputs import experiments, spectrum
-from spec_builder.cli.output import complain
+from spec_builder.cli.output import StoppedError, TerminatedError, complain
 from spec_builder.cli.paper import compare, reproduce
 from spec_builder.cli.sharing import archive, export, hs3, verify
 from spec_builder.cli.toys import coverage
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 __all__ = ["cli", "main"]
 
@@ -49,14 +54,20 @@ _VERBS = (
 
 
 def main() -> None:
-    """Entry point: a mistake ends in one line on stderr and exit status 2."""
+    """Entry point: a mistake ends in one line on stderr and exit status 2, Ctrl-C in 130 and SIGTERM in 143."""
     tolerant_streams()
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         code = cli.main(standalone_mode=False)
     except ExistsError as error:
         _fail(f"{error} or --force")
     except SpecBuilderError as error:
         _fail(str(error))
+    except StoppedError as stop:
+        for number in (signal.SIGINT, signal.SIGTERM):  # once is enough: the process is ending
+            signal.signal(number, signal.SIG_IGN)
+        complain(str(stop))
+        sys.exit(stop.status)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
@@ -74,6 +85,10 @@ def _fail(message: str) -> None:
     sys.exit(2)
 
 
+def _terminate(_: int, __: FrameType | None) -> NoReturn:
+    raise TerminatedError
+
+
 def _cite(context: click.Context, _: click.Parameter, value: bool) -> None:
     if value and not context.resilient_parsing:
         from spec_builder.sharing.citations import bibtex  # noqa: PLC0415
@@ -83,10 +98,16 @@ def _cite(context: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 class _Verbs(click.Group):
-    """Lists its verbs in the order they were added, not by the alphabet."""
+    """Lists its verbs in the order they were added, not by the alphabet, and tells who stopped one."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            raise StoppedError(stop) from None
 
 
 @click.group(cls=_Verbs, context_settings=_CONTEXT, no_args_is_help=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +30,7 @@ from spec_builder.cli.options import (
 )
 from spec_builder.cli.output import (
     Progress,
+    ResumableProgress,
     bibtex_of,
     complain,
     emit,
@@ -199,13 +199,14 @@ def check_figure(path: Path, *, force: bool) -> None:
 @jobs_option
 @dask_option
 @cite_option
-@click.option("--output", "-o", metavar="FILE.npz|FILE.csv", help="Columnar file to write.")
+@click.option("--output", "-o", metavar="FILE.npz|.csv|.parquet", help="Columnar file to write.")
 @force_option
 @click.pass_context
 def scan(context: click.Context, /, target: str, output: str | None, force: bool, **choices: Any) -> None:
     """Profile 2NLL on a grid of masses and couplings, at every patch of a patch set, or at every spectrum of a folder.
 
-    A scan that was stopped goes on where it stood and ends in the same bytes.
+    A scan that was stopped goes on where it stood, here or on another machine, and on one machine ends in the same
+    bytes.
     """
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
 
@@ -217,16 +218,16 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
         click.echo(bibtex_of(analysis.sources(choice)), nl=False)
         return
     if output is None:
-        raise SpecBuilderError("scan: give --output FILE.npz or FILE.csv")
+        raise SpecBuilderError("scan: give --output FILE.npz, FILE.csv or FILE.parquet")
     pool = executor_for(jobs_or_cores(choices["jobs"]), choices["dask"], preload=["spec_builder.studies.scans"])
-    with pool as executor, Progress() as report:
+    with pool as executor, ResumableProgress(Path(output)) as report:
         from spec_builder.studies import scans  # noqa: PLC0415
 
         how: dict[str, Any] = {
             "executor": executor,
             "output": Path(output),
             "force": force,
-            "report": partial(report, ""),
+            "report": report.chunks,
         }
         if is_workspace(target):
             only(given, {"patchset", "measurement", "poi", "hold", "keep_going", "jobs", "dask"}, "a workspace")

@@ -13,8 +13,25 @@ from spec_builder.base.printing import one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import TracebackType
 
-__all__ = ["Progress", "bibtex_of", "complain", "emit"]
+__all__ = ["Progress", "ResumableProgress", "StoppedError", "TerminatedError", "bibtex_of", "complain", "emit"]
+
+
+class TerminatedError(KeyboardInterrupt):
+    """The process was asked to end, by SIGTERM."""
+
+
+class StoppedError(Exception):
+    """Somebody stopped the run.
+
+    Attributes:
+        status: that the process ends with, as shells count: 128 and the signal's number.
+    """
+
+    def __init__(self, stop: BaseException, message: str = "stopped") -> None:
+        super().__init__(message)
+        self.status = 143 if isinstance(stop, TerminatedError) else 130
 
 
 def emit(text: str, output: str, *, force: bool) -> None:
@@ -74,3 +91,36 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         self._end_line()
+
+
+class ResumableProgress(Progress):
+    """Progress of a run that keeps its chunks, and says that it goes on, or that it can be gone on with.
+
+    Args:
+        output: the file that the run ends in; None where it keeps nothing.
+    """
+
+    def __init__(self, output: Path | None) -> None:
+        self._output, self._told = output, False
+
+    def chunks(self, done: int, total: int) -> None:
+        """Take note of how many chunks are done."""
+        if done and not self._told and self._output is not None:
+            click.echo(f"goes on where it was stopped: {done} of {total} chunks are there", err=True)
+        self._told = True
+        self("", done, total)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        if not isinstance(error, KeyboardInterrupt) or self._output is None:
+            return
+        folder = self._output.with_name(self._output.name + ".parts")
+        kept = len(list(folder.glob("chunk-*.npz")))
+        if kept:
+            chunks = "1 chunk is" if kept == 1 else f"{kept} chunks are"
+            message = f"stopped; {chunks} kept in {folder}: give the same command again to go on from there"
+        else:
+            message = "stopped before a chunk was done: give the same command again to begin anew"
+        raise StoppedError(error, message) from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,7 @@ from spec_builder.cli.options import (
     output_option,
     variant_option,
 )
-from spec_builder.cli.output import Progress, emit
+from spec_builder.cli.output import ResumableProgress, emit
 from spec_builder.cli.parsing import couplings_of, grid, jobs_or_cores
 
 if TYPE_CHECKING:
@@ -213,9 +212,9 @@ def toy_run(output: str, choices: Mapping[str, Any], workspace: Any, *, force: b
     jobs = jobs_or_cores(choices["jobs"])
     with (
         executor_for(jobs, choices["dask"], preload=["spec_builder.inference.exclusion_by_toys"]) as executor,
-        Progress() as report,
+        ResumableProgress(None if output == "-" else Path(output)) as report,
     ):
-        yield {"executor": executor, "store": store, "report": partial(report, "")}
+        yield {"executor": executor, "store": store, "report": report.chunks}
     if store is not None:
         store.remove()
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from spec_builder.inference.packing import PackedModel
     from spec_builder.inference.rows import RowArrays
 
-__all__ = ["Library", "chosen_library", "describe_engine", "find_library", "run", "threads"]
+__all__ = ["Library", "chosen_library", "describe_engine", "engine_name", "find_library", "run", "threads"]
 
 ENGINES = ("compiled", "numpy")
 #: Rows that a thread takes at a time.
@@ -104,6 +104,15 @@ def chosen_library() -> Library | None:
     if engine == "compiled":
         raise SpecBuilderError(f"SPEC_BUILDER_ENGINE is compiled, but there is no compiled engine: {library}")
     return None
+
+
+def engine_name() -> str:
+    """``compiled`` or ``numpy``: what runs here.
+
+    Raises:
+        SpecBuilderError: as :func:`chosen_library`.
+    """
+    return "numpy" if chosen_library() is None else "compiled"
 
 
 def describe_engine() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from spec_builder.base.version import __version__
 from spec_builder.histfactory.checks import check_workspace
 from spec_builder.histfactory.patch import load_workspace
 from spec_builder.histfactory.patchset import check_digest, check_labels, check_patch_set
+from spec_builder.inference.compiled import engine_name
 from spec_builder.inference.exclusion import exclude, plane_minimum
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.patches import group_patches
@@ -29,10 +31,10 @@ from spec_builder.studies.limits import as_choice, check_change, mass_axis
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from spec_builder.base.arrays import Column, FloatArray
+    from spec_builder.base.arrays import Column, Columns, FloatArray
     from spec_builder.base.chunks import Store
     from spec_builder.inference.data import Problem
     from spec_builder.inference.plane import Minimum
@@ -44,6 +46,10 @@ __all__ = ["ScanResult", "scan_analysis", "scan_files", "scan_patches"]
 _KINDS = {"valid": "?", "reason": "i1", "at_bound": "?"}
 #: Instead of a column ``delta_chi2``.
 _NO_COMPARISON = "none: the patches' models have different data (channels, counts or auxiliary data)"
+#: Which engine minimised: beside the columns of a chunk, and in the metadata.
+_ENGINE = "engine"
+#: What of the metadata hangs on the last digits of computed numbers; the inputs stand for the digests.
+_COMPUTED = ("minimum", "workspace_sha256", "patchset_sha256")
 _REASONS = {str(number): text for number, text in enumerate(REASONS)}
 #: Columns of a scan, beside those that begin with ``theta_``, and what is kept beside them.
 _OWN_COLUMNS = ("row", "patch", "delta_chi2", "twice_nll", "edm", "valid", "reason", "at_bound", "metadata")
@@ -112,18 +118,42 @@ def _shown(value: Any) -> str:
 
 
 @dataclass(frozen=True)
+class _Points:
+    """The work of a chunk, and which engine did it: an array of one name, beside the columns."""
+
+    points: ListedPoints
+
+    def compute(self) -> Columns:
+        return self.points.compute() | {_ENGINE: np.array([engine_name()])}
+
+
+@dataclass(frozen=True)
 class _Scan:
     """Chunks to compute, and how to tell their rows."""
 
     metadata: dict[str, Any]
-    chunks: Sequence[Callable[[], ListedPoints]]
+    inputs: Any  # content of the workspace, and of the patch set
+    chunks: Sequence[Callable[[], _Points]]
     labels: Mapping[str, tuple[str, Callable[[int], Column]]]  # type and values of a chunk's rows
     count: int
 
     @property
     def job(self) -> str:
-        """What makes this scan this scan."""
-        return hashlib.sha256(json.dumps(self.metadata, sort_keys=True).encode()).hexdigest()
+        """What makes this scan this scan: its choices and inputs, to as many digits as all processors agree on."""
+        chosen = {key: value for key, value in self.metadata.items() if key not in _COMPUTED}
+        identity = _rounded([chosen, self.inputs])
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def _rounded(content: Any) -> Any:
+    """JSON content with its numbers to ten significant digits: the last ones differ between processors."""
+    if isinstance(content, float):
+        return float(f"{content:.9e}")
+    if isinstance(content, Mapping):
+        return {key: _rounded(value) for key, value in content.items() if key != "digests"}
+    if isinstance(content, list | tuple):
+        return [_rounded(value) for value in content]
+    return content
 
 
 def _grid_scan(analysis: Analysis, choice: Choice, masses: FloatArray | None, couplings: FloatArray) -> _Scan:
@@ -155,8 +185,8 @@ def _grid_scan(analysis: Analysis, choice: Choice, masses: FloatArray | None, co
     if choice.has_mediator:
         labels["mass_MeV"] = ("<f8", lambda index: axis[points.places(index)[0]])
     labels[choice.parameter] = ("<f8", lambda index: couplings[points.places(index)[1]])
-    chunks = [partial(points.chunk, index) for index in range(points.chunks)]
-    return _Scan(metadata, chunks, labels, len(points))
+    chunks = [lambda index=index: _Points(points.chunk(index)) for index in range(points.chunks)]  # type: ignore[misc]
+    return _Scan(metadata, analysis.workspace, chunks, labels, len(points))
 
 
 def _reference(analysis: Analysis, choice: Choice, problem: Problem, axis: FloatArray) -> tuple[Minimum, str]:
@@ -186,8 +216,8 @@ def scan_analysis(
         masses: mediator masses [MeV], shape (M,); None where there is no mediator.
         couplings: g or the interaction's own parameter, shape (G,).
         executor: any ``concurrent.futures.Executor``; None computes here. The result does not depend on it.
-        output: an ``.npz`` or ``.csv`` file. Finished chunks are kept beside it until it is written, so that a scan
-            that was stopped goes on where it stood and ends in the same bytes.
+        output: an ``.npz``, ``.csv`` or ``.parquet`` file. Finished chunks are kept beside it until it is written, so
+            that a scan that was stopped goes on where it stood, and on the same engine ends in the same bytes.
         force: replace a file that exists.
         report: told how many chunks are done, and of how many.
 
@@ -224,7 +254,7 @@ def scan_patches(
         poi: parameter of interest in the place of the measurement's, '' for none.
         hold: values of parameters to hold, by name.
         executor: any ``concurrent.futures.Executor``; None computes here.
-        output: an ``.npz`` or ``.csv`` file; see :func:`scan_analysis`.
+        output: an ``.npz``, ``.csv`` or ``.parquet`` file; see :func:`scan_analysis`.
         force: replace a file that exists.
         report: told how many chunks are done, and of how many.
         passed_over: told what is wrong with each patch that does not apply or compile, which is then left out; by
@@ -254,14 +284,14 @@ def scan_patches(
             passed_over(f"{name}: {why}")
     if not groups:
         raise SpecBuilderError(f"{name}: no patch is left to scan")
-    chunks: list[Callable[[], ListedPoints]] = []
+    chunks: list[Callable[[], _Points]] = []
     rows: list[np.ndarray[Any, np.dtype[np.intp]]] = []
     for group in groups:
         for begin in range(0, len(group.rows), CHUNK):
             part = slice(begin, begin + CHUNK)
             yields = None if group.yields is None else group.yields[part]
             points = ListedPoints.of(group.likelihood.specification, group.sample, yields)
-            chunks.append(lambda points=points: points)  # type: ignore[misc]
+            chunks.append(lambda points=points: _Points(points))  # type: ignore[misc]
             rows.append(np.array(group.rows[part]))
     names = np.array([patch_name for patch_name, _ in patches])
     values = [p["metadata"]["values"] for p in patchset["patches"]]
@@ -289,7 +319,8 @@ def scan_patches(
     if len({group.data for group in groups}) > 1:
         metadata |= {"delta_chi2": _NO_COMPARISON}
         metadata.pop("minimum", None)
-    return _run(_Scan(metadata, chunks, labels, len(patches) - len(lost)), executor, output, report, force=force)
+    scan = _Scan(metadata, [workspace, patchset], chunks, labels, len(patches) - len(lost))
+    return _run(scan, executor, output, report, force=force)
 
 
 def _stated_minimum(patchset: Mapping[str, Any], measurement: str | None) -> dict[str, Any]:
@@ -345,7 +376,7 @@ def _run(
     if output is None:
         memory = MemoryStore()
         compute_chunks(scan.chunks, memory, executor=executor, report=report)
-        return ScanResult(scan.metadata, _whole_columns(_columns(scan, memory)))
+        return ScanResult(_header(scan, memory), _whole_columns(_columns(scan, memory)))
     check_suffix(output)
     store = FileStore(output, scan.job)
     if store.finished:  # by a run that was killed before it had tidied up
@@ -357,8 +388,14 @@ def _run(
     if "row" in columns:  # the patches of a set fit into memory, and their order is wanted back
         content = _whole_columns(columns)
         columns = {name: (column.dtype.str, partial(_whole, column)) for name, column in content.items()}
-    store.finish(lambda draft: write_columns(draft, columns, scan.count, scan.metadata, force=True))
+    store.finish(lambda draft: write_columns(draft, columns, scan.count, _header(scan, store), force=True))
     return None
+
+
+def _header(scan: _Scan, store: Store) -> dict[str, Any]:
+    """The metadata, with the engine: a scan may go on on another one."""
+    engines = {str(name) for index in range(len(scan.chunks)) for name in store.load(index, _ENGINE)}
+    return scan.metadata | {_ENGINE: " and ".join(sorted(engines))}
 
 
 def _whole_columns(columns: Mapping[str, tuple[str, Callable[[], Iterator[Column]]]]) -> dict[str, Column]:
@@ -380,7 +417,7 @@ def _in_order(columns: dict[str, Column]) -> dict[str, Column]:
 def _columns(scan: _Scan, store: Store) -> dict[str, tuple[str, Callable[[], Iterator[Column]]]]:
     """Type and pieces of every column, read chunk by chunk."""
     indices = range(len(scan.chunks))
-    names = list(dict.fromkeys(name for index in indices for name in store.names(index)))
+    names = list(dict.fromkeys(name for index in indices for name in store.names(index) if name != _ENGINE))
     comparable = scan.metadata["delta_chi2"] != _NO_COMPARISON
     if "minimum" in scan.metadata:
         least = float(scan.metadata["minimum"]["twice_nll"])

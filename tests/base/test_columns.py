@@ -58,11 +58,31 @@ def test_the_same_columns_give_the_same_bytes(tmp_path: Path, suffix: str) -> No
     assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"two.{suffix}").read_bytes()
 
 
-@pytest.mark.parametrize("name", ["scan", "scan.txt", "scan.npz.gz", "scan.parquet", "npz"])
+@pytest.mark.parametrize("name", ["scan", "scan.txt", "scan.npz.gz", "npz"])
 def test_other_suffixes_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SpecBuilderError, match=rf"{name}: expected a name that ends in \.npz or \.csv"):
+    with pytest.raises(SpecBuilderError, match=rf"{name}: expected a name that ends in \.npz, \.csv or \.parquet"):
         write_columns(tmp_path / name, TABLE, 3, {})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_parquet_without_pyarrow_is_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(
+        SpecBuilderError, match=r"scan\.parquet: \.parquet needs pyarrow: pip install 'spec_builder\["
+    ) as e:
+        write_columns(tmp_path / "scan.parquet", TABLE, 3, {})
+    assert "\n" not in str(e.value)
+
+
+def test_parquet_holds_columns_and_metadata(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    write_columns(tmp_path / "scan.parquet", TABLE, 3, {"law": "linear", "names": ["Δ", "b"]})
+    table = parquet.read_table(tmp_path / "scan.parquet")
+    assert table.num_rows == 3
+    assert table.column_names == list(TABLE)
+    for name, (_, pieces) in TABLE.items():
+        assert table[name].to_pylist() == np.concatenate(list(pieces())).tolist()
+    assert json.loads(table.schema.metadata[b"spec_builder"]) == {"law": "linear", "names": ["Δ", "b"]}
 
 
 def test_nothing_that_exists_is_overwritten(tmp_path: Path) -> None:

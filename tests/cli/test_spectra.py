@@ -84,7 +84,7 @@ def test_cite_holds_what_the_spectrum_s_source_names(spec_builder: Command) -> N
         ("limits xenonnt --spectrum spectra --masses 1", "--masses does not apply to a spectrum"),
         ("limits xenonnt --spectrum .", ".: no .csv files in this folder, expected recoil spectra"),
         ("limits coherent_csi --spectrum spectra", "its source has a fluence"),
-        ("scan xenonnt --spectrum spectra", "give --output FILE.npz or FILE.csv"),
+        ("scan xenonnt --spectrum spectra", "give --output FILE.npz, FILE.csv or FILE.parquet"),
         ("scan xenonnt --spectrum spectra -j 1 --couplings 1 -o a.csv", "--couplings does not apply to a spectrum"),
         ("export xenonnt --spectrum spectra", "patch sets need --output DIR"),
     ],

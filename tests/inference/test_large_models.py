@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from spec_builder.inference import minuit, newton
+from spec_builder.inference.compilation import compile_engine
 from spec_builder.inference.engine import Engine
 from spec_builder.inference.fit import fit
 from spec_builder.inference.jacobian import JacobianEngine
@@ -128,3 +129,37 @@ def test_rows_of_a_large_model_do_not_depend_on_the_batch(monkeypatch: pytest.Mo
     assert together.valid.all()
     monkeypatch.setattr(engine, "batch", 7)
     np.testing.assert_allclose(newton.minimise(likelihood, start=start).twice_nll, together.twice_nll, atol=1e-9)
+
+
+def few_nuisances(bins: int) -> dict[str, Any]:
+    """A workspace of three channels with so many bins each, two samples, one ``normsys`` and one ``histosys``."""
+    workspace = many_nuisances(1, samples=2, bins=bins, channels=3)
+    for channel in workspace["channels"]:
+        for sample in channel["samples"]:
+            sample["modifiers"] = [m for m in sample["modifiers"] if m["type"] != "staterror"]
+    return workspace
+
+
+@pytest.mark.parametrize(
+    ("workspace", "form"),
+    [
+        (few_nuisances(81), Engine),
+        (few_nuisances(1), Engine),
+        (many_nuisances(8), JacobianEngine),
+        (many_nuisances(4, bins=81), JacobianEngine),
+    ],
+    ids=["many bins", "few bins", "many nuisances", "many of both"],
+)
+def test_the_quicker_form_is_chosen_and_both_agree(workspace: dict[str, Any], form: type) -> None:
+    likelihood = Likelihood.from_workspace(workspace)
+    laid = lay_out(likelihood.specification, PLAIN)
+    free = likelihood.free
+    chosen = compile_engine(laid, free)
+    assert type(chosen) is form
+    other = JacobianEngine(laid, free) if form is Engine else Engine(spread(laid), free)
+    theta = np.ascontiguousarray(points(likelihood, 5).T)
+    ours, theirs = chosen(theta), other(theta)
+    finite = np.isfinite(ours.value)
+    assert finite.any()
+    np.testing.assert_allclose(ours.value[finite], theirs.value[finite], rtol=1e-10)
+    np.testing.assert_allclose(ours.gradient[:, finite], theirs.gradient[:, finite], rtol=1e-8, atol=1e-8)

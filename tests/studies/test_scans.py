@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -271,7 +273,8 @@ def test_a_scan_killed_ten_times_at_random_moments_ends_in_the_same_bytes(tmp_pa
             assert process.stderr is not None
             complaints = process.stderr.read().splitlines()
         # Python's own note that it tidies up after a killed pool
-        assert [line for line in complaints if "resource_tracker" not in line and "warnings.warn" not in line] == []
+        known = ("resource_tracker", "warnings.warn", "goes on where it was stopped")
+        assert [line for line in complaints if not any(text in line for text in known)] == []
         assert process.returncode == -signal.SIGKILL
         assert not output.exists()
         found = chunk_files(output)
@@ -322,6 +325,61 @@ def stopped(output: Path, after: int, **how: Any) -> None:
         scan_vector(output=output, report=interrupt, **how)
     assert len(chunk_files(output)) == after
     assert not output.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_scan_that_is_stopped_says_how_it_goes_on(tmp_path: Path, number: int, status: int, jobs: str) -> None:
+    """The signal goes to all processes of a group, as a terminal sends Ctrl-C."""
+    output = tmp_path / "scan.npz"
+    how: dict[str, Any] = {"stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    with subprocess.Popen(command(output, "--jobs", jobs), **how) as process:
+        wait_for_chunks(process, output, 2)
+        os.kill(process.pid, number) if number == signal.SIGTERM else os.killpg(process.pid, number)
+        _, complaint = process.communicate(timeout=60)
+    assert process.returncode == status
+    kept = len(chunk_files(output))
+    assert 2 <= kept < CHUNKS
+    folder = f"{output}.parts"
+    again = "give the same command again to go on from there"
+    assert complaint == f"spec-builder: error: stopped; {kept} chunks are kept in {folder}: {again}\n"
+    done = subprocess.run(command(output, "--jobs", "1"), capture_output=True, text=True, check=True)
+    assert done.stderr == f"goes on where it was stopped: {kept} of {CHUNKS} chunks are there\n"
+
+
+def test_a_scan_goes_on_on_another_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose last digits differ; the header names both."""
+    output = tmp_path / "scan.npz"
+    monkeypatch.setattr(scans, "engine_name", lambda: "compiled")
+    stopped(output, 1)
+    monkeypatch.setattr(scans, "engine_name", lambda: "numpy")
+    exact = scans.plane_minimum
+
+    def elsewhere(*how: Any) -> Any:
+        minimum = exact(*how)
+        return dataclasses.replace(minimum, twice_nll=minimum.twice_nll * (1 + 1e-15), g=minimum.g * (1 + 1e-7))
+
+    monkeypatch.setattr(scans, "plane_minimum", elsewhere)
+    masses = MASSES * (1 + 2e-16)  # as another processor's logarithms give them
+    analysis, choice = load_analysis("xenonnt"), parse_new_physics("vector_universal")
+    assert scan_analysis(analysis, choice, masses, COUPLINGS, output=output) is None
+    assert read_npz(output)[0]["engine"] == "compiled and numpy"
+
+
+def test_another_grid_is_another_scan(tmp_path: Path) -> None:
+    output = tmp_path / "scan.npz"
+    stopped(output, 1)
+    analysis, choice = load_analysis("xenonnt"), parse_new_physics("vector_universal")
+    with pytest.raises(SpecBuilderError, match="chunk of another scan"):
+        scan_analysis(analysis, choice, MASSES * (1 + 1e-8), COUPLINGS, output=output)
+
+
+def test_chunks_are_compressed(tmp_path: Path) -> None:
+    stopped(tmp_path / "scan.npz", 1)
+    (chunk,) = (tmp_path / "scan.npz.parts").glob("chunk-*.npz")
+    with np.load(chunk) as content:
+        assert chunk.stat().st_size < 0.85 * sum(content[name].nbytes for name in content.files)
 
 
 def test_a_damaged_chunk_is_named_and_can_be_deleted(here: ScanResult, tmp_path: Path) -> None:
