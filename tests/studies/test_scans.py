@@ -362,7 +362,7 @@ def test_a_scan_goes_on_on_another_engine(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(scans, "plane_minimum", elsewhere)
     masses = MASSES * (1 + 2e-16)  # as another processor's logarithms give them
-    analysis, choice = load_analysis("xenonnt"), parse_new_physics("vector_universal")
+    analysis, choice = load_analysis("xenonnt"), choose("vector_universal")
     assert scan_analysis(analysis, choice, masses, COUPLINGS, output=output) is None
     assert read_npz(output)[0]["engine"] == "compiled and numpy"
 
@@ -370,7 +370,7 @@ def test_a_scan_goes_on_on_another_engine(tmp_path: Path, monkeypatch: pytest.Mo
 def test_another_grid_is_another_scan(tmp_path: Path) -> None:
     output = tmp_path / "scan.npz"
     stopped(output, 1)
-    analysis, choice = load_analysis("xenonnt"), parse_new_physics("vector_universal")
+    analysis, choice = load_analysis("xenonnt"), choose("vector_universal")
     with pytest.raises(SpecBuilderError, match="chunk of another scan"):
         scan_analysis(analysis, choice, MASSES * (1 + 1e-8), COUPLINGS, output=output)
 
