@@ -37,7 +37,7 @@ _ANALYSES = ("combined", "xenonnt", "pandax4t")
     "levels",
     multiple=True,
     type=float,
-    default=(0.6827, 0.9, 0.95, 0.99),
+    default=(0.6827, 0.9, 0.95),
     show_default=True,
     metavar="CL",
     help="Confidence level; repeatable.",

@@ -39,7 +39,7 @@ __all__ = ["LEVELS", "POINTS", "SCHEMA", "explore"]
 
 SCHEMA = "spec_builder/explorer/1"
 #: Confidence levels that a page offers, and masses and couplings of its grids.
-LEVELS = (0.6827, 0.9, 0.95, 0.99)
+LEVELS = (0.6827, 0.9, 0.95)
 POINTS = 31
 _MOST_POINTS = 201
 #: Values of a parameter without a mass: one row of them, so there may be many.
