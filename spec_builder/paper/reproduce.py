@@ -100,7 +100,10 @@ def reproduce(
         if not (about := result.provenance).variants
     }
     report(f"profiles and figures -> {output}")
-    others = [fit_analysis(load_analysis(*choice), parameter, cl=ONE_SIGMA) for *choice, parameter in COMPANION_FITS]
+    others = [
+        fit_analysis(load_analysis(analysis, law, variants), parameter, cl=ONE_SIGMA)
+        for analysis, law, variants, parameter in COMPANION_FITS
+    ]
     _write_fits(place, fits, others)
 
     step = "limits on five interactions in three analyses, and how the choices move them"

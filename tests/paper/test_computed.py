@@ -23,7 +23,7 @@ MASSES = np.geomspace(1e-3, 1e3, 19)
 
 @pytest.fixture(scope="module")
 def results() -> dict[tuple[str, str], LimitsResult]:
-    found = {}
+    found: dict[tuple[str, str], LimitsResult] = {}
     for name in COMPUTED:
         analysis = load_analysis(name, "linear")
         found |= {(name, panel): find_limits(analysis, panel, MASSES, dof=2) for panel in PANELS}
