@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Curves", "Interval", "natural_x", "polynomial_yields", "relative_couplings", "total_events"]
 
-#: Between two values of the parameter. None is no end; at the lower side of a signed parameter that is -infinity.
+#: Between two values of the parameter. None is no end.
 Interval = tuple[float | None, float | None]
 
 #: Couplings of the scan in units of the one whose g^4 term equals the Standard Model: dense where the new physics

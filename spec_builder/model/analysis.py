@@ -242,7 +242,9 @@ class Analysis:
         """
         if parameter not in self.parameters:
             known = ", ".join(self.parameters)
-            raise UnknownNameError(f"parameter '{parameter}' is unknown, expected one of {known}", name=parameter)
+            raise UnknownNameError(
+                f"parameter '{parameter}' is unknown in {self.name}, expected one of {known}", name=parameter
+            )
         return self.parameters[parameter]
 
     def polynomial(self, parameter: str) -> dict[str, dict[str, Yields]]:

@@ -116,8 +116,8 @@ def computed_tables(results: Sequence[LimitsResult]) -> str:
         "coupling: no two of them see the same source, and Delta chi2 is the sum of theirs.",
         "",
     ]
-    columns = ("interaction", "mass [MeV]", "global", "best part alone", *PARTS)
-    lines += [markdown_table(columns, _driver_rows(by_place))]
+    driver_columns = ("interaction", "mass [MeV]", "global", "best part alone", *PARTS)
+    lines += [markdown_table(driver_columns, _driver_rows(by_place))]
     return "\n".join([*lines, ""])
 
 
@@ -128,7 +128,7 @@ def companions_summary(fits: Sequence[FitResult], computed: Sequence[LimitsResul
         fits: of :data:`COMPANION_FITS`.
         computed: as :func:`computed_tables` takes them.
     """
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for result in fits:
         fit, about = result.fit, result.provenance
         interval = f"{fit.value:.4g} {format_error('+', fit.up)} {format_error('-', fit.down)}"
@@ -151,7 +151,7 @@ def _crossing_rows(by_place: Mapping[tuple[str, str], LimitsResult]) -> list[tup
             said.labels["interaction"], said.labels["other"], said.labels["text"], strict=True
         )
     }
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for panel in PANELS:
         for other in COMPANIONS:
             found = crossings(by_place[MAIN, panel], by_place[other, panel])
@@ -164,7 +164,7 @@ def _crossing_rows(by_place: Mapping[tuple[str, str], LimitsResult]) -> list[tup
 
 
 def _driver_rows(by_place: Mapping[tuple[str, str], LimitsResult]) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     about = by_place[GLOBAL, PANELS[0]].provenance
     joint = load_analysis(GLOBAL, str(about.law), about.variants)
     part_of = {c.name: name for name in PARTS for c in load_analysis(name).channels}

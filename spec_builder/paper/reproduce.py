@@ -101,8 +101,8 @@ def reproduce(
     }
     report(f"profiles and figures -> {output}")
     others = [
-        fit_analysis(load_analysis(analysis, law, variants), parameter, cl=ONE_SIGMA)
-        for analysis, law, variants, parameter in COMPANION_FITS
+        fit_analysis(load_analysis(name, law, variants), parameter, cl=ONE_SIGMA)
+        for name, law, variants, parameter in COMPANION_FITS
     ]
     _write_fits(place, fits, others)
 

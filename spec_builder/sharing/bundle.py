@@ -117,13 +117,9 @@ def _read_tar(path: Path) -> Files:
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
             for member in tar:
-                folder, _, name = member.name.rpartition("/")
                 if member.isdir():
                     continue
-                if not member.isreg():
-                    raise SpecBuilderError(f"{path}: member '{member.name}' is a link or a device, expected a file")
-                if not _NAME.fullmatch(name) or (folder and not _NAME.fullmatch(folder)):
-                    raise SpecBuilderError(f"{path}: member '{member.name}': expected FOLDER/NAME, of plain letters")
+                folder, name = _checked_name(path, member)
                 if name in files:
                     raise SpecBuilderError(f"{path}: member '{member.name}' stands twice")
                 if len(files) >= MAX_FILES:
@@ -136,6 +132,20 @@ def _read_tar(path: Path) -> Files:
     if len(folders) > 1:
         raise SpecBuilderError(f"{path}: holds several folders ({', '.join(sorted(folders))}), expected one")
     return files
+
+
+def _checked_name(path: Path, member: tarfile.TarInfo) -> tuple[str, str]:
+    """Folder and name of a member.
+
+    Raises:
+        SpecBuilderError: if it is no file, or its name leads elsewhere.
+    """
+    folder, _, name = member.name.rpartition("/")
+    if not member.isreg():
+        raise SpecBuilderError(f"{path}: member '{member.name}' is a link or a device, expected a file")
+    if not _NAME.fullmatch(name) or (folder and not _NAME.fullmatch(folder)):
+        raise SpecBuilderError(f"{path}: member '{member.name}': expected FOLDER/NAME, of plain letters")
+    return folder, name
 
 
 def broken_seals(files: Mapping[str, bytes], *, extra: bool) -> Iterator[str]:

@@ -100,7 +100,7 @@ class PatchRequest:
 
 def _ends(point: MassPoint) -> list[float]:
     """The ends of what is excluded, but for the Standard Model's own."""
-    return [end for interval in point.excluded for end in interval if end]
+    return [end for interval in point.excluded for end in interval if end and math.isfinite(end)]
 
 
 def _around(low: float, high: float, count: int) -> FloatArray:

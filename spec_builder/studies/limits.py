@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from spec_builder.inference.exclusion import Exclusion, MassPoint
     from spec_builder.model.analysis import Analysis
 
-__all__ = ["LimitsResult", "as_choice", "check_change", "check_dof", "find_limits", "mass_axis"]
+__all__ = [
+    "LimitsResult",
+    "as_choice",
+    "check_change",
+    "check_dof",
+    "find_limits",
+    "in_contact_units",
+    "interval_text",
+    "mass_axis",
+]
 
 #: From 1/MeV to 1/GeV.
 _PER_GEV = 1e3
@@ -114,7 +123,7 @@ class LimitsResult(Result):
         symbol = self.choice.parameter
         rows = []
         for point in self.exclusion.points:
-            excluded = ", ".join(_interval_text(*interval) for interval in point.excluded) or "none"
+            excluded = ", ".join(interval_text(*interval) for interval in point.excluded) or "none"
             state = "" if point.valid else "  NOT VALID"
             cells = (f"{point.best_g:.4g}", f"{point.delta_chi2_sm:.3f}", f"{excluded}{state}")
             rows.append((f"{point.mass_MeV:.6g}", *cells) if self.choice.has_mediator else cells)
@@ -122,10 +131,16 @@ class LimitsResult(Result):
         return Shown(("mass [MeV]", *columns) if self.choice.has_mediator else columns, tuple(rows))
 
 
-def _interval_text(low: float | None, high: float | None) -> str:
+def interval_text(low: float | None, high: float | None, form: str = ".6g", between: str = "-") -> str:
+    """An interval in words.
+
+    Examples:
+        >>> interval_text(None, -0.5), interval_text(0.25, None), interval_text(0.1, 0.2)
+        ('< -0.5', '> 0.25', '0.1 - 0.2')
+    """
     if low is None:
-        return "everything" if high is None else f"< {high:.6g}"
-    return f"> {low:.6g}" if high is None else f"{low:.6g} - {high:.6g}"
+        return "everything" if high is None else f"< {high:{form}}"
+    return f"> {low:{form}}" if high is None else f"{low:{form}} {between} {high:{form}}"
 
 
 def _json_mass(mass_MeV: float | None) -> float | str | None:
@@ -141,7 +156,7 @@ def _json_point(point: MassPoint) -> dict[str, Any]:
     content["excluded"] = [list(interval) for interval in point.excluded]
     if math.isinf(point.mass_MeV):  # the parameter is g/m there
         content["g_over_m_per_GeV"] = content["excluded"]
-        content["C_a"] = [[_contact_coefficient(end) for end in interval] for interval in point.excluded]
+        content["C_a"] = [[_contact_coefficient(end) for end in interval] for interval in content["excluded"]]
     if point.delta_chi2_sm == math.inf:
         content["delta_chi2_sm"] = None
         content["delta_chi2_sm_note"] = "infinite: the Standard Model expects nothing in a bin with counts"
@@ -198,7 +213,7 @@ def find_limits(
     curves = Curves(problem, signal)
     exclusion = exclude(problem, axis, cl=cl, dof=dof, curves=curves, plane=analysis.masses_MeV)
     about = Choices.of(analysis, chosen, axis if chosen.has_mediator else None, cl=cl, dof=dof)
-    return LimitsResult(about, chosen, _in_contact_units(exclusion))
+    return LimitsResult(about, chosen, in_contact_units(exclusion))
 
 
 def as_choice(choice: Choice | str | object) -> Choice:
@@ -251,7 +266,7 @@ def check_change(choice: Choice, signal: Mapping[str, Yields]) -> None:
         )
 
 
-def _in_contact_units(exclusion: Exclusion) -> Exclusion:
+def in_contact_units(exclusion: Exclusion) -> Exclusion:
     """Numbers at the mass inf as g/m in 1/GeV; there the yields are polynomials in (g/m)^2 in MeV^-2."""
     points = tuple(_in_per_GeV(point) if math.isinf(point.mass_MeV) else point for point in exclusion.points)
     minimum = exclusion.minimum

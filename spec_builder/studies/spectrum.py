@@ -216,12 +216,11 @@ def _check_point(choice: Choice, mass: float | None, coupling: float | None) -> 
         if mass is not None or coupling is not None:
             raise SpecBuilderError("interaction 'sm' has no mediator: mass and coupling do not apply")
         return
-    if choice.has_mediator and mass is None:
-        raise SpecBuilderError(f"interaction '{choice.name}': give the mass (MeV)")
-    if not choice.has_mediator and mass is not None:
-        raise SpecBuilderError(f"interaction '{choice.name}' has no mediator: mass does not apply")
-    if mass is not None and not (0 < mass < _LARGEST or (math.isinf(mass) and mass > 0)):
-        raise SpecBuilderError(f"mass {mass:g}: expected a positive number below {_LARGEST:g}, or inf (MeV)")
+    _check_mass(choice, mass)
+    _check_coupling(choice, coupling)
+
+
+def _check_coupling(choice: Choice, coupling: float | None) -> None:
     if coupling is None:
         raise SpecBuilderError(f"interaction '{choice.name}': give the coupling ({choice.unit or 'no unit'})")
     if choice.signed:
@@ -230,6 +229,15 @@ def _check_point(choice: Choice, mass: float | None, coupling: float | None) -> 
     elif not 0 < coupling < _LARGEST:
         unit = choice.unit or "no unit"
         raise SpecBuilderError(f"coupling {coupling:g}: expected a positive number below {_LARGEST:g} ({unit})")
+
+
+def _check_mass(choice: Choice, mass: float | None) -> None:
+    if choice.has_mediator and mass is None:
+        raise SpecBuilderError(f"interaction '{choice.name}': give the mass (MeV)")
+    if not choice.has_mediator and mass is not None:
+        raise SpecBuilderError(f"interaction '{choice.name}' has no mediator: mass does not apply")
+    if mass is not None and not (0 < mass < _LARGEST or mass == math.inf):
+        raise SpecBuilderError(f"mass {mass:g}: expected a positive number below {_LARGEST:g}, or inf (MeV)")
 
 
 def _angle(choice: Choice, sin2thetaw: float | None) -> float:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from spec_builder.model.analysis import load_analysis
+from spec_builder.paper.bounds import PANELS
 from spec_builder.paper.computed import (
     COMPUTED,
     GLOBAL,
-    PANELS,
     PARTS,
     computed_tables,
     crossings,

@@ -14,7 +14,7 @@ from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.model.analysis import load_analysis
 from spec_builder.paper.angle import fitted_points, published_points, running_angle
 from spec_builder.paper.bounds import PANELS, Bound, missing_bounds, shipped_bounds
-from spec_builder.paper.computed import STAND_INS, first_excluded
+from spec_builder.paper.computed import STAND_INS
 from spec_builder.paper.figures import draw_angle, draw_bounds, draw_global, is_peak_search
 from spec_builder.physics.interactions import parse_new_physics
 from spec_builder.studies.fits import FitResult, fit_analysis
@@ -298,7 +298,8 @@ def test_the_joint_limit_is_drawn_over_its_parts(limits: list[LimitsResult], oth
     figure = draw_global([*limits, *others, *whole])
     for panel, result in zip(figure.axes, whole, strict=True):
         (black,) = curves(panel, "#000000")
-        np.testing.assert_allclose(black[1], first_excluded(result))
+        ends = np.array([point.excluded[0][0] for point in result.exclusion.points], dtype=np.float64)
+        np.testing.assert_allclose(black[1], ends)
         assert curves(panel, "#0072B2")
         assert curves(panel, "#D55E00")
     names = [text.get_text() for text in figure.legends[0].get_texts()]
