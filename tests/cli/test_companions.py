@@ -79,7 +79,7 @@ def test_a_plane_of_electrons_has_four_interactions(spec_builder: Command, tmp_p
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        ("fit eves --parameter flux", "parameter 'flux' is unknown, expected one of flux_pp, sin2thetaw"),
+        ("fit eves --parameter flux", "parameter 'flux' is unknown in eves, expected one of flux_pp, sin2thetaw"),
         ("fit coherent_csi", "give --parameter count or --parameter signal or --parameter sin2thetaw"),
         ("limits eves --interaction tensor --masses 1", "'tensor' has no cross section on any target of eves"),
         ("limits texono --interaction nsi", "'nsi' has no cross section on any target of texono"),
