@@ -17,7 +17,7 @@ from spec_builder.inference.data import Problem
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analyses import STANDARD_MODEL as STANDARD_MODEL_UNIT
 from spec_builder.model.analyses import measurement_kind, named_analyses
-from spec_builder.model.signal import LARGEST_SHARE_BEYOND, joined, reference_size, signal_kernel
+from spec_builder.model.signal import joined, reference_size, signal_kernel
 from spec_builder.model.workspace import NEW_PHYSICS, Measured, build_workspace
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.interactions import STANDARD_MODEL
@@ -326,29 +326,40 @@ class Analysis:
 
         return likelihood, yields
 
-    def notes(self, choice: Choice, masses: FloatArray | None = None) -> tuple[tuple[str, str], ...]:
-        """What a result with an interaction should say: experiment and text of each note.
+    def notes(self, choice: Choice | None = None, masses: FloatArray | None = None) -> tuple[tuple[str, str], ...]:
+        """What a result should say of its interaction and its responses: experiment and text of each note.
 
         Args:
-            choice: the interaction.
-            masses: of the mediator [MeV], where there is one.
+            choice: the interaction; None for the Standard Model.
+            masses: of the mediator [MeV], where there is one; None for what is true of the Standard Model's recoils.
         """
+        chosen = STANDARD_MODEL if choice is None else choice
+        responding = STANDARD_MODEL if masses is None and chosen.has_mediator else chosen
         notes = []
         for (experiment, channel), kernel in zip(self.pairs, self.kernels, strict=True):
-            if not choice.acts_on(channel.target):
+            notes += [(experiment.name, text) for text in _idle_uncertainties(channel)]
+            if not chosen.acts_on(channel.target):
                 text = (
-                    f"{choice.name} does not act on {channel.target.name}: {channel.name} stays at the Standard Model"
+                    f"{chosen.name} does not act on {channel.target.name}: {channel.name} stays at the Standard Model"
                 )
                 notes.append((experiment.name, text))
                 continue
-            share = kernel.share_beyond(choice, masses)
-            if share > LARGEST_SHARE_BEYOND:
-                text = (
-                    f"{100 * share:.2g} % of the accepted events of {channel.name} lie above the last recoil energy of "
-                    "its response, if its last probability holds there; they are left out"
-                )
+            text = kernel.beyond_in_words(responding, masses)
+            if text:
                 notes.append((experiment.name, text))
         return tuple(notes)
+
+
+def _idle_uncertainties(channel: Channel) -> list[str]:
+    """What to say of uncertainties that the source names and no signal of the channel has."""
+    acting = {name for signal in channel.signals for name in signal.uncertainties}
+    sizes = {c.parameter: c.relative_uncertainty for c in channel.source.components if c.relative_uncertainty}
+    return [
+        f"{name} ({100 * size:g} % in source {channel.source.name}) acts on no signal of {channel.name}, whose "
+        "uncertainties do not name it"
+        for name, size in sizes.items()
+        if name not in acting
+    ]
 
 
 def load_analysis(text: str, law: str = "normsys", variants: Mapping[str, str] | None = None) -> Analysis:

@@ -75,9 +75,9 @@ class Choices:
     def of(
         cls, analysis: Analysis, choice: Choice | None = None, *, cl: float | None = None, dof: int | None = None
     ) -> Choices:
-        """The choices of an analysis, with an interaction or without."""
+        """The choices of an analysis, with an interaction or without, and the analysis' notes."""
         about = cls(analysis.name, analysis.law, analysis.variants, analysis.statuses, analysis.by_construction)
-        return replace(about, choice=choice, cl=cl, dof=dof)
+        return replace(about, choice=choice, cl=cl, dof=dof, notes=analysis.notes(choice))
 
     def at(self, cl: float, dof: int | None = None) -> Choices:
         """The same at a confidence level."""

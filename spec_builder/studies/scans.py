@@ -25,7 +25,8 @@ from spec_builder.inference.newton import REASONS
 from spec_builder.inference.patches import group_patches
 from spec_builder.inference.points import CHUNK, GridPoints, ListedPoints
 from spec_builder.model.provenance import Choices, range_text
-from spec_builder.studies.limits import as_choice, check_change, mass_axis
+from spec_builder.model.signal import check_change
+from spec_builder.studies.limits import as_choice, mass_axis
 
 if TYPE_CHECKING:
     import concurrent.futures
