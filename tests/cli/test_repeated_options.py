@@ -27,8 +27,9 @@ def test_an_option_of_one_value_is_given_once(spec_builder: Command, typed: str,
     verb = typed.split(maxsplit=1)[0]
     assert done.returncode == 2
     assert done.stdout == ""
-    expected = f"spec-builder: error: Option '{option}' is given twice, expected once; see spec-builder {verb} --help\n"
-    assert done.stderr == expected
+    assert done.stderr.startswith(f"spec-builder: error: Option '{option}' is given twice, expected once; see ")
+    assert done.stderr.endswith(f"spec-builder {verb} --help\n")
+    assert done.stderr.count("\n") == 1
 
 
 def test_options_of_several_values_and_flags_may_stand_twice(spec_builder: Command) -> None:
