@@ -147,9 +147,7 @@ class FileStore:
         with np.load(path, allow_pickle=False) as content:
             job, index = str(content["job"]), int(content["index"])
         if job != self._job or self._path(index) != path:
-            raise SpecBuilderError(
-                f"{path}: chunk of another scan; delete {self._folder.name} or give another --output"
-            )
+            raise SpecBuilderError(f"{path}: chunk of another scan; delete {self._folder.name} or give another output")
         return index
 
     def __contains__(self, index: int) -> bool:

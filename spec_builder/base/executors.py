@@ -46,7 +46,7 @@ def executor_for(
             from distributed import Client  # noqa: PLC0415
             from distributed.utils import silence_logging_cmgr  # noqa: PLC0415
         except ImportError:
-            raise SpecBuilderError("--dask needs Dask: pip install 'spec_builder[dask]'") from None
+            raise SpecBuilderError("a Dask scheduler needs Dask: pip install 'spec_builder[dask]'") from None
         with silence_logging_cmgr(logging.CRITICAL):  # a cluster that is lost is told in one line
             _knock(dask)
             client = Client(dask, timeout=10, set_as_default=False)

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.errors import ExistsError, SpecBuilderError
 from spec_builder.base.printing import tolerant_streams
 from spec_builder.base.version import __version__
 from spec_builder.cli.doctor import completion, doctor
@@ -18,6 +18,7 @@ from spec_builder.cli.inputs import experiments, spectrum
 from spec_builder.cli.output import complain
 from spec_builder.cli.paper import compare, reproduce
 from spec_builder.cli.sharing import archive, export, hs3, verify
+from spec_builder.cli.toys import coverage
 
 __all__ = ["cli", "main"]
 
@@ -33,6 +34,7 @@ _VERBS = (
     explain,
     scan,
     plane,
+    coverage,
     reproduce,
     compare,
     export,
@@ -49,6 +51,8 @@ def main() -> None:
     tolerant_streams()
     try:
         code = cli.main(standalone_mode=False)
+    except ExistsError as error:
+        _fail(f"{error} or --force")
     except SpecBuilderError as error:
         _fail(str(error))
     except click.exceptions.Abort:

@@ -327,24 +327,25 @@ class Analysis:
         return likelihood, yields
 
     def notes(self, choice: Choice | None = None, masses: FloatArray | None = None) -> tuple[tuple[str, str], ...]:
-        """What a result should say of its interaction and its responses: experiment and text of each note.
+        """What a result should say: experiment and text of each note.
 
         Args:
             choice: the interaction; None for the Standard Model.
-            masses: of the mediator [MeV], where there is one; None for what is true of the Standard Model's recoils.
+            masses: of the mediator [MeV], where there is one.
         """
-        chosen = STANDARD_MODEL if choice is None else choice
-        responding = STANDARD_MODEL if masses is None and chosen.has_mediator else chosen
+        choice = choice or STANDARD_MODEL
+        if masses is None and choice.has_mediator:
+            masses = np.array(self.masses_MeV)
         notes = []
         for (experiment, channel), kernel in zip(self.pairs, self.kernels, strict=True):
             notes += [(experiment.name, text) for text in _idle_uncertainties(channel)]
-            if not chosen.acts_on(channel.target):
+            if not choice.acts_on(channel.target):
                 text = (
-                    f"{chosen.name} does not act on {channel.target.name}: {channel.name} stays at the Standard Model"
+                    f"{choice.name} does not act on {channel.target.name}: {channel.name} stays at the Standard Model"
                 )
                 notes.append((experiment.name, text))
                 continue
-            text = kernel.beyond_in_words(responding, masses)
+            text = kernel.beyond_in_words(choice, masses)
             if text:
                 notes.append((experiment.name, text))
         return tuple(notes)

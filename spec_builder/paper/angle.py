@@ -12,9 +12,9 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.tables import packaged_table
 from spec_builder.physics.constants import HBAR_C
-from spec_builder.physics.interactions import standard_model_terms
-from spec_builder.physics.nuclei import momentum_transfer, xenon
-from spec_builder.physics.recoil import rate_polynomial
+from spec_builder.physics.interactions import STANDARD_MODEL
+from spec_builder.physics.rates import rate
+from spec_builder.physics.targets import momentum_transfer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,13 +109,14 @@ def published_points() -> list[AnglePoint]:
 
 def analysis_scale(analysis: Analysis) -> float:
     """Mean momentum transfer |q| [MeV] of the Standard Model's events in an analysis."""
-    isotopes = xenon()
     total = moment = 0.0
     for kernel in analysis.kernels:
         energy = kernel.kernel.recoil_energy_keV
-        events = kernel.kernel.weights.sum(axis=0) * rate_polynomial(standard_model_terms, energy)[0, 0]
-        q = momentum_transfer(isotopes, energy * 1e-3) * HBAR_C
-        mean_q = np.average(q, axis=0, weights=isotopes.targets_per_tonne[:, 0])
+        channel = kernel.channel
+        spectrum = rate(channel.source, channel.target, STANDARD_MODEL, energy)[:, 0, 0].sum(axis=0)
+        events = kernel.kernel.weights.sum(axis=0) * spectrum
+        q = momentum_transfer(channel.target, energy * 1e-3) * HBAR_C
+        mean_q = np.average(q, axis=0, weights=channel.target.targets_per_tonne[:, 0])
         total += float(events.sum())
         moment += float(events @ mean_q)
     return moment / total

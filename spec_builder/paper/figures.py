@@ -26,11 +26,12 @@ from spec_builder.paper.angle import running_angle
 from spec_builder.paper.bounds import PANELS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from matplotlib.axes import Axes
 
     from spec_builder.base.arrays import FloatArray
+    from spec_builder.inference.curves import Interval
     from spec_builder.paper.angle import AnglePoint
     from spec_builder.paper.bounds import Bound, MissingBound
     from spec_builder.studies.fits import FitResult
@@ -177,6 +178,21 @@ def _name_point(panel: Axes, point: AnglePoint) -> None:
     )  # fmt: skip
 
 
+def _draw_bounds_panel(
+    panel: Axes, ours: LimitsResult, others: Iterable[tuple[Bound, Any]], entries: dict[str, Any]
+) -> None:
+    """One interaction: existing bounds with their looks, ours over them, and the axes."""
+    for bound, look in others:
+        _draw_bound(panel, bound, look, entries)
+    mass = _draw_ours(panel, ours, entries)
+    panel.set_xscale("log")
+    panel.set_yscale("log")
+    panel.set_xlim(mass[0], mass[-1])
+    panel.set_xticks([tick for tick in (1e-2, 1e-1, 1e0, 1e1, 1e2) if mass[0] <= tick <= mass[-1]])
+    panel.set_ylim(*_COUPLINGS)
+    panel.text(0.03, 0.965, _PANEL_TITLES[ours.choice.name], transform=panel.transAxes, va="top", fontsize=9)
+
+
 def draw_bounds(results: Sequence[LimitsResult], bounds: Sequence[Bound], missing: Sequence[MissingBound]) -> Figure:
     """Fig. 5: excluded couplings over existing bounds, a panel for each interaction.
 
@@ -192,17 +208,10 @@ def draw_bounds(results: Sequence[LimitsResult], bounds: Sequence[Bound], missin
         figure.subplots_adjust(left=0.085, right=0.985, top=0.92, wspace=0.04, hspace=0.04)
         entries: dict[str, Any] = {}
         looks = _looks(bounds)
+        ours = {result.choice.name: result for result in results}
         for panel, interaction in zip(panels, PANELS, strict=True):
-            for bound in (b for b in bounds if b.interaction == interaction):
-                _draw_bound(panel, bound, looks[bound.name], entries)
-            result = next(r for r in results if r.choice.name == interaction)
-            mass = _draw_ours(panel, result, entries)
-            panel.set_xscale("log")
-            panel.set_yscale("log")
-            panel.set_xlim(mass[0], mass[-1])
-            panel.set_xticks([tick for tick in (1e-2, 1e-1, 1e0, 1e1, 1e2) if mass[0] <= tick <= mass[-1]])
-            panel.set_ylim(*_COUPLINGS)
-            panel.text(0.03, 0.965, _PANEL_TITLES[interaction], transform=panel.transAxes, va="top", fontsize=9)
+            others = [(bound, looks[bound.name]) for bound in bounds if bound.interaction == interaction]
+            _draw_bounds_panel(panel, ours[interaction], others, entries)
             _list_missing(panel, [row for row in missing if row.interaction == interaction])
         for panel in panels[2:]:
             panel.set_xlabel("mediator mass [MeV]")
@@ -254,14 +263,20 @@ def _draw_ours(panel: Axes, result: LimitsResult, entries: dict[str, Any]) -> Fl
         height = np.array([row[k] if k < len(row) else np.nan for row in edges])
         (line,) = panel.plot(mass, height, color=_OURS, linewidth=1.9 if count == 1 else 1.2, zorder=5)
         entries.setdefault(_ours_label(result), line)
-    first, second = [*excluded[0], (None, None), (None, None)][:2]
-    if first[0] and first[1] is not None and second[0] is not None:
-        band = np.sqrt(first[1] * second[0])
-        panel.annotate(
-            "allowed band", (2.2 * mass[0], band), xytext=(4, 22), textcoords="offset points", fontsize=6.5,
-            color=_OURS, arrowprops={"arrowstyle": "->", "color": _OURS, "linewidth": 0.7, "shrinkB": 0}, zorder=6,
-        )  # fmt: skip
+    _point_at_band(panel, float(mass[0]), excluded[0])
     return mass
+
+
+def _point_at_band(panel: Axes, mass: float, excluded: Sequence[Interval]) -> None:
+    """An arrow to the allowed band between the first two excluded intervals, if there is one."""
+    first, second = [*excluded, (None, None), (None, None)][:2]
+    if not first[0] or first[1] is None or second[0] is None:
+        return
+    band = np.sqrt(first[1] * second[0])
+    panel.annotate(
+        "allowed band", (2.2 * mass, band), xytext=(4, 22), textcoords="offset points", fontsize=6.5,
+        color=_OURS, arrowprops={"arrowstyle": "->", "color": _OURS, "linewidth": 0.7, "shrinkB": 0}, zorder=6,
+    )  # fmt: skip
 
 
 def _ours_label(result: LimitsResult) -> str:

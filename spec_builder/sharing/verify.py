@@ -21,7 +21,7 @@ from spec_builder.inference.patches import group_patches
 from spec_builder.inference.rows import take_apart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from spec_builder.base.arrays import FloatArray
 
@@ -111,6 +111,14 @@ def verify_patch_set(
         return [str(error).removeprefix(f"{name}: ")]
 
 
+def _name_of_point(interaction: str, values: Sequence[Any]) -> str | None:
+    """Our name of a point (mass, coupling), or of a parameter alone; None if a value is no number."""
+    if not all(isinstance(value, int | float) for value in values):
+        return None
+    mass = float(values[0]) if len(values) > 1 else None
+    return patch_name(interaction, mass, float(values[-1]))
+
+
 def _check_names(content: Mapping[str, Any]) -> None:
     """Refuse a patch of ours whose name says another point than its values.
 
@@ -125,9 +133,7 @@ def _check_names(content: Mapping[str, Any]) -> None:
         return  # not one of ours
     for patch in content["patches"]:
         name, values = patch["metadata"]["name"], patch["metadata"]["values"]
-        numbers = [float(value) for value in values if isinstance(value, int | float)]
-        point = numbers if massive else [None, *numbers]
-        if len(numbers) < len(values) or patch_name(str(interaction), point[0], numbers[-1]) != name:
+        if _name_of_point(str(interaction), values) != name:
             shown = ", ".join(str(value) for value in values)
             raise SpecBuilderError(f"patch '{name}': its values {shown} are not those of its name")
 

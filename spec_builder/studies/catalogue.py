@@ -69,13 +69,25 @@ def _channel_lines(channel: Channel, signals: Mapping[str, FloatArray], *, named
     for run in channel.runs:
         edges = "; ".join(", ".join(f"{edge:g}" for edge in axis.edges[run.name]) for axis in channel.axes)
         lines.append(f"  run {run.name:9} {run.exposure:g} {channel.exposure_unit}, edges {edges}")
-    lines.append("  events per bin")
+    lines += ["  events per bin", *_event_lines(channel, signals)]
+    lines += ["  relative uncertainties", *_uncertainty_lines(channel)]
+    return lines
+
+
+def _event_lines(channel: Channel, signals: Mapping[str, FloatArray]) -> list[str]:
+    """Observed and expected events of each bin, and their sums."""
     rows = [("observed", channel.observed), *((f"{name} (SM)", events) for name, events in signals.items())]
     rows += [(b.name, b.expected) for b in channel.backgrounds]
+    lines = []
     for label, values in rows:
         numbers = " ".join(f"{value:8.4g}" for value in values)
         lines.append(f"    {label:16} {numbers}   sum {values.sum():.5g}")
-    lines.append("  relative uncertainties")
+    return lines
+
+
+def _uncertainty_lines(channel: Channel) -> list[str]:
+    """Sizes by sample and parameter, and the names of what changes a shape."""
+    lines = []
     for sample in channel.samples:
         lines += [f"    {sample.name:16} {name} {size:.3g}" for name, size in sample.uncertainties.items()]
     for background in channel.backgrounds:

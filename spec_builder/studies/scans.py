@@ -314,7 +314,7 @@ def scan_files(
         SpecBuilderError: if a file cannot be read or is not what it should be.
     """
     if patchset is None:
-        raise SpecBuilderError("give --patchset PATCHSET.json with a workspace")
+        raise SpecBuilderError("a scan of a workspace needs a patch set")
     content, patches = load_workspace(workspace), load_json(patchset)
     check_workspace(content, "standard input" if workspace == "-" else workspace)
     check_patch_set(patches, patchset)

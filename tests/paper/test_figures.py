@@ -14,7 +14,7 @@ from spec_builder.model.analysis import load_analysis
 from spec_builder.paper.angle import fitted_points, published_points, running_angle
 from spec_builder.paper.bounds import PANELS, Bound, missing_bounds, shipped_bounds
 from spec_builder.paper.figures import draw_angle, draw_bounds
-from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.physics.interactions import choose
 from spec_builder.studies.fits import FitResult, fit_analysis
 from spec_builder.studies.limits import LimitsResult, find_limits
 
@@ -45,7 +45,7 @@ def angle(fits: list[FitResult]) -> Figure:
 @pytest.fixture(scope="module")
 def limits() -> list[LimitsResult]:
     combined = load_analysis("combined", "linear")
-    return [find_limits(combined, parse_new_physics(name), np.geomspace(0.01, 1000, 7), dof=2) for name in PANELS]
+    return [find_limits(combined, choose(name), np.geomspace(0.01, 1000, 7), dof=2) for name in PANELS]
 
 
 @pytest.fixture(scope="module")
