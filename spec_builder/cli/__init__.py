@@ -98,7 +98,7 @@ def _cite(context: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 class _Verbs(click.Group):
-    """Lists its verbs in the order they were added, not by the alphabet, and tells who stopped one."""
+    """Lists its verbs in the order they were added, tells who stopped one, and refuses an option of one value twice."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(self.commands)
@@ -108,6 +108,31 @@ class _Verbs(click.Group):
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
             raise StoppedError(stop) from None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, and a look at the verb's options before click takes the last of each."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None and not ctx.resilient_parsing:
+            _refuse_repeated(click.Context(command, info_name=name, parent=ctx), rest)
+        return name, command, rest
+
+
+def _refuse_repeated(context: click.Context, args: list[str]) -> None:
+    """Refuse an option that takes one value and is given more than once.
+
+    Raises:
+        click.UsageError: naming the option.
+    """
+    try:
+        _, _, order = context.command.make_parser(context).parse_args(args=list(args))
+    except click.UsageError:
+        return  # said better where the verb parses them
+    single = [p for p in order if isinstance(p, click.Option) and not (p.multiple or p.is_flag)]
+    for option in single:
+        if single.count(option) > 1:
+            raise click.UsageError(f"Option '{option.opts[0]}' is given twice, expected once", ctx=context)
 
 
 @click.group(cls=_Verbs, context_settings=_CONTEXT, no_args_is_help=False)

@@ -89,7 +89,9 @@ class Progress:
             click.echo("", err=True)
             self._shown = False
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._end_line()
 
 

@@ -105,24 +105,24 @@ class MatrixResponse:
         return Kernel(energy, probability * weight)
 
     def kernel_beyond(self, exposures: Sequence[float], end_keV: float) -> Kernel | None:
-        """What the table leaves out above its last row, if the last probability held on to the spectrum's end.
+        """What each run's table leaves out above its last row, if the last probability held to the spectrum's end.
 
         Args:
             exposures: of each run.
             end_keV: the largest recoil energy of the spectrum.
 
         Returns:
-            A kernel of one bin, or None if the table reaches the end.
+            A kernel of one bin, or None if the tables reach the end.
         """
-        last = max(run.recoil_energy_keV[-1] for run in self.selections)
-        accepted = sum(
-            exposure * float(run.probability[:, -1].sum())
-            for exposure, run in zip(exposures, self.selections, strict=True)
-        )
-        if end_keV <= last or accepted == 0:
+        lasts = np.array([run.recoil_energy_keV[-1] for run in self.selections])
+        if end_keV <= lasts.min():
             return None
-        energy, weight = _gauss_legendre(np.linspace(last, end_keV, _BEYOND + 1), NODES_PER_INTERVAL)
-        return Kernel(energy, accepted * weight[None, :])
+        pieces = np.linspace(lasts.min(), end_keV, _BEYOND + 1)
+        energy, weight = _gauss_legendre(np.union1d(pieces, lasts[lasts < end_keV]), NODES_PER_INTERVAL)
+        accepted = np.zeros_like(energy)
+        for exposure, run, last in zip(exposures, self.selections, lasts, strict=True):
+            accepted += np.where(energy > last, exposure * run.probability[:, -1].sum(), 0.0)
+        return Kernel(energy, accepted * weight[None, :]) if accepted.any() else None
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ ENERGY = ("keV", "keVnr", "keVee")
 PROBABILITY = ("probability", "1", "fraction")
 EVENTS = ("events", "counts", "1")
 CHARGE_YIELD = ("electrons/keV", "e-/keV")
+#: Whole numbers beyond this are not told apart by floating-point numbers.
+MOST_COUNTS = 1e15
 #: What the ``unit`` line may call several columns at once.
 _GROUPS = ("bins", "counts", "fractions", "backgrounds")
 #: Words that are units of something: a line that names no column is refused only for one of these.
@@ -137,6 +139,10 @@ class Tables:
         table = self.binned("observed", file, ("observed",), bins)
         if (table["observed"] % 1 != 0).any():
             raise SpecBuilderError(f"{table.path}: observed counts must be whole numbers")
+        if (table["observed"] > MOST_COUNTS).any():
+            raise SpecBuilderError(
+                f"{table.path}: observed is {table['observed'].max():g}, expected at most {MOST_COUNTS:g}"
+            )
         return table["observed"]
 
     def selection(self, what: str, file: str, bins: int) -> Selection:

@@ -17,7 +17,7 @@ from spec_builder.inference.data import Problem
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analyses import STANDARD_MODEL as STANDARD_MODEL_UNIT
 from spec_builder.model.analyses import measurement_kind, named_analyses
-from spec_builder.model.signal import LARGEST_SHARE_BEYOND, joined, reference_size, signal_kernel
+from spec_builder.model.signal import joined, reference_size, signal_kernel
 from spec_builder.model.workspace import NEW_PHYSICS, Measured, build_workspace
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.interactions import STANDARD_MODEL
@@ -357,18 +357,15 @@ class Analysis:
             masses = np.array(self.masses_MeV)
         notes = []
         for (experiment, channel), kernel in zip(self.pairs, self.kernels, strict=True):
+            notes += [(experiment.name, text) for text in _idle_uncertainties(channel)]
             if not choice.acts_on(channel.target):
                 text = (
                     f"{choice.name} does not act on {channel.target.name}: {channel.name} stays at the Standard Model"
                 )
                 notes.append((experiment.name, text))
                 continue
-            share = kernel.share_beyond(choice, masses)
-            if share > LARGEST_SHARE_BEYOND:
-                text = (
-                    f"{100 * share:.2g} % of the accepted events of {channel.name} lie above the last recoil energy of "
-                    "its response, if its last probability holds there; they are left out"
-                )
+            text = kernel.beyond_in_words(choice, masses)
+            if text:
                 notes.append((experiment.name, text))
         return tuple(notes)
 
@@ -376,6 +373,18 @@ class Analysis:
 def acts_on(analysis: Analysis, choice: Choice) -> bool:
     """Whether an interaction has a cross section on any target of an analysis."""
     return any(choice.acts_on(channel.target) for channel in analysis.channels)
+
+
+def _idle_uncertainties(channel: Channel) -> list[str]:
+    """What to say of uncertainties that the source names and no signal of the channel has."""
+    acting = {name for signal in channel.signals for name in signal.uncertainties}
+    sizes = {c.parameter: c.relative_uncertainty for c in channel.source.components if c.relative_uncertainty}
+    return [
+        f"{name} ({100 * size:g} % in source {channel.source.name}) acts on no signal of {channel.name}, whose "
+        "uncertainties do not name it"
+        for name, size in sizes.items()
+        if name not in acting
+    ]
 
 
 def load_analysis(text: str, law: str = "normsys", variants: Mapping[str, str] | None = None) -> Analysis:

@@ -16,6 +16,7 @@ from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import threshold
 from spec_builder.model.metadata import PAPER
 from spec_builder.model.provenance import Choices, parameter_label, range_text
+from spec_builder.model.signal import check_change
 from spec_builder.model.workspace import YIELD_DIGITS, round_yields, signal_modifiers
 
 if TYPE_CHECKING:
@@ -207,11 +208,14 @@ def build_patch_set(
         digits: significant ones of the yields.
 
     Raises:
-        SpecBuilderError: if two points round to the same values, or a point has no valid fit.
+        SpecBuilderError: if two points round to the same values, the interaction changes nothing, or a point has no
+            valid fit.
     """
     rounded = _Points.of(choice, points)
     problem = analysis.problem(choice)
-    rows = problem.rows(problem.yields(rounded.masses), rounded.place, problem.x(rounded.parameter))
+    signal = problem.yields(rounded.masses)
+    check_change(choice, signal)
+    rows = problem.rows(signal, rounded.place, problem.x(rounded.parameter))
     fits = minimise(problem.likelihood, rows=rows)
     if not fits.valid.all():
         far = rounded.name(choice, int(np.argmin(fits.valid)))

@@ -32,6 +32,8 @@ __all__ = [
     "Template",
     "Yields",
     "channel_yields",
+    "check_change",
+    "check_nowhere_negative",
     "joined",
     "polynomial",
     "reference_size",
@@ -41,6 +43,8 @@ __all__ = [
 _MEV_PER_KEV = 1e-3
 #: A response is told of that leaves out more than this share of the accepted events.
 LARGEST_SHARE_BEYOND = 0.03
+#: Rounding of the discriminant of a parabola that touches zero, as full destructive interference makes it.
+_PARABOLA_ROUNDING = 1e-9
 
 
 def polynomial(coefficients: FloatArray, x: FloatArray | float) -> FloatArray:
@@ -239,6 +243,66 @@ class SignalKernel:
 
         outside, inside = total(beyond), total(bare)
         return float(np.max(outside / np.maximum(outside + inside, np.finfo(np.float64).tiny)))
+
+    def beyond_in_words(self, choice: Choice, masses_MeV: FloatArray | None = None) -> str:
+        """What to say of :meth:`share_beyond`; '' if it is at most 3 %."""
+        share = self.share_beyond(choice, masses_MeV)
+        if share <= LARGEST_SHARE_BEYOND:
+            return ""
+        return (
+            f"{100 * share:.2g} % of the accepted events of {self.channel.name} lie above the last recoil energy of "
+            "its response, if its last probability holds there; they are left out"
+        )
+
+
+def check_change(choice: Choice, signal: Mapping[str, PlainYields]) -> None:
+    """Refuse an interaction that changes no yield: nothing can be said of it.
+
+    Args:
+        choice: the interaction.
+        signal: yields against x by sample, nominal ones of shape (3, M, bins).
+
+    Raises:
+        SpecBuilderError: naming the interaction, or saying that a mass is out of range.
+    """
+    if not all(np.isfinite(own.nominal).all() for own in signal.values()):
+        raise SpecBuilderError("a mass is beyond floating range: the yields are not finite numbers")
+    changes = sum(np.abs(own.nominal[1:]).sum(axis=(0, 2)) for own in signal.values())
+    if not np.all(changes):
+        raise SpecBuilderError(
+            f"interaction '{choice.name}' changes no yield of this analysis: it is zero on its targets, or a mass is "
+            "beyond floating range"
+        )
+
+
+def check_nowhere_negative(choice: Choice, signal: Mapping[str, PlainYields], masses: FloatArray) -> None:
+    """Refuse an interaction that makes a signal negative in its domain: an interference without its square.
+
+    Args:
+        choice: the interaction.
+        signal: yields against x by sample, nominal ones of shape (3, M, bins).
+        masses: of the mediator [MeV], shape (M,).
+
+    Raises:
+        SpecBuilderError: naming the value of the parameter from which on a bin's signal is negative.
+    """
+    for own in signal.values():
+        n0, n1, n2 = own.nominal
+        # least value of the parabola in the domain; where n2 is 0, any slope downwards ends below zero
+        downwards = (n1 != 0) if choice.signed else (n1 < 0)
+        negative = downwards & (n1 * n1 > 4 * n0 * n2 * (1 + _PARABOLA_ROUNDING)) | (n2 < 0)
+        if not negative.any():
+            continue
+        mass, i = (int(axis[0]) for axis in np.nonzero(negative))
+        roots = np.roots(own.nominal[::-1, mass, i])
+        first = min((abs(root.real) for root in roots if choice.signed or root.real > 0), default=0.0)
+        value = first if choice.signed else np.sqrt(first)
+        symbol = f"|{choice.parameter}|" if choice.signed else choice.parameter
+        at = f" at a mass of {masses[mass]:g} MeV" if choice.has_mediator else ""
+        raise SpecBuilderError(
+            f"interaction '{choice.name}' makes the signal negative in bin {i} from {symbol} = {value:.4g} on"
+            f"{at}: expected a cross section that is nowhere below zero, an interference with its square"
+        )
 
 
 class _Rates:

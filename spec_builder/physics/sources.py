@@ -13,7 +13,7 @@ A shipped source is ``data/sources/<name>.toml``; a user's is a file or folder o
     title = "51Cr"                   # optional
     flavour = "nue"                  # nue, numu, nutau, numutau, nuebar, numubar, nutaubar
     parameter = "flux_mine"          # the uncertainty's name
-    relative_uncertainty = 0.02      # optional
+    relative_uncertainty = 0.02      # optional; it acts where an experiment's uncertainties name the parameter
     timing = "prompt"                # optional: the group of the timing fractions
     electron_density_mol_cm3 = 60.6  # optional, solar: nue are converted on their way, see `oscillation`
     lowest_MeV = 0.1                 # optional: what needs neutrinos below is refused
@@ -59,6 +59,8 @@ __all__ = ["FLAVOURS", "Component", "Source", "load_source", "shipped_sources"]
 FLAVOURS = ("nue", "numu", "nutau", "numutau", "nuebar", "numubar", "nutaubar")
 #: Energy of the muon neutrino of a pion that decays at rest [MeV].
 PROMPT_ENERGY = (PION_MASS**2 - MUON_MASS**2) / (2 * PION_MASS)
+#: A relative uncertainty beyond this is taken for a percentage.
+_LARGEST_SIZE = 2.0
 
 
 @dataclass(frozen=True)
@@ -282,7 +284,7 @@ def _component(section: Description) -> Component:
         flavour=flavour,
         parameter=section.name("parameter"),
         spectrum=spectrum,
-        relative_uncertainty=section.positive("relative_uncertainty") if "relative_uncertainty" in section else None,
+        relative_uncertainty=_relative(section),
         timing=section.name("timing") if "timing" in section else None,
         electron_density_mol_cm3=density,
         lowest_MeV=section.positive("lowest_MeV", lowest or None) if "lowest_MeV" in section else lowest,
@@ -290,6 +292,17 @@ def _component(section: Description) -> Component:
     )
     section.finish()
     return component
+
+
+def _relative(section: Description) -> float | None:
+    """A relative uncertainty, if there is one."""
+    if "relative_uncertainty" not in section:
+        return None
+    size = section.positive("relative_uncertainty")
+    if size > _LARGEST_SIZE:
+        expected = f"a relative size of at most {_LARGEST_SIZE:g} (percent? 12 % are written 0.12)"
+        raise section.error("relative_uncertainty", expected, size)
+    return size
 
 
 def _table(section: Description, _flavour: str) -> tuple[Spectrum, float, tuple[str, ...]]:

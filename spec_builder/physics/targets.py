@@ -67,6 +67,8 @@ FORM_FACTORS = {
 _COEFFICIENTS = tuple(f"c{i}" for i in range(7))
 #: Rounding of published abundances.
 _SUM_OF_ABUNDANCES = 1e-3
+#: No atomic mass in u is farther from its mass number.
+_FROM_MASS_NUMBER = 0.5
 
 
 @dataclass(frozen=True)
@@ -230,6 +232,12 @@ def _isotopes(description: Description) -> Table:
     for column in ("A", "Z", "abundance", "atomic_mass_u"):
         if (table[column] <= 0).any():
             raise SpecBuilderError(f"{table.path}: column '{column}' must hold positive numbers")
+    if (table["Z"] > table["A"]).any():
+        raise SpecBuilderError(f"{table.path}: column 'Z' must hold at most A, are the two exchanged?")
+    if (np.abs(table["atomic_mass_u"] - table["A"]) > _FROM_MASS_NUMBER).any():
+        raise SpecBuilderError(
+            f"{table.path}: column 'atomic_mass_u' must hold atomic masses near the mass number A, in u"
+        )
     if abs(float(table["abundance"].sum()) - 1) > _SUM_OF_ABUNDANCES:
         total = float(table["abundance"].sum())
         raise SpecBuilderError(f"{table.path}: abundances sum to {total:.6g}, expected 1 (fractions of atoms)")

@@ -13,11 +13,11 @@ from spec_builder.inference.compiled import describe_engine
 from spec_builder.inference.exclusion_by_toys import exclude_by_toys
 from spec_builder.inference.feldman_cousins import feldman_cousins
 from spec_builder.model.provenance import Choices
+from spec_builder.model.signal import check_change
 from spec_builder.studies.fits import USUAL_CL, FitResult, fit_analysis, fit_workspace, named, workspace_likelihood
 from spec_builder.studies.limits import (
     LimitsResult,
     as_choice,
-    check_change,
     check_dof,
     in_contact_units,
     interval_text,

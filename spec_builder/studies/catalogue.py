@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from spec_builder.base.files import canonical_json
 from spec_builder.experiments.reading import load_experiment, shipped_experiments
 from spec_builder.model.signal import signal_kernel
+from spec_builder.physics.interactions import STANDARD_MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +41,8 @@ def _summary(channel: Channel) -> str:
 def describe_experiment(name_or_path: str, *, as_json: bool = False) -> str:
     """One experiment in full."""
     experiment = load_experiment(name_or_path)
-    signals = {channel.name: signal_kernel(channel).samples() for channel in experiment.channels}
+    kernels = [signal_kernel(channel) for channel in experiment.channels]
+    signals = {kernel.channel.name: kernel.samples() for kernel in kernels}
     if as_json:
         return canonical_json(_content(experiment, signals))
     e = experiment
@@ -49,6 +51,8 @@ def describe_experiment(name_or_path: str, *, as_json: bool = False) -> str:
     lines += [f"  reference     {reference}" for reference in e.references]
     for channel in e.channels:
         lines += _channel_lines(channel, signals[channel.name], named=not alone)
+    notes = (kernel.beyond_in_words(STANDARD_MODEL) for kernel in kernels)
+    lines += [f"  note          {note}" for note in notes if note]
     lines.append("  tables")
     lines += [f"    {what:16} {status}: {e.sources[what]}" for what, status in e.statuses.items()]
     if e.by_construction:

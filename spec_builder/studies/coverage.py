@@ -12,7 +12,8 @@ from spec_builder.base.text import Report, Result
 from spec_builder.inference.exclusion_by_toys import VARIABLE, mass_models, refuse_shapes
 from spec_builder.inference.feldman_cousins import measure_coverage
 from spec_builder.model.provenance import Choices
-from spec_builder.studies.limits import as_choice, check_change, mass_axis
+from spec_builder.model.signal import check_change
+from spec_builder.studies.limits import as_choice, mass_axis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,8 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.text import Report, Result
 from spec_builder.inference.expected_limits import expected_ends
 from spec_builder.model.provenance import Choices, parameter_label
-from spec_builder.studies.limits import as_choice, check_change, check_dof, mass_axis
+from spec_builder.model.signal import check_change
+from spec_builder.studies.limits import as_choice, check_dof, mass_axis
 
 if TYPE_CHECKING:
     import concurrent.futures

@@ -14,22 +14,19 @@ from spec_builder.base.text import Report, Result, Shown
 from spec_builder.inference.curves import Curves
 from spec_builder.inference.exclusion import exclude
 from spec_builder.model.provenance import Choices, parameter_label
+from spec_builder.model.signal import check_change, check_nowhere_negative
 from spec_builder.physics.choices import Choice
 from spec_builder.physics.constants import FERMI_CONSTANT
 from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE, choose, shipped_interactions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from spec_builder.base.arrays import FloatArray
-    from spec_builder.inference.data import Yields
     from spec_builder.inference.exclusion import Exclusion, MassPoint
     from spec_builder.model.analysis import Analysis
 
 __all__ = [
     "LimitsResult",
     "as_choice",
-    "check_change",
     "check_dof",
     "find_limits",
     "in_contact_units",
@@ -135,11 +132,13 @@ def interval_text(low: float | None, high: float | None, form: str = ".6g", betw
     """An interval in words.
 
     Examples:
-        >>> interval_text(None, -0.5), interval_text(0.25, None), interval_text(0.1, 0.2)
-        ('< -0.5', '> 0.25', '0.1 - 0.2')
+        >>> interval_text(None, -0.5), interval_text(0.25, None), interval_text(0.1, 0.2), interval_text(0.0, None)
+        ('< -0.5', '> 0.25', '0.1 - 0.2', 'everything')
     """
+    if high is None and not low:
+        return "everything"  # a coupling of 0 is the Standard Model, which is excluded too
     if low is None:
-        return "everything" if high is None else f"< {high:{form}}"
+        return f"< {high:{form}}"
     return f"> {low:{form}}" if high is None else f"{low:{form}} {between} {high:{form}}"
 
 
@@ -202,7 +201,7 @@ def find_limits(
 
     Raises:
         SpecBuilderError: for another ``dof``, masses that are missing or do not apply, a mass beyond floating range, or
-            an interaction that changes nothing.
+            an interaction that changes nothing, or that makes the signal negative.
     """
     chosen = as_choice(choice)
     check_dof(dof, chosen)
@@ -210,6 +209,7 @@ def find_limits(
     problem = analysis.problem(chosen)
     signal = problem.yields(axis)
     check_change(chosen, signal)
+    check_nowhere_negative(chosen, signal, axis)
     curves = Curves(problem, signal)
     exclusion = exclude(problem, axis, cl=cl, dof=dof, curves=curves, plane=analysis.masses_MeV)
     about = Choices.of(analysis, chosen, axis if chosen.has_mediator else None, cl=cl, dof=dof)
@@ -244,26 +244,6 @@ def mass_axis(choice: Choice, masses: FloatArray | None) -> FloatArray:
     axis = np.asarray(masses, dtype=np.float64)
     check_range("mass", axis[~np.isinf(axis)])
     return axis
-
-
-def check_change(choice: Choice, signal: Mapping[str, Yields]) -> None:
-    """Refuse an interaction that changes no yield: nothing can be said of it.
-
-    Args:
-        choice: the interaction.
-        signal: yields against x by sample, nominal ones of shape (3, M, bins).
-
-    Raises:
-        SpecBuilderError: naming the interaction, or saying that a mass is out of range.
-    """
-    if not all(np.isfinite(own.nominal).all() for own in signal.values()):
-        raise SpecBuilderError("a mass is beyond floating range: the yields are not finite numbers")
-    changes = sum(np.abs(own.nominal[1:]).sum(axis=(0, 2)) for own in signal.values())
-    if not np.all(changes):
-        raise SpecBuilderError(
-            f"interaction '{choice.name}' changes no yield of this analysis: it is zero on its targets, or a mass is "
-            "beyond floating range"
-        )
 
 
 def in_contact_units(exclusion: Exclusion) -> Exclusion:

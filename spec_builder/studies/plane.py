@@ -12,7 +12,8 @@ from spec_builder.base.executors import loss_is_told
 from spec_builder.inference.curves import Curves
 from spec_builder.inference.exclusion import exclude
 from spec_builder.model.provenance import Choices
-from spec_builder.studies.limits import LimitsResult, check_change, mass_axis
+from spec_builder.model.signal import check_change, check_nowhere_negative
+from spec_builder.studies.limits import LimitsResult, mass_axis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,6 +92,7 @@ def _profile_plane(analysis: Analysis, choice: Choice, points: int, cl: float, d
     problem = analysis.problem(choice)
     signal = problem.yields(masses)
     check_change(choice, signal)
+    check_nowhere_negative(choice, signal, masses)
     curves = Curves(problem, signal)
     dof_here = dof if choice.has_mediator else 1
     exclusion = exclude(problem, masses, cl=cl, dof=dof_here, curves=curves, plane=analysis.masses_MeV)

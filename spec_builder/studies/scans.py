@@ -27,7 +27,8 @@ from spec_builder.inference.newton import REASONS
 from spec_builder.inference.patches import group_patches
 from spec_builder.inference.points import CHUNK, GridPoints, ListedPoints
 from spec_builder.model.provenance import Choices, range_text
-from spec_builder.studies.limits import as_choice, check_change, mass_axis
+from spec_builder.model.signal import check_change
+from spec_builder.studies.limits import as_choice, mass_axis
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -185,7 +186,7 @@ def _grid_scan(analysis: Analysis, choice: Choice, masses: FloatArray | None, co
     if choice.has_mediator:
         labels["mass_MeV"] = ("<f8", lambda index: axis[points.places(index)[0]])
     labels[choice.parameter] = ("<f8", lambda index: couplings[points.places(index)[1]])
-    chunks = [lambda index=index: _Points(points.chunk(index)) for index in range(points.chunks)]  # type: ignore[misc]
+    chunks = [lambda index=index: _Points(points.chunk(index)) for index in range(points.chunks)]
     return _Scan(metadata, analysis.workspace, chunks, labels, len(points))
 
 

@@ -347,6 +347,7 @@ DESCRIPTION_MISTAKES = {
 
 #: The table, what stands in it, what stands there instead, the message.
 TABLE_MISTAKES = {
+    "too many counts": ("observed.csv", "\n2,29\n", "\n2,1e300\n", "observed is 1e+300, expected at most 1e+15"),
     "negative count": ("observed.csv", "\n2,29\n", "\n2,-29\n", "observed is -29 in bin 2, expected a number >= 0"),
     "fractional count": ("observed.csv", "\n2,29\n", "\n2,29.5\n", "observed counts must be whole numbers"),
     "NaN count": ("observed.csv", "\n2,29\n", "\n2,nan\n", ":9: observed is 'nan', expected a finite number"),

@@ -11,9 +11,14 @@ import pytest
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path
 from spec_builder.model.analysis import ANALYSES, load_analysis, parse_parameter
+from spec_builder.model.provenance import Choices
+from spec_builder.physics.interactions import choose
+from spec_builder.studies.catalogue import describe_experiment
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from spec_builder.model.analysis import Analysis
 
 
 @pytest.mark.parametrize(
@@ -109,3 +114,32 @@ def test_polynomials_have_the_standard_model_inside(name: str) -> None:
         expected = pytest.approx(kernel.standard_model(), rel=1e-9)
         assert analysis.polynomial("flux")[channel.name]["cevns"](5.46)[0] == expected
         assert analysis.polynomial("sin2thetaw")[channel.name]["cevns"](0.23857)[0] == expected
+
+
+def changed_xenonnt(folder: Path, old: str, new: str, file: str = "experiment.toml") -> Analysis:
+    """XENONnT with another text in one of its files."""
+    shutil.copytree(data_path("experiments", "xenonnt"), folder)
+    text = (folder / file).read_text(encoding="utf-8")
+    assert old in text
+    (folder / file).write_text(text.replace(old, new), encoding="utf-8")
+    return load_analysis(str(folder))
+
+
+def test_an_uncertainty_of_the_source_that_acts_nowhere_is_told(tmp_path: Path) -> None:
+    assert load_analysis("global").notes() == ()
+    analysis = changed_xenonnt(tmp_path / "mine", "flux_8b = 0.12, ", "")
+    ((experiment, text),) = analysis.notes()
+    assert experiment == "xenonnt"
+    assert text.startswith("flux_8b (12 % in source solar_8b) acts on no signal of xenonnt_cs2")
+    assert Choices.of(analysis).notes == analysis.notes()
+
+
+def test_a_response_that_ends_early_is_told_with_every_result(tmp_path: Path) -> None:
+    lines = data_path("experiments", "xenonnt", "response_sr1.csv").read_text(encoding="utf-8").split("\n")
+    last = next(i for i, line in enumerate(lines) if line.startswith("1.5,"))
+    analysis = changed_xenonnt(tmp_path / "mine", "\n".join(lines[last:]), "", "response_sr1.csv")
+    for choices in (Choices.of(analysis), Choices.of(analysis, choose("scalar"))):
+        ((experiment, text),) = choices.notes
+        assert experiment == "xenonnt"
+        assert "% of the accepted events of xenonnt_cs2 lie above the last recoil energy of its response" in text
+    assert text in describe_experiment(str(tmp_path / "mine"))

@@ -106,6 +106,11 @@ def test_hepdata_records(record: str | None) -> None:
     assert pyhf.PatchSet(content).references == {"hepdata": record or "ins0000000"}
 
 
+def test_an_interaction_that_changes_nothing_is_refused() -> None:
+    with pytest.raises(SpecBuilderError, match="interaction 'vector' changes no yield of this analysis"):
+        build_patch_set(analysis("normsys", "xenonnt"), choose("vector", u=0, d=0), [(1.0, 1e-5)])
+
+
 def test_points_that_round_to_the_same_are_refused() -> None:
     with pytest.raises(SpecBuilderError, match="same to 6 digits"):
         build_patch_set(analysis("normsys", "xenonnt"), choose("axial"), [(1.0, 1e-3), (1.0000001, 1.0000002e-3)])

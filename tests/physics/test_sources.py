@@ -164,6 +164,11 @@ def test_a_source_by_path(tmp_path: Path) -> None:
         ("[1e10, 9e10]", "[1e10]", r"components\[0\].totals must be a list of 2 numbers, one for each line"),
         ("[1e10, 9e10]", "[1e10, -9e10]", r"components\[0\].totals must be a list of positive numbers"),
         ("total = 5e9", "total = -1", r"components\[1\].total must be a positive number, found -1"),
+        (
+            "total = 5e9",
+            "total = 5e9\nrelative_uncertainty = 12",
+            r"components\[1\].relative_uncertainty must be a .*percent",
+        ),
         ("total = 5e9", "", r"source.toml: key 'components\[1\].total' is missing"),
         ("total = 5e9", "total = 5e9\ncolour = 1", r"source.toml: unknown key components\[1\].colour"),
         (

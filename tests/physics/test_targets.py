@@ -292,6 +292,12 @@ def test_mistakes_in_a_target(tmp_path: Path, old: str, new: str, message: str) 
     [
         ("0.9048", "90.48", "isotopes.csv: abundances sum to 90.5752, expected 1"),
         ("20,10", "0,10", "isotopes.csv: column 'A' must hold positive numbers"),
+        ("20,10", "10,20", "isotopes.csv: column 'Z' must hold at most A, are the two exchanged"),
+        (
+            "19.9924401753",
+            "18622.8",
+            "isotopes.csv: column 'atomic_mass_u' must hold atomic masses near the mass number",
+        ),
         ("1.5", "1.3", "isotopes.csv: column 'spin' must hold multiples of 1/2"),
         ("atomic_mass_u: u", "atomic_mass_u: MeV", "unit of column 'atomic_mass_u' is 'MeV', expected u"),
         ("A,Z,", "A,Q,", "isotopes.csv: column 'Z' is missing"),

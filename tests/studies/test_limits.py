@@ -7,6 +7,7 @@ import math
 from dataclasses import replace
 from functools import cache, partial
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from spec_builder.physics.constants import FERMI_CONSTANT
 from spec_builder.physics.interactions import choose
 from spec_builder.physics.rates import rate
 from spec_builder.physics.standard_model import standard_model_terms, weak_charge
+from spec_builder.physics.terms import Term
 from spec_builder.studies.limits import find_limits
 
 if TYPE_CHECKING:
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
     from spec_builder.model.analysis import Analysis
     from spec_builder.physics.targets import Target
-    from spec_builder.physics.terms import Term
     from spec_builder.studies.limits import LimitsResult
 
 
@@ -231,3 +232,32 @@ def test_mistakes(name: str, options: dict[str, Any], message: str) -> None:
 def test_an_interaction_that_changes_nothing_is_refused() -> None:
     with pytest.raises(SpecBuilderError, match="interaction 'vector' changes no yield of this analysis"):
         find_limits(xenonnt(), choose("vector", u=0, d=0), np.array([1.0]))
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_an_interference_without_its_square_is_refused(signed: bool) -> None:
+    def terms(_scatterers: object, recoil_energy_MeV: FloatArray, _flavour: str) -> list[Term]:
+        return [Term(1, 1, (-1e-8 / recoil_energy_MeV, 0.0, 0.0))]  # type: ignore[arg-type]
+
+    model = SimpleNamespace(name="half", title="t", references=["a note"], parameter="k", signed=signed, terms=terms)
+    with pytest.raises(SpecBuilderError, match="interaction 'half' makes the signal negative in bin 0 from") as error:
+        find_limits(xenonnt(), model, np.array([1.0]))
+    symbol, value = ("|k|" if signed else "k"), float(str(error.value).split(" = ")[1].split()[0])
+    assert f"from {symbol} = " in str(error.value)
+    assert "at a mass of 1 MeV" in str(error.value)
+    signal = xenonnt().problem(choose(model)).yields(np.array([1.0]))["cevns"].nominal[:, 0, 0]
+    x = value if signed else value**2
+    assert signal[0] + signal[1] * x == pytest.approx(0.0, abs=1e-3 * signal[0])
+
+
+def test_destructive_interference_with_its_square_is_not_refused() -> None:
+    for name in ("vector_universal", "vector", "vector_bl"):
+        find_limits(xenonnt(), name, np.array([0.01, 1000.0, np.inf]))
+
+
+def test_where_all_is_excluded_the_text_says_everything() -> None:
+    zero = replace(xenonnt().experiments[0].channels[0], observed=np.array([0.0, 0.0, 0.0]), backgrounds=())
+    experiment = replace(xenonnt().experiments[0], channels=(zero,))
+    result = find_limits(replace(xenonnt(), experiments=(experiment,)), "vector", np.array([1e-3]), cl=0.5, dof=2)
+    assert result.exclusion.points[0].excluded == ((0.0, None),)
+    assert "  everything\n" in str(result)
