@@ -110,7 +110,7 @@ def test_a_profile_of_a_projection(spec_builder: Command) -> None:
 
 def test_a_scan_of_a_projection(spec_builder: Command, tmp_path: Path) -> None:
     words = ("scan", "xenonnt", "--interaction", "scalar", "--masses", "10", "--couplings", "1e-5", "--jobs", "1")
-    heights = []
+    heights: list[float] = []
     for more in (("--data", "asimov"), ("--data", "asimov", "--exposure", "xenonnt=10")):
         path = tmp_path / f"scan{len(heights)}.npz"
         run = spec_builder(*words, *more, "-o", path)
