@@ -94,7 +94,7 @@ def worker_count(executor: concurrent.futures.Executor) -> int:
     """Workers of an executor; 1 where it does not tell."""
     client = getattr(executor, "_client", None)  # Dask's executor, which has no public name for it
     if client is not None:
-        return max(int(sum(client.nthreads().values())), 1)
+        return max(sum(int(threads) for threads in client.nthreads().values()), 1)
     return int(getattr(executor, "_max_workers", 1))
 
 

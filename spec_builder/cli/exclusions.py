@@ -196,6 +196,7 @@ def check_figure(path: Path, *, force: bool) -> None:
 @couplings_option
 @law_option
 @variant_option
+@projection_options
 @jobs_option
 @dask_option
 @cite_option
@@ -242,6 +243,7 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
         else:
             only(given, set(choices) - _OF_WORKSPACE, "an analysis")
             analysis, choice = analysis_and_choice(target, choices)
+            analysis = changed_analysis(analysis, choices)
             masses, couplings = plane_grid(analysis, choice, choices)
             scans.scan_analysis(analysis, choice, masses, couplings, **how)
     click.echo(output)

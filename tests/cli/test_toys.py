@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from spec_builder.cli.output import emit
@@ -105,6 +106,39 @@ def test_a_profile_of_a_projection(spec_builder: Command) -> None:
     found = content(spec_builder(*words, "--data", "asimov"))
     assert "projection: exposure of xenonnt times 10" in found["by_construction"]
     assert spec_builder(*words).returncode == 2
+
+
+def test_a_scan_of_a_projection(spec_builder: Command, tmp_path: Path) -> None:
+    words = ("scan", "xenonnt", "--interaction", "scalar", "--masses", "10", "--couplings", "1e-5", "--jobs", "1")
+    heights: list[float] = []
+    for more in (("--data", "asimov"), ("--data", "asimov", "--exposure", "xenonnt=10")):
+        path = tmp_path / f"scan{len(heights)}.npz"
+        run = spec_builder(*words, *more, "-o", path)
+        assert run.returncode == 0, run.stderr
+        with np.load(path) as found:
+            heights.append(float(found["delta_chi2"][0]))
+            about = json.loads(str(found["metadata"]))
+    assert "projection: exposure of xenonnt times 10" in about["by_construction"]
+    assert heights[1] > 2 * heights[0] > 0
+    assert spec_builder(*words, "--exposure", "xenonnt=10", "-o", tmp_path / "other.npz").returncode == 2
+
+
+def test_critical_values_are_thrown_again(spec_builder: Command, tmp_path: Path) -> None:
+    path = tmp_path / "toys.json"
+    assert spec_builder(*FIT, *TOYS, "--json", "-o", path).returncode == 0
+    run = spec_builder("verify", path)
+    assert run.returncode == 0, run.stderr
+    assert "critical values of xenonnt, flux: 61 values, 40 toys each" in run.stdout
+    again = spec_builder("verify", path, "--toys", "--jobs", "1")
+    assert again.returncode == 0, again.stderr
+    assert "; the toys thrown again" in again.stdout
+    changed = json.loads(path.read_text())
+    changed["critical"][5]["critical"] += 1.0
+    path.write_text(json.dumps(changed))
+    wrong = spec_builder("verify", path, "--toys", "--jobs", "1")
+    assert wrong.returncode == 2
+    assert "critical value" in wrong.stderr
+    assert spec_builder("verify", path, "--seed", "3").returncode == 2
 
 
 def test_coverage_and_its_figure(spec_builder: Command, tmp_path: Path) -> None:
