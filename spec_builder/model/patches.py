@@ -16,7 +16,7 @@ from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import threshold
 from spec_builder.model.metadata import PAPER
 from spec_builder.model.provenance import Choices, parameter_label, range_text
-from spec_builder.model.workspace import round_yields, signal_modifiers
+from spec_builder.model.workspace import YIELD_DIGITS, round_yields, signal_modifiers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -49,6 +49,7 @@ class PatchBuilder:
         style: ``total`` or ``signal``.
         uncertainties: relative size by parameter, for each channel and signal sample.
         largest_strength: upper bound of mu_np in the style ``signal``: 1 where the sample may be negative.
+        digits: significant ones of the yields.
     """
 
     workspace: Workspace
@@ -56,6 +57,7 @@ class PatchBuilder:
     style: Style
     uncertainties: Mapping[str, Mapping[str, Mapping[str, float]]]
     largest_strength: float = 10.0
+    digits: int = YIELD_DIGITS
 
     def operations(self, templates: Mapping[str, Mapping[str, Template]]) -> list[dict[str, Any]]:
         """The JSON patch of one point.
@@ -80,9 +82,11 @@ class PatchBuilder:
             if sample["name"] not in templates:
                 continue
             path, template = f"/channels/{i}/samples/{j}", templates[sample["name"]]
-            operations.append({"op": "replace", "path": f"{path}/data", "value": round_yields(template.nominal)})
+            operations.append(
+                {"op": "replace", "path": f"{path}/data", "value": round_yields(template.nominal, self.digits)}
+            )
             uncertainties = self.uncertainties[channel["name"]][sample["name"]]
-            modifiers = signal_modifiers(self.law, uncertainties, template)
+            modifiers = signal_modifiers(self.law, uncertainties, template, self.digits)
             new = {(modifier["name"], modifier["type"]): modifier["data"] for modifier in modifiers}
             for k, modifier in enumerate(sample["modifiers"]):
                 data = new.get((modifier["name"], modifier["type"]))
@@ -99,11 +103,11 @@ class PatchBuilder:
                 f"channel {channel}: patches of style 'signal' need one signal sample without shape uncertainties, "
                 "expected style 'total'"
             )
-        modifiers = signal_modifiers(self.law, self.uncertainties[channel][name], template)
+        modifiers = signal_modifiers(self.law, self.uncertainties[channel][name], template, self.digits)
         modifiers.append({"name": STRENGTH, "type": "normfactor", "data": None})
         sample = {
             "name": NEW_SAMPLE,
-            "data": round_yields(template.nominal),
+            "data": round_yields(template.nominal, self.digits),
             "modifiers": sorted(modifiers, key=lambda m: (m["name"], m["type"])),
         }
         return {"op": "add", "path": f"/channels/{i}/samples/-", "value": sample}
@@ -186,6 +190,7 @@ def build_patch_set(
     *,
     style: Style = "total",
     hepdata: str | None = None,
+    digits: int = YIELD_DIGITS,
 ) -> dict[str, Any]:
     """The patch set of one interaction, a patch for each point.
 
@@ -199,6 +204,7 @@ def build_patch_set(
         points: mediator mass [MeV] and g of each; the parameter alone where there is no mediator.
         style: ``total`` or ``signal``; see :data:`spec_builder.model.patches.Style`.
         hepdata: the record's identifier, ``ins`` and seven digits.
+        digits: significant ones of the yields.
 
     Raises:
         SpecBuilderError: if two points round to the same values, or a point has no valid fit.
@@ -221,7 +227,7 @@ def build_patch_set(
     return patch_set(
         _description(analysis, choice),
         digest(analysis.workspace),
-        _patches(analysis, choice, rounded, style, [(height, height > level) for height in heights]),
+        _patches(analysis, choice, rounded, (style, digits), [(height, height > level) for height in heights]),
         labels=patch_labels(choice),
         hepdata=hepdata,
         extra={
@@ -237,7 +243,7 @@ def build_patch_set(
             "delta_chi2": f"2NLL less its minimum over {_domain(analysis, choice)}, nuisance parameters profiled",
             "excluded_90": f"delta_chi2 > {level:.6f}: 90 % CL, {_DEGREES[dof]} of freedom",
             "paper": PAPER,
-            "licence": analysis.licence or "not stated",
+            **analysis.terms,
         },
     )
 
@@ -257,9 +263,14 @@ def _domain(analysis: Analysis, choice: Choice) -> str:
 
 
 def _patches(
-    analysis: Analysis, choice: Choice, points: _Points, style: Style, heights: Sequence[tuple[float, bool]]
+    analysis: Analysis,
+    choice: Choice,
+    points: _Points,
+    form: tuple[Style, int],
+    heights: Sequence[tuple[float, bool]],
 ) -> Iterator[tuple[str, Sequence[float], dict[str, Any], list[dict[str, Any]]]]:
-    """Name, values, metadata and operations of each patch."""
+    """Name, values, metadata and operations of each patch, in a style and with so many digits."""
+    style, digits = form
     polynomials = analysis.signal_yields(choice, points.masses if choice.has_mediator else None)
     if style == "signal":
         polynomials = {
@@ -273,6 +284,7 @@ def _patches(
         style,
         {c.name: {signal.name: signal.uncertainties for signal in c.signals} for c in analysis.channels},
         largest_strength=1.0 if interferes else 10.0,
+        digits=digits,
     )
     for i, (height, excluded) in enumerate(heights):
         x, mass = float(choice.x(points.parameter[i])), int(points.place[i])

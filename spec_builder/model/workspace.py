@@ -50,17 +50,19 @@ class Measured:
     held: frozenset[str]
 
 
-def round_yields(events: Iterable[float]) -> list[float]:
-    """Yields rounded to 8 significant digits, as they stand in every file.
+def round_yields(events: Iterable[float], digits: int = YIELD_DIGITS) -> list[float]:
+    """Yields rounded to significant digits, 8 as they stand in every workspace.
 
     Examples:
         >>> round_yields([1.23456789012, 20.0])
         [1.2345679, 20.0]
     """
-    return [float(f"{value:.{YIELD_DIGITS - 1}e}") for value in events]
+    return [float(f"{value:.{digits - 1}e}") for value in events]
 
 
-def signal_modifiers(law: Law, uncertainties: Mapping[str, float], template: Template) -> list[Modifier]:
+def signal_modifiers(
+    law: Law, uncertainties: Mapping[str, float], template: Template, digits: int = YIELD_DIGITS
+) -> list[Modifier]:
     """The uncertainties of a signal sample: normalisations, and shapes by the law.
 
     Under ``normsys`` a shape is split as is usual in HistFactory: a ``normsys`` with the ratios of the totals and,
@@ -71,25 +73,27 @@ def signal_modifiers(law: Law, uncertainties: Mapping[str, float], template: Tem
         law: how normalisation uncertainties act.
         uncertainties: relative size by parameter name.
         template: events of the sample.
+        digits: significant ones of the yields.
     """
-    nominal = round_yields(template.nominal)
+    nominal = round_yields(template.nominal, digits)
     modifiers = normalisation_modifiers(law, dict(uncertainties), nominal)
     for name, (high, low) in template.variations.items():
-        modifiers += _shape(law, name, sum(nominal), round_yields(high), round_yields(low), nominal)
+        modifiers += _shape(law, name, nominal, round_yields(high, digits), round_yields(low, digits), digits)
     return sorted(modifiers, key=lambda modifier: (modifier["name"], modifier["type"]))
 
 
 def _shape(
-    law: Law, name: str, total: float, high: list[float], low: list[float], nominal: list[float]
+    law: Law, name: str, nominal: list[float], high: list[float], low: list[float], digits: int
 ) -> list[Modifier]:
     if law == "linear":
         return [{"name": name, "type": "histosys", "data": {"hi_data": high, "lo_data": low}}]
+    total = sum(nominal)
     ratios = [sum(side) / total if total else 1.0 for side in (high, low)]
     scaled = [
-        round_yields(events / ratio for events in side) if total and ratio else nominal
+        round_yields((events / ratio for events in side), digits) if total and ratio else nominal
         for side, ratio in zip((high, low), ratios, strict=True)
     ]
-    hi, lo = round_yields(ratios)
+    hi, lo = round_yields(ratios, digits)
     return [
         {"name": name, "type": "normsys", "data": {"hi": hi, "lo": lo}},
         {"name": name, "type": "histosys", "data": {"hi_data": scaled[0], "lo_data": scaled[1]}},

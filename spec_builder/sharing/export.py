@@ -15,6 +15,7 @@ from spec_builder.model.analysis import load_analyses
 from spec_builder.model.metadata import workspace_metadata
 from spec_builder.model.patches import build_patch_set
 from spec_builder.model.spectrum_patches import build_spectra_patch_set
+from spec_builder.model.workspace import YIELD_DIGITS
 from spec_builder.studies.limits import find_limits
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class PatchRequest:
         couplings: g; None for as many around the limit at each mass as there are masses.
         style: ``total`` or ``signal``.
         hepdata: the record's identifier.
+        digits: significant ones of the yields.
     """
 
     choices: Sequence[Choice]
@@ -54,6 +56,7 @@ class PatchRequest:
     couplings: Sequence[float] | None = None
     style: Style = "total"
     hepdata: str | None = None
+    digits: int = YIELD_DIGITS
 
     def points(self, analysis: Analysis, choice: Choice) -> list[tuple[float, ...]]:
         """Mass and coupling of every patch, or the parameter alone where there is no mass.
@@ -164,6 +167,7 @@ def export_workspaces(
                     patches.points(analysis, choice),
                     style=patches.style,
                     hepdata=patches.hepdata,
+                    digits=patches.digits,
                 )
                 files[path] = patch_set_json(content)
                 metadata["patch_sets"][file] = digest(content)
