@@ -29,16 +29,28 @@ if TYPE_CHECKING:
     from spec_builder.sharing.export import PatchRequest, export_workspaces
     from spec_builder.sharing.verify import verify_file
     from spec_builder.sharing.verify_archive import verify_archive
+    from spec_builder.studies.by_toys import (
+        ToyFitResult,
+        ToyLimitsResult,
+        find_limits_by_toys,
+        fit_analysis_by_toys,
+        fit_workspace_by_toys,
+    )
+    from spec_builder.studies.coverage import CoverageResult, cover_analysis, cover_couplings
+    from spec_builder.studies.expected import ExpectedLimits, expect_limits
     from spec_builder.studies.explanation import explain_point, explain_spectrum
     from spec_builder.studies.fits import FitResult, fit_analysis, fit_workspace
     from spec_builder.studies.limits import LimitsResult, find_limits
     from spec_builder.studies.profiles import ProfileResult, profile_analysis
+    from spec_builder.studies.projections import Projection, with_data
     from spec_builder.studies.scans import ScanResult, scan_analysis, scan_patches
     from spec_builder.studies.spectrum import Spectrum, recoil_spectrum
     from spec_builder.studies.strengths import find_strength_limits, fit_spectrum
 
 __all__ = [
     "Analysis",
+    "CoverageResult",
+    "ExpectedLimits",
     "Experiment",
     "FitResult",
     "Likelihood",
@@ -46,21 +58,30 @@ __all__ = [
     "NewPhysics",
     "PatchRequest",
     "ProfileResult",
+    "Projection",
     "ScanResult",
     "SpecBuilderError",
     "Spectrum",
+    "ToyFitResult",
+    "ToyLimitsResult",
     "__version__",
     "bibtex",
     "compare",
+    "cover_analysis",
+    "cover_couplings",
     "diagnose",
+    "expect_limits",
     "explain_point",
     "explain_spectrum",
     "export_workspaces",
     "find_limits",
+    "find_limits_by_toys",
     "find_strength_limits",
     "fit_analysis",
+    "fit_analysis_by_toys",
     "fit_spectrum",
     "fit_workspace",
+    "fit_workspace_by_toys",
     "hs3_workspace",
     "import_xenonnt",
     "load_analysis",
@@ -74,12 +95,15 @@ __all__ = [
     "scan_patches",
     "verify_archive",
     "verify_file",
+    "with_data",
     "write_archives",
     "write_plane",
 ]
 
 _HOME = {
     "Analysis": "model.analysis",
+    "CoverageResult": "studies.coverage",
+    "ExpectedLimits": "studies.expected",
     "Experiment": "experiments.description",
     "FitResult": "studies.fits",
     "Likelihood": "inference.likelihood",
@@ -87,20 +111,29 @@ _HOME = {
     "NewPhysics": "physics.choices",
     "PatchRequest": "sharing.export",
     "ProfileResult": "studies.profiles",
+    "Projection": "studies.projections",
     "ScanResult": "studies.scans",
     "SpecBuilderError": "base.errors",
     "Spectrum": "studies.spectrum",
+    "ToyFitResult": "studies.by_toys",
+    "ToyLimitsResult": "studies.by_toys",
     "bibtex": "sharing.citations",
     "compare": "paper.comparison",
+    "cover_analysis": "studies.coverage",
+    "cover_couplings": "studies.coverage",
     "diagnose": "cli.doctor",
+    "expect_limits": "studies.expected",
     "explain_point": "studies.explanation",
     "explain_spectrum": "studies.explanation",
     "export_workspaces": "sharing.export",
     "find_limits": "studies.limits",
+    "find_limits_by_toys": "studies.by_toys",
     "find_strength_limits": "studies.strengths",
     "fit_analysis": "studies.fits",
+    "fit_analysis_by_toys": "studies.by_toys",
     "fit_spectrum": "studies.strengths",
     "fit_workspace": "studies.fits",
+    "fit_workspace_by_toys": "studies.by_toys",
     "hs3_workspace": "histfactory.hs3",
     "import_xenonnt": "experiments.releases.xenonnt",
     "load_analysis": "model.analysis",
@@ -114,6 +147,7 @@ _HOME = {
     "scan_patches": "studies.scans",
     "verify_archive": "sharing.verify_archive",
     "verify_file": "sharing.verify",
+    "with_data": "studies.projections",
     "write_archives": "sharing.archive",
     "write_plane": "paper.plane",
 }

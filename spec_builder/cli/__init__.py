@@ -18,6 +18,7 @@ from spec_builder.cli.inputs import experiments, spectrum
 from spec_builder.cli.output import complain
 from spec_builder.cli.paper import compare, reproduce
 from spec_builder.cli.sharing import archive, export, hs3, verify
+from spec_builder.cli.toys import coverage
 
 __all__ = ["cli", "main"]
 
@@ -33,6 +34,7 @@ _VERBS = (
     explain,
     scan,
     plane,
+    coverage,
     reproduce,
     compare,
     export,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -45,6 +45,24 @@ from spec_builder.cli.parsing import (
     plane_grid,
 )
 from spec_builder.cli.spectra import limits_text, scan_spectra, spectrum_option
+from spec_builder.cli.toys import (
+    by_toys,
+    changed_analysis,
+    check_toy_options,
+    expected_option,
+    method_of,
+    projection_options,
+    toy_options,
+    toy_run,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.text import Result
+    from spec_builder.model.analysis import Analysis
+    from spec_builder.physics.choices import Choice
 
 _OF_WORKSPACE = {"patchset", "measurement", "poi", "hold", "keep_going"}
 
@@ -61,6 +79,9 @@ _OF_WORKSPACE = {"patchset", "measurement", "poi", "hold", "keep_going"}
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="CSV with a header of choices.")
 @click.option("--plot", metavar="FILE", help="Draw it (PNG, PDF or SVG).")
+@toy_options
+@expected_option
+@projection_options
 @cite_option
 @output_option
 @force_option
@@ -72,7 +93,8 @@ def limits(
 
     With --spectrum the strength of a recoil spectrum of your own, or of each in a folder.
 
-    --masses takes inf too, the contact limit on g/m. An interaction without a mediator takes no --masses.
+    --masses takes inf too, the contact limit on g/m. An interaction without a mediator takes no --masses. With
+    --method feldman-cousins the thresholds come from toys.
     """
     from spec_builder.studies.limits import find_limits  # noqa: PLC0415
 
@@ -89,6 +111,13 @@ def limits(
         return
     if choices["plot"]:
         check_figure(Path(choices["plot"]), force=force)
+    toys, expected = method_of(choices) != "asymptotic", choices["expected"]
+    check_toy_options(given_options(context, choices), toys=toys or expected == "toys")
+    loaded = changed_analysis(loaded, choices, expected=expected is not None)
+    if toys or expected is not None:
+        how = {"cl": cl, "dof": dof}
+        _limits_with_toys(loaded, choice, masses, choices, how, output, force=force)
+        return
     result = find_limits(loaded, choice, masses, cl=cl, dof=dof)
     if choices["plot"]:
         from spec_builder.figures.limits import draw_limits  # noqa: PLC0415
@@ -97,6 +126,50 @@ def limits(
         save_figure(draw_limits([result]), Path(choices["plot"]), force=force)
     text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
     emit(text, output, force=force)
+
+
+def _limits_with_toys(
+    analysis: Analysis,
+    choice: Choice,
+    masses: FloatArray | None,
+    choices: dict[str, Any],
+    level: dict[str, Any],
+    output: str,
+    *,
+    force: bool,
+) -> None:
+    """Limits by toys, or expected ones."""
+    from spec_builder.figures.style import save_figure  # noqa: PLC0415
+    from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
+    from spec_builder.studies.expected import expect_limits  # noqa: PLC0415
+    from spec_builder.studies.limits import find_limits  # noqa: PLC0415
+
+    plot, expected = choices.pop("plot"), choices["expected"]
+    if expected is not None and method_of(choices) != "asymptotic":
+        raise SpecBuilderError("limits: --expected is for --method asymptotic")
+    with toy_run(output, choices | {"limits": level}, analysis.workspace, force=force) as how:
+        own = {**level, **by_toys(choices), **how}
+        result: Result
+        if expected is None:
+            found = find_limits_by_toys(analysis, choice, masses, **own)
+            result = found
+            if plot:
+                from spec_builder.figures.expected import draw_by_toys  # noqa: PLC0415
+                from spec_builder.figures.limits import draw_limits  # noqa: PLC0415
+
+                figure = draw_by_toys(found) if choice.has_mediator else draw_limits([found.limits])
+                save_figure(figure, Path(plot), force=force)
+        else:
+            awaited = expect_limits(analysis, choice, masses, kind=expected, **own)
+            result = awaited
+            if plot:
+                from spec_builder.figures.expected import draw_expected  # noqa: PLC0415
+
+                real = all(not choices[name] for name in ("data", "exposure", "background", "uncertainty"))
+                observed = find_limits(analysis, choice, masses, **level) if real else None
+                save_figure(draw_expected(awaited, observed), Path(plot), force=force)
+        text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
+        emit(text, output, force=force)
 
 
 def check_figure(path: Path, *, force: bool) -> None:
@@ -178,25 +251,39 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
 @variant_option
 @cl_option
 @plane_dof_option
-@click.option("--points", default=121, show_default=True, help="Masses, and couplings.")
-@jobs_option
-@dask_option
+@click.option("--points", default=121, show_default=True, help="Masses, and couplings; by toys 31 masses.")
+@toy_options
 @click.option("--output", "-o", default="plane", show_default=True, metavar="DIR", help="Folder to write to.")
 @force_option
-def plane(analysis: str | None, jobs: int | None, dask: str | None, output: str, **choices: Any) -> None:
+@click.pass_context
+def plane(context: click.Context, /, analysis: str | None, output: str, **choices: Any) -> None:
     """Draw what is excluded in the plane of mass and coupling; contours as CSV, profiled grids as NPZ.
 
     Without an ANALYSIS and an --interaction it is the paper's Fig. 4: three analyses, five interactions. Where there is
     no mediator the plane is a line.
+
+    With --method feldman-cousins contours by toys, beside those of Wilks' theorem, as JSON, CSV and PNG.
     """
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
 
+    given = given_options(context, choices)
+    toys = method_of(choices) != "asymptotic"
+    check_toy_options(given - {"jobs", "dask"}, toys=toys)
     names = choices.pop("interactions")
     interactions = choices_of(names, choices) if names else []
     for name in option_names():
-        given = choices.pop(name)
-        if given and not names:
+        value = choices.pop(name)
+        if value and not names:
             raise SpecBuilderError(f"--{name.replace('_', '-')} applies with an --interaction only")
+    if toys:
+        if analysis is None or not interactions:
+            raise SpecBuilderError("plane: --method feldman-cousins needs an ANALYSIS and an --interaction")
+        points = choices["points"] if "points" in given else 31
+        _plane_by_toys(analysis, interactions, choices | {"points": points}, Path(output))
+        return
+    jobs, dask = choices.pop("jobs"), choices.pop("dask")
+    for name in ("method", "toys", "seed", "ensemble"):
+        del choices[name]
     pool = executor_for(jobs_or_cores(jobs), dask, preload=["spec_builder.studies.plane"])
     with pool as executor, Progress() as report:
         from spec_builder.paper.plane import write_plane  # noqa: PLC0415
@@ -210,3 +297,30 @@ def plane(analysis: str | None, jobs: int | None, dask: str | None, output: str,
             **choices,
         )
     click.echo(table, nl=False)
+
+
+def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[str, Any], folder: Path) -> None:
+    """Contours of each interaction by toys, into a folder."""
+    import numpy as np  # noqa: PLC0415
+
+    from spec_builder.base.files import make_folder  # noqa: PLC0415
+    from spec_builder.figures.expected import draw_by_toys  # noqa: PLC0415
+    from spec_builder.figures.limits import draw_limits  # noqa: PLC0415
+    from spec_builder.figures.style import save_figure  # noqa: PLC0415
+    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
+    from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
+
+    force = choices.pop("force")
+    loaded = load_analysis(analysis, choices["law"], choices["variants"])
+    make_folder(folder)
+    for choice in interactions:
+        path = folder / f"plane_{loaded.name}_{choice.name}.json"
+        masses = np.geomspace(*loaded.masses_MeV, choices["points"]) if choice.has_mediator else None
+        dof = choices["dof"] or (2 if choice.has_mediator else 1)
+        with toy_run(str(path), choices | {"interaction": repr(choice)}, loaded.workspace, force=force) as how:
+            found = find_limits_by_toys(loaded, choice, masses, cl=choices["cl"], dof=dof, **by_toys(choices), **how)
+            figure = draw_by_toys(found) if choice.has_mediator else draw_limits([found.limits])
+            save_figure(figure, path.with_suffix(".png"), force=force)
+            emit(found.to_csv(), str(path.with_suffix(".csv")), force=force)
+            emit(found.to_json(), str(path), force=force)
+        click.echo(path)

@@ -34,6 +34,17 @@ from spec_builder.cli.parsing import (
     only,
 )
 from spec_builder.cli.spectra import fit_text, spectrum_option
+from spec_builder.cli.toys import (
+    PROJECTION_OPTIONS,
+    TOY_OPTIONS,
+    by_toys,
+    changed_analysis,
+    check_toy_options,
+    method_of,
+    projection_options,
+    toy_options,
+    toy_run,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +67,8 @@ if TYPE_CHECKING:
 @poi_option
 @fix_option
 @click.option("--plot", metavar="FILE", help="Draw the bins of an ANALYSIS at the minimum (PNG, PDF or SVG).")
+@toy_options
+@projection_options
 @json_option
 @cite_option
 @output_option
@@ -66,16 +79,24 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
 
     With --spectrum the strength of a recoil spectrum of your own. WORKSPACE is in pyhf's JSON or in HS3. Without a
     parameter of interest (--poi '') the fit has no interval.
+
+    With --method feldman-cousins interval, significance and goodness of fit come from toys; with --output a run that
+    was stopped goes on where it stood.
     """
     from spec_builder.base.files import refuse_existing  # noqa: PLC0415
     from spec_builder.studies.fits import fit_analysis, fit_workspace  # noqa: PLC0415
 
     given = given_options(context, choices)
+    toys = method_of(choices) != "asymptotic"
+    check_toy_options(given, toys=toys)
     if is_workspace(target):
-        only(given, {"cl", "minimiser", "measurement", "patches", "poi", "hold"}, "a workspace")
+        only(given, {"cl", "minimiser", "measurement", "patches", "poi", "hold", "method", *TOY_OPTIONS}, "a workspace")
         from spec_builder.histfactory.patch import load_workspace  # noqa: PLC0415
 
         workspace = load_workspace(target, choices["patches"])
+        if toys:
+            _fit_workspace_by_toys(workspace, target, choices, output, as_json=as_json, force=force)
+            return
         result = fit_workspace(
             workspace,
             target,
@@ -89,7 +110,8 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
         emit(fit_text(target, given, choices, as_json=as_json), output, force=force)
         return
     else:
-        only(given, {"cl", "minimiser", "parameter", "law", "variants", "cite", "plot"}, "an analysis")
+        own = {"cl", "minimiser", "parameter", "law", "variants", "cite", "plot", "method"}
+        only(given, own | TOY_OPTIONS | PROJECTION_OPTIONS, "an analysis")
         from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
 
         analysis = load_analysis(target, choices["law"], choices["variants"])
@@ -101,6 +123,10 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
             raise SpecBuilderError("fit: give --parameter flux or --parameter sin2thetaw")
         if choices["plot"]:
             refuse_existing(Path(choices["plot"]), force=force)
+        analysis = changed_analysis(analysis, choices)
+        if toys:
+            _fit_by_toys(analysis, choices, output, as_json=as_json, force=force)
+            return
         result = fit_analysis(analysis, choices["parameter"], cl=choices["cl"], minimiser=choices["minimiser"])
         if choices["plot"]:
             from spec_builder.figures.bins import draw_bins  # noqa: PLC0415
@@ -108,6 +134,34 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
 
             save_figure(draw_bins(analysis, result), Path(choices["plot"]), force=force)
     emit(result.to_json() if as_json else str(result), output, force=force)
+
+
+def _fit_by_toys(analysis: Analysis, choices: dict[str, Any], output: str, *, as_json: bool, force: bool) -> None:
+    """Fit a parameter of an analysis by toys."""
+    from spec_builder.studies.by_toys import fit_analysis_by_toys  # noqa: PLC0415
+
+    plot = choices.pop("plot")
+    with toy_run(output, choices, analysis.workspace, force=force) as how:
+        level = {"cl": choices["cl"], **by_toys(choices)}
+        found = fit_analysis_by_toys(analysis, choices["parameter"], **level, **how)
+        if plot:
+            from spec_builder.figures.bins import draw_bins  # noqa: PLC0415
+            from spec_builder.figures.style import save_figure  # noqa: PLC0415
+
+            save_figure(draw_bins(analysis, found.asymptotic), Path(plot), force=force)
+        emit(found.to_json() if as_json else str(found), output, force=force)
+
+
+def _fit_workspace_by_toys(
+    workspace: Mapping[str, Any], name: str, choices: dict[str, Any], output: str, *, as_json: bool, force: bool
+) -> None:
+    """Fit the parameter of interest of a workspace by toys."""
+    from spec_builder.studies.by_toys import fit_workspace_by_toys  # noqa: PLC0415
+
+    own = {key: choices[key] for key in ("measurement", "poi", "hold", "cl")}
+    with toy_run(output, choices, workspace, force=force) as how:
+        found = fit_workspace_by_toys(workspace, name, **own, **by_toys(choices), **how)
+        emit(found.to_json() if as_json else str(found), output, force=force)
 
 
 @click.command()
@@ -133,6 +187,7 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
     metavar="N",
     help="Points between the ends, Delta chi2 = 9 or the domain (default: 201; for two parameters 61 in each).",
 )
+@projection_options
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="CSV with a header of choices.")
 @click.option("--plot", metavar="FILE", help="Draw it (PNG, PDF or SVG), for one parameter.")
@@ -162,7 +217,7 @@ def profile(context: click.Context, /, target: str, **choices: Any) -> None:
     else:
         how["cl"] = choices["cl"]
     if is_workspace(target):
-        only(given, set(choices) - {"law", "variants", "cite"}, "a workspace")
+        only(given, set(choices) - {"law", "variants", "cite", *PROJECTION_OPTIONS}, "a workspace")
         result = _profile_of_workspace(target, choices, how)
     else:
         only(given, set(choices) - {"measurement", "patches", "hold"}, "an analysis")
@@ -174,7 +229,7 @@ def profile(context: click.Context, /, target: str, **choices: Any) -> None:
         if choices["cite"]:
             emit(bibtex_of(loaded.sources(), "iminuit"), choices["output"], force=choices["force"])
             return
-        result = _profile_of_analysis(loaded, choices["parameters"], how)
+        result = _profile_of_analysis(changed_analysis(loaded, choices), choices["parameters"], how)
     _print_profile(result, choices)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,6 +66,15 @@ class Data:
     def take(self, rows: IndexArray | BoolArray | slice) -> Data:
         """Some of the data sets."""
         return Data(self.observed[:, rows], self.auxiliary[:, rows])
+
+    def into(self, likelihood: Likelihood) -> Likelihood:
+        """The same model with these data, which must be one data set."""
+        spec, auxiliary = likelihood.specification, iter(self.auxiliary[:, 0].tolist())
+        parameters = tuple(
+            p if p.constraint is None else replace(p, constraint=replace(p.constraint, auxiliary=next(auxiliary)))
+            for p in spec.parameters
+        )
+        return type(likelihood)(replace(spec, observed=self.observed[:, 0].copy(), parameters=parameters))
 
     def rows(self) -> Rows:
         """They as rows of a batch."""

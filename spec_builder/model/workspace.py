@@ -237,8 +237,13 @@ def build_workspace(
         ),
         "measurements": measurements,
         "observations": sorted(
-            ({"name": channel.name, "data": [int(count) for count in channel.observed]} for _, channel in channels),
+            ({"name": channel.name, "data": list(map(_count, channel.observed.tolist()))} for _, channel in channels),
             key=lambda observation: str(observation["name"]),
         ),
         "version": "1.0.0",
     }
+
+
+def _count(count: float) -> int | float:
+    """Counts are whole numbers in files; those of Asimov data may not be."""
+    return int(count) if count == int(count) else count

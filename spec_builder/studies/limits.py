@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from spec_builder.inference.exclusion import Exclusion, MassPoint
     from spec_builder.model.analysis import Analysis
 
-__all__ = ["LimitsResult", "as_choice", "check_change", "check_dof", "find_limits", "interval_text", "mass_axis"]
+__all__ = [
+    "LimitsResult",
+    "as_choice",
+    "check_change",
+    "check_dof",
+    "find_limits",
+    "in_contact_units",
+    "interval_text",
+    "mass_axis",
+]
 
 #: From 1/MeV to 1/GeV.
 _PER_GEV = 1e3
@@ -204,7 +213,7 @@ def find_limits(
     curves = Curves(problem, signal)
     exclusion = exclude(problem, axis, cl=cl, dof=dof, curves=curves, plane=analysis.masses_MeV)
     about = replace(Choices.of(analysis, chosen, cl=cl, dof=dof), notes=analysis.notes(chosen, masses))
-    return LimitsResult(about, chosen, _in_contact_units(exclusion))
+    return LimitsResult(about, chosen, in_contact_units(exclusion))
 
 
 def as_choice(choice: Choice | str | object) -> Choice:
@@ -257,7 +266,7 @@ def check_change(choice: Choice, signal: Mapping[str, Yields]) -> None:
         )
 
 
-def _in_contact_units(exclusion: Exclusion) -> Exclusion:
+def in_contact_units(exclusion: Exclusion) -> Exclusion:
     """Numbers at the mass inf as g/m in 1/GeV; there the yields are polynomials in (g/m)^2 in MeV^-2."""
     points = tuple(_in_per_GeV(point) if math.isinf(point.mass_MeV) else point for point in exclusion.points)
     minimum = exclusion.minimum

@@ -1,0 +1,282 @@
+"""Options of toys, expected limits and projections, and the verb that measures coverage."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.cli.interactions import InteractionCommand, choice_of, interaction_option
+from spec_builder.cli.options import (
+    ANALYSIS_WORDS,
+    choice,
+    cl_option,
+    dask_option,
+    force_option,
+    jobs_option,
+    json_option,
+    law_option,
+    output_option,
+    variant_option,
+)
+from spec_builder.cli.output import Progress, emit
+from spec_builder.cli.parsing import couplings_of, grid, jobs_or_cores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from spec_builder.model.analysis import Analysis
+    from spec_builder.studies.coverage import CoverageResult
+
+__all__ = [
+    "PROJECTION_OPTIONS",
+    "TOY_OPTIONS",
+    "by_toys",
+    "changed_analysis",
+    "check_toy_options",
+    "coverage",
+    "expected_option",
+    "method_of",
+    "projection_options",
+    "toy_options",
+    "toy_run",
+]
+
+METHODS = ("asymptotic", "feldman-cousins")
+#: Options that mean something with toys alone, and those of projections, by their names in Python.
+TOY_OPTIONS = {"toys", "seed", "ensemble", "jobs", "dask"}
+PROJECTION_OPTIONS = {"data", "exposure", "background", "uncertainty"}
+
+
+def _factors(what: str, example: str) -> Callable[..., dict[str, float]]:
+    def read(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
+        del context, parameter
+        found: dict[str, float] = {}
+        for value in values:
+            name, equals, number = value.partition("=")
+            try:
+                size = float(number)
+            except ValueError:
+                size = float("nan")
+            if not (name and equals) or size != size:  # noqa: PLR0124  # NaN is no factor
+                raise SpecBuilderError(f"{what} '{value}': expected a name and a number, such as {example}")
+            if name in found:
+                raise SpecBuilderError(f"{what} of '{name}' is given twice")
+            found[name] = size
+        return found
+
+    return read
+
+
+def _together(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def apply(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return apply
+
+
+_seed_option = click.option("--seed", default=0, show_default=True, help="Of the random numbers.")
+_ensemble_option = choice(
+    "--ensemble",
+    ("profiled", "nominal"),
+    help="Nuisance parameters of the toys: at their best for the data, or nominal (default: profiled; nominal in a "
+    "projection).",
+)
+_data_option = click.option(
+    "--data", metavar="asimov|FILE", help="In place of the observed counts: what is expected, or a JSON file of counts."
+)
+toy_options = _together(
+    choice("--method", METHODS, default=METHODS[0], show_default=True, help="Thresholds of Wilks' theorem, or toys."),
+    click.option("--toys", default=1000, show_default=True, metavar="N", help="At each value of the parameter."),
+    _seed_option,
+    _ensemble_option,
+    jobs_option,
+    dask_option,
+)
+projection_options = _together(
+    _data_option,
+    click.option(
+        "--exposure",
+        multiple=True,
+        callback=_factors("exposure", "xenonnt=10"),
+        metavar="EXPERIMENT=FACTOR",
+        help="A run that does not exist; repeatable.",
+    ),
+    click.option(
+        "--background",
+        multiple=True,
+        callback=_factors("background", "pandax4t.cathode=0.5"),
+        metavar="EXPERIMENT.SAMPLE=FACTOR",
+        help="The same.",
+    ),
+    click.option(
+        "--uncertainty",
+        multiple=True,
+        callback=_factors("uncertainty", "flux_8b=0.04"),
+        metavar="NAME=SIZE",
+        help="The same.",
+    ),
+)
+
+expected_option = choice(
+    "--expected", ("asimov", "toys"), help="Limits that the Standard Model would give, in place of the observed ones."
+)
+
+
+def method_of(choices: Mapping[str, Any]) -> str:
+    """The method by its name.
+
+    Raises:
+        SpecBuilderError: naming the ones there are.
+    """
+    method = str(choices["method"])
+    if method not in METHODS:
+        raise SpecBuilderError(f"method '{method}' is unknown, expected one of {', '.join(METHODS)}")
+    return method
+
+
+def check_toy_options(given: set[str], *, toys: bool) -> None:
+    """Refuse options of toys where there are none.
+
+    Raises:
+        SpecBuilderError: naming the first.
+    """
+    wrong = sorted(given & TOY_OPTIONS)
+    if wrong and not toys:
+        raise SpecBuilderError(f"--{wrong[0]} applies with toys only: --method feldman-cousins or --expected toys")
+
+
+def changed_analysis(analysis: Analysis, choices: Mapping[str, Any], *, expected: bool = False) -> Analysis:
+    """An analysis with the projection and the data that were asked for.
+
+    Args:
+        analysis: as it is.
+        choices: of the command line.
+        expected: whether only expected limits are wanted, which need no data.
+
+    Raises:
+        SpecBuilderError: for a projection with observed counts, or what the analysis does not have.
+    """
+    from spec_builder.studies.projections import ASIMOV, Projection, with_data  # noqa: PLC0415
+
+    backgrounds = {}
+    for name, factor in choices["background"].items():
+        experiment, _, sample = name.partition(".")
+        backgrounds[experiment, sample] = factor
+    projection = Projection(choices["exposure"], backgrounds, choices["uncertainty"])
+    data = choices["data"]
+    if projection and not expected and data != ASIMOV:
+        raise SpecBuilderError("a projection has no observed counts: give --data asimov")
+    changed = projection(analysis)
+    return with_data(changed, data) if data is not None and not projection else changed
+
+
+def by_toys(choices: Mapping[str, Any]) -> dict[str, Any]:
+    """What toys are thrown with."""
+    projected = choices.get("exposure") or choices.get("background") or choices.get("uncertainty")
+    ensemble = choices["ensemble"] or ("nominal" if projected else "profiled")
+    return {"toys": choices["toys"], "seed": choices["seed"], "ensemble": ensemble}
+
+
+@contextlib.contextmanager
+def toy_run(output: str, choices: Mapping[str, Any], workspace: Any, *, force: bool) -> Iterator[dict[str, Any]]:
+    """Workers, a store and a report of progress; with an output file a run that was stopped goes on where it stood.
+
+    Args:
+        output: file that the result goes to, ``-`` for none.
+        choices: of the command line: what tells this run from others.
+        workspace: content that the toys come from.
+        force: replace a file that exists.
+
+    Yields:
+        The arguments ``executor``, ``store`` and ``report``.
+    """
+    from spec_builder.base.chunks import FileStore  # noqa: PLC0415
+    from spec_builder.base.executors import executor_for  # noqa: PLC0415
+    from spec_builder.base.files import digest, refuse_existing  # noqa: PLC0415
+    from spec_builder.base.version import __version__  # noqa: PLC0415
+
+    store = None
+    if output != "-":
+        refuse_existing(Path(output), force=force)
+        own = {key: str(value) for key, value in choices.items() if key not in ("jobs", "dask", "as_json", "as_csv")}
+        job = json.dumps([__version__, digest(workspace), own], sort_keys=True)
+        store = FileStore(Path(output), hashlib.sha256(job.encode()).hexdigest())
+    jobs = jobs_or_cores(choices["jobs"])
+    with (
+        executor_for(jobs, choices["dask"], preload=["spec_builder.inference.exclusion_by_toys"]) as executor,
+        Progress() as report,
+    ):
+        yield {"executor": executor, "store": store, "report": partial(report, "")}
+    if store is not None:
+        store.remove()
+
+
+@click.command(cls=InteractionCommand)
+@click.argument("analysis", shell_complete=ANALYSIS_WORDS)
+@click.option("--parameter", metavar="NAME", help="What is measured, such as flux.")
+@interaction_option("In place of a parameter: the coverage of its limits.")
+@click.option("--mass", type=float, metavar="MEV", help="Of the mediator of an interaction.")
+@click.option(
+    "--values",
+    metavar="LIST|LO:HI:N",
+    help="Truths: of a parameter in units of the Standard Model's (default: 0.3,1,2); of an interaction its own.",
+)
+@law_option
+@variant_option
+@cl_option
+@click.option("--toys", default=10_000, show_default=True, metavar="N", help="At each truth.")
+@_seed_option
+@_ensemble_option
+@projection_options
+@jobs_option
+@dask_option
+@json_option
+@click.option("--csv", "as_csv", is_flag=True, help="CSV with a header of choices.")
+@click.option("--plot", metavar="FILE", help="Draw it (PNG, PDF or SVG).")
+@output_option
+@force_option
+def coverage(analysis: str, output: str, force: bool, **choices: Any) -> None:
+    """Measure with toys how often intervals, or limits, cover the truth: by Wilks' theorem and by toys."""
+    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
+
+    if choices["as_json"] and choices["as_csv"]:
+        raise SpecBuilderError("coverage: give --json or --csv, not both")
+    if (choices["parameter"] is None) == (choices["interaction"] is None):
+        raise SpecBuilderError("coverage: give --parameter or --interaction")
+    loaded = changed_analysis(load_analysis(analysis, choices["law"], choices["variants"]), choices)
+    plot = choices.pop("plot")
+    with toy_run(output, choices, loaded.workspace, force=force) as how:
+        result = _measured_coverage(loaded, choices, how)
+        if plot:
+            from spec_builder.figures.expected import draw_coverage  # noqa: PLC0415
+            from spec_builder.figures.style import save_figure  # noqa: PLC0415
+
+            save_figure(draw_coverage(result), Path(plot), force=force)
+        text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
+        emit(text, output, force=force)
+
+
+def _measured_coverage(analysis: Analysis, choices: dict[str, Any], how: dict[str, Any]) -> CoverageResult:
+    """Of a parameter of the Standard Model, or of an interaction."""
+    from spec_builder.studies.coverage import cover_analysis, cover_couplings  # noqa: PLC0415
+
+    own = {"cl": choices["cl"], **by_toys(choices), **how}
+    if choices["parameter"] is not None:
+        if choices["mass"] is not None:
+            raise SpecBuilderError("coverage: --mass applies with an --interaction only")
+        values = grid(choices["values"] or "0.3,1,2", "values")
+        return cover_analysis(analysis, choices["parameter"], values, **own)
+    choice = choice_of(choices["interaction"], choices)
+    if choices["values"] is None:
+        raise SpecBuilderError(f"coverage: give --values of {choice.parameter}")
+    values = couplings_of(choices["values"], signed=True)
+    return cover_couplings(analysis, choice, choices["mass"], values, **own)

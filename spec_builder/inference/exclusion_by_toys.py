@@ -1,0 +1,368 @@
+"""Exclusions in the plane of mediator mass and coupling with critical values from toys, without CLs.
+
+With one degree of freedom the statistic of a coupling at a mass is 2NLL less its minimum over the couplings of that
+mass; with two it is less the minimum over the plane, found for every toy. At each mass the signal is a polynomial in a
+variable y that is fitted with the nuisance parameters: x in a unit in which the new physics is of the Standard Model's
+size at y = 1, or x^2 where nothing interferes, so that the rates are linear in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.inference.curves import natural_x, relative_couplings, total_events
+from spec_builder.inference.data import Problem, Yields
+from spec_builder.inference.exclusion import PLANE_MASSES, Exclusion, MassPoint, Minimum
+from spec_builder.inference.feldman_cousins import GRID, Observed, accept, critical_values, default_values
+from spec_builder.inference.likelihood import Likelihood
+from spec_builder.inference.plane import Lattice, plane_minima, plane_minimum
+from spec_builder.inference.profile import threshold
+from spec_builder.inference.toys import (
+    TOYS_PER_CHUNK,
+    ToyChunk,
+    check_toys,
+    chunk_sizes,
+    compute_toys,
+    draw,
+    fit_toys,
+    generator_of,
+    hypotheses,
+    saturated,
+)
+
+if TYPE_CHECKING:
+    import concurrent.futures
+    from collections.abc import Callable, Mapping, Sequence
+
+    from spec_builder.base.arrays import Columns, FloatArray
+    from spec_builder.base.chunks import Store
+    from spec_builder.histfactory.specification import Specification
+    from spec_builder.inference.curves import Interval
+    from spec_builder.inference.feldman_cousins import Acceptance, CriticalValue
+    from spec_builder.inference.toys import Chunk, Ensemble
+
+__all__ = ["MassModel", "PlaneToyChunk", "ToyExclusion", "ToyMassPoint", "YieldTable", "exclude_by_toys", "mass_models"]
+
+#: Name of the fitted variable; no workspace has such a parameter.
+VARIABLE = "y of x"
+#: Levels of the lattice of masses on which each toy's minimum over the plane is found.
+_LEVELS = 3
+
+
+@dataclass(frozen=True)
+class MassModel:
+    """The model at one mediator mass, with the variable y as its parameter of interest.
+
+    Attributes:
+        mass_MeV: the mass.
+        likelihood: the model; y is its parameter :data:`VARIABLE`.
+        unit: x at y = 1.
+        power: y = (x / unit)^power.
+        signed: x is the parameter itself, else its square.
+    """
+
+    mass_MeV: float
+    likelihood: Likelihood
+    unit: float
+    power: int
+    signed: bool
+
+    def value(self, y: float) -> float:
+        """The parameter at y."""
+        x = self.unit * (y if self.power == 1 else np.sqrt(y))
+        return float(x if self.signed else np.sqrt(x))
+
+    def y(self, value: float) -> float:
+        """The variable at a value of the parameter."""
+        x = value if self.signed else value * value
+        return float((x / self.unit) ** self.power)
+
+
+def mass_models(problem: Problem, masses: FloatArray) -> list[MassModel]:
+    """The model at each mass.
+
+    Args:
+        problem: the model, ``new_physics`` measurement, and the data.
+        masses: mediator masses [MeV], shape (M,).
+
+    Raises:
+        SpecBuilderError: if a shape of the signal changes with the coupling.
+    """
+    signal = problem.yields(masses)
+    _refuse_shapes(signal)
+    base = problem.likelihood if problem.data is None else problem.data.into(problem.likelihood)
+    total = total_events(signal)
+    units = natural_x(total)
+    top = float(relative_couplings(total, float(base.observed.sum()))[-1]) ** 2
+    interferes = any(own.nominal[1].any() for own in signal.values())
+    power = 1 if interferes or problem.signed else 2
+    models = []
+    for i, (mass, unit) in enumerate(zip(masses.tolist(), units.tolist(), strict=True)):
+        likelihood = base
+        for sample, own in signal.items():
+            n0, n1, n2 = own.nominal[:, i]
+            scaled = np.stack([n0, n1 * unit, n2 * unit**2])
+            if power == 2:
+                scaled = np.stack([n0, n2 * unit**2, np.zeros_like(n0)])
+            by_channel = {name: scaled[:, place] for name, place in base.specification.channels.items()}
+            ends = (-top if problem.signed else 0.0, top**power)
+            likelihood = likelihood.with_polynomial(sample, VARIABLE, by_channel, init=1.0, bounds=ends)
+        models.append(MassModel(mass, likelihood, unit, power, problem.signed))
+    return models
+
+
+def _refuse_shapes(signal: Mapping[str, Yields]) -> None:
+    for sample, own in signal.items():
+        if own.variations:
+            raise SpecBuilderError(
+                f"toys: sample '{sample}' has shape uncertainties ({', '.join(own.variations)}) that change with the "
+                "coupling; expected a signal without them"
+            )
+
+
+@dataclass(frozen=True)
+class YieldTable:
+    """Yields at the masses of a lattice, for workers that know no physics.
+
+    Attributes:
+        masses: equally spaced in their logarithm [MeV], shape (M,).
+        nominal: (n0, n1, n2) by sample, shape (3, M, bins) each.
+    """
+
+    masses: FloatArray
+    nominal: Mapping[str, FloatArray]
+
+    @classmethod
+    def of(cls, problem: Problem, ends: tuple[float, float], level: int) -> YieldTable:
+        """The yields of a problem at the masses of a level of its lattice."""
+        lattice = Lattice(problem, ends)
+        masses = lattice.mass(np.arange(lattice.last(level) + 1), level)
+        signal = problem.yields(masses)
+        _refuse_shapes(signal)
+        return cls(masses, {sample: own.nominal for sample, own in signal.items()})
+
+    def __call__(self, masses: FloatArray) -> Mapping[str, Yields]:
+        """Yields at masses that are among the table's."""
+        places = np.searchsorted(np.sqrt(self.masses[1:] * self.masses[:-1]), masses)
+        return {sample: Yields(own[:, places]) for sample, own in self.nominal.items()}
+
+
+@dataclass(frozen=True)
+class PlaneToyChunk:
+    """A chunk of toys at one point of the plane, each with its minimum over the plane.
+
+    Attributes:
+        toys: the chunk, at the point's mass.
+        base: the model that the yields are put into.
+        samples: whose yields.
+        signed: the parameter may be negative.
+        table: the yields.
+    """
+
+    toys: ToyChunk
+    base: Specification
+    samples: tuple[str, ...]
+    signed: bool
+    table: YieldTable
+
+    @property
+    def stream(self) -> tuple[int, ...]:
+        """That of the toys."""
+        return self.toys.stream
+
+    @cached_property
+    def _ends(self) -> tuple[float, float]:
+        return float(self.table.masses[0]), float(self.table.masses[-1])
+
+    def compute(self) -> Columns:
+        """Draw the toys and fit them: at the point, at its mass, and over the plane."""
+        own, base = Likelihood(self.toys.specification), Likelihood(self.base)
+        generator = generator_of(self.toys.seed, self.toys.stream, self.toys.chunk)
+        data = draw(own, self.toys.theta, generator, TOYS_PER_CHUNK).take(slice(0, self.toys.count))
+        columns = fit_toys(own, self.toys.parameter, self.toys.theta, data)
+        problem = Problem(base, None, self.samples, self.table, self.signed)
+        plane = plane_minima(problem, data, Lattice(problem, self._ends), levels=_LEVELS)
+        # the plane holds the point's own mass too, which the lattice may miss
+        at_mass = columns["chi2"] + saturated(own, data)
+        lower = np.where(plane.valid, np.maximum(at_mass - plane.twice_nll, 0.0), 0.0)
+        columns["statistic"] = columns["statistic"] + lower
+        columns["chi2"] = columns["chi2"] - lower
+        columns["valid"] = columns["valid"] & plane.valid
+        return columns
+
+
+@dataclass(frozen=True)
+class ToyMassPoint:
+    """Exclusion at one mediator mass.
+
+    Attributes:
+        point: as for asymptotic limits, but that the intervals come from the critical values.
+        errors: Monte Carlo errors of each interval's (low, high); None where it has no end or begins at zero.
+        asymptotic: excluded intervals by the threshold of Wilks' theorem.
+        critical: on the grid, at values of the parameter.
+    """
+
+    point: MassPoint
+    errors: tuple[Interval, ...]
+    asymptotic: tuple[Interval, ...]
+    critical: tuple[CriticalValue, ...]
+
+
+@dataclass(frozen=True)
+class ToyExclusion:
+    """Exclusion at a set of masses, by toys.
+
+    Attributes:
+        cl: confidence level.
+        dof: 1: the minimum over the parameter at each mass; 2: over the plane.
+        toys: at each point.
+        seed: of the random numbers.
+        ensemble: ``profiled`` or ``nominal``.
+        minimum: over the plane for dof = 2, over the given masses for dof = 1.
+        points: one for each mass.
+        lost: toys without a valid fit, which are left out.
+    """
+
+    cl: float
+    dof: int
+    toys: int
+    seed: int
+    ensemble: str
+    minimum: Minimum
+    points: tuple[ToyMassPoint, ...]
+    lost: int
+
+    @property
+    def exclusion(self) -> Exclusion:
+        """The same as asymptotic limits have it; its threshold is that of Wilks' theorem."""
+        points = tuple(one.point for one in self.points)
+        return Exclusion(self.cl, self.dof, threshold(self.cl, self.dof), self.minimum, points)
+
+
+def exclude_by_toys(
+    problem: Problem,
+    masses: FloatArray,
+    *,
+    cl: float = 0.9,
+    dof: int = 1,
+    toys: int = 1000,
+    seed: int = 0,
+    ensemble: Ensemble = "profiled",
+    count: int = GRID,
+    plane: tuple[float, float] = PLANE_MASSES,
+    executor: concurrent.futures.Executor | None = None,
+    store: Store | None = None,
+    report: Callable[[int, int], object] = lambda *_: None,
+) -> ToyExclusion:
+    """Exclude couplings at given masses by toys.
+
+    Args:
+        problem: the model, ``new_physics`` measurement, and the data.
+        masses: mediator masses [MeV], shape (M,).
+        cl: confidence level.
+        dof: 1 or 2, see :class:`ToyExclusion`.
+        toys: at each point.
+        seed: of the random numbers. The result is a function of it and of ``toys``.
+        ensemble: where the nuisance parameters of the points are.
+        count: values of the parameter at each mass.
+        plane: the first and the last mass of the plane that dof = 2 refers to [MeV].
+        executor: any ``concurrent.futures.Executor``; None computes here.
+        store: where finished chunks go; in memory by default.
+        report: told how many chunks are done, and of how many.
+
+    Raises:
+        SpecBuilderError: for a number of toys, a seed or a confidence level that is none, a signal whose shapes change
+            with the coupling, or fits that do not converge.
+    """
+    check_toys(toys, seed)
+    models = mass_models(problem, masses)
+    observed = [Observed(model.likelihood, VARIABLE) for model in models]
+    minimum = _least(models, observed) if dof == 1 else plane_minimum(problem, plane)
+    if dof == 2:
+        for one in observed:
+            one.lower_to(minimum.twice_nll)
+    grids = [default_values(one, cl, count, dof) for one in observed]
+    chunks: list[ToyChunk] = []
+    for i, (model, grid) in enumerate(zip(models, grids, strict=True)):
+        truths = hypotheses(model.likelihood, VARIABLE, grid, ensemble)
+        chunks += [
+            ToyChunk(model.likelihood.specification, VARIABLE, truth, seed, (i, h), c, size)
+            for h, truth in enumerate(truths)
+            for c, size in enumerate(chunk_sizes(toys))
+        ]
+    work: Sequence[Chunk] = chunks
+    if dof == 2:
+        table = YieldTable.of(problem, plane, _LEVELS - 1)
+        base = problem.likelihood if problem.data is None else problem.data.into(problem.likelihood)
+        work = [PlaneToyChunk(one, base.specification, problem.samples, problem.signed, table) for one in chunks]
+    thrown = compute_toys(work, executor=executor, store=store, report=report)
+    lost = sum(one.lost for one in thrown)
+    points = []
+    level = threshold(cl, dof)
+    for model, one, grid in zip(models, observed, grids, strict=True):
+        own, thrown = thrown[: grid.size], thrown[grid.size :]
+        critical = critical_values(one, grid, own, cl)
+        points.append(_mass_point(model, one, critical, accept(one, critical, seed), level))
+    return ToyExclusion(cl, dof, toys, seed, ensemble, minimum, tuple(points), lost)
+
+
+def _least(models: Sequence[MassModel], observed: Sequence[Observed]) -> Minimum:
+    """The lowest of the minima at each mass."""
+    best = int(np.argmin([one.minimum for one in observed]))
+    value = models[best].value(observed[best].value)
+    mass = models[best].mass_MeV
+    return Minimum(observed[best].minimum, None if value == 0 or np.isnan(mass) else mass, value)
+
+
+def _mass_point(
+    model: MassModel, observed: Observed, critical: tuple[CriticalValue, ...], accepted: Acceptance, level: float
+) -> ToyMassPoint:
+    standard_model = float(observed.statistic(np.array([0.0]))[0])
+    first = observed.low
+    errors = dict(zip(accepted.ends, accepted.errors, strict=True))
+    excluded, sizes = [], []
+    for low, high in _outside(accepted.ends, accepted.accepted and critical[0].value == first):
+        excluded.append((_end(model, low), None if high is None else model.value(high)))
+        sizes.append((_error(model, low, errors), _error(model, high, errors)))
+    crossed = observed.crossings(level)
+    begins = float(observed.statistic(np.array([first]))[0]) <= level
+    asymptotic = [
+        (_end(model, low), None if high is None else model.value(high)) for low, high in _outside(crossed, begins)
+    ]
+    point = MassPoint(
+        model.mass_MeV,
+        tuple(excluded),
+        model.value(observed.value),
+        observed.minimum,
+        standard_model,
+        valid=True,
+    )
+    in_parameter = tuple(replace(one, value=model.value(one.value)) for one in critical)
+    return ToyMassPoint(point, tuple(sizes), tuple(asymptotic), in_parameter)
+
+
+def _outside(ends: Sequence[float], begins_inside: bool) -> list[Interval]:
+    """Intervals that are not accepted; None is the domain's end."""
+    edges: list[float | None] = [*ends] if begins_inside else [None, *ends]
+    if len(edges) % 2:
+        edges.append(None)
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def _end(model: MassModel, y: float | None) -> float | None:
+    """The low end of an excluded interval: zero, or none if the parameter is signed, where the domain begins there."""
+    if y is None:
+        return None if model.signed else 0.0
+    return model.value(y)
+
+
+def _error(model: MassModel, y: float | None, errors: Mapping[float, float]) -> float | None:
+    """Error of an end in the parameter."""
+    if y is None or y not in errors:
+        return None
+    return abs(model.value(y + errors[y]) - model.value(max(y - errors[y], 0.0 if not model.signed else -np.inf))) / 2

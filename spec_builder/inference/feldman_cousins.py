@@ -1,0 +1,615 @@
+"""Intervals, significance, goodness of fit and coverage by toys, after Feldman and Cousins, without CLs.
+
+G. J. Feldman and R. D. Cousins, Phys. Rev. D 57 (1998) 3873, arXiv:physics/9711021. The statistic of a value mu is
+t(mu) = 2NLL(mu) - min 2NLL, the minimum within the parameter's domain: their ordering by the ratio of likelihoods. A
+value is accepted if t of the observed data is not above the critical value, which the given share of toys thrown at mu
+does not exceed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import ndtri
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.inference.data import Data
+from spec_builder.inference.newton import minimise
+from spec_builder.inference.profile import profile, threshold
+from spec_builder.inference.roots import find_roots
+from spec_builder.inference.toys import check_toys, hypotheses, saturated, search_values, throw
+
+if TYPE_CHECKING:
+    import concurrent.futures
+    from collections.abc import Callable, Sequence
+
+    from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
+    from spec_builder.base.chunks import Store
+    from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.inference.toys import Ensemble, Toys
+
+__all__ = [
+    "Acceptance",
+    "Coverage",
+    "CriticalValue",
+    "FeldmanCousins",
+    "Observed",
+    "PValue",
+    "accept",
+    "critical_value",
+    "critical_values",
+    "default_values",
+    "feldman_cousins",
+    "measure_coverage",
+    "p_value",
+]
+
+#: Two values of the statistic that differ by less are the same: counts are discrete, and fits are good to this.
+TIE = 1e-6
+#: Values on the grid of the parameter.
+GRID = 61
+#: The grid reaches to where the observed statistic is this many times the asymptotic threshold, plus one.
+_REACH = 1.5
+#: Crossings between which the difference stays within so many of its errors are one crossing, blurred.
+_BLUR = 3.0
+#: Resamplings of the critical values for the error of an interval's end.
+_RESAMPLINGS = 400
+#: Grid points over which the errors of critical values are averaged.
+_NEIGHBOURS = 7
+#: Streams of random numbers by their purpose.
+_GRID_STREAM, _COVERAGE_STREAM, _CRITICAL_STREAM, _GOODNESS_STREAM, _NULL_STREAM, _ERROR_STREAM = range(1, 7)
+_STEEP = 1e100
+#: Minima nearer to each other than this, in parts of the value, are the same.
+_APART = 1e-4
+
+
+@dataclass(frozen=True)
+class CriticalValue:
+    """What the statistic of the observed data is held against at one value of the parameter.
+
+    Attributes:
+        value: of the parameter.
+        critical: the share ``cl`` of the toys have a statistic that is not above it.
+        error: half the distance of the order statistics one binomial standard deviation to either side.
+        toys: behind it.
+        observed: statistic of the observed data.
+        p_value: share of the toys whose statistic is not below that.
+        p_error: its binomial error.
+    """
+
+    value: float
+    critical: float
+    error: float
+    toys: int
+    observed: float
+    p_value: float
+    p_error: float
+
+
+@dataclass(frozen=True)
+class PValue:
+    """A p-value by toys.
+
+    Attributes:
+        observed: the observed statistic.
+        p_value: share of the toys whose statistic is not below it.
+        p_error: its binomial error; without any such toy, that of one.
+        z: the p-value as standard deviations of a normal distribution, one-sided; None if no toy is so far out, and
+            zero where all are.
+        z_error: from p_error; None likewise.
+        toys: behind it.
+    """
+
+    observed: float
+    p_value: float
+    p_error: float
+    z: float | None
+    z_error: float | None
+    toys: int
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """Where the observed data lie below the critical values.
+
+    Attributes:
+        ends: crossings, ascending.
+        accepted: whether the first value of the grid is accepted.
+        errors: Monte Carlo errors of the crossings.
+        interval: (lower, upper), the nearest crossings on either side of the best value; None where there is none.
+        interval_error: Monte Carlo errors of these.
+    """
+
+    ends: tuple[float, ...]
+    errors: tuple[float, ...]
+    accepted: bool
+    interval: tuple[float | None, float | None]
+    interval_error: tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class FeldmanCousins:
+    """An interval by toys.
+
+    Attributes:
+        parameter: the parameter of interest.
+        value: at the minimum.
+        cl: confidence level.
+        toys: at each value of the grid.
+        seed: of the random numbers.
+        ensemble: ``profiled`` or ``nominal``.
+        interval: (lower, upper); None where the domain ends first.
+        interval_error: Monte Carlo errors of these.
+        ends: all crossings of the critical values, where crossings within the errors count as one.
+        asymptotic: the interval by the threshold of Wilks' theorem.
+        critical: the grid.
+        significance: p-value of the null value; None if there is none.
+        goodness: p-value of the saturated chi^2 at the best value.
+        lost: toys without a valid fit, which are left out.
+        problems: why an end is not known.
+    """
+
+    parameter: str
+    value: float
+    cl: float
+    toys: int
+    seed: int
+    ensemble: str
+    interval: tuple[float | None, float | None]
+    interval_error: tuple[float | None, float | None]
+    ends: tuple[float, ...]
+    asymptotic: tuple[float | None, float | None]
+    critical: tuple[CriticalValue, ...]
+    significance: PValue | None
+    goodness: PValue
+    lost: int
+    problems: tuple[str, ...]
+
+
+# ---------------------------------------------------------------------- shares of toys
+
+
+def critical_value(statistic: FloatArray, cl: float) -> tuple[float, float]:
+    """The least value that the share ``cl`` of the toys does not exceed, and its error.
+
+    Args:
+        statistic: of the toys, shape (N,).
+        cl: confidence level.
+
+    Examples:
+        >>> import numpy as np
+        >>> critical_value(np.arange(1.0, 101.0), 0.9)
+        (90.0, 3.0)
+    """
+    ordered = np.sort(statistic)
+    count = ordered.size
+    wanted = cl * count
+    spread = np.sqrt(count * cl * (1 - cl))
+
+    def order_statistic(rank: float) -> float:
+        return float(ordered[int(np.clip(np.ceil(rank - 1e-9), 1, count)) - 1])
+
+    error = (order_statistic(wanted + spread) - order_statistic(wanted - spread)) / 2
+    return order_statistic(wanted), error
+
+
+def p_value(statistic: FloatArray, observed: float) -> PValue:
+    """The share of toys whose statistic is not below the observed one."""
+    count = statistic.size
+    beyond = int(np.sum(statistic >= observed - TIE))
+    share = beyond / count
+    error = float(np.sqrt(max(share * (1 - share), 1 / count) / count))
+    if beyond == 0:
+        return PValue(observed, share, error, None, None, count)
+    if beyond == count:
+        return PValue(observed, share, error, 0.0, 0.0, count)
+    z = -float(ndtri(share))
+    density = float(np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi))
+    return PValue(observed, share, error, z, error / density, count)
+
+
+# ---------------------------------------------------------------------- the observed data
+
+
+class Observed:
+    """The observed data's statistic against one parameter.
+
+    Args:
+        likelihood: the model with them.
+        parameter: the parameter of interest.
+
+    Attributes:
+        value: of the parameter at the minimum over its domain.
+        minimum: 2NLL there.
+        theta: all parameters there, shape (P,).
+        chi2: 2NLL there less its saturated value.
+
+    Raises:
+        SpecBuilderError: if the parameter is held, or no fit converges.
+    """
+
+    def __init__(self, likelihood: Likelihood, parameter: str) -> None:
+        self._likelihood, self._parameter = likelihood, parameter
+        index = likelihood.index(parameter)
+        if index not in likelihood.free:
+            raise SpecBuilderError(f"toys: the measurement holds {parameter}, which therefore has no interval")
+        self.low, self.high = (float(end) for end in likelihood.bounds[:, index])
+        scan = profile(likelihood, parameter, search_values(likelihood, parameter))
+        lowest = _local_minima(np.where(scan.fits.valid, scan.fits.twice_nll, np.inf))
+        fits = minimise(likelihood, start=scan.fits.theta[lowest])
+        heights = np.where(fits.valid, fits.twice_nll, np.inf)
+        best = int(np.argmin(heights)) if heights.size else 0
+        if not (heights.size and np.isfinite(heights[best])):
+            why = likelihood.impossible_bin()
+            raise SpecBuilderError(why or "toys: no fit of the observed data converges")
+        self.minimum, self.theta = float(heights[best]), fits.theta[best]
+        self.value = float(self.theta[index])
+        self.chi2 = max(self.minimum - float(saturated(likelihood, Data.of(likelihood))[0]), 0.0)
+        known = np.where(scan.fits.known, scan.fits.twice_nll, np.nan)
+        values, unique = np.unique(np.append(scan.values, fits.theta[fits.valid, index]), return_index=True)
+        self._scan = values, np.append(known, fits.twice_nll[fits.valid])[unique] - self.minimum
+
+    def lower_to(self, minimum: float) -> None:
+        """Take the statistic against a lower minimum, such as that over a plane."""
+        fall = max(self.minimum - minimum, 0.0)
+        self.minimum -= fall
+        self._scan = self._scan[0], self._scan[1] + fall
+
+    def statistic(self, values: FloatArray) -> FloatArray:
+        """The statistic at some values, shape (N,); NaN where no fit converges."""
+        fits = profile(self._likelihood, self._parameter, values).fits
+        heights: FloatArray = np.where(fits.known, np.maximum(fits.twice_nll - self.minimum, 0.0), np.nan)
+        return heights
+
+    def known_range(self) -> tuple[float, float]:
+        """The first and the last value of the scan at which a fit converged to a finite height."""
+        known = self._scan[0][np.isfinite(self._scan[1])]
+        return float(known[0]), float(known[-1])
+
+    def crossings(self, level: float) -> list[float]:
+        """Values where t crosses a level, ascending."""
+        values, heights = self._scan[0], self._scan[1] - level
+        keep = ~np.isnan(heights)
+        values, heights = values[keep], heights[keep]
+        place = np.flatnonzero(np.diff(heights > 0))
+        roots = find_roots(
+            lambda at, _: np.minimum(self.statistic(at) - level, _STEEP),
+            (values[place], np.minimum(heights[place], _STEEP)),
+            (values[place + 1], np.minimum(heights[place + 1], _STEEP)),
+            relative=1e-10,
+            absolute=1e-12,
+        )
+        return [float(root) for root in roots.x[roots.found]]
+
+    def minima(self, level: float) -> list[float]:
+        """Where the statistic has minima below a level, but for the least: an allowed band may be narrow there."""
+        values, heights = self._scan
+        lowest = _local_minima(np.where(np.isnan(heights), np.inf, heights))
+        found: list[float] = []
+        for value in values[lowest[heights[lowest] < level]].tolist():
+            # two fits end in one minimum at places that differ by rounding
+            if all(abs(value - other) > _APART * max(abs(value), abs(other)) for other in (self.value, *found)):
+                found.append(value)
+        return found
+
+    def nearest(self, ends: Sequence[float]) -> tuple[float | None, float | None]:
+        """The nearest of some crossings on either side of the best value."""
+        below = [end for end in ends if end < self.value]
+        above = [end for end in ends if end > self.value]
+        return (max(below) if below else None, min(above) if above else None)
+
+
+def _local_minima(heights: FloatArray) -> IndexArray:
+    """Places of finite heights that are lower than their neighbours."""
+    padded = np.pad(heights, 1, constant_values=np.inf)
+    return np.flatnonzero((heights < padded[:-2]) & (heights <= padded[2:]))
+
+
+def default_values(observed: Observed, cl: float, count: int = GRID, dof: int = 1) -> FloatArray:
+    """A grid of the parameter that holds the interval, ascending; ``count`` values and second minima."""
+    level = _REACH * threshold(cl, dof) + 1
+    ends = observed.crossings(level)
+    # where no fit converges, as where a rate would be negative, the statistic is beyond any level
+    begins, stops = ~(observed.statistic(np.array([observed.low, observed.high])) <= level)
+    first, last = observed.known_range()
+    low = (ends[0] if ends and ends[0] < observed.value else first) if begins else observed.low
+    high = (ends[-1] if ends and ends[-1] > observed.value else last) if stops else observed.high
+    inside = [value for value in observed.minima(level) if low < value < high]
+    return np.union1d(np.linspace(low, high, count), inside)
+
+
+# ---------------------------------------------------------------------- crossings of critical values
+
+
+def accept(observed: Observed, critical: Sequence[CriticalValue], seed: int) -> Acceptance:
+    """Where the observed statistic crosses the critical values, which are linear between grid points.
+
+    Args:
+        observed: the observed data; their statistic is exact everywhere.
+        critical: on a grid of ascending values.
+        seed: of the resamplings that errors come from.
+    """
+    values, levels, errors, heights = (
+        np.array([getattr(point, name) for point in critical]) for name in ("value", "critical", "error", "observed")
+    )
+    difference = heights - levels - TIE
+    outside = difference > 0
+    place = np.flatnonzero(outside[1:] != outside[:-1])
+    ends: list[float] = []
+    if place.size:
+
+        def height(at: FloatArray, row: IndexArray) -> FloatArray:
+            del row
+            above: FloatArray = np.minimum(observed.statistic(at) - np.interp(at, values, levels) - TIE, _STEEP)
+            return above
+
+        bounded = np.minimum(difference, _STEEP)
+        roots = find_roots(
+            height,
+            (values[place], bounded[place]),
+            (values[place + 1], bounded[place + 1]),
+            relative=1e-9,
+            absolute=1e-12,
+        )
+        ends = _sharpen(roots.x.tolist(), place.tolist(), np.abs(difference) < _BLUR * errors)
+    spread = _end_errors(ends, values, difference, _smooth(errors), seed)
+    lower, upper = observed.nearest(ends)
+    by_end: dict[float | None, float] = dict(zip(ends, spread, strict=True))
+    return Acceptance(
+        tuple(ends),
+        tuple(spread),
+        not bool(outside[0]),
+        (lower, upper),
+        (by_end.get(lower), by_end.get(upper)),
+    )
+
+
+def _sharpen(ends: list[float], place: list[int], unsure: BoolArray) -> list[float]:
+    """Crossings of which those that lie together within the errors are one, or none if their number is even.
+
+    The one is where the accepted length stays the same.
+    """
+    groups: list[list[float]] = []
+    for i, end in enumerate(ends):
+        together = i > 0 and bool(unsure[place[i - 1] + 1 : place[i] + 1].all())
+        if together:
+            groups[-1].append(end)
+        else:
+            groups.append([end])
+    return [sum(group[::2]) - sum(group[1::2]) for group in groups if len(group) % 2]
+
+
+def _smooth(errors: FloatArray) -> FloatArray:
+    """Root mean square over neighbours on the grid: an error from order statistics is not well known itself."""
+    window = np.ones(min(_NEIGHBOURS, errors.size))
+    weight = np.convolve(np.ones(errors.size), window, mode="same")
+    smooth: FloatArray = np.sqrt(np.convolve(errors**2, window, mode="same") / weight)
+    return smooth
+
+
+def _end_errors(
+    ends: list[float], values: FloatArray, difference: FloatArray, errors: FloatArray, seed: int
+) -> list[float]:
+    """Standard deviations of the accepted length around each of the ends when critical values move."""
+    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_ERROR_STREAM,)))
+    moved = np.minimum(difference, _STEEP) + errors * generator.normal(size=(_RESAMPLINGS, values.size))
+    left, right = np.maximum(-moved[:, :-1], 0.0), np.maximum(-moved[:, 1:], 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        part = (left + right) / (np.abs(moved[:, :-1]) + np.abs(moved[:, 1:]))
+    lengths = np.nan_to_num(part) * np.diff(values)
+    borders = (np.array(ends[1:]) + np.array(ends[:-1])) / 2
+    near = np.searchsorted(borders, (values[1:] + values[:-1]) / 2)
+    return [float(np.std(lengths[:, near == i].sum(axis=1))) for i in range(len(ends))]
+
+
+# ---------------------------------------------------------------------- questions
+
+
+def feldman_cousins(
+    likelihood: Likelihood,
+    parameter: str,
+    *,
+    cl: float = 0.6827,
+    toys: int = 1000,
+    seed: int = 0,
+    ensemble: Ensemble = "profiled",
+    values: FloatArray | None = None,
+    null: float | None = 0.0,
+    executor: concurrent.futures.Executor | None = None,
+    store: Store | None = None,
+    report: Callable[[int, int], object] = lambda *_: None,
+) -> FeldmanCousins:
+    """An interval by toys with its critical values, the significance and the goodness of fit.
+
+    Args:
+        likelihood: the model with the observed data.
+        parameter: the parameter of interest.
+        cl: confidence level.
+        toys: at each value of the grid, at the null value and at the best value.
+        seed: of the random numbers. The result is a function of it and of ``toys``, whoever computes it.
+        ensemble: where the nuisance parameters of the hypotheses are, see :func:`hypotheses`.
+        values: ascending grid, shape (G,); 61 over what the interval may be by default.
+        null: the value without a signal; None if there is none.
+        executor: any ``concurrent.futures.Executor``; None computes here.
+        store: where finished chunks go; in memory by default.
+        report: told how many chunks are done, and of how many.
+
+    Raises:
+        SpecBuilderError: for a number of toys, a seed, an ensemble or a confidence level that is none, a held
+            parameter, or fits that do not converge.
+    """
+    check_toys(toys, seed)
+    level = threshold(cl)
+    observed = Observed(likelihood, parameter)
+    grid = default_values(observed, cl) if values is None else np.asarray(values, dtype=np.float64)
+    _check_grid(grid, observed, parameter)
+    null_height = _height_at(observed, null)
+    more = [observed.value, *([null] if null_height is not None and np.isfinite(null_height) else [])]
+    truths = hypotheses(likelihood, parameter, np.append(grid, np.array(more, dtype=np.float64)), ensemble)
+    streams = [(_GRID_STREAM, i) for i in range(grid.size)] + [(_GOODNESS_STREAM, 0), (_NULL_STREAM, 0)][: len(more)]
+    thrown = throw(
+        likelihood,
+        parameter,
+        truths,
+        toys=toys,
+        seed=seed,
+        streams=streams,
+        executor=executor,
+        store=store,
+        report=report,
+    )
+    critical = critical_values(observed, grid, thrown[: grid.size], cl)
+    accepted = accept(observed, critical, seed)
+    significance = None
+    problems = _problems(accepted, grid, observed)
+    if len(more) > 1 and null_height is not None:
+        significance = p_value(thrown[-1].statistic, null_height)
+    elif null_height is not None:
+        problems += (f"significance: 2NLL is not finite at {parameter} = {null:g}",)
+    return FeldmanCousins(
+        parameter,
+        observed.value,
+        cl,
+        toys,
+        seed,
+        ensemble,
+        accepted.interval,
+        accepted.interval_error,
+        accepted.ends,
+        observed.nearest(observed.crossings(level)),
+        critical,
+        significance,
+        p_value(thrown[grid.size].chi2, observed.chi2),
+        sum(one.lost for one in thrown),
+        problems,
+    )
+
+
+def _height_at(observed: Observed, null: float | None) -> float | None:
+    """The observed statistic of the null value, zero below it; None if there is no such value in the domain."""
+    if null is None or not observed.low <= null <= observed.high:
+        return None
+    return float(observed.statistic(np.array([null]))[0]) if observed.value > null else 0.0
+
+
+def _check_grid(grid: FloatArray, observed: Observed, parameter: str) -> None:
+    if grid.ndim != 1 or grid.size < 2 or not (np.diff(grid) > 0).all():
+        raise SpecBuilderError(f"toys: the grid of {parameter} must hold two ascending values or more")
+    if grid[0] < observed.low or grid[-1] > observed.high:
+        raise SpecBuilderError(
+            f"toys: the grid of {parameter} leaves its domain, {observed.low:g} to {observed.high:g}"
+        )
+
+
+def critical_values(
+    observed: Observed, grid: FloatArray, thrown: Sequence[Toys], cl: float
+) -> tuple[CriticalValue, ...]:
+    """Critical values and p-values on a grid.
+
+    Raises:
+        SpecBuilderError: where no fit of the observed data converges.
+    """
+    heights = observed.statistic(grid)
+    found = []
+    for value, height, toys in zip(grid.tolist(), heights.tolist(), thrown, strict=True):
+        if np.isnan(height):
+            raise SpecBuilderError(f"toys: no fit of the observed data converges at {value:g}")
+        share = p_value(toys.statistic, height)
+        critical, error = critical_value(toys.statistic, cl)
+        found.append(CriticalValue(value, critical, error, toys.count, height, share.p_value, share.p_error))
+    return tuple(found)
+
+
+def _problems(accepted: Acceptance, grid: FloatArray, observed: Observed) -> tuple[str, ...]:
+    """Ends that are not known because the grid ends before the domain does."""
+    problems = []
+    for end, side, last, edge in zip(
+        accepted.interval, ("lower", "upper"), (grid[0], grid[-1]), (observed.low, observed.high), strict=True
+    ):
+        if end is None and last != edge:
+            problems.append(f"{side} end of the interval: not within the grid, which ends at {last:g}")
+    return tuple(problems)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How often an interval covers one true value.
+
+    Attributes:
+        value: the truth.
+        toys: thrown there.
+        covers: share whose interval by Wilks' theorem covers it.
+        error: its binomial error.
+        critical: critical value of the truth, from other toys; its share is ``covers_by_toys``.
+        critical_error: its error.
+        covers_by_toys: share whose interval by toys covers it.
+        error_by_toys: its error, that of the critical value included.
+    """
+
+    value: float
+    toys: int
+    covers: float
+    error: float
+    critical: float
+    critical_error: float
+    covers_by_toys: float
+    error_by_toys: float
+
+
+def measure_coverage(
+    likelihood: Likelihood,
+    parameter: str,
+    values: FloatArray,
+    *,
+    cl: float = 0.9,
+    toys: int = 10_000,
+    seed: int = 0,
+    ensemble: Ensemble = "profiled",
+    executor: concurrent.futures.Executor | None = None,
+    store: Store | None = None,
+    report: Callable[[int, int], object] = lambda *_: None,
+) -> list[Coverage]:
+    """How often intervals cover the truth, for several true values: asymptotic ones and those by toys.
+
+    Args:
+        likelihood: the model.
+        parameter: the parameter of interest.
+        values: the truths, shape (N,).
+        cl: confidence level of the intervals.
+        toys: at each truth; as many more give its critical value.
+        seed: of the random numbers.
+        ensemble: where the nuisance parameters of the truths are.
+        executor: any ``concurrent.futures.Executor``; None computes here.
+        store: where finished chunks go; in memory by default.
+        report: told how many chunks are done, and of how many.
+    """
+    level = threshold(cl)
+    truths = hypotheses(likelihood, parameter, values, ensemble)
+    count = len(truths)
+    streams = [(stream, i) for stream in (_COVERAGE_STREAM, _CRITICAL_STREAM) for i in range(count)]
+    thrown = throw(
+        likelihood,
+        parameter,
+        np.concatenate([truths, truths]),
+        toys=toys,
+        seed=seed,
+        streams=streams,
+        executor=executor,
+        store=store,
+        report=report,
+    )
+    found = []
+    for value, own, other in zip(values.tolist(), thrown[:count], thrown[count:], strict=True):
+        covers, error = _share(own.statistic <= level + TIE)
+        critical, critical_error = critical_value(other.statistic, cl)
+        by_toys, own_error = _share(own.statistic <= critical + TIE)
+        both = float(np.hypot(own_error, np.sqrt(cl * (1 - cl) / other.count)))
+        found.append(Coverage(value, own.count, covers, error, critical, critical_error, by_toys, both))
+    return found
+
+
+def _share(inside: BoolArray) -> tuple[float, float]:
+    share = float(np.mean(inside))
+    return share, float(np.sqrt(max(share * (1 - share), 1 / inside.size) / inside.size))

@@ -1,0 +1,495 @@
+"""Toys: data sets drawn at a hypothesis, and the statistic of each.
+
+The ensemble is unconditional: counts and the auxiliary data of the free parameters fluctuate. Toys come in chunks of
+a constant number, and what a chunk draws is a function of the seed, the stream (the number of the hypothesis, as a
+rule) and the chunk's number alone: it does not matter who computes it, or when.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+
+import numpy as np
+from scipy.special import gammaln, xlogy
+
+from spec_builder.base.chunks import MemoryStore, Work, compute_chunks
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.inference.data import Data
+from spec_builder.inference.likelihood import Likelihood
+from spec_builder.inference.newton import BATCH, minimise
+from spec_builder.inference.rows import LOG_2PI
+
+if TYPE_CHECKING:
+    import concurrent.futures
+    from collections.abc import Callable, Sequence
+
+    from spec_builder.base.arrays import BoolArray, Columns, FloatArray, IndexArray
+    from spec_builder.base.chunks import Store
+    from spec_builder.histfactory.specification import Specification
+    from spec_builder.inference.newton import BatchFit
+
+__all__ = [
+    "ENSEMBLES",
+    "TOYS_PER_CHUNK",
+    "Chunk",
+    "Ensemble",
+    "ToyChunk",
+    "Toys",
+    "check_toys",
+    "chunk_sizes",
+    "collect",
+    "compute_toys",
+    "draw",
+    "fit_toys",
+    "generator_of",
+    "global_minima",
+    "hypotheses",
+    "hypothesis",
+    "saturated",
+    "search_values",
+    "throw",
+]
+
+Ensemble = Literal["profiled", "nominal"]
+#: Where the nuisance parameters of a hypothesis are: at their best values for the observed data, or at nominal ones.
+ENSEMBLES: tuple[Ensemble, ...] = get_args(Ensemble)
+#: Toys of a chunk: a whole batch of the minimiser.
+TOYS_PER_CHUNK = BATCH
+#: Largest mean that a Poisson number is drawn for: its rounding is still far below one.
+_LARGEST_MEAN = 1e15
+#: Points on either side of zero of the search for minima, and how near to zero they come in parts of the start value.
+_SEARCH_POINTS, _NEAREST = 81, 1e-3
+#: Values of the search nearer to each other than this, in parts of them, are the same.
+_SAME = 1e-9
+#: Most minima that a toy's search follows.
+_MOST_MINIMA = 3
+#: A free minimum may lie above one with the parameter held by this much: rounding.
+_ROUNDING = 1e-6
+#: Largest share of toys whose fits may not be valid.
+_MOST_LOST = 1e-3
+
+
+def check_toys(toys: int, seed: int) -> None:
+    """Refuse a number of toys or a seed that is none.
+
+    Raises:
+        SpecBuilderError: saying what was expected.
+    """
+    if toys < 1:
+        raise SpecBuilderError(f"toys {toys}: expected at least 1")
+    if seed < 0:
+        raise SpecBuilderError(f"seed {seed}: expected a number >= 0")
+
+
+def chunk_sizes(toys: int) -> list[int]:
+    """How many toys each chunk keeps: all of a chunk's but in the last one.
+
+    Examples:
+        >>> chunk_sizes(5000)
+        [2048, 2048, 904]
+    """
+    return [min(TOYS_PER_CHUNK, toys - begin) for begin in range(0, toys, TOYS_PER_CHUNK)]
+
+
+def generator_of(seed: int, stream: Sequence[int], chunk: int) -> np.random.Generator:
+    """The random numbers of one chunk."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(*stream, chunk)))
+
+
+def hypotheses(
+    likelihood: Likelihood, parameter: str, values: FloatArray, ensemble: Ensemble = "profiled"
+) -> FloatArray:
+    """Parameters that toys are thrown at for each value of one of them, shape (N, P).
+
+    Args:
+        likelihood: the model with the observed data.
+        parameter: the parameter of interest.
+        values: its values, shape (N,).
+        ensemble: ``profiled``: the others minimise 2NLL of the observed data; ``nominal``: those with auxiliary data
+            stand at them, and only the rest minimise it.
+
+    Raises:
+        SpecBuilderError: for an unknown ensemble, or where no fit converges.
+    """
+    own = likelihood.index(parameter)
+    start, fixed = _ensemble_start(likelihood, ensemble, parameter)
+    start = np.tile(start, (len(values), 1))
+    start[:, own] = values
+    fits = minimise(likelihood, start=start, fixed=(parameter, *fixed))
+    if not fits.valid.all():
+        bad = float(values[int(np.argmin(fits.valid))])
+        raise SpecBuilderError(f"toys: no fit of the observed data converges at {parameter} = {bad:g}")
+    return fits.theta
+
+
+def hypothesis(likelihood: Likelihood, ensemble: Ensemble = "profiled") -> FloatArray:
+    """Parameters of a model without a parameter of interest that toys are thrown at, shape (P,).
+
+    Raises:
+        SpecBuilderError: for an unknown ensemble, or if no fit converges.
+    """
+    start, fixed = _ensemble_start(likelihood, ensemble, None)
+    fits = minimise(likelihood, start=start[None], fixed=fixed)
+    if not fits.valid[0]:
+        raise SpecBuilderError("toys: no fit of the observed data converges")
+    theta: FloatArray = fits.theta[0]
+    return theta
+
+
+def _ensemble_start(
+    likelihood: Likelihood, ensemble: Ensemble, parameter: str | None
+) -> tuple[FloatArray, tuple[str, ...]]:
+    """Where the fit of a hypothesis starts, shape (P,), and which nuisance parameters are kept there."""
+    if ensemble not in ENSEMBLES:
+        raise SpecBuilderError(f"ensemble '{ensemble}' is unknown, expected one of {', '.join(ENSEMBLES)}")
+    start, fixed = likelihood.init.copy(), []
+    if ensemble == "nominal":
+        for i, mean in zip(likelihood.constrained(), _nominal(likelihood), strict=True):
+            name = likelihood.parameters[i]
+            if i in likelihood.free and name != parameter:
+                start[i] = mean
+                fixed.append(name)
+    return start, tuple(fixed)
+
+
+def _nominal(likelihood: Likelihood) -> list[float]:
+    """Where the auxiliary data put each constrained parameter."""
+    constraints = [spec.constraint for spec in likelihood.specification.parameters if spec.constraint]
+    return [c.auxiliary / c.scale if c.kind == "poisson" else c.auxiliary for c in constraints]
+
+
+def draw(likelihood: Likelihood, theta: FloatArray, generator: np.random.Generator, count: int) -> Data:
+    """Draw data sets: counts first, then auxiliary data.
+
+    The auxiliary data of parameters that the model holds stay as they are: they would only add the same number to
+    every 2NLL.
+
+    Args:
+        likelihood: the model.
+        theta: its parameters, shape (P,).
+        generator: of random numbers.
+        count: N, the data sets to draw.
+
+    Raises:
+        SpecBuilderError: if a rate is negative, not finite, or too large to draw counts for.
+    """
+    rates = likelihood.rates(theta)[0]
+    _refuse_rates(likelihood, rates)
+    observed = generator.poisson(rates[:, None], (rates.size, count)).astype(np.float64)
+    auxiliary = np.repeat(Data.of(likelihood).auxiliary, count, axis=1)
+    for k, i in enumerate(likelihood.constrained()):
+        constraint = likelihood.specification.parameters[i].constraint
+        if constraint is None or i not in likelihood.free:
+            continue
+        if constraint.kind == "normal":
+            auxiliary[k] = generator.normal(theta[i], constraint.scale, count)
+        else:
+            auxiliary[k] = generator.poisson(theta[i] * constraint.scale, count)
+    return Data(observed, auxiliary)
+
+
+def _refuse_rates(likelihood: Likelihood, rates: FloatArray) -> None:
+    bad = np.flatnonzero(~((rates >= 0) & (rates <= _LARGEST_MEAN)))
+    if bad.size:
+        where = likelihood.bin_name(int(bad[0]))
+        raise SpecBuilderError(
+            f"toys: {where}: the rate at the hypothesis is {rates[bad[0]]:g}, expected a number from 0 to 1e15"
+        )
+
+
+def saturated(likelihood: Likelihood, data: Data) -> FloatArray:
+    """2NLL of each data set if every rate met its count and every parameter its auxiliary datum, shape (N,)."""
+    d = data.observed
+    total: FloatArray = 2 * np.sum(d - xlogy(d, d) + gammaln(d + 1), axis=0)
+    for i, a in zip(likelihood.constrained(), data.auxiliary, strict=True):
+        constraint = likelihood.specification.parameters[i].constraint
+        if constraint is not None and constraint.kind == "normal":
+            total = total + LOG_2PI + 2 * np.log(constraint.scale)
+        else:
+            total = total + 2 * (a - xlogy(a, a) + gammaln(a + 1))
+    return total
+
+
+# ---------------------------------------------------------------------- minima of each toy
+
+
+def _rates_are_linear(likelihood: Likelihood, parameter: str) -> bool:
+    """Whether the rates are linear in a parameter, so that no second minimum is to be feared."""
+    spec, index = likelihood.specification, likelihood.index(parameter)
+    used = {f for group in spec.groups for term in group.terms for f in term.factors}
+    return all(spec.factors[f].kind == "identity" for f in used if spec.factors[f].parameter == index)
+
+
+def search_values(likelihood: Likelihood, parameter: str) -> FloatArray:
+    """Values over a parameter's domain, dense towards zero, ascending, shape (G,)."""
+    index = likelihood.index(parameter)
+    low, high = (float(end) for end in likelihood.bounds[:, index])
+    scale = abs(float(likelihood.init[index])) or _NEAREST * max(high, -low)
+    sides = [np.linspace(low, high, _SEARCH_POINTS)]
+    if high > 0:
+        sides.append(np.geomspace(min(_NEAREST * scale, high), high, _SEARCH_POINTS))
+    if low < 0:
+        sides.append(-np.geomspace(min(_NEAREST * scale, -low), -low, _SEARCH_POINTS))
+    values = np.unique(np.concatenate(sides))
+    apart = np.append(True, np.diff(values) > _SAME * np.abs(values[1:]))  # the same from two ladders, but for rounding
+    return values[apart & (values >= low) & (values <= high)]
+
+
+def _candidates(
+    likelihood: Likelihood, parameter: str, theta: FloatArray, data: Data
+) -> list[tuple[IndexArray, FloatArray]]:
+    """Where 2NLL with all other parameters at theta (P,) has its minima in one parameter.
+
+    Returns:
+        Numbers of data sets and a value for each: those of the lowest minima, then of the second ones, and so on.
+    """
+    index = likelihood.index(parameter)
+    values = search_values(likelihood, parameter)
+    points = np.tile(theta, (values.size, 1))
+    points[:, index] = values
+    rates = likelihood.rates(points)
+    expected = (rates > 0).any(axis=0)  # a bin with nothing expected holds no counts
+    good = (rates[:, expected] > 0).all(axis=1)
+    values, rates = values[good], rates[np.ix_(good, expected)]
+    heights = rates.sum(axis=1)[:, None] - np.log(rates) @ data.observed[expected]
+    padded = np.pad(heights, ((1, 1), (0, 0)), constant_values=np.inf)
+    lowest = (heights < padded[:-2]) & (heights <= padded[2:])
+    order = np.argsort(np.where(lowest, heights, np.inf), axis=0, kind="stable")[:_MOST_MINIMA]
+    found = []
+    for place in order:
+        rows = np.flatnonzero(lowest[place, np.arange(data.count)])
+        if rows.size:
+            found.append((rows, values[place[rows]]))
+    return found
+
+
+def _vertex(likelihood: Likelihood, parameter: str, theta: FloatArray) -> float:
+    """Where the sum of the rates, a parabola in a parameter, is least; NaN without such a place in its domain."""
+    index = likelihood.index(parameter)
+    low, high = (float(end) for end in likelihood.bounds[:, index])
+    points = np.tile(theta, (3, 1))
+    points[:, index] = low, (low + high) / 2, high
+    first, middle, last = likelihood.rates(points).sum(axis=1)
+    bend = first - 2 * middle + last
+    if not bend > 0:
+        return float("nan")
+    place = (low + high) / 2 - (last - first) / bend * (high - low) / 4
+    return float(place) if low < place < high else float("nan")
+
+
+def _keep_lower(best: BatchFit, rows: IndexArray, other: BatchFit) -> BatchFit:
+    """Fits with some rows replaced by others where those are valid and lower, or the old ones are not valid."""
+    lower = other.valid & (~best.valid[rows] | (other.twice_nll < best.twice_nll[rows]))
+    to = rows[lower]
+
+    def merged(old: np.ndarray[Any, Any], new: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        whole = old.copy()
+        whole[to] = new[lower]
+        return whole
+
+    return replace(
+        best,
+        twice_nll=merged(best.twice_nll, other.twice_nll),
+        theta=merged(best.theta, other.theta),
+        edm=merged(best.edm, other.edm),
+        reason=merged(best.reason, other.reason),
+        at_bound=merged(best.at_bound, other.at_bound),
+    )
+
+
+def global_minima(likelihood: Likelihood, parameter: str, data: Data, held: BatchFit) -> BatchFit:
+    """The least 2NLL of each data set over all free parameters.
+
+    Rates that are linear in the parameter have one minimum. Else the fits start from each of the minima that 2NLL has
+    in the parameter with the others kept, and from the mirror image of the lowest they find: the couplings of a
+    universal vector have two minima on either side of where the rates are least.
+
+    Args:
+        likelihood: the model.
+        parameter: the one that may have several minima.
+        data: N data sets.
+        held: their minima with that parameter held, where the fits start and above which none may end.
+    """
+    rows = data.rows()
+    if _rates_are_linear(likelihood, parameter):
+        return minimise(likelihood, start=held.theta, rows=rows)
+    index = likelihood.index(parameter)
+    best = replace(held, reason=np.full_like(held.reason, -1))  # held, but no minimum
+    middle = np.median(held.theta, axis=0)
+    for places, values in _candidates(likelihood, parameter, middle, data):
+        start = held.theta[places]
+        start[:, index] = values
+        best = _keep_lower(best, places, minimise(likelihood, start=start, rows=rows.take(places)))
+    vertex, (low, high) = _vertex(likelihood, parameter, middle), likelihood.bounds[:, index]
+    if np.isfinite(vertex):
+        start = best.theta.copy()
+        start[:, index] = np.clip(2 * vertex - start[:, index], low, high)
+        best = _keep_lower(best, np.arange(data.count), minimise(likelihood, start=start, rows=rows))
+    above = np.flatnonzero(~best.valid | (best.twice_nll > held.twice_nll))
+    if above.size:
+        best = _keep_lower(best, above, minimise(likelihood, start=held.theta[above], rows=rows.take(above)))
+    return best
+
+
+def fit_toys(likelihood: Likelihood, parameter: str, theta: FloatArray, data: Data) -> Columns:
+    """The statistic t = 2NLL with the parameter held at its true value, less the least 2NLL, of each data set.
+
+    Args:
+        likelihood: the model.
+        parameter: the parameter of interest.
+        theta: the truth, shape (P,).
+        data: N data sets.
+
+    Returns:
+        Columns of shape (N,): ``statistic``, ``best`` (the parameter at the minimum), ``chi2`` (the least 2NLL less
+        its saturated value) and ``valid``.
+    """
+    held = minimise(likelihood, start=theta[None], fixed=(parameter,), rows=data.rows())
+    free = global_minima(likelihood, parameter, data, held)
+    statistic = held.twice_nll - free.twice_nll
+    return {
+        "statistic": np.maximum(statistic, 0.0),
+        "best": free.theta[:, likelihood.index(parameter)],
+        "chi2": free.twice_nll - saturated(likelihood, data),
+        "valid": held.valid & free.valid & (statistic > -_ROUNDING),
+    }
+
+
+# ---------------------------------------------------------------------- chunks
+
+
+@dataclass(frozen=True)
+class ToyChunk:
+    """A chunk of toys at one hypothesis, as executors get it.
+
+    Attributes:
+        specification: the model.
+        parameter: the parameter of interest.
+        theta: the hypothesis, shape (P,).
+        seed: of the random numbers.
+        stream: the number of the hypothesis among those that share a seed, and what else tells it from others.
+        chunk: its number.
+        count: toys that are kept of it.
+    """
+
+    specification: Specification
+    parameter: str
+    theta: FloatArray
+    seed: int
+    stream: tuple[int, ...]
+    chunk: int
+    count: int
+
+    def compute(self) -> Columns:
+        """Draw the toys and fit them; see :func:`fit_toys`."""
+        likelihood = Likelihood(self.specification)
+        data = draw(likelihood, self.theta, generator_of(self.seed, self.stream, self.chunk), TOYS_PER_CHUNK)
+        return fit_toys(likelihood, self.parameter, self.theta, data.take(slice(0, self.count)))
+
+
+@dataclass(frozen=True)
+class Toys:
+    """Toys of one hypothesis whose fits are valid.
+
+    Attributes:
+        statistic: t at the truth, shape (N,).
+        best: the parameter at each toy's minimum, shape (N,).
+        chi2: the least 2NLL less its saturated value, shape (N,).
+        lost: toys without a valid fit, which are left out.
+    """
+
+    statistic: FloatArray
+    best: FloatArray
+    chi2: FloatArray
+    lost: int
+
+    @property
+    def count(self) -> int:
+        """N."""
+        return int(self.statistic.size)
+
+
+def throw(
+    likelihood: Likelihood,
+    parameter: str,
+    truths: FloatArray,
+    *,
+    toys: int,
+    seed: int,
+    streams: Sequence[tuple[int, ...]] | None = None,
+    executor: concurrent.futures.Executor | None = None,
+    store: Store | None = None,
+    report: Callable[[int, int], object] = lambda *_: None,
+) -> list[Toys]:
+    """Throw and fit toys at several hypotheses.
+
+    Args:
+        likelihood: the model.
+        parameter: the parameter of interest.
+        truths: the hypotheses, shape (H, P); from :func:`hypotheses`.
+        toys: how many at each.
+        seed: of the random numbers.
+        streams: what tells the hypotheses apart, H different ones; their numbers by default.
+        executor: any ``concurrent.futures.Executor``; None computes here. The result does not depend on it.
+        store: where finished chunks go; in memory by default.
+        report: told how many chunks are done, and of how many.
+
+    Raises:
+        SpecBuilderError: for a number of toys or a seed that is none, or if too many toys have no valid fit.
+    """
+    check_toys(toys, seed)
+    own = [(h,) for h in range(len(truths))] if streams is None else streams
+    chunks = [
+        ToyChunk(likelihood.specification, parameter, truth, seed, stream, c, size)
+        for truth, stream in zip(truths, own, strict=True)
+        for c, size in enumerate(chunk_sizes(toys))
+    ]
+    return compute_toys(chunks, executor=executor, store=store, report=report)
+
+
+class Chunk(Work, Protocol):
+    """Work on a chunk of toys, which tells the hypotheses apart."""
+
+    @property
+    def stream(self) -> tuple[int, ...]:
+        """The same for chunks of one hypothesis, which stand together."""
+
+
+def compute_toys(
+    chunks: Sequence[Chunk],
+    *,
+    executor: concurrent.futures.Executor | None = None,
+    store: Store | None = None,
+    report: Callable[[int, int], object] = lambda *_: None,
+) -> list[Toys]:
+    """The toys of each hypothesis from chunks of work; see :func:`throw`."""
+    kept = MemoryStore() if store is None else store
+    compute_chunks([partial(_itself, chunk) for chunk in chunks], kept, executor=executor, report=report)
+    found = []
+    for _, members in itertools.groupby(range(len(chunks)), key=lambda index: chunks[index].stream):
+        found.append(collect(kept, list(members)))
+    return found
+
+
+def _itself(chunk: Chunk) -> Chunk:
+    return chunk
+
+
+def collect(store: Store, indices: Sequence[int]) -> Toys:
+    """The toys of one hypothesis from its chunks.
+
+    Raises:
+        SpecBuilderError: if more than one toy in a thousand has no valid fit.
+    """
+    columns = {
+        name: np.concatenate([store.load(index, name) for index in indices])
+        for name in ("statistic", "best", "chi2", "valid")
+    }
+    valid: BoolArray = columns.pop("valid")
+    lost = int(np.sum(~valid))
+    if lost > max(_MOST_LOST * valid.size, 1):
+        raise SpecBuilderError(f"toys: {lost} of {valid.size} have no valid fit, expected at most one in a thousand")
+    return Toys(columns["statistic"][valid], columns["best"][valid], columns["chi2"][valid], lost)

@@ -1,0 +1,278 @@
+"""Fits and limits by toys with their provenance: Feldman-Cousins intervals beside those of Wilks' theorem."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.text import Report, Result, Shown
+from spec_builder.inference.exclusion_by_toys import exclude_by_toys
+from spec_builder.inference.feldman_cousins import feldman_cousins
+from spec_builder.model.provenance import Choices
+from spec_builder.studies.fits import USUAL_CL, FitResult, fit_analysis, fit_workspace, named, workspace_likelihood
+from spec_builder.studies.limits import (
+    LimitsResult,
+    as_choice,
+    check_change,
+    check_dof,
+    in_contact_units,
+    interval_text,
+    mass_axis,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.inference.exclusion_by_toys import ToyExclusion, ToyMassPoint
+    from spec_builder.inference.feldman_cousins import CriticalValue, FeldmanCousins, PValue
+    from spec_builder.model.analysis import Analysis
+    from spec_builder.physics.choices import Choice
+
+__all__ = [
+    "ToyFitResult",
+    "ToyLimitsResult",
+    "find_limits_by_toys",
+    "fit_analysis_by_toys",
+    "fit_workspace_by_toys",
+]
+
+#: What ``method`` says in JSON.
+METHOD = "feldman-cousins"
+
+
+@dataclass(frozen=True, repr=False)
+class ToyFitResult(Result):
+    """A fit of one parameter whose interval, significance and goodness come from toys.
+
+    Attributes:
+        asymptotic: the same fit by Wilks' theorem, with its provenance.
+        toys: the numbers.
+    """
+
+    asymptotic: FitResult
+    toys: FeldmanCousins
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of the asymptotic fit, and what toys add to it."""
+        toys = self.toys
+        return self.asymptotic.to_dict() | {
+            "method": METHOD,
+            "toys": toys.toys,
+            "seed": toys.seed,
+            "ensemble": toys.ensemble,
+            "interval": list(toys.interval),
+            "interval_error": list(toys.interval_error),
+            "interval_asymptotic": list(toys.asymptotic),
+            "critical": [_critical_content(point) for point in toys.critical],
+            "significance_by_toys": None if toys.significance is None else asdict(toys.significance),
+            "goodness_by_toys": asdict(toys.goodness),
+            "toys_without_fit": toys.lost,
+            "problems": [*self.asymptotic.fit.problems, *toys.problems],
+        }
+
+    def report(self) -> Report:
+        """The interval beside the asymptotic one; the columns hold the critical values."""
+        plain, toys = self.asymptotic.report(), self.toys
+        facts = {
+            f"{100 * toys.cl:.4g} % by toys": _interval_words(toys.interval, toys.interval_error),
+            "by Wilks' theorem": _interval_words(toys.asymptotic, (None, None)),
+            "toys": f"{toys.toys} at each of {len(toys.critical)} values, seed {toys.seed}, nuisance parameters "
+            f"{toys.ensemble}" + (f", {toys.lost} without a fit" if toys.lost else ""),
+            "goodness of fit": _p_words(toys.goodness, "chi2"),
+        }
+        if toys.significance is not None:
+            facts["signal by toys"] = _p_words(toys.significance, "q0")
+        notes = dict(plain.notes)
+        if toys.problems:
+            notes["not settled"] = "; ".join([*self.asymptotic.fit.problems, *toys.problems])
+        names = ("value", "critical", "error", "toys", "observed", "p_value", "p_error")
+        columns = {name: [getattr(point, name) for point in toys.critical] for name in names}
+        return Report(plain.title, facts | dict(plain.facts), columns, plain.shown, notes)
+
+
+def _critical_content(point: CriticalValue) -> dict[str, Any]:
+    content = asdict(point)
+    return {
+        name: None if isinstance(number, float) and not math.isfinite(number) else number
+        for name, number in content.items()
+    }
+
+
+def _interval_words(interval: tuple[float | None, float | None], error: tuple[float | None, float | None]) -> str:
+    """``1.744 +- 0.005 to 11.18 +- 0.02``; an end that is not there is the domain's."""
+    words = []
+    for end, its in zip(interval, error, strict=True):
+        number = "the end of the domain" if end is None else f"{end:.5g}"
+        words.append(number if its is None else f"{number} +- {its:.2g}")
+    return " to ".join(words)
+
+
+def _p_words(found: PValue, name: str) -> str:
+    if found.z is None:
+        return f"{name} {found.observed:.3f}, p < {1 / found.toys:.2g}: no toy is so far out"
+    return (
+        f"{name} {found.observed:.3f}, p = {found.p_value:.4g} +- {found.p_error:.2g}, "
+        f"Z = {found.z:.2f} +- {found.z_error:.2f}"
+    )
+
+
+def fit_analysis_by_toys(
+    analysis: Analysis, parameter: str, *, cl: float = USUAL_CL, toys: int = 1000, seed: int = 0, **how: Any
+) -> ToyFitResult:
+    """Fit a parameter of the Standard Model, with the interval by toys.
+
+    Args:
+        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        parameter: one of ``analysis.parameters``.
+        cl: confidence level of the interval.
+        toys: at each value of the parameter.
+        seed: of the random numbers.
+        how: ``ensemble``, ``values``, ``executor``, ``store`` and ``report`` of
+            :func:`spec_builder.inference.feldman_cousins.feldman_cousins`.
+
+    Raises:
+        SpecBuilderError: for an unknown parameter, and as that does.
+    """
+    asymptotic = fit_analysis(analysis, parameter, cl=cl)
+    null = None if analysis.measurable(parameter).factor is None else 0.0
+    likelihood = analysis.likelihood(parameter)
+    return ToyFitResult(
+        asymptotic, feldman_cousins(likelihood, parameter, cl=cl, toys=toys, seed=seed, null=null, **how)
+    )
+
+
+def fit_workspace_by_toys(
+    workspace: Mapping[str, Any],
+    name: str,
+    *,
+    measurement: str | None = None,
+    poi: str | None = None,
+    hold: Mapping[str, float] | None = None,
+    cl: float = USUAL_CL,
+    toys: int = 1000,
+    seed: int = 0,
+    **how: Any,
+) -> ToyFitResult:
+    """Fit the parameter of interest of any pyhf workspace, with the interval by toys.
+
+    Args:
+        workspace: content of the JSON file, patches applied.
+        name: what to call it in the result.
+        measurement: its name; the first by default.
+        poi: parameter of interest in the place of the measurement's.
+        hold: values of parameters to hold, by name.
+        cl: confidence level of the interval.
+        toys: at each value of the parameter.
+        seed: of the random numbers.
+        how: see :func:`fit_analysis_by_toys`.
+    """
+    asymptotic = fit_workspace(workspace, name, measurement=measurement, poi=poi, hold=hold, cl=cl)
+    likelihood = workspace_likelihood(workspace, name, measurement, poi=poi, hold=hold)
+    with named(name):
+        if not likelihood.poi:
+            raise SpecBuilderError("toys need a parameter of interest; name one")
+        found = feldman_cousins(likelihood, likelihood.poi, cl=cl, toys=toys, seed=seed, **how)
+    return ToyFitResult(asymptotic, found)
+
+
+@dataclass(frozen=True, repr=False)
+class ToyLimitsResult(Result):
+    """Exclusions of one interaction in one analysis, by toys.
+
+    Attributes:
+        limits: the same as an asymptotic result, with the intervals by toys in it.
+        toys: the numbers.
+    """
+
+    limits: LimitsResult
+    toys: ToyExclusion
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of limits, and what toys add to it."""
+        content = self.limits.to_dict()
+        for point, own in zip(content["points"], self.toys.points, strict=True):
+            point["excluded_error"] = [list(pair) for pair in own.errors]
+            point["excluded_asymptotic"] = [list(pair) for pair in own.asymptotic]
+            point["critical"] = [_critical_content(one) for one in own.critical]
+        toys = self.toys
+        more = {"method": METHOD, "toys": toys.toys, "seed": toys.seed, "ensemble": toys.ensemble}
+        return content | more | {"toys_without_fit": toys.lost}
+
+    def report(self) -> Report:
+        """Intervals by toys beside those of Wilks' theorem."""
+        plain, toys = self.limits.report(), self.toys
+        facts = dict(plain.facts)
+        facts["confidence"] = facts["confidence"].replace(
+            f"Delta chi2 > {self.limits.exclusion.threshold:.6g}", "Delta chi2 above critical values by toys"
+        )
+        facts["toys"] = (
+            f"{toys.toys} at each of {len(toys.points[0].critical)} values or more, seed {toys.seed}, "
+            f"nuisance parameters {toys.ensemble}" + (f", {toys.lost} without a fit" if toys.lost else "")
+        )
+        table = plain.table
+        rows = tuple((*row, _asymptotic_words(point)) for row, point in zip(table.rows, toys.points, strict=True))
+        shown = Shown((*table.columns, "by Wilks' theorem"), rows)
+        return Report(plain.title, facts, plain.columns, shown, plain.notes, plain.details)
+
+
+def _asymptotic_words(point: ToyMassPoint) -> str:
+    return ", ".join(interval_text(low, high) for low, high in point.asymptotic) or "none"
+
+
+def find_limits_by_toys(
+    analysis: Analysis,
+    choice: Choice | str | object,
+    masses: FloatArray | None = None,
+    *,
+    cl: float = 0.9,
+    dof: int = 1,
+    toys: int = 1000,
+    seed: int = 0,
+    **how: Any,
+) -> ToyLimitsResult:
+    """Exclude values of an interaction's parameter by toys, at given mediator masses where it has a mediator.
+
+    Args:
+        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        choice: an interaction.
+        masses: mediator masses [MeV], shape (M,); None where there is no mediator.
+        cl: confidence level.
+        dof: 1: against the minimum at each mass; 2: over the plane, which is found for every toy.
+        toys: at each point.
+        seed: of the random numbers.
+        how: ``ensemble``, ``count``, ``executor``, ``store`` and ``report`` of
+            :func:`spec_builder.inference.exclusion_by_toys.exclude_by_toys`.
+
+    Raises:
+        SpecBuilderError: as :func:`spec_builder.studies.limits.find_limits` and that do.
+    """
+    chosen = as_choice(choice)
+    check_dof(dof, chosen)
+    axis = mass_axis(chosen, masses)
+    problem = analysis.problem(chosen)
+    check_change(chosen, problem.yields(axis))
+    found = exclude_by_toys(problem, axis, cl=cl, dof=dof, toys=toys, seed=seed, plane=analysis.masses_MeV, **how)
+    about = replace(Choices.of(analysis, chosen, cl=cl, dof=dof), notes=analysis.notes(chosen, masses))
+    return ToyLimitsResult(LimitsResult(about, chosen, in_contact_units(found.exclusion)), _in_contact_units(found))
+
+
+def _in_contact_units(found: ToyExclusion) -> ToyExclusion:
+    """What stands beside the intervals at the mass inf as g/m in 1/GeV."""
+    per_GeV = 1e3
+
+    def scaled(pairs: tuple[tuple[float | None, float | None], ...]) -> tuple[tuple[float | None, float | None], ...]:
+        return tuple(
+            (None if low is None else low * per_GeV, None if high is None else high * per_GeV) for low, high in pairs
+        )
+
+    points = []
+    for one in found.points:
+        if not math.isinf(one.point.mass_MeV):
+            points.append(one)
+            continue
+        critical = tuple(replace(at, value=at.value * per_GeV) for at in one.critical)
+        points.append(replace(one, errors=scaled(one.errors), asymptotic=scaled(one.asymptotic), critical=critical))
+    return replace(found, points=tuple(points))

@@ -1,0 +1,189 @@
+"""How often intervals cover the truth, measured with toys."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.text import Report, Result
+from spec_builder.inference.exclusion_by_toys import VARIABLE, mass_models
+from spec_builder.inference.feldman_cousins import measure_coverage
+from spec_builder.model.provenance import Choices
+from spec_builder.studies.limits import as_choice, check_change, mass_axis
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spec_builder.inference.feldman_cousins import Coverage
+    from spec_builder.model.analysis import Analysis
+    from spec_builder.physics.choices import Choice
+
+__all__ = ["CoverageResult", "cover_analysis", "cover_couplings"]
+
+
+@dataclass(frozen=True, repr=False)
+class CoverageResult(Result):
+    """Coverage of intervals of one parameter.
+
+    Attributes:
+        provenance: the choices behind it.
+        parameter: its name.
+        unit: its unit.
+        reference: its Standard Model value; None for the parameter of an interaction.
+        toys: at each true value, and as many more for the critical value there.
+        seed: of the random numbers.
+        ensemble: where the nuisance parameters of the truths are.
+        values: one for each truth.
+        mass_MeV: of the mediator; None where there is none.
+    """
+
+    provenance: Choices
+    parameter: str
+    unit: str
+    reference: float | None
+    toys: int
+    seed: int
+    ensemble: str
+    values: tuple[Coverage, ...]
+    mass_MeV: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON."""
+        return self.provenance.to_dict() | {
+            "schema": "spec_builder/coverage/1",
+            "parameter": self.parameter,
+            "unit": self.unit,
+            "cl": self.provenance.cl,
+            "toys": self.toys,
+            "seed": self.seed,
+            "ensemble": self.ensemble,
+            "mass_MeV": self.mass_MeV,
+            "values": [asdict(value) for value in self.values],
+        }
+
+    def report(self) -> Report:
+        """A row for each true value."""
+        columns: dict[str, Any] = {self.parameter: [one.value for one in self.values]}
+        if self.reference is not None:
+            columns["times_sm"] = [one.value / self.reference for one in self.values]
+        names = ("covers", "error", "covers_by_toys", "error_by_toys", "critical", "critical_error")
+        columns |= {name: [getattr(one, name) for one in self.values] for name in names}
+        unit = "" if self.unit == "1" else f" [{self.unit}]"
+        explained = (
+            "covers: share of the toys whose interval by Wilks' theorem covers the truth; covers_by_toys: by toys; "
+            "critical: critical value of the truth"
+        )
+        facts = {"intervals": self.provenance.level}
+        if self.mass_MeV is not None:
+            facts["mass"] = f"{self.mass_MeV:g} MeV"
+        facts |= {
+            "toys": f"{self.toys} at each value, seed {self.seed}, nuisance parameters {self.ensemble}",
+        }
+        choice = self.provenance.choice
+        of = self.provenance.analysis if choice is None else f"{choice.name}, {self.provenance.analysis}"
+        return Report(
+            f"Coverage of {self.parameter}{unit}, {of}",
+            facts | self.provenance.rows(),
+            columns,
+            details={"columns": explained},
+        )
+
+
+def cover_analysis(
+    analysis: Analysis,
+    parameter: str,
+    values: Sequence[float],
+    *,
+    cl: float = 0.9,
+    toys: int = 10_000,
+    seed: int = 0,
+    ensemble: str = "profiled",
+    **how: Any,
+) -> CoverageResult:
+    """Measure how often intervals of a parameter cover its true value.
+
+    Args:
+        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        parameter: one of ``analysis.parameters``.
+        values: true values, in units of the Standard Model's.
+        cl: confidence level of the intervals.
+        toys: at each true value.
+        seed: of the random numbers.
+        ensemble: where the nuisance parameters of the truths are.
+        how: ``executor``, ``store`` and ``report`` of
+            :func:`spec_builder.inference.feldman_cousins.measure_coverage`.
+
+    Raises:
+        SpecBuilderError: for an unknown parameter, and as that does.
+    """
+    wanted = analysis.measurable(parameter)
+    truths = np.asarray(values, dtype=np.float64) * wanted.reference
+    found = measure_coverage(
+        analysis.likelihood(parameter),
+        parameter,
+        truths,
+        cl=cl,
+        toys=toys,
+        seed=seed,
+        ensemble=ensemble,  # type: ignore[arg-type]  # checked there
+        **how,
+    )
+    about = Choices.of(analysis, cl=cl)
+    return CoverageResult(about, parameter, wanted.unit, wanted.reference, toys, seed, ensemble, tuple(found))
+
+
+def cover_couplings(
+    analysis: Analysis,
+    choice: Choice | str | object,
+    mass_MeV: float | None,
+    values: Sequence[float],
+    *,
+    cl: float = 0.9,
+    toys: int = 10_000,
+    seed: int = 0,
+    ensemble: str = "profiled",
+    **how: Any,
+) -> CoverageResult:
+    """Measure how often what limits at one mass leave (``dof=1``) holds the true value of the parameter.
+
+    Args:
+        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        choice: an interaction.
+        mass_MeV: of the mediator; None where there is none.
+        values: true values of the parameter.
+        cl: confidence level of the limits.
+        toys: at each true value.
+        seed: of the random numbers.
+        ensemble: where the nuisance parameters of the truths are.
+        how: as for :func:`cover_analysis`.
+
+    Raises:
+        SpecBuilderError: as :func:`spec_builder.studies.limits.find_limits`, and for values beyond the domain.
+    """
+    chosen = as_choice(choice)
+    axis = mass_axis(chosen, None if mass_MeV is None else np.array([mass_MeV]))
+    problem = analysis.problem(chosen)
+    check_change(chosen, problem.yields(axis))
+    (model,) = mass_models(problem, axis)
+    unit = 1e3 if np.isinf(axis[0]) else 1.0  # g/m in 1/GeV at the contact limit
+    truths = np.array([model.y(value / unit) for value in values])
+    low, high = model.likelihood.bounds[:, model.likelihood.index(VARIABLE)]
+    wrong = (truths < low) | (truths > high) | (np.array([value < 0 for value in values]) & (not chosen.signed))
+    if wrong.any():
+        raise SpecBuilderError(f"value {values[int(np.argmax(wrong))]:g}: beyond the domain of {chosen.parameter}")
+    found = measure_coverage(
+        model.likelihood,
+        VARIABLE,
+        truths,
+        cl=cl,
+        toys=toys,
+        seed=seed,
+        ensemble=ensemble,  # type: ignore[arg-type]  # checked there
+        **how,
+    )
+    own = tuple(replace(one, value=float(value)) for one, value in zip(found, values, strict=True))
+    about = Choices.of(analysis, chosen, cl=cl, dof=1)
+    return CoverageResult(about, chosen.parameter, chosen.unit or "1", None, toys, seed, ensemble, own, mass_MeV)

@@ -1,0 +1,244 @@
+"""Expected limits: what data of the Standard Model would exclude, as median and bands over toys, or by Asimov data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.text import Report, Result
+from spec_builder.inference.expected_limits import expected_ends
+from spec_builder.model.provenance import Choices, parameter_label
+from spec_builder.studies.limits import as_choice, check_change, check_dof, mass_axis
+
+if TYPE_CHECKING:
+    import concurrent.futures
+    from collections.abc import Callable
+
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.chunks import Store
+    from spec_builder.base.text import Column
+    from spec_builder.inference.expected_limits import ExpectedEnds
+    from spec_builder.inference.toys import Ensemble
+    from spec_builder.model.analysis import Analysis
+    from spec_builder.physics.choices import Choice
+
+__all__ = ["BAND", "KINDS", "ExpectedLimits", "ExpectedPoint", "expect_limits"]
+
+Kind = Literal["asimov", "toys"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+#: Names of the quantiles, as standard deviations of a normal distribution, and their shares.
+BAND = {
+    "m2": 0.022750131948179195,
+    "m1": 0.15865525393145707,
+    "median": 0.5,
+    "p1": 0.8413447460685429,
+    "p2": 0.9772498680518208,
+}
+#: From 1/MeV to 1/GeV, for the contact limit.
+_PER_GEV = 1e3
+
+
+@dataclass(frozen=True)
+class ExpectedPoint:
+    """Expected limit at one mediator mass.
+
+    Attributes:
+        mass_MeV: the mass; nan where there is no mediator, inf for the contact limit.
+        upper: quantiles of where the outermost excluded interval of high values begins; infinite where there is none.
+        lower: the same of low values of a signed parameter, empty otherwise.
+        median_error: of the upper median, from order statistics.
+        allowed_bands: share of the toys with an allowed band between excluded intervals.
+        valid: share of the toys whose fits all converged; the others are left out.
+    """
+
+    mass_MeV: float
+    upper: dict[str, float]
+    lower: dict[str, float]
+    median_error: float
+    allowed_bands: float
+    valid: float
+
+
+@dataclass(frozen=True, repr=False)
+class ExpectedLimits(Result):
+    """Expected limits of one interaction in one analysis.
+
+    Attributes:
+        provenance: the choices behind it.
+        choice: the interaction with its options.
+        kind: ``asimov`` or ``toys``.
+        toys: how many; 1 for Asimov data.
+        seed: of the random numbers; None for Asimov data.
+        ensemble: where the nuisance parameters of the Standard Model are.
+        points: one for each mass.
+    """
+
+    provenance: Choices
+    choice: Choice
+    kind: Kind
+    toys: int
+    seed: int | None
+    ensemble: str
+    points: tuple[ExpectedPoint, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON; an end that does not exist is None."""
+        return self.provenance.to_dict() | {
+            "schema": "spec_builder/expected/1",
+            "parameter": self.choice.parameter,
+            "unit": self.choice.unit or "1",
+            "signed": self.choice.signed,
+            "cl": self.provenance.cl,
+            "dof": self.provenance.dof,
+            "kind": self.kind,
+            "toys": self.toys,
+            "seed": self.seed,
+            "ensemble": self.ensemble,
+            "points": [self._json_point(point) for point in self.points],
+        }
+
+    def _json_point(self, point: ExpectedPoint) -> dict[str, Any]:
+        mass: float | str | None = point.mass_MeV
+        if math.isnan(point.mass_MeV):
+            mass = None
+        elif math.isinf(point.mass_MeV):
+            mass = "inf"
+        content: dict[str, Any] = {"mass_MeV": mass, "expected": self._finite(point.upper)}
+        if self.choice.signed:
+            content["expected_low"] = self._finite(point.lower)
+        content["median_error"] = point.median_error if math.isfinite(point.median_error) else None
+        return content | {"allowed_bands": point.allowed_bands, "valid": point.valid}
+
+    def _finite(self, quantiles: dict[str, float]) -> dict[str, float | None]:
+        """Quantiles for JSON; Asimov data have a median alone."""
+        exists = {name: self.kind == "toys" or name == "median" for name in quantiles}
+        return {name: value if exists[name] and math.isfinite(value) else None for name, value in quantiles.items()}
+
+    def report(self) -> Report:
+        """A row for each mass: quantiles of the limit."""
+        symbol = self.choice.parameter
+        columns: dict[str, Column] = {}
+        if self.choice.has_mediator:
+            columns["mass_MeV"] = [point.mass_MeV for point in self.points]
+        names = list(BAND) if self.kind == "toys" else ["median"]
+        for name in names:
+            columns[f"{symbol}_{name}"] = [point.upper[name] for point in self.points]
+        if self.choice.signed:
+            for name in names:
+                columns[f"{symbol}_low_{name}"] = [point.lower[name] for point in self.points]
+        if self.kind == "toys":
+            columns["median_error"] = [point.median_error for point in self.points]
+            columns["allowed_bands"] = [point.allowed_bands for point in self.points]
+        thrown = "Asimov data" if self.kind == "asimov" else f"{self.toys} toys, seed {self.seed}"
+        facts = {
+            "confidence": f"{self.provenance.level}, by the threshold of Delta chi2",
+            "data": f"{thrown} of the Standard Model, nuisance parameters {self.ensemble}",
+        }
+        label = parameter_label(self.choice)
+        if label != "g":
+            facts["parameter"] = label
+        explained = (
+            f"quantiles over data sets of where the outermost excluded interval of {symbol} begins; inf where nothing "
+            "is excluded; allowed_bands: share of them with an allowed band inside what is excluded"
+        )
+        return Report(
+            f"Expected exclusion of interaction {self.choice.name}, {self.provenance.analysis}",
+            facts | self.provenance.rows(),
+            columns,
+            details={"columns": explained},
+        )
+
+
+def expect_limits(
+    analysis: Analysis,
+    choice: Choice | str | object,
+    masses: FloatArray | None = None,
+    *,
+    kind: Kind = "asimov",
+    cl: float = 0.9,
+    dof: int = 1,
+    toys: int = 400,
+    seed: int = 0,
+    ensemble: Ensemble = "profiled",
+    executor: concurrent.futures.Executor | None = None,
+    store: Store | None = None,
+    report: Callable[[int, int], object] = lambda *_: None,
+) -> ExpectedLimits:
+    """Limits that the Standard Model would give.
+
+    Args:
+        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        choice: an interaction.
+        masses: mediator masses [MeV], shape (M,); None where there is no mediator.
+        kind: ``asimov``: the limit of the data that are expected; ``toys``: median and bands over toys.
+        cl: confidence level.
+        dof: 1: Delta chi^2 against the minimum at each mass; 2: over the plane.
+        toys: how many.
+        seed: of the random numbers.
+        ensemble: where the nuisance parameters of the Standard Model are: ``profiled`` at the observed data, or
+            ``nominal``.
+        executor: any ``concurrent.futures.Executor``; None computes here.
+        store: where finished chunks go; in memory by default.
+        report: told how many chunks are done, and of how many.
+
+    Raises:
+        SpecBuilderError: as :func:`spec_builder.studies.limits.find_limits`, and for an unknown kind.
+    """
+    if kind not in KINDS:
+        raise SpecBuilderError(f"expected '{kind}' is unknown, expected one of {', '.join(KINDS)}")
+    chosen = as_choice(choice)
+    check_dof(dof, chosen)
+    axis = mass_axis(chosen, masses)
+    problem = analysis.problem(chosen)
+    check_change(chosen, problem.yields(axis))
+    ends = expected_ends(
+        problem,
+        axis,
+        cl=cl,
+        dof=dof,
+        toys=None if kind == "asimov" else toys,
+        seed=seed,
+        ensemble=ensemble,
+        plane=analysis.masses_MeV,
+        executor=executor,
+        store=store,
+        report=report,
+    )
+    about = replace(Choices.of(analysis, chosen, cl=cl, dof=dof), notes=analysis.notes(chosen, masses))
+    points = tuple(_point(float(mass), ends, i, signed=chosen.signed) for i, mass in enumerate(axis))
+    count = len(ends.upper)
+    return ExpectedLimits(about, chosen, kind, count, seed if kind == "toys" else None, ensemble, points)
+
+
+def _point(mass: float, ends: ExpectedEnds, place: int, *, signed: bool) -> ExpectedPoint:
+    good = ends.valid[:, place]
+    if not good.any():
+        raise SpecBuilderError(f"no fit of the expected data converges at {mass:g} MeV")
+    unit = _PER_GEV if math.isinf(mass) else 1.0
+    upper, lower = ends.upper[good, place] * unit, ends.lower[good, place] * unit
+    ordered = np.sort(upper)
+    half = math.sqrt(ordered.size) / 2
+    first, last = (int(np.clip(ordered.size / 2 + side * half, 0, ordered.size - 1)) for side in (-1, 1))
+    spread = float(ordered[last] - ordered[first]) / 2 if math.isfinite(ordered[last]) else math.inf
+    # seen from zero outwards, so that m1 is the stronger limit on either side
+    low = {name: -value for name, value in _quantiles(-lower).items()} if signed else {}
+    return ExpectedPoint(
+        mass, _quantiles(upper), low, spread, float(np.mean(ends.bands[good, place])), float(np.mean(good))
+    )
+
+
+def _quantiles(values: FloatArray) -> dict[str, float]:
+    """Quantiles between order statistics, where infinite ones may be among them."""
+    ordered = np.sort(values)
+    found = {}
+    for name, share in BAND.items():
+        rank = share * (ordered.size - 1)
+        low, part = int(rank), rank - int(rank)
+        found[name] = float(ordered[low])
+        if part > 0 and ordered[low + 1] != ordered[low]:
+            found[name] = float((1 - part) * ordered[low] + part * ordered[low + 1])
+    return found

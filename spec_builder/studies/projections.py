@@ -1,0 +1,186 @@
+"""Experiments that have not been run: more exposure, less background, better known normalisations; and other data.
+
+A projection has no observed counts. It is compared with Asimov data, what the Standard Model expects, or with toys.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import load_json
+from spec_builder.inference.likelihood import Likelihood
+from spec_builder.model.workspace import NEW_PHYSICS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.experiments.description import Background, Channel, Experiment, Signal
+    from spec_builder.model.analysis import Analysis
+
+__all__ = ["ASIMOV", "Projection", "with_data"]
+
+#: The word for data that are what the Standard Model expects.
+ASIMOV = "asimov"
+
+
+@dataclass(frozen=True)
+class Projection:
+    """What changes in a run that does not exist.
+
+    Attributes:
+        exposure: factor on the exposure by experiment.
+        backgrounds: factor on a background beside that of the exposure, by (experiment, sample).
+        uncertainties: relative size by parameter name.
+    """
+
+    exposure: Mapping[str, float] = field(default_factory=dict)
+    backgrounds: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    uncertainties: Mapping[str, float] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.exposure or self.backgrounds or self.uncertainties)
+
+    @property
+    def words(self) -> str:
+        """What changes, in one line."""
+        parts = [f"exposure of {name} times {factor:g}" for name, factor in self.exposure.items()]
+        parts += [
+            f"{experiment}.{sample} times {factor:g}" for (experiment, sample), factor in self.backgrounds.items()
+        ]
+        parts += [f"{name} {size:g}" for name, size in self.uncertainties.items()]
+        return ", ".join(parts)
+
+    def __call__(self, analysis: Analysis) -> Analysis:
+        """The analysis of such a run. Its counts are Asimov data until others are put in.
+
+        Raises:
+            SpecBuilderError: for a factor or size that is none, or a name that the analysis does not have.
+        """
+        if not self:
+            return analysis
+        self._check(analysis)
+        experiments = tuple(self._changed(experiment) for experiment in analysis.experiments)
+        return with_data(replace(analysis, experiments=experiments), ASIMOV)
+
+    def _check(self, analysis: Analysis) -> None:
+        for what, sizes in (("exposure", self.exposure), ("background", self.backgrounds)):
+            for name, factor in sizes.items():
+                if not (np.isfinite(factor) and factor >= 0 and (factor > 0 or what == "background")):
+                    raise SpecBuilderError(f"{what} of {_word(name)}: factor {factor:g}, expected a positive number")
+        for name, size in self.uncertainties.items():
+            if not 0 < size <= 2:
+                raise SpecBuilderError(f"uncertainty {name}: {size:g}, expected a relative size above 0, at most 2")
+        names = [experiment.name for experiment in analysis.experiments]
+        samples = [
+            (e.name, background.name)
+            for e in analysis.experiments
+            for channel in e.channels
+            for background in channel.backgrounds
+        ]
+        _known("experiment", self.exposure, names, analysis)
+        _known("background", map(_word, self.backgrounds), list(map(_word, samples)), analysis)
+        _known("uncertainty", self.uncertainties, _uncertainties(analysis), analysis)
+
+    def _changed(self, experiment: Experiment) -> Experiment:
+        backgrounds = {sample: factor for (name, sample), factor in self.backgrounds.items() if name == experiment.name}
+        scaled = experiment.scaled(self.exposure.get(experiment.name, 1.0), backgrounds)
+        channels = tuple(self._resized(channel) for channel in scaled.channels)
+        own = Projection(
+            {name: factor for name, factor in self.exposure.items() if name == experiment.name},
+            {key: factor for key, factor in self.backgrounds.items() if key[0] == experiment.name},
+            {name: size for name, size in self.uncertainties.items() if name in _sizes(experiment)},
+        )
+        notes = (*experiment.by_construction, f"projection: {own.words}") if own else experiment.by_construction
+        return replace(scaled, channels=channels, by_construction=notes)
+
+    def _resized(self, channel: Channel) -> Channel:
+        return replace(
+            channel,
+            signals=tuple(self._with_sizes(signal) for signal in channel.signals),
+            backgrounds=tuple(self._with_sizes(background) for background in channel.backgrounds),
+        )
+
+    def _with_sizes(self, sample: Any) -> Any:
+        """A signal or background with the sizes that change."""
+        sizes = {name: self.uncertainties.get(name, size) for name, size in sample.uncertainties.items()}
+        return replace(sample, uncertainties=sizes)
+
+
+def _word(name: str | tuple[str, str]) -> str:
+    return name if isinstance(name, str) else ".".join(name)
+
+
+def _known(what: str, given: Any, known: list[str], analysis: Analysis) -> None:
+    for name in given:
+        if name not in known:
+            raise SpecBuilderError(
+                f"{what} '{name}' is unknown in {analysis.name}, expected one of {', '.join(dict.fromkeys(known))}"
+            )
+
+
+def _sizes(experiment: Experiment) -> set[str]:
+    """Names of the relative uncertainties of an experiment."""
+    samples: list[Signal | Background] = [sample for channel in experiment.channels for sample in channel.samples]
+    return {name for sample in samples for name in sample.uncertainties}
+
+
+def _uncertainties(analysis: Analysis) -> list[str]:
+    return sorted(set().union(*(_sizes(experiment) for experiment in analysis.experiments)))
+
+
+def with_data(analysis: Analysis, data: str | Mapping[str, Any]) -> Analysis:
+    """An analysis with other counts in the place of the observed ones; its notes say so.
+
+    Args:
+        analysis: the model.
+        data: ``asimov``: what the Standard Model expects; or counts by channel, or the path of a JSON file with them.
+
+    Raises:
+        SpecBuilderError: for a file that cannot be read, or counts that are not one number >= 0 for each bin.
+    """
+    if data == ASIMOV:
+        counts, text = _expected(analysis), "the counts are what the Standard Model expects (Asimov data)"
+    else:
+        where = data if isinstance(data, str) else "data"
+        content = load_json(data) if isinstance(data, str) else data
+        counts, text = _read(analysis, content, where), f"the counts are those of {where}"
+    experiments = []
+    for experiment in analysis.experiments:
+        channels = tuple(replace(channel, observed=counts[channel.name]) for channel in experiment.channels)
+        notes = (*experiment.by_construction, text)
+        own = [what for what in experiment.statuses if what.endswith("observed")]
+        statuses = {**experiment.statuses, **dict.fromkeys(own, "computed" if data == ASIMOV else "given")}
+        sources = {**experiment.sources, **dict.fromkeys(own, text)}
+        experiments.append(
+            replace(experiment, channels=channels, by_construction=notes, statuses=statuses, sources=sources)
+        )
+    return replace(analysis, experiments=tuple(experiments))
+
+
+def _expected(analysis: Analysis) -> dict[str, FloatArray]:
+    """What the Standard Model expects by channel, all parameters at their nominal values."""
+    likelihood = Likelihood.from_workspace(analysis.workspace, NEW_PHYSICS)
+    rates = likelihood.rates(likelihood.init)[0]
+    return {name: rates[place] for name, place in likelihood.specification.channels.items()}
+
+
+def _read(analysis: Analysis, content: Any, where: str) -> dict[str, FloatArray]:
+    channels = {channel.name: channel.bins for channel in analysis.channels}
+    if not isinstance(content, dict) or content.keys() != channels.keys():
+        found = ", ".join(map(str, content)) if isinstance(content, dict) else "no object"
+        raise SpecBuilderError(f"{where}: expected counts of the channels {', '.join(channels)}, found {found}")
+    counts = {}
+    for name, bins in channels.items():
+        try:
+            numbers = np.array(content[name], dtype=np.float64)
+        except (TypeError, ValueError):
+            numbers = np.full(0, np.nan)
+        if numbers.shape != (bins,) or not (np.isfinite(numbers) & (numbers >= 0)).all():
+            raise SpecBuilderError(f"{where}: {name}: expected {bins} counts >= 0")
+        counts[name] = numbers
+    return counts

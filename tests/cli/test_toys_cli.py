@@ -1,0 +1,165 @@
+"""Toys, expected limits, projections and coverage from the command line."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from spec_builder.cli.output import emit
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Command = Callable[..., subprocess.CompletedProcess[str]]
+
+FIT = ("fit", "xenonnt", "--parameter", "flux")
+TOYS = ("--method", "feldman-cousins", "--toys", "40", "--jobs", "1")
+LIMITS = ("limits", "xenonnt", "--interaction", "scalar", "--masses", "1,100")
+
+
+def content(run: subprocess.CompletedProcess[str]) -> Any:
+    assert run.returncode == 0, run.stderr
+    assert run.stderr == ""
+    return json.loads(run.stdout)
+
+
+def test_fit_by_toys(spec_builder: Command) -> None:
+    found = content(spec_builder(*FIT, *TOYS, "--seed", "7", "--ensemble", "nominal", "--json"))
+    assert (found["method"], found["toys"], found["seed"], found["ensemble"]) == ("feldman-cousins", 40, 7, "nominal")
+    assert len(found["critical"]) == 61
+    low, high = found["interval"]
+    assert low < found["value"] < high
+
+
+def test_a_stopped_fit_goes_on_and_ends_in_the_same_bytes(
+    spec_builder: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, output = tmp_path / "whole.json", tmp_path / "toys.json"
+    assert spec_builder(*FIT, *TOYS, "--json", "-o", whole).returncode == 0
+
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spec_builder.cli.fits.emit", stop)
+    assert spec_builder(*FIT, *TOYS, "--json", "-o", output).returncode == 130
+    parts = tmp_path / "toys.json.parts"
+    kept = len(list(parts.iterdir()))
+    assert kept == 63  # 61 values, the best value and the null
+    monkeypatch.setattr("spec_builder.cli.fits.emit", emit)
+    # another seed is another job
+    other = spec_builder(*FIT, *TOYS, "--seed", "1", "--json", "-o", output)
+    assert other.returncode == 2
+    assert "chunk of another scan" in other.stderr
+    assert spec_builder(*FIT, *TOYS[:-1], "2", "--json", "-o", output).returncode == 0
+    assert output.read_bytes() == whole.read_bytes()
+    assert not parts.exists()
+
+
+def test_limits_by_toys_and_their_figure(spec_builder: Command, tmp_path: Path) -> None:
+    figure = tmp_path / "limits.png"
+    found = content(spec_builder(*LIMITS, *TOYS, "--json", "--plot", figure))
+    assert all(len(point["critical"]) >= 61 for point in found["points"])
+    assert figure.stat().st_size > 1000
+
+
+def test_expected_limits_and_their_figure(spec_builder: Command, tmp_path: Path) -> None:
+    figure = tmp_path / "expected.png"
+    run = spec_builder(*LIMITS, "--expected", "toys", "--toys", "8", "--jobs", "1", "--json", "--plot", figure)
+    found = content(run)
+    assert (found["kind"], found["toys"]) == ("toys", 8)
+    assert figure.stat().st_size > 1000
+    asimov = content(spec_builder(*LIMITS, "--expected", "asimov", "--json"))
+    assert asimov["points"][0]["expected"]["median"] == pytest.approx(7.0626e-6, rel=1e-3)
+
+
+def test_a_projection_reaches_farther(spec_builder: Command) -> None:
+    asimov = (*LIMITS, "--expected", "asimov", "--json", "--ensemble", "nominal")
+    with_toys = (*LIMITS, "--expected", "toys", "--toys", "8", "--jobs", "1", "--json", "--exposure", "xenonnt=10")
+    assert spec_builder(*asimov).returncode == 2  # an ensemble is for toys
+    plain = content(spec_builder(*LIMITS, "--expected", "asimov", "--json"))
+    projected = content(spec_builder(*LIMITS, "--expected", "asimov", "--json", "--exposure", "xenonnt=10"))
+    thrown = content(spec_builder(*with_toys))
+    assert thrown["ensemble"] == projected["ensemble"] == "nominal"
+    for before, after in zip(plain["points"], projected["points"], strict=True):
+        assert after["expected"]["median"] < 0.9 * before["expected"]["median"]
+    fit = content(spec_builder(*FIT, "--json", "--exposure", "xenonnt=10", "--data", "asimov"))
+    assert fit["value"] == pytest.approx(5.46, rel=1e-5)
+    assert fit["up"] < 1.5
+
+
+def test_counts_of_a_file(spec_builder: Command, tmp_path: Path) -> None:
+    path = tmp_path / "counts.json"
+    path.write_text('{"xenonnt_cs2": [16, 14, 7]}')
+    observed = content(spec_builder(*FIT, "--json"))
+    given = content(spec_builder(*FIT, "--json", "--data", path))
+    assert given["value"] == observed["value"]
+    assert "the counts are those of" in given["by_construction"]
+
+
+def test_a_profile_of_a_projection(spec_builder: Command) -> None:
+    words = ("profile", "xenonnt", "--parameter", "flux", "--points", "21", "--exposure", "xenonnt=10", "--json")
+    found = content(spec_builder(*words, "--data", "asimov"))
+    assert "projection: exposure of xenonnt times 10" in found["by_construction"]
+    assert spec_builder(*words).returncode == 2
+
+
+def test_coverage_and_its_figure(spec_builder: Command, tmp_path: Path) -> None:
+    figure = tmp_path / "coverage.png"
+    words = ("coverage", "xenonnt", "--parameter", "flux", "--toys", "50", "--jobs", "1", "--values", "1,2")
+    found = content(spec_builder(*words, "--json", "--plot", figure))
+    assert [one["value"] for one in found["values"]] == pytest.approx([5.46, 10.92])
+    assert figure.stat().st_size > 1000
+
+
+def test_a_plane_by_toys(spec_builder: Command, tmp_path: Path) -> None:
+    words = ("plane", "xenonnt", "--interaction", "scalar", "--points", "2", "-o", tmp_path)
+    run = spec_builder(*words, "--method", "feldman-cousins", "--toys", "8", "--jobs", "1")
+    assert run.returncode == 0, run.stderr
+    path = tmp_path / "plane_xenonnt_scalar.json"
+    assert run.stdout.strip() == str(path)
+    found = json.loads(path.read_text())
+    assert found["dof"] == 2
+    assert [point["mass_MeV"] for point in found["points"]] == pytest.approx([0.01, 1000.0])
+    assert {p.name for p in tmp_path.iterdir()} == {f"plane_xenonnt_scalar.{kind}" for kind in ("json", "csv", "png")}
+    assert spec_builder("plane", "--method", "feldman-cousins").returncode == 2
+    assert spec_builder(*words, "--toys", "8").returncode == 2
+
+
+def test_coverage_of_a_coupling(spec_builder: Command) -> None:
+    words = ("coverage", "xenonnt", "--interaction", "scalar", "--mass", "1", "--values", "0,8e-6", "--toys", "50")
+    found = content(spec_builder(*words, "--jobs", "1", "--json"))
+    assert [one["value"] for one in found["values"]] == [0.0, 8e-6]
+    assert (found["interaction"], found["mass_MeV"], found["parameter"]) == ("scalar", 1.0, "g")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((*FIT, "--toys", "50"), "--toys applies with toys only"),
+        ((*FIT, "--method", "cls"), "method 'cls' is unknown, expected one of asymptotic, feldman-cousins"),
+        ((*FIT, "--method", "feldman-cousins", "--toys", "0"), "toys 0: expected at least 1"),
+        ((*FIT, *TOYS, "--ensemble", "mine"), "ensemble 'mine' is unknown"),
+        ((*FIT, *TOYS, "--seed", "-1"), "seed -1: expected a number >= 0"),
+        ((*FIT, "--exposure", "xenonnt=10"), "a projection has no observed counts: give --data asimov"),
+        ((*FIT, "--exposure", "xenonnt"), "exposure 'xenonnt': expected a name and a number, such as xenonnt=10"),
+        ((*FIT, "--exposure", "xenonnt=2", "--exposure", "xenonnt=3"), "exposure of 'xenonnt' is given twice"),
+        ((*FIT, "--background", "neutron=2", "--data", "asimov"), "background 'neutron."),
+        ((*LIMITS, "--expected", "mine"), "expected 'mine' is unknown"),
+        ((*LIMITS, "--expected", "toys", *TOYS), "--expected is for --method asymptotic"),
+        (("coverage", "xenonnt", "--parameter", "mine"), "parameter 'mine' is unknown"),
+        (("coverage", "xenonnt", "--parameter", "flux", "--json", "--csv"), "give --json or --csv, not both"),
+        (("coverage", "xenonnt"), "coverage: give --parameter or --interaction"),
+        (("coverage", "xenonnt", "--parameter", "flux", "--mass", "1"), "--mass applies with an --interaction only"),
+        (("coverage", "xenonnt", "--interaction", "scalar", "--mass", "1"), "coverage: give --values of g"),
+    ],
+)
+def test_mistakes_end_in_one_line(spec_builder: Command, words: tuple[str, ...], message: str) -> None:
+    run = spec_builder(*words)
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert message in run.stderr
+    assert len(run.stderr.splitlines()) == 1

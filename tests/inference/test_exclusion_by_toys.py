@@ -1,0 +1,149 @@
+"""Exclusions by toys: their asymptotic side, minima over the plane by brute force, intervals of both kinds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.inference.curves import Curves
+from spec_builder.inference.data import Data, Problem, Yields
+from spec_builder.inference.exclusion import PLANE_MASSES, exclude
+from spec_builder.inference.exclusion_by_toys import (
+    VARIABLE,
+    PlaneToyChunk,
+    YieldTable,
+    exclude_by_toys,
+    mass_models,
+)
+from spec_builder.inference.toys import TOYS_PER_CHUNK, ToyChunk, draw, generator_of, hypotheses
+from spec_builder.model.analysis import load_analysis
+from spec_builder.physics.interactions import choose
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.inference.curves import Interval
+
+MASSES = np.array([1.0, 100.0])
+
+
+@pytest.fixture(scope="module")
+def problems() -> dict[str, Problem]:
+    analysis = load_analysis("xenonnt")
+    return {name: analysis.problem(choose(name)) for name in ("scalar", "vector_universal", "vector_bl", "nsi")}
+
+
+def assert_same(found: tuple[Interval, ...], expected: tuple[Interval, ...], rel: float) -> None:
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert [end is None for end in one] == [end is None for end in other]
+        ends = [(a, b) for a, b in zip(one, other, strict=True) if a is not None and b is not None]
+        assert [a for a, _ in ends] == pytest.approx([b for _, b in ends], rel=rel, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["scalar", "vector_universal", "vector_bl"])
+@pytest.mark.parametrize("dof", [1, 2])
+def test_asymptotic_side_is_that_of_the_curves(problems: dict[str, Problem], name: str, dof: int) -> None:
+    expected = exclude(problems[name], MASSES, cl=0.9, dof=dof)
+    found = exclude_by_toys(problems[name], MASSES, cl=0.9, dof=dof, toys=4, count=4)
+    assert found.minimum.twice_nll == pytest.approx(expected.minimum.twice_nll, abs=1e-7)
+    for own, other in zip(found.points, expected.points, strict=True):
+        assert_same(own.asymptotic, other.excluded, 1e-6)
+        assert own.point.delta_chi2_sm == pytest.approx(other.delta_chi2_sm, abs=1e-6)
+        assert own.point.minimum == pytest.approx(other.minimum, abs=1e-6)
+
+
+def test_the_variable_is_one_where_the_new_physics_is_as_large_as_the_rest(problems: dict[str, Problem]) -> None:
+    (scalar,) = mass_models(problems["scalar"], np.array([10.0]))
+    assert scalar.power == 2  # nothing interferes: linear in g^4
+    (vector,) = mass_models(problems["vector_bl"], np.array([10.0]))
+    assert vector.power == 1
+    signal = problems["scalar"].yields(np.array([10.0]))["cevns"].nominal[:, 0]
+    x = scalar.value(1.0) ** 2
+    assert signal[2].sum() * x**2 == pytest.approx(signal[0].sum(), rel=1e-12)
+    for model in (scalar, vector):
+        assert model.y(model.value(0.7)) == pytest.approx(0.7, rel=1e-12)
+
+
+def test_a_toys_minimum_over_the_plane_by_brute_force(problems: dict[str, Problem]) -> None:
+    problem = problems["vector_universal"]
+    (model,) = mass_models(problem, np.array([3.0]))
+    (truth,) = hypotheses(model.likelihood, VARIABLE, np.array([0.4]))
+    inner = ToyChunk(model.likelihood.specification, VARIABLE, truth, 5, (0, 0), 0, 6)
+    table = YieldTable.of(problem, PLANE_MASSES, 2)
+    chunk = PlaneToyChunk(inner, problem.likelihood.specification, problem.samples, signed=False, table=table)
+    found = chunk.compute()
+    assert found["valid"].all()
+    one_dof = inner.compute()
+    assert (found["statistic"] >= one_dof["statistic"] - 1e-9).all()
+    assert (found["statistic"] > one_dof["statistic"] + 0.01).any()
+    data = draw(model.likelihood, truth, generator_of(5, (0, 0), 0), TOYS_PER_CHUNK)
+    masses = np.geomspace(*PLANE_MASSES, 151)
+    signal = problem.yields(masses)
+    for i in range(6):
+        own = Problem(problem.likelihood, data.take(slice(i, i + 1)), problem.samples, problem.yields, signed=False)
+        brute = float(Curves(own, signal).minimum.min())
+        at_mass = float(Curves(own, problem.yields(np.array([3.0]))).minimum[0])
+        expected = one_dof["statistic"][i] + max(at_mass - brute, 0.0)
+        assert found["statistic"][i] == pytest.approx(expected, abs=5e-3)
+        assert found["statistic"][i] >= expected - 1e-3  # the lattice is as fine
+
+
+def test_table_gives_the_yields_of_its_masses(problems: dict[str, Problem]) -> None:
+    table = YieldTable.of(problems["scalar"], PLANE_MASSES, 1)
+    assert table.masses.size == 121
+    some = table.masses[[0, 17, 120]] * (1 + 1e-13)
+    expected = problems["scalar"].yields(some)["cevns"].nominal
+    assert np.allclose(table(some)["cevns"].nominal, expected, rtol=1e-9, atol=0)
+
+
+def test_intervals_by_toys_are_near_the_asymptotic_ones(problems: dict[str, Problem]) -> None:
+    found = exclude_by_toys(problems["vector_universal"], np.array([100.0]), cl=0.9, dof=1, toys=400, seed=3, count=31)
+    (one,) = found.points
+    assert len(one.point.excluded) == len(one.asymptotic) == 2
+    assert_same(one.point.excluded, one.asymptotic, 0.15)
+    sizes = [error for pair in one.errors for error in pair]
+    assert sizes[3] is None
+    assert all(size is not None and 0 < size < 1e-5 for size in sizes[:3])
+    assert found.lost == 0
+    # the second minimum is on the grid, and at values of the coupling
+    values = [at.value for at in one.critical]
+    assert len(values) >= 31
+    assert values == sorted(values)
+    assert values[0] == 0.0
+
+
+def test_a_signed_parameter_is_excluded_on_both_sides(problems: dict[str, Problem]) -> None:
+    found = exclude_by_toys(problems["nsi"], np.array([np.nan]), cl=0.9, dof=1, toys=300, seed=1, count=31)
+    (one,) = found.points
+    assert found.minimum.mass_MeV is None
+    first, *_, last = one.point.excluded
+    assert first[0] is None
+    assert last[1] is None
+    assert_same(one.point.excluded, one.asymptotic, 0.25)
+
+
+def test_other_data_take_the_place_of_the_observed(problems: dict[str, Problem]) -> None:
+    problem = problems["scalar"]
+    own = problem.likelihood
+    asimov = Data.asimov(own, own.init)
+    other = Problem(own, asimov, problem.samples, problem.yields)
+    found = exclude_by_toys(other, np.array([1.0]), toys=4, count=4)
+    assert_same(found.points[0].asymptotic, exclude(other, np.array([1.0]), dof=1).points[0].excluded, 1e-6)
+    assert found.points[0].point.best_g == pytest.approx(0.0, abs=1e-7)
+
+
+def test_shapes_that_change_with_the_coupling_are_refused(problems: dict[str, Problem]) -> None:
+    plain = problems["scalar"]
+
+    def yields(masses: FloatArray) -> Mapping[str, Yields]:
+        own = plain.yields(masses)["cevns"].nominal
+        return {"cevns": Yields(own, {"quenching": (own, own)})}
+
+    shaped = Problem(plain.likelihood, None, plain.samples, yields)
+    with pytest.raises(SpecBuilderError, match=r"sample 'cevns' has shape uncertainties \(quenching\)"):
+        exclude_by_toys(shaped, MASSES, toys=4)

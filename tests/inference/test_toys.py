@@ -1,0 +1,286 @@
+"""Toys: what is drawn, which minimum each is fitted to, and that nobody's workers matter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyhf
+import pytest
+
+from spec_builder.base.chunks import FileStore, MemoryStore
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.executors import process_pool
+from spec_builder.inference import toys as module
+from spec_builder.inference.data import Data
+from spec_builder.inference.likelihood import Likelihood
+from spec_builder.inference.newton import minimise
+from spec_builder.inference.toys import (
+    TOYS_PER_CHUNK,
+    chunk_sizes,
+    draw,
+    fit_toys,
+    generator_of,
+    hypotheses,
+    saturated,
+    throw,
+)
+from spec_builder.model.analysis import load_analysis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from spec_builder.base.arrays import Columns, FloatArray
+    from tests.inference.conftest import PyhfModel
+
+
+@pytest.fixture(scope="module")
+def xenonnt() -> Likelihood:
+    return load_analysis("xenonnt", "linear").likelihood("flux")
+
+
+# ---------------------------------------------------------------- what is drawn
+
+
+def test_counts_and_auxiliary_data_have_their_moments(generic: dict[str, Any]) -> None:
+    likelihood = Likelihood.from_workspace(generic, "some_fixed")
+    theta = likelihood.init.copy()
+    theta[likelihood.index("tilt")] = 0.7
+    theta[likelihood.index("lumi")] = 1.04
+    count = 40_000
+    data = draw(likelihood, theta, np.random.default_rng(3), count)
+    rates = likelihood.rates(theta)[0]
+    assert np.all(np.abs(data.observed.mean(axis=1) - rates) < 5 * np.sqrt(rates / count) + 1e-12)
+    for k, i in enumerate(likelihood.constrained()):
+        spec = likelihood.specification.parameters[i]
+        assert spec.constraint is not None
+        drawn, scale = data.auxiliary[k], spec.constraint.scale
+        if spec.fixed:
+            assert (drawn == spec.constraint.auxiliary).all()  # of a parameter that is held
+        elif spec.constraint.kind == "normal":
+            assert abs(drawn.mean() - theta[i]) < 5 * scale / np.sqrt(count)
+            assert drawn.std() == pytest.approx(scale, rel=0.02)
+        else:
+            mean = theta[i] * scale
+            assert (drawn == np.round(drawn)).all()
+            assert abs(drawn.mean() - mean) < 5 * np.sqrt(mean / count)
+            assert drawn.var() == pytest.approx(mean, rel=0.05)
+
+
+def test_a_rate_that_cannot_be_drawn_is_refused(xenonnt: Likelihood) -> None:
+    theta = xenonnt.init.copy()
+    theta[xenonnt.index("flux")] = -20.0
+    with pytest.raises(SpecBuilderError, match=r"channel 'xenonnt_cs2', bin 0: the rate at the hypothesis is -"):
+        draw(xenonnt, theta, np.random.default_rng(0), 2)
+
+
+def test_hypotheses_are_profiled_or_nominal(generic: dict[str, Any]) -> None:
+    likelihood = Likelihood.from_workspace(generic)
+    values = np.array([0.5, 1.5])
+    profiled = hypotheses(likelihood, "mu", values)
+    nominal = hypotheses(likelihood, "mu", values, "nominal")
+    mu, factor = likelihood.index("mu"), likelihood.index("factor")
+    assert (profiled[:, mu] == values).all()
+    assert (nominal[:, mu] == values).all()
+    constrained = [i for i in likelihood.constrained() if i in likelihood.free]
+    assert np.allclose(nominal[:, constrained], likelihood.init[constrained], rtol=0, atol=1e-12)
+    assert np.abs(profiled[:, constrained] - likelihood.init[constrained]).max() > 0.1
+    # what has no auxiliary datum has no nominal value: it is fitted
+    assert np.abs(nominal[:, factor] - likelihood.init[factor]).min() > 0.01
+
+
+def test_an_unknown_ensemble_is_refused(xenonnt: Likelihood) -> None:
+    with pytest.raises(SpecBuilderError, match="ensemble 'mine' is unknown, expected one of profiled, nominal"):
+        hypotheses(xenonnt, "flux", np.array([1.0]), "mine")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("toys", "seed", "message"), [(0, 0, "toys 0: expected"), (5, -1, "seed -1: expected")])
+def test_numbers_that_are_none_are_refused(xenonnt: Likelihood, toys: int, seed: int, message: str) -> None:
+    with pytest.raises(SpecBuilderError, match=message):
+        throw(xenonnt, "flux", xenonnt.init[None], toys=toys, seed=seed)
+
+
+def test_saturated_agrees_with_the_observed_data(generic: dict[str, Any]) -> None:
+    likelihood = Likelihood.from_workspace(generic)
+    assert saturated(likelihood, Data.of(likelihood))[0] == pytest.approx(likelihood.saturated, abs=1e-10)
+
+
+# ---------------------------------------------------------------- minima
+
+
+def test_statistic_of_single_toys_is_pyhfs(pyhf_model: Callable[..., PyhfModel]) -> None:
+    workspace = load_analysis("xenonnt", "normsys").workspace
+    likelihood = Likelihood.from_workspace(workspace, "b8_flux")
+    reference = pyhf_model(workspace, "b8_flux")
+    (theta,) = hypotheses(likelihood, "mu_8b", np.array([0.6]))
+    data = draw(likelihood, theta, np.random.default_rng(11), 5)
+    found = fit_toys(likelihood, "mu_8b", theta, data)
+    names = [likelihood.parameters[i] for i in likelihood.constrained()]
+    config = reference.model.config
+    pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer(tolerance=1e-13, maxiter=10_000))
+    try:
+        for i in range(data.count):
+            auxiliary = [data.auxiliary[names.index(name), i] for name in config.auxdata_order]
+            toy = [*data.observed[:, i], *auxiliary]
+            start = reference.arrange(theta, likelihood.parameters).tolist()
+            bounds = config.suggested_bounds()
+            fixed = config.suggested_fixed()
+            how = {"init_pars": start, "par_bounds": bounds, "fixed_params": fixed, "return_fitted_val": True}
+            _, held = pyhf.infer.mle.fixed_poi_fit(0.6, toy, reference.model, **how)
+            _, free = pyhf.infer.mle.fit(toy, reference.model, **how)
+            assert found["statistic"][i] == pytest.approx(max(float(held) - float(free), 0.0), abs=1e-6)
+    finally:
+        pyhf.set_backend("numpy")
+
+
+def brute_force(likelihood: Likelihood, parameter: str, data: Data, values: FloatArray) -> FloatArray:
+    """Least 2NLL of each data set from fits at many held values, and free ones from the lowest of them."""
+    index = likelihood.index(parameter)
+    best = np.full(data.count, np.inf)
+    start = np.tile(likelihood.init, (data.count, 1))
+    where = start.copy()
+    for value in values:
+        start[:, index] = value
+        fits = minimise(likelihood, start=start, fixed=(parameter,), rows=data.rows())
+        lower = fits.valid & (fits.twice_nll < best)
+        best = np.where(lower, fits.twice_nll, best)
+        where[lower] = fits.theta[lower]
+    fits = minimise(likelihood, start=where, rows=data.rows())
+    return np.where(fits.valid, np.minimum(fits.twice_nll, best), best)
+
+
+def two_minima(xenonnt: Likelihood) -> Likelihood:
+    """A signal n (1 - y)^2 + something flat: the same events below and above y = 1."""
+    signal = np.array([4.0, 5.0, 3.0])
+    coefficients = np.stack([signal, -1.9 * signal, signal * np.array([0.95, 1.0, 1.1])])
+    base = Likelihood.from_workspace(load_analysis("xenonnt", "linear").workspace, "new_physics")
+    assert base.observed.size == xenonnt.observed.size
+    return base.with_polynomial("cevns", "y", {"xenonnt_cs2": coefficients}, init=0.1, bounds=(0.0, 60.0))
+
+
+def test_a_bin_where_nothing_is_expected_does_not_hide_the_minima(xenonnt: Likelihood) -> None:
+    signal = np.array([8.0, 9.0, 0.0])
+    coefficients = np.stack([signal, -1.9 * signal, signal])
+    likelihood = load_one_sample(signal).with_polynomial("s", "y", {"c": coefficients}, init=0.1, bounds=(0.0, 60.0))
+    assert likelihood.observed.size == xenonnt.observed.size
+    theta = likelihood.init.copy()
+    theta[likelihood.index("y")] = 0.3
+    data = draw(likelihood, theta, np.random.default_rng(1), 50)
+    assert (data.observed[2] == 0).all()
+    found = fit_toys(likelihood, "y", theta, data)
+    least = found["chi2"] + saturated(likelihood, data)
+    assert np.max(np.abs(least - brute_force(likelihood, "y", data, np.linspace(0, 4, 81)))) < 1e-6
+    assert 5 < (found["best"] > 0.95).sum() < 45  # the two minima are equally low, but for the bound at zero
+
+
+def load_one_sample(yields: FloatArray) -> Likelihood:
+    """One channel with one sample, without any uncertainty."""
+    mu = {"name": "mu", "type": "normfactor", "data": None}
+    return Likelihood.from_workspace(
+        {
+            "channels": [{"name": "c", "samples": [{"name": "s", "data": yields.tolist(), "modifiers": [mu]}]}],
+            "observations": [{"name": "c", "data": [4, 3, 0]}],
+            "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+            "version": "1.0.0",
+        }
+    )
+
+
+@pytest.mark.parametrize("truth", [0.0, 0.3, 1.6, 2.1])
+def test_the_lower_of_two_minima_is_found(xenonnt: Likelihood, truth: float) -> None:
+    likelihood = two_minima(xenonnt)
+    (theta,) = hypotheses(likelihood, "y", np.array([truth]))
+    data = draw(likelihood, theta, np.random.default_rng(8), 100)
+    found = fit_toys(likelihood, "y", theta, data)
+    least = found["chi2"] + saturated(likelihood, data)
+    assert found["valid"].all()
+    expected = brute_force(likelihood, "y", data, np.linspace(0, 5, 126))
+    assert np.max(np.abs(least - expected)) < 1e-6
+    if truth in (0.3, 1.6):  # some are on the other side of y = 1
+        other = (found["best"] > 1) != (truth > 1)
+        assert 5 < other.sum() < 95
+
+
+def test_the_weak_mixing_angle_is_fitted_within_its_domain() -> None:
+    likelihood = load_analysis("combined").likelihood("sin2thetaw")
+    (theta,) = hypotheses(likelihood, "sin2thetaw", np.array([0.05]))
+    data = draw(likelihood, theta, np.random.default_rng(5), 60)
+    found = fit_toys(likelihood, "sin2thetaw", theta, data)
+    least = found["chi2"] + saturated(likelihood, data)
+    assert np.max(np.abs(least - brute_force(likelihood, "sin2thetaw", data, np.linspace(0, 1, 51)))) < 1e-6
+    assert (found["best"] >= 0).all()
+    assert (found["best"] == 0).any()
+
+
+# ---------------------------------------------------------------- chunks
+
+
+def all_columns(store: MemoryStore | FileStore, chunks: int) -> list[Columns]:
+    return [{name: store.load(index, name) for name in store.names(index)} for index in range(chunks)]
+
+
+def assert_same_bytes(first: list[Columns], second: list[Columns]) -> None:
+    for one, other in zip(first, second, strict=True):
+        assert one.keys() == other.keys()
+        assert all(one[name].tobytes() == other[name].tobytes() for name in one)
+
+
+def test_the_result_is_a_function_of_seed_and_number_of_toys(
+    xenonnt: Likelihood, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truths = hypotheses(xenonnt, "flux", np.array([0.0, 5.0]))
+    toys = TOYS_PER_CHUNK + 100
+    alone, pooled = MemoryStore(), MemoryStore()
+    throw(xenonnt, "flux", truths, toys=toys, seed=4, store=alone)
+    with process_pool(2) as executor:
+        throw(xenonnt, "flux", truths, toys=toys, seed=4, store=pooled, executor=executor)
+    assert_same_bytes(all_columns(alone, 4), all_columns(pooled, 4))
+
+    # stopped after two chunks, and gone on with by another run
+    def stop(done: int, total: int) -> None:
+        del total
+        if done == 2:
+            raise KeyboardInterrupt
+
+    output = tmp_path / "toys.json"
+    with pytest.raises(KeyboardInterrupt):
+        throw(xenonnt, "flux", truths, toys=toys, seed=4, store=FileStore(output, "job"), report=stop)
+    thrown: list[int] = []
+    compute = module.ToyChunk.compute
+
+    def counted(self: module.ToyChunk) -> Columns:
+        thrown.append(self.chunk)
+        return compute(self)
+
+    monkeypatch.setattr(module.ToyChunk, "compute", counted)
+    again = FileStore(output, "job")
+    throw(xenonnt, "flux", truths, toys=toys, seed=4, store=again)
+    assert len(thrown) == 2
+    assert_same_bytes(all_columns(alone, 4), all_columns(again, 4))
+
+
+def test_fewer_toys_are_the_first_of_more(xenonnt: Likelihood) -> None:
+    truths = hypotheses(xenonnt, "flux", np.array([3.0]))
+    (few,) = throw(xenonnt, "flux", truths, toys=100, seed=1)
+    (more,) = throw(xenonnt, "flux", truths, toys=300, seed=1)
+    assert np.allclose(few.statistic, more.statistic[:100], rtol=0, atol=1e-8)
+    (other,) = throw(xenonnt, "flux", truths, toys=100, seed=2)
+    assert np.abs(few.statistic - other.statistic).max() > 0.1
+
+
+def test_streams_and_chunks_draw_different_numbers() -> None:
+    keys = [(1, (0,), 0), (1, (0,), 1), (1, (1,), 0), (2, (0,), 0), (1, (1, 0), 0)]
+    assert len({generator_of(*key).random() for key in keys}) == len(keys)
+    assert chunk_sizes(TOYS_PER_CHUNK) == [TOYS_PER_CHUNK]
+
+
+def test_many_toys_without_a_fit_are_refused() -> None:
+    store = MemoryStore()
+    bad = np.zeros(100, dtype=bool)
+    bad[:98] = True
+    store.save(0, {"statistic": np.zeros(100), "best": np.zeros(100), "chi2": np.zeros(100), "valid": bad})
+    with pytest.raises(SpecBuilderError, match="2 of 100 have no valid fit"):
+        module.collect(store, [0])
+    bad[98] = True
+    assert module.collect(store, [0]).lost == 1

@@ -1,0 +1,109 @@
+"""Projections and other data: what changes, what it says, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.model.analysis import load_analysis
+from spec_builder.studies.fits import fit_analysis
+from spec_builder.studies.projections import Projection, with_data
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from spec_builder.model.analysis import Analysis
+
+
+@pytest.fixture(scope="module")
+def combined() -> Analysis:
+    return load_analysis("combined")
+
+
+def test_asimov_data_return_the_standard_model(combined: Analysis) -> None:
+    found = fit_analysis(with_data(combined, "asimov"), "flux")
+    assert found.fit.value == pytest.approx(5.46, rel=1e-6)
+    assert found.fit.chi2_min == pytest.approx(0.0, abs=1e-8)
+    assert "the counts are what the Standard Model expects (Asimov data)" in found.provenance.built
+    statuses = {key: value for key, value in found.provenance.statuses.items() if key.endswith("observed")}
+    assert set(statuses.values()) == {"computed"}
+    assert len(statuses) == 2
+
+
+def test_exposure_scales_everything(combined: Analysis) -> None:
+    projected = Projection({"xenonnt": 10.0})(combined)
+    before = with_data(combined, "asimov")
+    for old, new in zip(before.channels, projected.channels, strict=True):
+        factor = 10.0 if old.name.startswith("xenonnt") else 1.0
+        assert new.observed == pytest.approx(factor * old.observed, rel=1e-12)
+    assert "xenonnt: projection: exposure of xenonnt times 10" in fit_analysis(projected, "flux").provenance.built
+    assert not any("projection" in text for name, text in projected.by_construction if name == "pandax4t")
+
+
+def test_backgrounds_and_uncertainties_change(combined: Analysis) -> None:
+    plain, changed = (
+        Projection({"xenonnt": 10.0})(combined),
+        Projection({"xenonnt": 10.0}, {("xenonnt", "accidental"): 0.1}, {"xenonnt_fiducial": 0.01})(combined),
+    )
+    first, second = plain.channels[0], changed.channels[0]
+    for old, new in zip(first.backgrounds, second.backgrounds, strict=True):
+        assert new.expected == pytest.approx((0.1 if old.name == "accidental" else 1.0) * old.expected)
+    sizes = {name: size for sample in second.samples for name, size in sample.uncertainties.items()}
+    assert sizes["xenonnt_fiducial"] == 0.01
+    assert sizes["flux_8b"] == {n: s for x in first.samples for n, s in x.uncertainties.items()}["flux_8b"]
+    better, worse = fit_analysis(changed, "flux").fit, fit_analysis(plain, "flux").fit
+    assert better.up is not None
+    assert worse.up is not None
+    assert better.up < worse.up
+
+
+def test_nothing_projected_is_the_analysis_itself(combined: Analysis) -> None:
+    assert Projection()(combined) is combined
+
+
+@pytest.mark.parametrize(
+    ("projection", "message"),
+    [
+        (Projection({"mine": 2.0}), "experiment 'mine' is unknown in combined, expected one of xenonnt, pandax4t"),
+        (Projection({"xenonnt": 0.0}), "exposure of xenonnt: factor 0, expected a positive number"),
+        (Projection({"xenonnt": float("inf")}), "exposure of xenonnt: factor inf"),
+        (Projection({}, {("xenonnt", "cathode"): 1.0}), "background 'xenonnt.cathode' is unknown in combined"),
+        (Projection({}, {("xenonnt", "neutron"): -1.0}), "background of xenonnt.neutron: factor -1"),
+        (Projection({}, {}, {"flux": 0.1}), "uncertainty 'flux' is unknown in combined, expected one of flux_8b"),
+        (Projection({}, {}, {"flux_8b": 12.0}), "uncertainty flux_8b: 12, expected a relative size above 0, at most 2"),
+    ],
+)
+def test_what_an_analysis_does_not_have_is_refused(combined: Analysis, projection: Projection, message: str) -> None:
+    with pytest.raises(SpecBuilderError, match=message):
+        projection(combined)
+
+
+def test_counts_from_a_file(tmp_path: Path) -> None:
+    analysis = load_analysis("xenonnt")
+    path = tmp_path / "counts.json"
+    path.write_text(json.dumps({"xenonnt_cs2": [20, 10, 5]}))
+    changed = with_data(analysis, str(path))
+    assert np.array_equal(changed.channels[0].observed, [20, 10, 5])
+    assert changed.workspace["observations"] == [{"name": "xenonnt_cs2", "data": [20, 10, 5]}]
+    assert f"the counts are those of {path}" in dict(changed.by_construction[-1:])["xenonnt"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"cs2": [1, 2, 3]}, "expected counts of the channels xenonnt_cs2, found cs2"),
+        ([1, 2, 3], "expected counts of the channels xenonnt_cs2, found no object"),
+        ({"xenonnt_cs2": [1, 2]}, "xenonnt_cs2: expected 3 counts >= 0"),
+        ({"xenonnt_cs2": [1, 2, -3]}, "xenonnt_cs2: expected 3 counts >= 0"),
+        ({"xenonnt_cs2": ["a", 2, 3]}, "xenonnt_cs2: expected 3 counts >= 0"),
+    ],
+)
+def test_bad_counts_are_refused(tmp_path: Path, content: object, message: str) -> None:
+    path = tmp_path / "counts.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(SpecBuilderError, match=message):
+        with_data(load_analysis("xenonnt"), str(path))
