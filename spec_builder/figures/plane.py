@@ -89,7 +89,7 @@ def draw_plane(
         # a row of the legend is as wide as the panels side by side
         columns, size = _LEGENDS.get(len(analyses), (5, 8.0))
         figure.legend(named.values(), named.keys(), loc="upper center", ncols=columns, fontsize=size)
-        figure.subplots_adjust(top=0.88 - 0.04 * max(math.ceil(len(named) / columns), 1))
+        figure.subplots_adjust(top=0.87 - 0.03 * max(math.ceil(len(named) / columns), 1))
         where = f"Excluded above the lines and in the shaded region at {level_print(results[0])}"
         small_print(figure, [f"{'; '.join([where, *option_print(results)])}.", _notes(results)])
     return figure
