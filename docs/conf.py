@@ -11,11 +11,12 @@ import spec_builder
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from generate import write_pages  # noqa: E402
+from generate import write_explorer_page, write_pages  # noqa: E402
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="jsonschema.RefResolver", category=DeprecationWarning)
     write_pages(HERE / "generated")
+    write_explorer_page(HERE / "generated" / "extra")
 
 project = "spec_builder"
 author = "spec_builder developers"
@@ -28,7 +29,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
 ]
-exclude_patterns = ["_build", "conf.py", "generate.py"]
+exclude_patterns = ["_build", "conf.py", "generate.py", "generated/extra"]
 nitpicky = True
 nitpick_ignore_regex = [
     # names of other packages and of type checkers alone: their documentation is not at hand when this one is built
@@ -56,6 +57,7 @@ napoleon_numpy_docstring = False
 html_theme = "furo"
 html_title = f"spec_builder {release}"
 html_static_path = ["_static"]
+html_extra_path = ["generated/extra"]
 html_css_files = ["tables.css"]
 copybutton_prompt_text = r"\$ |>>> "
 copybutton_prompt_is_regexp = True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import pyhf
 
 from spec_builder.base.files import data_path
 from spec_builder.experiments.reading import load_experiment, shipped_experiments
+from spec_builder.figures.explorer import write_explorer
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.profile import ONE_SIGMA
@@ -21,8 +21,12 @@ from spec_builder.model.analysis import ANALYSES, PARAMETERS, load_analysis
 from spec_builder.model.signal import SignalKernel, signal_kernel
 from spec_builder.paper.summary import published_results
 from spec_builder.physics import constants
-from spec_builder.physics.interactions import coupling_table, interaction_terms, parse_interaction, standard_model_terms
-from spec_builder.physics.recoil import rate_polynomial
+from spec_builder.physics.interactions import choose
+from spec_builder.physics.mediators import coupling_table
+from spec_builder.physics.rates import rate as recoil_rate
+from spec_builder.physics.sources import load_source
+from spec_builder.physics.targets import load_target
+from spec_builder.studies.explorer import explore
 from spec_builder.studies.fits import fit_analysis
 
 if TYPE_CHECKING:
@@ -38,6 +42,14 @@ def write_pages(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "data.md").write_text("\n".join(data_page()) + "\n", encoding="utf-8")
     (folder / "validation.md").write_text("\n".join(validation_page()) + "\n", encoding="utf-8")
+
+
+def write_explorer_page(folder: Path) -> None:
+    """Write a small ``explorer.html``."""
+    folder.mkdir(exist_ok=True)
+    choices = [choose("vector_universal"), choose("scalar")]
+    content = explore(ANALYSES[::-1], choices, laws=["normsys"], levels=[0.6827, 0.9, 0.95])
+    write_explorer(content, folder / "explorer.html", force=True)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -211,13 +223,12 @@ def _against_reference_rates() -> Iterator[str]:
     rows = []
     for case in cases:
         energy = np.array(case["T_keV"])
-        terms = partial(interaction_terms, parse_interaction(case["interaction"]))
-        rate = (
-            np.array([0, case["g"] ** 2, case["g"] ** 4])
-            @ rate_polynomial(terms, energy, np.array([case["m_MeV"]]))[:, 0]
-        )
-        if case["interaction"] in ("sm", "vector_universal", "vector_bl"):
-            rate = rate + rate_polynomial(standard_model_terms, energy)[0, 0]
+        choice = choose(case["interaction"])
+        masses = np.array([case["m_MeV"]]) if choice.has_mediator else None
+        polynomial = recoil_rate(load_source("solar_8b"), load_target("xenon"), choice, energy, masses)[0, :, 0]
+        # the reference holds scalar, axial and tensor without the Standard Model
+        together = case["interaction"] in ("sm", "vector_universal", "vector_bl")
+        rate = np.array([float(together), case["g"] ** 2, case["g"] ** 4]) @ polynomial
         near = energy <= 2.5
         worst = float(np.max(np.abs(rate / np.array(case["dRdT"]) - 1)[near]))
         point = "" if case["interaction"] == "sm" else f"{case['m_MeV']:g} MeV, g = {case['g']:g}"

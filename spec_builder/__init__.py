@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from spec_builder.paper.comparison import compare
     from spec_builder.paper.plane import write_plane
     from spec_builder.physics.choices import NewPhysics
-    from spec_builder.physics.compatibility import parse_new_physics
+    from spec_builder.physics.interactions import choose, parse_new_physics
     from spec_builder.sharing.archive import write_archives
     from spec_builder.sharing.citations import bibtex
     from spec_builder.sharing.export import PatchRequest, export_workspaces
@@ -66,6 +66,7 @@ __all__ = [
     "ToyLimitsResult",
     "__version__",
     "bibtex",
+    "choose",
     "compare",
     "cover_analysis",
     "cover_couplings",
@@ -118,6 +119,7 @@ _HOME = {
     "ToyFitResult": "studies.by_toys",
     "ToyLimitsResult": "studies.by_toys",
     "bibtex": "sharing.citations",
+    "choose": "physics.interactions",
     "compare": "paper.comparison",
     "cover_analysis": "studies.coverage",
     "cover_couplings": "studies.coverage",
@@ -138,7 +140,7 @@ _HOME = {
     "import_xenonnt": "experiments.releases.xenonnt",
     "load_analysis": "model.analysis",
     "load_experiment": "experiments.reading",
-    "parse_new_physics": "physics.compatibility",
+    "parse_new_physics": "physics.interactions",
     "profile_analysis": "studies.profiles",
     "read_spectra": "experiments.spectra",
     "read_spectrum": "experiments.spectra",

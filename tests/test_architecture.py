@@ -131,3 +131,18 @@ def test_imports_are_seen_wherever_they_stand(text: str, names: set[str]) -> Non
 )
 def test_the_rule_of_floors(importer: str, name: str, wrong: bool) -> None:
     assert goes_up(importer, name) is wrong
+
+
+def test_every_module_has_a_test_file_of_its_name() -> None:
+    tests = Path(__file__).parent
+    modules = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
+    assert len(modules) > 100
+    missing = [str(path) for path in modules if not (tests / path.parent / f"test_{path.name}").exists()]
+    assert sorted(missing) == []
+
+
+@pytest.mark.parametrize("path", sorted(Path(__file__).parent.rglob("test_*.py")), ids=lambda path: path.name)
+def test_no_test_file_is_an_empty_shell(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf-8"))
+    tests = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    assert tests, "no tests"

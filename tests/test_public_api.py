@@ -29,6 +29,7 @@ NAMES = [
     "ToyLimitsResult",
     "__version__",
     "bibtex",
+    "choose",
     "compare",
     "cover_analysis",
     "cover_couplings",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.executors import loss_is_told
+from spec_builder.base.executors import loss_is_told, worker_count
 from spec_builder.base.files import make_folder, read_bytes, write_bytes, write_text
 
 if TYPE_CHECKING:
@@ -147,9 +147,7 @@ class FileStore:
         with np.load(path, allow_pickle=False) as content:
             job, index = str(content["job"]), int(content["index"])
         if job != self._job or self._path(index) != path:
-            raise SpecBuilderError(
-                f"{path}: chunk of another scan; delete {self._folder.name} or give another --output"
-            )
+            raise SpecBuilderError(f"{path}: chunk of another scan; delete {self._folder.name} or give another output")
         return index
 
     def __contains__(self, index: int) -> bool:
@@ -225,7 +223,7 @@ def compute_chunks(
     store: Store,
     *,
     executor: concurrent.futures.Executor | None = None,
-    in_flight: int = 8,
+    in_flight: int | None = None,
     report: Callable[[int, int], object] = lambda *_: None,
 ) -> None:
     """Compute every chunk that the store does not hold yet.
@@ -234,7 +232,7 @@ def compute_chunks(
         chunks: makes the work of each chunk when its turn comes, so that memory holds only those in flight.
         store: where finished chunks go.
         executor: any ``concurrent.futures.Executor``; None computes here.
-        in_flight: most chunks given to the executor at a time.
+        in_flight: most chunks given to the executor at a time; two for each of its workers, or eight, by default.
         report: told how many chunks are done, and of how many.
 
     Raises:
@@ -250,6 +248,7 @@ def compute_chunks(
             done += 1
             report(done, total)
         return
+    most = max(8, 2 * worker_count(executor)) if in_flight is None else in_flight
     running: dict[concurrent.futures.Future[Columns], int] = {}
     queue = iter(waiting)
     while True:
@@ -257,7 +256,7 @@ def compute_chunks(
             work = chunks[index]()
             with loss_is_told():
                 running[executor.submit(work.compute)] = index
-            if len(running) >= in_flight:
+            if len(running) >= most:
                 break
         if not running:
             return

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from multiprocessing.context import BaseContext
 
-__all__ = ["Report", "executor_for", "loss_is_told", "process_pool", "silent"]
+__all__ = ["Report", "executor_for", "loss_is_told", "process_pool", "silent", "worker_count"]
 
 #: Seconds that a Dask scheduler has to say what it is.
 _PATIENCE = 10
@@ -46,7 +46,7 @@ def executor_for(
             from distributed import Client  # noqa: PLC0415
             from distributed.utils import silence_logging_cmgr  # noqa: PLC0415
         except ImportError:
-            raise SpecBuilderError("--dask needs Dask: pip install 'spec_builder[dask]'") from None
+            raise SpecBuilderError("a Dask scheduler needs Dask: pip install 'spec_builder[dask]'") from None
         with silence_logging_cmgr(logging.CRITICAL):  # a cluster that is lost is told in one line
             _knock(dask)
             client = Client(dask, timeout=10, set_as_default=False)
@@ -86,6 +86,14 @@ def _knock(address: str) -> None:
         is_scheduler = False
     if not is_scheduler:
         raise SpecBuilderError(f"dask scheduler {address}: not reachable (what listens there is not one)")
+
+
+def worker_count(executor: concurrent.futures.Executor) -> int:
+    """Workers of an executor; 1 where it does not tell."""
+    client = getattr(executor, "_client", None)  # Dask's executor, which has no public name for it
+    if client is not None:
+        return max(int(sum(client.nthreads().values())), 1)
+    return int(getattr(executor, "_max_workers", 1))
 
 
 def process_pool(jobs: int, preload: Sequence[str] = ()) -> concurrent.futures.ProcessPoolExecutor:

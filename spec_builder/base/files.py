@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.errors import ExistsError, SpecBuilderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -252,7 +252,8 @@ def refuse_existing(path: Path, *, force: bool) -> None:
     """Stop before anything that exists is overwritten.
 
     Raises:
-        SpecBuilderError: if ``path`` exists and ``force`` is not given, or is no file: a folder, a device, a pipe.
+        ExistsError: if ``path`` exists and ``force`` is not given.
+        SpecBuilderError: if it is no file: a folder, a device, a pipe.
     """
     if path.is_dir():
         raise SpecBuilderError(f"{path}: is a folder, expected a file name")
@@ -262,7 +263,7 @@ def refuse_existing(path: Path, *, force: bool) -> None:
     if not above.is_dir():
         raise SpecBuilderError(f"{path}: cannot be written ({above} is not a folder)")
     if path.exists() and not force:
-        raise SpecBuilderError(f"{path}: exists already; give another name or --force")
+        raise ExistsError(f"{path}: exists already; give another name")
 
 
 def read_bytes(path: Path, *, most: int = MAX_FILE) -> bytes:

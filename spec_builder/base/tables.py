@@ -18,7 +18,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from spec_builder.base.arrays import FloatArray
@@ -94,28 +94,35 @@ def read_table(path: Path, *, columns: Iterable[str], labels: Iterable[str] = ()
     if not rows:
         raise SpecBuilderError(f"{path}: expected a line of column names ({', '.join(numeric)})")
     names = [name.strip() for name in rows[0][1]]
-    for name in (*numeric, *text):
+    _check_columns(path, names, (*numeric, *text))
+    body = rows[1:]
+    _check_rows(path, body, len(names))
+    values = {}
+    for name in numeric:
+        place = names.index(name)
+        column = [_number(path, number, name, row[place], endless=name in open_ended) for number, row in body]
+        values[name] = np.array(column)
+    words = {name: tuple(row[names.index(name)].strip() for _, row in body) for name in text}
+    return Table(path, metadata, values, words)
+
+
+def _check_rows(path: Path, rows: Sequence[tuple[int, Sequence[str]]], count: int) -> None:
+    """Refuse a table without rows, or with a row that has more or fewer values than there are columns."""
+    if not rows:
+        raise SpecBuilderError(f"{path}: the table has no rows")
+    for number, row in rows:
+        if len(row) != count:
+            raise SpecBuilderError(f"{path}:{number}: {len(row)} values, expected {count}")
+
+
+def _check_columns(path: Path, names: Sequence[str], expected: Sequence[str]) -> None:
+    """Refuse a column that is missing, unknown, or there twice."""
+    for name in expected:
         if name not in names:
             raise SpecBuilderError(f"{path}: column '{name}' is missing")
     for name in names:
-        if names.count(name) > 1 or name not in (*numeric, *text):
-            raise SpecBuilderError(
-                f"{path}: unknown or repeated column '{name}', expected {', '.join((*numeric, *text))}"
-            )
-    body = rows[1:]
-    if not body:
-        raise SpecBuilderError(f"{path}: the table has no rows")
-    for number, row in body:
-        if len(row) != len(names):
-            raise SpecBuilderError(f"{path}:{number}: {len(row)} values, expected {len(names)}")
-    values = {
-        name: np.array(
-            [_number(path, number, name, row[names.index(name)], endless=name in open_ended) for number, row in body]
-        )
-        for name in numeric
-    }
-    words = {name: tuple(row[names.index(name)].strip() for _, row in body) for name in text}
-    return Table(path, metadata, values, words)
+        if names.count(name) > 1 or name not in expected:
+            raise SpecBuilderError(f"{path}: unknown or repeated column '{name}', expected {', '.join(expected)}")
 
 
 def _after_header(lines: list[str]) -> list[str]:

@@ -6,12 +6,13 @@ import sys
 
 import click
 
-from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.errors import ExistsError, SpecBuilderError
 from spec_builder.base.printing import tolerant_streams
 from spec_builder.base.version import __version__
 from spec_builder.cli.doctor import completion, doctor
 from spec_builder.cli.exclusions import limits, plane, scan
 from spec_builder.cli.explanations import explain
+from spec_builder.cli.explore import explore
 from spec_builder.cli.fits import fit, profile
 from spec_builder.cli.imports import import_release
 from spec_builder.cli.inputs import experiments, spectrum
@@ -34,6 +35,7 @@ _VERBS = (
     explain,
     scan,
     plane,
+    explore,
     coverage,
     reproduce,
     compare,
@@ -51,6 +53,8 @@ def main() -> None:
     tolerant_streams()
     try:
         code = cli.main(standalone_mode=False)
+    except ExistsError as error:
+        _fail(f"{error} or --force")
     except SpecBuilderError as error:
         _fail(str(error))
     except click.exceptions.Abort:

@@ -31,33 +31,40 @@ def diagnose() -> tuple[str, list[str]]:
 
     Nothing in it names the user, the machine or its folders.
     """
-    lines = [
+    lines = _surroundings()
+    problems = []
+    try:
+        lines.append(f"engine        {_engine()}")
+    except SpecBuilderError as error:
+        problems.append(str(error))
+    versions = {name: _version(name) for name in _NEEDED}
+    lines += ["", *(f"{name:13} {version or 'MISSING'}" for name, version in versions.items())]
+    problems += [f"{name} is missing; install spec_builder again" for name in versions if versions[name] is None]
+    lines += ["", "extras"]
+    lines += [f"{name:19} {version or 'not installed'}" for name, version in _extras()]
+    if not problems:
+        compared, problems = _comparison()
+        lines += ["", compared]
+    return "\n".join(lines) + "\n", problems
+
+
+def _surroundings() -> list[str]:
+    return [
         f"spec_builder  {__version__}",
         f"Python        {platform.python_version()} ({platform.python_implementation()})",
         f"machine       {platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         f"tables        {len(list(data_path().rglob('*.csv')))} in {'the package' if _packaged() else 'a checkout'}",
         f"terminal      {'yes' if sys.stdout.isatty() else 'no'}, encoding {sys.stdout.encoding}",
     ]
-    problems = []
-    try:
-        lines.append(f"engine        {_engine()}")
-    except SpecBuilderError as error:
-        problems.append(str(error))
-    lines.append("")
-    for name in _NEEDED:
-        version = _version(name)
-        lines.append(f"{name:13} {version or 'MISSING'}")
-        if version is None:
-            problems.append(f"{name} is missing; install spec_builder again")
-    lines += ["", "extras"]
-    lines += [f"{name:19} {version or 'not installed'}" for name, version in _extras()]
-    if not problems:
-        difference = _difference_from_pyhf()
-        fine = difference <= _TOLERANCE
-        lines += ["", f"2NLL of the combined workspace: {difference:.1e} from pyhf's, {'ok' if fine else 'WRONG'}"]
-        if not fine:
-            problems.append(f"2NLL differs from pyhf's by {difference:.1e}, expected at most {_TOLERANCE:g}")
-    return "\n".join(lines) + "\n", problems
+
+
+def _comparison() -> tuple[str, list[str]]:
+    """The likelihood beside pyhf's in a line, and what is wrong with it."""
+    difference = _difference_from_pyhf()
+    line = f"2NLL of the combined workspace: {difference:.1e} from pyhf's"
+    if difference <= _TOLERANCE:
+        return f"{line}, ok", []
+    return f"{line}, WRONG", [f"2NLL differs from pyhf's by {difference:.1e}, expected at most {_TOLERANCE:g}"]
 
 
 def _engine() -> str:

@@ -230,6 +230,8 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
         }
         if is_workspace(target):
             only(given, {"patchset", "measurement", "poi", "hold", "keep_going", "jobs", "dask"}, "a workspace")
+            if choices["patchset"] is None:
+                raise SpecBuilderError("give --patchset PATCHSET.json with a workspace")
             if choices["keep_going"]:
                 how["passed_over"] = complain
             how |= {name: choices[name] for name in ("measurement", "poi", "hold")}
@@ -251,7 +253,7 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
 @variant_option
 @cl_option
 @plane_dof_option
-@click.option("--points", default=121, show_default=True, help="Masses, and couplings; by toys 31 masses.")
+@click.option("--points", default=121, show_default=True, help="Masses, and couplings; by toys 31.")
 @toy_options
 @click.option("--output", "-o", default="plane", show_default=True, metavar="DIR", help="Folder to write to.")
 @force_option
@@ -262,7 +264,8 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
     Without an ANALYSIS and an --interaction it is the paper's Fig. 4: three analyses, five interactions. Where there is
     no mediator the plane is a line.
 
-    With --method feldman-cousins contours by toys, beside those of Wilks' theorem, as JSON, CSV and PNG.
+    With --method feldman-cousins contours by toys, beside those of Wilks' theorem, as JSON, CSV and PNG; the
+    couplings are around the limits at each mass.
     """
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
 
@@ -318,7 +321,8 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
         masses = np.geomspace(*loaded.masses_MeV, choices["points"]) if choice.has_mediator else None
         dof = choices["dof"] or (2 if choice.has_mediator else 1)
         with toy_run(str(path), choices | {"interaction": repr(choice)}, loaded.workspace, force=force) as how:
-            found = find_limits_by_toys(loaded, choice, masses, cl=choices["cl"], dof=dof, **by_toys(choices), **how)
+            how |= {"cl": choices["cl"], "dof": dof, "count": choices["points"], **by_toys(choices)}
+            found = find_limits_by_toys(loaded, choice, masses, **how)
             figure = draw_by_toys(found) if choice.has_mediator else draw_limits([found.limits])
             save_figure(figure, path.with_suffix(".png"), force=force)
             emit(found.to_csv(), str(path.with_suffix(".csv")), force=force)

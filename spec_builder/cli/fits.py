@@ -53,10 +53,17 @@ if TYPE_CHECKING:
     from spec_builder.studies.profiles import ProfileResult
     from spec_builder.studies.surfaces import SurfaceResult
 
+#: Of a figure of spectra; what has more is drawn as a row of bins.
+_MOST_PANELS = 9
+
 
 @click.command()
 @click.argument("target", metavar="ANALYSIS|WORKSPACE.json|-", shell_complete=ANALYSIS_WORDS)
-@choice("--parameter", ("flux", "sin2thetaw"), help="What to fit in an ANALYSIS; required there.")
+@choice(
+    "--parameter",
+    ("flux", "sin2thetaw"),
+    help="What to fit in an ANALYSIS; required there. Other sources have others: count, signal, flux_pp, rate.",
+)
 @spectrum_option
 @law_option
 @variant_option
@@ -120,7 +127,7 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
             emit(bibtex_of(analysis.sources(), *methods), output, force=force)
             return
         if choices["parameter"] is None:
-            raise SpecBuilderError("fit: give --parameter flux or --parameter sin2thetaw")
+            raise SpecBuilderError(f"fit: give --parameter {' or --parameter '.join(analysis.parameters)}")
         if choices["plot"]:
             refuse_existing(Path(choices["plot"]), force=force)
         analysis = changed_analysis(analysis, choices)
@@ -130,9 +137,11 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
         result = fit_analysis(analysis, choices["parameter"], cl=choices["cl"], minimiser=choices["minimiser"])
         if choices["plot"]:
             from spec_builder.figures.bins import draw_bins  # noqa: PLC0415
+            from spec_builder.figures.spectra import draw_spectra, panel_count  # noqa: PLC0415
             from spec_builder.figures.style import save_figure  # noqa: PLC0415
 
-            save_figure(draw_bins(analysis, result), Path(choices["plot"]), force=force)
+            draw = draw_spectra if panel_count(analysis) <= _MOST_PANELS else draw_bins
+            save_figure(draw(analysis, result), Path(choices["plot"]), force=force)
     emit(result.to_json() if as_json else str(result), output, force=force)
 
 
@@ -172,8 +181,8 @@ def _fit_workspace_by_toys(
     multiple=True,
     metavar="NAME",
     shell_complete=words_of("flux", "sin2thetaw"),
-    help="What to profile: flux or sin2thetaw of an ANALYSIS, required there; any of a WORKSPACE (default: its "
-    "parameter of interest). Twice: both together.",
+    help="What to profile: flux or sin2thetaw of an ANALYSIS (others: as for fit), required there; any of a WORKSPACE "
+    "(default: its parameter of interest). Twice: both together.",
 )
 @law_option
 @variant_option
@@ -223,9 +232,9 @@ def profile(context: click.Context, /, target: str, **choices: Any) -> None:
         only(given, set(choices) - {"measurement", "patches", "hold"}, "an analysis")
         from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
 
-        if not choices["parameters"]:
-            raise SpecBuilderError("profile: give --parameter flux or --parameter sin2thetaw")
         loaded = load_analysis(target, choices["law"], choices["variants"])
+        if not choices["parameters"]:
+            raise SpecBuilderError(f"profile: give --parameter {' or --parameter '.join(loaded.parameters)}")
         if choices["cite"]:
             emit(bibtex_of(loaded.sources(), "iminuit"), choices["output"], force=choices["force"])
             return

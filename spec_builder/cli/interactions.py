@@ -132,15 +132,7 @@ def choices_of(names: Sequence[str], choices: Mapping[str, Any]) -> list[Choice]
     from spec_builder.physics.interactions import choose  # noqa: PLC0415
     from spec_builder.studies.limits import as_choice  # noqa: PLC0415
 
-    if len(set(names)) < len(names):
-        raise SpecBuilderError(f"interaction '{max(names, key=names.count)}' is given twice")
-    if ALL in names:
-        if len(names) > 1:
-            raise SpecBuilderError(f"interaction '{ALL}' holds several: give it alone")
-        from spec_builder.paper.plane import PLANE_INTERACTIONS  # noqa: PLC0415
-
-        names = PLANE_INTERACTIONS
-    plain = [as_choice(choose(name)) for name in names]
+    plain = [as_choice(choose(name)) for name in _meant(names)]
     given = _given(choices)
     for key, (option, value) in given.items():
         if not any(option in choice.options for choice in plain):
@@ -150,6 +142,19 @@ def choices_of(names: Sequence[str], choices: Mapping[str, Any]) -> list[Choice]
         mine = {option: value for option, value in given.values() if option in choice.options}
         chosen.append(choose(choice, **mine))
     return chosen
+
+
+def _meant(names: Sequence[str]) -> Sequence[str]:
+    """The names themselves, or the paper's for ``all``."""
+    if len(set(names)) < len(names):
+        raise SpecBuilderError(f"interaction '{max(names, key=names.count)}' is given twice")
+    if ALL not in names:
+        return names
+    if len(names) > 1:
+        raise SpecBuilderError(f"interaction '{ALL}' holds several: give it alone")
+    from spec_builder.paper.plane import PLANE_INTERACTIONS  # noqa: PLC0415
+
+    return PLANE_INTERACTIONS
 
 
 def _given(choices: Mapping[str, Any]) -> dict[str, tuple[str, str]]:

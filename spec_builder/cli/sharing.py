@@ -17,6 +17,7 @@ from spec_builder.cli.options import (
     FILES,
     choice,
     force_option,
+    jobs_option,
     law_option,
     masses_option,
     output_option,
@@ -31,6 +32,7 @@ from spec_builder.cli.parsing import (
     couplings_of,
     given_options,
     grid,
+    jobs_or_cores,
     only,
     patch_style,
 )
@@ -74,6 +76,7 @@ def _patch_request(choices: Mapping[str, Any]) -> PatchRequest:
         None if choices["couplings"] is None else couplings_of(choices["couplings"], signed=signed),
         patch_style(choices["style"]),
         choices["hepdata"],
+        where_they_act="all" in choices["interactions"],
     )
 
 
@@ -133,19 +136,28 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=FILES)
-def verify(files: tuple[str, ...]) -> None:
+@click.option("--toys", is_flag=True, help="Throw the toys behind critical values again.")
+@click.option("--seed", type=int, metavar="S", help="With another one critical values are to agree within the errors.")
+@jobs_option
+def verify(files: tuple[str, ...], toys: bool, seed: int | None, jobs: int | None) -> None:
     """Check workspaces: schema, names, numbers, modifiers, digests. Says where, why and what to do.
 
     An archive (.tar.gz, or the folder that it was unpacked to) is checked against its checksums, and all that it
-    promises is computed again.
+    promises is computed again. Critical values, the JSON of fit and limits by toys, are computed again with --toys.
     """
     from spec_builder.sharing.bundle import is_archive  # noqa: PLC0415
+
+    if not toys and (seed is not None or jobs is not None):
+        raise SpecBuilderError("verify: --seed and --jobs apply with --toys only")
 
     failed = 0
     for name in files:
         try:
             with Progress() as report:
                 summary, problems = _verify(name, partial(report, ""), archive=is_archive(name))
+                if toys and not problems:
+                    again, problems = _verify_toys(name, partial(report, ""), seed, jobs, archive=is_archive(name))
+                    summary += again
         except SpecBuilderError as error:
             summary, problems = "", [str(error)]
         for problem in problems:
@@ -169,6 +181,32 @@ def _verify(name: str, report: Callable[[int, int], object], *, archive: bool) -
     return verify_file(name, report=report)
 
 
+def _verify_toys(
+    name: str, report: Callable[[int, int], object], seed: int | None, jobs: int | None, *, archive: bool
+) -> tuple[str, list[str]]:
+    """Throw the toys behind the critical values of a file, or of those in an archive, again."""
+    from spec_builder.base.executors import executor_for  # noqa: PLC0415
+    from spec_builder.base.files import load_json, parse_json  # noqa: PLC0415
+    from spec_builder.sharing.bundle import read_archive  # noqa: PLC0415
+    from spec_builder.sharing.critical import is_critical, recompute_critical  # noqa: PLC0415
+
+    if archive:
+        texts = {key: data.decode() for key, data in read_archive(Path(name)).items() if key.startswith("critical_")}
+        contents = {f"{key}: ": parse_json(text, key) for key, text in texts.items()}
+    else:
+        contents = {"": load_json(name)}
+    contents = {where: content for where, content in contents.items() if is_critical(content)}
+    if not contents:
+        raise SpecBuilderError(f"{name}: holds no critical values, which --toys is for")
+    problems = []
+    preload = ["spec_builder.inference.exclusion_by_toys"]
+    with executor_for(jobs_or_cores(jobs), preload=preload) as executor:
+        for where, content in contents.items():
+            found = recompute_critical(content, Path(name).parent, seed=seed, executor=executor, report=report)
+            problems += [f"{where}{problem}" for problem in found]
+    return "; the toys thrown again", problems
+
+
 @click.command(cls=InteractionCommand, short_help="Write what a HEPData record needs.")
 @click.argument("analyses", nargs=-1, metavar="[ANALYSIS]...", shell_complete=ANALYSIS_WORDS)
 @law_option
@@ -177,6 +215,13 @@ def _verify(name: str, report: Callable[[int, int], object], *, archive: bool) -
     "Of the patch sets; repeatable. all: the paper's five.", multiple=True, default=["all"], show_default=True
 )
 @_of_patches
+@click.option(
+    "--critical",
+    multiple=True,
+    metavar="FILE",
+    shell_complete=FILES,
+    help="Critical values for the archive of their analysis: the JSON of fit or limits by toys; repeatable.",
+)
 @click.option("--no-submission", is_flag=True, help="The archives alone: no submission.yaml, no tables.")
 @click.option("--output", "-o", default="archive", show_default=True, metavar="DIR", help="Folder to write to.")
 @force_option
@@ -204,6 +249,7 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
             law=choices["law"],
             variants=choices["variants"],
             submission=not choices["no_submission"],
+            critical=choices["critical"],
             force=force,
             report=report,
         )

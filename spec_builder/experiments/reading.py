@@ -30,14 +30,15 @@ from spec_builder.experiments.tables import ENERGY, Tables
 from spec_builder.experiments.variants import choose_variant
 from spec_builder.physics.descriptions import is_path
 from spec_builder.physics.sources import load_source, shipped_sources
-from spec_builder.physics.targets import load_target, shipped_targets
+from spec_builder.physics.targets import FORM_FACTORS, load_target, shipped_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.response import Response
     from spec_builder.physics.sources import Source
+    from spec_builder.physics.targets import Target
 
 __all__ = ["experiment_folder", "load_experiment", "shipped_experiments"]
 
@@ -147,8 +148,8 @@ def _channels(root: Section, tables: Tables) -> tuple[Channel, ...]:
 
 
 def _channel(section: Section, name: str, tables: Tables) -> Channel:
-    source = load_source(_name_or_path(section, "source", shipped_sources(), tables))
-    target = load_target(_name_or_path(section, "target", shipped_targets(), tables))
+    source = _with_fluxes(section, load_source(_name_or_path(section, "source", shipped_sources(), tables)))
+    target = _with_form_factor(section, load_target(_name_or_path(section, "target", shipped_targets(), tables)))
     runs = _runs(section, "exposure_t_yr" if source.kind == "flux" else "exposure_t")
     axes = _axes(section, runs)
     bins = math.prod(axis.bins for axis in axes)
@@ -196,6 +197,30 @@ def _name_or_path(channel: Section, key: str, shipped: tuple[str, ...], tables: 
     if text not in shipped:
         raise channel.error(key, f"one of {', '.join(shipped)}, or a file such as ./{text}.toml", text)
     return text
+
+
+def _with_fluxes(channel: Section, source: Source) -> Source:
+    """The source with the sizes that the channel gives for its components."""
+    if "flux" not in channel:
+        return source
+    section = channel.section("flux")
+    for name in section.keys():  # noqa: SIM118
+        if name not in source.names:
+            raise channel.error("flux", f"components of source '{source.name}': {', '.join(source.names)}", name)
+        source = source.with_size(name, section.positive(name))
+    section.finish()
+    return source
+
+
+def _with_form_factor(channel: Section, target: Target) -> Target:
+    if "form_factor" not in channel:
+        return target
+    name = channel.text("form_factor")
+    if target.kind != "nucleus":
+        raise channel.error("form_factor", f"left out: target '{target.name}' is of electrons", name)
+    if name not in FORM_FACTORS:
+        raise channel.error("form_factor", f"one of {', '.join(FORM_FACTORS)}", name)
+    return target.with_form_factor(name)
 
 
 def _runs(channel: Section, key: str) -> tuple[Run, ...]:
@@ -262,6 +287,19 @@ def _normalisation(channel: Section) -> Normalisation | None:
 # ---------------------------------------------------------------- samples
 
 
+def _check_signals(channel: Section, signals: Sequence[Signal], variations: Iterable[str]) -> None:
+    """Refuse a component in two samples, and a parameter that has a size and changes a shape."""
+    taken = [name for signal in signals for name in signal.components or ()]
+    for name in taken:
+        if taken.count(name) > 1:
+            expected = f"samples without a component in common, such as '{name}'"
+            raise channel.error("signals", expected, [signal.name for signal in signals])
+    for signal in signals:
+        for name in variations:
+            if name in signal.uncertainties:
+                raise channel.error(f"response.variations.{name}", "another name: the signal has a size of it", name)
+
+
 def _signals(channel: Section, source: Source, variations: Mapping[str, object]) -> tuple[Signal, ...]:
     if "signals" not in channel:
         return (Signal(SIGNAL_SAMPLE, None, source.normalisation, {}),)
@@ -270,23 +308,15 @@ def _signals(channel: Section, source: Source, variations: Mapping[str, object])
         raise channel.error("signals", "a table of at least one sample", {})
     alone = len(sections) == 1
     signals = tuple(_signal(name, section, source, alone=alone) for name, section in sections.items())
-    taken = [name for signal in signals for name in signal.components or ()]
-    for name in taken:
-        if taken.count(name) > 1:
-            raise channel.error("signals", f"samples without a component in common, such as '{name}'", list(sections))
-    for signal in signals:
-        for name in variations:
-            if name in signal.uncertainties:
-                raise channel.error(f"response.variations.{name}", "another name: the signal has a size of it", name)
+    _check_signals(channel, signals, variations)
     return signals
 
 
 def _signal(name: str, section: Section, source: Source, *, alone: bool) -> Signal:
     components = section.texts("components") if "components" in section or not alone else None
-    unknown = [component for component in components or () if component not in source.names]
-    if unknown or components == ():
+    if components is not None and not (components and set(components) <= set(source.names)):
         expected = f"a list of components of source '{source.name}': {', '.join(source.names)}"
-        raise section.error("components", expected, list(components or ()))
+        raise section.error("components", expected, list(components))
     factor = source.normalisation if alone else None
     if "factor" in section:
         factor = section.identifier("factor")
@@ -369,6 +399,16 @@ def _variation(name: str, block: Section, layout: _Layout, tables: Tables) -> tu
     return up, down
 
 
+def _resolution(section: Section, content: object) -> tuple[tuple[float, float], ...]:
+    """Pairs of a coefficient and a power of the energy."""
+    terms = content if isinstance(content, list) else []
+    pairs = [term for term in terms if isinstance(term, list) and len(term) == 2]
+    resolution = tuple((finite_number(coefficient), finite_number(power)) for coefficient, power in pairs)
+    if not pairs or len(pairs) < len(terms) or not np.isfinite(resolution).all():
+        raise section.error("resolution_keV", "a list of [coefficient, power of the energy in keV]", content)
+    return resolution
+
+
 def _gaussian(section: Section, layout: _Layout, tables: Tables) -> GaussianResponse:
     unit = layout.axes[0].unit
     if unit not in ENERGY or len(layout.edges()[0]) != layout.bins + 1:
@@ -376,10 +416,7 @@ def _gaussian(section: Section, layout: _Layout, tables: Tables) -> GaussianResp
         raise section.error("kind", expected, GaussianResponse.kind)
     energy, efficiency = tables.efficiency(section.text("efficiency"))
     content = section.take("resolution_keV")
-    terms = content if isinstance(content, list) else []
-    resolution = tuple((finite_number(t[0]), finite_number(t[1])) for t in terms if isinstance(t, list) and len(t) == 2)
-    if not resolution or len(resolution) < len(terms) or not np.isfinite(resolution).all():
-        raise section.error("resolution_keV", "a list of [coefficient, power of the energy in keV]", content)
+    resolution = _resolution(section, content)
     hold = section.positive("hold_above_keV") if "hold_above_keV" in section else None
     response = GaussianResponse(layout.edges(), energy, efficiency, resolution, hold)
     highest = max(float(edges[-1]) for edges in layout.edges())

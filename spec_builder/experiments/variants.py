@@ -45,12 +45,16 @@ def choose_variant(
             known = ", ".join(blocks) or "none"
             raise section.complaint(f"variant '{name}' of {content.get('name')} is unknown, expected one of: {known}")
         block = blocks[name]
-        for key in _FIXED:
-            if key in block:
-                raise block.complaint(f"{block.path(key)}: a variant cannot change this key")
-        changes = {key: block.take(key) for key in block.keys()}  # noqa: SIM118
-        laid_over = _over(block, block.where, laid_over, changes)
+        laid_over = _over(block, block.where, laid_over, _changes(block))
     return descriptions, laid_over
+
+
+def _changes(block: Section) -> dict[str, Any]:
+    """What a variant lays over the description."""
+    for key in _FIXED:
+        if key in block:
+            raise block.complaint(f"{block.path(key)}: a variant cannot change this key")
+    return {key: block.take(key) for key in block.keys()}  # noqa: SIM118
 
 
 def _over(block: Section, where: str, base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

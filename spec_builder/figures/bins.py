@@ -59,12 +59,10 @@ def fitted_bins(analysis: Analysis, result: FitResult) -> Bins:
     places = [likelihood.specification.channels[channel.name] for channel in analysis.channels]
     order = np.concatenate([np.arange(place.start, place.stop) for place in places])
     signals = {signal.name for channel in analysis.channels for signal in channel.signals}
-    return Bins(
-        tuple(f"{channel.name} {i}" for channel in analysis.channels for i in range(channel.bins)),
-        likelihood.observed[order],
-        {name: events[order] for name, events in rates.items() if name not in signals},
-        np.sum([events[order] for name, events in rates.items() if name in signals], axis=0),
-    )
+    backgrounds = {name: rates[name][order] for name in rates if name not in signals}
+    signal = np.sum([rates[name][order] for name in signals], axis=0)
+    labels = tuple(f"{channel.name} {i}" for channel in analysis.channels for i in range(channel.bins))
+    return Bins(labels, likelihood.observed[order], backgrounds, signal)
 
 
 def projected(analysis: Analysis, bins: Bins) -> Bins:
@@ -125,7 +123,7 @@ def _draw(panel: Axes, bins: Bins) -> None:
     layers = [
         (name, events, line.color) for (name, events), line in zip(bins.backgrounds.items(), PALETTE, strict=False)
     ]
-    for name, events, color in [*layers, ("cevns", bins.signal, _SIGNAL_COLOR)]:
+    for name, events, color in [*layers, ("signal, best fit", bins.signal, _SIGNAL_COLOR)]:
         top = bottom + events
         panel.stairs(top, edges, baseline=bottom, fill=True, facecolor=color, label=display_name(name))
         bottom = top

@@ -17,6 +17,10 @@ from spec_builder.model.provenance import parameter_label
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.axes import Axes
+
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.inference.exclusion_by_toys import ToyMassPoint
     from spec_builder.studies.by_toys import ToyLimitsResult
     from spec_builder.studies.coverage import CoverageResult
     from spec_builder.studies.expected import ExpectedLimits
@@ -65,6 +69,20 @@ def draw_expected(expected: ExpectedLimits, observed: LimitsResult | None = None
     return figure
 
 
+def _draw_ends(panel: Axes, mass: FloatArray, points: Sequence[ToyMassPoint]) -> None:
+    """Ends by toys with their errors, and those of Wilks' theorem."""
+    by_toys = [_edges(one.point.excluded) for one in points]
+    errors = [[size for pair in one.errors for size in pair] for one in points]
+    by_wilks = [_edges(one.asymptotic) for one in points]
+    for k in range(max(map(len, by_toys))):
+        label = None if k else "toys"
+        ends, sizes = _column(by_toys, k), np.nan_to_num(_column(errors, k))
+        panel.errorbar(mass, ends, sizes, color="#1f5a94", marker=".", linewidth=1.6, capsize=2, label=label)
+    for k in range(max(map(len, by_wilks))):
+        label = None if k else "Wilks' theorem"
+        panel.plot(mass, _column(by_wilks, k), color="0.4", linestyle="--", linewidth=1.0, label=label)
+
+
 def draw_by_toys(result: ToyLimitsResult) -> Figure:
     """Limits by toys against the mediator mass with their Monte Carlo errors; those of Wilks' theorem beside them.
 
@@ -83,16 +101,7 @@ def draw_by_toys(result: ToyLimitsResult) -> Figure:
         figure = Figure(figsize=(4.6, 4.2), layout=None)
         panel = figure.subplots()
         figure.subplots_adjust(left=0.16, right=0.97, top=0.93)
-        by_toys = [_edges(one.point.excluded) for one in points]
-        errors = [[size for pair in one.errors for size in pair] for one in points]
-        by_wilks = [_edges(one.asymptotic) for one in points]
-        for k in range(max(len(row) for row in by_toys)):
-            label = None if k else "toys"
-            ends, sizes = _column(by_toys, k), np.nan_to_num(_column(errors, k))
-            panel.errorbar(mass, ends, sizes, color="#1f5a94", marker=".", linewidth=1.6, capsize=2, label=label)
-        for k in range(max(len(row) for row in by_wilks)):
-            label = None if k else "Wilks' theorem"
-            panel.plot(mass, _column(by_wilks, k), color="0.4", linestyle="--", linewidth=1.0, label=label)
+        _draw_ends(panel, mass, points)
         panel.set(xscale="log", yscale="log", xlabel="mediator mass [MeV]", ylabel=parameter_label(limits.choice))
         panel.set_title(f"{display_name(limits.provenance.analysis)}: {limits.choice.title}", fontsize=9)
         panel.legend(loc="upper left")

@@ -111,32 +111,32 @@ def _figure_of(ax: Axes) -> Figure:
     return figure
 
 
+def _scale_bars(panel: Axes, results: Sequence[LimitsResult]) -> tuple[float, float]:
+    """Set the axis around what is excluded, and return its ends."""
+    intervals = [interval for result in results for interval in result.exclusion.points[0].excluded]
+    ends = [abs(end) for interval in intervals for end in interval if end and np.isfinite(end)]
+    low, high = (0.1 * min(ends), 10 * max(ends)) if ends else (1e-3, 1.0)
+    if not results[0].choice.signed:
+        panel.set_xscale("log")
+        panel.set_xlim(low, high)
+        return low, high
+    if high > _WIDE * low:
+        panel.set_xscale("symlog", linthresh=10 * low)
+    else:
+        high *= 0.2
+    panel.set_xlim(-high, high)
+    return -high, high
+
+
 def _draw_bars(panel: Axes, results: Sequence[LimitsResult]) -> None:
     """A row for each result: what is excluded as bars, the best value as a point."""
     choice = results[0].choice
-    ends = [
-        abs(end)
-        for result in results
-        for interval in result.exclusion.points[0].excluded
-        for end in interval
-        if end and np.isfinite(end)
-    ]
-    low, high = (0.1 * min(ends), 10 * max(ends)) if ends else (1e-3, 1.0)
-    if choice.signed:
-        if high > _WIDE * low:
-            panel.set_xscale("symlog", linthresh=10 * low)
-        else:
-            high *= 0.2
-        panel.set_xlim(-high, high)
-    else:
-        panel.set_xscale("log")
-        panel.set_xlim(low, high)
+    least, high = _scale_bars(panel, results)
     names = []
     for place, result in enumerate(reversed(results)):
         (point,) = result.exclusion.points
         color = PALETTE[place % len(PALETTE)].color
         for begin, end in point.excluded:
-            least = -high if choice.signed else low
             left = least if begin is None else max(begin, least)
             right = high if end is None else end
             panel.barh(place, right - left, left=left, height=0.5, color=color, alpha=0.35)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.inference.exclusion import MassPoint
     from spec_builder.studies.limits import LimitsResult
 
 __all__ = ["Look", "draw_exclusion", "draw_plane", "level_print", "looks_by_place", "option_print"]
@@ -110,15 +112,21 @@ def _draw_panel(panel: Axes, results: Sequence[LimitsResult], looks: Mapping[str
     panel.set_title(", ".join([display_name(choices.analysis) + star, *choices.variants.values()]), fontsize=9)
 
 
+def _edges(points: Sequence[MassPoint]) -> FloatArray:
+    """Ends of the excluded intervals, shape (most ends, masses); NaN where there is none."""
+    rows = [[edge for interval in point.excluded for edge in interval] for point in points]
+    edges = np.full((max(map(len, rows), default=0), len(rows)), np.nan)
+    for place, row in enumerate(rows):
+        edges[: len(row), place] = [np.nan if edge is None else edge for edge in row]
+    edges[np.isinf(edges)] = np.nan
+    return edges
+
+
 def draw_exclusion(panel: Axes, result: LimitsResult, look: Look) -> None:
     """Draw the ends of what is excluded against the mass, shaded if the look says so."""
     points = [point for point in result.exclusion.points if np.isfinite(point.mass_MeV)]
     mass = np.array([point.mass_MeV for point in points])
-    edges = [[edge for interval in point.excluded for edge in interval] for point in points]
-    for k in range(max((len(row) for row in edges), default=0)):
-        # an edge that exists at some masses only; None stands for an interval without end
-        height = np.array([np.nan if k >= len(row) or row[k] is None else row[k] for row in edges], dtype=float)
-        height[np.isinf(height)] = np.nan
+    for k, height in enumerate(_edges(points)):
         if np.isnan(height).all():
             continue
         panel.plot(

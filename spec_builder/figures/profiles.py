@@ -18,10 +18,12 @@ from spec_builder.figures.style import (
     small_print,
 )
 from spec_builder.physics.constants import SIN2_THETA_W
-from spec_builder.physics.flux import solar_flux
+from spec_builder.physics.sources import load_source
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
 
     from spec_builder.studies.fits import FitResult
     from spec_builder.studies.profiles import ProfileResult
@@ -35,7 +37,7 @@ _AXES = {
 
 
 def _standard_model(parameter: str) -> float:
-    return solar_flux().total * 1e-6 if parameter == "flux" else SIN2_THETA_W
+    return load_source("solar_8b").total * 1e-6 if parameter == "flux" else SIN2_THETA_W
 
 
 def draw_profiles(results: Sequence[ProfileResult]) -> Figure:
@@ -99,6 +101,21 @@ def _profile_label(result: ProfileResult) -> str:
     return f"{name}: ${best.value:.{digits}f}^{{+{up}}}_{{-{down}}}$"
 
 
+def _draw_pulls_of(panel: Axes, result: FitResult, heights: Mapping[str, float]) -> None:
+    """Pulls of one fit, each at its height."""
+    about, pulls = result.provenance, result.fit.pulls
+    panel.errorbar(
+        [pulls[name].value for name in heights],
+        list(heights.values()),
+        xerr=[pulls[name].uncertainty for name in heights],
+        fmt=MARKERS.get(about.analysis, "^"),
+        color=ANALYSIS_LINES.get(about.analysis, OTHER_LINE).color,
+        markersize=4,
+        capsize=2,
+        label=display_name(about.analysis) + ("*" if about.by_construction else ""),
+    )
+
+
 def draw_pulls(results: Sequence[FitResult]) -> Figure:
     """Nuisance parameters at the minimum with their uncertainties, in units of their constraints.
 
@@ -115,19 +132,8 @@ def draw_pulls(results: Sequence[FitResult]) -> Figure:
         panel.axvspan(-1, 1, color="0.92", zorder=0)
         panel.axvline(0, color="0.5", linewidth=0.8)
         for k, result in enumerate(results):
-            line = ANALYSIS_LINES.get(result.provenance.analysis, OTHER_LINE)
             offset = 0.22 * ((len(results) - 1) / 2 - k)
-            pulls = result.fit.pulls
-            panel.errorbar(
-                [pull.value for pull in pulls.values()],
-                [height[name] + offset for name in pulls],
-                xerr=[pull.uncertainty for pull in pulls.values()],
-                fmt=MARKERS.get(result.provenance.analysis, "^"),
-                color=line.color,
-                markersize=4,
-                capsize=2,
-                label=display_name(result.provenance.analysis) + ("*" if result.provenance.by_construction else ""),
-            )
+            _draw_pulls_of(panel, result, {name: height[name] + offset for name in result.fit.pulls})
         panel.set_yticks(range(len(names)), names, fontsize=8)
         panel.set_ylim(-0.6, len(names) - 0.4)
         panel.set_xlim(-2, 2)

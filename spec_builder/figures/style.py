@@ -66,9 +66,10 @@ ANALYSIS_LINES = {
     "pandax4t": Line("#009E73", "--"),
     "xenonnt": Line("#0072B2", "-."),
     "combined": Line("#CC79A7", "-"),
+    "coherent_csi": Line("#D55E00", (0, (5, 1, 1, 1))),
 }
 #: The same in every figure.
-MARKERS = {"pandax4t": "D", "xenonnt": "s", "combined": "o"}
+MARKERS = {"pandax4t": "D", "xenonnt": "s", "combined": "o", "coherent_csi": "^"}
 OTHER_LINE = Line("#000000", ":")
 _NAMES = {
     "xenonnt": "XENONnT",
@@ -76,11 +77,28 @@ _NAMES = {
     "combined": "combined",
     "xenonnt_2024": "XENONnT SR0+SR1, 81 bins a run",
     "xenonnt_2026": "XENONnT SR0+SR1+SR2, 81 bins a run",
+    "coherent_csi": "COHERENT CsI",
+    "eves": "EvES (XENONnT + LZ + PandaX-4T)",
+    "eves_all": "EvES, all five sets",
+    "xenonnt_er": "XENONnT electron recoils",
+    "lz_ws2022_er": "LZ WS2022 electron recoils",
+    "lz_ws2024_er": "LZ WS2024 electron recoils",
+    "pandax4t_run0_er": "PandaX-4T Run0 electron recoils",
+    "pandax4t_run1_er": "PandaX-4T Run1 electron recoils",
+    "texono": "TEXONO",
     "cevns": r"CE$\nu$NS, best fit",
     "accidental": "accidental coincidences",
     "neutron": "neutrons",
     "electron_recoil": "electron recoils",
     "cathode": "cathode",
+    "eves_pp": "EvES, pp",
+    "eves_7be": r"EvES, $^7$Be",
+    "eves_other": "EvES, pep, CNO, $^8$B",
+    "brn": "beam-related neutrons",
+    "nin": "neutrino-induced neutrons",
+    "argon37": r"$^{37}$Ar",
+    "xe127": r"$^{127}$Xe",
+    "xe136": r"$^{136}$Xe",
     "micro_discharge": "micro-discharge",
 }
 

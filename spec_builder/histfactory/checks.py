@@ -99,20 +99,21 @@ def _twice(names: Sequence[str]) -> list[str]:
     return [name for name, count in Counter(names).items() if count > 1]
 
 
-def _name_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
-    def repeated(where: str, what: str, names: Sequence[str]) -> Iterator[str]:
-        for name in _twice(names):
-            yield f"{where}{what} '{name}' stands twice; rename or remove one"
+def _repeated(where: str, what: str, names: Sequence[str]) -> Iterator[str]:
+    for name in _twice(names):
+        yield f"{where}{what} '{name}' stands twice; rename or remove one"
 
-    yield from repeated("", "channel", [c["name"] for c in workspace["channels"]])
-    yield from repeated("", "measurement", [m["name"] for m in workspace["measurements"]])
-    yield from repeated("", "observation", [o["name"] for o in workspace["observations"]])
+
+def _name_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
+    yield from _repeated("", "channel", [c["name"] for c in workspace["channels"]])
+    yield from _repeated("", "measurement", [m["name"] for m in workspace["measurements"]])
+    yield from _repeated("", "observation", [o["name"] for o in workspace["observations"]])
     for measurement in workspace["measurements"]:
         names = [p["name"] for p in measurement["config"]["parameters"]]
-        yield from repeated(f"measurement '{measurement['name']}', ", "parameter", names)
+        yield from _repeated(f"measurement '{measurement['name']}', ", "parameter", names)
     for channel in workspace["channels"]:
         here = f"channel '{channel['name']}', "
-        yield from repeated(here, "sample", [s["name"] for s in channel["samples"]])
+        yield from _repeated(here, "sample", [s["name"] for s in channel["samples"]])
         for sample in channel["samples"]:
             where = f"{here}sample '{sample['name']}', "
             for name, kind in _twice_of((m["name"], m["type"]) for m in sample["modifiers"]):

@@ -23,7 +23,7 @@ from spec_builder.histfactory.patch import apply_patch, patched_workspace
 from spec_builder.histfactory.specification import Constraint, read_specification
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from spec_builder.histfactory.specification import ParameterSpec, Specification
 
@@ -74,15 +74,9 @@ def hs3_workspace(workspace: Mapping[str, Any], metadata: Mapping[str, Any] | No
     content: dict[str, Any] = {
         "metadata": about,
         "distributions": [
-            {
-                "name": channel["name"],
-                "type": "histfactory_dist",
-                "axes": [axes[channel["name"]][0]],
-                "samples": [_sample(channel["name"], sample, first) for sample in channel["samples"]],
-            }
-            for channel in workspace["channels"]
-        ]
-        + luminosity,
+            *(_distribution(channel, axes[channel["name"]][0], first) for channel in workspace["channels"]),
+            *luminosity,
+        ],
         "data": [
             {"name": f"{name}_data", "type": "binned", "contents": list(observed[name]), "axes": [axis]}
             for name, (axis, _) in axes.items()
@@ -91,15 +85,7 @@ def hs3_workspace(workspace: Mapping[str, Any], metadata: Mapping[str, Any] | No
         "analyses": [],
         "domains": [],
         "parameter_points": [],
-        "misc": {
-            "spec_builder": {
-                "axes": {axis["name"]: notes for axis, notes in axes.values()},
-                "pyhf_sha256": digest(workspace),
-                **{key: metadata[key] for key in ("law", "variants", "by_construction") if key in (metadata or {})},
-            }
-        }
-        if metadata is not None
-        else {"spec_builder": {"pyhf_sha256": digest(workspace)}},
+        "misc": {"spec_builder": _own_notes(workspace, metadata, axes)},
     }
     for name, specification in specifications.items():
         domain, start = f"{name}_domain", f"{name}_start"
@@ -123,21 +109,60 @@ def _metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     return content
 
 
+def _distribution(
+    channel: Mapping[str, Any], axis: Mapping[str, Any], first: Mapping[tuple[str, str], int]
+) -> dict[str, Any]:
+    name = channel["name"]
+    samples = [_sample(name, sample, first) for sample in channel["samples"]]
+    return {"name": name, "type": "histfactory_dist", "axes": [axis], "samples": samples}
+
+
+def _own_notes(
+    workspace: Mapping[str, Any],
+    metadata: Mapping[str, Any] | None,
+    axes: Mapping[str, tuple[dict[str, Any], dict[str, Any]]],
+) -> dict[str, Any]:
+    """What HS3 has no key for: edges of the runs, units, choices, and the digest of the pyhf workspace."""
+    if metadata is None:
+        return {"pyhf_sha256": digest(workspace)}
+    choices = {key: metadata[key] for key in ("law", "variants", "by_construction") if key in metadata}
+    return {
+        "axes": {axis["name"]: notes for axis, notes in axes.values()},
+        "pyhf_sha256": digest(workspace),
+        **choices,
+    }
+
+
+def _described_channels(metadata: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What the metadata say of each channel; an experiment of one channel has it at its top."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for experiment in metadata.get("experiments", {}).values():
+        found |= experiment["channels"] if "channels" in experiment else {experiment["channel"]: experiment}
+    return found
+
+
 def _axis(channel: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """The channel's axis, and what HS3 has no key for."""
     name, bins = channel["name"], len(channel["samples"][0]["data"])
     counting = {"name": f"{name}_bin", "min": 0.0, "max": float(bins), "nbins": bins}
-    found = [e for e in (metadata or {}).get("experiments", {}).values() if e["channel"] == name]
-    if not found:
+    described = _described_channels(metadata or {}).get(name)
+    if described is None:
         return counting, {"observable": "bin number", "unit": "1"}
-    runs, observable = found[0]["runs"], found[0]["observable"]
-    for run, about in runs.items():
-        if len(about["bin_edges"]) != bins + 1:
+    edges = {run: about["bin_edges"] for run, about in described["runs"].items()}
+    by_axis = {run: values if "observables" in described else [values] for run, values in edges.items()}
+    for run, values in by_axis.items():
+        count = math.prod(len(axis) - 1 for axis in values)
+        if count != bins:
             raise SpecBuilderError(
-                f"metadata: run '{run}' has {len(about['bin_edges']) - 1} bins, but channel '{name}' has {bins}; "
+                f"metadata: run '{run}' has {count} bins, but channel '{name}' has {bins}; "
                 "they belong to different workspaces"
             )
-    edges = {run: about["bin_edges"] for run, about in runs.items()}
+    if "observables" in described:
+        axes = described["observables"]
+        observables = {"observable": [axis["name"] for axis in axes], "unit": [axis["unit"] for axis in axes]}
+        note = "bins of two observables, the first outermost, stand in one row; the axis counts them"
+        return counting, observables | {"bin_edges": edges, "note": note}
+    observable = described["observable"]
     notes = {"observable": observable["name"], "unit": observable["unit"], "bin_edges": edges}
     distinct = {tuple(values) for values in edges.values()}
     if len(distinct) > 1:
@@ -217,7 +242,6 @@ def _constraints(workspace: Mapping[str, Any]) -> dict[str, Constraint]:
     constraints: dict[str, Constraint] = {}
     first = _first_bins(workspace)
     for channel in workspace["channels"]:
-        totals: dict[str, list[tuple[float, float]]] = {}  # events and squared width of each staterror's bins
         for sample in channel["samples"]:
             for modifier in sample["modifiers"]:
                 name, kind = modifier["name"], modifier["type"]
@@ -227,20 +251,33 @@ def _constraints(workspace: Mapping[str, Any]) -> dict[str, Constraint]:
                     for i, (events, width) in enumerate(zip(sample["data"], modifier["data"], strict=True)):
                         factor = (events / width) ** 2 if events > 0 and width > 0 else 1.0
                         constraints[f"{name}[{i}]"] = Constraint("poisson", factor, factor)
-                elif kind == "staterror":
-                    pairs = totals.setdefault(name, [(0.0, 0.0)] * len(sample["data"]))
-                    added = zip(pairs, sample["data"], modifier["data"], strict=True)
-                    totals[name] = [(n + events, v + width**2) for (n, v), events, width in added]
-        for name, pairs in totals.items():
-            for i, (events, square) in enumerate(pairs):
-                if not (events > 0 and square > 0):
-                    raise SpecBuilderError(
-                        f"channel '{channel['name']}', staterror '{name}', bin {i}: has no uncertainty, which HS3 "
-                        "cannot hold beside bins that have one"
-                    )
-                place = first[channel["name"], name] + i
-                constraints[f"{name}[{place}]"] = Constraint("normal", 1.0, math.sqrt(square) / events)
+        for name, pairs in _staterrors(channel).items():
+            start = first[channel["name"], name]
+            constraints |= {f"{name}[{start + i}]": c for i, c in _bin_constraints(channel["name"], name, pairs)}
     return constraints
+
+
+def _staterrors(channel: Mapping[str, Any]) -> dict[str, list[tuple[float, float]]]:
+    """Events and squared width in each bin of each ``staterror``, all its samples together."""
+    totals: dict[str, list[tuple[float, float]]] = {}
+    for sample in channel["samples"]:
+        for modifier in sample["modifiers"]:
+            if modifier["type"] == "staterror":
+                pairs = totals.setdefault(modifier["name"], [(0.0, 0.0)] * len(sample["data"]))
+                added = zip(pairs, sample["data"], modifier["data"], strict=True)
+                totals[modifier["name"]] = [(n + events, v + width**2) for (n, v), events, width in added]
+    return totals
+
+
+def _bin_constraints(channel: str, name: str, pairs: Sequence[tuple[float, float]]) -> Iterator[tuple[int, Constraint]]:
+    """The constraint of each bin of a ``staterror``."""
+    for i, (events, square) in enumerate(pairs):
+        if not (events > 0 and square > 0):
+            raise SpecBuilderError(
+                f"channel '{channel}', staterror '{name}', bin {i}: has no uncertainty, which HS3 "
+                "cannot hold beside bins that have one"
+            )
+        yield i, Constraint("normal", 1.0, math.sqrt(square) / events)
 
 
 def _luminosity(specifications: Mapping[str, Specification]) -> list[dict[str, Any]]:
@@ -308,10 +345,7 @@ def read_hs3(name: str, patches: Sequence[str] = ()) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise SpecBuilderError(f"{shown}: not a pyhf workspace: expected a JSON object")
     workspace: dict[str, Any] = content
-    beside = Path(name).with_suffix(".meta.json")
-    metadata = load_json(str(beside)) if name != "-" and beside.is_file() else None
-    if metadata is not None and (not isinstance(metadata, dict) or metadata.get("sha256") != digest(workspace)):
-        raise SpecBuilderError(f"{beside}: is the metadata of another workspace; export again, or move it away")
+    metadata = None if name == "-" else _metadata_beside(Path(name), workspace)
     patched = workspace
     for patch in patches:
         patched = apply_patch(patched, load_json(patch), patch)
@@ -320,3 +354,14 @@ def read_hs3(name: str, patches: Sequence[str] = ()) -> dict[str, Any]:
         return hs3_workspace(patched, metadata)
     except SpecBuilderError as error:
         raise SpecBuilderError(f"{shown}: {error}") from None
+
+
+def _metadata_beside(path: Path, workspace: dict[str, Any]) -> dict[str, Any] | None:
+    """The ``.meta.json`` of a workspace's file, None if there is none."""
+    beside = path.with_suffix(".meta.json")
+    if not beside.is_file():
+        return None
+    metadata = load_json(str(beside))
+    if not isinstance(metadata, dict) or metadata.get("sha256") != digest(workspace):
+        raise SpecBuilderError(f"{beside}: is the metadata of another workspace; export again, or move it away")
+    return metadata

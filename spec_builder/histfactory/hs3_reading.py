@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from spec_builder.base.errors import SpecBuilderError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
 __all__ = ["is_hs3", "workspace_of_hs3"]
 
@@ -83,27 +83,22 @@ def _workspace(content: Mapping[str, Any]) -> dict[str, Any]:
     distributions = {d["name"]: d for d in content["distributions"]}
     likelihood = _likelihood(content)
     names = [str(name) for name in likelihood["distributions"]]
-    for name in names:
-        if distributions[name]["type"] != _HISTFACTORY:
-            raise SpecBuilderError(
-                f"distribution '{name}': is a {distributions[name]['type']}; only {_HISTFACTORY} fits into a workspace"
-            )
+    _check_kinds([distributions[name] for name in names])
     auxiliary = [distributions[name] for name in likelihood.get("aux_distributions") or []]
     luminosity = _luminosity(auxiliary)
     data = {d["name"]: d for d in content["data"]}
     absolute = not _written_by_root(content)
     vectors = _Vectors(_held(content))
     stems = _stems(distributions[name] for name in names)
-    channels = [
-        _channel(distributions[name], stems, vectors, absolute=absolute, luminosity=luminosity)
+    place = {
+        name: _channel(distributions[name], stems, vectors, absolute=absolute, luminosity=luminosity)
         for name in sorted(names)  # pyhf counts the parameters of a staterror in this order
-    ]
-    place = {channel["name"]: channel for channel in channels}
+    }
     observations = [
         {"name": name, "data": list(data[entry]["contents"])}
         for name, entry in zip(names, likelihood["data"], strict=True)
     ]
-    used = {m["name"] for c in channels for s in c["samples"] for m in s["modifiers"]}
+    used = _modifiers_of(place.values())
     return {
         "channels": [place[name] for name in names],
         "observations": observations,
@@ -169,6 +164,20 @@ def _lite_parameters(channel: str, sample: Mapping[str, Any]) -> list[str]:
     return [f"staterror_{channel}_bin{i}" for i in range(len(sample["data"]["contents"]))]
 
 
+def _check_kinds(distributions: Sequence[Mapping[str, Any]]) -> None:
+    for distribution in distributions:
+        name, kind = distribution["name"], distribution["type"]
+        if kind != _HISTFACTORY:
+            raise SpecBuilderError(f"distribution '{name}': is a {kind}; only {_HISTFACTORY} fits into a workspace")
+        if distribution.get("barlow_beeston_method", "lite") != "lite":
+            raise SpecBuilderError(f"distribution '{name}': has a staterror for each sample, which pyhf cannot hold")
+
+
+def _modifiers_of(channels: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Names of all modifiers of a workspace's channels."""
+    return {m["name"] for channel in channels for sample in channel["samples"] for m in sample["modifiers"]}
+
+
 def _channel(
     distribution: Mapping[str, Any],
     stems: Mapping[tuple[str, str], str],
@@ -178,8 +187,6 @@ def _channel(
     luminosity: Mapping[str, float] | None,
 ) -> dict[str, Any]:
     name = distribution["name"]
-    if distribution.get("barlow_beeston_method", "lite") != "lite":
-        raise SpecBuilderError(f"distribution '{name}': has a staterror for each sample, which pyhf cannot hold")
     samples = []
     known: set[str] = set()
     for sample in distribution["samples"]:
@@ -189,24 +196,30 @@ def _channel(
         for modifier in sample.get("modifiers", []):
             where = f"channel '{name}', sample '{sample['name']}', modifier '{modifier.get('name')}'"
             _check(where, modifier)
-            kind = modifier["type"]
-            if kind in ("staterror", "shapesys", "shapefactor"):
-                parameters = modifier.get("parameters") or _lite_parameters(name, sample)
-                if len(parameters) != len(contents):
-                    raise SpecBuilderError(f"{where}: has {len(parameters)} parameters, expected {len(contents)}")
-                stem = stems[name, parameters[0]]
-                if parameters[0] not in known and parameters[0] not in vectors.names:
-                    vectors.add(stem, parameters)
-                known.add(parameters[0])
-                data = _vector_data(modifier, contents, errors, absolute=absolute)
-                if kind == "shapesys" and data is not None:  # a bin without an uncertainty: see hs3._shape_value
-                    rows = zip(data, contents, parameters, strict=True)
-                    data = [0.0 if p in vectors.held and width == n else width for width, n, p in rows]
-                modifiers.append({"name": stem, "type": kind, "data": data})
-            else:
+            if modifier["type"] not in ("staterror", "shapesys", "shapefactor"):
                 modifiers.append(_scalar(modifier, luminosity))
+                continue
+            parameters = modifier.get("parameters") or _lite_parameters(name, sample)
+            if len(parameters) != len(contents):
+                raise SpecBuilderError(f"{where}: has {len(parameters)} parameters, expected {len(contents)}")
+            stem = stems[name, parameters[0]]
+            if parameters[0] not in known and parameters[0] not in vectors.names:
+                vectors.add(stem, parameters)
+            known.add(parameters[0])
+            data = _vector_data(modifier, contents, errors, absolute=absolute)
+            if modifier["type"] == "shapesys" and data is not None:
+                data = _widths(data, contents, parameters, vectors.held)
+            modifiers.append({"name": stem, "type": modifier["type"], "data": data})
         samples.append({"name": sample["name"], "data": contents, "modifiers": modifiers})
     return {"name": name, "samples": samples}
+
+
+def _widths(
+    data: Sequence[float], contents: Sequence[float], parameters: Sequence[str], held: Container[str]
+) -> list[float]:
+    """Absolute uncertainties of the bins; none where the bin's own parameter is held: see ``hs3._shape_value``."""
+    rows = zip(data, contents, parameters, strict=True)
+    return [0.0 if parameter in held and width == count else width for width, count, parameter in rows]
 
 
 def _check(where: str, modifier: Mapping[str, Any]) -> None:
@@ -265,11 +278,7 @@ def _measurements(
     analyses = [a for a in content.get("analyses", []) if a["likelihood"] == likelihood]
     measurements = []
     for analysis in analyses or [{"name": "measurement"}]:
-        bounds: dict[str, tuple[float, float]] = {}
-        for domain in analysis.get("domains", []):
-            for axis in domains[domain]["axes"]:
-                if axis.get("min") is not None and axis.get("max") is not None:
-                    bounds[axis["name"]] = (float(axis["min"]), float(axis["max"]))
+        bounds = _bounds(domains[domain] for domain in analysis.get("domains", []))
         start = points.get(analysis.get("init", ""), {"parameters": []})
         values = {p["name"]: p for p in start["parameters"]}
         interest = analysis.get("parameters_of_interest") or [""]
@@ -277,6 +286,16 @@ def _measurements(
         config = {"poi": interest[0], "parameters": parameters}
         measurements.append({"name": analysis["name"], "config": config})
     return measurements
+
+
+def _bounds(domains: Iterable[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
+    """Lower and upper end of each axis that has both; a later domain wins."""
+    bounds = {}
+    for domain in domains:
+        for axis in domain["axes"]:
+            if axis.get("min") is not None and axis.get("max") is not None:
+                bounds[axis["name"]] = (float(axis["min"]), float(axis["max"]))
+    return bounds
 
 
 def _settings(
@@ -296,10 +315,7 @@ def _settings(
             setting["bounds"] = [list(bounds[name])]
         settings[name] = setting
     if luminosity is not None and "lumi" in used:
-        own = settings.setdefault("lumi", {"name": "lumi"})
-        own |= {key: [value] for key, value in luminosity.items()}
-        own.setdefault("inits", [luminosity["auxdata"]])
-        own.setdefault("bounds", [[0.0, 10 * luminosity["auxdata"]]])
+        settings["lumi"] = _luminosity_setting(settings.get("lumi", {"name": "lumi"}), luminosity)
     for stem, length in vectors.lengths.items():
         parts = {ours: theirs for theirs, ours in vectors.names.items()}
         members = [parts[f"{stem}[{i}]"] for i in range(length)]
@@ -307,6 +323,13 @@ def _settings(
         if len(setting) > 1:
             settings[stem] = setting
     return [settings[name] for name in sorted(settings)]
+
+
+def _luminosity_setting(given: Mapping[str, Any], luminosity: Mapping[str, float]) -> dict[str, Any]:
+    """The given setting with the constraint's, start and bounds where it has none."""
+    usual = {"inits": [luminosity["auxdata"]], "bounds": [[0.0, 10 * luminosity["auxdata"]]]}
+    constraint = {key: [value] for key, value in luminosity.items()}
+    return {**given, **constraint, **{key: given.get(key, value) for key, value in usual.items()}}
 
 
 def _vector_setting(

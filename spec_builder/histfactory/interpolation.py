@@ -83,11 +83,11 @@ class FactorBank:
         self._parameters = np.array([factor.parameter for factor in self.factors], dtype=np.intp)
         self._by_row = list(by_row)
         self._smooth = all(self.factors[i].kind == "normsys_code4" for i in self._by_row)
-        shared = [i for i in range(len(self.factors)) if i not in self._by_row]
-        self._by_kind = {
-            kind: [i for i in shared if self.factors[i].kind == kind]
-            for kind in sorted({self.factors[i].kind for i in shared})
-        }
+        by_kind: dict[str, list[int]] = {}
+        for i, factor in enumerate(self.factors):
+            if i not in self._by_row:
+                by_kind.setdefault(factor.kind, []).append(i)
+        self._by_kind = dict(sorted(by_kind.items()))
         self._places = {kind: self._parameters[members] for kind, members in self._by_kind.items()}
         self._tables = {
             kind: self._table(members) for kind, members in self._by_kind.items() if kind.startswith("normsys")

@@ -167,14 +167,8 @@ def check_patch_set(content: Any, name: str) -> None:
     twice = [key for key, count in names.items() if count > 1]
     if twice:
         raise SpecBuilderError(f"{name}: patch '{twice[0]}' stands twice; rename or remove one")
-    seen: set[tuple[Any, ...]] = set()
-    for patch in content["patches"]:
-        point = tuple(patch["metadata"]["values"])
-        if point in seen:
-            shown = ", ".join(str(value) for value in point)
-            raise SpecBuilderError(f"{name}: patch '{patch['metadata']['name']}': its values {shown} stand twice")
-        seen.add(point)
     labels = content["metadata"]["labels"]
+    _check_distinct(content["patches"], name)
     check_labels(labels, name)
     for patch in content["patches"]:
         values = patch["metadata"]["values"]
@@ -183,6 +177,17 @@ def check_patch_set(content: Any, name: str) -> None:
                 f"{name}: patch '{patch['metadata']['name']}' has {len(values)} values, expected {len(labels)} "
                 f"({', '.join(labels)})"
             )
+
+
+def _check_distinct(patches: Sequence[Mapping[str, Any]], name: str) -> None:
+    """Refuse two patches of one point."""
+    seen: set[tuple[Any, ...]] = set()
+    for patch in patches:
+        point = tuple(patch["metadata"]["values"])
+        if point in seen:
+            shown = ", ".join(str(value) for value in point)
+            raise SpecBuilderError(f"{name}: patch '{patch['metadata']['name']}': its values {shown} stand twice")
+        seen.add(point)
 
 
 def _schema_problem(content: Any) -> str | None:

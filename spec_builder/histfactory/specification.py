@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Constraint", "Group", "ParameterSpec", "Specification", "Term", "hold", "read_specification"]
 
-SUPPORTED_MODIFIERS = ("histosys", "lumi", "normfactor", "normsys", "shapesys", "staterror")
+SUPPORTED_MODIFIERS = ("histosys", "lumi", "normfactor", "normsys", "shapefactor", "shapesys", "staterror")
+_BIN_BY_BIN = ("shapefactor", "shapesys", "staterror")
 _NORMSYS_KINDS: dict[str, Kind] = {"code1": "normsys_code1", "code4": "normsys_code4"}
 _HISTOSYS_KINDS: dict[str, Kind] = {"code0": "histosys_code0", "code4p": "histosys_code4p"}
 _GAMMA_BOUNDS = (1e-10, 10.0)
@@ -99,8 +100,8 @@ class Specification:
         factors: the functions that the groups' terms refer to.
         groups: templates and amplitudes.
         poi: name of the parameter of interest, '' if there is none.
-        vectors: of each ``staterror`` or ``shapesys`` the parameter that multiplies each bin, -1 where none does,
-            shape (bins,).
+        vectors: of each ``staterror``, ``shapesys`` or ``shapefactor`` the parameter that multiplies each bin, -1 where
+            none does, shape (bins,).
         shape_kind: the even part of the interpolation of a ``histosys``.
         shaped: (sample, parameter) of every ``histosys``.
     """
@@ -244,17 +245,25 @@ class _Builder:
                     even = (high_data + low_data) / 2 - nominal
                     if (np.abs(even) > 1e-13 * np.abs(nominal)).any():
                         add_shape(even, (self.factor(name, self.codes[1]),))
-            elif kind == "shapesys":
-                self._shapesys(here, name, nominal, _bins(here, "data", data, nominal.size))
-                gammas.append((name, "shapesys"))
-            elif kind == "staterror":
-                gammas.append((name, "staterror"))
+            elif kind in _BIN_BY_BIN:
+                self._bin_by_bin(here, modifier, nominal)
+                gammas.append((name, kind))
             else:
                 raise SpecBuilderError(
                     f"{here}: type '{kind}' is not supported, expected one of {', '.join(SUPPORTED_MODIFIERS)}"
                 )
         for direction, terms in shapes.values():
             self._add_groups(str(sample["name"]), channel, direction, nominal, terms, tuple(scale), gammas, stat)
+
+    def _bin_by_bin(self, here: str, modifier: Mapping[str, Any], nominal: FloatArray) -> None:
+        """Register the parameters of a vector over bins; those of ``staterror`` are there already."""
+        name, kind = modifier["name"], modifier["type"]
+        if kind == "shapesys":
+            self._shapesys(here, name, nominal, _bins(here, "data", modifier["data"], nominal.size))
+        elif kind == "shapefactor":
+            role = f"shapefactor of {nominal.size} bins"
+            for i in range(nominal.size):
+                self.parameters.add(here, name, role, init=1.0, bounds=(0.0, 10.0), index=i)
 
     def _shapesys(self, here: str, name: str, nominal: FloatArray, uncertainty: FloatArray) -> None:
         for i, (events, width) in enumerate(zip(nominal, uncertainty, strict=True)):

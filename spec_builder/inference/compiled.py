@@ -23,6 +23,8 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.packing import LAYOUT, Column, Model, Result, Rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from spec_builder.base.arrays import FloatArray, IndexArray
     from spec_builder.inference.packing import PackedModel
     from spec_builder.inference.rows import RowArrays
@@ -131,6 +133,15 @@ def threads() -> int:
     return int(given)
 
 
+def _in_parts(part: Callable[[int], None], starts: range, workers: int) -> None:
+    """Do all parts, in threads where there is more than one."""
+    if len(starts) == 1:
+        part(starts[0])
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(part, starts))
+
+
 def run(
     library: Library,
     packed: PackedModel,
@@ -162,7 +173,9 @@ def run(
     reason, used = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
     points = np.ascontiguousarray(theta)
     result = Result(*(array.ctypes.data for array in (points, value, edm, reason, used)))
-    own = [*(() if arrays.interpolations is None else np.moveaxis(arrays.interpolations, 1, 0)), *arrays.columns]
+    own = list(arrays.columns)
+    if arrays.interpolations is not None:
+        own = [*np.moveaxis(arrays.interpolations, 1, 0), *own]
     columns = (Column * max(len(own), 1))(*(Column.of(array) for array in own))
     observed = Column.of(packed.observed if arrays.observed is None else arrays.observed)
     least = Column.of(barrier)
@@ -179,11 +192,7 @@ def run(
 
     workers = threads()
     size = count if workers == 1 else min(_CHUNK, -(-count // workers))
-    if size == count:
-        part(0)
-    else:
-        with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(part, range(0, count, size)))
+    _in_parts(part, range(0, count, size), workers)
     if points is not theta:
         theta[:] = points
     value += packed.constant if arrays.constant is None else arrays.constant

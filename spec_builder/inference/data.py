@@ -150,14 +150,10 @@ class Problem:
                     ratios[channel, sample, parameter] = _take_ratio(high[place], base), _take_ratio(low[place], base)
                 if (sample, parameter) in self.likelihood.specification.shaped or not channels:
                     variations[sample, parameter] = high, low
-        data = None if self.data is None else self.data.take(np.zeros(mass.size, dtype=np.intp))
-        return Rows(
-            nominal,
-            variations,
-            ratios,
-            None if data is None else data.observed,
-            None if data is None else data.auxiliary,
-        )
+        if self.data is None:
+            return Rows(nominal, variations, ratios)
+        data = self.data.take(np.zeros(mass.size, dtype=np.intp))
+        return Rows(nominal, variations, ratios, data.observed, data.auxiliary)
 
 
 def polynomial(coefficients: FloatArray, mass: IndexArray, x: FloatArray) -> FloatArray:

@@ -3,7 +3,8 @@
 With one degree of freedom the statistic of a coupling at a mass is 2NLL less its minimum over the couplings of that
 mass; with two it is less the minimum over the plane, found for every toy. At each mass the signal is a polynomial in a
 variable y that is fitted with the nuisance parameters: x in a unit in which the new physics is of the Standard Model's
-size at y = 1, or x^2 where nothing interferes, so that the rates are linear in it.
+size at y = 1, or x^2 where nothing interferes, so that the rates are linear in it. Where shape uncertainties change
+with the coupling it is scanned, for one degree of freedom (:mod:`spec_builder.inference.shaped_toys`).
 """
 
 from __future__ import annotations
@@ -16,12 +17,20 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.curves import natural_x, relative_couplings, total_events
-from spec_builder.inference.data import Problem, Yields
+from spec_builder.inference.data import Data, Problem, Yields
 from spec_builder.inference.exclusion import PLANE_MASSES, Exclusion, MassPoint, Minimum
-from spec_builder.inference.feldman_cousins import GRID, Observed, accept, critical_values, default_values
+from spec_builder.inference.feldman_cousins import (
+    GRID,
+    Observed,
+    accept,
+    critical_values,
+    default_values,
+    local_minima,
+)
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.plane import Lattice, plane_minima, plane_minimum
 from spec_builder.inference.profile import threshold
+from spec_builder.inference.shaped_toys import ShapedSignal, ShapedToyChunk
 from spec_builder.inference.toys import (
     TOYS_PER_CHUNK,
     ToyChunk,
@@ -46,7 +55,16 @@ if TYPE_CHECKING:
     from spec_builder.inference.feldman_cousins import Acceptance, CriticalValue
     from spec_builder.inference.toys import Chunk, Ensemble
 
-__all__ = ["MassModel", "PlaneToyChunk", "ToyExclusion", "ToyMassPoint", "YieldTable", "exclude_by_toys", "mass_models"]
+__all__ = [
+    "MassModel",
+    "PlaneToyChunk",
+    "ToyExclusion",
+    "ToyMassPoint",
+    "YieldTable",
+    "exclude_by_toys",
+    "mass_models",
+    "refuse_shapes",
+]
 
 #: Name of the fitted variable; no workspace has such a parameter.
 VARIABLE = "y of x"
@@ -60,10 +78,12 @@ class MassModel:
 
     Attributes:
         mass_MeV: the mass.
-        likelihood: the model; y is its parameter :data:`VARIABLE`.
+        likelihood: the model; y is its parameter :data:`VARIABLE`, unless shapes change with it.
         unit: x at y = 1.
         power: y = (x / unit)^power.
         signed: x is the parameter itself, else its square.
+        ends: of the domain of y.
+        shaped: the signal whose shapes change with y; None where none do.
     """
 
     mass_MeV: float
@@ -71,6 +91,8 @@ class MassModel:
     unit: float
     power: int
     signed: bool
+    ends: tuple[float, float]
+    shaped: ShapedSignal | None = None
 
     def value(self, y: float) -> float:
         """The parameter at y."""
@@ -82,6 +104,65 @@ class MassModel:
         x = value if self.signed else value * value
         return float((x / self.unit) ** self.power)
 
+    def observed(self) -> Observed:
+        """The observed data's statistic against y.
+
+        Raises:
+            SpecBuilderError: if no fit converges.
+        """
+        if self.shaped is None:
+            return Observed.of(self.likelihood, VARIABLE)
+        shaped, likelihood = self.shaped, self.likelihood
+        scan = shaped.profile(likelihood, shaped.ladder)
+        heights = np.where(scan.known, scan.twice_nll, np.nan)
+        lowest = local_minima(np.where(scan.valid, scan.twice_nll, np.inf))
+        data = Data.of(likelihood)
+        values, fits = shaped.descend(
+            likelihood, lowest, scan.theta[lowest], data.take(np.zeros(lowest.size, dtype=np.intp))
+        )
+        least = np.where(fits.valid, fits.twice_nll, np.inf)
+        if not np.isfinite(least).any():
+            raise SpecBuilderError("toys: no fit of the observed data converges")
+
+        def height(at: FloatArray) -> FloatArray:
+            found = shaped.profile(likelihood, self._values(at))
+            return np.where(found.known, found.twice_nll, np.nan)
+
+        y = np.array([self.y(value) for value in [*shaped.ladder.tolist(), *values.tolist()]])
+        ordered, unique = np.unique(y, return_index=True)
+        joined = np.append(heights, np.where(fits.valid, fits.twice_nll, np.nan))[unique]
+        best = self.y(float(values[np.argmin(least)])), float(least.min())
+        chi2 = max(best[1] - float(saturated(likelihood, data)[0]), 0.0)
+        return Observed(height, self.ends, (ordered, joined), best, chi2)
+
+    def _values(self, y: FloatArray) -> FloatArray:
+        return np.array([self.value(one) for one in y.tolist()])
+
+    def chunks(
+        self, grid: FloatArray, ensemble: Ensemble, toys: int, seed: int, number: int
+    ) -> list[ToyChunk] | list[ShapedToyChunk]:
+        """The work of toys at values of y; ``number`` tells the masses apart.
+
+        Raises:
+            SpecBuilderError: where no fit of the observed data converges.
+        """
+        sizes = list(enumerate(chunk_sizes(toys)))
+        if self.shaped is None:
+            truths = hypotheses(self.likelihood, VARIABLE, grid, ensemble)
+            model = self.likelihood.specification
+            return [
+                ToyChunk(model, VARIABLE, truth, seed, (number, h), c, size)
+                for h, truth in enumerate(truths)
+                for c, size in sizes
+            ]
+        values = self._values(grid)
+        truths = self.shaped.hypotheses(values, ensemble)
+        return [
+            ShapedToyChunk(self.shaped, value, truth, seed, (number, h), c, size)
+            for h, (value, truth) in enumerate(zip(values.tolist(), truths, strict=True))
+            for c, size in sizes
+        ]
+
 
 def mass_models(problem: Problem, masses: FloatArray) -> list[MassModel]:
     """The model at each mass.
@@ -89,20 +170,25 @@ def mass_models(problem: Problem, masses: FloatArray) -> list[MassModel]:
     Args:
         problem: the model, ``new_physics`` measurement, and the data.
         masses: mediator masses [MeV], shape (M,).
-
-    Raises:
-        SpecBuilderError: if a shape of the signal changes with the coupling.
     """
     signal = problem.yields(masses)
-    _refuse_shapes(signal)
+    shaped = any(own.variations for own in signal.values())
     base = problem.likelihood if problem.data is None else problem.data.into(problem.likelihood)
     total = total_events(signal)
     units = natural_x(total)
-    top = float(relative_couplings(total, float(base.observed.sum()))[-1]) ** 2
+    relative = relative_couplings(total, float(base.observed.sum()))
+    top = float(relative[-1]) ** 2
     interferes = any(own.nominal[1].any() for own in signal.values())
     power = 1 if interferes or problem.signed else 2
     models = []
     for i, (mass, unit) in enumerate(zip(masses.tolist(), units.tolist(), strict=True)):
+        ends = (-top if problem.signed else 0.0, top**power)
+        if shaped:
+            own_signal = {sample: _at_mass(own, i) for sample, own in signal.items()}
+            ladder = _ladder(unit, relative, signed=problem.signed)
+            one = ShapedSignal(base.specification, own_signal, problem.signed, ladder)
+            models.append(MassModel(mass, base, unit, power, problem.signed, ends, one))
+            continue
         likelihood = base
         for sample, own in signal.items():
             n0, n1, n2 = own.nominal[:, i]
@@ -110,17 +196,42 @@ def mass_models(problem: Problem, masses: FloatArray) -> list[MassModel]:
             if power == 2:
                 scaled = np.stack([n0, n2 * unit**2, np.zeros_like(n0)])
             by_channel = {name: scaled[:, place] for name, place in base.specification.channels.items()}
-            ends = (-top if problem.signed else 0.0, top**power)
             likelihood = likelihood.with_polynomial(sample, VARIABLE, by_channel, init=1.0, bounds=ends)
-        models.append(MassModel(mass, likelihood, unit, power, problem.signed))
+        models.append(MassModel(mass, likelihood, unit, power, problem.signed, ends))
     return models
 
 
-def _refuse_shapes(signal: Mapping[str, Yields]) -> None:
+def _ladder(unit: float, relative: FloatArray, *, signed: bool) -> FloatArray:
+    """Values of the parameter over its domain, ascending, zero among them."""
+    if not signed:
+        return np.append(0.0, np.sqrt(unit) * relative)
+    positive = unit * relative**2
+    return np.concatenate([-positive[::-1], [0.0], positive])
+
+
+def _at_mass(own: Yields, place: int) -> Yields:
+    """Yields at one of the masses."""
+
+    def one(coefficients: FloatArray) -> FloatArray:
+        return coefficients[:, place : place + 1]
+
+    return Yields(one(own.nominal), {name: (one(up), one(down)) for name, (up, down) in own.variations.items()})
+
+
+def refuse_shapes(signal: Mapping[str, Yields], what: str) -> None:
+    """Refuse a signal whose shape uncertainties change with the coupling.
+
+    Args:
+        signal: its yields by sample.
+        what: what is not computed with it.
+
+    Raises:
+        SpecBuilderError: naming the uncertainties.
+    """
     for sample, own in signal.items():
         if own.variations:
             raise SpecBuilderError(
-                f"toys: sample '{sample}' has shape uncertainties ({', '.join(own.variations)}) that change with the "
+                f"{what}: sample '{sample}' has shape uncertainties ({', '.join(own.variations)}) that change with the "
                 "coupling; expected a signal without them"
             )
 
@@ -143,7 +254,7 @@ class YieldTable:
         lattice = Lattice(problem, ends)
         masses = lattice.mass(np.arange(lattice.last(level) + 1), level)
         signal = problem.yields(masses)
-        _refuse_shapes(signal)
+        refuse_shapes(signal, "toys with their minimum over the plane")
         return cls(masses, {sample: own.nominal for sample, own in signal.items()})
 
     def __call__(self, masses: FloatArray) -> Mapping[str, Yields]:
@@ -254,6 +365,7 @@ def exclude_by_toys(
     seed: int = 0,
     ensemble: Ensemble = "profiled",
     count: int = GRID,
+    values: Sequence[FloatArray] | None = None,
     plane: tuple[float, float] = PLANE_MASSES,
     executor: concurrent.futures.Executor | None = None,
     store: Store | None = None,
@@ -270,36 +382,40 @@ def exclude_by_toys(
         seed: of the random numbers. The result is a function of it and of ``toys``.
         ensemble: where the nuisance parameters of the points are.
         count: values of the parameter at each mass.
+        values: they themselves at each mass, ascending, in the place of a grid over what the intervals may be.
         plane: the first and the last mass of the plane that dof = 2 refers to [MeV].
         executor: any ``concurrent.futures.Executor``; None computes here.
         store: where finished chunks go; in memory by default.
         report: told how many chunks are done, and of how many.
 
     Raises:
-        SpecBuilderError: for a number of toys, a seed or a confidence level that is none, a signal whose shapes change
-            with the coupling, or fits that do not converge.
+        SpecBuilderError: for a number of toys, a seed or a confidence level that is none, with dof = 2 a signal whose
+            shapes change with the coupling, or fits that do not converge.
     """
     check_toys(toys, seed)
+    if dof == 2:
+        refuse_shapes(problem.yields(masses), "toys with their minimum over the plane (dof 2)")
     models = mass_models(problem, masses)
-    observed = [Observed(model.likelihood, VARIABLE) for model in models]
+    observed = [model.observed() for model in models]
     minimum = _least(models, observed) if dof == 1 else plane_minimum(problem, plane)
     if dof == 2:
         for one in observed:
             one.lower_to(minimum.twice_nll)
-    grids = [default_values(one, cl, count, dof) for one in observed]
-    chunks: list[ToyChunk] = []
+    if values is None:
+        grids = [default_values(one, cl, count, dof) for one in observed]
+    else:
+        grids = [np.array([model.y(v) for v in own.tolist()]) for model, own in zip(models, values, strict=True)]
+    work: list[Chunk] = []
     for i, (model, grid) in enumerate(zip(models, grids, strict=True)):
-        truths = hypotheses(model.likelihood, VARIABLE, grid, ensemble)
-        chunks += [
-            ToyChunk(model.likelihood.specification, VARIABLE, truth, seed, (i, h), c, size)
-            for h, truth in enumerate(truths)
-            for c, size in enumerate(chunk_sizes(toys))
-        ]
-    work: Sequence[Chunk] = chunks
+        work += model.chunks(grid, ensemble, toys, seed, i)
     if dof == 2:
         table = YieldTable.of(problem, plane, _LEVELS - 1)
         base = problem.likelihood if problem.data is None else problem.data.into(problem.likelihood)
-        work = [PlaneToyChunk(one, base.specification, problem.samples, problem.signed, table) for one in chunks]
+        work = [
+            PlaneToyChunk(one, base.specification, problem.samples, problem.signed, table)
+            for one in work
+            if isinstance(one, ToyChunk)
+        ]
     thrown = compute_toys(work, executor=executor, store=store, report=report)
     lost = sum(one.lost for one in thrown)
     points = []

@@ -42,8 +42,10 @@ __all__ = [
     "critical_values",
     "default_values",
     "feldman_cousins",
+    "local_minima",
     "measure_coverage",
     "p_value",
+    "smooth_errors",
 ]
 
 #: Two values of the statistic that differ by less are the same: counts are discrete, and fits are good to this.
@@ -217,39 +219,64 @@ class Observed:
     """The observed data's statistic against one parameter.
 
     Args:
-        likelihood: the model with them.
-        parameter: the parameter of interest.
+        height: profiled 2NLL at values of the parameter, (N,) -> (N,); NaN where no fit converges.
+        ends: of the parameter's domain.
+        scan: values over it, ascending, and the heights there; every minimum is among them.
+        best: the value at the minimum over the domain, and the height there.
+        chi2: the least 2NLL less its saturated value.
 
     Attributes:
         value: of the parameter at the minimum over its domain.
         minimum: 2NLL there.
-        theta: all parameters there, shape (P,).
-        chi2: 2NLL there less its saturated value.
-
-    Raises:
-        SpecBuilderError: if the parameter is held, or no fit converges.
+        chi2: as given.
     """
 
-    def __init__(self, likelihood: Likelihood, parameter: str) -> None:
-        self._likelihood, self._parameter = likelihood, parameter
+    def __init__(
+        self,
+        height: Callable[[FloatArray], FloatArray],
+        ends: tuple[float, float],
+        scan: tuple[FloatArray, FloatArray],
+        best: tuple[float, float],
+        chi2: float,
+    ) -> None:
+        self._height, self.chi2 = height, chi2
+        self.low, self.high = ends
+        self.value, self.minimum = best
+        self._scan = scan[0], scan[1] - self.minimum
+
+    @classmethod
+    def of(cls, likelihood: Likelihood, parameter: str) -> Observed:
+        """That of a parameter of a model.
+
+        Args:
+            likelihood: the model with the observed data.
+            parameter: the parameter of interest.
+
+        Raises:
+            SpecBuilderError: if the parameter is held, or no fit converges.
+        """
         index = likelihood.index(parameter)
         if index not in likelihood.free:
             raise SpecBuilderError(f"toys: the measurement holds {parameter}, which therefore has no interval")
-        self.low, self.high = (float(end) for end in likelihood.bounds[:, index])
+        low, high = (float(end) for end in likelihood.bounds[:, index])
         scan = profile(likelihood, parameter, search_values(likelihood, parameter))
-        lowest = _local_minima(np.where(scan.fits.valid, scan.fits.twice_nll, np.inf))
+        lowest = local_minima(np.where(scan.fits.valid, scan.fits.twice_nll, np.inf))
         fits = minimise(likelihood, start=scan.fits.theta[lowest])
         heights = np.where(fits.valid, fits.twice_nll, np.inf)
         best = int(np.argmin(heights)) if heights.size else 0
         if not (heights.size and np.isfinite(heights[best])):
             why = likelihood.impossible_bin()
             raise SpecBuilderError(why or "toys: no fit of the observed data converges")
-        self.minimum, self.theta = float(heights[best]), fits.theta[best]
-        self.value = float(self.theta[index])
-        self.chi2 = max(self.minimum - float(saturated(likelihood, Data.of(likelihood))[0]), 0.0)
+        chi2 = max(float(heights[best]) - float(saturated(likelihood, Data.of(likelihood))[0]), 0.0)
         known = np.where(scan.fits.known, scan.fits.twice_nll, np.nan)
         values, unique = np.unique(np.append(scan.values, fits.theta[fits.valid, index]), return_index=True)
-        self._scan = values, np.append(known, fits.twice_nll[fits.valid])[unique] - self.minimum
+        joined = np.append(known, fits.twice_nll[fits.valid])[unique]
+
+        def height(at: FloatArray) -> FloatArray:
+            found = profile(likelihood, parameter, at).fits
+            return np.where(found.known, found.twice_nll, np.nan)
+
+        return cls(height, (low, high), (values, joined), (float(fits.theta[best, index]), float(heights[best])), chi2)
 
     def lower_to(self, minimum: float) -> None:
         """Take the statistic against a lower minimum, such as that over a plane."""
@@ -259,8 +286,7 @@ class Observed:
 
     def statistic(self, values: FloatArray) -> FloatArray:
         """The statistic at some values, shape (N,); NaN where no fit converges."""
-        fits = profile(self._likelihood, self._parameter, values).fits
-        heights: FloatArray = np.where(fits.known, np.maximum(fits.twice_nll - self.minimum, 0.0), np.nan)
+        heights: FloatArray = np.maximum(self._height(values) - self.minimum, 0.0)
         return heights
 
     def known_range(self) -> tuple[float, float]:
@@ -286,7 +312,7 @@ class Observed:
     def minima(self, level: float) -> list[float]:
         """Where the statistic has minima below a level, but for the least: an allowed band may be narrow there."""
         values, heights = self._scan
-        lowest = _local_minima(np.where(np.isnan(heights), np.inf, heights))
+        lowest = local_minima(np.where(np.isnan(heights), np.inf, heights))
         found: list[float] = []
         for value in values[lowest[heights[lowest] < level]].tolist():
             # two fits end in one minimum at places that differ by rounding
@@ -301,7 +327,7 @@ class Observed:
         return (max(below) if below else None, min(above) if above else None)
 
 
-def _local_minima(heights: FloatArray) -> IndexArray:
+def local_minima(heights: FloatArray) -> IndexArray:
     """Places of finite heights that are lower than their neighbours."""
     padded = np.pad(heights, 1, constant_values=np.inf)
     return np.flatnonzero((heights < padded[:-2]) & (heights <= padded[2:]))
@@ -354,7 +380,7 @@ def accept(observed: Observed, critical: Sequence[CriticalValue], seed: int) -> 
             absolute=1e-12,
         )
         ends = _sharpen(roots.x.tolist(), place.tolist(), np.abs(difference) < _BLUR * errors)
-    spread = _end_errors(ends, values, difference, _smooth(errors), seed)
+    spread = _end_errors(ends, values, difference, smooth_errors(errors), seed)
     lower, upper = observed.nearest(ends)
     by_end: dict[float | None, float] = dict(zip(ends, spread, strict=True))
     return Acceptance(
@@ -381,7 +407,7 @@ def _sharpen(ends: list[float], place: list[int], unsure: BoolArray) -> list[flo
     return [sum(group[::2]) - sum(group[1::2]) for group in groups if len(group) % 2]
 
 
-def _smooth(errors: FloatArray) -> FloatArray:
+def smooth_errors(errors: FloatArray) -> FloatArray:
     """Root mean square over neighbours on the grid: an error from order statistics is not well known itself."""
     window = np.ones(min(_NEIGHBOURS, errors.size))
     weight = np.convolve(np.ones(errors.size), window, mode="same")
@@ -442,7 +468,7 @@ def feldman_cousins(
     """
     check_toys(toys, seed)
     level = threshold(cl)
-    observed = Observed(likelihood, parameter)
+    observed = Observed.of(likelihood, parameter)
     grid = default_values(observed, cl) if values is None else np.asarray(values, dtype=np.float64)
     _check_grid(grid, observed, parameter)
     null_height = _height_at(observed, null)

@@ -14,10 +14,12 @@ from spec_builder.inference.diagnosis import flat_directions, rounding
 from spec_builder.inference.profile import crossings, height_at, search, threshold
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.inference.newton import BatchFit
+    from spec_builder.inference.profile import Profile
 
 __all__ = ["Fit", "Minimiser", "fit"]
 
@@ -111,35 +113,22 @@ def fit(
     Raises:
         SpecBuilderError: for an unknown parameter or minimiser, or if no finite minimum is found.
     """
-    name = likelihood.poi if parameter is None else parameter
-    if parameter is None and not name:
-        raise SpecBuilderError("the measurement names no parameter of interest; name one")
-    if minimiser not in MINIMISERS:
-        raise SpecBuilderError(f"minimiser '{minimiser}' is unknown, expected one of {', '.join(MINIMISERS)}")
+    name = _parameter_of_interest(likelihood) if parameter is None else parameter
+    minimise = _minimiser(minimiser, likelihood)
     delta, index = threshold(cl), likelihood.index(name) if name else None
-    # MIGRAD refuses to have nothing to do
-    minimise = minuit.minimise if minimiser == "minuit" and likelihood.free else newton.minimise
     scan = search(likelihood, name) if index in likelihood.free else None
-    start = likelihood.init
-    if scan is not None:
-        finite = np.where(scan.fits.valid, scan.fits.twice_nll, np.inf)
-        if np.isfinite(finite).any():
-            start = scan.fits.theta[int(np.argmin(finite))]
-    best = minimise(likelihood, start=start)
+    best = minimise(likelihood, start=_start(likelihood, scan))
     theta, minimum = best.theta[0], float(best.twice_nll[0])
     if not np.isfinite(minimum):
         why = likelihood.impossible_bin()
         raise SpecBuilderError(why or "2NLL is not finite at the start of the fit: a rate is negative or zero there")
 
     value = float("nan") if index is None else float(theta[index])
-    up = down = significance = None
+    down = up = significance = None
     problems: tuple[str, ...] = ()
-    if scan is not None and index is not None:
-        below, above, problems = crossings(likelihood, scan, value, minimum + delta)
-        down = value - below[0] if below else None
-        up = above[0] - value if above else None
-        free = likelihood.specification.parameters[index].constraint is None
-        if free and null is not None and likelihood.bounds[0, index] <= null <= likelihood.bounds[1, index]:
+    if scan is not None:
+        down, up, problems = _interval(likelihood, scan, value, minimum + delta)
+        if null is not None and _may_be_absent(likelihood, name, null):
             significance = _significance(likelihood, name, null, value, minimum)
             if significance is None:
                 problems += (f"significance: no fit converges at {name} = {null:g}",)
@@ -199,6 +188,45 @@ def _pulls(likelihood: Likelihood, theta: FloatArray) -> dict[str, Pull]:
         error = float(np.sqrt(max(covariance[i, i], 0.0)))
         pulls[spec.name] = Pull((float(theta[i]) - centre) / width, error / width)
     return pulls
+
+
+def _parameter_of_interest(likelihood: Likelihood) -> str:
+    if not likelihood.poi:
+        raise SpecBuilderError("the measurement names no parameter of interest; name one")
+    return likelihood.poi
+
+
+def _minimiser(name: str, likelihood: Likelihood) -> Callable[..., BatchFit]:
+    if name not in MINIMISERS:
+        raise SpecBuilderError(f"minimiser '{name}' is unknown, expected one of {', '.join(MINIMISERS)}")
+    # MIGRAD refuses to have nothing to do
+    return minuit.minimise if name == "minuit" and likelihood.free else newton.minimise
+
+
+def _start(likelihood: Likelihood, scan: Profile | None) -> FloatArray:
+    """The best point of a profile, else the model's own start."""
+    if scan is None:
+        return likelihood.init
+    heights = np.where(scan.fits.valid, scan.fits.twice_nll, np.inf)
+    if not np.isfinite(heights).any():
+        return likelihood.init
+    best: FloatArray = scan.fits.theta[int(np.argmin(heights))]
+    return best
+
+
+def _interval(
+    likelihood: Likelihood, scan: Profile, value: float, height: float
+) -> tuple[float | None, float | None, tuple[str, ...]]:
+    """Lengths of the interval below and above the best value, and what went wrong on the way."""
+    below, above, problems = crossings(likelihood, scan, value, height)
+    return value - below[0] if below else None, above[0] - value if above else None, problems
+
+
+def _may_be_absent(likelihood: Likelihood, name: str, null: float) -> bool:
+    """Whether the parameter is free of constraints and can have the value without a signal."""
+    index = likelihood.index(name)
+    lower, upper = likelihood.bounds[:, index]
+    return likelihood.specification.parameters[index].constraint is None and bool(lower <= null <= upper)
 
 
 def _negative(likelihood: Likelihood, theta: FloatArray) -> tuple[str, ...]:

@@ -1,10 +1,10 @@
 """2NLL with gradient and Hessian for models with many parameters: derivatives by parameter and bin.
 
 The groups of one sample in one channel form a block. Its events are a product of factors, times the vectors of
-``staterror`` and ``shapesys``, times a sum of shapes. With l_p the logarithmic derivative of the product and d_p the
-derivative of the sum of shapes s, the events' first derivative is product x vectors x (s l_p + d_p): an array over
-parameters and bins, the Jacobian. :class:`spec_builder.inference.engine.Engine` works on pairs of groups instead, which
-is quicker for few of them.
+``staterror``, ``shapesys`` and ``shapefactor``, times a sum of shapes. With l_p the logarithmic derivative of the
+product and d_p the derivative of the sum of shapes s, the events' first derivative is product x vectors x
+(s l_p + d_p): an array over parameters and bins, the Jacobian. :class:`spec_builder.inference.engine.Engine` works on
+pairs of groups instead, which is quicker for few of them.
 """
 
 from __future__ import annotations
@@ -207,6 +207,8 @@ class JacobianEngine:
         for block, event in zip(self._blocks, events, strict=True):
             if (guarded[block.product] != values[block.product]).any():
                 event = event._replace(product=np.prod(guarded[block.product], axis=0))  # noqa: PLW2901
+            if block.vectors and (event.vectors == 0).any():
+                event = event._replace(vectors=_vectors(block, np.where(theta == 0, _TINY, theta)))  # noqa: PLW2901
             self._differentiate(
                 (block, event), theta, weight[block.place], (*logarithmic, first, second), jacobian, products, vectors
             )
@@ -219,16 +221,13 @@ class JacobianEngine:
 
     def _events(self, block: _Block, theta: FloatArray, values: FloatArray, rows: RowArrays) -> _Events:
         product = np.prod(values[block.product], axis=0) if block.product.size else np.ones(theta.shape[1])
-        vectors = np.ones((block.templates.shape[1], 1))
-        for vector in block.vectors:
-            vectors = vectors * theta[vector.parameters]
         amplitudes = block.constant + block.slopes @ values[block.shapes]
         templates = block.by_row(rows)
         if templates.shape[2] == 1:
             shape = templates[:, :, 0].T @ np.broadcast_to(amplitudes, (len(amplitudes), theta.shape[1]))
         else:
             shape = np.sum(templates * amplitudes[:, None], axis=0)
-        return _Events(product, vectors, templates, shape)
+        return _Events(product, _vectors(block, theta), templates, shape)
 
     def _rates(self, events: list[_Events], points: int) -> FloatArray:
         rates = np.zeros((self._observed.size, points))
@@ -286,6 +285,14 @@ class JacobianEngine:
                 cross = (events * weight * inverse * inverse_other)[both]
                 vectors[p, q] += cross
                 vectors[q, p] += cross
+
+
+def _vectors(block: _Block, theta: FloatArray) -> FloatArray:
+    """The product of a block's vectors, shape (b, N), or (b, 1) without any."""
+    vectors = np.ones((block.templates.shape[1], 1))
+    for vector in block.vectors:
+        vectors = vectors * theta[vector.parameters]
+    return vectors
 
 
 class _Curvature:

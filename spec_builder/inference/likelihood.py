@@ -122,6 +122,15 @@ class Likelihood:
 
     # ------------------------------------------------------------------ variations of the model
 
+    def renamed(self, parameter: str, name: str) -> Likelihood:
+        """The same model with another name for a parameter; none may have that name yet."""
+        index = self.index(parameter)
+        if name in self.parameters:
+            raise SpecBuilderError(f"parameter '{name}' is there already")
+        parameters = list(self.specification.parameters)
+        parameters[index] = replace(parameters[index], name=name)
+        return Likelihood(replace(self.specification, parameters=tuple(parameters)))
+
     def with_observed(self, observed: Sequence[float] | FloatArray) -> Likelihood:
         """The same model with other counts, shape (bins,)."""
         counts = np.array(observed, dtype=np.float64)

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.inference.rows import RowArrays
 
+    #: A parameter, its auxiliary datum, and the width or scale of its constraint.
+    Constrained = tuple[int, float, float]
+
 __all__ = ["make_minuit", "minimise", "minos"]
 
 #: Minuit stops at an EDM of 0.002 x tolerance: 2e-9 here.
@@ -41,6 +44,13 @@ TOLERANCE = 1e-6
 _CALLS = 500
 _FEW_CALLS = 60
 _SETTLED = 1e-7
+
+
+def _derivatives(engine: Engine) -> Iterator[tuple[int, int, int, tuple[Term, ...]]]:
+    """Group, position of the parameter, factor and remaining terms of every first derivative."""
+    for group, slopes in enumerate(engine.slopes):
+        for slope in slopes:
+            yield group, slope.position, slope.factor, slope.terms
 
 
 class PointFunction:
@@ -60,11 +70,7 @@ class PointFunction:
         self._varied = [(i, position[p], f) for i, p, f in functions if p in position]
         self._values, self._slopes = [0.0] * len(functions), [0.0] * len(functions)
         self._all_amplitudes = engine.amplitude_terms
-        self._all_derivatives = [
-            (group, slope.position, slope.factor, slope.terms)
-            for group, slopes in enumerate(engine.slopes)
-            for slope in slopes
-        ]
+        self._all_derivatives = list(_derivatives(engine))
         self._runs = engine.runs
         self._shapes = engine.templates
         self._templates, self._transposed = engine.templates, np.ascontiguousarray(engine.templates.T)
@@ -88,10 +94,13 @@ class PointFunction:
         data = list(zip(self._constraints, auxiliary, strict=True))
         normal = [(i, a, c.scale**-2) for (i, c), a in data if c.kind == "normal"]
         poisson = [(i, a, c.scale) for (i, c), a in data if c.kind == "poisson"]
-        self._normal = [(self._position[i], a, w) for i, a, w in normal if i in self._position]
-        self._poisson = [(self._position[i], a, s) for i, a, s in poisson if i in self._position]
-        self._fixed_normal = [c for c in normal if c[0] not in self._position]
-        self._fixed_poisson = [c for c in poisson if c[0] not in self._position]
+        self._normal, self._fixed_normal = self._sorted_out(normal)
+        self._poisson, self._fixed_poisson = self._sorted_out(poisson)
+
+    def _sorted_out(self, constraints: Sequence[Constrained]) -> tuple[list[Constrained], list[Constrained]]:
+        """Constraints of the free parameters, by their position among these, and those of the fixed ones."""
+        free = [(self._position[i], datum, width) for i, datum, width in constraints if i in self._position]
+        return free, [constraint for constraint in constraints if constraint[0] not in self._position]
 
     def _place_row(self, row: RowArrays) -> None:
         """Set what one row has of its own."""
@@ -109,12 +118,13 @@ class PointFunction:
         if row.constant is not None:
             self._engine_constant = float(row.constant[0])
         if row.interpolations is not None:
-            own = {
-                f: scalar_factor(self._factors[f], row.interpolations[:, k, 0].tolist())
-                for k, f in enumerate(self._ratios)
-            }
-            self._fixed = [(i, p, own.get(i, function)) for i, p, function in self._fixed]
-            self._varied = [(i, p, own.get(i, function)) for i, p, function in self._varied]
+            self._interpolate(row.interpolations[:, :, 0])
+
+    def _interpolate(self, coefficients: FloatArray) -> None:
+        """Set the interpolations that come by row; shape (coefficients, factors)."""
+        own = {f: scalar_factor(self._factors[f], coefficients[:, k].tolist()) for k, f in enumerate(self._ratios)}
+        self._fixed = [(i, p, own.get(i, function)) for i, p, function in self._fixed]
+        self._varied = [(i, p, own.get(i, function)) for i, p, function in self._varied]
 
     def place(self, theta: FloatArray, row: RowArrays = SHARED) -> None:
         """Set the parameters that are not free from theta (P,), and what the row has of its own."""

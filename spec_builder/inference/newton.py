@@ -48,6 +48,8 @@ _LEAST_SCALE = 1e-12
 _LOST = 1e-10
 #: Count in bins without any while a minimum is sought: it keeps rates that may vanish above zero.
 _BARRIER = 1e-9
+#: Barriers of another attempt where it is not enough, before the last.
+_BARRIERS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 #: Start values that must not be on a bound are moved inside by this part of the parameter's domain.
 INSIDE = 1e-3
 #: A parameter so near to its bound, in parts of its domain, is set to it if 2NLL is not higher there.
@@ -224,10 +226,14 @@ class _Model:
         without = (self.observed(arrays) == 0).any(axis=0)
         some = np.broadcast_to(without, theta.shape[1:])
         empty = self.nothing_expected(theta[:, some], arrays.take(some))
+        possible = np.ones_like(barrier)
         if empty.any():
-            barrier = np.repeat(barrier, theta.shape[1], axis=1)
-            barrier[:, some] *= ~empty
+            possible = np.ones((len(barrier), theta.shape[1]))
+            possible[:, some] *= ~empty
+            barrier = barrier * possible
+        start = theta.copy()
         value, edm, reason = self._run(theta, arrays, barrier)
+        self._come_down(start, (theta, value, edm, reason), arrays, (barrier, possible))
         left = reason != 0
         if barrier.any() and left.any():
             # a minimum on a bound where a rate vanishes: the barrier only keeps it away
@@ -242,6 +248,38 @@ class _Model:
             value[:] = np.where(np.isfinite(value), self.engine(theta, arrays).value, np.inf)
         self._settle(theta, arrays, value)
         return value, edm, reason
+
+    def _come_down(
+        self,
+        start: FloatArray,
+        found: tuple[FloatArray, FloatArray, FloatArray, IndexArray],
+        arrays: RowArrays,
+        barriers: tuple[FloatArray, FloatArray],
+    ) -> None:
+        """Fit rows that have not ended from their start again, with barriers that come down to the last one.
+
+        Where rates bend and vanish at the minimum, Newton's steps end at a thin barrier before they feel it; where
+        nothing is counted and rates do not bend, they have no length without one.
+
+        Args:
+            start: where the rows started, shape (P, N).
+            found: theta (P, N), 2NLL, EDM and reason (N,) so far, overwritten where the row ends.
+            arrays: what the rows have of their own.
+            barriers: the last one, and where one is possible (1, else 0), shape (bins, 1 or N).
+        """
+        theta, *rest = found
+        left = np.flatnonzero(rest[-1] == UNFINISHED)
+        if not left.size:
+            return
+        there, own = start[:, left], arrays.take(left)
+        last, possible = (part if part.shape[1] == 1 else part[:, left] for part in barriers)
+        for height in _BARRIERS:
+            self._run(there, own, height * possible)
+        results = self._run(there, own, last)
+        good = results[2] == 0
+        theta[:, left[good]] = there[:, good]
+        for whole, part in zip(rest, results, strict=True):
+            whole[left[good]] = part[good]
 
     def _run(
         self, theta: FloatArray, arrays: RowArrays, barrier: FloatArray, evaluations: int | None = None
@@ -287,7 +325,7 @@ class _Model:
         near = NEAR * (upper - lower)
         point = theta[free]
         moved = np.where(point < lower + near, lower, np.where(point > upper - near, upper, point))
-        rows = (moved != point).any(axis=0)
+        rows = (moved != point).any(axis=0) & np.isfinite(value)  # a row that never started begins elsewhere
         if not rows.any():
             return
         there = theta[:, rows]

@@ -188,6 +188,18 @@ class _Templates:
         return len(self.arrays.get(name, []))
 
 
+def _derivatives(slopes: Sequence[_Slope], curved: Sequence[bool], groups: int) -> dict[str, Numbers]:
+    """Columns of the first derivatives, and where those of each group begin."""
+    group = [slope.group for slope in slopes]
+    return {
+        "group_slopes_at": np.searchsorted(group, np.arange(groups + 1)),
+        "slope_group": group,
+        "slope_free": [slope.position for slope in slopes],
+        "slope_factor": [slope.factor for slope in slopes],
+        "slope_bends": [int(curve) for curve in curved],
+    }
+
+
 def pack(laid: LaidOut, free: tuple[int, ...], bounds: FloatArray) -> PackedModel:
     """Lay a model out for the kernel.
 
@@ -199,7 +211,7 @@ def pack(laid: LaidOut, free: tuple[int, ...], bounds: FloatArray) -> PackedMode
     spec = laid.specification
     position = np.full(len(spec.parameters), -1)
     position[list(free)] = np.arange(len(free))
-    slopes = [slope for g, group in enumerate(spec.groups) for slope in _slopes(spec, g, group, position)]
+    slopes = [slope for g in range(len(spec.groups)) for slope in _slopes(spec, g, spec.groups[g], position)]
     bends = _bends(slopes)
     curved = [spec.factors[slope.factor].kind != "identity" for slope in slopes]
     terms = _Terms()
@@ -214,12 +226,8 @@ def pack(laid: LaidOut, free: tuple[int, ...], bounds: FloatArray) -> PackedMode
     vectors = np.array(spec.vectors, dtype=np.int64).reshape(len(spec.vectors), spec.observed.size)
     values["vector_parameter"] = vectors
     values["vector_free"] = np.where(vectors >= 0, position[vectors], -1)
+    values |= _derivatives(slopes, curved, len(spec.groups))
     values |= {
-        "group_slopes_at": np.searchsorted([slope.group for slope in slopes], np.arange(len(spec.groups) + 1)),
-        "slope_group": [slope.group for slope in slopes],
-        "slope_free": [slope.position for slope in slopes],
-        "slope_factor": [slope.factor for slope in slopes],
-        "slope_bends": [int(curve) for curve in curved],
         "bend_group": [a.group for a, _, _ in bends],
         "bend_row": [a.position for a, _, _ in bends],
         "bend_column": [b.position for _, b, _ in bends],
@@ -231,6 +239,7 @@ def pack(laid: LaidOut, free: tuple[int, ...], bounds: FloatArray) -> PackedMode
     values |= _blocks(_touched(laid, slopes, values["vector_free"], len(free)))
     values |= _constraints(spec, position)
     values["stiffness"] = _stiffness(spec, free)
+    straight = not bends and not any(curved) and not (np.asarray(values["vector_free"]) >= 0).any()
     sizes = {
         "parameters": len(spec.parameters),
         "free": len(free),
@@ -244,7 +253,7 @@ def pack(laid: LaidOut, free: tuple[int, ...], bounds: FloatArray) -> PackedMode
         "poissons": len(values["poisson_parameter"]),
         "shapes": len(values["shape_column"]),
         "vector_groups": len(values["vector_group"]),
-        "affine": int(not bends and not any(curved) and not (np.asarray(values["vector_free"]) >= 0).any()),
+        "affine": int(straight),
     }
     # a pointer to nothing is not asked for, but must be one
     arrays = {name: np.ascontiguousarray(np.append(np.ravel(values[name]), 0), dtype=kind) for name, kind in FIELDS}

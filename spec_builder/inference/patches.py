@@ -101,11 +101,7 @@ def group_patches(
             failed(row, str(error))
             continue
         compiled.setdefault(_structure(spec), []).append((row, spec))
-    groups = [
-        PatchGroup(base, sample, np.stack([y for _, y in rows]), tuple(row for row, _ in rows))
-        for sample, rows in quick.items()
-        if base is not None
-    ]
+    groups = [] if base is None else [_quick_group(base, sample, rows) for sample, rows in quick.items()]
     for members in compiled.values():
         groups += _merge(members)
     return groups
@@ -150,6 +146,21 @@ def _quick_yields(
         return None  # malformed: what is wrong with it is said where it is compiled
 
 
+def _quick_group(base: Likelihood, sample: str, rows: Sequence[tuple[int, FloatArray]]) -> PatchGroup:
+    return PatchGroup(base, sample, np.stack([yields for _, yields in rows]), tuple(row for row, _ in rows))
+
+
+def _touched_samples(operations: Sequence[Mapping[str, Any]]) -> set[tuple[int, int]]:
+    """Numbers of channel and sample whose data are replaced; empty if an operation does anything else."""
+    touched = set()
+    for operation in operations:
+        match = _SAMPLE_DATA.fullmatch(operation["path"]) if operation["op"] == "replace" else None
+        if match is None:
+            return set()
+        touched.add((int(match[1]), int(match[2])))
+    return touched
+
+
 def _replaced_sample(
     workspace: Mapping[str, Any],
     patched: Mapping[str, Any],
@@ -157,12 +168,7 @@ def _replaced_sample(
     base: Likelihood,
 ) -> tuple[str, FloatArray] | None:
     """The one sample whose data the patch replaces, with its new yields (bins,), if that is all it does."""
-    touched = set()
-    for operation in operations:
-        match = _SAMPLE_DATA.fullmatch(operation["path"]) if operation["op"] == "replace" else None
-        if match is None:
-            return None
-        touched.add((int(match[1]), int(match[2])))
+    touched = _touched_samples(operations)
     names = {workspace["channels"][i]["samples"][j]["name"] for i, j in touched}
     if len(names) != 1:
         return None
@@ -206,19 +212,19 @@ def _structure(spec: Specification) -> Any:
     return (spec.parameters, spec.factors, groups, vectors, spec.observed.tobytes(), tuple(spec.channels), spec.poi)
 
 
+def _differing(spec: Specification, other: Specification) -> set[str]:
+    """Samples of two models of one structure whose templates differ."""
+    pairs = zip(spec.groups, other.groups, strict=True)
+    return {own.sample for own, reference in pairs if (own.template != reference.template).any()}
+
+
 def _merge(members: list[tuple[int, Specification]]) -> list[PatchGroup]:
     """One group if a single sample tells the members apart, else one for each member."""
     first = members[0][1]
-    differing = {
-        own.sample
-        for _, spec in members[1:]
-        for own, reference in zip(spec.groups, first.groups, strict=True)
-        if (own.template != reference.template).any()
-    }
+    differing = {name for _, spec in members[1:] for name in _differing(spec, first)}
     likelihood = Likelihood(first)
-    if len(differing) == 1 and all(
-        np.isin(group.relative, (0, 1)).all() for group in first.groups if group.sample in differing
-    ):
+    whole = all(np.isin(group.relative, (0, 1)).all() for group in first.groups if group.sample in differing)
+    if len(differing) == 1 and whole:
         sample = differing.pop()
         yields = np.stack([_nominal(spec, sample) for _, spec in members])
         return [PatchGroup(likelihood, sample, yields, tuple(row for row, _ in members))]

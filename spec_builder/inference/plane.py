@@ -150,7 +150,8 @@ def plane_minima(problem: Problem, data: Data, lattice: Lattice, *, levels: int 
     """Least 2NLL over mediator masses and couplings for each of N data sets, in few large batches.
 
     At each mass x is fitted with the other parameters, from starts on either side of where the signal may have a
-    minimum of its own: the universal vector's 2NLL has two minima. Then the best mass from each start is refined.
+    minimum of its own: the universal vector's 2NLL has two minima. Then the best mass from each start is refined. Where
+    nothing interferes the rates are linear in x^2, which is fitted in the place of x from one start.
 
     Args:
         problem: the model; its own data are not used. Its signal has no shape uncertainties.
@@ -206,16 +207,22 @@ class _Fitted(NamedTuple):
 
 
 class _PlaneSearch:
-    """Fits of x together with the other parameters, in units of the x where the new physics is as large as the rest."""
+    """Fits of x together with the other parameters, in units of the x where the new physics is as large as the rest.
+
+    Where no n1 is there the fitted variable is x^2.
+    """
 
     def __init__(self, problem: Problem, data: Data, lattice: Lattice) -> None:
         self._data, self._lattice = data, lattice
         signal = lattice.signal(np.arange(lattice.last(0) + 1), 0)
         top = float(relative_couplings(total_events(signal), float(data.observed.sum(axis=0).max()))[-1]) ** 2
-        self._likelihood = problem.likelihood.with_polynomial(
-            problem.samples, _X, None, init=1.0, bounds=(-top if problem.signed else 0.0, top)
-        )
-        self.starts = np.array([-2.0, -0.2, 0.2, 2.0]) if problem.signed else np.array([0.02, 0.6, 2.5])
+        self._linear = not problem.signed and not any(own.nominal[1].any() for own in signal.values())
+        ends = (-top if problem.signed else 0.0, top**2 if self._linear else top)
+        self._likelihood = problem.likelihood.with_polynomial(problem.samples, _X, None, init=1.0, bounds=ends)
+        if problem.signed:
+            self.starts = np.array([-2.0, -0.2, 0.2, 2.0])
+        else:
+            self.starts = np.array([0.6]) if self._linear else np.array([0.02, 0.6, 2.5])
         self._x = self._likelihood.index(_X)
 
     def fit(
@@ -234,10 +241,16 @@ class _PlaneSearch:
         unit = natural_x(np.sum([own.sum(axis=1) for own in coefficients.values()], axis=0))
         powers = np.stack([np.ones_like(unit), unit, unit * unit])
         scaled = {sample: own * powers[:, None] for sample, own in coefficients.items()}
+        if self._linear:
+            scaled = {sample: np.stack([own[0], own[2], own[1]]) for sample, own in scaled.items()}  # own[1] is zero
         begin = np.tile(self._likelihood.init, (which.size, 1)) if theta is None else theta.copy()
-        begin[:, self._x] = np.clip(x if theta is None else x / unit, *self._likelihood.bounds[:, self._x])
+        variable = x if theta is None else x / unit
+        if self._linear:
+            variable = variable**2
+        begin[:, self._x] = np.clip(variable, *self._likelihood.bounds[:, self._x])
         data = self._data.take(which)
         rows = Rows(observed=data.observed, auxiliary=data.auxiliary, polynomial=Polynomial(_X, scaled))
         fits = minimise(self._likelihood, start=begin, rows=rows)
         height = np.where(fits.valid, fits.twice_nll, np.inf)
-        return _Fitted(which, place, fits.theta[:, self._x] * unit, height, fits.theta)
+        best = fits.theta[:, self._x]
+        return _Fitted(which, place, (np.sqrt(best) if self._linear else best) * unit, height, fits.theta)

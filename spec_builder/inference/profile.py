@@ -165,14 +165,16 @@ def crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: f
     order = order[~np.isnan(heights[order])]
     values, heights, theta = values[order], np.minimum(heights[order], _STEEP), theta[order]
     place = np.flatnonzero(np.diff(heights > 0))
-    start = theta[place]
+    starts = [theta[place], theta[place + 1], np.tile(likelihood.init, (place.size, 1))]
     failed = np.zeros(place.size, dtype=bool)
 
     def height(x: FloatArray, rows: IndexArray) -> FloatArray:
-        fits = profile(likelihood, parameter, x, start[rows]).fits
-        start[rows] = fits.theta
-        found = fits.twice_nll - level
-        for i in np.flatnonzero(~fits.known):
+        found = np.full(x.size, np.nan)
+        for start in starts:  # they may end in different minima of the other parameters
+            fits = profile(likelihood, parameter, x, start[rows]).fits
+            start[rows] = fits.theta
+            found = np.fmin(found, np.where(fits.known, fits.twice_nll - level, np.nan))
+        for i in np.flatnonzero(np.isnan(found)):
             found[i] = height_at(likelihood, parameter, float(x[i])) - level
         failed[rows] |= np.isnan(found)
         return np.where(np.isnan(found), 0.0, np.minimum(found, _STEEP))  # zero ends the search

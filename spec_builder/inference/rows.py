@@ -11,6 +11,7 @@ the rows have of their own, by the names of the model. For a minimiser it is tak
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -22,7 +23,7 @@ from spec_builder.histfactory.interpolation import Factor, normsys_table
 from spec_builder.histfactory.specification import Group, Term
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
     from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
     from spec_builder.histfactory.interpolation import Kind
@@ -50,6 +51,8 @@ __all__ = [
 LOG_2PI = float(np.log(2 * np.pi))
 #: Number of the column of a group whose template is the model's own.
 FIXED = -1
+#: A coefficient of a polynomial by row that is zero everywhere, and has no column.
+_NOTHING = -2
 
 
 @dataclass(frozen=True)
@@ -225,22 +228,10 @@ def take_apart(likelihood: Likelihood, rows: Rows) -> tuple[Layout, RowArrays]:
     columns = [_shaped(array, bins, f"yields of '{sample}'") for sample, array in rows.yields.items()]
     for sample in rows.yields:
         _check_sample(spec, sample)
-    shapes = []
-    for sample, parameter in rows.variations:
-        for part, array in _shape_parts(spec, rows, (sample, parameter)).items():
-            channels = tuple(name for name, place in spec.channels.items() if array[place].any())
-            if channels:
-                shapes.append(ShapeColumn(part, sample, parameter, channels))
-                columns.append(array)
-    powers = []
     if rows.polynomial is not None:
         likelihood.index(rows.polynomial.parameter)
-        for sample, coefficients in rows.polynomial.coefficients.items():
-            _check_sample(spec, sample)
-            for power, array in enumerate(coefficients):
-                if np.any(array) or power == 0:
-                    powers.append(PowerColumn(sample, power))
-                    columns.append(_shaped(array, bins, f"coefficients of '{sample}'"))
+    shapes, powers = _shape_columns(spec, rows), _power_columns(spec, rows)
+    columns += [*shapes.values(), *powers.values()]
     layout = Layout(tuple(rows.yields), tuple(shapes), tuple(powers), tuple(rows.variations), tuple(rows.ratios))
     observed = None if rows.observed is None else _shaped(rows.observed, bins, "observed counts")
     if observed is not None and not (np.isfinite(observed) & (observed >= 0)).all():
@@ -335,6 +326,43 @@ def _unshaped(spec: Specification, group: Group) -> tuple[Term, ...]:
     return tuple(term for term in group.terms if _shape_parameter(spec, group.sample, term) is None)
 
 
+def _shape_columns(spec: Specification, rows: Rows) -> dict[ShapeColumn, FloatArray]:
+    """Odd and even parts of the shapes that come by row, those that are not zero."""
+    columns = {}
+    for sample, parameter in rows.variations:
+        for part, array in _shape_parts(spec, rows, (sample, parameter)).items():
+            channels = tuple(name for name, place in spec.channels.items() if array[place].any())
+            if channels:
+                columns[ShapeColumn(part, sample, parameter, channels)] = array
+    return columns
+
+
+def _power_columns(spec: Specification, rows: Rows) -> dict[PowerColumn, FloatArray]:
+    """Coefficients of a fitted polynomial that come by row, those that are not zero."""
+    columns = {}
+    given = {} if rows.polynomial is None else rows.polynomial.coefficients
+    for sample, coefficients in given.items():
+        _check_sample(spec, sample)
+        for power, array in enumerate(coefficients):
+            if np.any(array) or power == 0:
+                columns[PowerColumn(sample, power)] = _shaped(array, spec.observed.size, f"coefficients of '{sample}'")
+    return columns
+
+
+def _own_terms(spec: Specification, group: Group, layout: Layout) -> tuple[Term, ...]:
+    """Terms of a group but those of a shape that comes by row."""
+    sample = group.sample
+    return tuple(t for t in group.terms if (sample, _shape_parameter(spec, sample, t)) not in layout.varied)
+
+
+def _shaped_group(spec: Specification, group: Group, shape: ShapeColumn, factor: int) -> Group | None:
+    """What a shape by row adds to a group, with a new factor; None if it is not the group's."""
+    if shape.sample != group.sample or group.channel not in shape.channels:
+        return None
+    base = _unshaped(spec, group)
+    return replace(group, terms=tuple(Term(t.coefficient, (*t.factors, factor)) for t in base)) if base else None
+
+
 def lay_out(spec: Specification, layout: Layout) -> LaidOut:
     """Give a model the structure that values by row need.
 
@@ -349,22 +377,18 @@ def lay_out(spec: Specification, layout: Layout) -> LaidOut:
     for group in spec.groups:
         column = number.get(group.sample, FIXED)
         if group.power is not None and layout.powers:
-            power = PowerColumn(group.sample, group.power)
-            if power not in number:
-                continue  # a coefficient that is zero
-            column = number[power]
-        own = tuple(
-            t for t in group.terms if (group.sample, _shape_parameter(spec, group.sample, t)) not in layout.varied
-        )
+            column = number.get(PowerColumn(group.sample, group.power), _NOTHING)
+        if column == _NOTHING:
+            continue  # a coefficient that is zero
+        own = _own_terms(spec, group, layout)
         if own:
             found.append((replace(group, terms=own), column))
-        base = _unshaped(spec, group)
         for shape in layout.shapes:
-            if base and shape.sample == group.sample and group.channel in shape.channels:
+            shaped = _shaped_group(spec, group, shape, len(factors))
+            if shaped is not None:
                 kind: Kind = "identity" if shape.part == "odd" else spec.shape_kind
                 factors.append(Factor(index[shape.parameter], kind))
-                terms = tuple(Term(t.coefficient, (*t.factors, len(factors) - 1)) for t in base)
-                found.append((replace(group, terms=terms), number[shape]))
+                found.append((shaped, number[shape]))
     groups, ratios = _own_ratios(spec, [group for group, _ in found], factors, layout.ratios)
     columns = [column for _, column in found]
     order = sorted(range(len(groups)), key=columns.__getitem__)
@@ -381,25 +405,33 @@ def _own_ratios(
     """Give each ``normsys`` whose ratios come by row a factor of its own; workspaces share equal ones."""
     numbers = []
     for channel, sample, parameter in ratios:
-        number = None
-        changed = []
-        for group in groups:
-            terms = group.terms
-            if (group.channel, group.sample) == (channel, sample):
-                for f in {f for term in terms for f in term.factors}:
-                    factor = factors[f]
-                    if factor.kind.startswith("normsys") and spec.parameters[factor.parameter].name == parameter:
-                        if number is None:
-                            number = len(factors)
-                            factors.append(factor)
-                        own = number
-                        terms = tuple(Term(c, tuple(own if g == f else g for g in fs)) for c, fs in terms)
-            changed.append(replace(group, terms=terms))
-        if number is None:
+        mine = [group.channel == channel and group.sample == sample for group in groups]
+        normsys = _normsys_factors(spec, factors, parameter)
+        shared = {
+            f for group in itertools.compress(groups, mine) for term in group.terms for f in term.factors
+        } & normsys
+        if not shared:
             raise SpecBuilderError(f"rows: channel '{channel}', sample '{sample}' has no normsys '{parameter}'")
-        groups = changed
+        number = len(factors)
+        factors.append(factors[min(shared)])
+        groups = [
+            _with_factor(group, shared, number) if own else group for group, own in zip(groups, mine, strict=True)
+        ]
         numbers.append(number)
     return groups, tuple(numbers)
+
+
+def _normsys_factors(spec: Specification, factors: list[Factor], parameter: str) -> set[int]:
+    """Numbers of the ``normsys`` factors of a parameter."""
+    numbers = range(len(factors))
+    own = {i for i in numbers if spec.parameters[factors[i].parameter].name == parameter}
+    return {i for i in own if factors[i].kind.startswith("normsys")}
+
+
+def _with_factor(group: Group, old: Container[int], new: int) -> Group:
+    """A group whose terms have one factor in the place of others."""
+    terms = tuple(Term(c, tuple(new if f in old else f for f in factors)) for c, factors in group.terms)
+    return replace(group, terms=terms)
 
 
 def spread(laid: LaidOut) -> LaidOut:

@@ -38,16 +38,20 @@ __all__ = [
     "Ensemble",
     "ToyChunk",
     "Toys",
+    "candidates",
     "check_toys",
     "chunk_sizes",
     "collect",
     "compute_toys",
     "draw",
+    "ensemble_start",
     "fit_toys",
     "generator_of",
     "global_minima",
     "hypotheses",
     "hypothesis",
+    "keep_lower",
+    "put",
     "saturated",
     "search_values",
     "throw",
@@ -115,7 +119,7 @@ def hypotheses(
         SpecBuilderError: for an unknown ensemble, or where no fit converges.
     """
     own = likelihood.index(parameter)
-    start, fixed = _ensemble_start(likelihood, ensemble, parameter)
+    start, fixed = ensemble_start(likelihood, ensemble, parameter)
     start = np.tile(start, (len(values), 1))
     start[:, own] = values
     fits = minimise(likelihood, start=start, fixed=(parameter, *fixed))
@@ -131,7 +135,7 @@ def hypothesis(likelihood: Likelihood, ensemble: Ensemble = "profiled") -> Float
     Raises:
         SpecBuilderError: for an unknown ensemble, or if no fit converges.
     """
-    start, fixed = _ensemble_start(likelihood, ensemble, None)
+    start, fixed = ensemble_start(likelihood, ensemble, None)
     fits = minimise(likelihood, start=start[None], fixed=fixed)
     if not fits.valid[0]:
         raise SpecBuilderError("toys: no fit of the observed data converges")
@@ -139,7 +143,7 @@ def hypothesis(likelihood: Likelihood, ensemble: Ensemble = "profiled") -> Float
     return theta
 
 
-def _ensemble_start(
+def ensemble_start(
     likelihood: Likelihood, ensemble: Ensemble, parameter: str | None
 ) -> tuple[FloatArray, tuple[str, ...]]:
     """Where the fit of a hypothesis starts, shape (P,), and which nuisance parameters are kept there."""
@@ -161,7 +165,13 @@ def _nominal(likelihood: Likelihood) -> list[float]:
     return [c.auxiliary / c.scale if c.kind == "poisson" else c.auxiliary for c in constraints]
 
 
-def draw(likelihood: Likelihood, theta: FloatArray, generator: np.random.Generator, count: int) -> Data:
+def draw(
+    likelihood: Likelihood,
+    theta: FloatArray,
+    generator: np.random.Generator,
+    count: int,
+    rates: FloatArray | None = None,
+) -> Data:
     """Draw data sets: counts first, then auxiliary data.
 
     The auxiliary data of parameters that the model holds stay as they are: they would only add the same number to
@@ -172,11 +182,13 @@ def draw(likelihood: Likelihood, theta: FloatArray, generator: np.random.Generat
         theta: its parameters, shape (P,).
         generator: of random numbers.
         count: N, the data sets to draw.
+        rates: expected events (bins,); those of the model at theta by default.
 
     Raises:
         SpecBuilderError: if a rate is negative, not finite, or too large to draw counts for.
     """
-    rates = likelihood.rates(theta)[0]
+    if rates is None:
+        rates = likelihood.rates(theta)[0]
     _refuse_rates(likelihood, rates)
     observed = generator.poisson(rates[:, None], (rates.size, count)).astype(np.float64)
     auxiliary = np.repeat(Data.of(likelihood).auxiliary, count, axis=1)
@@ -238,22 +250,20 @@ def search_values(likelihood: Likelihood, parameter: str) -> FloatArray:
     return values[apart & (values >= low) & (values <= high)]
 
 
-def _candidates(
-    likelihood: Likelihood, parameter: str, theta: FloatArray, data: Data
-) -> list[tuple[IndexArray, FloatArray]]:
-    """Where 2NLL with all other parameters at theta (P,) has its minima in one parameter.
+def candidates(rates: FloatArray, data: Data) -> list[tuple[IndexArray, IndexArray]]:
+    """Where 2NLL with all other parameters kept has its minima in one parameter.
+
+    Args:
+        rates: at ascending values of the parameter, shape (G, bins).
+        data: N data sets.
 
     Returns:
-        Numbers of data sets and a value for each: those of the lowest minima, then of the second ones, and so on.
+        Numbers of data sets and the number of a value for each: those of the lowest minima, then of the second ones,
+        and so on.
     """
-    index = likelihood.index(parameter)
-    values = search_values(likelihood, parameter)
-    points = np.tile(theta, (values.size, 1))
-    points[:, index] = values
-    rates = likelihood.rates(points)
     expected = (rates > 0).any(axis=0)  # a bin with nothing expected holds no counts
-    good = (rates[:, expected] > 0).all(axis=1)
-    values, rates = values[good], rates[np.ix_(good, expected)]
+    good = np.flatnonzero((rates[:, expected] > 0).all(axis=1))
+    rates = rates[np.ix_(good, expected)]
     heights = rates.sum(axis=1)[:, None] - np.log(rates) @ data.observed[expected]
     padded = np.pad(heights, ((1, 1), (0, 0)), constant_values=np.inf)
     lowest = (heights < padded[:-2]) & (heights <= padded[2:])
@@ -262,7 +272,7 @@ def _candidates(
     for place in order:
         rows = np.flatnonzero(lowest[place, np.arange(data.count)])
         if rows.size:
-            found.append((rows, values[place[rows]]))
+            found.append((rows, good[place[rows]]))
     return found
 
 
@@ -280,24 +290,28 @@ def _vertex(likelihood: Likelihood, parameter: str, theta: FloatArray) -> float:
     return float(place) if low < place < high else float("nan")
 
 
-def _keep_lower(best: BatchFit, rows: IndexArray, other: BatchFit) -> BatchFit:
-    """Fits with some rows replaced by others where those are valid and lower, or the old ones are not valid."""
-    lower = other.valid & (~best.valid[rows] | (other.twice_nll < best.twice_nll[rows]))
-    to = rows[lower]
+def put(fits: BatchFit, places: IndexArray, other: BatchFit) -> BatchFit:
+    """Fits with those at some places (n,) replaced by others, n of them."""
 
     def merged(old: np.ndarray[Any, Any], new: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         whole = old.copy()
-        whole[to] = new[lower]
+        whole[places] = new
         return whole
 
     return replace(
-        best,
-        twice_nll=merged(best.twice_nll, other.twice_nll),
-        theta=merged(best.theta, other.theta),
-        edm=merged(best.edm, other.edm),
-        reason=merged(best.reason, other.reason),
-        at_bound=merged(best.at_bound, other.at_bound),
+        fits,
+        twice_nll=merged(fits.twice_nll, other.twice_nll),
+        theta=merged(fits.theta, other.theta),
+        edm=merged(fits.edm, other.edm),
+        reason=merged(fits.reason, other.reason),
+        at_bound=merged(fits.at_bound, other.at_bound),
     )
+
+
+def keep_lower(best: BatchFit, rows: IndexArray, other: BatchFit) -> BatchFit:
+    """Fits with some rows replaced by others where those are valid and lower, or the old ones are not valid."""
+    lower = np.flatnonzero(other.valid & (~best.valid[rows] | (other.twice_nll < best.twice_nll[rows])))
+    return put(best, rows[lower], other.take(lower))
 
 
 def global_minima(likelihood: Likelihood, parameter: str, data: Data, held: BatchFit) -> BatchFit:
@@ -319,18 +333,21 @@ def global_minima(likelihood: Likelihood, parameter: str, data: Data, held: Batc
     index = likelihood.index(parameter)
     best = replace(held, reason=np.full_like(held.reason, -1))  # held, but no minimum
     middle = np.median(held.theta, axis=0)
-    for places, values in _candidates(likelihood, parameter, middle, data):
+    values = search_values(likelihood, parameter)
+    points = np.tile(middle, (values.size, 1))
+    points[:, index] = values
+    for places, numbers in candidates(likelihood.rates(points), data):
         start = held.theta[places]
-        start[:, index] = values
-        best = _keep_lower(best, places, minimise(likelihood, start=start, rows=rows.take(places)))
+        start[:, index] = values[numbers]
+        best = keep_lower(best, places, minimise(likelihood, start=start, rows=rows.take(places)))
     vertex, (low, high) = _vertex(likelihood, parameter, middle), likelihood.bounds[:, index]
     if np.isfinite(vertex):
         start = best.theta.copy()
         start[:, index] = np.clip(2 * vertex - start[:, index], low, high)
-        best = _keep_lower(best, np.arange(data.count), minimise(likelihood, start=start, rows=rows))
+        best = keep_lower(best, np.arange(data.count), minimise(likelihood, start=start, rows=rows))
     above = np.flatnonzero(~best.valid | (best.twice_nll > held.twice_nll))
     if above.size:
-        best = _keep_lower(best, above, minimise(likelihood, start=held.theta[above], rows=rows.take(above)))
+        best = keep_lower(best, above, minimise(likelihood, start=held.theta[above], rows=rows.take(above)))
     return best
 
 

@@ -21,6 +21,7 @@ from spec_builder.model.signal import LARGEST_SHARE_BEYOND, joined, reference_si
 from spec_builder.model.workspace import NEW_PHYSICS, Measured, build_workspace
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.interactions import STANDARD_MODEL
+from spec_builder.physics.rates import flux_averaged_cross_section
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -49,6 +50,10 @@ ANALYSES = ("xenonnt", "pandax4t", "combined")
 #: What the Standard Model analyses measure.
 Parameter = Literal["flux", "sin2thetaw"]
 PARAMETERS: tuple[Parameter, ...] = get_args(Parameter)
+#: The size of the signal in units of the Standard Model, with all nuisance parameters.
+SIGNAL_PARAMETER = "signal"
+#: After the name of a constrained parameter whose name a fitted quantity has too.
+_PRIOR = "_prior"
 UNITS: dict[Parameter, str] = {"flux": "1e6 cm-2 s-1", "sin2thetaw": "1"}
 
 
@@ -206,7 +211,7 @@ class Analysis:
         reference = self._reference(kind)
         found = [Measurable(kind.parameter, kind.unit, kind.name, reference, (0.0, 10 * reference), kind.factor)]
         if kind.signal:
-            found.append(Measurable("signal", STANDARD_MODEL_UNIT, NEW_PHYSICS, 1.0, (0.0, 10.0), kind.factor))
+            found.append(Measurable(SIGNAL_PARAMETER, STANDARD_MODEL_UNIT, NEW_PHYSICS, 1.0, (0.0, 10.0), kind.factor))
         found.append(Measurable("sin2thetaw", "1", NEW_PHYSICS, SIN2_THETA_W, (0.0, 1.0), None))
         return {parameter.name: parameter for parameter in found}
 
@@ -223,6 +228,18 @@ class Analysis:
                 if signal.factor == kind.factor
             )
         return 1.0
+
+    @property
+    def cross_section_cm2(self) -> float | None:
+        """The Standard Model's cross section per scatterer, averaged over the source that is measured [cm^2].
+
+        None where what is measured is no cross section in units of the Standard Model.
+        """
+        if not self.kind.signal:
+            return None
+        factor = self.kind.factor
+        channel = next(c for c in self.channels if any(s.factor == factor for s in c.signals))
+        return flux_averaged_cross_section(channel.source, channel.target)
 
     def measurable(self, parameter: str) -> Measurable:
         """One of :attr:`parameters`.
@@ -253,6 +270,8 @@ class Analysis:
         """
         wanted = self.measurable(parameter)
         likelihood = Likelihood.from_workspace(self.workspace, wanted.measurement)
+        if parameter in likelihood.parameters:  # flux_pp is both what is fitted and the prior that is held meanwhile
+            likelihood = likelihood.renamed(parameter, f"{parameter}{_PRIOR}")
         by_sample: dict[str, dict[str, FloatArray]] = {}
         for channel, samples in self.polynomial(parameter).items():
             for name, yields in samples.items():
@@ -278,7 +297,7 @@ class Analysis:
         Raises:
             SpecBuilderError: if the interaction acts on none of the targets.
         """
-        if not any(choice.acts_on(channel.target) for channel in self.channels):
+        if not acts_on(self, choice):
             raise SpecBuilderError(f"interaction '{choice.name}' has no cross section on any target of {self.name}")
         return {kernel.channel.name: kernel.yields(choice, masses) for kernel in self.kernels}
 
@@ -333,13 +352,16 @@ class Analysis:
 
         return likelihood, yields
 
-    def notes(self, choice: Choice, masses: FloatArray | None = None) -> tuple[tuple[str, str], ...]:
-        """What a result with an interaction should say: experiment and text of each note.
+    def notes(self, choice: Choice | None = None, masses: FloatArray | None = None) -> tuple[tuple[str, str], ...]:
+        """What a result should say: experiment and text of each note.
 
         Args:
-            choice: the interaction.
+            choice: the interaction; None for the Standard Model.
             masses: of the mediator [MeV], where there is one.
         """
+        choice = choice or STANDARD_MODEL
+        if masses is None and choice.has_mediator:
+            masses = np.array(self.masses_MeV)
         notes = []
         for (experiment, channel), kernel in zip(self.pairs, self.kernels, strict=True):
             if not choice.acts_on(channel.target):
@@ -356,6 +378,11 @@ class Analysis:
                 )
                 notes.append((experiment.name, text))
         return tuple(notes)
+
+
+def acts_on(analysis: Analysis, choice: Choice) -> bool:
+    """Whether an interaction has a cross section on any target of an analysis."""
+    return any(choice.acts_on(channel.target) for channel in analysis.channels)
 
 
 def load_analysis(text: str, law: str = "normsys", variants: Mapping[str, str] | None = None) -> Analysis:

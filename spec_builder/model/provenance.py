@@ -10,6 +10,7 @@ from spec_builder.base.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.model.analysis import Analysis
     from spec_builder.physics.choices import Choice
 
@@ -73,11 +74,17 @@ class Choices:
 
     @classmethod
     def of(
-        cls, analysis: Analysis, choice: Choice | None = None, *, cl: float | None = None, dof: int | None = None
+        cls,
+        analysis: Analysis,
+        choice: Choice | None = None,
+        masses: FloatArray | None = None,
+        *,
+        cl: float | None = None,
+        dof: int | None = None,
     ) -> Choices:
-        """The choices of an analysis, with an interaction or without."""
+        """The choices of an analysis, with an interaction at the masses of its mediator [MeV], or without."""
         about = cls(analysis.name, analysis.law, analysis.variants, analysis.statuses, analysis.by_construction)
-        return replace(about, choice=choice, cl=cl, dof=dof)
+        return replace(about, choice=choice, cl=cl, dof=dof, notes=analysis.notes(choice, masses))
 
     def at(self, cl: float, dof: int | None = None) -> Choices:
         """The same at a confidence level."""

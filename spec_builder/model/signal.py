@@ -112,18 +112,16 @@ def joined(parts: Sequence[Yields | None], bins: Sequence[int]) -> Yields:
         bins: number of bins of each channel.
     """
     some = next(part for part in parts if part is not None)
-    nothing = [np.zeros((*some.nominal.shape[:2], count)) for count in bins]
-    nominal = [zero if part is None else part.nominal for part, zero in zip(parts, nothing, strict=True)]
-    parameters = dict.fromkeys(name for part in parts if part is not None for name in part.variations)
+    shape = some.nominal.shape[:2]
+    whole = [
+        Yields(np.zeros((*shape, count)), {}) if part is None else part for part, count in zip(parts, bins, strict=True)
+    ]
     variations = {}
-    for name in parameters:
-        sides = [
-            (same, same) if part is None else part.variations.get(name, (same, same))
-            for part, same in zip(parts, nominal, strict=True)
-        ]
+    for name in dict.fromkeys(name for part in whole for name in part.variations):
+        sides = [part.variations.get(name, (part.nominal, part.nominal)) for part in whole]
         up, down = (np.concatenate(side, axis=2) for side in zip(*sides, strict=True))
         variations[name] = (up, down)
-    return Yields(np.concatenate(nominal, axis=2), variations)
+    return Yields(np.concatenate([part.nominal for part in whole], axis=2), variations)
 
 
 @dataclass(frozen=True)

@@ -53,17 +53,7 @@ def spectrum_patch(analysis: Analysis, spectrum: RecoilSpectrum) -> list[dict[st
     Raises:
         SpecBuilderError: if the spectrum gives no events, or the targets differ and it does not say which is its own.
     """
-    channels = {channel.name: channel for channel in analysis.channels if acts_on(channel, spectrum)}
-    targets = sorted({channel.target.name for channel in analysis.channels})
-    if not channels:
-        raise SpecBuilderError(
-            f"spectrum {spectrum.name}: its target is {spectrum.target}, but {analysis.name} has {', '.join(targets)}"
-        )
-    if len(targets) > 1 and not spectrum.target:
-        raise SpecBuilderError(
-            f"spectrum {spectrum.name}: {analysis.name} has the targets {', '.join(targets)}, expected a header line "
-            "'# target: ...' with the one it belongs to"
-        )
+    channels = _channels_of(analysis, spectrum)
     yields = {name: spectrum_yields(channel, spectrum) for name, channel in channels.items()}
     events = sum(float(y.nominal[1].sum()) for y in yields.values())
     if not events > 0:
@@ -77,6 +67,22 @@ def spectrum_patch(analysis: Analysis, spectrum: RecoilSpectrum) -> list[dict[st
     observed = sum(float(channel.observed.sum()) for channel in analysis.channels)
     largest = float(f"{(_EVENTS_PER_OBSERVED * observed + _EVENTS_MORE) / events:.2g}")
     return operations + _measurements(analysis.workspace["measurements"], largest)
+
+
+def _channels_of(analysis: Analysis, spectrum: RecoilSpectrum) -> dict[str, Channel]:
+    """The channels that a spectrum belongs to."""
+    channels = {channel.name: channel for channel in analysis.channels if acts_on(channel, spectrum)}
+    targets = sorted({channel.target.name for channel in analysis.channels})
+    if not channels:
+        raise SpecBuilderError(
+            f"spectrum {spectrum.name}: its target is {spectrum.target}, but {analysis.name} has {', '.join(targets)}"
+        )
+    if len(targets) > 1 and not spectrum.target:
+        raise SpecBuilderError(
+            f"spectrum {spectrum.name}: {analysis.name} has the targets {', '.join(targets)}, expected a header line "
+            "'# target: ...' with the one it belongs to"
+        )
+    return channels
 
 
 def _sample(analysis: Analysis, channel: Channel, yields: Yields) -> dict[str, Any]:

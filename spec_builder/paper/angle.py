@@ -12,9 +12,9 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.tables import packaged_table
 from spec_builder.physics.constants import HBAR_C
-from spec_builder.physics.interactions import standard_model_terms
-from spec_builder.physics.nuclei import momentum_transfer, xenon
-from spec_builder.physics.recoil import rate_polynomial
+from spec_builder.physics.interactions import STANDARD_MODEL
+from spec_builder.physics.rates import rate
+from spec_builder.physics.targets import momentum_transfer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,8 +30,8 @@ _EFFECTIVE_LEPTONIC = 0.00032
 #: On-shell sin^2 theta_W of the Standard Model's fit (PDG 2016).
 _ON_SHELL = 0.22336
 _Z_MASS_GEV = 91.1876
-#: Our three points are drawn apart: factors on their scales.
-_APART = {"pandax4t": 0.76, "combined": 0.96, "xenonnt": 1.06}
+#: Our points are drawn apart from each other and from those of others: factors on their scales.
+_APART = {"pandax4t": 0.76, "combined": 0.96, "xenonnt": 1.06, "coherent_csi": 1.15}
 
 
 @dataclass(frozen=True)
@@ -109,13 +109,17 @@ def published_points() -> list[AnglePoint]:
 
 def analysis_scale(analysis: Analysis) -> float:
     """Mean momentum transfer |q| [MeV] of the Standard Model's events in an analysis."""
-    isotopes = xenon()
     total = moment = 0.0
     for kernel in analysis.kernels:
+        channel, nuclei = kernel.channel, kernel.channel.target
         energy = kernel.kernel.recoil_energy_keV
-        events = kernel.kernel.weights.sum(axis=0) * rate_polynomial(standard_model_terms, energy)[0, 0]
-        q = momentum_transfer(isotopes, energy * 1e-3) * HBAR_C
-        mean_q = np.average(q, axis=0, weights=isotopes.targets_per_tonne[:, 0])
+        rates = rate(channel.source, nuclei, STANDARD_MODEL, energy)[:, 0, 0]
+        if channel.timing is not None:  # the share of each component that is seen in all time bins
+            seen = [float(channel.timing[str(component.timing)].sum()) for component in channel.source.components]
+            rates = rates * np.array(seen)[:, None]
+        events = kernel.kernel.weights.sum(axis=0) * rates.sum(axis=0)
+        q = momentum_transfer(nuclei, energy * 1e-3) * HBAR_C
+        mean_q = np.average(q, axis=0, weights=nuclei.targets_per_tonne[:, 0])
         total += float(events.sum())
         moment += float(events @ mean_q)
     return moment / total

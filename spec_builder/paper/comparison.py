@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from spec_builder.model.analysis import load_analysis
 from spec_builder.model.provenance import distinct_notes, in_words
 from spec_builder.paper.angle import fitted_points, points_csv, published_points
 from spec_builder.paper.bounds import PANELS, load_bounds, missing_bounds
+from spec_builder.paper.computed import COMPANIONS, COMPUTED, PART_MASSES, computed_tables
 from spec_builder.paper.darkcast import recast_bounds
 from spec_builder.physics.interactions import choose
 from spec_builder.studies.fits import fit_analysis
@@ -34,9 +36,12 @@ __all__ = ["COMPARISON_FILES", "bounds_table", "compare", "write_angle", "write_
 
 _ANGLE = "fig3_weak_mixing_angle"
 _BOUNDS = "fig5_bounds"
+_GLOBAL = "global"
 #: All that :func:`write_angle` and :func:`write_bounds` write, below their folder.
 COMPARISON_FILES = tuple(
-    f"{name}{suffix}" for name, third in ((_ANGLE, ".csv"), (_BOUNDS, ".md")) for suffix in (".png", ".pdf", third)
+    f"{name}{suffix}"
+    for name, third in ((_ANGLE, ".csv"), (_BOUNDS, ".md"), (_GLOBAL, ".md"))
+    for suffix in (".png", ".pdf", third)
 )
 #: Mediator masses of our limits.
 _MASSES = 121
@@ -71,23 +76,31 @@ def write_angle(output: Output, fitted: Sequence[tuple[Analysis, FitResult]]) ->
 
 
 def write_bounds(
-    output: Output, limits: Sequence[LimitsResult], bounds: Sequence[Bound], missing: Sequence[MissingBound]
+    output: Output,
+    limits: Sequence[LimitsResult],
+    bounds: Sequence[Bound],
+    missing: Sequence[MissingBound],
+    computed: Sequence[LimitsResult],
 ) -> str:
-    """Write Fig. 5 and the table of its bounds.
+    """Write Fig. 5, the table of its bounds, and the joint limit with its table.
 
     Args:
         output: the folder.
         limits: of one analysis, one for each of :data:`spec_builder.paper.bounds.PANELS`.
         bounds: existing ones.
         missing: those of the paper that are not drawn.
+        computed: limits of each of :data:`spec_builder.paper.computed.COMPUTED` and of the same interactions.
 
     Returns:
         The table, in Markdown.
     """
     from spec_builder.figures.style import save_figures  # noqa: PLC0415
-    from spec_builder.paper.figures import draw_bounds  # noqa: PLC0415
+    from spec_builder.paper.figures import draw_bounds, draw_global  # noqa: PLC0415
 
-    save_figures(draw_bounds(limits, bounds, missing), output, _BOUNDS)
+    others = [result for result in computed if result.provenance.analysis in COMPANIONS]
+    save_figures(draw_bounds(limits, bounds, missing, others), output, _BOUNDS)
+    save_figures(draw_global(computed), output, _GLOBAL)
+    output.text(f"{_GLOBAL}.md", computed_tables(computed))
     table = bounds_table(bounds, missing)
     output.text(f"{_BOUNDS}.md", table + _recasts(bounds))
     return table
@@ -167,12 +180,20 @@ def compare(
             if bound.darkcast:
                 place.text(_recast_file(bound), bound.to_csv())
     report("fits of the weak mixing angle")
-    analyses = (*singles[::-1], combined)
+    csi = load_analysis("coherent_csi", law)
+    analyses = (*singles[::-1], combined, csi)
     write_angle(place, [(analysis, fit_analysis(analysis, "sin2thetaw", cl=ONE_SIGMA)) for analysis in analyses])
     masses = np.geomspace(*PLANE_MASSES, _MASSES)
-    limits: list[LimitsResult] = []
-    for name in PANELS:
-        report(f"limits on {len(PANELS)} interactions", len(limits), len(PANELS))
-        limits.append(find_limits(combined, choose(name), masses, cl=cl, dof=dof))
+    chosen = variants or {}
+    wanted = [(combined, masses)]
+    for name in COMPUTED:
+        members = {experiment.name for experiment in load_analysis(name).experiments}
+        own = load_analysis(name, law, {key: chosen[key] for key in chosen if key in members})
+        wanted.append((own, np.array(PART_MASSES)))
+    found: list[LimitsResult] = []
+    step = f"limits on {len(PANELS)} interactions in {len(wanted)} analyses"
+    for (analysis, at), panel in itertools.product(wanted, PANELS):
+        report(step, len(found), len(wanted) * len(PANELS))
+        found.append(find_limits(analysis, choose(panel), at, cl=cl, dof=dof))
     missing = [*missing_bounds(bounds), *failed]
-    return write_bounds(place, limits, bounds, missing)
+    return write_bounds(place, found[: len(PANELS)], bounds, missing, found[len(PANELS) :])

@@ -125,34 +125,45 @@ def recast_bounds(
         SpecBuilderError: if there is no DarkCast, or it cannot be imported.
     """
     folder = darkcast_folder(path)
+    wanted = _names_to_recast(bounds)
     answers: dict[str, dict[str, Any]] = {}
-    wanted: dict[str, list[str]] = {}
-    for interaction in dict.fromkeys(bound.interaction for bound in bounds if bound.darkcast):
-        if interaction in COUPLINGS:
-            names = [bound.darkcast for bound in bounds if bound.interaction == interaction and bound.darkcast]
-            wanted[interaction] = names
-            report(f"DarkCast: {len(names)} limits to {interaction}")
-            answers[interaction] = _ask(folder, interaction, names)
+    for interaction, names in wanted.items():
+        report(f"DarkCast: {len(names)} limits to {interaction}")
+        answers[interaction] = _ask(folder, interaction, names)
     done: list[Bound] = []
     failed: list[MissingBound] = []
     for bound in bounds:
         if not bound.darkcast or bound.interaction not in answers:
             done.append(bound)
             continue
-        content = answers[bound.interaction]
-        found = content if "error" in content else content["limits"][bound.darkcast]
-        curve = _curve(bound, found, content.get("version", "")) if "error" not in found else None
-        if curve is None:
-            reason = found.get("error", "DarkCast finds no excluded coupling")
-            failed.append(
-                MissingBound(bound.interaction, bound.name, bound.title, bound.source, f"not recast: {reason}")
-            )
+        recast = _recast(bound, answers[bound.interaction])
+        if isinstance(recast, MissingBound):
+            failed.append(recast)
         else:
-            done.append(curve)
+            done.append(recast)
     asked = sum(len(names) for names in wanted.values())
     if asked and len(failed) == asked:
         raise SpecBuilderError(f"{folder}: DarkCast recast none of {asked} limits ({failed[0].reason})")
     return done, failed
+
+
+def _names_to_recast(bounds: Sequence[Bound]) -> dict[str, list[str]]:
+    """DarkCast's names of the curves, by interaction; without interactions that it has no couplings for."""
+    wanted: dict[str, list[str]] = {}
+    for bound in bounds:
+        if bound.darkcast and bound.interaction in COUPLINGS:
+            wanted.setdefault(bound.interaction, []).append(bound.darkcast)
+    return wanted
+
+
+def _recast(bound: Bound, answer: dict[str, Any]) -> Bound | MissingBound:
+    """One curve of DarkCast's answer, or why it is missing."""
+    found = answer if "error" in answer else answer["limits"][bound.darkcast]
+    curve = None if "error" in found else _curve(bound, found, answer.get("version", ""))
+    if curve is not None:
+        return curve
+    reason = found.get("error", "DarkCast finds no excluded coupling")
+    return MissingBound(bound.interaction, bound.name, bound.title, bound.source, f"not recast: {reason}")
 
 
 def _curve(template: Bound, found: dict[str, Any], version: str) -> Bound | None:

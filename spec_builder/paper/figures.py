@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 
 from spec_builder.figures.style import (
     ANALYSIS_LINES,
     MARKERS,
     STYLE,
-    Line,
     by_construction_note,
-    display_name,
     laws_of,
     shade_intervals,
     small_print,
 )
 from spec_builder.paper.angle import running_angle
 from spec_builder.paper.bounds import PANELS
+from spec_builder.paper.computed import GLOBAL, STAND_INS, label_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,25 +34,42 @@ if TYPE_CHECKING:
     from spec_builder.studies.fits import FitResult
     from spec_builder.studies.limits import LimitsResult
 
-__all__ = ["draw_angle", "draw_bounds"]
+__all__ = ["draw_angle", "draw_bounds", "draw_global", "is_peak_search"]
 
 #: Points with smaller errors are named in the panel that shows them enlarged.
 _PRECISE = 0.006
+#: Our points with smaller errors are written with a digit more.
+_FINE = 0.05
 _SCALES_GEV = (1e-3, 4e2)
 _OURS = "#0072B2"
-#: One colour for each family of bounds, in the order of the legend; within it, curves differ by their dashes.
-_FAMILY_COLORS = {
-    "EvES": "#009E73",
-    "CEvNS": "#000000",
-    "NA64": "#CC79A7",
-    "collider": "#D55E00",
-    "fixed target": "#E69F00",
-    "beam dump": "0.45",
-    "cosmology": "#56B4E9",
-    "astrophysics": "#8C6D1F",
-    "other": "#5E3C99",
+_DASHES: tuple[tuple[int, tuple[int, ...]], ...] = ((0, (5, 2)),)
+_EXISTING = "0.35"
+_DUMPS = "beam dumps"
+#: Our own curves of Fig. 5 and of the joint limit, all solid (Okabe and Ito).
+_COMPUTED_COLORS = {
+    "combined": _OURS,
+    "coherent_csi": "#D55E00",
+    "eves": "#009E73",
+    "texono": "#CC79A7",
+    "global": "#000000",
 }
-_DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = ("-", (0, (5, 2)), (0, (1, 1)), (0, (5, 1, 1, 1)))
+#: Mass [MeV] at which a shipped curve's name stands, and whether above the curve; others' stands in its middle.
+_LABEL_AT = {
+    "babar": (32.0, True),
+    "babar_invisible": (4.0, True),
+    "borexino": (0.5, False),
+    "charm_ii": (6.0, True),
+    "texono": (0.9, True),
+}
+#: Where curves crowd: the mass at which a line from the name ends, and where the name stands (mass, coupling).
+_LED = {
+    "a1": (45.0, (17.0, 2e-2)),
+    "apex": (215.0, (120.0, 2e-2)),
+    "lhcb": (500.0, (450.0, 6e-6)),
+    "na64": (30.0, (60.0, 1.5e-6)),
+}
+#: A curve that turns more often is a peak search.
+_TURNS = 15
 _PANEL_TITLES = {
     "scalar": "scalar",
     "axial": "axial vector",
@@ -79,7 +94,7 @@ def draw_angle(points: Sequence[AnglePoint], fits: Sequence[FitResult]) -> Figur
         scale = np.geomspace(*_SCALES_GEV, 600)
         for panel in (whole, zoom):
             panel.plot(
-                scale, running_angle(scale), color="#D55E00", linestyle="--", linewidth=1.2, zorder=1,
+                scale, running_angle(scale), color="0.2", linestyle="--", linewidth=1.2, zorder=1,
                 label=r"Standard Model, $\overline{\mathrm{MS}}$ running (computed)",
             )  # fmt: skip
             panel.set_xscale("log")
@@ -156,8 +171,10 @@ def _draw_point(panel: Axes, point: AnglePoint) -> None:
 
 
 def _point_label(point: AnglePoint) -> str:
-    up, down = ("none" if end is None else f"{end:.2f}" for end in (point.up, point.down))
-    return f"{point.label}: ${point.value:.2f}^{{+{up}}}_{{-{down}}}$"
+    ends = (point.up, point.down)
+    digits = 3 if all(end is not None and end < _FINE for end in ends) else 2
+    up, down = ("none" if end is None else f"{end:.{digits}f}" for end in ends)
+    return f"{point.label}: ${point.value:.{digits}f}^{{+{up}}}_{{-{down}}}$"
 
 
 def _name_point(panel: Axes, point: AnglePoint) -> None:
@@ -177,120 +194,245 @@ def _name_point(panel: Axes, point: AnglePoint) -> None:
     )  # fmt: skip
 
 
-def draw_bounds(results: Sequence[LimitsResult], bounds: Sequence[Bound], missing: Sequence[MissingBound]) -> Figure:
-    """Fig. 5: excluded couplings over existing bounds, a panel for each interaction.
+def draw_bounds(
+    results: Sequence[LimitsResult],
+    bounds: Sequence[Bound],
+    missing: Sequence[MissingBound],
+    others: Sequence[LimitsResult] = (),
+) -> Figure:
+    """Fig. 5: excluded couplings over our other curves and existing bounds, a panel for each interaction.
 
     Args:
         results: limits of one analysis at the same confidence level, one for each of
             :data:`spec_builder.paper.bounds.PANELS`.
         bounds: existing ones.
         missing: those of the paper that are not drawn.
+        others: our limits of other analyses, for the same interactions.
     """
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(6.9, 8.1), layout=None)
-        panels = figure.subplots(2, 2, sharex=True, sharey=True).ravel()
-        figure.subplots_adjust(left=0.085, right=0.985, top=0.92, wspace=0.04, hspace=0.04)
+        figure, panels = _four_panels()
         entries: dict[str, Any] = {}
-        looks = _looks(bounds)
         for panel, interaction in zip(panels, PANELS, strict=True):
-            for bound in (b for b in bounds if b.interaction == interaction):
-                _draw_bound(panel, bound, looks[bound.name], entries)
+            here = [bound for bound in bounds if bound.interaction == interaction]
+            _draw_existing(panel, here, entries)
+            for other in (r for r in others if r.choice.name == interaction):
+                _draw_computed(panel, other, entries)
             result = next(r for r in results if r.choice.name == interaction)
-            mass = _draw_ours(panel, result, entries)
-            panel.set_xscale("log")
-            panel.set_yscale("log")
-            panel.set_xlim(mass[0], mass[-1])
-            panel.set_xticks([tick for tick in (1e-2, 1e-1, 1e0, 1e1, 1e2) if mass[0] <= tick <= mass[-1]])
+            _draw_computed(panel, result, entries, shaded=True)
+            masses = [point.mass_MeV for point in result.exclusion.points]
+            panel.set_xlim(masses[0], masses[-1])
+            panel.set_xticks([mass for mass in (1e-2, 1e-1, 1e0, 1e1, 1e2) if masses[0] <= mass <= masses[-1]])
             panel.set_ylim(*_COUPLINGS)
-            panel.text(0.03, 0.965, _PANEL_TITLES[interaction], transform=panel.transAxes, va="top", fontsize=9)
-            _list_missing(panel, [row for row in missing if row.interaction == interaction])
-        for panel in panels[2:]:
-            panel.set_xlabel("mediator mass [MeV]")
-        for panel in panels[::2]:
-            panel.set_ylabel("coupling $g$")
-        first = _ours_label(results[0])
-        order = sorted(bounds, key=lambda bound: list(_FAMILY_COLORS).index(bound.family))
-        labels = [x for x in dict.fromkeys((first, *map(_bound_label, order))) if x in entries]
-        figure.legend([entries[x] for x in labels], labels, loc="upper center", ncols=4, fontsize=7.5, handlelength=2.4)
-        small_print(figure, _bounds_print(results, bounds))
+            for bound in here:
+                _label_bound(panel, bound)
+            _point_at_band(panel, result)
+        ours = [x for x in dict.fromkeys(map(label_of, (*results, *others))) if x in entries]
+        theirs = [x for x in entries if x not in ours]
+        labels = [*ours, *theirs]
+        figure.legend(
+            [entries[x] for x in labels], labels, loc="upper center", ncols=3, fontsize=7.5, handlelength=2.4,
+            title="computed here (solid), and existing bounds (named at their curves)", title_fontsize=7.5,
+        )  # fmt: skip
+        small_print(figure, _bounds_print(results, bounds, missing, others))
     return figure
 
 
-def _looks(bounds: Sequence[Bound]) -> dict[str, Line]:
-    """Colour and dashes by name: the same in every panel, dashes in the order of names within a family."""
-    looks: dict[str, Line] = {}
-    for family, color in _FAMILY_COLORS.items():
-        names = dict.fromkeys(bound.name for bound in bounds if bound.family == family)
-        dashes = itertools.cycle(("-",) if family == "beam dump" else _DASHES)
-        looks |= {name: Line(color, dash) for name, dash in zip(names, dashes, strict=False)}
-    return looks
+def draw_global(results: Sequence[LimitsResult]) -> Figure:
+    """The joint limit on one coupling over those of its parts, a panel for each interaction.
+
+    Args:
+        results: of the joint analysis and of its parts, each for every one of
+            :data:`spec_builder.paper.bounds.PANELS`.
+    """
+    with mpl.rc_context(STYLE):
+        figure, panels = _four_panels()
+        entries: dict[str, Any] = {}
+        for panel, interaction in zip(panels, PANELS, strict=True):
+            here = [r for r in results if r.choice.name == interaction]
+            for result in sorted(here, key=lambda r: r.provenance.analysis == GLOBAL):
+                _draw_computed(panel, result, entries, shaded=result.provenance.analysis == GLOBAL)
+            masses = [point.mass_MeV for point in here[0].exclusion.points]
+            panel.set_xlim(masses[0], masses[-1])
+            panel.set_xticks([1e-2, 1e0, 1e2])
+            panel.set_ylim(5e-8, 1e-1)
+        order = [x for x in dict.fromkeys(map(label_of, results)) if x in entries]
+        figure.legend([entries[x] for x in order], order, loc="upper center", ncols=3, fontsize=7.5, handlelength=2.4)
+        lines = [
+            f"Excluded in the shaded regions and above the lines, {_level(results[0])}; {_options(results)}.",
+            "One coupling to neutrinos, quarks and charged leptons in one likelihood; its parts share nothing else.",
+        ]
+        small_print(figure, [*lines, by_construction_note(r.provenance for r in results)])
+    return figure
 
 
-def _bound_label(bound: Bound) -> str:
-    return "beam dumps" if bound.family == "beam dump" else bound.title
+def _four_panels() -> tuple[Figure, Sequence[Axes]]:
+    """A figure of four panels with logarithmic axes and the names of the interactions."""
+    figure = Figure(figsize=(6.9, 8.0), layout=None)
+    panels = figure.subplots(2, 2, sharex=True, sharey=True).ravel()
+    figure.subplots_adjust(left=0.085, right=0.985, top=0.925, wspace=0.04, hspace=0.04)
+    for panel, interaction in zip(panels, PANELS, strict=True):
+        panel.set_xscale("log")
+        panel.set_yscale("log")
+        panel.text(0.03, 0.965, _PANEL_TITLES[interaction], transform=panel.transAxes, va="top", fontsize=9)
+    for panel in panels[2:]:
+        panel.set_xlabel("mediator mass [MeV]")
+    for panel in panels[::2]:
+        panel.set_ylabel("coupling $g$")
+    return figure, panels
 
 
-def _draw_bound(panel: Axes, bound: Bound, look: Line, entries: dict[str, Any]) -> None:
-    dump = bound.family == "beam dump"
+def _draw_existing(panel: Axes, bounds: Sequence[Bound], entries: dict[str, Any]) -> None:
+    """Existing bounds: closed regions as one grey area with its outline, the others as thin lines."""
+    closed = [bound for bound in bounds if bound.two_sided]
+    for bound in closed:
+        panel.plot(*_outline(bound), color="0.62", linewidth=1.0, zorder=0.3)
+    for bound in closed:  # over all outlines: what is left of them is that of the whole
+        panel.fill(*_outline(bound), color="0.9", linewidth=0, zorder=0.4)
+        entries.setdefault(_DUMPS, Patch(facecolor="0.9", edgecolor="0.62"))
+    for bound in (bound for bound in bounds if not bound.two_sided):
+        mass, height = _line_of(bound)
+        (line,) = panel.plot(mass, height, color=_EXISTING, linestyle=_DASHES[0], linewidth=0.8, zorder=1)
+        entries.setdefault("existing bounds", line)
+
+
+def _outline(bound: Bound) -> tuple[FloatArray, FloatArray]:
+    """Once around a closed region."""
     top = np.where(np.isfinite(bound.g_high), bound.g_high, 1e3)
-    if bound.two_sided:  # what has no upper end stays unfilled: many of them on top of each other would hide ours
-        panel.fill_between(bound.mass_MeV, bound.g_low, top, color=look.color, alpha=0.16, linewidth=0, zorder=1)
-    mass, edge = bound.mass_MeV, bound.g_low
-    if bound.two_sided:  # once around
-        mass = np.concatenate([mass, mass[::-1], mass[:1]])
-        edge = np.concatenate([edge, top[::-1], edge[:1]])
-    (line,) = panel.plot(mass, edge, color=look.color, linestyle=look.style, linewidth=0.5 if dump else 1.0, zorder=2)
-    entries.setdefault(_bound_label(bound), Patch(facecolor=look.color, alpha=0.4) if dump else line)
+    mass = np.concatenate([bound.mass_MeV, bound.mass_MeV[::-1], bound.mass_MeV[:1]])
+    return mass, np.concatenate([bound.g_low, top[::-1], bound.g_low[:1]])
 
 
-def _draw_ours(panel: Axes, result: LimitsResult, entries: dict[str, Any]) -> FloatArray:
+def _line_of(bound: Bound) -> tuple[FloatArray, FloatArray]:
+    """The curve as it is drawn: a peak search, which zigzags, as its weakest limit in each twelfth of a decade."""
+    if not is_peak_search(bound):
+        return bound.mass_MeV, bound.g_low
+    place = np.floor(12 * np.log10(bound.mass_MeV)).astype(int)
+    groups = [np.flatnonzero(place == k) for k in np.unique(place)]
+    mass = np.array([np.exp(np.log(bound.mass_MeV[group]).mean()) for group in groups])
+    mass[0], mass[-1] = bound.mass_MeV[0], bound.mass_MeV[-1]
+    return mass, np.array([bound.g_low[group].max() for group in groups])
+
+
+def is_peak_search(bound: Bound) -> bool:
+    """Whether a curve without an upper end turns so often that it can be read only as an envelope."""
+    slopes = np.sign(np.diff(bound.g_low))
+    return not bound.two_sided and int(np.sum(slopes[1:] != slopes[:-1])) > _TURNS
+
+
+def _label_bound(panel: Axes, bound: Bound) -> None:
+    """The bound's name along its curve; beam dumps have the legend and the small print."""
+    if bound.two_sided:
+        return
+    mass, height = _line_of(bound)
+    halo = [withStroke(linewidth=1.6, foreground="white")]
+    if bound.name in _LED:
+        where, place = _LED[bound.name]
+        panel.annotate(
+            bound.title, (where, _height_at(where, mass, height)), xytext=place, fontsize=5.5, ha="center",
+            va="center", color="0.15", zorder=6, path_effects=halo,
+            arrowprops={"arrowstyle": "-", "color": "0.35", "linewidth": 0.5, "shrinkA": 0.5, "shrinkB": 0},
+        )  # fmt: skip
+        return
+    low, high = panel.get_xlim()
+    inside = (mass >= low) & (mass <= high)
+    ends = mass[inside][[0, -1]] if inside.any() else mass[[0, -1]]
+    where, above = _LABEL_AT.get(bound.name, (float(np.sqrt(ends[0] * ends[1])), True))
+    where = float(np.clip(where, ends[0], ends[1]))
+    panel.annotate(
+        bound.title,
+        (where, _height_at(where, mass, height)),
+        xytext=(0, 2 if above else -2),
+        textcoords="offset points",
+        fontsize=5.5,
+        ha="center",
+        va="bottom" if above else "top",
+        rotation=_slope(panel, mass, height, where),
+        rotation_mode="anchor",
+        color="0.15",
+        zorder=6,
+        path_effects=halo,
+    )
+
+
+def _height_at(where: float, mass: FloatArray, height: FloatArray) -> float:
+    """A curve's height, straight in logarithms between its points."""
+    return float(np.exp(np.interp(np.log(where), np.log(mass), np.log(height))))
+
+
+def _slope(panel: Axes, mass: FloatArray, height: FloatArray, where: float) -> float:
+    """Angle of a curve on the page [degrees]."""
+    figure = panel.get_figure()
+    size = (figure.get_figwidth(), figure.get_figheight()) if isinstance(figure, Figure) else (1.0, 1.0)
+    box = panel.get_position()
+    x, y = np.log10(panel.get_xlim()), np.log10(panel.get_ylim())
+    near = np.log10(where) + np.array([-0.15, 0.15])
+    near = np.clip(near, np.log10(mass[0]), np.log10(mass[-1]))
+    rise = np.diff(np.interp(near, np.log10(mass), np.log10(height)))[0]
+    across = (near[1] - near[0]) / (x[1] - x[0]) * box.width * size[0]
+    up = rise / (y[1] - y[0]) * box.height * size[1]
+    return float(np.degrees(np.arctan2(up, across)))
+
+
+def _draw_computed(panel: Axes, result: LimitsResult, entries: dict[str, Any], *, shaded: bool = False) -> None:
+    """A curve of our own: solid, what it excludes shaded if asked for."""
+    color = _COMPUTED_COLORS.get(result.provenance.analysis, _COMPUTED_COLORS["combined"])
     points = result.exclusion.points
     mass = np.array([point.mass_MeV for point in points])
     excluded = [point.excluded for point in points]
-    shade_intervals(panel, mass, excluded, _OURS)
+    if shaded:
+        shade_intervals(panel, mass, excluded, color)
     edges = [[edge for interval in row for edge in interval if edge is not None] for row in excluded]
-    count = max((len(row) for row in edges), default=0)
-    for k in range(count):
+    width = 1.9 if shaded else 1.3
+    for k in range(max((len(row) for row in edges), default=0)):
         height = np.array([row[k] if k < len(row) else np.nan for row in edges])
-        (line,) = panel.plot(mass, height, color=_OURS, linewidth=1.9 if count == 1 else 1.2, zorder=5)
-        entries.setdefault(_ours_label(result), line)
-    first, second = [*excluded[0], (None, None), (None, None)][:2]
+        (line,) = panel.plot(mass, height, color=color, linewidth=width if k == 0 else 1.0, zorder=5 if shaded else 4)
+        entries.setdefault(label_of(result), line)
+
+
+def _point_at_band(panel: Axes, result: LimitsResult) -> None:
+    """Say where the allowed band between two excluded intervals is."""
+    points = result.exclusion.points
+    first, second = [*points[0].excluded, (None, None), (None, None)][:2]
     if first[0] and first[1] is not None and second[0] is not None:
         band = np.sqrt(first[1] * second[0])
         panel.annotate(
-            "allowed band", (2.2 * mass[0], band), xytext=(4, 22), textcoords="offset points", fontsize=6.5,
-            color=_OURS, arrowprops={"arrowstyle": "->", "color": _OURS, "linewidth": 0.7, "shrinkB": 0}, zorder=6,
+            "allowed band", (2.2 * points[0].mass_MeV, band), xytext=(4, 22), textcoords="offset points",
+            fontsize=6.5, color=_OURS, zorder=6,
+            arrowprops={"arrowstyle": "->", "color": _OURS, "linewidth": 0.7, "shrinkB": 0},
         )  # fmt: skip
-    return mass
 
 
-def _ours_label(result: LimitsResult) -> str:
-    about = result.provenance
-    name = {"combined": "XENONnT + PandaX-4T"}.get(about.analysis, display_name(about.analysis))
-    return f"{name}{'*' if about.by_construction else ''} (ours)"
-
-
-def _list_missing(panel: Axes, missing: Sequence[MissingBound]) -> None:
-    if missing:
-        names = ", ".join(row.title for row in missing)
-        text = textwrap.fill(f"not drawn: {names}", 27, break_long_words=False).replace("N_eff", r"$N_\mathrm{eff}$")
-        panel.text(0.03, 0.025, text, transform=panel.transAxes, fontsize=5.5, va="bottom", color="0.35")
-
-
-def _bounds_print(results: Sequence[LimitsResult], bounds: Sequence[Bound]) -> list[str]:
-    exclusion = results[0].exclusion
+def _level(result: LimitsResult) -> str:
+    exclusion = result.exclusion
     against = "each mass's minimum" if exclusion.dof == 1 else "the minimum over the plane"
-    laws = laws_of(r.provenance for r in results)
+    threshold = rf"$\Delta\chi^2>{exclusion.threshold:.3f}$"
+    return f"{100 * exclusion.cl:g} % CL, dof {exclusion.dof} ({threshold}) against {against}"
+
+
+def _options(results: Sequence[LimitsResult]) -> str:
     options = [*results[0].provenance.variant_texts]
     options += [f"scalar coupling set {r.choice.coupling_set}" for r in results if r.choice.coupling_set]
-    level = rf"{100 * exclusion.cl:g} % CL, dof {exclusion.dof} ($\Delta\chi^2>{exclusion.threshold:.3f}$)"
-    dumps = ", ".join(dict.fromkeys(b.title for b in bounds if b.family == "beam dump"))
+    return "; ".join(dict.fromkeys([f"law {laws_of(r.provenance for r in results)}", *options]))
+
+
+def _bounds_print(
+    results: Sequence[LimitsResult],
+    bounds: Sequence[Bound],
+    missing: Sequence[MissingBound],
+    others: Sequence[LimitsResult],
+) -> list[str]:
+    dumps = ", ".join(dict.fromkeys(b.title for b in bounds if b.two_sided))
+    peaks = ", ".join(dict.fromkeys(b.title for b in bounds if is_peak_search(b)))
     confidences = ", ".join(dict.fromkeys(b.confidence for b in bounds))
     recast = "as published, or recast with DarkCast under its assumptions; drawn from where their tables begin"
+    rows = [row for row in missing if row.name not in STAND_INS or not others]
+    absent = ", ".join(dict.fromkeys(row.title for row in rows)).replace("N_eff", r"$N_\mathrm{eff}$")
+    computed = "excluded in the shaded region and above our other lines"
     lines = [
-        f"Ours: excluded in the shaded regions, {level} against {against}; {'; '.join([f'law {laws}', *options])}.",
-        f"Existing bounds, excluded above a line and inside a closed region: {confidences}; {recast}.",
+        f"Computed here: {computed}, {_level(results[0])}; {_options(results)}.",
+        f"Existing bounds, excluded above a line and inside the grey region: {confidences}; {recast}.",
         f"Beam dumps: {dumps}." if dumps else "",
-        "'Not drawn': the paper has them, but no public numbers or no recast exist; reasons in fig5_bounds.md.",
+        f"Peak searches ({peaks}): the weakest limit in each twelfth of a decade of mass." if peaks else "",
+        f"In the paper's figure but without public numbers or a recast (fig5_bounds.md): {absent}." if absent else "",
     ]
-    return [*lines, by_construction_note(r.provenance for r in results)]
+    return [*lines, by_construction_note(r.provenance for r in (*results, *others))]

@@ -14,7 +14,7 @@ from spec_builder.base.output import Output
 from spec_builder.base.text import markdown_table
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.profile import threshold
-from spec_builder.model.analysis import ANALYSES, load_analyses
+from spec_builder.model.analysis import ANALYSES, acts_on, load_analyses
 from spec_builder.model.provenance import distinct_notes, parameter_label
 from spec_builder.physics.interactions import choose
 from spec_builder.studies.limits import LimitsResult, check_dof, interval_text
@@ -106,10 +106,6 @@ def write_plane(
     Raises:
         SpecBuilderError: if a file exists and ``force`` is not given.
     """
-    from spec_builder.figures.limits import draw_lines  # noqa: PLC0415
-    from spec_builder.figures.plane import draw_plane  # noqa: PLC0415
-    from spec_builder.figures.style import save_figures  # noqa: PLC0415
-
     of_paper = analysis is None and not interactions
     figure_name = _FIG4 if of_paper else _PLANE
     place = Output(output, force)
@@ -117,23 +113,39 @@ def write_plane(
     if not 2 <= points <= _MOST_POINTS:
         raise SpecBuilderError(f"points {points}: a grid needs at least 2, and at most {_MOST_POINTS}")
     chosen = list(interactions) or [choose(name) for name in PLANE_INTERACTIONS]
-    for choice in chosen:
-        check_dof(2 if dof is None else dof, choice if dof is not None else None)
-    dof = 2 if dof is None else dof
+    if dof is None:
+        dof = 2
+    else:
+        for choice in chosen:
+            check_dof(dof, choice)
     threshold(cl, dof)
     analyses = load_analyses(ANALYSES if analysis is None else [analysis], law, variants)
-    planes = _profiled([(a, choice) for a in analyses for choice in chosen], points, cl, dof, executor, report)
+    # of the paper's five those that act, of those that were named all
+    wanted = [(a, choice) for a in analyses for choice in chosen if interactions or acts_on(a, choice)]
+    planes = _profiled(wanted, points, cl, dof, executor, report)
     for plane in planes:
         _write_numbers(plane, place)
-    limits = [plane.limits for plane in planes]
-    with_mass = [limit for limit in limits if limit.choice.has_mediator]
-    if with_mass:
-        save_figures((draw_fig4 if of_paper else draw_plane)(with_mass), place, figure_name)
-    for name in dict.fromkeys(limit.choice.name for limit in limits if not limit.choice.has_mediator):
-        lines = [plane for plane in planes if plane.limits.choice.name == name]
-        save_figures(draw_lines(lines), place, f"line_{name}")
+    _draw(planes, place, figure_name)
     report(f"figure, contours and grids -> {output}")
-    return limits_table(limits)
+    return limits_table([plane.limits for plane in planes])
+
+
+def _draw(planes: Sequence[Plane], place: Output, figure_name: str) -> None:
+    """One figure of all interactions with a mass, and one of each without."""
+    from spec_builder.figures.limits import draw_lines  # noqa: PLC0415
+    from spec_builder.figures.plane import draw_plane  # noqa: PLC0415
+    from spec_builder.figures.style import save_figures  # noqa: PLC0415
+
+    with_mass = [plane.limits for plane in planes if plane.limits.choice.has_mediator]
+    if with_mass:
+        figure = draw_fig4(with_mass) if figure_name == _FIG4 else draw_plane(with_mass)
+        save_figures(figure, place, figure_name)
+    lines: dict[str, list[Plane]] = {}
+    for plane in planes:
+        if not plane.limits.choice.has_mediator:
+            lines.setdefault(plane.limits.choice.name, []).append(plane)
+    for name, same in lines.items():
+        save_figures(draw_lines(same), place, f"line_{name}")
 
 
 def _profiled(

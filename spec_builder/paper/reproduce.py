@@ -16,6 +16,7 @@ from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.model.analysis import ANALYSES, PARAMETERS, UNITS, load_analysis, parse_parameter
 from spec_builder.paper.bounds import PANELS, missing_bounds, shipped_bounds
 from spec_builder.paper.comparison import COMPARISON_FILES, write_angle, write_bounds
+from spec_builder.paper.computed import COMPANION_FITS, COMPUTED, PART_MASSES, companions_summary
 from spec_builder.paper.plane import PLANE_INTERACTIONS, draw_fig4
 from spec_builder.paper.summary import Job, fits_summary, limit_choices, limits_summary, published_results, run_jobs
 from spec_builder.sharing.export import METADATA_FILE, WORKSPACE_FILE, export_workspaces
@@ -57,6 +58,8 @@ def _files() -> list[str]:
     names += [f"{figure}{suffix}" for figure, suffix in itertools.product(_FIGURES, (".png", ".pdf"))]
     names += [f"profile_{parameter}_{a}.csv" for parameter, a in itertools.product(PARAMETERS, ANALYSES)]
     names += [f"contour_{a}_{interaction}.csv" for a, interaction in itertools.product(ANALYSES, PLANE_INTERACTIONS)]
+    companions = [name for name in COMPUTED if name not in ANALYSES]
+    names += [f"contour_{a}_{interaction}.csv" for a, interaction in itertools.product(companions, PANELS)]
     folders = [f"workspaces/{law}/{a}" for law, a in itertools.product(LAWS, ANALYSES)]
     return names + [f"{folder}/{file}" for folder in folders for file in (WORKSPACE_FILE, METADATA_FILE)]
 
@@ -97,11 +100,16 @@ def reproduce(
         if not (about := result.provenance).variants
     }
     report(f"profiles and figures -> {output}")
-    _write_fits(place, fits)
+    others = [
+        fit_analysis(load_analysis(name, law, variants), parameter, cl=ONE_SIGMA)
+        for name, law, variants, parameter in COMPANION_FITS
+    ]
+    _write_fits(place, fits, others)
 
     step = "limits on five interactions in three analyses, and how the choices move them"
     report(step)
     contours = [Job(*choice, masses=PLANE_GRID) for choice in itertools.product(ANALYSES, PLANE_INTERACTIONS)]
+    curves = [Job(*choice, masses=PART_MASSES) for choice in itertools.product(COMPUTED, PANELS)]
     ends = [
         Job(analysis, interaction, law=law, dof=dof)
         for law, dof, analysis, interaction in itertools.product(
@@ -110,12 +118,13 @@ def reproduce(
     ]
     rows = limit_choices()
     shifted = [job for row in rows for job in row.jobs.values()]
-    found = run_jobs([*contours, *ends, *shifted], executor, partial(report, step))
-    _write_contours(place, [found[job] for job in contours])
+    found = run_jobs([*contours, *curves, *ends, *shifted], executor, partial(report, step))
+    computed = [found[job] for job in curves]
+    _write_contours(place, [found[job] for job in contours], computed)
 
     limits = [found[job] for job in ends]
-    summary = fits_summary(fits, choices) + limits_summary(limits, rows, found)
-    numbers = _numbers(choices) | {"limits": [limit.to_dict() for limit in limits]}
+    summary = fits_summary(fits, choices) + limits_summary(limits, rows, found) + companions_summary(others, computed)
+    numbers = _numbers([*choices, *others]) | {"limits": [limit.to_dict() for limit in (*limits, *computed)]}
     place.text("summary.json", canonical_json(numbers))
     place.text("summary.md", summary)
     return summary
@@ -130,12 +139,13 @@ def _fits() -> list[FitResult]:
     ]
 
 
-def _write_fits(output: Output, fits: Mapping[tuple[str, str, str], FitResult]) -> None:
+def _write_fits(output: Output, fits: Mapping[tuple[str, str, str], FitResult], others: Sequence[FitResult]) -> None:
     """Profiles as CSV, and Figs. 1 to 3 and the pulls, all with the law of Eq. (17).
 
     Args:
         output: the folder.
         fits: by analysis, parameter and law.
+        others: of the companions.
     """
     from spec_builder.figures.profiles import draw_profiles, draw_pulls  # noqa: PLC0415
     from spec_builder.figures.spectra import draw_spectra  # noqa: PLC0415
@@ -152,19 +162,21 @@ def _write_fits(output: Output, fits: Mapping[tuple[str, str, str], FitResult]) 
     save_figures(draw_profiles(profiles), output, "fig2_profiles")
     save_figures(draw_pulls([fits[analysis, "flux", "linear"] for analysis in ANALYSES]), output, "pulls")
     angles = [(load_analysis(name, "linear"), fits[name, "sin2thetaw", "linear"]) for name in _IN_FIGURES]
-    write_angle(output, angles)
+    csi = next(fit for fit in others if (fit.provenance.analysis, fit.fit.parameter) == ("coherent_csi", "sin2thetaw"))
+    write_angle(output, [*angles, (load_analysis("coherent_csi", "linear"), csi)])
 
 
-def _write_contours(output: Output, contours: Sequence[LimitsResult]) -> None:
-    """Contours as CSV, Fig. 4 and Fig. 5."""
+def _write_contours(output: Output, contours: Sequence[LimitsResult], computed: Sequence[LimitsResult]) -> None:
+    """Contours as CSV, Fig. 4, Fig. 5 and the joint limit."""
     from spec_builder.figures.style import save_figures  # noqa: PLC0415
 
-    for limit in contours:
+    companions = [limit for limit in computed if limit.provenance.analysis not in ANALYSES]
+    for limit in (*contours, *companions):
         output.text(f"contour_{limit.provenance.analysis}_{limit.choice.name}.csv", limit.to_csv())
     save_figures(draw_fig4(contours), output, "fig4_plane")
     combined = {limit.choice.name: limit for limit in contours if limit.provenance.analysis == "combined"}
     bounds = shipped_bounds()
-    write_bounds(output, [combined[name] for name in PANELS], bounds, missing_bounds(bounds))
+    write_bounds(output, [combined[name] for name in PANELS], bounds, missing_bounds(bounds), computed)
 
 
 def _numbers(choices: list[FitResult]) -> dict[str, Any]:

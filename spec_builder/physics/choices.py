@@ -54,19 +54,26 @@ class Option:
         for value in self.allowed:
             if given == value or str(given) == str(value):
                 return value
-        words = self.name.replace("_", " ")
-        if self.allowed:
-            allowed = " or ".join(str(a) for a in self.allowed)
-            if len(self.allowed) > 2:
-                allowed = f"one of {', '.join(str(a) for a in self.allowed)}"
-            raise SpecBuilderError(f"interaction '{interaction}': {words} '{given}', expected {allowed}")
-        try:
-            number = float(given)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            number = np.nan
-        if not np.isfinite(number) or isinstance(given, bool):
-            raise SpecBuilderError(f"interaction '{interaction}': {words} '{given}', expected a number")
+        number = np.nan if self.allowed or isinstance(given, bool) else _number(given)
+        if not np.isfinite(number):
+            words = self.name.replace("_", " ")
+            raise SpecBuilderError(f"interaction '{interaction}': {words} '{given}', expected {self._expected()}")
         return number
+
+    def _expected(self) -> str:
+        """The allowed values in words."""
+        words = [str(value) for value in self.allowed]
+        if not words:
+            return "a number"
+        return " or ".join(words) if len(words) <= 2 else f"one of {', '.join(words)}"
+
+
+def _number(given: object) -> float:
+    """A number or its text; NaN for anything else."""
+    try:
+        return float(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return float("nan")
 
 
 @dataclass(frozen=True)
@@ -119,11 +126,6 @@ class Interaction:
         from spec_builder.physics.user_interactions import reload_interaction  # noqa: PLC0415
 
         return reload_interaction, (self.path, self.digest)
-
-    @property
-    def value(self) -> str:
-        """The name, as 0.2 called it."""
-        return self.name
 
     def choose(self, **options: object) -> Choice:
         """The interaction with values of its options, the default of each that is not given.
@@ -223,11 +225,6 @@ class Choice:
         value = self.options.get("longitudinal_factor")
         return None if value is None else int(value)
 
-    @property
-    def default_couplings(self) -> tuple[float, float]:
-        """The default range, as ``NewPhysics`` of 0.2 called it."""
-        return self.default_range
-
     def acts_on(self, target: Target) -> bool:
         """Whether there is a cross section on this kind of target."""
         return target.kind in self.interaction.acts_on
@@ -265,10 +262,10 @@ class Choice:
         found += [*source.references, *target.references]
         if target.kind == "nucleus":
             found.append(FORM_FACTORS[target.form_factor])
-        elif any(component.electron_density_mol_cm3 is not None for component in source.components):
+            if self.interaction.uses_spin and target.spin_reference:
+                found.append(target.spin_reference)
+        elif source.oscillates:
             found.append(oscillation.REFERENCE)
-        if target.kind == "nucleus" and self.interaction.uses_spin and target.spin_reference:
-            found.append(target.spin_reference)
         if self.interaction.references_of is not None:
             found += self.interaction.references_of(self.options, target.kind)
         # the paper stands in every header

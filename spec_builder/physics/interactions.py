@@ -6,22 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.physics import choices, electromagnetic, electron_scattering, mediators, standard_model
-from spec_builder.physics.choices import PAPER, Choice, Option
-
-# names of 0.2, until the rest of the package asks for choices
-from spec_builder.physics.compatibility import (
-    Interaction,
-    NewPhysics,
-    check_longitudinal_factor,
-    interaction_terms,
-    parse_interaction,
-    parse_new_physics,
-)
+from spec_builder.physics import electromagnetic, electron_scattering, mediators, standard_model
+from spec_builder.physics.choices import PAPER, Choice, Interaction, Option
 from spec_builder.physics.descriptions import is_path
-from spec_builder.physics.mediators import DEFAULT_COUPLING_SET, coupling_sets, coupling_table, scalar_charge
-from spec_builder.physics.standard_model import standard_model_terms, weak_charge, weak_mixing_angle_terms
-from spec_builder.physics.terms import Term
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,29 +16,9 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
     from spec_builder.physics.choices import Options
     from spec_builder.physics.targets import Target
+    from spec_builder.physics.terms import Term
 
-__all__ = [
-    "DEFAULT_COUPLING_SET",
-    "STANDARD_MODEL",
-    "WEAK_MIXING_ANGLE",
-    "Choice",
-    "Interaction",
-    "NewPhysics",
-    "Option",
-    "Term",
-    "check_longitudinal_factor",
-    "choose",
-    "coupling_sets",
-    "coupling_table",
-    "interaction_terms",
-    "parse_interaction",
-    "parse_new_physics",
-    "scalar_charge",
-    "shipped_interactions",
-    "standard_model_terms",
-    "weak_charge",
-    "weak_mixing_angle_terms",
-]
+__all__ = ["STANDARD_MODEL", "WEAK_MIXING_ANGLE", "choose", "parse_new_physics", "shipped_interactions"]
 
 
 def _no_terms(_target: Target, _T: FloatArray, _flavour: str, _options: Options) -> Sequence[Term]:
@@ -111,7 +78,7 @@ def _millicharge(target: Target, T: FloatArray, flavour: str, _options: Options)
 
 def _scalar_references(options: Options, kind: str) -> tuple[str, ...]:
     """Source of the coupling set, which electrons have none of."""
-    labels = coupling_table().labels
+    labels = mediators.coupling_table().labels
     return (labels["reference"][labels["set"].index(str(options["coupling_set"]))],) if kind == "nucleus" else ()
 
 
@@ -128,7 +95,7 @@ _SETS = ("A", "B", "C", "D", "E")
 _VOGEL_ENGEL = "Vogel and Engel, Phys. Rev. D 39 (1989) 3378"
 
 #: The Standard Model alone.
-STANDARD_MODEL = choices.Interaction(
+STANDARD_MODEL = Interaction(
     name="sm",
     title="Standard Model",
     term_function=_no_terms,
@@ -137,7 +104,7 @@ STANDARD_MODEL = choices.Interaction(
 ).choose()
 
 #: The Standard Model against x = sin^2 theta_W.
-WEAK_MIXING_ANGLE = choices.Interaction(
+WEAK_MIXING_ANGLE = Interaction(
     name="weak_mixing_angle",
     title="weak mixing angle",
     term_function=_weak_mixing_angle,
@@ -152,7 +119,7 @@ WEAK_MIXING_ANGLE = choices.Interaction(
 #: Default ranges hold the 90 % CL limits of the 8B analyses from 0.01 MeV to 1 GeV, and of xenon's electron recoils
 #: for the magnetic moment.
 _SHIPPED = (
-    choices.Interaction(
+    Interaction(
         name="scalar",
         title="scalar mediator",
         term_function=_scalar,
@@ -164,21 +131,21 @@ _SHIPPED = (
         references=(f"{PAPER}, Eqs. (5) and (9)",),
         references_of=_scalar_references,
     ),
-    choices.Interaction(
+    Interaction(
         name="vector_universal",
         title="universal vector mediator",
         term_function=_vector_universal,
         default_range=(3e-6, 4e-3),
         references=(f"{PAPER}, Eqs. (6) and (10)",),
     ),
-    choices.Interaction(
+    Interaction(
         name="vector_bl",
         title="vector mediator of B-L",
         term_function=_vector_bl,
         default_range=(6e-6, 4e-3),
         references=(f"{PAPER}, Eqs. (6) and (10)",),
     ),
-    choices.Interaction(
+    Interaction(
         name="vector",
         title="vector mediator",
         term_function=_vector,
@@ -191,7 +158,7 @@ _SHIPPED = (
         ),
         references=(f"{PAPER}, Eqs. (6) and (10)",),
     ),
-    choices.Interaction(
+    Interaction(
         name="axial",
         title="axial-vector mediator",
         term_function=_axial,
@@ -201,7 +168,7 @@ _SHIPPED = (
         references_of=_axial_references,
         uses_spin=True,
     ),
-    choices.Interaction(
+    Interaction(
         name="tensor",
         title="tensor mediator",
         term_function=_tensor,
@@ -214,7 +181,7 @@ _SHIPPED = (
         references_of=_tensor_references,
         uses_spin=True,
     ),
-    choices.Interaction(
+    Interaction(
         name="nsi",
         title="vector contact interaction with quarks",
         term_function=_nsi,
@@ -226,7 +193,7 @@ _SHIPPED = (
         acts_on=("nucleus",),
         references=("Barranco, Miranda and Rashba, JHEP 12 (2005) 021, arXiv:hep-ph/0508299",),
     ),
-    choices.Interaction(
+    Interaction(
         name="magnetic_moment",
         title="neutrino magnetic moment",
         term_function=_magnetic_moment,
@@ -236,7 +203,7 @@ _SHIPPED = (
         default_range=(1e-12, 1e-8),
         references=(_VOGEL_ENGEL,),
     ),
-    choices.Interaction(
+    Interaction(
         name="millicharge",
         title="neutrino millicharge",
         term_function=_millicharge,
@@ -250,7 +217,7 @@ _SHIPPED = (
 )
 
 
-def shipped_interactions() -> tuple[choices.Interaction, ...]:
+def shipped_interactions() -> tuple[Interaction, ...]:
     """Every interaction that comes with the package, in the order of lists and figures.
 
     Examples:
@@ -284,10 +251,16 @@ def choose(interaction: str | Path | object, **options: object) -> Choice:
     return _find(interaction).choose(**options)
 
 
-def _find(interaction: object) -> choices.Interaction:
+def parse_new_physics(name: str, coupling_set: str | None = None, longitudinal_factor: int | None = None) -> Choice:
+    """:func:`choose` under its name of version 0.2, for one version more."""
+    given = {"coupling_set": coupling_set, "longitudinal_factor": longitudinal_factor}
+    return choose(name, **{option: value for option, value in given.items() if value is not None})
+
+
+def _find(interaction: object) -> Interaction:
     from spec_builder.physics import user_interactions  # noqa: PLC0415
 
-    if isinstance(interaction, choices.Interaction):
+    if isinstance(interaction, Interaction):
         return interaction
     if isinstance(interaction, Path) or (isinstance(interaction, str) and is_path(interaction)):
         return user_interactions.load_interaction(Path(interaction))

@@ -50,11 +50,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spec_builder.base.arrays import FloatArray
-    from spec_builder.physics.choices import Choice
     from spec_builder.physics.descriptions import Description
     from spec_builder.physics.spectra import Spectrum
 
-__all__ = ["FLAVOURS", "Component", "Source", "load_source", "physics_sources", "shipped_sources"]
+__all__ = ["FLAVOURS", "Component", "Source", "load_source", "shipped_sources"]
 
 #: Flavours that arrive. ``numutau``: muon and tau neutrinos together, where nothing tells them apart.
 FLAVOURS = ("nue", "numu", "nutau", "numutau", "nuebar", "numubar", "nutaubar")
@@ -165,12 +164,33 @@ class Source:
         """Highest neutrino energy."""
         return max(component.endpoint_MeV for component in self.components)
 
+    @property
+    def oscillates(self) -> bool:
+        """Whether neutrinos of a component change their flavour on the way."""
+        return any(component.electron_density_mol_cm3 is not None for component in self.components)
+
     def moments(self, minimum_energy_MeV: FloatArray) -> FloatArray:
         """Truncated moments, summed over the components; shape (3, ...)."""
         total = np.zeros((3, *np.shape(minimum_energy_MeV)))
         for component in self.components:
             total += component.moments(minimum_energy_MeV)
         return total
+
+    def with_size(self, name: str, size: float) -> Source:
+        """The source with another flux or fluence of one component.
+
+        Args:
+            name: of the component.
+            size: in the unit of ``kind``.
+
+        Raises:
+            SpecBuilderError: for an unknown component.
+        """
+        before = self.component(name)
+        note = f"{self.kind} of component {name} set to {size:g} by the experiment"
+        after = replace(before.scaled(size / before.total), references=(*before.references, note))
+        components = tuple(after if component.name == name else component for component in self.components)
+        return replace(self, components=components)
 
     def component(self, name: str) -> Component:
         """A component by its name.
@@ -321,12 +341,3 @@ _SPECTRA = {
     "muon_decay": _muon_decay,
     "fission": _fission,
 }
-
-
-def physics_sources(choice: Choice | None = None, *, hep: bool = False) -> tuple[str, ...]:
-    """Sources of the tables behind rates of 8B neutrinos on xenon; see :meth:`~.choices.Choice.sources`."""
-    from spec_builder.physics.interactions import STANDARD_MODEL  # noqa: PLC0415
-    from spec_builder.physics.targets import load_target  # noqa: PLC0415
-
-    source = load_source("solar_8b_hep" if hep else "solar_8b")
-    return (choice or STANDARD_MODEL).sources(source, load_target("xenon"))

@@ -206,10 +206,12 @@ def _checked_range(where: str, given: object, *, signed: bool) -> tuple[float, f
         return (-1.0, 1.0) if signed else (1e-7, 1e-1)
     expected = "two increasing numbers" if signed else "two increasing positive numbers"
     values = tuple(given) if isinstance(given, (list, tuple)) else ()
-    good = len(values) == 2 and all(isinstance(v, (int, float)) and np.isfinite(v) for v in values)
-    if not good or values[0] >= values[1] or (not signed and values[0] <= 0):
-        raise SpecBuilderError(f"{where}: default_range must be {expected}, found {given!r}")
-    return float(values[0]), float(values[1])
+    if len(values) == 2 and all(isinstance(value, (int, float)) for value in values):
+        low, high = float(values[0]), float(values[1])
+        lowest = -np.inf if signed else 0.0
+        if lowest < low < high < np.inf:
+            return low, high
+    raise SpecBuilderError(f"{where}: default_range must be {expected}, found {given!r}")
 
 
 def _one_line(error: BaseException) -> str:

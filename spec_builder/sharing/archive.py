@@ -11,7 +11,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import silent
-from spec_builder.base.files import canonical_json, parse_json
+from spec_builder.base.files import canonical_json, digest, load_json, parse_json
 from spec_builder.base.output import Output
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.histfactory.patchset import check_record
@@ -19,9 +19,10 @@ from spec_builder.model.analysis import load_analyses
 from spec_builder.model.provenance import Choices, option_texts
 from spec_builder.sharing.bundle import pack, seal
 from spec_builder.sharing.citations import bibtex
-from spec_builder.sharing.expected import expected_results
+from spec_builder.sharing.critical import check_critical, critical_file, is_critical
+from spec_builder.sharing.expected import expected_results, reference_flux_of
 from spec_builder.sharing.export import export_workspaces, patch_file
-from spec_builder.sharing.readme import Subject, archive_readme
+from spec_builder.sharing.readme import archive_readme
 from spec_builder.sharing.submission import LICENCE, check_installed, write_submission
 from spec_builder.studies.limits import find_limits
 
@@ -51,6 +52,7 @@ def write_archives(
     law: str = "normsys",
     variants: Mapping[str, str] | None = None,
     submission: bool = True,
+    critical: Sequence[str] = (),
     force: bool = False,
     report: Report = silent,
 ) -> list[Path]:
@@ -67,6 +69,7 @@ def write_archives(
         law: ``normsys`` or ``linear``.
         variants: variant by experiment name.
         submission: write the submission, with the extra ``[hepdata]``.
+        critical: files of critical values, each for the archive of its analysis.
         force: replace files that exist.
         report: told about each step; see :class:`spec_builder.base.executors.Report`.
 
@@ -82,9 +85,10 @@ def write_archives(
     check_record(patches.hepdata)
     names = [analysis.name for analysis in loaded]
     _refuse_twice(names)
+    tables = _critical_tables(critical, loaded)
+    place = Output(output, force)
     if submission:
         _refuse_others(output, names, patches)
-    place = Output(output, force)
     place.check([f"{name}.tar.gz" for name in names] + ["submission.yaml"] * submission)
     with tempfile.TemporaryDirectory() as scratch:
         exported, record = Path(scratch) / "exported", Path(scratch) / "record"
@@ -96,19 +100,42 @@ def write_archives(
         for analysis in loaded:
             files = {path.name: path.read_bytes() for path in (exported / analysis.name).iterdir()}
             report(f"{analysis.name}: expected results")
-            content = archive_files(analysis, files, patches)
+            content = archive_files(analysis, files, patches, tables[analysis.name])
             (record / f"{analysis.name}.tar.gz").write_bytes(pack(analysis.name, content))
             if submission:
                 (record / f"{analysis.name}.hs3.json").write_bytes(content[HS3])
                 report(f"{analysis.name}: contours")
-                results += [_contour(analysis, choice) for choice in patches.choices]
+                results += [_contour(analysis, choice) for choice in patches.choices_for(analysis)]
         if submission:
             report("submission.yaml, checked with hepdata-validator")
             licence = LICENCE if {analysis.licence for analysis in loaded} == {LICENCE["name"]} else None
-            write_submission(record, names, results, patches.hepdata, licence, Subject.of(loaded))
+            write_submission(record, names, results, patches.hepdata, licence)
         made = sorted(record.iterdir(), key=lambda path: (path.suffix != ".gz", path.name))
         place.check(path.name for path in made)
         return [place.file(path.name, partial(_copy, path)) for path in made]
+
+
+def _critical_tables(critical: Sequence[str], analyses: Sequence[Analysis]) -> dict[str, dict[str, str]]:
+    """Text of the critical values of each analysis, by file name in its archive.
+
+    Raises:
+        SpecBuilderError: for a file that is broken, of none of the analyses, or the second of its name.
+    """
+    tables: dict[str, dict[str, str]] = {analysis.name: {} for analysis in analyses}
+    owners = {digest(analysis.workspace): analysis.name for analysis in analyses}
+    for name in critical:
+        content = load_json(name)
+        if not is_critical(content):
+            raise SpecBuilderError(f"{name}: holds no critical values: expected the JSON of a fit or limits by toys")
+        for problem in check_critical(content):
+            raise SpecBuilderError(f"{name}: {problem}")
+        owner = owners.get(content["workspace_sha256"])
+        if owner is None:
+            raise SpecBuilderError(f"{name}: its workspace is none of {', '.join(tables)} with this law and variants")
+        if critical_file(content) in tables[owner]:
+            raise SpecBuilderError(f"{name}: {critical_file(content)} is given twice for {owner}")
+        tables[owner][critical_file(content)] = canonical_json(content)
+    return tables
 
 
 def _refuse_twice(names: Sequence[str]) -> None:
@@ -142,27 +169,36 @@ def _copy(source: Path, target: Path) -> None:
     target.write_bytes(source.read_bytes())
 
 
-def archive_files(analysis: Analysis, exported: Mapping[str, bytes], patches: PatchRequest) -> Files:
+def archive_files(
+    analysis: Analysis,
+    exported: Mapping[str, bytes],
+    patches: PatchRequest,
+    critical: Mapping[str, str] | None = None,
+) -> Files:
     """Everything in the archive of one analysis, by file name, checksums included.
 
     Args:
         analysis: from :func:`spec_builder.model.analysis.load_analysis`.
         exported: what ``spec-builder export`` writes for it, by file name.
         patches: what the patch sets in there were made from.
+        critical: text of files of critical values, by name.
 
     Raises:
         SpecBuilderError: if a patch has no valid fit.
     """
     content = {name: parse_json(data.decode(), name) for name, data in sorted(exported.items())}
     workspace, metadata = content.pop("BkgOnly.json"), content.pop("BkgOnly.meta.json")
-    expected = expected_results(workspace, metadata["reference"], content)
-    options = {patch_file(choice): option_texts(choice) for choice in patches.choices}
+    measured = workspace["measurements"][0]["config"]["poi"]
+    expected = expected_results(workspace, reference_flux_of(metadata, measured), content)
+    chosen = patches.choices_for(analysis)
+    options = {patch_file(choice): option_texts(choice) for choice in chosen}
+    tables = critical or {}
+    about = Choices.of(analysis)
     added = {
         HS3: canonical_json(hs3_workspace(workspace, metadata)),
         EXPECTED: canonical_json(expected),
-        "README.md": archive_readme(
-            Choices.of(analysis), Subject.of([analysis]), workspace, metadata, content, expected, options
-        ),
-        "CITATION.bib": bibtex(text for choice in patches.choices for text in analysis.sources(choice)),
+        "README.md": archive_readme(about, workspace, metadata, content, expected, options, tables),
+        "CITATION.bib": bibtex(text for choice in chosen for text in analysis.sources(choice)),
     }
+    added |= tables
     return seal(dict(exported) | {name: text.encode() for name, text in added.items()})

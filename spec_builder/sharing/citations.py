@@ -51,13 +51,13 @@ def bibtex(sources: Iterable[str] | None = None, *, methods: Iterable[str] = ())
     entries = _entries()
     if sources is None:
         return "\n\n".join(entries.values()) + "\n"
-    keys = dict.fromkeys((*_ALWAYS, *methods))
-    unknown = []
+    keys = {*_ALWAYS, *methods}
+    others = []
     for identifier in dict.fromkeys(found for text in sources for found in identifiers(text)):
-        found = [key for key, entry in entries.items() if identifier in entry]
-        keys.update(dict.fromkeys(found))
-        unknown += [] if found else [identifier]
-    others = [_unnamed(identifier) for identifier in unknown]
+        known = [key for key, entry in entries.items() if identifier in entry]
+        keys.update(known)
+        if not known:
+            others.append(_unnamed(identifier))
     return "\n\n".join([*(entries[key] for key in entries if key in keys), *others]) + "\n"
 
 

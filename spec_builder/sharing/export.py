@@ -11,7 +11,7 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json, digest, refuse_existing, write_text
 from spec_builder.histfactory.patchset import patch_set_json
-from spec_builder.model.analysis import load_analyses
+from spec_builder.model.analysis import acts_on, load_analyses
 from spec_builder.model.metadata import workspace_metadata
 from spec_builder.model.patches import build_patch_set
 from spec_builder.model.spectrum_patches import build_spectra_patch_set
@@ -49,6 +49,7 @@ class PatchRequest:
         style: ``total`` or ``signal``.
         hepdata: the record's identifier.
         digits: significant ones of the yields.
+        where_they_act: leave an interaction out of an analysis that has no target of it.
     """
 
     choices: Sequence[Choice]
@@ -57,6 +58,11 @@ class PatchRequest:
     style: Style = "total"
     hepdata: str | None = None
     digits: int = YIELD_DIGITS
+    where_they_act: bool = False
+
+    def choices_for(self, analysis: Analysis) -> list[Choice]:
+        """The interactions of an analysis' patch sets."""
+        return [choice for choice in self.choices if not self.where_they_act or acts_on(analysis, choice)]
 
     def points(self, analysis: Analysis, choice: Choice) -> list[tuple[float, ...]]:
         """Mass and coupling of every patch, or the parameter alone where there is no mass.
@@ -147,7 +153,7 @@ def export_workspaces(
     """
     loaded = load_analyses(analyses, law, variants)
     files: dict[Path, str] = {}
-    made, wanted = 0, len(loaded) * len(patches.choices if patches else ())
+    made, wanted = 0, sum(len(patches.choices_for(analysis)) for analysis in loaded) if patches else 0
     report(made, wanted)
     for analysis in loaded:
         folder = output / analysis.name
@@ -157,7 +163,8 @@ def export_workspaces(
         metadata = workspace_metadata(analysis)
         metadata["patch_sets"] = {}
         if patches is not None:
-            contents = {patch_file(choice): (choice, folder / patch_file(choice)) for choice in patches.choices}
+            chosen = patches.choices_for(analysis)
+            contents = {patch_file(choice): (choice, folder / patch_file(choice)) for choice in chosen}
             for _, path in contents.values():
                 refuse_existing(path, force=force)
             for file, (choice, path) in contents.items():

@@ -2,66 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.model.workspace import NUISANCE_BOUND
-from spec_builder.sharing.expected import source_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from spec_builder.model.analysis import Analysis
     from spec_builder.model.provenance import Choices
 
-__all__ = ["Subject", "archive_readme"]
+__all__ = ["archive_readme"]
 
-_APPROXIMATIONS = """\
+_SHARED_APPROXIMATIONS = """\
 - The likelihood is binned; the collaborations' own analyses are unbinned or have more dimensions. Correlations between
   backgrounds, and shape uncertainties, are not included.
-- Detector responses were folded with the recoil spectrum of {targets}; the tables above say which were released
+- Detector responses were folded with the recoil spectrum of the target; the tables above say which were released
   by the collaborations and which are reconstructed.
-- New physics is scattering off {scatterers} is not included. Mediator masses and couplings
-  are tree-level and fixed: no renormalisation group running.
-- The size of a source is shared by all experiments. Its uncertainty is part of the measurement `new_physics`, not
-  of `{first}`, where the size is what is measured."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What scatters off what in an analysis, in words.
-
-    Attributes:
-        neutrinos: of the sources.
-        targets: what they scatter off.
-        kinds: ``nucleus``, ``electron`` or both.
-    """
-
-    neutrinos: str
-    targets: str
-    kinds: tuple[str, ...]
-
-    @property
-    def process(self) -> str:
-        """The scattering."""
-        coherent = "coherent elastic neutrino-nucleus scattering (CEvNS)"
-        names = {"nucleus": coherent, "electron": "elastic neutrino-electron scattering"}
-        return " and ".join(names[kind] for kind in self.kinds)
-
-    @classmethod
-    def of(cls, analyses: Iterable[Analysis]) -> Subject:
-        """Of one analysis or of several."""
-        channels = [channel for analysis in analyses for channel in analysis.channels]
-        sources = dict.fromkeys(_lowered(channel.source.title) for channel in channels)
-        targets = dict.fromkeys(_lowered(channel.target.title) for channel in channels)
-        kinds = tuple(dict.fromkeys(channel.target.kind for channel in channels))
-        return cls(" and ".join(sources), " and ".join(targets), kinds)
-
-
-def _lowered(title: str) -> str:
-    """A title within a sentence."""
-    return title[:1].lower() + title[1:]
-
+- Mediator masses and couplings are tree-level and fixed: no renormalisation group running."""
+_OF_8B = """\
+- New physics is scattering off nuclei; scattering off electrons is not included.
+- The flux of 8B neutrinos is shared by all experiments. Its uncertainty is part of the measurement `new_physics`, not
+  of `b8_flux`, where the flux is what is measured."""
+_OF_OTHERS = """\
+- Each channel's target says what the neutrinos scatter off: nuclei or electrons, never both.
+- A parameter that several channels name is shared: `flux_...` are sizes of sources. What the first measurement
+  measures has no prior there; in `new_physics` all have theirs."""
 
 _LAWS = {
     "normsys": "`normsys`, HistFactory's usual: a polynomial inside one standard deviation, exponential outside",
@@ -85,48 +50,65 @@ _CLEARLY = 5.0
 
 def archive_readme(
     choices: Choices,
-    subject: Subject,
     workspace: Mapping[str, Any],
     metadata: Mapping[str, Any],
     patch_sets: Mapping[str, Mapping[str, Any]],
     expected: Mapping[str, Any],
     options_of: Mapping[str, Mapping[str, str]],
+    critical: Iterable[str] = (),
 ) -> str:
     """Markdown text: what, data, approximations, patches, commands with their output, licence, how to cite.
 
     Args:
         choices: of the analysis.
-        subject: what scatters off what.
         workspace: content of ``BkgOnly.json``.
         metadata: content of ``BkgOnly.meta.json``.
         patch_sets: content by file name.
         expected: content of ``expected_results.json``.
         options_of: options of the interaction of each patch set.
+        critical: names of files of critical values.
     """
     parts = [
-        *_what(choices, subject, workspace, metadata),
+        *_what(choices, workspace, metadata, critical),
         *_data(choices, metadata),
         "## Approximations",
         "",
-        _approximations(workspace, subject),
+        _SHARED_APPROXIMATIONS,
+        _OF_8B if _is_8b(metadata) else _OF_OTHERS,
         f"- Constrained parameters are bounded to +-{NUISANCE_BOUND:g} standard deviations, more than pyhf's +-5.",
         "",
-        *_patches(patch_sets, expected, options_of),
+        *_patches(patch_sets, expected, options_of, _signals(workspace)),
         *_commands(metadata, patch_sets, expected),
         *_licence(str(metadata.get("licence", "not stated")), metadata.get("attribution")),
     ]
     return "\n".join(parts)
 
 
+#: Counts of a channel of so many bins at most are listed.
+_LISTED = 40
+#: Key of a run's exposure in the metadata, and its unit.
+_EXPOSURES = {"exposure_t_yr": "t yr", "exposure_t": "t"}
+#: Key of a source's size in the metadata, and how its unit is written.
+_SIZES = {"flux_1e6_cm2_s1": "cm^-2 s^-1", "fluence_1e6_cm2": "cm^-2 in all"}
+
+
+def _is_8b(metadata: Mapping[str, Any]) -> bool:
+    """Whether solar 8B neutrinos are the only source."""
+    return str(metadata["reference"].get("meaning", "")).startswith("mu_8b ")
+
+
 def _what(
-    choices: Choices, subject: Subject, workspace: Mapping[str, Any], metadata: Mapping[str, Any]
+    choices: Choices, workspace: Mapping[str, Any], metadata: Mapping[str, Any], critical: Iterable[str]
 ) -> Iterator[str]:
     titles = " and ".join(experiment["title"] for experiment in metadata["experiments"].values())
-    yield f"# Likelihood of {subject.neutrinos} in {titles}"
+    of_8b = _is_8b(metadata)
+    physics = "coherent elastic neutrino-nucleus scattering (CEvNS) of solar 8B neutrinos" if of_8b else "the signal"
+    first = workspace["measurements"][0]["name"]
+    yield f"# Likelihood of {'solar 8B neutrinos' if of_8b else 'neutrino scattering'} in {titles}"
     yield ""
     yield (
         f"The analysis `{choices.analysis}` after {metadata['paper']}, built by spec_builder {choices.version} as a "
-        f"pyhf workspace: {subject.process} of {subject.neutrinos}, its backgrounds "
+        f"pyhf workspace: {physics}, its backgrounds "
         "and their uncertainties, with patch sets for new interactions with light mediators. This is not a product of "
         "the experiments' collaborations."
     )
@@ -134,10 +116,11 @@ def _what(
     yield ""
     yield "| file | what |"
     yield "|---|---|"
-    measurements = " and ".join(f"`{measurement['name']}`" for measurement in workspace["measurements"])
-    yield f"| `BkgOnly.json` | the Standard Model as a pyhf workspace; measurements {measurements} |"
+    yield f"| `BkgOnly.json` | the Standard Model as a pyhf workspace; measurements `{first}` and `new_physics` |"
     yield "| `BkgOnly.meta.json` | what the workspace cannot say: choices, sources, bin edges, units, digests |"
     yield "| `BkgOnly.hs3.json` | the same model in the HEP Statistics Serialization Standard (HS3) |"
+    for name in critical:
+        yield f"| `{name}` | critical values by toys; `spec-builder verify --toys` throws them again |"
     yield "| `patchset_<interaction>.json` | JSON patches, one for each mediator mass and coupling |"
     yield "| `expected_results.json` | what the files give, with tolerances |"
     yield "| `CITATION.bib` | what to cite |"
@@ -150,46 +133,27 @@ def _what(
     observed = {observation["name"]: observation["data"] for observation in workspace["observations"]}
     for channel in workspace["channels"]:
         counts = observed[channel["name"]]
+        listed = f"{sum(counts):g} in all" if len(counts) > _LISTED else " ".join(str(count) for count in counts)
         for sample in channel["samples"]:
             yield (
-                f"| `{channel['name']}` | {len(counts)} | {' '.join(str(count) for count in counts)} "
-                f"| `{sample['name']}` | {sum(sample['data']):.4g} |"
+                f"| `{channel['name']}` | {len(counts)} | {listed} | `{sample['name']}` | {sum(sample['data']):.4g} |"
             )
     yield ""
     reference = metadata["reference"]
     yield f"Yields are events in the full exposure, with sin^2 theta_W = {reference['sin2_theta_w']}."
     for source in reference.get("sources", [reference]):
-        factor = source["meaning"].partition(" ")[0]
-        for key, size in source_size(source).items():
-            yield f"`{factor}` scales the signal; 1 stands for a {_sized(key, f'{size:g}')}."
+        factor = source["meaning"].removesuffix(" = 1")
+        scaled = sorted(
+            {
+                f"`{sample['name']}`"
+                for channel in workspace["channels"]
+                for sample in channel["samples"]
+                if any(modifier["name"] == factor for modifier in sample["modifiers"])
+            }
+        )
+        size = next((f"{source[key]:g} x 10^6 {unit}" for key, unit in _SIZES.items() if key in source), "")
+        yield f"`{factor}` scales {', '.join(scaled)}; 1 stands for {size}."
     yield ""
-
-
-def _sized(key: str, number: str) -> str:
-    """A flux or a fluence in words."""
-    kind, unit = key.partition("_")[0], "cm^-2 s^-1" if key.endswith("_s1") else "cm^-2"
-    return f"{kind} of {number} x 10^6 {unit}"
-
-
-def _approximations(workspace: Mapping[str, Any], subject: Subject) -> str:
-    others = {"nucleus": "nuclei; scattering off electrons", "electron": "electrons; scattering off nuclei"}
-    kinds = [others[kind] for kind in subject.kinds]
-    scatterers = kinds[0] if len(kinds) == 1 else "nuclei and electrons; what acts on neither"
-    first = workspace["measurements"][0]["name"]
-    return _APPROXIMATIONS.format(targets=subject.targets, scatterers=scatterers, first=first)
-
-
-def _channel(channel: Mapping[str, Any]) -> Iterator[str]:
-    """Observables and runs of a channel."""
-    axes = channel.get("observables") or [channel["observable"]]
-    names = " x ".join(f"{axis['name']} [{axis['unit']}]" for axis in axes)
-    yield f"Observable {names}."
-    yield ""
-    for run, about in channel["runs"].items():
-        lists = about["bin_edges"] if len(axes) > 1 else [about["bin_edges"]]
-        edges = "; ".join(", ".join(f"{edge:g}" for edge in own) for own in lists)
-        key, unit = ("exposure_t_yr", "t yr") if "exposure_t_yr" in about else ("exposure_t", "t")
-        yield f"- run `{run}`: {about[key]:g} {unit}, bin edges {edges}"
 
 
 def _data(choices: Choices, metadata: Mapping[str, Any]) -> Iterator[str]:
@@ -198,8 +162,8 @@ def _data(choices: Choices, metadata: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         yield f"References: {'; '.join(experiment['references'])}."
         yield ""
-        for channel in experiment.get("channels", {"": experiment}).values():
-            yield from _channel(channel)
+        for channel, described in (experiment.get("channels") or {experiment.get("channel"): experiment}).items():
+            yield from _channel(str(channel), described)
         yield ""
         yield "| table | status | source |"
         yield "|---|---|---|"
@@ -219,10 +183,34 @@ def _data(choices: Choices, metadata: Mapping[str, Any]) -> Iterator[str]:
         yield ""
 
 
+def _signals(workspace: Mapping[str, Any]) -> str:
+    """Names of the samples that a patch changes: what `mu_...` or a flux scales."""
+    names = {
+        f"`{sample['name']}`"
+        for channel in workspace["channels"]
+        for sample in channel["samples"]
+        if any(modifier["name"].startswith(("mu_", "flux_")) for modifier in sample["modifiers"])
+    }
+    return ", ".join(sorted(names))
+
+
+def _channel(name: str, channel: Mapping[str, Any]) -> Iterator[str]:
+    """Observables, and exposure and bin edges of each run."""
+    axes = channel["observables"] if "observables" in channel else [channel["observable"]]
+    observables = " and ".join(f"{axis['name']} [{axis['unit']}]" for axis in axes)
+    yield f"- channel `{name}`: {observables}"
+    for run, about in channel["runs"].items():
+        exposure = next(f"{about[key]:g} {unit}" for key, unit in _EXPOSURES.items() if key in about)
+        by_axis = about["bin_edges"] if len(axes) > 1 else [about["bin_edges"]]
+        edges = "; ".join(", ".join(f"{edge:g}" for edge in values) for values in by_axis)
+        yield f"  - run `{run}`: {exposure}, bin edges {edges}"
+
+
 def _patches(
     patch_sets: Mapping[str, Mapping[str, Any]],
     expected: Mapping[str, Any],
     options_of: Mapping[str, Mapping[str, str]],
+    signals: str,
 ) -> Iterator[str]:
     if not patch_sets:
         return
@@ -241,8 +229,9 @@ def _patches(
     style = next(iter(patch_sets.values()))["metadata"]["style"]
     if style == "total":
         yield (
-            "A patch replaces the yields of `cevns` by those of the Standard Model with the new interaction, "
-            "interference included. There is no signal strength: 2NLL of the measurement `new_physics` is the answer."
+            f"A patch replaces the yields of the signal, {signals}, by those of the Standard Model with the new "
+            "interaction, interference included. There is no signal strength: 2NLL of the measurement `new_physics` is "
+            "the answer."
         )
     else:
         yield (
@@ -291,10 +280,9 @@ def _commands(
         if "value" in result:
             shown = f'"{result["parameter"]}": [{result["value"]:.3f}], {shown}'
         yield from block("text", shown)
-        if "value" in result:
-            for quantity, size in source_size(result).items():
-                yield f"That is a {_sized(quantity, f'{size:.2f}')}."
-                yield ""
+        if "flux_1e6_cm2_s1" in result:
+            yield f"That is a flux of {result['flux_1e6_cm2_s1']:.4g} x 10^6 cm^-2 s^-1."
+            yield ""
     for name, content in patch_sets.items():
         sample = expected["patch_sets"][name]["patches"]
         key = next((key for key, about in sample.items() if about["delta_chi2"] > _CLEARLY), next(iter(sample)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.patchset import NO_RECORD
-from spec_builder.inference.exclusion import PLANE_MASSES
+from spec_builder.model.analysis import ANALYSES
 from spec_builder.model.metadata import PAPER
 from spec_builder.model.provenance import distinct_notes, in_words, parameter_label, range_text
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spec_builder.inference.curves import Interval
-    from spec_builder.sharing.readme import Subject
     from spec_builder.studies.limits import LimitsResult
 
 __all__ = ["check_installed", "is_installed", "submission_problems", "write_submission"]
@@ -57,7 +56,6 @@ def write_submission(
     results: Sequence[LimitsResult],
     hepdata: str | None,
     licence: Mapping[str, str] | None = LICENCE,
-    subject: Subject | None = None,
 ) -> None:
     """Write ``submission.yaml`` and its tables beside the archives, and check the folder with hepdata-validator.
 
@@ -67,7 +65,6 @@ def write_submission(
         results: limits, a table each.
         hepdata: the record that this is for, ``ins`` and seven digits; None for a new one.
         licence: name, url and description; None leaves it to HEPData's default.
-        subject: what scatters off what, for the comment.
 
     Raises:
         SpecBuilderError: if hepdata-validator refuses it.
@@ -77,7 +74,7 @@ def write_submission(
     submission = Submission()
     if licence is not None:
         submission.get_license = lambda: licence  # hepdata_lib would say CC0
-    submission.comment = _comment(results, hepdata, subject)
+    submission.comment = _comment(results, hepdata)
     # without hepdata_lib's version: the same inputs give the same bytes
     submission.additional_resources = [
         {"description": "Created with hepdata_lib", "location": "https://doi.org/10.5281/zenodo.1217998"}
@@ -127,15 +124,22 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _comment(results: Sequence[LimitsResult], hepdata: str | None, subject: Subject | None) -> str:
+def _comment(results: Sequence[LimitsResult], hepdata: str | None) -> str:
     notes = sorted(distinct_notes(result.provenance for result in results))
     record = "a new record" if hepdata in (None, NO_RECORD) else hepdata
-    what = "" if subject is None else f" of {subject.neutrinos} scattering off {subject.targets}"
     return (
-        f"Likelihoods{what}, rebuilt by spec_builder after {PAPER}, and limits on new neutrino interactions. Not a "
-        f"product of the experiments' collaborations. Prepared for {record}. "
+        f"{_what(results)}, rebuilt by spec_builder after {PAPER}, and limits on new neutrino interactions with light "
+        f"mediators. Not a product of the experiments' collaborations. Prepared for {record}. "
         + (f"By construction: {in_words(notes)}." if notes else "")
     )
+
+
+def _what(results: Sequence[LimitsResult]) -> str:
+    """What the likelihoods are of."""
+    names = {result.provenance.analysis for result in results}
+    if names <= set(ANALYSES):
+        return "Likelihoods of solar 8B neutrinos scattering coherently off xenon (CEvNS)"
+    return f"Likelihoods of neutrino scattering ({', '.join(sorted(names))})"
 
 
 def _table(result: LimitsResult, licence: Mapping[str, str] | None) -> Any:
@@ -145,8 +149,13 @@ def _table(result: LimitsResult, licence: Mapping[str, str] | None) -> Any:
     about, name = result.provenance, result.choice.name
     table = Table(f"Exclusion {about.analysis} {name}")
     table.description = _table_description(result)
-    table.location = "Own evaluation of the limits in Figure 4 of arXiv:2411.11749"
-    table.keywords["phrases"] = ["CEvNS", "Solar neutrinos", "Light mediators", "Non-standard neutrino interactions"]
+    of_paper = about.analysis in ANALYSES
+    table.location = f"Own evaluation of the limits in Figure {4 if of_paper else 5} of arXiv:2411.11749"
+    if of_paper:
+        phrases = ["CEvNS", "Solar neutrinos", "Light mediators", "Non-standard neutrino interactions"]
+    else:
+        phrases = ["Neutrino scattering", "Light mediators", "Non-standard neutrino interactions"]
+    table.keywords["phrases"] = phrases
     if licence is not None:
         table.add_data_license(**licence)
     for variable in _mass_columns(result) if result.choice.has_mediator else _interval_columns(result):
@@ -159,7 +168,10 @@ def _table_description(result: LimitsResult) -> str:
     values = "Couplings g" if choice.parameter == "g" else f"Values of {parameter_label(choice)}"
     against = ", against the mediator mass" if choice.has_mediator else ""
     domain = choice.parameter if choice.signed else f"{choice.parameter} >= 0"
-    over = f"masses from {range_text(PLANE_MASSES)} and {domain}" if exclusion.dof == 2 else domain
+    over = domain
+    if exclusion.dof == 2:  # of the whole range of the analysis
+        masses = (exclusion.points[0].mass_MeV, exclusion.points[-1].mass_MeV)
+        over = f"masses from {range_text(masses)} and {domain}"
     freedom = "two degrees" if exclusion.dof == 2 else "one degree"
     return (
         f"{values} of the interaction {choice.name} excluded at {100 * exclusion.cl:g} % CL by {about.analysis}"

@@ -19,9 +19,10 @@ from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import given_rows
 from spec_builder.inference.patches import group_patches
 from spec_builder.inference.rows import take_apart
+from spec_builder.sharing.critical import check_critical, critical_summary, is_critical
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from spec_builder.base.arrays import FloatArray
 
@@ -36,7 +37,7 @@ _ALIKE = 0.8
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found not to be finite
 def verify_file(name: str, *, report: Callable[[int, int], object] = lambda *_: None) -> tuple[str, list[str]]:
-    """Check a workspace, the ``.meta.json`` beside one, or a patch set of the ``BkgOnly.json`` beside it.
+    """Check a workspace, the ``.meta.json`` beside one, a patch set of the ``BkgOnly.json`` beside it, critical values.
 
     Args:
         name: path of the file, ``-`` for standard input.
@@ -53,6 +54,9 @@ def verify_file(name: str, *, report: Callable[[int, int], object] = lambda *_: 
         return "metadata of a workspace", _verify_metadata(Path(name), content)
     if isinstance(content, dict) and "patches" in content:
         return _verify_patch_set(name, content, report)
+    if is_critical(content):
+        problems = check_critical(content)
+        return ("critical values" if problems else critical_summary(content)), problems
     kind = "workspace"
     if is_hs3(content):
         kind, content = "model in HS3", patched_workspace(content, name)
@@ -111,6 +115,14 @@ def verify_patch_set(
         return [str(error).removeprefix(f"{name}: ")]
 
 
+def _name_of_point(interaction: str, values: Sequence[Any]) -> str | None:
+    """Our name of a point (mass, coupling), or of a parameter alone; None if a value is no number."""
+    if not all(isinstance(value, int | float) for value in values):
+        return None
+    mass = float(values[0]) if len(values) > 1 else None
+    return patch_name(interaction, mass, float(values[-1]))
+
+
 def _check_names(content: Mapping[str, Any]) -> None:
     """Refuse a patch of ours whose name says another point than its values.
 
@@ -125,9 +137,7 @@ def _check_names(content: Mapping[str, Any]) -> None:
         return  # not one of ours
     for patch in content["patches"]:
         name, values = patch["metadata"]["name"], patch["metadata"]["values"]
-        numbers = [float(value) for value in values if isinstance(value, int | float)]
-        point = numbers if massive else [None, *numbers]
-        if len(numbers) < len(values) or patch_name(str(interaction), point[0], numbers[-1]) != name:
+        if _name_of_point(str(interaction), values) != name:
             shown = ", ".join(str(value) for value in values)
             raise SpecBuilderError(f"patch '{name}': its values {shown} are not those of its name")
 

@@ -13,7 +13,8 @@ from spec_builder.base.files import MAX_JSON_MEMORY, canonical_json, digest, jso
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.histfactory.patchset import check_patch_set
 from spec_builder.sharing.bundle import LINES, SUMS, broken_seals, read_archive
-from spec_builder.sharing.expected import source_size, unexpected_results
+from spec_builder.sharing.critical import check_critical, is_critical
+from spec_builder.sharing.expected import reference_flux_of, unexpected_results
 from spec_builder.sharing.verify import verify_patch_set, verify_workspace
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], obj
     problems += _digest_problems(workspace, metadata, patch_sets)
     if not problems and _text(HS3, files[HS3]) != canonical_json(hs3_workspace(workspace, metadata)):
         problems.append(f"{HS3}: is not {WORKSPACE} in HS3")
+    problems += [problem for key, value in content.items() for problem in _critical_problems(key, value, workspace)]
     sizes = [len(value["patches"]) for value in patch_sets.values()]
     for (key, value), before in zip(patch_sets.items(), accumulate(sizes, initial=0), strict=False):
 
@@ -84,14 +86,27 @@ def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], obj
 
         problems += [f"{key}: {problem}" for problem in verify_patch_set(workspace, value, key, report=applied)]
     if not problems:
-        found = unexpected_results(expected, workspace, metadata["reference"], patch_sets)
-        problems += [f"{file}: {what}" for file, what in found]
+        flux = reference_flux_of(metadata, workspace["measurements"][0]["config"]["poi"])
+        problems += [f"{file}: {what}" for file, what in unexpected_results(expected, workspace, flux, patch_sets)]
     count = sum(len(value["patches"]) for value in patch_sets.values()) if not problems else 0
     summary = (
         f"archive of {metadata.get('analysis')}, {len(files)} files; {count} patches in {len(patch_sets)} sets fitted, "
         f"all as expected; sha256 {digest(workspace)}"
     )
     return summary, problems
+
+
+def _critical_problems(name: str, content: Any, workspace: Mapping[str, Any]) -> Iterator[str]:
+    """Critical values that are broken, or of another workspace."""
+    if not name.startswith("critical_"):
+        return
+    if not is_critical(content):
+        yield f"{name}: holds no critical values"
+        return
+    problems = check_critical(content)
+    yield from (f"{name}: {problem}" for problem in problems)
+    if not problems and content["workspace_sha256"] != digest(workspace):
+        yield f"{name}: names sha256 {content['workspace_sha256']}, but {WORKSPACE} has {digest(workspace)}"
 
 
 def _check_promises(patch_set: Mapping[str, Any], name: str) -> None:
@@ -125,12 +140,11 @@ def _text(name: str, data: bytes) -> str:
 def _digest_problems(workspace: Any, metadata: Any, patch_sets: Mapping[str, Any]) -> Iterator[str]:
     try:
         named, wanted = metadata["sha256"], dict(metadata["patch_sets"])
-        reference = metadata["reference"]
-        if not (source_size(reference) or reference["sources"]):
-            raise ValueError("no size of a source")  # noqa: TRY301
+        reference_flux_of(metadata, workspace["measurements"][0]["config"]["poi"])
     except (KeyError, TypeError, ValueError, AttributeError):
         raise SpecBuilderError(
-            f"{METADATA}: not the metadata of a workspace: expected sha256, patch_sets and reference.flux_1e6_cm2_s1"
+            f"{METADATA}: not the metadata of a workspace: expected sha256, patch_sets and a reference with meaning "
+            "and size, such as flux_1e6_cm2_s1"
         ) from None
     if named != digest(workspace):
         yield f"{METADATA}: names sha256 {named}, but {WORKSPACE} has {digest(workspace)}"

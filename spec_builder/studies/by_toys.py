@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import digest
 from spec_builder.base.text import Report, Result, Shown
+from spec_builder.inference.compiled import describe_engine
 from spec_builder.inference.exclusion_by_toys import exclude_by_toys
 from spec_builder.inference.feldman_cousins import feldman_cousins
 from spec_builder.model.provenance import Choices
@@ -23,7 +25,7 @@ from spec_builder.studies.limits import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.exclusion_by_toys import ToyExclusion, ToyMassPoint
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from spec_builder.physics.choices import Choice
 
 __all__ = [
+    "CRITICAL_SCHEMA",
     "ToyFitResult",
     "ToyLimitsResult",
     "find_limits_by_toys",
@@ -41,6 +44,10 @@ __all__ = [
 
 #: What ``method`` says in JSON.
 METHOD = "feldman-cousins"
+#: A result by toys is a file of critical values to share, whose schema this is.
+CRITICAL_SCHEMA = "spec_builder/critical/1"
+#: From 1/MeV to 1/GeV.
+_PER_GEV = 1e3
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,15 +57,19 @@ class ToyFitResult(Result):
     Attributes:
         asymptotic: the same fit by Wilks' theorem, with its provenance.
         toys: the numbers.
+        origin: what tells the model from others: the workspace's digest, and of a workspace's file the measurement and
+            the held parameters.
     """
 
     asymptotic: FitResult
     toys: FeldmanCousins
+    origin: Mapping[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         """The content of the asymptotic fit, and what toys add to it."""
         toys = self.toys
         return self.asymptotic.to_dict() | {
+            **_shared(self.origin),
             "method": METHOD,
             "toys": toys.toys,
             "seed": toys.seed,
@@ -91,6 +102,11 @@ class ToyFitResult(Result):
         names = ("value", "critical", "error", "toys", "observed", "p_value", "p_error")
         columns = {name: [getattr(point, name) for point in toys.critical] for name in names}
         return Report(plain.title, facts | dict(plain.facts), columns, plain.shown, notes)
+
+
+def _shared(origin: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a result a file of critical values that can be computed again."""
+    return {"critical_schema": CRITICAL_SCHEMA, "engine": describe_engine(), **origin}
 
 
 def _critical_content(point: CriticalValue) -> dict[str, Any]:
@@ -139,9 +155,8 @@ def fit_analysis_by_toys(
     asymptotic = fit_analysis(analysis, parameter, cl=cl)
     null = None if analysis.measurable(parameter).factor is None else 0.0
     likelihood = analysis.likelihood(parameter)
-    return ToyFitResult(
-        asymptotic, feldman_cousins(likelihood, parameter, cl=cl, toys=toys, seed=seed, null=null, **how)
-    )
+    found = feldman_cousins(likelihood, parameter, cl=cl, toys=toys, seed=seed, null=null, **how)
+    return ToyFitResult(asymptotic, found, {"workspace_sha256": digest(analysis.workspace)})
 
 
 def fit_workspace_by_toys(
@@ -175,7 +190,8 @@ def fit_workspace_by_toys(
         if not likelihood.poi:
             raise SpecBuilderError("toys need a parameter of interest; name one")
         found = feldman_cousins(likelihood, likelihood.poi, cl=cl, toys=toys, seed=seed, **how)
-    return ToyFitResult(asymptotic, found)
+    origin = {"workspace_sha256": digest(workspace), "measurement": measurement, "hold": dict(hold or {})}
+    return ToyFitResult(asymptotic, found, origin)
 
 
 @dataclass(frozen=True, repr=False)
@@ -185,10 +201,12 @@ class ToyLimitsResult(Result):
     Attributes:
         limits: the same as an asymptotic result, with the intervals by toys in it.
         toys: the numbers.
+        origin: the workspace's digest.
     """
 
     limits: LimitsResult
     toys: ToyExclusion
+    origin: Mapping[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         """The content of limits, and what toys add to it."""
@@ -199,7 +217,7 @@ class ToyLimitsResult(Result):
             point["critical"] = [_critical_content(one) for one in own.critical]
         toys = self.toys
         more = {"method": METHOD, "toys": toys.toys, "seed": toys.seed, "ensemble": toys.ensemble}
-        return content | more | {"toys_without_fit": toys.lost}
+        return content | _shared(self.origin) | more | {"toys_without_fit": toys.lost}
 
     def report(self) -> Report:
         """Intervals by toys beside those of Wilks' theorem."""
@@ -231,6 +249,7 @@ def find_limits_by_toys(
     dof: int = 1,
     toys: int = 1000,
     seed: int = 0,
+    values: Sequence[FloatArray] | None = None,
     **how: Any,
 ) -> ToyLimitsResult:
     """Exclude values of an interaction's parameter by toys, at given mediator masses where it has a mediator.
@@ -243,6 +262,8 @@ def find_limits_by_toys(
         dof: 1: against the minimum at each mass; 2: over the plane, which is found for every toy.
         toys: at each point.
         seed: of the random numbers.
+        values: of the parameter at each mass, ascending, as results have them (g/m in 1/GeV at the mass inf); None for
+            a grid over what the intervals may be.
         how: ``ensemble``, ``count``, ``executor``, ``store`` and ``report`` of
             :func:`spec_builder.inference.exclusion_by_toys.exclude_by_toys`.
 
@@ -254,18 +275,20 @@ def find_limits_by_toys(
     axis = mass_axis(chosen, masses)
     problem = analysis.problem(chosen)
     check_change(chosen, problem.yields(axis))
+    if values is not None:
+        how["values"] = [own / (_PER_GEV if math.isinf(mass) else 1.0) for own, mass in zip(values, axis, strict=True)]
     found = exclude_by_toys(problem, axis, cl=cl, dof=dof, toys=toys, seed=seed, plane=analysis.masses_MeV, **how)
     about = replace(Choices.of(analysis, chosen, cl=cl, dof=dof), notes=analysis.notes(chosen, masses))
-    return ToyLimitsResult(LimitsResult(about, chosen, in_contact_units(found.exclusion)), _in_contact_units(found))
+    limits = LimitsResult(about, chosen, in_contact_units(found.exclusion))
+    return ToyLimitsResult(limits, _in_contact_units(found), {"workspace_sha256": digest(analysis.workspace)})
 
 
 def _in_contact_units(found: ToyExclusion) -> ToyExclusion:
     """What stands beside the intervals at the mass inf as g/m in 1/GeV."""
-    per_GeV = 1e3
 
     def scaled(pairs: tuple[tuple[float | None, float | None], ...]) -> tuple[tuple[float | None, float | None], ...]:
         return tuple(
-            (None if low is None else low * per_GeV, None if high is None else high * per_GeV) for low, high in pairs
+            (None if low is None else low * _PER_GEV, None if high is None else high * _PER_GEV) for low, high in pairs
         )
 
     points = []
@@ -273,6 +296,6 @@ def _in_contact_units(found: ToyExclusion) -> ToyExclusion:
         if not math.isinf(one.point.mass_MeV):
             points.append(one)
             continue
-        critical = tuple(replace(at, value=at.value * per_GeV) for at in one.critical)
+        critical = tuple(replace(at, value=at.value * _PER_GEV) for at in one.critical)
         points.append(replace(one, errors=scaled(one.errors), asymptotic=scaled(one.asymptotic), critical=critical))
     return replace(found, points=tuple(points))

@@ -69,7 +69,13 @@ def _channel_lines(channel: Channel, signals: Mapping[str, FloatArray], *, named
         edges = "; ".join(_edges(axis.edges[run.name]) for axis in channel.axes)
         lines.append(f"  run {run.name:9} {run.exposure:g} {channel.exposure_unit}, edges {edges}")
     lines += _event_lines(channel, signals)
-    lines.append("  relative uncertainties")
+    lines += ["  relative uncertainties", *_uncertainty_lines(channel)]
+    return lines
+
+
+def _uncertainty_lines(channel: Channel) -> list[str]:
+    """Sizes by sample and parameter, and the names of what changes a shape."""
+    lines = []
     for sample in channel.samples:
         lines += [f"    {sample.name:16} {name} {size:.3g}" for name, size in sample.uncertainties.items()]
     for background in channel.backgrounds:

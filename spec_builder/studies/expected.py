@@ -121,18 +121,6 @@ class ExpectedLimits(Result):
     def report(self) -> Report:
         """A row for each mass: quantiles of the limit."""
         symbol = self.choice.parameter
-        columns: dict[str, Column] = {}
-        if self.choice.has_mediator:
-            columns["mass_MeV"] = [point.mass_MeV for point in self.points]
-        names = list(BAND) if self.kind == "toys" else ["median"]
-        for name in names:
-            columns[f"{symbol}_{name}"] = [point.upper[name] for point in self.points]
-        if self.choice.signed:
-            for name in names:
-                columns[f"{symbol}_low_{name}"] = [point.lower[name] for point in self.points]
-        if self.kind == "toys":
-            columns["median_error"] = [point.median_error for point in self.points]
-            columns["allowed_bands"] = [point.allowed_bands for point in self.points]
         thrown = "Asimov data" if self.kind == "asimov" else f"{self.toys} toys, seed {self.seed}"
         facts = {
             "confidence": f"{self.provenance.level}, by the threshold of Delta chi2",
@@ -148,9 +136,24 @@ class ExpectedLimits(Result):
         return Report(
             f"Expected exclusion of interaction {self.choice.name}, {self.provenance.analysis}",
             facts | self.provenance.rows(),
-            columns,
+            self._columns(),
             details={"columns": explained},
         )
+
+    def _columns(self) -> dict[str, Column]:
+        symbol = self.choice.parameter
+        columns: dict[str, Column] = {}
+        if self.choice.has_mediator:
+            columns["mass_MeV"] = [point.mass_MeV for point in self.points]
+        names = list(BAND) if self.kind == "toys" else ["median"]
+        for name in names:
+            columns[f"{symbol}_{name}"] = [point.upper[name] for point in self.points]
+        for name in names if self.choice.signed else []:
+            columns[f"{symbol}_low_{name}"] = [point.lower[name] for point in self.points]
+        if self.kind == "toys":
+            columns["median_error"] = [point.median_error for point in self.points]
+            columns["allowed_bands"] = [point.allowed_bands for point in self.points]
+        return columns
 
 
 def expect_limits(

@@ -139,7 +139,7 @@ def explain_point(analysis: Analysis, choice: Choice, mass_MeV: float | None, va
     symbol = f"{choice.parameter}/m [1/GeV]" if contact else choice.parameter
     point = f"{choice.name}, {symbol} = {value:g}{at}"
     fitted = minuit.minimise(model, start=model.init)
-    about = replace(Choices.of(analysis, choice), notes=analysis.notes(choice, masses))
+    about = Choices.of(analysis, choice, masses)
     return Explanation(about, point, _parts(analysis, point, model, fitted))
 
 

@@ -13,6 +13,7 @@ from spec_builder.base.text import Report, Result, Shown
 from spec_builder.histfactory.checks import check_parameters, workspace_problems
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
+from spec_builder.model.analysis import SIGNAL_PARAMETER
 from spec_builder.model.provenance import Choices, in_words
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ INFINITE = "infinite: without a signal nothing is expected in a bin with counts"
 _ROUNDING_TOLD = 1e-5
 
 
+#: What a cross section is printed in [cm^2].
+_CROSS_SECTION = 1e-40
+
+
 @dataclass(frozen=True, repr=False)
 class FitResult(Result):
     """A fit of one parameter with its provenance.
@@ -43,11 +48,14 @@ class FitResult(Result):
         provenance: the choices behind it.
         unit: of the parameter.
         fit: the numbers.
+        cross_section_cm2: of the Standard Model, averaged over the source, per scatterer; where what is fitted is the
+            signal in units of the Standard Model.
     """
 
     provenance: Choices
     unit: str
     fit: Fit
+    cross_section_cm2: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON; numbers that do not exist are None, an infinite significance too, with a note."""
@@ -66,7 +74,19 @@ class FitResult(Result):
         content["significance"] = None if infinite else self.fit.significance
         content["significance_note"] = INFINITE if infinite else None
         content["edm"] = finite_or_none(self.fit.edm)
+        if self.cross_section_cm2 is not None:
+            content["cross_section"] = self._cross_section(self.cross_section_cm2)
         return content
+
+    def _cross_section(self, standard_model: float) -> dict[str, Any]:
+        """The signal as a cross section, with its interval."""
+        found = {"value": self.fit.value, "up": self.fit.up, "down": self.fit.down}
+        return {
+            "what": "average over the source, per scatterer: the signal times the Standard Model's",
+            "unit": "1e-40 cm2",
+            "standard_model": standard_model / _CROSS_SECTION,
+            **{key: None if x is None else x * standard_model / _CROSS_SECTION for key, x in found.items()},
+        }
 
     def report(self) -> Report:
         """Value, interval and quality; the columns hold the parameter, then the pulls."""
@@ -106,6 +126,13 @@ class FitResult(Result):
             facts["signal"] = INFINITE
         elif fit.significance is not None:
             facts["signal"] = f"{fit.significance:.2f} standard deviations (sqrt(q0), asymptotic)"
+        if self.cross_section_cm2 is not None:
+            numbers = self._cross_section(self.cross_section_cm2)
+            interval = f"{format_error('+', numbers['up'])} {format_error('-', numbers['down'])}"
+            facts["cross section"] = (
+                f"{numbers['value']:.4g} {interval} in {numbers['unit']}, of the Standard Model "
+                f"{numbers['standard_model']:.4g}"
+            )
         return facts
 
     def _notes(self) -> dict[str, str]:
@@ -141,7 +168,8 @@ def fit_analysis(
 
     Args:
         analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        parameter: one of ``analysis.parameters``: ``flux`` or ``sin2thetaw`` for 8B neutrinos.
+        parameter: one of ``analysis.parameters``: ``flux`` or ``sin2thetaw`` for 8B neutrinos, ``count``, ``signal``
+            or ``sin2thetaw`` for stopped pions, ``flux_pp`` or ``sin2thetaw`` for electron recoils.
         cl: confidence level of the interval.
         minimiser: ``minuit`` or ``newton``.
 
@@ -151,7 +179,8 @@ def fit_analysis(
     measurable = analysis.measurable(parameter)
     null = None if measurable.factor is None else 0.0
     result = fit(analysis.likelihood(parameter), cl=cl, minimiser=minimiser, null=null)
-    return FitResult(Choices.of(analysis, cl=cl), measurable.unit, result)
+    cross_section = analysis.cross_section_cm2 if parameter == SIGNAL_PARAMETER else None
+    return FitResult(Choices.of(analysis, cl=cl), measurable.unit, result, cross_section)
 
 
 def fit_workspace(

@@ -212,7 +212,7 @@ def find_limits(
     check_change(chosen, signal)
     curves = Curves(problem, signal)
     exclusion = exclude(problem, axis, cl=cl, dof=dof, curves=curves, plane=analysis.masses_MeV)
-    about = replace(Choices.of(analysis, chosen, cl=cl, dof=dof), notes=analysis.notes(chosen, masses))
+    about = Choices.of(analysis, chosen, axis if chosen.has_mediator else None, cl=cl, dof=dof)
     return LimitsResult(about, chosen, in_contact_units(exclusion))
 
 

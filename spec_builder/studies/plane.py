@@ -97,7 +97,11 @@ def _profile_plane(analysis: Analysis, choice: Choice, points: int, cl: float, d
     fits = curves.grid(couplings)
     shape = (masses.size, points)
     return Plane(
-        LimitsResult(Choices.of(analysis, choice, cl=cl, dof=dof_here), choice, exclusion),
+        LimitsResult(
+            Choices.of(analysis, choice, masses if choice.has_mediator else None, cl=cl, dof=dof_here),
+            choice,
+            exclusion,
+        ),
         masses,
         couplings,
         fits.twice_nll.reshape(shape),

@@ -67,7 +67,7 @@ class Projection:
         experiments = tuple(self._changed(experiment) for experiment in analysis.experiments)
         return with_data(replace(analysis, experiments=experiments), ASIMOV)
 
-    def _check(self, analysis: Analysis) -> None:
+    def _check_sizes(self) -> None:
         for what, sizes in (("exposure", self.exposure), ("background", self.backgrounds)):
             for name, factor in sizes.items():
                 if not (np.isfinite(factor) and factor >= 0 and (factor > 0 or what == "background")):
@@ -75,6 +75,9 @@ class Projection:
         for name, size in self.uncertainties.items():
             if not 0 < size <= 2:
                 raise SpecBuilderError(f"uncertainty {name}: {size:g}, expected a relative size above 0, at most 2")
+
+    def _check(self, analysis: Analysis) -> None:
+        self._check_sizes()
         names = [experiment.name for experiment in analysis.experiments]
         samples = [
             (e.name, background.name)

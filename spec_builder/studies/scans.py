@@ -89,7 +89,7 @@ class ScanResult(Result):
         }
         for key, value in self.metadata.items():
             if value and key not in _NOT_SHOWN:
-                facts[key] = str(value)
+                facts[key] = "; ".join(value) if key == "notes" else str(value)
         return facts
 
     def _ends(self) -> list[tuple[str, ...]]:
@@ -143,7 +143,7 @@ def _grid_scan(analysis: Analysis, choice: Choice, masses: FloatArray | None, co
     points = GridPoints(problem, signal, couplings)
     metadata = {
         "schema": "spec_builder/scan/1",
-        **Choices.of(analysis, choice).to_dict(),
+        **Choices.of(analysis, choice, axis if choice.has_mediator else None).to_dict(),
         "workspace_sha256": digest(analysis.workspace),
         "masses_MeV": axis.tolist() if choice.has_mediator else None,
         "couplings": couplings.tolist(),
@@ -313,7 +313,7 @@ def scan_files(
         SpecBuilderError: if a file cannot be read or is not what it should be.
     """
     if patchset is None:
-        raise SpecBuilderError("give --patchset PATCHSET.json with a workspace")
+        raise SpecBuilderError("a scan of a workspace needs a patch set")
     content, patches = load_workspace(workspace), load_json(patchset)
     check_workspace(content, "standard input" if workspace == "-" else workspace)
     check_patch_set(patches, patchset)

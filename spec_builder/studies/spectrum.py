@@ -217,6 +217,10 @@ def _check_point(choice: Choice, mass: float | None, coupling: float | None) -> 
             raise SpecBuilderError("interaction 'sm' has no mediator: mass and coupling do not apply")
         return
     _check_mass(choice, mass)
+    _check_coupling(choice, coupling)
+
+
+def _check_coupling(choice: Choice, coupling: float | None) -> None:
     if coupling is None:
         raise SpecBuilderError(f"interaction '{choice.name}': give the coupling ({choice.unit or 'no unit'})")
     if choice.signed:

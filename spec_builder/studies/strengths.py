@@ -75,13 +75,16 @@ class StrengthLimits(Result):
             "spectra": [_content(strength) for strength in self.strengths],
         }
 
-    def report(self) -> Report:
-        """A row for each spectrum: labels, best strength, what is excluded."""
-        labels = list(self.strengths[0].spectrum.labels)
+    def _columns(self, labels: Sequence[str]) -> dict[str, list[Any]]:
         columns: dict[str, list[Any]] = {"spectrum": [s.spectrum.name for s in self.strengths]}
         columns |= {label: [s.spectrum.labels[label] for s in self.strengths] for label in labels}
         for name in ("best", "low", "high", "delta_chi2_0", "delta_chi2_1", "valid"):
             columns[name] = [getattr(s, name) for s in self.strengths]
+        return columns
+
+    def report(self) -> Report:
+        """A row for each spectrum: labels, best strength, what is excluded."""
+        labels = list(self.strengths[0].spectrum.labels)
         facts = {
             "confidence": f"{self.provenance.level}, Delta chi2 > {self.threshold:.6g} against each spectrum's minimum "
             "over strengths >= 0",
@@ -92,7 +95,7 @@ class StrengthLimits(Result):
         return Report(
             f"Limits on the strength of recoil spectra, {self.provenance.analysis}",
             facts | {"spectra": sources},
-            columns,
+            self._columns(labels),
             Shown(
                 ("spectrum", *labels, "best", "Dchi2(0)", "Dchi2(1)", "excluded strength"),
                 tuple(_row(s) for s in self.strengths),

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spec_builder import find_limits, fit_analysis, load_analysis, parse_new_physics, profile_analysis, scan_analysis
+from spec_builder import find_limits, fit_analysis, load_analysis, profile_analysis, scan_analysis
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.text import Report
+from spec_builder.physics.interactions import choose
 from spec_builder.studies.spectrum import recoil_spectrum
 
 
@@ -27,8 +28,8 @@ def results() -> dict[str, Any]:
     return {
         "fit": fit_analysis(xenonnt, "flux"),
         "profile": profile_analysis(xenonnt, "flux", points=21),
-        "limits": find_limits(xenonnt, parse_new_physics("scalar"), np.array([1.0, 10.0])),
-        "scan": scan_analysis(xenonnt, parse_new_physics("scalar"), np.array([1.0, 10.0]), np.geomspace(1e-6, 1e-5, 9)),
+        "limits": find_limits(xenonnt, choose("scalar"), np.array([1.0, 10.0])),
+        "scan": scan_analysis(xenonnt, choose("scalar"), np.array([1.0, 10.0]), np.geomspace(1e-6, 1e-5, 9)),
         "spectrum": recoil_spectrum([0.5, 1.0], interaction="scalar", mass=10.0, coupling=1e-5),
     }
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.cli import interactions as cli_interactions
 from spec_builder.cli.interactions import choice_of, choices_of, option_names
 from spec_builder.model.provenance import option_key
 from spec_builder.paper.plane import PLANE_INTERACTIONS
-from spec_builder.physics.interactions import shipped_interactions
+from spec_builder.physics import interactions
+from spec_builder.physics.choices import Interaction, Option
+from spec_builder.physics.interactions import choose, shipped_interactions
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
+    from pathlib import Path
 
     Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -67,3 +72,48 @@ def test_mistakes(names: list[str], choices: dict[str, object], message: str) ->
 def test_without_an_interaction_the_list_is_named() -> None:
     with pytest.raises(SpecBuilderError, match=r"give --interaction, one of scalar, vector_universal, .*or the path"):
         choice_of(None, {})
+
+
+@pytest.fixture
+def one_more(monkeypatch: pytest.MonkeyPatch) -> Interaction:
+    """A row more in the list: the vector of B-L under another name, and nothing anywhere else."""
+    known = choose("vector_bl").interaction
+    added = replace(known, name="seventh", title="a seventh force", options=(Option("tilt", "of no use", 1.0),))
+    monkeypatch.setattr(interactions, "_SHIPPED", (*interactions.shipped_interactions(), added))
+    for cached in (cli_interactions._options, cli_interactions._click_options):
+        cached.cache_clear()
+        monkeypatch.setattr(cli_interactions, cached.__name__, cached.__wrapped__)
+    return added
+
+
+def test_a_row_of_the_list_reaches_every_verb_and_every_figure(
+    spec_builder: Command, one_more: Interaction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    named = ("--interaction", one_more.name)
+
+    def run(*typed: str) -> str:
+        done = spec_builder(*typed)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    for verb in ("spectrum", "limits", "scan", "plane", "export", "archive"):
+        assert "--tilt" in run(verb, "--help")
+    assert "interaction seventh" in run("limits", "xenonnt", *named, "--masses", "1,10,100", "--plot", "limits.png")
+    point = ("--mass", "10", "--coupling", "1e-4")
+    assert len(run("spectrum", *named, "--energies", "1,2", *point).splitlines()) >= 4
+    run("explain", "xenonnt", *named, *point)
+    run("scan", "xenonnt", *named, "--masses", "1,10", "--couplings", "1e-5,1e-4", "-o", "scan.csv")
+    run("plane", "xenonnt", *named, "--interaction", "scalar", "--points", "3", "-o", "plane")
+    run("export", "xenonnt", *named, "--masses", "1,10", "--couplings", "1e-5", "-o", "shared")
+    run("verify", "shared/xenonnt/BkgOnly.json", f"shared/xenonnt/patchset_{one_more.name}.json")
+    run("archive", "xenonnt", *named, "--masses", "1,10", "--couplings", "1e-5", "-o", "archive")
+    run("verify", "archive/xenonnt.tar.gz")
+    made = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert {"limits.png", "scan.csv", "plane.png", "contour_xenonnt_seventh.csv", "patchset_seventh.json"} <= made
+
+
+def test_all_stays_the_papers_when_the_list_grows(one_more: Interaction) -> None:
+    """``all`` is Fig. 4 and the files that are checked in: it does not grow with the list, and says what it is."""
+    assert one_more.name not in [choice.name for choice in choices_of(["all"], {})]
+    assert choice_of(one_more.name, {}).options == {"tilt": 1.0}

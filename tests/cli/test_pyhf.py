@@ -187,3 +187,73 @@ def test_what_xml_keeps_of_the_settings(runs: Runs, law: str) -> None:
     assert after["observations"] == [
         {"name": o["name"], "data": [float(n) for n in o["data"]]} for o in before["observations"]
     ]
+
+
+# ---------------------------------------------------------------- the companions
+
+
+FIRST = {
+    "coherent_csi": ("cevns_count", "mu_sns"),
+    "eves": ("eves_pp_flux", "mu_pp"),
+    "texono": ("event_rate", "mu_reactor"),
+    "global": ("b8_flux", "mu_8b"),
+}
+
+
+@pytest.fixture(scope="module")
+def companions(shell: Command, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """Every verb on every companion's file, and a fit of one of its patches."""
+
+    def each(analysis: str) -> Runs:
+        folder = tmp_path_factory.mktemp(analysis)
+        source = WORKSPACES / "normsys" / analysis
+        for name in ("BkgOnly.json", "patchset_axial.json"):
+            shutil.copy(source / name, folder)
+        first, factor = FIRST[analysis]
+        patch = json.loads((source / "patchset_axial.json").read_text("utf-8"))["patches"][112]["metadata"]["name"]
+        extract = ("--name", patch, "--output-file", "point.json")
+        verbs: dict[str, tuple[str, ...]] = {
+            "inspect": ("inspect", "BkgOnly.json"),
+            "digest": ("digest", "BkgOnly.json"),
+            "cls": ("cls", "BkgOnly.json"),
+            "fit": ("fit", "BkgOnly.json", "--measurement", first, "--value"),
+            "fit new_physics": ("fit", "BkgOnly.json", "--measurement", "new_physics", "--value"),
+            "sort": ("sort", "BkgOnly.json"),
+            "prune": ("prune", "BkgOnly.json", "--modifier", factor),
+            "json2xml": ("json2xml", "BkgOnly.json"),
+            "verify": ("patchset", "verify", "BkgOnly.json", "patchset_axial.json"),
+            "extract": ("patchset", "extract", "patchset_axial.json", *extract),
+            "fit patch": ("fit", "BkgOnly.json", "--patch", "point.json", "--measurement", "new_physics", "--value"),
+        }
+        return {("normsys", analysis, verb): shell("pyhf", *words, cwd=folder) for verb, words in verbs.items()}
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return {key: run for runs in pool.map(each, FIRST) for key, run in runs.items()}
+
+
+@pytest.mark.parametrize("analysis", FIRST)
+def test_every_verb_runs_on_the_companions(companions: Runs, analysis: str) -> None:
+    for (_, name, verb), run in companions.items():
+        if name == analysis:
+            assert run.returncode == 0, (verb, run.stderr)
+
+
+@pytest.mark.parametrize("analysis", FIRST)
+def test_pyhf_fits_the_companions_as_we_do(companions: Runs, spec_builder: Command, analysis: str) -> None:
+    file = WORKSPACES / "normsys" / analysis / "BkgOnly.json"
+    for verb, measurement in (("fit", FIRST[analysis][0]), ("fit new_physics", "new_physics")):
+        theirs = printed_json(companions, "normsys", analysis, verb)
+        run = spec_builder("fit", file, "--measurement", measurement, "--json")
+        ours = json.loads(run.stdout)
+        assert theirs["twice_nll"] == pytest.approx(ours["twice_nll"], abs=1e-4)
+        (value,) = theirs["mle_parameters"][FIRST[analysis][1]]
+        assert value == pytest.approx(ours["value"], abs=2e-3)
+
+
+@pytest.mark.parametrize("analysis", FIRST)
+def test_pyhf_finds_the_height_of_a_patch(companions: Runs, analysis: str) -> None:
+    content = json.loads((WORKSPACES / "normsys" / analysis / "patchset_axial.json").read_text("utf-8"))
+    least = content["metadata"]["minimum"]["twice_nll"]
+    expected = content["patches"][112]["metadata"]["delta_chi2"]
+    found = printed_json(companions, "normsys", analysis, "fit patch")["twice_nll"]
+    assert found - least == pytest.approx(expected, abs=1e-3)

@@ -19,6 +19,11 @@ WORKSPACES = Path(__file__).parents[2] / "workspaces"
 #: What is checked in for each law, as options of ``export``: patch sets come under the default law.
 LAWS = {"normsys": ("--interaction", "all"), "linear": ()}
 ANALYSES = ("xenonnt", "pandax4t", "combined")
+#: With patch sets, and without; law normsys.
+COMPANIONS = ("coherent_csi", "eves", "texono", "global")
+ALONE = ("eves_all", "variants/collaboration_normalisation/coherent_csi", "variants/response_shapes/coherent_csi")
+#: Made from a release, see test_xenonnt_workspaces.py; law normsys.
+RELEASED = ("xenonnt_2024", "xenonnt_2026")
 every_law = pytest.mark.parametrize("law", LAWS)
 
 
@@ -30,7 +35,8 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_export_writes_the_checked_in_bytes(shell: Command, tmp_path: Path, law: str) -> None:
     run = shell("spec-builder", "export", "--law", law, *LAWS[law], "--output", tmp_path / law)
     assert run.returncode == 0, run.stderr
-    written, checked_in = files(tmp_path / law), files(WORKSPACES / law)
+    written = files(tmp_path / law)
+    checked_in = {name: data for name, data in files(WORKSPACES / law).items() if name.split("/")[0] in ANALYSES}
     assert sorted(written) == sorted(checked_in)
     assert [name for name in written if written[name] != checked_in[name]] == []
     # it names each file that it wrote, one a line
@@ -44,13 +50,52 @@ def test_only_the_two_laws_are_checked_in() -> None:
 def test_verify_passes_on_all_of_them(spec_builder: Command) -> None:
     paths = sorted(WORKSPACES.rglob("*.json"))
     assert {path for path in paths if path.name == "BkgOnly.json"} == {
-        WORKSPACES / law / analysis / "BkgOnly.json" for law in LAWS for analysis in ANALYSES
+        *(WORKSPACES / law / analysis / "BkgOnly.json" for law in LAWS for analysis in ANALYSES),
+        *(WORKSPACES / "normsys" / analysis / "BkgOnly.json" for analysis in (*COMPANIONS, *ALONE, *RELEASED)),
     }
     run = spec_builder("verify", *paths)
     assert run.returncode == 0, run.stderr
     assert run.stderr == ""
     lines = run.stdout.splitlines()
     assert all(line.startswith(f"{path}: ok (") for line, path in zip(lines, paths, strict=True))
+
+
+def test_files_stay_small() -> None:
+    sizes = {path: path.stat().st_size for path in WORKSPACES.rglob("*.json")}
+    assert max(sizes.values()) < 2e6
+    assert sum(sizes.values()) < 25e6
+
+
+@pytest.mark.parametrize("analysis", COMPANIONS)
+def test_the_companions_workspaces_are_what_export_writes(spec_builder: Command, analysis: str) -> None:
+    """In numbers: last digits may differ. Patch sets are compared by scripts/compare_workspaces."""
+    run = spec_builder("export", analysis)
+    assert run.returncode == 0, run.stderr
+    now = json.loads(run.stdout)
+    then = json.loads((WORKSPACES / "normsys" / analysis / "BkgOnly.json").read_text("utf-8"))
+    assert now["measurements"] == then["measurements"]
+    assert now["observations"] == then["observations"]
+    for new, old in zip(now["channels"], then["channels"], strict=True):
+        for made, kept in zip(new["samples"], old["samples"], strict=True):
+            assert made["name"] == kept["name"]
+            assert made["data"] == pytest.approx(kept["data"], rel=1e-6, abs=0)
+            assert [m["name"] for m in made["modifiers"]] == [m["name"] for m in kept["modifiers"]]
+
+
+@pytest.mark.parametrize("analysis", COMPANIONS)
+def test_patch_sets_of_the_companions_reach_over_the_limits(analysis: str) -> None:
+    sets = sorted((WORKSPACES / "normsys" / analysis).glob("patchset_*.json"))
+    tensor = analysis in ("coherent_csi", "global")  # no cross section on electrons
+    assert len(sets) == (5 if tensor else 4)
+    for path in sets:
+        patches = json.loads(path.read_text("utf-8"))["patches"]
+        masses = {patch["metadata"]["values"][0] for patch in patches}
+        assert len(masses) == 15
+        for mass in masses:
+            here = [p["metadata"]["excluded_90"] for p in patches if p["metadata"]["values"][0] == mass]
+            assert len(here) == 15
+            assert True in here, (path.name, mass)
+            assert False in here, (path.name, mass)
 
 
 @every_law

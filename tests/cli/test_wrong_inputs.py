@@ -129,7 +129,9 @@ def patch(*operations: object) -> Prepare:
     return text("patch.json", json.dumps(operations))
 
 
-SHAPEFACTOR = workspace(lambda w: sample(w)["modifiers"].append({"name": "free", "type": "shapefactor", "data": None}))
+UNKNOWN_MODIFIER = workspace(
+    lambda w: sample(w)["modifiers"].append({"name": "free", "type": "shapewarp", "data": None})
+)
 MASSIVE = "spectrum --energies 1 --interaction vector_bl"
 
 CASES = {
@@ -382,11 +384,11 @@ CASES = {
         "fit ws.json", "ws.json:", [workspace(lambda w: w["observations"][0]["data"].__setitem__(1, 10**400))]
     ),
     "unsupported modifier": Case(
-        "fit ws.json", "ws.json: channel 'xenonnt_cs2', sample 'cevns', 'shapefactor' normsys", [SHAPEFACTOR]
+        "fit ws.json", "ws.json: channel 'xenonnt_cs2', sample 'cevns', 'shapewarp' normsys", [UNKNOWN_MODIFIER]
     ),
     "unsupported modifier from standard input": Case(
         "fit -",
-        "standard input: sample 'cevns', 'shapefactor' normsys",
+        "standard input: sample 'cevns', 'shapewarp' normsys",
         stdin=json.dumps(
             {
                 "channels": [
@@ -398,7 +400,7 @@ CASES = {
                                 "data": [1.0],
                                 "modifiers": [
                                     {"name": "mu", "type": "normfactor", "data": None},
-                                    {"name": "free", "type": "shapefactor", "data": None},
+                                    {"name": "free", "type": "shapewarp", "data": None},
                                 ],
                             }
                         ],
@@ -649,8 +651,8 @@ VERIFY: dict[str, tuple[Prepare, list[str]]] = {
         ["channel 'xenonnt_cs2', bin 0", "0 events", "16 observed", "needs a positive rate"],
     ),
     "unsupported modifier": (
-        SHAPEFACTOR,
-        ["channel 'xenonnt_cs2', sample 'cevns', modifier 'free'", "'shapefactor' is not supported", "normsys"],
+        UNKNOWN_MODIFIER,
+        ["schema", "'shapewarp'"],
     ),
     "not after the schema": (
         workspace(lambda w: w.update(colour="red")),

@@ -170,7 +170,7 @@ MISTAKES: dict[str, Mistake] = {
     "a bin too few": Mistake(PATCHES, "short.json", "short.json: {patch} 'cevns' 2 bins, expected 3"),
     "NaN in a patch": Mistake(PATCHES, "nan.json", "nan.json: NaN"),
     "null in a patch": Mistake(PATCHES, "null.json", "null.json: {patch}"),
-    "a modifier that is not supported": Mistake(PATCHES, "shapefactor.json", "shapefactor.json: {patch} 'shapefactor'"),
+    "a modifier that is not supported": Mistake(PATCHES, "shapewarp.json", "shapewarp.json: {patch} 'shapewarp'"),
     "a name twice": Mistake(PATCHES, "twice.json", "twice.json: stands twice"),
     "too few values": Mistake(PATCHES, "values.json", "values.json: {patch} 1 values expected 2"),
     "no digest": Mistake(PATCHES, "digest.json", "digest.json: digests"),
@@ -185,10 +185,10 @@ def operation(content: Any) -> Any:
     return third(content)["patch"][0]
 
 
-SHAPEFACTOR = {
+UNKNOWN_MODIFIER = {
     "op": "add",
     "path": "/channels/0/samples/0/modifiers/-",
-    "value": {"name": "free", "type": "shapefactor", "data": None},
+    "value": {"name": "free", "type": "shapewarp", "data": None},
 }
 #: Patch sets with a mistake in the third patch.
 SETS: dict[str, Callable[[Any], object]] = {
@@ -197,7 +197,7 @@ SETS: dict[str, Callable[[Any], object]] = {
     "short": lambda s: operation(s)["value"].pop(),
     "nan": lambda s: operation(s)["value"].__setitem__(0, float("nan")),
     "null": lambda s: operation(s).update(value=None),
-    "shapefactor": lambda s: third(s)["patch"].append(SHAPEFACTOR),
+    "shapewarp": lambda s: third(s)["patch"].append(UNKNOWN_MODIFIER),
     "twice": lambda s: third(s)["metadata"].update(name=s["patches"][0]["metadata"]["name"]),
     "values": lambda s: third(s)["metadata"]["values"].pop(),
     "digest": lambda s: s["metadata"].pop("digests"),

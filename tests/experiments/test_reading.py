@@ -6,11 +6,15 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path
 from spec_builder.experiments.reading import load_experiment
+from spec_builder.physics.interactions import STANDARD_MODEL
+from spec_builder.physics.rates import rate
+from spec_builder.physics.targets import form_factor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +31,26 @@ DESCRIPTION_MISTAKES = {
         'source = "solar_8b"',
         'source = "solar_8b"\nhall = 1',
         "unknown key channels[0].hall",
+    ),
+    "flux of an unknown component": (
+        'source = "solar_8b"',
+        'source = "solar_8b"\nflux = { hep = 8e3 }',
+        "channels[0].flux must be components of source 'solar_8b': 8b, found 'hep'",
+    ),
+    "flux of zero": (
+        'source = "solar_8b"',
+        'source = "solar_8b"\nflux = { 8b = 0 }',
+        "channels[0].flux.8b must be a positive number, found 0",
+    ),
+    "unknown form factor": (
+        'target = "xenon"',
+        'target = "xenon"\nform_factor = "box"',
+        "channels[0].form_factor must be one of klein_nystrand, helm, found 'box'",
+    ),
+    "form factor of electrons": (
+        'target = "xenon"',
+        'target = "xenon_electrons"\nform_factor = "helm"',
+        "channels[0].form_factor must be left out: target 'xenon_electrons' is of electrons, found 'helm'",
     ),
     "unknown key in a run": ('name = "us2"', 'name = "us2"\nlivetime = 1', "unknown key channels[0].runs[0].livetime"),
     "unknown key in an axis": ('name = "N_e"', 'name = "N_e"\nbins = 8', "unknown key channels[0].axes[0].bins"),
@@ -503,6 +527,20 @@ def copy_with(tmp_path: Path, name: str, file: str, old: str, new: str) -> Path:
     assert text.count(old) == 1, f"'{old}' stands {text.count(old)} times in {file}"
     (folder / file).write_text(text.replace(old, new), encoding="utf-8")
     return folder
+
+
+def test_a_flux_and_a_form_factor_of_the_channels_own(tmp_path: Path) -> None:
+    own = 'source = "solar_8b"\nflux = { 8b = 2.73e6 }\nform_factor = "helm"'
+    folder = copy_with(tmp_path, "pandax4t", TOML, 'source = "solar_8b"', own)
+    (usual,), (changed,) = load_experiment("pandax4t").channels, load_experiment(str(folder)).channels
+    assert changed.source.total == pytest.approx(2.73e6, rel=1e-12)
+    assert "flux of component 8b set to 2.73e+06 by the experiment" in changed.source.components[0].references
+    assert (usual.target.form_factor, changed.target.form_factor) == ("klein_nystrand", "helm")
+    T = np.array([0.5, 1.0, 2.0])
+    before, after = (rate(c.source, c.target, STANDARD_MODEL, T)[0, 0, 0] for c in (usual, changed))
+    klein_nystrand, helm = (form_factor(c.target, T * 1e-3)[4] ** 2 for c in (usual, changed))
+    np.testing.assert_allclose(after / before, 0.5 * helm / klein_nystrand, rtol=5e-4)
+    assert (helm != klein_nystrand).all()
 
 
 @pytest.mark.parametrize(("old", "new", "message"), DESCRIPTION_MISTAKES.values(), ids=DESCRIPTION_MISTAKES)

@@ -46,6 +46,8 @@ BEYOND_A_SCHEMA = {
     "NUL in a table's name",
     "names that differ by case",
     "two sizes of one parameter",
+    "flux of an unknown component",
+    "form factor of electrons",
     "unknown component",
     "two samples of one component",
     "several samples without components",

@@ -17,12 +17,12 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.patchset import patch_name, patch_set, patch_values, round_value
 from spec_builder.model.analysis import load_analysis
 from spec_builder.model.patches import build_patch_set
-from spec_builder.physics.interactions import Interaction, parse_new_physics
+from spec_builder.physics.interactions import choose, shipped_interactions
 
 if TYPE_CHECKING:
     from spec_builder.model.analysis import Analysis
 
-INTERACTIONS = tuple(i.value for i in Interaction if i is not Interaction.SM)
+INTERACTIONS = tuple(interaction.name for interaction in shipped_interactions())
 
 
 @lru_cache
@@ -77,7 +77,7 @@ def test_a_name_of_somebody_else_is_refused(name: str) -> None:
 
 
 def test_yields_are_those_of_the_rounded_values() -> None:
-    xenonnt, choice = analysis("normsys", "xenonnt"), parse_new_physics("vector_bl")
+    xenonnt, choice = analysis("normsys", "xenonnt"), choose("vector_bl")
     typed, exact = ([(10.0, 2.5e-5)], [(10.0000004, 2.500001e-5)])
     assert build_patch_set(xenonnt, choice, typed) == build_patch_set(xenonnt, choice, exact)
 

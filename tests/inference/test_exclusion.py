@@ -17,7 +17,7 @@ from spec_builder.inference.exclusion import Exclusion, exclude, plane_minimum
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
 from spec_builder.model.analysis import ANALYSES, load_analysis
-from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.physics.interactions import choose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ class Model:
     """Profiled 2NLL at any mass and coupling, point by point."""
 
     def __init__(self, analysis: str, interaction: str, law: str = "normsys") -> None:
-        self.choice = parse_new_physics(interaction)
+        self.choice = choose(interaction)
         self.likelihood, self.yields = load_analysis(analysis, law).new_physics(self.choice)
 
     @property
@@ -211,7 +211,7 @@ def test_two_degrees_of_freedom_have_one_minimum_whatever_masses_are_asked_for(a
 def test_no_point_of_the_plane_is_below_its_minimum(analysis: str, interaction: str) -> None:
     own, result = model(analysis, interaction), exclusion(analysis, interaction, 2)
     masses = np.geomspace(0.01, 1000, 200)
-    couplings = np.geomspace(*own.choice.default_couplings, 200)
+    couplings = np.geomspace(*own.choice.default_range, 200)
     mass, place = np.divmod(np.arange(40_000), 200)
     fits = minimise(own.likelihood, sample=SIGNAL, yields=polynomial_yields(own.yields(masses), mass, couplings[place]))
     assert fits.valid.all()

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.curves import Curves
-from spec_builder.inference.data import Data, Problem, Yields
+from spec_builder.inference.data import Data, Problem
 from spec_builder.inference.exclusion import PLANE_MASSES, exclude
 from spec_builder.inference.exclusion_by_toys import (
     VARIABLE,
@@ -23,9 +22,6 @@ from spec_builder.model.analysis import load_analysis
 from spec_builder.physics.interactions import choose
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.curves import Interval
 
 MASSES = np.array([1.0, 100.0])
@@ -135,15 +131,3 @@ def test_other_data_take_the_place_of_the_observed(problems: dict[str, Problem])
     found = exclude_by_toys(other, np.array([1.0]), toys=4, count=4)
     assert_same(found.points[0].asymptotic, exclude(other, np.array([1.0]), dof=1).points[0].excluded, 1e-6)
     assert found.points[0].point.best_g == pytest.approx(0.0, abs=1e-7)
-
-
-def test_shapes_that_change_with_the_coupling_are_refused(problems: dict[str, Problem]) -> None:
-    plain = problems["scalar"]
-
-    def yields(masses: FloatArray) -> Mapping[str, Yields]:
-        own = plain.yields(masses)["cevns"].nominal
-        return {"cevns": Yields(own, {"quenching": (own, own)})}
-
-    shaped = Problem(plain.likelihood, None, plain.samples, yields)
-    with pytest.raises(SpecBuilderError, match=r"sample 'cevns' has shape uncertainties \(quenching\)"):
-        exclude_by_toys(shaped, MASSES, toys=4)

@@ -106,7 +106,7 @@ def test_an_interval_without_counts_is_the_one_before_the_papers_lengthening() -
 
 def test_critical_values_of_a_counting_experiment_are_exact() -> None:
     likelihood = counting([4], [1.0], [3.0])
-    observed = Observed(likelihood, "mu")
+    observed = Observed.of(likelihood, "mu")
     values = np.array([0.5, 2.0, 6.0])
     thrown = throw(likelihood, "mu", hypotheses(likelihood, "mu", values), toys=20_000, seed=1)
     for point in critical_values(observed, values, thrown, 0.9):
@@ -198,7 +198,7 @@ def test_critical_values_of_the_flux(configuration: tuple[Likelihood, dict[str, 
     likelihood, reference = configuration
     values = np.array(list(reference["critical"])) * REFERENCE
     thrown = throw(likelihood, "flux", hypotheses(likelihood, "flux", values), toys=10_000, seed=17)
-    heights = Observed(likelihood, "flux").statistic(values)
+    heights = Observed.of(likelihood, "flux").statistic(values)
     for mu, toys, height in zip(reference["critical"], thrown, heights, strict=True):
         assert height == pytest.approx(reference["observed"][mu], abs=2e-5)
         for cl, (expected, its_error) in zip((0.6827, 0.9, 0.95), reference["critical"][mu], strict=True):
@@ -282,7 +282,7 @@ def constant_levels(observed: Observed, levels: list[float], errors: float) -> l
 
 
 def test_crossings_with_constant_levels_are_the_asymptotic_interval() -> None:
-    observed = Observed(counting([9], [1.0], [3.0]), "mu")
+    observed = Observed.of(counting([9], [1.0], [3.0]), "mu")
     level = threshold(0.9)
     found = accept(observed, constant_levels(observed, [level] * 31, 0.1), 1)
     assert found.ends == pytest.approx(observed.crossings(level + 1e-6), abs=1e-6)
@@ -295,7 +295,7 @@ def test_crossings_with_constant_levels_are_the_asymptotic_interval() -> None:
 
 
 def test_crossings_within_their_errors_are_one() -> None:
-    observed = Observed(counting([9], [1.0], [3.0]), "mu")
+    observed = Observed.of(counting([9], [1.0], [3.0]), "mu")
     level = threshold(0.9)
     values = np.linspace(observed.low, observed.high, 301)
     heights = observed.statistic(values)
@@ -355,11 +355,11 @@ def test_an_end_beyond_the_grid_is_told() -> None:
 
 
 def test_default_values_hold_the_interval() -> None:
-    observed = Observed(counting([9], [1.0], [3.0]), "mu")
+    observed = Observed.of(counting([9], [1.0], [3.0]), "mu")
     values = default_values(observed, 0.9)
     assert values.size == 61
     assert observed.statistic(values[[0, -1]]) == pytest.approx([1.5 * threshold(0.9) + 1] * 2, rel=1e-6)
-    assert default_values(Observed(counting([3], [1.0], [3.0]), "mu"), 0.9)[0] == 0.0
+    assert default_values(Observed.of(counting([3], [1.0], [3.0]), "mu"), 0.9)[0] == 0.0
 
 
 @pytest.mark.parametrize(

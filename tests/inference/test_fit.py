@@ -303,3 +303,24 @@ def test_fixed_parameter_has_no_interval() -> None:
     found = fit(likelihood, "mu_8b")
     assert (found.value, found.up, found.down, found.significance) == (1.0, None, None, None)
     assert found.ndof == 3
+
+
+def test_fewer_counts_than_without_a_signal_are_no_signal() -> None:
+    """A best value below zero lowers 2NLL as one above does: that is no evidence of a signal."""
+    samples = [
+        {"name": "s", "data": [10.0], "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]},
+        {"name": "b", "data": [50.0], "modifiers": []},
+    ]
+    settings = [{"name": "mu", "inits": [1.0], "bounds": [[-4.0, 10.0]]}]
+    workspace = {
+        "channels": [{"name": "c", "samples": samples}],
+        "observations": [{"name": "c", "data": [30]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": settings}}],
+        "version": "1.0.0",
+    }
+    deficit = fit(Likelihood.from_workspace(workspace))
+    assert deficit.value == pytest.approx(-2.0, abs=1e-4)
+    assert deficit.significance == 0.0
+    workspace["observations"] = [{"name": "c", "data": [70]}]
+    excess = fit(Likelihood.from_workspace(workspace))
+    assert excess.significance == pytest.approx(np.sqrt(2 * (70 * np.log(70 / 50) - 20)), rel=1e-6)

@@ -347,10 +347,10 @@ PARAMETERS = "measurements/0/config/parameters"
     [
         pytest.param(
             f"{SIGNAL_LEFT}/modifiers/1",
-            {"name": "free_shape", "type": "shapefactor", "data": None},
-            "channel 'left', sample 'signal', modifier 'free_shape': type 'shapefactor' is not supported, "
-            "expected one of histosys, lumi, normfactor, normsys, shapesys, staterror",
-            id="shapefactor",
+            {"name": "free_shape", "type": "shapewarp", "data": None},
+            "channel 'left', sample 'signal', modifier 'free_shape': type 'shapewarp' is not supported, "
+            "expected one of histosys, lumi, normfactor, normsys, shapefactor, shapesys, staterror",
+            id="unknown type",
         ),
         pytest.param(
             f"{SIGNAL_LEFT}/modifiers/1/data",

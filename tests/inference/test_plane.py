@@ -19,7 +19,7 @@ from spec_builder.inference.plane import PLANE_MASSES, Lattice, plane_minima, pl
 from spec_builder.inference.rows import Rows
 from spec_builder.model.analysis import ANALYSES, load_analysis
 from spec_builder.paper.plane import PLANE_INTERACTIONS
-from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.physics.interactions import choose
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def problem_of(analysis: str, interaction: str, law: str) -> Problem:
-    return load_analysis(analysis, law).problem(parse_new_physics(interaction))
+    return load_analysis(analysis, law).problem(choose(interaction))
 
 
 @pytest.mark.parametrize("law", LAWS)

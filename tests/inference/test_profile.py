@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 VERTEX = 20.6
 
 
-def two_minima(nuisances: int, upper: float, data: tuple[float, float]) -> Likelihood:
+def two_minima(nuisances: int, upper: float, data: tuple[float, float], vertex: float = VERTEX) -> Likelihood:
     """Signals 50 + (x - 20)^2 and 50 + (x - 20.6)^2 in two bins, over a background with shapes."""
     shapes: list[dict[str, Any]] = [
         {
@@ -45,7 +45,7 @@ def two_minima(nuisances: int, upper: float, data: tuple[float, float]) -> Likel
         "measurements": [{"name": "m", "config": {"poi": "", "parameters": []}}],
         "version": "1.0.0",
     }
-    vertices = np.array([20.0, VERTEX])
+    vertices = np.array([20.0, vertex])
     coefficients = np.array([50 + vertices**2, -2 * vertices, [1.0, 1.0]])
     return Likelihood.from_workspace(workspace).with_polynomial(
         "signal", "x", {"c": coefficients}, init=1.0, bounds=(0.0, upper)
@@ -97,3 +97,14 @@ def test_without_added_points_a_minimum_is_missed(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "_REFINEMENTS", 0)
     scan = search(two_minima(40, 1500.0, (255.0, 280.0)), "x")
     assert minima(scan.fits.twice_nll) < 2
+
+
+@pytest.mark.parametrize(("upper", "too_few"), [(320 / 3, 9), (1600.0, 41)])
+def test_a_small_models_search_is_fine_enough_for_what_slopes_do_not_tell(
+    monkeypatch: pytest.MonkeyPatch, upper: float, too_few: int
+) -> None:
+    """Two minima within one interval, symmetric in it: 2NLL and slopes at its ends are those of a parabola."""
+    likelihood = two_minima(1, upper, (180.0, 180.0), vertex=20.0)
+    assert minima(search(likelihood, "x").fits.twice_nll) == 2
+    monkeypatch.setattr(module, "_SEARCH_POINTS", too_few)
+    assert minima(search(likelihood, "x").fits.twice_nll) < 2

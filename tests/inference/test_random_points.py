@@ -22,7 +22,7 @@ from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.inference.rows import Rows, take_apart
 from spec_builder.model.analysis import ANALYSES, load_analysis
 from spec_builder.paper.plane import PLANE_INTERACTIONS
-from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.physics.interactions import choose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,7 +43,7 @@ def analysis(name: str, law: str, variants: tuple[tuple[str, str], ...] = ()) ->
 def model(
     name: str, law: str, variants: tuple[tuple[str, str], ...], interaction: str
 ) -> tuple[Likelihood, Callable[[FloatArray], FloatArray]]:
-    return analysis(name, law, variants).new_physics(parse_new_physics(interaction))
+    return analysis(name, law, variants).new_physics(choose(interaction))
 
 
 @st.composite
@@ -73,7 +73,7 @@ class Point:
         likelihood, yields = model(self.name, self.law, self.variants, self.interaction)
         coefficients = yields(np.array([self.mass]))
         n0, _, n2 = coefficients.sum(axis=(1, 2))
-        low, high = parse_new_physics(self.interaction).default_couplings
+        low, high = choose(self.interaction).default_range
         high = min(high, float(largest * n0 / n2) ** 0.25)
         g = low * (high / low) ** self.place
         return likelihood, polynomial_yields(coefficients, np.array([0]), np.array([g]))
@@ -137,7 +137,7 @@ def test_twenty_thousand_points_are_all_valid(name: str, law: str) -> None:
     for interaction in PLANE_INTERACTIONS:
         likelihood, yields = model(name, law, (), interaction)
         masses = log_uniform(rng, *PLANE_MASSES, 40)
-        couplings = log_uniform(rng, *parse_new_physics(interaction).default_couplings, 4000)
+        couplings = log_uniform(rng, *choose(interaction).default_range, 4000)
         signal = polynomial_yields(yields(masses), rng.integers(0, 40, 4000), couplings)
         fits = newton.minimise(likelihood, sample="cevns", yields=signal)
         assert fits.valid.all()

@@ -20,7 +20,7 @@ from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
 from spec_builder.model.analysis import load_analysis
 from spec_builder.model.patches import STYLES, PatchBuilder, build_patch_set
-from spec_builder.physics.interactions import choose, parse_new_physics
+from spec_builder.physics.interactions import choose
 
 if TYPE_CHECKING:
     from spec_builder.model.analysis import Analysis
@@ -49,7 +49,7 @@ def analysis(law: str, name: str = "combined") -> Analysis:
 
 
 def couplings(interaction: str) -> list[float]:
-    low, high = parse_new_physics(interaction).default_couplings
+    low, high = choose(interaction).default_range
     return [low, (low * high) ** 0.5]
 
 
@@ -57,7 +57,7 @@ def couplings(interaction: str) -> list[float]:
 def patches(law: str, interaction: str, style: Any = "total") -> dict[str, Any]:
     """A patch set of six points in the combined analysis."""
     points = list(product(MASSES, couplings(interaction)))
-    return build_patch_set(analysis(law), parse_new_physics(interaction), points, style=style)
+    return build_patch_set(analysis(law), choose(interaction), points, style=style)
 
 
 def applied(law: str, content: dict[str, Any]) -> list[tuple[float, float, dict[str, Any]]]:
@@ -94,7 +94,7 @@ def test_pyhf_takes_the_set_for_its_workspace(law: str, style: str) -> None:
 
 def test_a_point_is_found_by_typing_its_values() -> None:
     points = [(9.9999996, 2.5e-5), (1 / 3, 2.50000012e-5)]
-    content = build_patch_set(analysis("normsys", "xenonnt"), parse_new_physics("vector_bl"), points)
+    content = build_patch_set(analysis("normsys", "xenonnt"), choose("vector_bl"), points)
     read = pyhf.PatchSet(content)
     assert read[(10.0, 2.5e-5)].name == "vector_bl_m1p000e1_g2p500em5"
     assert read[(0.333333, 2.5e-5)].values == (0.333333, 2.5e-5)
@@ -102,15 +102,13 @@ def test_a_point_is_found_by_typing_its_values() -> None:
 
 @pytest.mark.parametrize("record", ["ins1234567", "ins0000000", None])
 def test_hepdata_records(record: str | None) -> None:
-    content = build_patch_set(analysis("normsys", "xenonnt"), parse_new_physics("axial"), [(1.0, 1e-3)], hepdata=record)
+    content = build_patch_set(analysis("normsys", "xenonnt"), choose("axial"), [(1.0, 1e-3)], hepdata=record)
     assert pyhf.PatchSet(content).references == {"hepdata": record or "ins0000000"}
 
 
 def test_points_that_round_to_the_same_are_refused() -> None:
     with pytest.raises(SpecBuilderError, match="same to 6 digits"):
-        build_patch_set(
-            analysis("normsys", "xenonnt"), parse_new_physics("axial"), [(1.0, 1e-3), (1.0000001, 1.0000002e-3)]
-        )
+        build_patch_set(analysis("normsys", "xenonnt"), choose("axial"), [(1.0, 1e-3), (1.0000001, 1.0000002e-3)])
 
 
 # ---------------------------------------------------------------- the text
@@ -118,7 +116,7 @@ def test_points_that_round_to_the_same_are_refused() -> None:
 
 @pytest.mark.parametrize(("law", "style"), [("normsys", "total"), ("linear", "signal")])
 def test_the_same_inputs_give_the_same_bytes(law: str, style: Any) -> None:
-    choice, points = parse_new_physics("tensor"), [(1.0, 1e-3), (20.0, 3e-3)]
+    choice, points = choose("tensor"), [(1.0, 1e-3), (20.0, 3e-3)]
     first, second = (
         patch_set_json(build_patch_set(load_analysis("xenonnt", law), choice, points, style=style)) for _ in range(2)
     )
@@ -143,7 +141,7 @@ def signal_samples(workspace: dict[str, Any]) -> dict[str, dict[str, Any]]:
 @every_interaction
 def test_total_replaces_the_signal_by_the_total_yield(law: str, interaction: str) -> None:
     for mass, g, patched in applied(law, patches(law, interaction)):
-        polynomials = analysis(law).signal_yields(parse_new_physics(interaction), np.array([mass]))
+        polynomials = analysis(law).signal_yields(choose(interaction), np.array([mass]))
         for channel, sample in signal_samples(patched).items():
             n0, n1, n2 = polynomials[channel]["cevns"].nominal[:, 0]
             np.testing.assert_allclose(sample["data"], n0 + n1 * g**2 + n2 * g**4, rtol=5.0001e-8)
@@ -219,7 +217,7 @@ def test_no_signal_is_the_standard_model(law: str) -> None:
 def test_strength_goes_with_the_fourth_power_of_the_coupling(interaction: str, ratio: float) -> None:
     """mu_np = (g / g_ref)^4, for the interactions that do not interfere with the Standard Model."""
     law = LAW_OF[interaction]
-    likelihood, yields = analysis(law).new_physics(parse_new_physics(interaction))
+    likelihood, yields = analysis(law).new_physics(choose(interaction))
     for mass, reference, patched in applied(law, patches(law, interaction, "signal")):
         other = polynomial_yields(yields(np.array([mass])), np.array([0]), np.array([ratio * reference]))
         expected = minimise(likelihood, sample="cevns", yields=other)

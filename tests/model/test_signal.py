@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,23 +15,18 @@ from spec_builder.experiments.description import Normalisation, Signal
 from spec_builder.experiments.reading import load_experiment, shipped_experiments
 from spec_builder.experiments.response import MatrixResponse, Selection
 from spec_builder.model.signal import SignalKernel, Yields, joined, signal_kernel
-from spec_builder.physics.interactions import (
-    STANDARD_MODEL,
-    Interaction,
-    choose,
-    interaction_terms,
-    parse_new_physics,
-    standard_model_terms,
-)
-from spec_builder.physics.recoil import rate_polynomial
+from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE, choose
+from spec_builder.physics.rates import rate
 from spec_builder.physics.sources import load_source
+from spec_builder.physics.targets import load_target
 
 if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
     from spec_builder.physics.choices import Choice
 
 CHOICES = [("xenonnt", None), ("pandax4t", None), ("xenonnt", "charge_yield"), ("pandax4t", "charge_yield")]
-NEW_PHYSICS = [interaction for interaction in Interaction if interaction is not Interaction.SM]
+NEW_PHYSICS = ("scalar", "vector_universal", "vector_bl", "axial", "tensor")
+B8, XENON = load_source("solar_8b"), load_target("xenon")
 
 masses = st.floats(1e-2, 1e3)
 couplings = st.floats(1e-8, 1e-1)
@@ -94,7 +89,7 @@ def test_polynomial_evaluates_each_bin(coefficients: list[float], x: list[float]
 
 
 def test_shapes() -> None:
-    polynomial = cevns(kernel("pandax4t"), parse_new_physics("scalar"), np.array([1.0, 10.0, 100.0]))
+    polynomial = cevns(kernel("pandax4t"), choose("scalar"), np.array([1.0, 10.0, 100.0]))
     assert polynomial.nominal.shape == (3, 3, 8)
     assert polynomial(1e-10).shape == (3, 8)
     assert polynomial(np.zeros((5, 2))).shape == (5, 2, 3, 8)
@@ -104,14 +99,13 @@ def test_shapes() -> None:
 @pytest.mark.parametrize("interaction", NEW_PHYSICS)
 @given(mass=masses, coupling=couplings)
 def test_interactions_against_direct_folding(
-    name: str, variant: str | None, interaction: Interaction, mass: float, coupling: float
+    name: str, variant: str | None, interaction: str, mass: float, coupling: float
 ) -> None:
     response = kernel(name, variant)
     energies, x = response.kernel.recoil_energy_keV, coupling**2
-    spectrum = rate_polynomial(standard_model_terms, energies)[0, 0]
-    added = rate_polynomial(partial(interaction_terms, interaction), energies, np.array([mass]))[:, 0]
-    expected = response.kernel.fold(spectrum + x * added[1] + x**2 * added[2])
-    events = cevns(response, parse_new_physics(interaction), np.array([mass]))(x)[0]
+    added = rate(B8, XENON, choose(interaction), energies, np.array([mass]))[0, :, 0]
+    expected = response.kernel.fold(added[0] + x * added[1] + x**2 * added[2])
+    events = cevns(response, choose(interaction), np.array([mass]))(x)[0]
     scale = np.abs(x * added[1]).max() + np.abs(x**2 * added[2]).max()
     np.testing.assert_allclose(events, expected, rtol=1e-10, atol=1e-14 * scale)
 
@@ -120,8 +114,8 @@ def test_interactions_against_direct_folding(
 @given(angle=st.floats(0, 1))
 def test_weak_mixing_angle_against_direct_folding(name: str, variant: str | None, angle: float) -> None:
     response = kernel(name, variant)
-    terms = partial(standard_model_terms, sin2_theta_w=angle)
-    expected = response.kernel.fold(rate_polynomial(terms, response.kernel.recoil_energy_keV))[0, 0]
+    polynomial = rate(B8, XENON, WEAK_MIXING_ANGLE, response.kernel.recoil_energy_keV)[0, :, 0]
+    expected = response.kernel.fold(polynomial[0] + angle * polynomial[1] + angle**2 * polynomial[2])
     np.testing.assert_allclose(response.weak_mixing_angle()["cevns"](angle)[0], expected, rtol=1e-10)
 
 
@@ -136,21 +130,20 @@ def test_events_go_with_the_flux(name: str, variant: str | None, flux: float) ->
 
 @pytest.mark.parametrize(("name", "variant"), CHOICES)
 @pytest.mark.parametrize("interaction", NEW_PHYSICS)
-def test_no_coupling_is_the_standard_model(name: str, variant: str | None, interaction: Interaction) -> None:
+def test_no_coupling_is_the_standard_model(name: str, variant: str | None, interaction: str) -> None:
     response = kernel(name, variant)
-    events = cevns(response, parse_new_physics(interaction), np.array([0.01, 10.0, 1000.0]))(0.0)
+    events = cevns(response, choose(interaction), np.array([0.01, 10.0, 1000.0]))(0.0)
     np.testing.assert_allclose(events, np.tile(response.standard_model(), (3, 1)), rtol=1e-14)
 
 
 def test_choices_of_an_interaction_reach_the_template() -> None:
     response, mass = kernel("xenonnt"), np.array([10.0])
 
-    def events(interaction: str, coupling_set: str | None = None, factor: int | None = None) -> float:
-        choice = parse_new_physics(interaction, coupling_set, factor)
-        return float(cevns(response, choice, mass).nominal[2].sum())
+    def events(interaction: str, **options: object) -> float:
+        return float(cevns(response, choose(interaction, **options), mass).nominal[2].sum())
 
     assert events("scalar", coupling_set="B") > 2 * events("scalar", coupling_set="E")
-    assert 1 < events("tensor", factor=4) / events("tensor", factor=1) < 4
+    assert 1 < events("tensor", longitudinal_factor=4) / events("tensor", longitudinal_factor=1) < 4
 
 
 @given(scale=st.floats(1e-3, 1e3))

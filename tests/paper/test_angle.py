@@ -91,7 +91,7 @@ def test_recalled_values_are_the_unconfirmed_ones(published: dict[str, AnglePoin
     ):
         assert (status == "recalled") == (confirmed == "no"), label
     assert {label for label, point in published.items() if point.status == "recalled"} == {
-        *("APV (Cs)", "Dresden-II", "COHERENT CsI + LAr", "Qweak", "PVDIS", "LEP + SLC")
+        *("APV (Cs)", "Dresden-II", "COHERENT CsI + LAr", "Qweak", "PVDIS")
     }
 
 

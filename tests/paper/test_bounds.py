@@ -233,6 +233,18 @@ def test_thinning_keeps_the_ends_and_says_how_far_the_others_are() -> None:
     assert distance.max() < 0.02
 
 
+def test_thinning_stops_where_nothing_is_farther_off_than_it_promises() -> None:
+    """0.2 %: no point more than are needed, and none left out that would be seen."""
+    mass = np.geomspace(1, 100, 500)
+    low = 1e-6 * np.sqrt(1 + (mass / 10) ** 4)
+    index, distance = thin_curve(mass, low, np.full(500, np.inf), most=500)
+    assert distance.max() <= 2.01e-3
+    assert index.size < 30
+    fewer, worse = thin_curve(mass, low, np.full(500, np.inf), most=index.size - 1)
+    assert fewer.size == index.size - 1
+    assert worse.max() > 2e-3
+
+
 def test_thinning_sees_the_upper_end_too() -> None:
     mass = np.geomspace(1, 100, 101)
     low, high = np.full(101, 1e-6), np.full(101, 1e-3)

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.container import ErrorbarContainer
+from matplotlib.patches import Polygon
 
 from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.model.analysis import load_analysis
 from spec_builder.paper.angle import fitted_points, published_points, running_angle
 from spec_builder.paper.bounds import PANELS, Bound, missing_bounds, shipped_bounds
-from spec_builder.paper.figures import draw_angle, draw_bounds
+from spec_builder.paper.computed import STAND_INS
+from spec_builder.paper.figures import draw_angle, draw_bounds, draw_global, is_peak_search
 from spec_builder.physics.interactions import parse_new_physics
 from spec_builder.studies.fits import FitResult, fit_analysis
 from spec_builder.studies.limits import LimitsResult, find_limits
@@ -49,9 +51,15 @@ def limits() -> list[LimitsResult]:
 
 
 @pytest.fixture(scope="module")
-def bounds(limits: list[LimitsResult]) -> Figure:
+def others() -> list[LimitsResult]:
+    csi = load_analysis("coherent_csi", "linear")
+    return [find_limits(csi, name, np.geomspace(0.01, 1000, 7), dof=2) for name in PANELS]
+
+
+@pytest.fixture(scope="module")
+def bounds(limits: list[LimitsResult], others: list[LimitsResult]) -> Figure:
     shipped = shipped_bounds()
-    return draw_bounds(limits, shipped, missing_bounds(shipped))
+    return draw_bounds(limits, shipped, missing_bounds(shipped), others)
 
 
 def small_print(figure: Figure) -> str:
@@ -156,65 +164,95 @@ def test_an_interval_without_end_is_drawn_to_the_end_of_the_domain(fits: list[Fi
 # ---------------------------------------------------------------- Fig. 5
 
 
-def test_bounds_draw_our_limits(bounds: Figure, limits: list[LimitsResult]) -> None:
-    for panel, result in zip(bounds.axes, limits, strict=True):
-        ours = [line for line in panel.lines if line.get_color() == "#0072B2"]
-        points = result.exclusion.points
-        edges = [[g for interval in p.excluded for g in interval if g is not None] for p in points]
-        assert len(ours) == max(map(len, edges))
-        for k, line in enumerate(ours):
-            heights = np.asarray(line.get_ydata(), dtype=float)
-            expected = [row[k] if k < len(row) else np.nan for row in edges]
-            np.testing.assert_allclose(heights, expected)
-    # two excluded intervals with a band between them
-    assert [len([x for x in panel.lines if x.get_color() == "#0072B2"]) for panel in bounds.axes] == [1, 1, 1, 3]
+def curves(panel: Axes, color: str) -> list[tuple[Any, Any]]:
+    """Lines of a colour that are curves."""
+    return [
+        (np.asarray(line.get_xdata(), dtype=float), np.asarray(line.get_ydata(), dtype=float))
+        for line in panel.lines
+        if line.get_color() == color
+    ]
+
+
+@pytest.mark.parametrize(("analysis", "color"), [("combined", "#0072B2"), ("coherent_csi", "#D55E00")])
+def test_bounds_draw_our_limits(
+    bounds: Figure, limits: list[LimitsResult], others: list[LimitsResult], analysis: str, color: str
+) -> None:
+    for panel, interaction in zip(bounds.axes, PANELS, strict=True):
+        (result,) = (r for r in (*limits, *others) if (r.provenance.analysis, r.choice.name) == (analysis, interaction))
+        edges = [[g for ends in p.excluded for g in ends if g is not None] for p in result.exclusion.points]
+        drawn = curves(panel, color)
+        assert len(drawn) == max(map(len, edges))
+        for k, (_, heights) in enumerate(drawn):
+            np.testing.assert_allclose(heights, [row[k] if k < len(row) else np.nan for row in edges])
+
+
+def test_bounds_point_at_the_allowed_band(bounds: Figure) -> None:
+    assert [len(curves(panel, "#0072B2")) for panel in bounds.axes] == [1, 1, 1, 3]
     assert "allowed band" in labels(bounds.axes[3])
     assert "allowed band" not in labels(bounds.axes[2])
 
 
 def test_bounds_draw_every_curve(bounds: Figure) -> None:
     for panel, interaction in zip(bounds.axes, PANELS, strict=True):
-        curves = [b for b in shipped_bounds() if b.interaction == interaction]
-        theirs = [line for line in panel.lines if line.get_color() != "#0072B2"]
-        assert len(theirs) == len(curves)
-        for bound, line in zip(curves, theirs, strict=True):
-            x, y = (np.asarray(data, dtype=float) for data in line.get_data())
+        here = [b for b in shipped_bounds() if b.interaction == interaction]
+        plain = [b for b in here if not b.two_sided]
+        closed = [b for b in here if b.two_sided]
+        for bound, (x, y) in zip(plain, curves(panel, "0.35"), strict=True):
+            if is_peak_search(bound):
+                # an envelope: no point of the curve is above it by more than a step between its points allows
+                assert (x[0], x[-1]) == (bound.mass_MeV[0], bound.mass_MeV[-1])
+                assert set(y) <= set(bound.g_low)
+                assert y.max() == bound.g_low.max()
+                assert len(y) < len(bound.g_low)
+            else:
+                np.testing.assert_array_equal(x, bound.mass_MeV)
+                np.testing.assert_array_equal(y, bound.g_low)
+        for bound, (x, y) in zip(closed, curves(panel, "0.62"), strict=True):
             size = bound.mass_MeV.size
-            np.testing.assert_array_equal(x[:size], bound.mass_MeV)
-            np.testing.assert_array_equal(y[:size], bound.g_low)
-            if bound.two_sided:  # a closed line
-                np.testing.assert_array_equal(y[size:-1], bound.g_high[::-1])
-                assert (x[0], y[0]) == (x[-1], y[-1])
+            np.testing.assert_array_equal(y[size:-1], bound.g_high[::-1])
+            assert (x[0], y[0]) == (x[-1], y[-1])
         shaded = [c for c in panel.collections if isinstance(c, PolyCollection)]
-        assert len(shaded) == sum(bound.two_sided for bound in curves) + 1 + (interaction == "vector_universal")
+        assert len(shaded) == 1 + (interaction == "vector_universal")
+        assert len([patch for patch in panel.patches if isinstance(patch, Polygon)]) == len(closed)
 
 
-def test_bounds_legend_names_every_curve_or_its_family(bounds: Figure) -> None:
-    (legend,) = bounds.legends
-    names = [text.get_text() for text in legend.get_texts()]
-    assert names[0] == "XENONnT + PandaX-4T* (ours)"
-    assert set(names[1:]) == {b.title for b in shipped_bounds() if b.family != "beam dump"} | {"beam dumps"}
-    dumps = {b.title for b in shipped_bounds() if b.family == "beam dump"}
+def test_what_zigzags_is_a_peak_search() -> None:
+    assert {b.name for b in shipped_bounds() if is_peak_search(b)} == {"a1", "apex", "babar", "lhcb"}
+
+
+def test_every_curve_has_its_name_in_the_panel(bounds: Figure) -> None:
+    for panel, interaction in zip(bounds.axes, PANELS, strict=True):
+        named = {b.title for b in shipped_bounds() if b.interaction == interaction and not b.two_sided}
+        assert named <= set(labels(panel))
+    dumps = {b.title for b in shipped_bounds() if b.two_sided}
     assert all(name in small_print(bounds) for name in dumps)
 
 
-def test_bounds_look_the_same_in_every_panel_and_differ_within_one() -> None:
-    shipped = shipped_bounds()
-    from spec_builder.paper.figures import _looks
+def test_names_at_the_curves_do_not_overlap(bounds: Figure) -> None:
+    bounds.draw_without_rendering()
+    for panel in bounds.axes:
+        boxes = [(text.get_text(), text.get_window_extent()) for text in panel.texts]
+        for i, (a, x) in enumerate(boxes):
+            for b, y in boxes[i + 1 :]:
+                # boxes of slanted names are larger than the names
+                width = min(x.x1, y.x1) - max(x.x0, y.x0)
+                height = min(x.y1, y.y1) - max(x.y0, y.y0)
+                small = min(x.width * x.height, y.width * y.height)
+                assert width <= 0 or height <= 0 or width * height < 0.25 * small, (a, b)
 
-    looks = _looks(shipped)
-    alone = {b.name for b in shipped if b.family != "beam dump"}
-    assert len({(looks[name].color, looks[name].style) for name in alone}) == len(alone)
-    assert len({looks[b.name].color for b in shipped}) == len({b.family for b in shipped})
+
+def test_bounds_legend_names_what_is_computed_here(bounds: Figure) -> None:
+    (legend,) = bounds.legends
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names[:2] == [r"XENONnT + PandaX-4T CE$\nu$NS*", r"COHERENT CsI CE$\nu$NS"]
+    assert set(names[2:]) == {"existing bounds", "beam dumps"}
 
 
-def test_bounds_say_what_is_missing_in_each_panel(bounds: Figure) -> None:
-    missing = missing_bounds(shipped_bounds())
-    for panel, interaction in zip(bounds.axes, PANELS, strict=True):
-        text = " ".join(" ".join(labels(panel)).split())
-        for row in (row for row in missing if row.interaction == interaction):
-            assert row.title.partition("N_eff ")[2] or row.title in text
-    assert overlapping(bounds, bounds.axes[0]) == []
+def test_bounds_say_what_is_missing(bounds: Figure) -> None:
+    text = small_print(bounds)
+    for row in missing_bounds(shipped_bounds()):
+        # what is computed here stands in the figure
+        assert (row.title.replace("N_eff", r"$N_\mathrm{eff}$") in text) == (row.name not in STAND_INS), row
 
 
 def test_bounds_say_law_level_and_what_is_by_construction(bounds: Figure) -> None:
@@ -224,6 +262,7 @@ def test_bounds_say_law_level_and_what_is_by_construction(bounds: Figure) -> Non
     assert "recast with DarkCast under its assumptions" in text
     assert "* By construction: " in text
     assert "fig5_bounds.md" in text
+    assert "Peak searches (A1, APEX, BaBar (visible), LHCb)" in text
 
 
 def test_small_print_stays_on_the_page(bounds: Figure, angle: Figure) -> None:
@@ -243,8 +282,26 @@ def test_a_users_curve_is_drawn_and_named(limits: list[LimitsResult]) -> None:
         "scalar", "mine", "Mine", "other", "s", "published", "95 % CL", "r", "", ends, ends * 1e-4, ends * np.inf
     )
     figure = draw_bounds(limits, [mine], [])
-    (line,) = (line for line in figure.axes[0].lines if line.get_color() != "#0072B2")
-    np.testing.assert_array_equal(np.asarray(line.get_ydata()), ends * 1e-4)
-    assert [text.get_text() for text in figure.legends[0].get_texts()][1:] == ["Mine"]
+    ((_, height),) = curves(figure.axes[0], "0.35")
+    np.testing.assert_array_equal(height, ends * 1e-4)
+    assert "Mine" in labels(figure.axes[0])
     assert "95 % CL" in small_print(figure)
     assert "Beam dumps" not in small_print(figure)
+
+
+# ---------------------------------------------------------------- the joint limit
+
+
+def test_the_joint_limit_is_drawn_over_its_parts(limits: list[LimitsResult], others: list[LimitsResult]) -> None:
+    joint = load_analysis("global", "linear")
+    whole = [find_limits(joint, name, np.geomspace(0.01, 1000, 7), dof=2) for name in PANELS]
+    figure = draw_global([*limits, *others, *whole])
+    for panel, result in zip(figure.axes, whole, strict=True):
+        (black,) = curves(panel, "#000000")
+        ends = np.array([point.excluded[0][0] for point in result.exclusion.points], dtype=np.float64)
+        np.testing.assert_allclose(black[1], ends)
+        assert curves(panel, "#0072B2")
+        assert curves(panel, "#D55E00")
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "all in one likelihood*" in names
+    assert "share nothing else" in small_print(figure)

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.physics.interactions import STANDARD_MODEL
 from spec_builder.physics.oscillation import survival_probability
-from spec_builder.physics.sources import PROMPT_ENERGY, load_source, physics_sources, shipped_sources
+from spec_builder.physics.sources import PROMPT_ENERGY, load_source, shipped_sources
+from spec_builder.physics.targets import load_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -253,7 +255,8 @@ def test_unknown_names() -> None:
         load_source("./moon")
 
 
-def test_references_of_the_default() -> None:
-    plain, hep = physics_sources(), physics_sources(hep=True)
+def test_references_of_the_standard_model() -> None:
+    xenon = load_target("xenon")
+    plain, hep = (STANDARD_MODEL.sources(load_source(name), xenon) for name in ("solar_8b", "solar_8b_hep"))
     assert plain[-1] == "form factor of Klein and Nystrand, arXiv:hep-ph/9902259"
     assert set(plain) < set(hep)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spec_builder.physics.choices import Interaction
 from spec_builder.physics.constants import FERMI_CONSTANT
-from spec_builder.physics.recoil import rate_polynomial
+from spec_builder.physics.interactions import WEAK_MIXING_ANGLE
+from spec_builder.physics.rates import rate
+from spec_builder.physics.sources import load_source
 from spec_builder.physics.standard_model import (
     coherent_shape,
     standard_model_terms,
     weak_charge,
-    weak_mixing_angle_terms,
 )
 from spec_builder.physics.targets import klein_nystrand_form_factor, load_target, momentum_transfer
 
@@ -46,8 +47,16 @@ def test_equation_1(cross_section: CrossSection, recoil: float, energy: float) -
 
 @given(angle=st.floats(0, 1))
 def test_weak_mixing_angle_is_a_quadratic_polynomial(angle: float) -> None:
-    polynomial = rate_polynomial(weak_mixing_angle_terms, ENERGIES_KEV)[:, 0]
-    direct = rate_polynomial(partial(standard_model_terms, sin2_theta_w=angle), ENERGIES_KEV)[0, 0]
+    fixed = Interaction(
+        "fixed_angle",
+        "Standard Model at one angle",
+        lambda target, T, _flavour, _options: standard_model_terms(target, T, sin2_theta_w=angle),
+        has_mediator=False,
+        standard_model=False,
+    ).choose()
+    b8, xenon = load_source("solar_8b"), load_target("xenon")
+    polynomial = rate(b8, xenon, WEAK_MIXING_ANGLE, ENERGIES_KEV)[0, :, 0]
+    direct = rate(b8, xenon, fixed, ENERGIES_KEV)[0, 0, 0]
     np.testing.assert_allclose(np.tensordot(angle ** np.arange(3), polynomial, 1), direct, rtol=1e-11)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.physics.interactions import choose
 from spec_builder.sharing.archive import write_archives
 from spec_builder.sharing.bundle import read_archive
 from spec_builder.sharing.export import PatchRequest
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def small_request() -> PatchRequest:
     """Two interactions, four masses, four couplings each."""
-    choices = [parse_new_physics("scalar"), parse_new_physics("vector_universal")]
+    choices = [choose("scalar"), choose("vector_universal")]
     return PatchRequest(choices, [0.01, 1.0, 10.0, 1000.0], None)
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from spec_builder.base.files import data_path, read_text
 from spec_builder.model.analysis import load_analysis
-from spec_builder.physics.interactions import coupling_table, parse_new_physics
+from spec_builder.physics.interactions import choose
+from spec_builder.physics.mediators import coupling_table
 from spec_builder.sharing.citations import bibtex, identifiers
 from spec_builder.studies.spectrum import recoil_spectrum
 
@@ -46,21 +47,21 @@ def test_a_variant_cites_what_it_uses() -> None:
 
 
 @pytest.mark.parametrize(
-    ("interaction", "coupling_set", "key"),
+    ("interaction", "options", "key"),
     [
-        ("axial", None, "Klos:2013rwa"),
-        ("axial", None, "HERMES:2006jyl"),
-        ("tensor", None, "Hoferichter:2020osn"),
-        ("tensor", None, "Gupta:2018lvp"),
-        ("scalar", "B", "Hoferichter:2015dsa"),
-        ("scalar", "C", "Bishara:2017nnn"),
+        ("axial", {}, "Klos:2013rwa"),
+        ("axial", {}, "HERMES:2006jyl"),
+        ("tensor", {}, "Hoferichter:2020osn"),
+        ("tensor", {}, "Gupta:2018lvp"),
+        ("scalar", {"coupling_set": "B"}, "Hoferichter:2015dsa"),
+        ("scalar", {"coupling_set": "C"}, "Bishara:2017nnn"),
     ],
 )
-def test_an_interaction_cites_its_nuclear_input(interaction: str, coupling_set: str | None, key: str) -> None:
+def test_an_interaction_cites_its_nuclear_input(interaction: str, options: dict[str, str], key: str) -> None:
     analysis = load_analysis("pandax4t")
-    choice = parse_new_physics(interaction, coupling_set)
+    choice = choose(interaction, **options)
     assert key in keys(bibtex(analysis.sources(choice)))
-    assert key not in keys(bibtex(analysis.sources(parse_new_physics("vector_bl"))))
+    assert key not in keys(bibtex(analysis.sources(choose("vector_bl"))))
 
 
 def test_hep_neutrinos_are_cited_where_they_were_added() -> None:

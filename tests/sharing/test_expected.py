@@ -12,18 +12,18 @@ from spec_builder.model.analysis import load_analysis
 from spec_builder.model.metadata import workspace_metadata
 from spec_builder.model.patches import build_patch_set
 from spec_builder.physics.interactions import choose
-from spec_builder.sharing.expected import degrees_of_freedom, expected_results, source_size, unexpected_results
+from spec_builder.sharing.expected import degrees_of_freedom, expected_results, reference_flux_of, unexpected_results
 
 
 @cache
-def made() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Workspace, reference and patch sets, with a mass and without."""
+def made() -> tuple[dict[str, Any], float | None, dict[str, Any]]:
+    """Workspace, flux that mu_8b = 1 stands for, and patch sets, with a mass and without."""
     analysis = load_analysis("xenonnt")
     sets = {
         "patchset_axial.json": build_patch_set(analysis, choose("axial"), [(10.0, 1e-3), (10.0, 3e-3)]),
         "patchset_nsi.json": build_patch_set(analysis, choose("nsi"), [(-0.2,), (0.05,), (0.1,)]),
     }
-    return analysis.workspace, workspace_metadata(analysis)["reference"], sets
+    return analysis.workspace, reference_flux_of(workspace_metadata(analysis), "mu_8b"), sets
 
 
 def problems(expected: dict[str, Any]) -> list[str]:
@@ -48,9 +48,12 @@ def test_a_set_without_a_mass_has_one_degree_of_freedom() -> None:
     assert point["excluded_90"] == (point["delta_chi2"] > 2.7055)
 
 
-def test_the_size_of_a_source() -> None:
-    assert source_size({"fluence_1e6_cm2": 2.0, "meaning": "mu_sns = 1"}) == {"fluence_1e6_cm2": 2.0}
-    assert source_size({"sources": [], "sin2_theta_w": 0.2}) == {}
+def test_the_flux_of_a_factor() -> None:
+    boron = {"flux_1e6_cm2_s1": 5.46, "meaning": "mu_8b = 1"}
+    pions = {"fluence_1e6_cm2": 2.0, "meaning": "mu_sns = 1"}
+    assert reference_flux_of({"reference": boron}, "mu_8b") == 5.46
+    assert reference_flux_of({"reference": {"sources": [pions, boron]}}, "mu_8b") == 5.46
+    assert reference_flux_of({"reference": {"sources": [pions, boron]}}, "mu_sns") is None
 
 
 @pytest.mark.parametrize(

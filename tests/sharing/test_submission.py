@@ -10,7 +10,7 @@ import yaml
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.model.analysis import load_analysis
-from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.physics.interactions import choose
 from spec_builder.sharing import archive as build
 from spec_builder.sharing import submission
 from spec_builder.sharing.archive import write_archives
@@ -22,7 +22,7 @@ from spec_builder.studies.limits import find_limits
 if TYPE_CHECKING:
     from pathlib import Path
 
-VECTOR = parse_new_physics("vector_universal")
+VECTOR = choose("vector_universal")
 REQUEST = PatchRequest([VECTOR], [10.0], [2e-5, 4e-5], hepdata="ins1234567")
 ANALYSES = ["xenonnt", "pandax4t"]
 ARCHIVES = [f"{name}.tar.gz" for name in ANALYSES]

@@ -14,7 +14,7 @@ from spec_builder.base.version import __version__
 from spec_builder.inference.fit import MINIMISERS, Minimiser
 from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.model.analysis import load_analysis
-from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.physics.interactions import choose
 from spec_builder.studies.fits import fit_analysis, fit_workspace
 from spec_builder.studies.limits import find_limits
 from spec_builder.studies.profiles import profile_analysis
@@ -96,7 +96,7 @@ def test_a_profile_that_is_infinite_somewhere_is_null_there(analysis: Analysis) 
 
 
 def test_a_standard_model_that_is_excluded_by_any_distance_is_null(analysis: Analysis) -> None:
-    result = find_limits(analysis, parse_new_physics("scalar"), np.array([1.0, 10.0]), dof=1)
+    result = find_limits(analysis, choose("scalar"), np.array([1.0, 10.0]), dof=1)
     first, second = result.exclusion.points
     points = (replace(first, delta_chi2_sm=np.inf), second)
     content = json.loads(replace(result, exclusion=replace(result.exclusion, points=points)).to_json())

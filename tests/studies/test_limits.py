@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -15,24 +16,35 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import threshold
 from spec_builder.model.analysis import load_analysis
+from spec_builder.physics.choices import Interaction
 from spec_builder.physics.constants import FERMI_CONSTANT
 from spec_builder.physics.interactions import choose
+from spec_builder.physics.rates import rate
+from spec_builder.physics.standard_model import standard_model_terms, weak_charge
 from spec_builder.studies.limits import find_limits
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from spec_builder.base.arrays import FloatArray
     from spec_builder.model.analysis import Analysis
+    from spec_builder.physics.targets import Target
+    from spec_builder.physics.terms import Term
     from spec_builder.studies.limits import LimitsResult
 
 
 @cache
+def analysis_of(name: str) -> Analysis:
+    return load_analysis(name)
+
+
 def xenonnt() -> Analysis:
-    return load_analysis("xenonnt")
+    return analysis_of("xenonnt")
 
 
-def profiled(name: str, values: FloatArray) -> FloatArray:
+def profiled(analysis: Analysis, name: str, values: FloatArray) -> FloatArray:
     """2NLL at values of a parameter without a mass, each fitted from the start."""
-    problem = xenonnt().problem(choose(name))
+    problem = analysis.problem(choose(name))
     signal = problem.yields(np.array([np.nan]))
     x = values if choose(name).signed else values**2
     fits = minimise(problem.likelihood, rows=problem.rows(signal, np.zeros(values.size, dtype=np.intp), x))
@@ -40,13 +52,14 @@ def profiled(name: str, values: FloatArray) -> FloatArray:
     return fits.twice_nll
 
 
-@pytest.mark.parametrize(("name", "reach"), [("nsi", 1.5), ("millicharge", 3e-7), ("magnetic_moment", 5e-9)], ids=str)
-def test_intervals_are_those_of_a_brute_force_scan(name: str, reach: float) -> None:
-    result = find_limits(xenonnt(), name)
+@pytest.mark.parametrize("analysis", ["xenonnt", "pandax4t", "combined"])
+@pytest.mark.parametrize(("name", "reach"), [("nsi", 1.5), ("millicharge", 3e-7), ("magnetic_moment", 7e-9)], ids=str)
+def test_intervals_are_those_of_a_brute_force_scan(analysis: str, name: str, reach: float) -> None:
+    result = find_limits(analysis_of(analysis), name)
     (point,) = result.exclusion.points
     signed = choose(name).signed
-    values = np.linspace(-reach if signed else 0.0, reach, 20_001)
-    heights = profiled(name, values)
+    values = np.linspace(-reach if signed else 0.0, reach, 10_001)
+    heights = profiled(analysis_of(analysis), name, values)
     assert point.minimum == pytest.approx(heights.min(), abs=2e-4)
     above = heights - point.minimum > threshold(0.9)
     changes = [(a + b) / 2 for (a, b), (p, q) in zip(pairwise(values), pairwise(above), strict=True) if p != q]
@@ -54,7 +67,11 @@ def test_intervals_are_those_of_a_brute_force_scan(name: str, reach: float) -> N
     assert ends == pytest.approx(changes, abs=values[1] - values[0])
     assert (point.excluded[0][0] is None) == signed
     assert point.excluded[-1][1] is None
-    assert len(changes) == {"nsi": 4, "millicharge": 4, "magnetic_moment": 1}[name]
+    if name == "magnetic_moment":
+        assert len(changes) == 1
+    else:  # the Standard Model's neighbourhood, and, apart from it or not, where Q_V has turned its sign
+        assert len(changes) == (2 if analysis == "pandax4t" else 4)
+        assert changes[0] < 0 < changes[-1]
 
 
 def test_json_of_a_parameter_without_a_mass() -> None:
@@ -94,6 +111,90 @@ def test_the_contact_limit_is_the_limit_of_heavy_mediators() -> None:
     first = content["excluded"][0][0]
     assert content["C_a"][0][0] == pytest.approx(math.sqrt(2) * (first / 1e3) ** 2 / FERMI_CONSTANT)
     assert "the numbers are g/m [1/GeV]" in str(result)
+
+
+@pytest.mark.parametrize(("name", "charge_per_nucleon"), [("vector_universal", 3.0), ("vector_bl", -1.0)])
+def test_the_coefficient_of_equation_4(name: str, charge_per_nucleon: float) -> None:
+    """With G_F/sqrt(2) C_V (nu gamma P_L nu)(N gamma N) beside it, Q_V of Eq. (2) is moved by C_V / 2.
+
+    The Standard Model's part is G_F/sqrt(2) 2 Q_V of the same operator; C_V is C_a times the nucleus' charge.
+    """
+    result = find_limits(xenonnt(), name, np.array([np.inf]))
+    (point,) = json.loads(result.to_json())["points"]
+    (kernel,) = xenonnt().kernels
+    channel = kernel.channel
+    for interval, coefficients in zip(point["excluded"], point["C_a"], strict=True):
+        for g_over_m, coefficient in zip(interval, coefficients, strict=True):
+            if g_over_m is None:
+                assert coefficient is None
+                continue
+            moved = Interaction(
+                "moved",
+                "Q_V with C_V beside it",
+                partial(with_coefficient, coefficient * charge_per_nucleon),
+                has_mediator=False,
+                standard_model=False,
+            ).choose()
+            T = np.linspace(0.5, 3.0, 9)
+            direct = rate(channel.source, channel.target, moved, T)[0, 0, 0]
+            x = (g_over_m * 1e-3) ** 2
+            n0, n1, n2 = rate(channel.source, channel.target, choose(name), T, np.array([np.inf]))[0, :, 0]
+            np.testing.assert_allclose(n0 + x * n1 + x**2 * n2, direct, rtol=1e-9)
+
+
+def with_coefficient(
+    per_nucleon: float, target: Target, recoil_energy_MeV: FloatArray, _flavour: str, _options: object
+) -> tuple[Term, ...]:
+    """The Standard Model's terms with another weak charge."""
+    charge = weak_charge(target)
+    factor = ((charge + per_nucleon * target.A / 2) / charge) ** 2
+    (term,) = standard_model_terms(target, recoil_energy_MeV)
+    return (replace(term, coefficients=term.coefficients * factor),)
+
+
+BL = """
+name = "my_bl"
+title = "B-L once more"
+kind = "vector"
+charges = { u = 0.3333333333333333, d = 0.3333333333333333, nu = -1.0, e = -1.0 }
+references = ["an internal note"]
+"""
+FREE = """
+import numpy as np
+from spec_builder.physics.standard_model import weak_charge
+from spec_builder.physics.targets import form_factor
+
+name = "free_bl"
+title = "B-L as a free cross section"
+references = ["an internal note"]
+parameter = "g"
+G_F = 1.1663788e-11
+
+
+def cross_section(E, T, m, scatterers, flavour):
+    M = scatterers.mass_MeV
+    base = G_F**2 * M / np.pi * form_factor(scatterers, T) ** 2 * (1 - T / E - M * T / (2 * E**2))
+    shift = -scatterers.A / (np.sqrt(2) * G_F * (m**2 + 2 * M * T))
+    return np.stack([0 * base, 2 * weak_charge(scatterers) * shift * base, shift**2 * base])
+"""
+
+
+@pytest.mark.parametrize("dof", [1, 2])
+@pytest.mark.parametrize(("file", "text", "tolerance"), [("bl.toml", BL, 1e-8), ("free.py", FREE, 1e-5)])
+def test_limits_on_the_same_model_from_a_file(tmp_path: Path, file: str, text: str, tolerance: float, dof: int) -> None:
+    (tmp_path / file).write_text(text, "utf-8")
+    masses = np.array([0.01, 10.0, 1000.0])
+    for analysis in ("pandax4t", "combined"):
+        if analysis == "combined" and (file, dof) == ("free.py", 2):
+            continue  # it takes long, and is the same code
+        mine = find_limits(analysis_of(analysis), tmp_path / file, masses, dof=dof).exclusion
+        shipped = find_limits(analysis_of(analysis), "vector_bl", masses, dof=dof).exclusion
+        assert mine.minimum.twice_nll == pytest.approx(shipped.minimum.twice_nll, abs=1e-6)
+        for one, other in zip(mine.points, shipped.points, strict=True):
+            assert len(one.excluded) == len(other.excluded)
+            for found, expected in zip(one.excluded, other.excluded, strict=True):
+                numbers, known = ([np.nan if end is None else end for end in ends_] for ends_ in (found, expected))
+                np.testing.assert_allclose(numbers, known, rtol=tolerance)
 
 
 def test_one_degree_of_freedom_is_the_default() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from spec_builder.base.executors import process_pool
 from spec_builder.model.analysis import load_analysis
-from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.physics.interactions import choose
 from spec_builder.studies.limits import find_limits
 from spec_builder.studies.plane import Plane, profile_planes
 from spec_builder.studies.scans import scan_analysis
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHOICES = [
-    (load_analysis(name, law), parse_new_physics(interaction))
+    (load_analysis(name, law), choose(interaction))
     for name, law, interaction in (
         ("xenonnt", "normsys", "vector_universal"),
         ("combined", "linear", "tensor"),

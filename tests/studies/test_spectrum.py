@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.physics.interactions import Interaction
+from spec_builder.physics.interactions import shipped_interactions
 from spec_builder.studies.spectrum import recoil_spectrum
 
-NEW_PHYSICS = [interaction.value for interaction in Interaction if interaction is not Interaction.SM]
+NEW_PHYSICS = [interaction.name for interaction in shipped_interactions() if interaction.has_mediator]
 
 
 def test_standard_model() -> None:

@@ -148,7 +148,17 @@ def read_run(release: Path, run: str, nodes: Iterable[Yields], digests: Mapping[
 
 
 def _edges(path: Path) -> tuple[FloatArray, ...]:
-    """Bin edges from a file of ``name:`` lines and ``- number`` lines, which is all the YAML that the release has."""
+    """Four bin edges of each observable."""
+    found = _lists(path)
+    for name in OBSERVABLES:
+        values = found.get(name, [])
+        if len(values) != 4 or (np.diff(values) <= 0).any():
+            raise SpecBuilderError(f"{path}: expected four increasing edges of {name}, found {values}")
+    return tuple(np.array(found[name]) for name in OBSERVABLES)
+
+
+def _lists(path: Path) -> dict[str, list[float]]:
+    """A file of ``name:`` lines and ``- number`` lines, which is all the YAML that the release has."""
     found: dict[str, list[float]] = {}
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         words = line.split()
@@ -158,11 +168,7 @@ def _edges(path: Path) -> tuple[FloatArray, ...]:
             list(found.values())[-1].append(_number(path, number, words[1]))
         elif words:
             raise SpecBuilderError(f"{path}:{number}: expected 'name:' or '- number', found '{line}'")
-    for name in OBSERVABLES:
-        values = found.get(name, [])
-        if len(values) != 4 or (np.diff(values) <= 0).any():
-            raise SpecBuilderError(f"{path}: expected four increasing edges of {name}, found {values}")
-    return tuple(np.array(found[name]) for name in OBSERVABLES)
+    return found
 
 
 def _observed(path: Path, edges: tuple[FloatArray, ...], events: int) -> FloatArray:

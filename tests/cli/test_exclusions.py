@@ -24,7 +24,7 @@ from spec_builder.histfactory.patch import apply_patch
 from spec_builder.inference.exclusion import plane_minimum
 from spec_builder.model.analysis import ANALYSES, load_analysis
 from spec_builder.paper.plane import PLANE_INTERACTIONS, draw_fig4
-from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.physics.interactions import choose
 from spec_builder.sharing.export import PatchRequest
 from spec_builder.studies.limits import find_limits
 from spec_builder.studies.scans import ScanResult, scan_analysis, scan_patches
@@ -80,7 +80,7 @@ def test_a_set_says_what_our_fits_say(analysis: str, interaction: str) -> None:
     assert np.ptp(least) < 1.1e-4
     if analysis == "combined":
         assert least.mean() == pytest.approx(
-            plane_minimum(load_analysis(analysis).problem(parse_new_physics(interaction))).twice_nll, abs=1e-4
+            plane_minimum(load_analysis(analysis).problem(choose(interaction))).twice_nll, abs=1e-4
         )
     level = chi2.ppf(0.9, 2)
     assert excluded.tolist() == (stated > level).tolist()
@@ -297,7 +297,7 @@ def test_export_of_style_signal_is_accepted_by_verify(spec_builder: Command, tmp
 @pytest.mark.parametrize("count", [2, 3, 6, 31])
 @pytest.mark.parametrize("interaction", ["scalar", "vector_universal"])
 def test_points_around_the_limit_are_not_on_it(interaction: str, count: int) -> None:
-    analysis, choice = load_analysis("xenonnt"), parse_new_physics(interaction)
+    analysis, choice = load_analysis("xenonnt"), choose(interaction)
     masses = np.geomspace(0.02, 500, count).tolist()
     points = np.array(PatchRequest([choice], masses, None).points(analysis, choice)).reshape(count, count, 2)
     np.testing.assert_array_equal(points[..., 0], np.repeat(masses, count).reshape(count, count))
@@ -353,9 +353,7 @@ def test_limits_as_json(spec_builder: Command) -> None:
         (low, high), (again, no_end) = point["excluded"]
         assert 0 < low < high < again
         assert no_end is None
-    direct = find_limits(
-        load_analysis("combined"), parse_new_physics("vector_universal"), np.array([0.01, 10.0]), cl=0.95, dof=1
-    )
+    direct = find_limits(load_analysis("combined"), choose("vector_universal"), np.array([0.01, 10.0]), cl=0.95, dof=1)
     assert found == json.loads(direct.to_json())
 
 
@@ -376,7 +374,7 @@ def test_limits_as_csv(spec_builder: Command) -> None:
 
 
 def test_a_mass_at_which_nothing_is_excluded_has_a_row() -> None:
-    found = find_limits(load_analysis("xenonnt"), parse_new_physics("axial"), np.array([1.0, 10.0]))
+    found = find_limits(load_analysis("xenonnt"), choose("axial"), np.array([1.0, 10.0]))
     first, second = found.exclusion.points
     nothing = replace(found, exclusion=replace(found.exclusion, points=(replace(first, excluded=()), second)))
     lines = [line for line in nothing.to_csv().splitlines() if not line.startswith("# ")]
@@ -430,7 +428,7 @@ def test_scan_of_an_analysis(spec_builder: Command, tmp_path: Path) -> None:
         assert run.stderr == ""
     direct = scan_analysis(
         load_analysis("xenonnt", "linear"),
-        parse_new_physics("scalar", "A"),
+        choose("scalar", coupling_set="A"),
         np.array([0.1, 10]),
         np.array([1e-6, 1e-6 * 10**0.5, 1e-5, 1e-5 * 10**0.5, 1e-4]),
     )
@@ -530,8 +528,8 @@ def test_contours_are_the_limits(planes: list[tuple[Path, str]], spec_builder: C
 
 def test_grids_are_scans(planes: list[tuple[Path, str]]) -> None:
     folder, _ = planes[0]
-    choice = parse_new_physics("axial")
-    masses, couplings = np.geomspace(0.01, 1000, 9), np.geomspace(*choice.default_couplings, 9)
+    choice = choose("axial")
+    masses, couplings = np.geomspace(0.01, 1000, 9), np.geomspace(*choice.default_range, 9)
     result = scan_analysis(load_analysis("combined"), choice, masses, couplings)
     assert result is not None
     with np.load(folder / "grid_combined_axial.npz") as archive:
@@ -557,9 +555,7 @@ MASSES = np.geomspace(0.01, 1000, 7)
 @pytest.fixture(scope="module")
 def drawn() -> tuple[dict[tuple[str, str], LimitsResult], Figure]:
     results = {
-        (analysis, interaction): find_limits(
-            load_analysis(analysis), parse_new_physics(interaction), MASSES, cl=0.95, dof=1
-        )
+        (analysis, interaction): find_limits(load_analysis(analysis), choose(interaction), MASSES, cl=0.95, dof=1)
         for analysis, interaction in SETS
     }
     return results, draw_fig4(list(results.values()))

@@ -53,18 +53,25 @@ def test_files_and_table(spec_builder: Command, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run = spec_builder("compare", "--output", out, "--law", "linear")
     assert run.returncode == 0, run.stderr
-    figures = {f"{name}{suffix}" for name in ("fig3_weak_mixing_angle", "fig5_bounds") for suffix in (".png", ".pdf")}
-    assert {path.name for path in out.iterdir()} == figures | {"fig3_weak_mixing_angle.csv", "fig5_bounds.md"}
-    for name in ("fig3_weak_mixing_angle", "fig5_bounds"):
+    names = ("fig3_weak_mixing_angle", "fig5_bounds", "global")
+    figures = {f"{name}{suffix}" for name in names for suffix in (".png", ".pdf")}
+    tables = {"fig3_weak_mixing_angle.csv", "fig5_bounds.md", "global.md"}
+    assert {path.name for path in out.iterdir()} == figures | tables
+    for name in names:
         assert matplotlib.image.imread(out / f"{name}.png")[..., :3].std() > 0.05
         assert (out / f"{name}.pdf").read_bytes().startswith(b"%PDF-")
     assert "| BOREXINO | axial, vector_bl, vector_universal | 90 % CL | Bellini et al." in run.stdout
     assert "| CONUS | scalar, vector_bl, vector_universal | arXiv:2110.02174" in run.stdout
     assert (out / "fig5_bounds.md").read_text("utf-8").startswith(run.stdout)
-    # the three points are those of the verb fit
+    # our points are those of the verb fit
     lines = [x for x in (out / "fig3_weak_mixing_angle.csv").read_text("utf-8").splitlines() if not x.startswith("#")]
     rows = {row["label"]: row for row in csv.DictReader(lines)}
-    for label, analysis in (("XENONnT*", "xenonnt"), ("PandaX-4T*", "pandax4t"), ("combined*", "combined")):
+    for label, analysis in (
+        ("XENONnT*", "xenonnt"),
+        ("PandaX-4T*", "pandax4t"),
+        ("combined*", "combined"),
+        ("COHERENT CsI", "coherent_csi"),
+    ):
         again = spec_builder(
             *("fit", analysis, "--parameter", "sin2thetaw", "--law", "linear", "--cl", "0.6827", "--json")
         )

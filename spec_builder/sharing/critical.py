@@ -1,0 +1,166 @@
+"""Critical values to share: results by toys as ``fit`` and ``limits`` write them, checked and computed again."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import digest
+from spec_builder.histfactory.patch import load_workspace
+from spec_builder.inference.feldman_cousins import smooth_errors
+from spec_builder.model.analysis import load_analysis
+from spec_builder.model.provenance import option_key
+from spec_builder.physics.interactions import choose
+from spec_builder.studies.by_toys import (
+    CRITICAL_SCHEMA,
+    find_limits_by_toys,
+    fit_analysis_by_toys,
+    fit_workspace_by_toys,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from spec_builder.physics.choices import Choice
+
+__all__ = ["check_critical", "critical_file", "critical_summary", "is_critical", "recompute_critical"]
+
+#: With the same seed critical values agree to this: toys are the same, fits agree to rounding.
+_SAME = 1e-5
+#: With another seed they agree to so many of both errors.
+_SIGMA = 5.0
+_NUMBERS = ("value", "critical", "error")
+
+
+def is_critical(content: Any) -> bool:
+    """Whether a file holds critical values."""
+    return isinstance(content, dict) and "critical_schema" in content
+
+
+def critical_file(content: Mapping[str, Any]) -> str:
+    """Name of the file in an archive."""
+    return f"critical_{content.get('interaction', content.get('parameter'))}.json"
+
+
+def critical_summary(content: Mapping[str, Any]) -> str:
+    """What was checked, in a line."""
+    count = sum(len(table) for _, table in _tables(content))
+    what = content.get("interaction", content["parameter"])
+    return (
+        f"critical values of {content['analysis']}, {what}: {count} values, "
+        f"{content['toys']} toys each, seed {content['seed']}, ensemble {content['ensemble']}, "
+        f"workspace sha256 {content['workspace_sha256']}"
+    )
+
+
+def _tables(content: Mapping[str, Any]) -> list[tuple[float | None, list[dict[str, Any]]]]:
+    """Tables of critical values, with the mass of each where there is one."""
+    if "points" in content:
+        return [(_mass(point["mass_MeV"]), point["critical"]) for point in content["points"]]
+    return [(None, content["critical"])]
+
+
+def _mass(written: Any) -> float | None:
+    return None if written is None else float(written)
+
+
+def check_critical(content: Mapping[str, Any]) -> list[str]:
+    """Problems of a file of critical values that show without toys, none if it is sound."""
+    if content["critical_schema"] != CRITICAL_SCHEMA:
+        return [f"critical_schema '{content['critical_schema']}' is unknown, expected {CRITICAL_SCHEMA}"]
+    needed = ("analysis", "workspace_sha256", "parameter", "ensemble", "toys", "seed", "engine", "cl")
+    missing = [key for key in needed if key not in content]
+    if missing:
+        return [f"key '{missing[0]}' is missing; run the command again"]
+    try:
+        return [problem for mass, table in _tables(content) for problem in _table_problems(mass, table)]
+    except (KeyError, TypeError, ValueError):
+        return [f"not a table of critical values: expected points with {', '.join(_NUMBERS)}"]
+
+
+def _table_problems(mass: float | None, table: Sequence[Mapping[str, Any]]) -> list[str]:
+    where = "" if mass is None else f"{mass:g} MeV: "
+    values = [float(point["value"]) for point in table]
+    if len(values) < 2 or not all(a < b for a, b in pairwise(values)):
+        return [f"{where}the values of the parameter do not ascend"]
+    bad = [point for point in table if not (float(point["critical"]) >= 0 and float(point["error"]) >= 0)]
+    return [f"{where}critical value at {point['value']:g}: expected numbers >= 0" for point in bad[:1]]
+
+
+def recompute_critical(
+    content: Mapping[str, Any], folder: Path = Path(), *, seed: int | None = None, **how: Any
+) -> list[str]:
+    """Throw the toys of a sound file again: the problems found, none if the critical values are the same.
+
+    Args:
+        content: of the file.
+        folder: where a workspace that it names may lie.
+        seed: another one than the file's: then the values are to agree within the errors.
+        how: ``executor`` and ``report`` of what threw them.
+
+    Raises:
+        SpecBuilderError: if the analysis cannot be loaded, or is another one now.
+    """
+    same = seed is None or seed == content["seed"]
+    own = {
+        "cl": content["cl"],
+        "toys": content["toys"],
+        "seed": content["seed"] if seed is None else seed,
+        "ensemble": content["ensemble"],
+        **how,
+    }
+    again = _compute(content, folder, own).to_dict()
+    problems = []
+    for (mass, table), (_, other) in zip(_tables(content), _tables(again), strict=True):
+        where = "" if mass is None else f"{mass:g} MeV, "
+        file, new = (np.array([[point[key] for key in _NUMBERS] for point in part]).T for part in (table, other))
+        errors = np.hypot(smooth_errors(file[2]), smooth_errors(new[2]))
+        allowed = _SAME * (1 + np.abs(new[1])) + (0.0 if same else _SIGMA * errors)
+        problems += [
+            f"{where}{content['parameter']} {file[0][i]:g}: critical value {file[1][i]:.6g} in the file, "
+            f"{new[1][i]:.6g} by the same command"
+            + ("" if same else f" with seed {seed}, more than {_SIGMA:g} errors apart")
+            for i in np.flatnonzero(np.abs(file[1] - new[1]) > allowed)
+        ]
+    return problems
+
+
+def _compute(content: Mapping[str, Any], folder: Path, own: Mapping[str, Any]) -> Any:
+    """The result that a file holds, by the same command."""
+    grids = [np.array([point["value"] for point in table]) for _, table in _tables(content)]
+    if content["law"] is None:  # a workspace, whose modifiers say it
+        named = Path(content["analysis"])
+        path = named if named.is_file() else folder / named.name
+        workspace = load_workspace(str(path))
+        _same_workspace(content, workspace)
+        more = {"measurement": content["measurement"], "poi": content["parameter"], "hold": content["hold"]}
+        return fit_workspace_by_toys(workspace, str(path), values=grids[0], **more, **own)
+    analysis = load_analysis(content["analysis"], content["law"], content["variants"])
+    _same_workspace(content, analysis.workspace)
+    if "points" not in content:
+        return fit_analysis_by_toys(analysis, content["parameter"], values=grids[0], **own)
+    masses = [mass for mass, _ in _tables(content) if mass is not None]
+    axis = np.array(masses) if masses else None
+    return find_limits_by_toys(analysis, _choice(content), axis, dof=content["dof"], values=grids, **own)
+
+
+def _choice(content: Mapping[str, Any]) -> Choice:
+    """The interaction of a file with its options."""
+    if "interaction_sha256" in content:
+        raise SpecBuilderError(f"interaction '{content['interaction']}' is a user's: run the command again")
+    names = choose(content["interaction"]).options
+    given = {name: content[option_key(name)] for name in names if option_key(name) in content}
+    return choose(content["interaction"], **given)
+
+
+def _same_workspace(content: Mapping[str, Any], workspace: Mapping[str, Any]) -> None:
+    found = digest(workspace)
+    if found != content["workspace_sha256"]:
+        raise SpecBuilderError(
+            f"the toys are of a workspace with sha256 {content['workspace_sha256']}, but {content['analysis']} has "
+            f"{found}: of other data or a projection, or another version"
+        )

@@ -1,0 +1,112 @@
+"""Curves of the profiled 2NLL: what the scan reaches, its extrema, and crossings of a level."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spec_builder.inference import curves
+from spec_builder.inference.curves import (
+    Curves,
+    Interval,
+    natural_x,
+    polynomial_yields,
+    relative_couplings,
+    total_events,
+)
+from spec_builder.inference.data import Problem, Yields
+from spec_builder.inference.likelihood import Likelihood
+
+
+def problem(n: tuple[float, float, float], observed: float, background: float = 5.0, **how: Any) -> Problem:
+    """One bin, a signal of n0 + n1 x + n2 x^2 events without uncertainty."""
+    samples = [
+        {"name": "signal", "data": [n[0]], "modifiers": []},
+        {
+            "name": "background",
+            "data": [background],
+            "modifiers": [{"name": "b", "type": "normsys", "data": {"hi": 1.0001, "lo": 0.9999}}],
+        },
+    ]
+    workspace = {
+        "channels": [{"name": "c", "samples": samples}],
+        "observations": [{"name": "c", "data": [observed]}],
+        "measurements": [{"name": "m", "config": {"poi": "", "parameters": []}}],
+        "version": "1.0.0",
+    }
+    nominal = np.array(n).reshape(3, 1, 1)
+    return Problem(
+        Likelihood.from_workspace(workspace), None, ("signal",), lambda _: {"signal": Yields(nominal)}, **how
+    )
+
+
+def drawn(of: Problem) -> Curves:
+    return Curves(of, of.yields(np.zeros(1)))
+
+
+def ends(intervals: list[Interval]) -> list[tuple[float, float]]:
+    """Ends as numbers, NaN where there is none."""
+    return [(np.nan if low is None else low, np.nan if high is None else high) for low, high in intervals]
+
+
+def poisson_height(events: float, observed: float) -> float:
+    return float(2 * (events - observed * np.log(events)))
+
+
+def test_crossings_are_those_of_a_poisson_count() -> None:
+    found = drawn(problem((10.0, 0.0, 1.0), 15.0))
+    assert found.standard_model[0] == found.minimum[0]
+    (((low, high),),) = found.excluded(found.minimum + 2.7)
+    assert high is None
+    assert low is not None
+    events = 15.0 + low**4
+    assert poisson_height(events, 15) - poisson_height(15.0, 15) == pytest.approx(2.7, abs=1e-5)
+
+
+def test_a_destructive_signal_has_an_allowed_band() -> None:
+    """10 - 8 x + x^2 events beside 5 of background: 15 counts again at x = 8, and between them too few."""
+    found = drawn(problem((10.0, -8.0, 1.0), 15.0))
+    (intervals,) = found.excluded(found.minimum + 1.0)
+    assert len(intervals) == 2
+    (low, high), (again, _) = ends(intervals)
+    assert low < 2 < high < np.sqrt(8) < again
+    assert found.minimum[0] == pytest.approx(found.standard_model[0], abs=1e-6)
+
+
+def test_a_parameter_with_a_sign_is_scanned_on_both_sides() -> None:
+    found = drawn(problem((10.0, -8.0, 1.0), 15.0, signed=True))
+    (intervals,) = found.excluded(found.minimum + 1.0)
+    assert intervals[0][0] is None
+    (_, negative), (positive, _), *_ = ends(intervals)
+    assert negative < 0 < positive
+    assert intervals[-1][1] is None
+
+
+@pytest.mark.parametrize("observed", [1e3, 1e5])
+def test_the_scan_reaches_far_beyond_the_data(observed: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal of one event at x = 1 under so many counts: the minimum is at large x, the limit beyond it."""
+    found = drawn(problem((1.0, 0.0, 1.0), observed))
+    assert found.best[0] ** 4 == pytest.approx(observed - 6, rel=1e-3)
+    assert found.excluded(found.minimum + 2.7)[0][-1][1] is None
+    top = (relative_couplings(np.array([[1.0], [0.0], [1.0]]), observed)[-1]) ** 4
+    assert top > 0.999e6 * observed
+    monkeypatch.setattr(curves, "_FARTHEST", 1e2)
+    assert (relative_couplings(np.array([[1.0], [0.0], [1.0]]), observed)[-1]) ** 4 < top
+
+
+def test_extrema_between_the_points_of_the_scan_are_found() -> None:
+    """The best point is where the signal gives exactly the counts, not the nearest of the scan's couplings."""
+    for observed in (17.0, 23.0, 31.0):
+        found = drawn(problem((10.0, 0.0, 1.0), observed))
+        assert found.best[0] == pytest.approx((observed - 15) ** 0.25, rel=1e-4)
+
+
+def test_units_of_the_scan() -> None:
+    assert natural_x(np.array([[4.0], [3.0], [1.0]]))[0] == 2.0
+    assert natural_x(np.array([[6.0], [-3.0], [0.0]]))[0] == 2.0
+    signal = {"a": Yields(np.ones((3, 2, 4))), "b": Yields(np.full((3, 2, 1), 0.5))}
+    np.testing.assert_array_equal(total_events(signal), np.full((3, 2), 4.5))
+    events = polynomial_yields(np.arange(6.0).reshape(3, 1, 2), np.array([0]), np.array([2.0]))
+    np.testing.assert_array_equal(events, [[0 + 4 * (2 + 4 * 4), 1 + 4 * (3 + 4 * 5)]])

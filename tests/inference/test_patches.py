@@ -1,0 +1,112 @@
+"""Patches of one sample's data share a compiled model; whatever else they do, they have one of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonpatch
+import numpy as np
+import pytest
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.inference import newton
+from spec_builder.inference.likelihood import Likelihood
+from spec_builder.inference.patches import PatchGroup, group_patches
+
+WORKSPACE: dict[str, Any] = {
+    "channels": [
+        {
+            "name": "c",
+            "samples": [
+                {
+                    "name": "signal",
+                    "data": [4.0, 6.0],
+                    "modifiers": [
+                        {"name": "size", "type": "normsys", "data": {"hi": 1.2, "lo": 0.8}},
+                        {"name": "shape", "type": "histosys", "data": {"hi_data": [5.0, 6.6], "lo_data": [3.2, 5.7]}},
+                    ],
+                },
+                {
+                    "name": "background",
+                    "data": [10.0, 8.0],
+                    "modifiers": [{"name": "other", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}}],
+                },
+            ],
+        }
+    ],
+    "observations": [{"name": "c", "data": [15, 13]}],
+    "measurements": [{"name": "m", "config": {"poi": "", "parameters": []}}],
+    "version": "1.0.0",
+}
+
+
+def patch(scale: float, shape_off: float = 0.0) -> list[dict[str, Any]]:
+    """The signal scaled, its shape likewise but for a part."""
+    sample = WORKSPACE["channels"][0]["samples"][0]
+    at = "/channels/0/samples/0"
+    high, low = (np.array(sample["modifiers"][1]["data"][key]) * scale for key in ("hi_data", "lo_data"))
+    high[0] *= 1 + shape_off
+    return [
+        {"op": "replace", "path": f"{at}/data", "value": [scale * x for x in sample["data"]]},
+        {
+            "op": "replace",
+            "path": f"{at}/modifiers/1/data",
+            "value": {"hi_data": high.tolist(), "lo_data": low.tolist()},
+        },
+    ]
+
+
+def minima(groups: list[PatchGroup], count: int) -> np.ndarray:
+    found = np.full(count, np.nan)
+    for group in groups:
+        fits = newton.minimise(group.likelihood, sample=group.sample, yields=group.yields)
+        found[list(group.rows)] = fits.twice_nll
+    return found
+
+
+def direct(operations: list[dict[str, Any]]) -> float:
+    return float(newton.minimise(Likelihood.from_workspace(jsonpatch.apply_patch(WORKSPACE, operations))).twice_nll[0])
+
+
+def test_proportional_patches_are_one_group() -> None:
+    patches = [(f"p{i}", patch(0.5 + 0.25 * i)) for i in range(5)]
+    groups = group_patches(WORKSPACE, patches, None)
+    assert [(group.sample, group.rows) for group in groups] == [("signal", (0, 1, 2, 3, 4))]
+    expected = [direct(operations) for _, operations in patches]
+    np.testing.assert_allclose(minima(groups, 5), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("off", [1e-3, 1e-6, 1e-9])
+def test_a_shape_that_is_hardly_out_of_proportion_is_kept(off: float) -> None:
+    """Taken for proportional it would be another likelihood, without a word."""
+    patches = [("plain", patch(1.5)), ("bent", patch(1.5, off))]
+    groups = group_patches(WORKSPACE, patches, None)
+    assert len(groups) == 2
+    found = minima(groups, 2)
+    assert found[1] == pytest.approx(direct(patches[1][1]), abs=1e-10)
+    (bent,) = (group for group in groups if group.rows == (1,))
+    value = bent.likelihood.specification.groups
+    assert any(group.sample == "signal" for group in value)
+
+
+def test_a_patch_that_does_not_apply_is_named_or_passed_over() -> None:
+    broken = [{"op": "replace", "path": "/channels/9/samples/0/data", "value": [1.0, 1.0]}]
+    with pytest.raises(SpecBuilderError, match="patch 'broken'"):
+        group_patches(WORKSPACE, [("good", patch(1.0)), ("broken", broken)], None)
+    told: list[tuple[int, str]] = []
+    groups = group_patches(
+        WORKSPACE, [("good", patch(1.0)), ("broken", broken)], None, failed=lambda *x: told.append(x)
+    )
+    assert [row for row, _ in told] == [1]
+    assert [group.rows for group in groups] == [(0,)]
+
+
+def test_other_operations_have_a_model_of_their_own() -> None:
+    added = {"name": "new", "data": [1.0, 2.0], "modifiers": []}
+    patches: list[tuple[str, list[dict[str, Any]]]] = [
+        ("counts", [{"op": "replace", "path": "/observations/0/data", "value": [20, 20]}]),
+        ("sample", [{"op": "add", "path": "/channels/0/samples/-", "value": added}]),
+    ]
+    groups = group_patches(WORKSPACE, patches, None)
+    assert sorted(group.rows for group in groups) == [(0,), (1,)]
+    np.testing.assert_allclose(minima(groups, 2), [direct(operations) for _, operations in patches], atol=1e-9)

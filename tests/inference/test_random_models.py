@@ -1,0 +1,205 @@
+"""Random models of all kinds against pyhf: no fit of pyhf's objective is lower, and intervals end where it says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyhf
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.inference import newton
+from spec_builder.inference.fit import fit
+from spec_builder.inference.likelihood import Likelihood
+from spec_builder.inference.profile import profile
+
+if TYPE_CHECKING:
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.inference.fit import Fit
+
+#: Rounding of 2NLL, in parts of the largest of its terms; both programs have it.
+ROUNDING = 1e-14
+#: What stands for 2NLL where a rate is negative.
+FORBIDDEN = 1e15
+
+
+class Reference(NamedTuple):
+    """pyhf's objective in our order of the parameters."""
+
+    likelihood: Likelihood
+    model: Any
+    data: Any
+
+    @property
+    def order(self) -> list[int]:
+        return [self.likelihood.index(name) for name in self.model.config.par_names]
+
+    def twice_nll(self, theta: FloatArray) -> float:
+        point = theta[self.order]
+        if (self.model.expected_actualdata(point) < 0).any():
+            return FORBIDDEN
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = -2 * float(self.model.logpdf(point, self.data)[0])
+        return value if np.isfinite(value) else FORBIDDEN
+
+    def lowest(self, start: FloatArray, held: tuple[str, ...] = ()) -> float:
+        """The least value that SLSQP sees, from a start; slopes, which only lead the way, are ours."""
+        free = list(self.likelihood.free_without(held))
+        seen = [self.twice_nll(start)]
+        offset = seen[0]
+        if not free:
+            return offset
+
+        def full(x: FloatArray) -> FloatArray:
+            point = start.copy()
+            point[free] = np.clip(x, *self.likelihood.bounds[:, free])
+            return point
+
+        def objective(x: FloatArray) -> float:
+            seen.append(self.twice_nll(full(x)))
+            return seen[-1] - offset
+
+        def slopes(x: FloatArray) -> FloatArray:
+            with np.errstate(all="ignore"):
+                gradient: FloatArray = self.likelihood.gradient(full(x)[None])[0][free]
+            return np.where(np.isfinite(gradient), gradient, 0.0)
+
+        bounds = self.likelihood.bounds.T[free]
+        options = {"ftol": 1e-13, "maxiter": 100}
+        minimize(objective, start[free], jac=slopes, method="SLSQP", bounds=bounds, options=options)
+        return min(seen)
+
+    def tolerance(self) -> float:
+        observed = self.likelihood.observed
+        return 1e-6 + ROUNDING * float(np.sum(observed * np.log(observed + 2)))
+
+
+def modifiers(
+    rng: np.random.Generator, nominal: FloatArray, where: tuple[str, str], counts: tuple[int, int], kinds: list[str]
+) -> list[dict[str, Any]]:
+    """Modifiers of one sample: so many ``normsys`` and ``histosys``, and those of the kinds that go bin by bin."""
+    channel, sample = where
+    found: list[dict[str, Any]] = []
+    for k in range(counts[0]):
+        high = float(rng.uniform(1.01, 1.3))
+        low = 1 / high if rng.random() < 0.5 else float(rng.uniform(0.75, 1.1))
+        found.append({"name": f"size{k}", "type": "normsys", "data": {"hi": high, "lo": low}})
+    for k in range(counts[1]):
+        up, down = (nominal * (1 + rng.uniform(-0.1, 0.1, nominal.size)) for _ in range(2))
+        data = {"hi_data": up.tolist(), "lo_data": down.tolist()}
+        found.append({"name": f"shape{k}", "type": "histosys", "data": data})
+    width = nominal * rng.uniform(0.02, 0.3, nominal.size)
+    if sample == "signal":
+        found.append({"name": "mu", "type": "normfactor", "data": None})
+    elif "staterror" in kinds:
+        found.append({"name": f"stat_{channel}", "type": "staterror", "data": width.tolist()})
+    if sample == "other" and "shapesys" in kinds:
+        found.append({"name": f"bins_{channel}", "type": "shapesys", "data": width.tolist()})
+    if sample == "background" and "factor" in kinds:
+        found.append({"name": "factor", "type": "normfactor", "data": None})
+    return found
+
+
+@st.composite
+def workspaces(draw: st.DrawFn) -> dict[str, Any]:
+    """One or two channels of 1 to 12 bins in all, some empty, with 1 to 60 parameters and up to 1e9 counts."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    sizes = draw(st.sampled_from([[1], [2], [3], [5], [12], [1, 1], [2, 3], [4, 8]]))
+    scale = 10 ** draw(st.floats(-1, 8.5))
+    counts = draw(st.tuples(st.integers(0, 15), st.integers(0, 15)))
+    kinds = draw(st.lists(st.sampled_from(["staterror", "shapesys", "factor"]), unique=True))
+    empty_sample, empty_bin = draw(st.sampled_from([(0.0, 0.0), (0.2, 0.0), (0.2, 0.2), (0.6, 0.4)]))
+    names = ["signal", "background", "other"][: draw(st.integers(2, 3))]
+    channels, observations = [], []
+    for c, bins in enumerate(sizes):
+        nothing = rng.random(bins) < empty_bin
+        samples, total = [], np.zeros(bins)
+        for name in names:
+            nominal = scale * rng.uniform(0.05, 1, bins) * (rng.random(bins) >= empty_sample) * ~nothing
+            nominal *= 0.2 if name == "signal" else 1.0
+            own = modifiers(rng, nominal, (f"c{c}", name), counts, kinds)
+            samples.append({"name": name, "data": nominal.tolist(), "modifiers": own})
+            total += nominal
+        observed = rng.poisson(total * rng.uniform(0.9, 1.15)).astype(float)
+        channels.append({"name": f"c{c}", "samples": samples})
+        observations.append({"name": f"c{c}", "data": observed.tolist()})
+    return {
+        "channels": channels,
+        "observations": observations,
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+
+
+def reference(workspace: dict[str, Any]) -> Reference:
+    read = pyhf.Workspace(workspace)
+    model = read.model(modifier_settings={"normsys": {"interpcode": "code4"}, "histosys": {"interpcode": "code4p"}})
+    return Reference(Likelihood.from_workspace(workspace), model, np.array(read.data(model)))
+
+
+@given(workspace=workspaces())
+@settings(max_examples=120)
+def test_no_fit_of_pyhfs_objective_is_lower(workspace: dict[str, Any]) -> None:
+    theirs = reference(workspace)
+    likelihood, tolerance = theirs.likelihood, theirs.tolerance()
+    fits = newton.minimise(likelihood)
+    if not fits.valid[0]:
+        return  # refused
+    value = float(fits.twice_nll[0])
+    assert theirs.twice_nll(fits.theta[0]) == pytest.approx(value, abs=tolerance, rel=0)
+    assert theirs.lowest(fits.theta[0]) >= value - tolerance
+    elsewhere = theirs.lowest(likelihood.init)
+    if elsewhere < value - tolerance:  # another minimum, which a fit that searches finds
+        assert fit(likelihood).twice_nll <= elsewhere + tolerance
+
+
+def test_few_are_refused() -> None:
+    """Else the test above would say nothing."""
+    refused = 0
+
+    @given(workspace=workspaces())
+    @settings(max_examples=200, database=None)
+    def count(workspace: dict[str, Any]) -> None:
+        nonlocal refused
+        refused += not newton.minimise(Likelihood.from_workspace(workspace)).valid[0]
+
+    count()
+    assert refused <= 4
+
+
+def check_end(theirs: Reference, found: Fit, end: float, outwards: float) -> None:
+    """An end of the interval is where pyhf's profile crosses the level, to 1e-4 of the interval's length."""
+    likelihood, level = theirs.likelihood, found.twice_nll + found.threshold
+    length = abs(end - found.value)
+    near = end + np.array([-1e-4, 1e-4]) * length * outwards
+    lower, upper = likelihood.bounds[:, likelihood.index("mu")]
+    near = np.clip(near, lower, upper)
+    best = np.array([found.theta[name] for name in likelihood.parameters])
+    heights = np.full(2, np.inf)
+    for start in (best, likelihood.init):
+        fits = profile(likelihood, "mu", near, np.tile(start, (2, 1))).fits
+        heights = np.minimum(heights, [theirs.lowest(theta, held=("mu",)) for theta in fits.theta])
+    assert heights[0] <= level + theirs.tolerance()
+    assert heights[1] >= level - theirs.tolerance()
+
+
+@given(workspace=workspaces())
+@settings(max_examples=40)
+def test_intervals_end_where_pyhfs_profile_crosses(workspace: dict[str, Any]) -> None:
+    theirs = reference(workspace)
+    try:
+        found = fit(theirs.likelihood)
+    except SpecBuilderError:
+        return  # refused
+    if not found.valid:
+        return
+    start = np.array([found.theta[name] for name in theirs.likelihood.parameters])
+    assert theirs.lowest(start) >= found.twice_nll - theirs.tolerance()
+    if found.up is not None:
+        check_end(theirs, found, found.value + found.up, 1.0)
+    if found.down is not None:
+        check_end(theirs, found, found.value - found.down, -1.0)

@@ -1,0 +1,108 @@
+"""Critical values to share: checked, computed again, in archives."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import canonical_json, digest
+from spec_builder.model.analysis import load_analysis
+from spec_builder.sharing.archive import write_archives
+from spec_builder.sharing.bundle import read_archive
+from spec_builder.sharing.critical import check_critical, recompute_critical
+from spec_builder.sharing.export import PatchRequest
+from spec_builder.sharing.verify import verify_file
+from spec_builder.sharing.verify_archive import verify_archive
+from spec_builder.studies.by_toys import find_limits_by_toys, fit_analysis_by_toys, fit_workspace_by_toys
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, dict[str, Any]]:
+
+    analysis = load_analysis("xenonnt")
+    masses = np.array([1.0, np.inf])
+    limits = find_limits_by_toys(analysis, "scalar", masses, toys=60, seed=2, count=5)
+    plane = find_limits_by_toys(analysis, "vector_bl", masses[:1], dof=2, toys=40, count=4)
+    fit = fit_analysis_by_toys(analysis, "flux", toys=60, seed=2)
+    return {name: json.loads(one.to_json()) for name, one in (("limits", limits), ("plane", plane), ("fit", fit))}
+
+
+@pytest.mark.parametrize("name", ["limits", "plane", "fit"])
+def test_the_same_seed_gives_the_same_numbers(results: dict[str, dict[str, Any]], name: str) -> None:
+    content = results[name]
+    assert content["critical_schema"] == "spec_builder/critical/1"
+    assert content["workspace_sha256"] == digest(load_analysis("xenonnt").workspace)
+    assert check_critical(content) == []
+    assert recompute_critical(content) == []
+
+
+def test_another_seed_agrees_within_the_errors(results: dict[str, dict[str, Any]]) -> None:
+    assert recompute_critical(results["limits"], seed=3) == []
+    content = json.loads(json.dumps(results["limits"]))
+    content["points"][1]["critical"][2]["critical"] *= 4
+    (problem,) = recompute_critical(content, seed=3)
+    assert problem.startswith("inf MeV, g ")
+    assert "with seed 3, more than 5 errors apart" in problem
+
+
+def test_a_changed_number_is_found(results: dict[str, dict[str, Any]]) -> None:
+    content = json.loads(json.dumps(results["fit"]))
+    content["critical"][30]["critical"] += 1e-3
+    (problem,) = recompute_critical(content)
+    assert "by the same command" in problem
+    content["critical"][30]["critical"] = -1.0
+    assert "expected numbers >= 0" in check_critical(content)[0]
+    content["critical"][30]["value"] = 1e9
+    assert check_critical(content) == ["the values of the parameter do not ascend"]
+    del content["seed"]
+    assert check_critical(content) == ["key 'seed' is missing; run the command again"]
+    assert "expected spec_builder/critical/1" in check_critical(content | {"critical_schema": "mine"})[0]
+
+
+def test_other_data_are_refused(results: dict[str, dict[str, Any]]) -> None:
+    with pytest.raises(SpecBuilderError, match="of other data or a projection"):
+        recompute_critical(results["fit"] | {"workspace_sha256": "0" * 64})
+    with pytest.raises(SpecBuilderError, match="is a user's"):
+        recompute_critical(results["limits"] | {"interaction_sha256": "0" * 64})
+
+
+def test_critical_values_of_a_workspace(tmp_path: Path) -> None:
+    workspace = load_analysis("xenonnt").workspace
+    (tmp_path / "mine.json").write_text(canonical_json(workspace))
+    found = fit_workspace_by_toys(workspace, "mine.json", toys=40)
+    content = json.loads(found.to_json())
+    assert recompute_critical(content, tmp_path) == []
+    (tmp_path / "toys.json").write_text(found.to_json())
+    summary, problems = verify_file(str(tmp_path / "toys.json"))
+    assert not problems
+    assert "critical values of mine.json, mu_8b: 61 values, 40 toys each" in summary
+
+
+def test_an_archive_with_critical_values(
+    results: dict[str, dict[str, Any]], small_request: PatchRequest, tmp_path: Path
+) -> None:
+    source = tmp_path / "limits.json"
+    source.write_text(json.dumps(results["limits"]))
+    request = PatchRequest(small_request.choices[:1], [1.0, 10.0])
+    (path,) = write_archives(["xenonnt"], tmp_path / "out", request, submission=False, critical=[str(source)])
+    files = read_archive(path)
+    assert json.loads(files["critical_scalar.json"]) == results["limits"]
+    assert "`critical_scalar.json`" in files["README.md"].decode()
+    _, problems = verify_archive(str(path))
+    assert problems == []
+    for wrong, message in (
+        ([str(source)] * 2, "critical_scalar.json is given twice for xenonnt"),
+        ([str(tmp_path / "plain.json")], "holds no critical values"),
+    ):
+        (tmp_path / "plain.json").write_text("{}")
+        with pytest.raises(SpecBuilderError, match=message):
+            write_archives(["xenonnt"], tmp_path / "more", request, submission=False, critical=wrong)
+    with pytest.raises(SpecBuilderError, match="its workspace is none of pandax4t"):
+        write_archives(["pandax4t"], tmp_path / "more", request, submission=False, critical=[str(source)])

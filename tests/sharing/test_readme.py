@@ -1,0 +1,85 @@
+"""README of an archive: every command of it prints what it says."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+from spec_builder.physics.interactions import choose
+from spec_builder.sharing.archive import write_archives
+from spec_builder.sharing.bundle import read_archive
+from spec_builder.sharing.export import PatchRequest
+from spec_builder.sharing.verify_archive import verify_archive
+
+EXPERIMENTS = Path(__file__).parents[2] / "data/experiments"
+SCALAR = "patchset_scalar.json"
+BLOCKS = re.compile(r"```sh\n(.*?)```\n(?:\n```text\n(.*?)```)?", re.DOTALL)
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    arguments = shlex.split(command)
+    if arguments[0] in ("pyhf", "spec-builder"):
+        arguments[0] = str(Path(sys.executable).with_name(arguments[0]))
+    return subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_readme_prints_what_pyhf_prints(unpacked: Path) -> None:
+    assert read_and_run(unpacked) == (9, 5)
+
+
+def read_and_run(folder: Path) -> tuple[int, int]:
+    """Run every command of a README and compare what it prints; how many blocks and numbers there were."""
+    blocks = BLOCKS.findall((folder / "README.md").read_text(encoding="utf-8"))
+    numbers = 0
+    for commands, printed in blocks:
+        for command in commands.strip().splitlines():
+            done = run(command, folder)
+            assert done.returncode == 0, (command, done.stderr)
+        expected = re.findall(r'"(\w+)": \[?(-?[0-9]+\.([0-9]+))', printed)
+        if expected:
+            results = json.loads(done.stdout)
+            for name, number, decimals in expected:
+                found = results[name] if name in results else results["mle_parameters"][name][0]
+                assert math.isclose(found, float(number), abs_tol=1.1 * 10 ** -len(decimals)), command
+                numbers += 1
+        elif printed:
+            assert printed.strip() in done.stdout + done.stderr
+    return len(blocks), numbers
+
+
+def test_readme_of_another_style(tmp_path: Path) -> None:
+    request = PatchRequest([choose("vector_bl")], [10.0], [2e-5, 4e-5], "signal", "ins1234567")
+    (path,) = write_archives(["xenonnt"], tmp_path, request, law="linear", submission=False)
+    summary, problems = verify_archive(str(path))
+    assert (problems, "2 patches in 1 sets" in summary) == ([], True)
+    with tarfile.open(path) as tar:
+        tar.extractall(tmp_path, filter="data")
+    assert read_and_run(tmp_path / "xenonnt") == (7, 4)
+
+
+def test_readme_says_what_matters(files: dict[str, bytes]) -> None:
+    readme = files["README.md"].decode()
+    assert json.loads(files["BkgOnly.meta.json"])["sha256"] in readme
+    assert "**By construction**" in readme
+    assert "reconstructed" in readme
+    assert "https://creativecommons.org/licenses/by/4.0/" in readme
+    assert "doi:10.5281/zenodo.20576156" in readme
+
+
+def test_tables_without_a_licence_are_not_given_one(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(EXPERIMENTS / "xenonnt", folder)
+    text = (folder / "experiment.toml").read_text(encoding="utf-8")
+    (folder / "experiment.toml").write_text(text.replace('licence = "CC-BY-4.0"\n', ""), encoding="utf-8")
+    request = PatchRequest([choose("scalar")], [10.0], [1e-5])
+    (path,) = write_archives([str(folder)], tmp_path, request, submission=False)
+    found = read_archive(path)
+    assert "state no common licence" in found["README.md"].decode()
+    assert json.loads(found[SCALAR])["metadata"]["licence"] == "not stated"

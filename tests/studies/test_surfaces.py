@@ -1,0 +1,71 @@
+"""Profiles of two parameters: grid, contours and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.inference.newton import minimise
+from spec_builder.model.analysis import load_analysis
+from spec_builder.studies.surfaces import LEVELS, SurfaceResult, profile_two_of_analysis, profile_two_of_workspace
+
+
+@pytest.fixture(scope="module")
+def surface() -> SurfaceResult:
+    return profile_two_of_analysis(load_analysis("xenonnt"), ("flux", "xenonnt_accidental"), points=15)
+
+
+def test_the_grid_is_profiled(surface: SurfaceResult) -> None:
+    likelihood = load_analysis("xenonnt").likelihood("flux")
+    a, b = surface.values
+    assert surface.delta_chi2.shape == (15, 15)
+    assert surface.valid.all()
+    assert surface.delta_chi2.min() >= -1e-8
+    start = likelihood.init.copy()
+    start[[likelihood.index("flux"), likelihood.index("xenonnt_accidental")]] = a[3], b[9]
+    alone = minimise(likelihood, start=start[None], fixed=("flux", "xenonnt_accidental")).twice_nll[0]
+    assert surface.delta_chi2[3, 9] == pytest.approx(alone - surface.best.twice_nll, abs=1e-6)
+
+
+def test_contours_are_at_their_height(surface: SurfaceResult) -> None:
+    assert set(surface.contours) == set(LEVELS)
+    a, b = surface.values
+    inner, outer = (np.concatenate(list(surface.contours[cl])) for cl in LEVELS)
+    assert np.ptp(inner[:, 0]) < np.ptp(outer[:, 0])
+    assert (outer[:, 0] >= a[0]).all()
+    assert (outer[:, 1] <= b[-1]).all()
+    dict_ = surface.to_dict()
+    assert [round(c["delta_chi2"], 3) for c in dict_["contours"]] == [2.296, 5.991]
+
+
+def test_rows_of_the_table_are_the_grid(surface: SurfaceResult) -> None:
+    lines = [line for line in surface.to_csv().splitlines() if not line.startswith("#")]
+    rows = list(csv.DictReader(io.StringIO("\n".join(lines))))
+    assert len(rows) == 225
+    assert float(rows[16]["flux"]) == pytest.approx(surface.values[0][1], rel=1e-6)
+    assert float(rows[16]["xenonnt_accidental"]) == pytest.approx(surface.values[1][1], rel=1e-6)
+    assert float(rows[16]["delta_chi2"]) == pytest.approx(surface.delta_chi2[1, 1], abs=1e-5)
+
+
+def test_a_workspace_gives_the_same_surface(surface: SurfaceResult) -> None:
+    workspace = load_analysis("xenonnt").workspace
+    found = profile_two_of_workspace(workspace, "BkgOnly.json", ("mu_8b", "xenonnt_accidental"), points=15)
+    np.testing.assert_allclose(found.values[1], surface.values[1], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found.values[0] * 5.46, surface.values[0], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "points", "message"),
+    [
+        (("flux", "flux"), 9, "parameter 'flux' is given twice"),
+        (("flux", "xenonnt_accidental"), 2, "points 2: a profile of two parameters needs at least 3, and at most 1001"),
+        (("flux", "moon"), 9, "parameter 'moon' is unknown"),
+    ],
+)
+def test_mistakes(parameters: tuple[str, str], points: int, message: str) -> None:
+    with pytest.raises(SpecBuilderError, match=message):
+        profile_two_of_analysis(load_analysis("xenonnt"), parameters, points=points)
