@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def test_the_legend_lies_in_the_figure_above_the_titles(analyses: tuple[str, ...
     names = ("scalar", "vector_universal", "vector_bl", "axial", "tensor")
     results = [find_limits(load_analysis(a), choose(name), MASSES) for a in analyses for name in names]
     figure = draw_plane(results)
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     (legend,) = figure.legends
     box = legend.get_window_extent(canvas.get_renderer())
