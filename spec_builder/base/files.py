@@ -1,4 +1,4 @@
-"""Reading and writing of JSON and text files: strict, atomic, and never over something that exists."""
+"""Reading and writing of JSON and text files: strict, bounded, atomic, and never over something that exists."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -16,14 +17,18 @@ from spec_builder.base.errors import ExistsError, SpecBuilderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import BinaryIO
 
 __all__ = [
+    "MAX_JSON_MEMORY",
     "canonical_json",
     "data_path",
     "digest",
+    "json_memory",
     "load_json",
     "make_folder",
     "parse_json",
+    "parse_toml",
     "read_bytes",
     "read_text",
     "refuse_existing",
@@ -32,6 +37,17 @@ __all__ = [
 ]
 
 
+#: Bytes of a table or another text, of TOML, of JSON, and of any file: far more than any of its kind needs.
+MAX_TEXT, MAX_TOML, MAX_JSON, MAX_FILE = (n * 2**20 for n in (4, 1, 64, 256))
+#: Bytes that the content of JSON may take in memory.
+MAX_JSON_MEMORY = 512 * 2**20
+#: About what each of these stands for in memory: a dictionary, a list, a number, a key, half of a text.
+_MEMORY = {"{": 200, "[": 64, ",": 40, ":": 100, '"': 40}
+#: Points in a line of TOML beside those of numbers: a key of thousands of parts takes gigabytes to read.
+_MOST_POINTS = 100
+_DECIMAL = re.compile(r"(?<![\w.])\d+\.\d+(?:[eE][+-]?\d+)?(?![\w.])")
+#: Characters of a number in a message.
+_SHOWN = 40
 #: The escape of one half of a character beyond U+FFFF, or that half itself.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
@@ -47,31 +63,73 @@ def data_path(*parts: str) -> Path:
     return root.joinpath(*parts)
 
 
-def read_text(path: Path) -> str:
-    """Text of a file the user named.
+def _bounded(stream: BinaryIO, most: int, shown: str) -> bytes:
+    """The rest of a stream that may not be longer.
 
     Raises:
-        SpecBuilderError: if it is missing, a folder, unreadable or not UTF-8.
+        SpecBuilderError: if it is.
     """
+    data = stream.read(most + 1)
+    if len(data) > most:
+        raise SpecBuilderError(f"{shown}: is larger than {most >> 20} MB, which no file of this kind is")
+    return data
+
+
+def _refuse_special(path: Path) -> None:
+    """Refuse a device, which may have no end, and a pipe, which may never answer."""
     try:
-        return path.read_text(encoding="utf-8-sig")  # without the byte order mark that some editors write
+        special = path.exists() and not (path.is_file() or path.is_dir())
+    except (OSError, ValueError):  # a loop of links, a NUL in the name
+        special = False
+    if special:
+        raise SpecBuilderError(f"{path}: is a device or a pipe, expected a file")
+
+
+def _decoded(data: bytes, shown: str) -> str:
+    """Text, without the byte order mark that some editors write, its lines ended in one way."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise SpecBuilderError(f"{shown}: not a UTF-8 text file") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_text(path: Path, *, most: int = MAX_TEXT) -> str:
+    """Text of a file.
+
+    Args:
+        path: the file.
+        most: its largest size.
+
+    Raises:
+        SpecBuilderError: if it is missing, a folder, a device, a pipe, unreadable, larger or not UTF-8.
+    """
+    _refuse_special(path)
+    return _text(path, most)
+
+
+def _text(path: Path, most: int) -> str:
+    try:
+        with path.open("rb") as stream:
+            data = _bounded(stream, most, str(path))
     except FileNotFoundError:
         raise SpecBuilderError(f"{path}: no such file") from None
-    except UnicodeDecodeError:
-        raise SpecBuilderError(f"{path}: not a UTF-8 text file") from None
     except OSError as error:
         raise SpecBuilderError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:  # a NUL in the name
+        raise SpecBuilderError(f"{path}: cannot be read ({error})") from None
+    return _decoded(data, str(path))
 
 
 def load_json(name: str) -> Any:
     """Content of a JSON file, or of standard input for ``-``.
 
     Raises:
-        SpecBuilderError: if it is missing, not JSON, holds NaN or Infinity, or repeats a key.
+        SpecBuilderError: if it is missing, larger than 64 MB, not JSON, holds NaN or Infinity, or repeats a key.
     """
     if name == "-":
         return parse_json(_standard_input(), "standard input")
-    return parse_json(read_text(Path(name)), name)
+    return parse_json(_text(Path(name), MAX_JSON), name)  # the user's own word: it may be a pipe
 
 
 def _standard_input() -> str:
@@ -80,7 +138,7 @@ def _standard_input() -> str:
     if stream is None:  # replaced by a stream of text
         return sys.stdin.read()
     try:
-        text: str = stream.read().decode("utf-8-sig")
+        text = _bounded(stream, MAX_JSON, "standard input").decode("utf-8-sig")
     except UnicodeDecodeError:
         raise SpecBuilderError("standard input: not UTF-8 text") from None
     return text
@@ -93,9 +151,12 @@ def parse_json(text: str, shown: str) -> Any:
         text: the text.
         shown: what to call it in a message.
     """
+    if json_memory(text) > MAX_JSON_MEMORY:
+        raise SpecBuilderError(f"{shown}: holds more values than fit into {MAX_JSON_MEMORY >> 20} MB of memory")
 
     def constant(value: str) -> NoReturn:
-        raise SpecBuilderError(f"{shown}: {value} is not a number that JSON allows, expected a finite one")
+        found = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}..."
+        raise SpecBuilderError(f"{shown}: {found} is not a number that JSON allows, expected a finite one")
 
     def finite(value: str) -> float:
         number = float(value)
@@ -124,6 +185,37 @@ def parse_json(text: str, shown: str) -> Any:
     if _SURROGATE.search(text):
         _refuse_half_characters(content, shown)
     return content
+
+
+def json_memory(text: str) -> int:
+    """About how many bytes the content of JSON text takes in memory, told before it is read.
+
+    Examples:
+        >>> json_memory("[1.25,2.5]")
+        114
+    """
+    return len(text) + sum(size * text.count(mark) for mark, size in _MEMORY.items())
+
+
+def parse_toml(text: str, shown: str) -> dict[str, Any]:
+    """Content of TOML text.
+
+    Args:
+        text: the text.
+        shown: what to call it in a message.
+
+    Raises:
+        SpecBuilderError: if it is not TOML, or larger than 1 MB.
+    """
+    if len(text) > MAX_TOML:
+        raise SpecBuilderError(f"{shown}: is larger than {MAX_TOML >> 20} MB, which no file of this kind is")
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.count(".") > _MOST_POINTS and _DECIMAL.sub("", line).count(".") > _MOST_POINTS:
+            raise SpecBuilderError(f"{shown}:{number}: more than {_MOST_POINTS} points, which no line of this kind has")
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # integers of thousands of digits, thousands of brackets
+        raise SpecBuilderError(f"{shown}: not valid TOML: {error}") from None
 
 
 def _refuse_half_characters(content: object, shown: str) -> None:
@@ -174,14 +266,20 @@ def refuse_existing(path: Path, *, force: bool) -> None:
         raise ExistsError(f"{path}: exists already; give another name")
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, *, most: int = MAX_FILE) -> bytes:
     """Content of a file.
 
+    Args:
+        path: the file.
+        most: its largest size.
+
     Raises:
-        SpecBuilderError: if it cannot be read.
+        SpecBuilderError: if it cannot be read, is larger, or is a device or a pipe.
     """
+    _refuse_special(path)
     try:
-        return path.read_bytes()
+        with path.open("rb") as stream:
+            return _bounded(stream, most, str(path))
     except OSError as error:
         raise SpecBuilderError(f"{path}: cannot be read ({error.strerror})") from None
 

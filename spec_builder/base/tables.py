@@ -28,6 +28,8 @@ __all__ = ["STATUSES", "Table", "packaged_table", "read_table"]
 #: Where a table's numbers come from, from the most to the least direct.
 STATUSES = ("measured", "published", "computed", "reconstructed", "recalled")
 
+#: Characters of a field in a message.
+_SHOWN = 40
 _REQUIRED = ("title", "source", "status", "unit")
 
 
@@ -85,7 +87,10 @@ def read_table(path: Path, *, columns: Iterable[str], labels: Iterable[str] = ()
     lines = read_text(path).splitlines()
     metadata = _metadata(path, lines)
     start = len(lines) - len(_after_header(lines))
-    rows = [(start + i, row) for i, row in enumerate(csv.reader(lines[start:]), start=1) if row]
+    try:
+        rows = [(start + i, row) for i, row in enumerate(csv.reader(lines[start:]), start=1) if row]
+    except csv.Error as error:  # a field of more than 131072 characters
+        raise SpecBuilderError(f"{path}: not a table of numbers ({error})") from None
     if not rows:
         raise SpecBuilderError(f"{path}: expected a line of column names ({', '.join(numeric)})")
     names = [name.strip() for name in rows[0][1]]
@@ -130,7 +135,7 @@ def _metadata(path: Path, lines: list[str]) -> dict[str, str]:
     for number, line in enumerate(itertools.takewhile(lambda line: line.startswith("#"), lines), start=1):
         key, colon, value = line.lstrip("# ").partition(":")
         if not colon:
-            raise SpecBuilderError(f"{path}:{number}: expected '# key: value', found '{line}'")
+            raise SpecBuilderError(f"{path}:{number}: expected '# key: value'")  # not the line: it may be secret
         metadata[key.strip()] = value.strip()
     for key in _REQUIRED:
         if not metadata.get(key):
@@ -151,7 +156,8 @@ def _number(path: Path, line: int, column: str, text: str, *, endless: bool) -> 
         value = np.nan
     if not np.isfinite(value):
         expected = "a finite number, inf or nothing" if endless else "a finite number"
-        raise SpecBuilderError(f"{path}:{line}: {column} is '{text}', expected {expected}")
+        found = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+        raise SpecBuilderError(f"{path}:{line}: {column} is '{found}', expected {expected}")
     return value
 
 

@@ -33,6 +33,9 @@ class StoppedError(Exception):
         super().__init__(message)
         self.status = 143 if isinstance(stop, TerminatedError) else 130
 
+#: Characters of a message: one may hold what a file holds.
+_LONGEST = 2000
+
 
 def emit(text: str, output: str, *, force: bool) -> None:
     """Print, or write to a file."""
@@ -46,7 +49,8 @@ def emit(text: str, output: str, *, force: bool) -> None:
 
 def complain(message: str) -> None:
     """Say what is wrong, in one line on stderr."""
-    click.echo(f"spec-builder: error: {one_line(message)}", err=True)
+    shown = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}..."
+    click.echo(f"spec-builder: error: {one_line(shown)}", err=True)
 
 
 def bibtex_of(sources: Iterable[str], *methods: str) -> str:

@@ -239,6 +239,7 @@ class Experiment:
         references: papers and data releases.
         data_sets: the data that it holds, by release and selection; the same data may stand in an analysis once.
         licence: of the tables, '' if it is not stated.
+        attribution: whom the tables are to be attributed to, and where they are from; '' if it is not stated.
         channels: its histograms.
         variant: name of the chosen variant, None for the default.
         variants: description of each variant by name.
@@ -254,6 +255,7 @@ class Experiment:
     references: tuple[str, ...]
     data_sets: tuple[str, ...]
     licence: str
+    attribution: str
     channels: tuple[Channel, ...]
     variant: str | None
     variants: Mapping[str, str]

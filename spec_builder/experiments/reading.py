@@ -105,6 +105,7 @@ def load_experiment(name_or_path: str, variant: str | None = None) -> Experiment
         references=root.texts("references"),
         data_sets=root.texts("data_sets", (name,)),
         licence=root.text("licence", ""),
+        attribution=root.text("attribution", ""),
         channels=_channels(root, tables),
         variant=variant,
         variants=variants,

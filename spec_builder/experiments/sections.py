@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import read_text
+from spec_builder.base.files import parse_toml, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,10 +29,7 @@ def read_toml(file: Path) -> dict[str, Any]:
     Raises:
         SpecBuilderError: if it cannot be read or is not TOML.
     """
-    try:
-        return tomllib.loads(read_text(file))
-    except (ValueError, RecursionError) as error:  # integers of thousands of digits, thousands of brackets
-        raise SpecBuilderError(f"{file}: not valid TOML: {error}") from None
+    return parse_toml(read_text(file), str(file))
 
 
 def finite_number(value: object) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Look", "draw_exclusion", "draw_plane", "level_print", "looks_by_place", "option_print"]
 
+#: Columns and letters of the legend by the number of panels.
+_LEGENDS = {1: (2, 7.0), 2: (3, 8.0)}
 _DECADES = (1e-2, 1e-1, 1e0, 1e1, 1e2)
 
 
@@ -77,7 +80,7 @@ def draw_plane(
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.5 * len(analyses) + 0.5, 4.2), layout=None)
         panels = figure.subplots(1, len(analyses), squeeze=False, sharey=True)[0]
-        figure.subplots_adjust(left=0.19 if len(analyses) == 1 else 0.07, right=0.985, top=0.84, wspace=0.06)
+        figure.subplots_adjust(left=0.19 if len(analyses) == 1 else 0.07, right=0.985, wspace=0.06)
         for panel, analysis in zip(panels, analyses, strict=True):
             _draw_panel(panel, [r for r in results if r.provenance.analysis == analysis], looks)
             panel.set_ylim(low, high)
@@ -85,7 +88,10 @@ def draw_plane(
         named = {
             label: handle for panel in panels for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
         }
-        figure.legend(named.values(), named.keys(), loc="upper center", ncols=5, fontsize=8)
+        # a row of the legend is as wide as the panels side by side
+        columns, size = _LEGENDS.get(len(analyses), (5, 8.0))
+        figure.legend(named.values(), named.keys(), loc="upper center", ncols=columns, fontsize=size)
+        figure.subplots_adjust(top=0.87 - 0.03 * max(math.ceil(len(named) / columns), 1))
         where = f"Excluded above the lines and in the shaded region at {level_print(results[0])}"
         small_print(figure, [f"{'; '.join([where, *option_print(results)])}.", _notes(results)])
     return figure

@@ -75,6 +75,8 @@ _NAMES = {
     "xenonnt": "XENONnT",
     "pandax4t": "PandaX-4T",
     "combined": "combined",
+    "xenonnt_2024": "XENONnT SR0+SR1, 81 bins a run",
+    "xenonnt_2026": "XENONnT SR0+SR1+SR2, 81 bins a run",
     "coherent_csi": "COHERENT CsI",
     "eves": "EvES (XENONnT + LZ + PandaX-4T)",
     "eves_all": "EvES, all five sets",

@@ -186,6 +186,13 @@ class Analysis:
         licences = {experiment.licence for experiment in self.experiments}
         return licences.pop() if len(licences) == 1 else ""
 
+    @property
+    def terms(self) -> dict[str, str]:
+        """Licence of what is made from the tables, and whom it is to be attributed to where that is stated."""
+        attributed = sorted({e.attribution for e in self.experiments if e.attribution})
+        attribution = {"attribution": "; ".join(attributed)} if attributed else {}
+        return {"licence": self.licence or "not stated", **attribution}
+
     @cached_property
     def kernels(self) -> tuple[SignalKernel, ...]:
         """Normalised response of each channel."""

@@ -30,7 +30,7 @@ def workspace_metadata(analysis: Analysis) -> dict[str, Any]:
         "schema": "spec_builder/workspace/1",
         **Choices.of(analysis).to_dict(statuses=False),
         "paper": PAPER,
-        "licence": analysis.licence or "not stated",
+        **analysis.terms,
         "reference": _reference(analysis),
         "experiments": {
             experiment.name: _experiment_metadata(experiment, corrections) for experiment in analysis.experiments

@@ -247,7 +247,7 @@ def build_patch_set(
             "delta_chi2": f"2NLL less its minimum over {_domain(analysis, choice)}, nuisance parameters profiled",
             "excluded_90": f"delta_chi2 > {level:.6f}: 90 % CL, {_DEGREES[dof]} of freedom",
             "paper": PAPER,
-            "licence": analysis.licence or "not stated",
+            **analysis.terms,
         },
     )
 

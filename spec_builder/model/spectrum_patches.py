@@ -170,7 +170,7 @@ def build_spectra_patch_set(
             "law": analysis.law,
             "variants": analysis.variants,
             "by_construction": in_words(analysis.by_construction),
-            "licence": analysis.licence or "not stated",
+            **analysis.terms,
             "version": __version__,
         },
     )

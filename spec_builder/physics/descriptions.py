@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import data_path, read_bytes
+from spec_builder.base.files import data_path, parse_toml, read_bytes
 from spec_builder.base.tables import read_table
 
 if TYPE_CHECKING:
@@ -87,9 +86,10 @@ class Description:
     def number(self, key: str) -> float:
         """A finite number."""
         value = self.take(key)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        number = _as_float(value)
+        if not math.isfinite(number):
             raise self.error(key, "a number", value)
-        return float(value)
+        return number
 
     def positive(self, key: str, default: float | None = None) -> float:
         """A positive number."""
@@ -104,9 +104,10 @@ class Description:
         """A list of positive numbers, at least one."""
         values = self.take(key)
         good = isinstance(values, list) and values
-        if not good or not all(isinstance(v, (int, float)) and 0 < v < math.inf for v in values):
+        numbers = tuple(_as_float(value) for value in values) if good else ()
+        if not numbers or not all(0 < number < math.inf for number in numbers):
             raise self.error(key, "a list of positive numbers", values)
-        return tuple(float(value) for value in values)
+        return numbers
 
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of texts; empty where the key is missing."""
@@ -160,7 +161,11 @@ class Description:
         name = self.text(key)
         self._content[key] = name
         path = self.folder / name
-        if not path.resolve().is_relative_to(self.folder.resolve()):
+        try:
+            contained = path.resolve().is_relative_to(self.folder.resolve())
+        except (OSError, ValueError):  # a loop of links, a NUL in the name
+            contained = False
+        if not contained:
             raise self.error(key, f"a file inside {self.folder}", name)
         return path
 
@@ -173,6 +178,16 @@ class Description:
         if self._content:
             unknown = ", ".join(self._path(key) for key in self._content)
             raise SpecBuilderError(f"{self.file}: unknown key {unknown}")
+
+
+def _as_float(value: object) -> float:
+    """A TOML number; NaN for anything else, infinity for a whole number beyond all bounds."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _check_units(table: Table, units: Mapping[str, tuple[str, ...]]) -> None:
@@ -242,8 +257,7 @@ def read_description(path: Path) -> Description:
 
 def _parse(path: Path, content: bytes) -> dict[str, Any]:
     try:
-        return tomllib.loads(content.decode("utf-8"))
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise SpecBuilderError(f"{path}: not a UTF-8 text file") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SpecBuilderError(f"{path}: not valid TOML ({error})") from None
+    return parse_toml(text.replace("\r\n", "\n"), str(path))

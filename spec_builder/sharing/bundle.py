@@ -29,8 +29,11 @@ SUMS = "SHA256SUMS"
 LINES = "LINES"
 SUFFIXES = (".tar.gz", ".tgz")
 #: No archive of ours comes near; what is larger is not read into memory.
-MAX_BYTES = 256 * 2**20
+MAX_BYTES = 128 * 2**20
 MAX_FILES = 1000
+MAX_LINES = 1_000_000
+#: Of the two lists of checksums.
+_MAX_LISTS = {SUMS: 2**20, LINES: 8 * 2**20}
 _NAME = re.compile(r"[A-Za-z0-9_+][A-Za-z0-9_+.-]*")
 _SUM_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
@@ -81,6 +84,9 @@ def read_archive(path: Path) -> Files:
     if SUMS not in files:
         what = "a directory" if path.is_dir() else "an archive"
         raise SpecBuilderError(f"{path}: {what} without {SUMS}: not one of ours; give the files in it instead")
+    for name, data in files.items():
+        if len(data) > _MAX_LISTS.get(name, MAX_BYTES) or data.count(b"\n") + data.count(b"\r") > MAX_LINES:
+            raise SpecBuilderError(f"{path}: {name} is larger than any of an archive of ours")
     return files
 
 
@@ -102,7 +108,7 @@ def _read_folder(path: Path) -> Files:
 
 
 def _read_tar(path: Path) -> Files:
-    packed = read_bytes(path)
+    packed = read_bytes(path, most=MAX_BYTES)
     if not packed:
         raise SpecBuilderError(f"{path}: is empty, expected a .tar.gz")
     try:
@@ -192,11 +198,11 @@ def _read_sums(data: bytes) -> tuple[dict[str, str], list[str]]:
 
 
 def _changed_lines(data: bytes, marks: str | None) -> Iterator[tuple[int, str]]:
-    lines = data.splitlines(keepends=True)
-    wanted = [marks[i : i + 4] for i in range(0, len(marks), 4)] if marks is not None else None
-    if wanted is None:
+    if marks is None:
         yield 1, f"its row is missing in {LINES}"
         return
+    lines = data.splitlines(keepends=True)
+    wanted = [marks[i : i + 4] for i in range(0, len(marks), 4)]
     for i, (line, mark) in enumerate(zip(lines, wanted, strict=False), 1):
         if _mark(line) != mark:
             yield i, _shown(line)

@@ -79,7 +79,7 @@ def archive_readme(
         "",
         *_patches(patch_sets, expected, options_of, _signals(workspace)),
         *_commands(metadata, patch_sets, expected),
-        *_licence(str(metadata.get("licence", "not stated"))),
+        *_licence(str(metadata.get("licence", "not stated")), metadata.get("attribution")),
     ]
     return "\n".join(parts)
 
@@ -304,13 +304,15 @@ def _commands(
     yield from block("sh", "spec-builder verify .")
 
 
-def _licence(licence: str) -> Iterator[str]:
+def _licence(licence: str, attribution: str | None) -> Iterator[str]:
     yield "## Licence and citation"
     yield ""
     terms = {
         "CC-BY-4.0": "CC-BY-4.0 (https://creativecommons.org/licenses/by/4.0/).",
         "not stated": "The experiments' tables state no common licence: ask whoever made this archive.",
     }.get(licence, f"{licence}.")
+    if attribution:
+        terms += f" To be attributed to: {attribution}."
     yield (
         f"{terms} Please cite the paper, the experiments' data (the references and sources above) and spec_builder; "
         "`CITATION.bib` holds the entries. Where a source names a licence, it holds for what derives from it."

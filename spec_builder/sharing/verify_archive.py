@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import canonical_json, digest, parse_json
+from spec_builder.base.files import MAX_JSON_MEMORY, canonical_json, digest, json_memory, parse_json
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.histfactory.patchset import check_patch_set
 from spec_builder.sharing.bundle import LINES, SUMS, broken_seals, read_archive
@@ -62,7 +62,10 @@ def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], obj
     for required in (WORKSPACE, METADATA, HS3, EXPECTED, LINES, "README.md", "CITATION.bib"):
         if required not in files:
             raise SpecBuilderError(f"{required}: is missing: not an archive of spec_builder")
-    content = {key: parse_json(_text(key, data), key) for key, data in files.items() if key.endswith(".json")}
+    texts = {key: _text(key, data) for key, data in files.items() if key.endswith(".json")}
+    if sum(map(json_memory, texts.values())) > MAX_JSON_MEMORY:
+        raise SpecBuilderError(f"its JSON files hold more values than fit into {MAX_JSON_MEMORY >> 20} MB of memory")
+    content = {key: parse_json(text, key) for key, text in texts.items()}
     workspace, metadata, expected = content[WORKSPACE], content[METADATA], content[EXPECTED]
     patch_sets = {key: value for key, value in sorted(content.items()) if key.startswith("patchset_")}
     for key, value in patch_sets.items():

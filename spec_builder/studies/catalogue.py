@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["describe_experiment", "list_experiments"]
 
+#: Bins that fit side by side.
+_COLUMNS = 12
+
 
 def list_experiments(*, as_json: bool = False) -> str:
     """The shipped experiments, a line each."""
@@ -67,21 +70,10 @@ def _channel_lines(channel: Channel, signals: Mapping[str, FloatArray], *, named
     lines = [f"  channel       {channel.name}"] if named else []
     lines += [f"  observable    {axis.name} [{axis.unit}]" for axis in channel.axes]
     for run in channel.runs:
-        edges = "; ".join(", ".join(f"{edge:g}" for edge in axis.edges[run.name]) for axis in channel.axes)
+        edges = "; ".join(_edges(axis.edges[run.name]) for axis in channel.axes)
         lines.append(f"  run {run.name:9} {run.exposure:g} {channel.exposure_unit}, edges {edges}")
-    lines += ["  events per bin", *_event_lines(channel, signals)]
+    lines += _event_lines(channel, signals)
     lines += ["  relative uncertainties", *_uncertainty_lines(channel)]
-    return lines
-
-
-def _event_lines(channel: Channel, signals: Mapping[str, FloatArray]) -> list[str]:
-    """Observed and expected events of each bin, and their sums."""
-    rows = [("observed", channel.observed), *((f"{name} (SM)", events) for name, events in signals.items())]
-    rows += [(b.name, b.expected) for b in channel.backgrounds]
-    lines = []
-    for label, values in rows:
-        numbers = " ".join(f"{value:8.4g}" for value in values)
-        lines.append(f"    {label:16} {numbers}   sum {values.sum():.5g}")
     return lines
 
 
@@ -95,6 +87,34 @@ def _uncertainty_lines(channel: Channel) -> list[str]:
         lines += [f"    {background.name:16} {name} {events:g} events" for name, events in absolute.items()]
         lines += [f"    {background.name:16} free"] if background.free else []
     return lines + [f"    {'signal':16} {name} (shape)" for name in channel.variations]
+
+
+def _edges(edges: FloatArray) -> str:
+    """Edges of an axis; of many bins, the first and the last."""
+    bins = len(edges) - 1
+    if bins <= _COLUMNS:
+        return ", ".join(f"{edge:g}" for edge in edges)
+    return f"{edges[0]:g}, {edges[1]:g}, ..., {edges[-1]:g} ({bins} bins)"
+
+
+def _event_lines(channel: Channel, signals: Mapping[str, FloatArray]) -> list[str]:
+    """Events of every sample: per bin; by the first axis where there are many bins; in all where that has many too."""
+    first, *others = (len(axis.edges[channel.runs[0].name]) - 1 for axis in channel.axes)
+    rows = [("observed", channel.observed), *((f"{name} (SM)", events) for name, events in signals.items())]
+    rows += [(b.name, b.expected) for b in channel.backgrounds]
+    if channel.bins <= _COLUMNS:
+        title = "events per bin"
+    elif others and first <= _COLUMNS:
+        title = f"events per bin of {channel.axes[0].name}, summed over {channel.axes[1].name} (JSON has every bin)"
+        rows = [(label, values.reshape(first, -1).sum(axis=1)) for label, values in rows]
+    else:
+        title = f"events in {channel.bins} bins (JSON has every bin)"
+        rows = [(label, values.sum(keepdims=True)) for label, values in rows]
+    lines = [f"  {title}"]
+    for label, values in rows:
+        numbers = " ".join(f"{value:8.4g}" for value in values) + "   " if len(values) > 1 else ""
+        lines.append(f"    {label:16} {numbers}sum {values.sum():.5g}")
+    return lines
 
 
 def _content(e: Experiment, signals: Mapping[str, Mapping[str, FloatArray]]) -> dict[str, object]:

@@ -22,6 +22,8 @@ ANALYSES = ("xenonnt", "pandax4t", "combined")
 #: With patch sets, and without; law normsys.
 COMPANIONS = ("coherent_csi", "eves", "texono", "global")
 ALONE = ("eves_all", "variants/collaboration_normalisation/coherent_csi", "variants/response_shapes/coherent_csi")
+#: Made from a release, see test_xenonnt_workspaces.py; law normsys.
+RELEASED = ("xenonnt_2024", "xenonnt_2026")
 every_law = pytest.mark.parametrize("law", LAWS)
 
 
@@ -49,7 +51,7 @@ def test_verify_passes_on_all_of_them(spec_builder: Command) -> None:
     paths = sorted(WORKSPACES.rglob("*.json"))
     assert {path for path in paths if path.name == "BkgOnly.json"} == {
         *(WORKSPACES / law / analysis / "BkgOnly.json" for law in LAWS for analysis in ANALYSES),
-        *(WORKSPACES / "normsys" / analysis / "BkgOnly.json" for analysis in (*COMPANIONS, *ALONE)),
+        *(WORKSPACES / "normsys" / analysis / "BkgOnly.json" for analysis in (*COMPANIONS, *ALONE, *RELEASED)),
     }
     run = spec_builder("verify", *paths)
     assert run.returncode == 0, run.stderr

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 
 from spec_builder.figures.plane import draw_plane, level_print, looks_by_place, option_print
@@ -52,6 +54,22 @@ def test_more_interactions_than_colours_are_drawn() -> None:
     figure = draw_plane([limits(name) for name in names])
     (legend,) = figure.legends
     assert len(legend.get_texts()) == 6
+
+
+@pytest.mark.parametrize("analyses", [("xenonnt",), ("xenonnt", "pandax4t"), ("xenonnt", "pandax4t", "combined")])
+def test_the_legend_lies_in_the_figure_above_the_titles(analyses: tuple[str, ...]) -> None:
+    names = ("scalar", "vector_universal", "vector_bl", "axial", "tensor")
+    results = [find_limits(load_analysis(a), choose(name), MASSES) for a in analyses for name in names]
+    figure = draw_plane(results)
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    (legend,) = figure.legends
+    box = legend.get_window_extent(canvas.get_renderer())
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.x1
+    assert box.y1 <= figure.bbox.y1
+    for panel in figure.axes:
+        assert box.y0 >= panel.title.get_window_extent(canvas.get_renderer()).y1
 
 
 def test_the_small_print_names_level_law_and_options() -> None:

@@ -37,7 +37,7 @@ def xenonnt() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def test_all_checked_in_workspaces_are_tested() -> None:
-    assert len(FILES) == 13
+    assert len(FILES) == 15
 
 
 @pytest.mark.parametrize("path", COMPARED, ids=lambda path: f"{path.parts[-3]}-{path.parts[-2]}")

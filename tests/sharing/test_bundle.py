@@ -181,6 +181,21 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         read_archive(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        pytest.param("x.json", b"\n" * 1_100_000, id="many lines"),
+        pytest.param(LINES, b"x.json " + b"0" * 9_000_000, id="long list of marks"),
+        pytest.param(SUMS, b"\x0b" * 2_000_000, id="long list of sums"),
+    ],
+)
+def test_more_lines_than_any_archive_has(tmp_path: Path, name: str, data: bytes) -> None:
+    files = {SUMS: b"", LINES: b""} | {name: data}
+    (tmp_path / "x.tar.gz").write_bytes(pack("x", files))
+    with pytest.raises(SpecBuilderError, match=rf"x\.tar\.gz: {name} is larger than any of an archive of ours"):
+        read_archive(tmp_path / "x.tar.gz")
+
+
 def test_folders(tmp_path: Path) -> None:
     for name, data in seal(CONTENT).items():
         (tmp_path / name).write_bytes(data)

@@ -21,6 +21,24 @@ def test_every_shipped_experiment_has_a_line() -> None:
         assert all(variant in line for variant in experiment.variants)
 
 
+def test_many_bins_are_summed_and_said_to_be() -> None:
+    text = describe_experiment("coherent_csi")  # 9 x 11 bins
+    assert "  events per bin of PE, summed over t (JSON has every bin)\n" in text
+    counts = load_experiment("coherent_csi").channels[0].observed.reshape(9, 11).sum(axis=1)
+    assert " ".join(f"{count:8.4g}" for count in counts) + "   sum 1578\n" in text
+
+    text = describe_experiment("lz_ws2022_er")  # one axis of 19 bins
+    assert "edges 1, 2, ..., 20 (19 bins)\n" in text
+    assert "  events in 19 bins (JSON has every bin)\n    observed         sum 471\n" in text
+    assert len(json.loads(describe_experiment("lz_ws2022_er", as_json=True))["observed"]) == 19
+    assert max(len(line) for line in text.splitlines() if "events" in line) < 120
+
+
+def test_few_bins_are_shown_one_by_one() -> None:
+    text = describe_experiment("xenonnt")
+    assert "  events per bin\n    observed               16       14        7   sum 37\n" in text
+
+
 @pytest.mark.parametrize("name", shipped_experiments())
 def test_one_in_full_names_every_table_with_its_status(name: str) -> None:
     experiment = load_experiment(name)

@@ -32,6 +32,7 @@ _RELEASE = (
     "XENON Collaboration, cevns_data_release revision 60d230dd7a56, doi:10.5281/zenodo.20576156 (arXiv:2604.06002)"
 )
 _LICENCE = "CC-BY-4.0"
+_ATTRIBUTION = "XENON Collaboration, cevns_data_release, doi:10.5281/zenodo.20576156; changed: made into a pyhf model"
 #: Tonne-years (doi:10.5281/zenodo.20576156, plot.ipynb).
 _EXPOSURES = {"sr0": 1.174398, "sr1": 2.342593, "sr2": 3.249665}
 #: Background by the release's name for it.
@@ -266,6 +267,7 @@ name = "{model.name}"
 title = "{model.title}"
 references = {_texts(references)}
 licence = "{_LICENCE}"
+attribution = "{_ATTRIBUTION}"
 # the same events stand in every analysis of these runs
 data_sets = {_texts(data_sets)}
 by_construction = {_texts(model.notes)}

@@ -174,11 +174,14 @@ def _lists(path: Path) -> dict[str, list[float]]:
 def _observed(path: Path, edges: tuple[FloatArray, ...], events: int) -> FloatArray:
     """Counts in the bins from one row for each event."""
     reader = csv.DictReader(io.StringIO(read_text(path)))
+    try:
+        rows = list(reader)
+    except csv.Error as error:  # a field of more than 131072 characters
+        raise SpecBuilderError(f"{path}: not a table of numbers ({error})") from None
     for name in OBSERVABLES:
         if name not in (reader.fieldnames or ()):
             raise SpecBuilderError(f"{path}: column '{name}' is missing")
     observed = np.zeros(_SHAPE)
-    rows = list(reader)
     for number, row in enumerate(rows, start=2):
         place = []
         for name, steps in zip(OBSERVABLES, edges, strict=True):

@@ -128,6 +128,7 @@ def test_limits_need_the_law_normsys(experiments: dict[str, Experiment]) -> None
 def test_every_table_has_source_licence_and_status(experiments: dict[str, Experiment]) -> None:
     e = experiments["2024"]
     assert e.licence == "CC-BY-4.0"
+    assert e.attribution.startswith("XENON Collaboration, cevns_data_release, doi:10.5281/zenodo.20576156")
     assert len(e.statuses) == 2 * 7
     assert all(
         "doi:10.5281/zenodo.20576156" in source and "XENON Collaboration" in source for source in e.sources.values()
