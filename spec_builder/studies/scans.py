@@ -185,7 +185,7 @@ def _grid_scan(analysis: Analysis, choice: Choice, masses: FloatArray | None, co
     if choice.has_mediator:
         labels["mass_MeV"] = ("<f8", lambda index: axis[points.places(index)[0]])
     labels[choice.parameter] = ("<f8", lambda index: couplings[points.places(index)[1]])
-    chunks = [lambda index=index: _Points(points.chunk(index)) for index in range(points.chunks)]  # type: ignore[misc]
+    chunks = [lambda index=index: _Points(points.chunk(index)) for index in range(points.chunks)]
     return _Scan(metadata, analysis.workspace, chunks, labels, len(points))
 
 
