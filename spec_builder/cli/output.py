@@ -13,7 +13,6 @@ from spec_builder.base.printing import one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from types import TracebackType
 
 __all__ = ["Progress", "ResumableProgress", "StoppedError", "TerminatedError", "bibtex_of", "complain", "emit"]
 
@@ -116,10 +115,9 @@ class ResumableProgress(Progress):
         self._told = True
         self("", done, total)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        super().__exit__(kind, error, trace)
+    def __exit__(self, *about: object) -> None:
+        super().__exit__(*about)
+        error = about[1]
         if not isinstance(error, KeyboardInterrupt) or self._output is None:
             return
         folder = self._output.with_name(self._output.name + ".parts")
