@@ -32,6 +32,7 @@ class StoppedError(Exception):
         super().__init__(message)
         self.status = 143 if isinstance(stop, TerminatedError) else 130
 
+
 #: Characters of a message: one may hold what a file holds.
 _LONGEST = 2000
 
@@ -92,9 +93,7 @@ class Progress:
             click.echo("", err=True)
             self._shown = False
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._end_line()
 
 

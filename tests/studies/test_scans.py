@@ -354,11 +354,7 @@ def test_a_scan_goes_on_on_another_engine(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(scans, "engine_name", lambda: "compiled")
     stopped(output, 1)
     monkeypatch.setattr(scans, "engine_name", lambda: "numpy")
-<<<<<<< HEAD
-    exact = vars(scans)["plane_minimum"]
-=======
     exact = exclusion.plane_minimum
->>>>>>> scans9
 
     def elsewhere(*how: Any) -> Any:
         minimum = exact(*how)
