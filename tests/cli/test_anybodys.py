@@ -216,6 +216,22 @@ def test_rounding_of_large_counts_is_said(desk: Callable[..., None], spec_builde
     assert "rounded to about 0.009 by the size of its terms" in spec_builder("fit", "w.json").stdout
 
 
+@pytest.mark.parametrize("minimiser", ["minuit", "newton"])
+def test_intervals_at_large_counts(desk: Callable[..., None], spec_builder: Command, minimiser: str) -> None:
+    """Within rounding, by the inverse of the Fisher matrix: the model is affine over so small a range."""
+    content = copy.deepcopy(LARGE_COUNTS)
+    del content["channels"][0]["samples"][1]["modifiers"][1]  # it can take the signal's place
+    desk(w=content)
+    found = fitted(spec_builder, "--minimiser", minimiser)
+    signal, background = np.array([1e6, 2e6]), np.array([3e6, 4e6])  # events for mu + 1, and for bx + 1
+    slopes = np.stack([signal, background]) / np.sqrt(content["observations"][0]["data"])
+    error = np.sqrt(np.linalg.inv(slopes @ slopes.T + np.diag([0.0, 1.0]))[0, 0])
+    assert found["valid"]
+    assert found["value"] == pytest.approx(0.735714, abs=1e-5)
+    assert found["up"] == pytest.approx(error, abs=0.01 * error)  # rounding: 0.009 of 1 in 2NLL
+    assert found["down"] is None  # beyond the bound
+
+
 def test_another_parameter_of_interest_and_held_ones(desk: Callable[..., None], spec_builder: Command) -> None:
     desk(w=SIMPLE)
     found = fitted(spec_builder, "--poi", "bx", "--fix", "mu=1")
