@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path
 from spec_builder.experiments.reading import shipped_experiments
 from spec_builder.experiments.sections import Section, read_toml
 
-__all__ = ["MeasurementKind", "NamedAnalysis", "measurement_kind", "measurement_kinds", "named_analyses"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "MeasurementKind",
+    "NamedAnalysis",
+    "is_own_analysis",
+    "measurement_kind",
+    "measurement_kinds",
+    "named_analyses",
+    "own_analysis",
+]
 
 #: Unit of what is measured in units of its prediction.
 STANDARD_MODEL = "Standard Model"
@@ -24,14 +38,18 @@ class NamedAnalysis:
     Attributes:
         name: e.g. ``combined``.
         title: for figures.
-        experiments: names of shipped experiments.
+        experiments: names of shipped experiments, or paths of folders.
         masses_MeV: range over which the minimum of a plane is looked for; None for that of its measurement.
+        fluxes: sizes of components of the sources in all experiments, in the sources' units.
+        uncertainties: relative sizes of parameters in all experiments.
     """
 
     name: str
     title: str
     experiments: tuple[str, ...]
     masses_MeV: tuple[float, float] | None
+    fluxes: Mapping[str, float] = field(default_factory=dict)
+    uncertainties: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,6 +89,44 @@ def named_analyses() -> dict[str, NamedAnalysis]:
         if set(experiments) <= set(shipped_experiments()):
             found[name] = NamedAnalysis(name, title, experiments, masses)
     return found
+
+
+def is_own_analysis(text: str) -> bool:
+    """Whether a name is the path of a user's analysis: a TOML file, but not an experiment's."""
+    path = Path(text)
+    return path.suffix == ".toml" and path.name != "experiment.toml"
+
+
+def own_analysis(path: str) -> NamedAnalysis:
+    """Read a user's analysis: ``name``, ``title``, ``experiments`` and what holds in all of them.
+
+    ``experiments`` are shipped names, or folders beside the file. ``flux`` sets components of the sources
+    (``flux = { 8b = 5.25e6 }``, in the source's unit), ``uncertainties`` relative sizes of parameters
+    (``uncertainties = { flux_8b = 0.0381 }``); ``masses_MeV`` is the range of planes.
+
+    Args:
+        path: of the TOML file.
+
+    Raises:
+        SpecBuilderError: naming the file and the key that is wrong.
+    """
+    file = Path(path)
+    root = Section(file, read_toml(file))
+    name, title = root.identifier("name"), root.text("title")
+    if name in {*named_analyses(), *shipped_experiments()}:
+        raise SpecBuilderError(f"{file}: name must be one of your own, found '{name}', which is shipped")
+    listed = root.texts("experiments")
+    if not listed:
+        raise root.error("experiments", "a list of at least one name or folder", [])
+    experiments = tuple(e if e in shipped_experiments() else str(file.parent / e) for e in listed)
+    masses = _range(root) if "masses_MeV" in root else None
+    fluxes = {}
+    if "flux" in root:
+        section = root.section("flux")
+        fluxes = {key: section.positive(key) for key in section.keys()}  # noqa: SIM118
+    uncertainties = root.sizes("uncertainties") if "uncertainties" in root else {}
+    root.finish()
+    return NamedAnalysis(name, title, experiments, masses, fluxes, uncertainties)
 
 
 @cache

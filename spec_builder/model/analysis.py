@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -16,7 +16,7 @@ from spec_builder.histfactory.modifiers import LAWS, Law
 from spec_builder.inference.data import Problem
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analyses import STANDARD_MODEL as STANDARD_MODEL_UNIT
-from spec_builder.model.analyses import measurement_kind, named_analyses
+from spec_builder.model.analyses import is_own_analysis, measurement_kind, named_analyses, own_analysis
 from spec_builder.model.signal import joined, reference_size, signal_kernel
 from spec_builder.model.workspace import NEW_PHYSICS, Measured, build_workspace
 from spec_builder.physics.constants import SIN2_THETA_W
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Channel, Experiment
     from spec_builder.inference.exclusion import YieldFunction
-    from spec_builder.model.analyses import MeasurementKind
+    from spec_builder.model.analyses import MeasurementKind, NamedAnalysis
     from spec_builder.model.signal import SignalKernel, Yields
     from spec_builder.model.workspace import Workspace
     from spec_builder.physics.choices import Choice
@@ -99,12 +99,14 @@ class Analysis:
         experiments: their descriptions, variants chosen.
         law: ``normsys`` or ``linear``.
         named_masses_MeV: range of masses that the analysis' name stands for, None for that of its measurement.
+        changes: what a user's analysis set in all experiments, in words.
     """
 
     name: str
     experiments: tuple[Experiment, ...]
     law: Law
     named_masses_MeV: tuple[float, float] | None = None
+    changes: tuple[str, ...] = ()
 
     @property
     def variants(self) -> dict[str, str]:
@@ -362,7 +364,7 @@ class Analysis:
         choice = choice or STANDARD_MODEL
         if masses is None and choice.has_mediator:
             masses = np.array(self.masses_MeV)
-        notes = []
+        notes = [(self.name, text) for text in self.changes]
         for (experiment, channel), kernel in zip(self.pairs, self.kernels, strict=True):
             notes += [(experiment.name, text) for text in _idle_uncertainties(channel)]
             if not choice.acts_on(channel.target):
@@ -398,7 +400,8 @@ def load_analysis(text: str, law: str = "normsys", variants: Mapping[str, str] |
     """Load an analysis by its name on the command line.
 
     Args:
-        text: a named analysis, an experiment or the path of an experiment's folder, or several of them joined by ``+``.
+        text: a named analysis, an experiment or the path of an experiment's folder, or several of them joined by
+            ``+``; or the path of a user's analysis, see :func:`spec_builder.model.analyses.own_analysis`.
         law: ``normsys`` or ``linear``.
         variants: variant by experiment name.
 
@@ -412,10 +415,11 @@ def load_analysis(text: str, law: str = "normsys", variants: Mapping[str, str] |
     if law not in LAWS:
         raise SpecBuilderError(f"law '{law}' is unknown, expected one of {', '.join(LAWS)}")
     chosen = dict(variants or {})
+    own = own_analysis(text) if is_own_analysis(text) else None
     experiments: list[Experiment] = []
     label = []
-    for part in text.split("+"):
-        named = named_analyses().get(part)
+    for part in [text] if own else text.split("+"):
+        named = own or named_analyses().get(part)
         members = [_member(name, text, chosen) for name in (named.experiments if named else (part,))]
         experiments += members
         label.append(named.name if named else members[0].name)
@@ -423,16 +427,60 @@ def load_analysis(text: str, law: str = "normsys", variants: Mapping[str, str] |
         raise SpecBuilderError(
             f"variant of '{next(iter(chosen))}' given, but {text} holds only {', '.join(e.name for e in experiments)}"
         )
+    if own:
+        experiments = [_with_sizes(experiment, own) for experiment in experiments]
+        _refuse_idle(experiments, own, text)
     check_channels(experiments)
     check_data_sets(experiments)
     check_parameters(experiments)
-    whole = named_analyses().get(text)
+    whole = own or named_analyses().get(text)
     return Analysis(
         "+".join(label),
         tuple(experiments),
         next(known for known in LAWS if known == law),
         whole.masses_MeV if whole else None,
+        _changes(own) if own else (),
     )
+
+
+def _with_sizes(experiment: Experiment, own: NamedAnalysis) -> Experiment:
+    """The experiment with the fluxes and uncertainties of a user's analysis, wherever they stand."""
+    return replace(experiment, channels=tuple(_channel_with_sizes(channel, own) for channel in experiment.channels))
+
+
+def _channel_with_sizes(channel: Channel, own: NamedAnalysis) -> Channel:
+    def sized(uncertainties: Mapping[str, float]) -> dict[str, float]:
+        return {name: own.uncertainties.get(name, size) for name, size in uncertainties.items()}
+
+    source = channel.source
+    for name, flux in own.fluxes.items():
+        if name in source.names:
+            source = source.with_size(name, flux)
+    return replace(
+        channel,
+        source=source,
+        signals=tuple(replace(s, uncertainties=sized(s.uncertainties)) for s in channel.signals),
+        backgrounds=tuple(replace(b, uncertainties=sized(b.uncertainties)) for b in channel.backgrounds),
+    )
+
+
+def _refuse_idle(experiments: Iterable[Experiment], own: NamedAnalysis, file: str) -> None:
+    """Refuse a flux or an uncertainty that none of the experiments has."""
+    channels = [channel for experiment in experiments for channel in experiment.channels]
+    components = {name for channel in channels for name in channel.source.names}
+    parameters = {name for channel in channels for signal in channel.signals for name in signal.uncertainties}
+    parameters |= {name for channel in channels for b in channel.backgrounds for name in b.uncertainties}
+    for key, given, there in (("flux", own.fluxes, components), ("uncertainties", own.uncertainties, parameters)):
+        for name in given:
+            if name not in there:
+                raise SpecBuilderError(
+                    f"{file}: {key}.{name} acts on nothing, expected one of {', '.join(sorted(there))}"
+                )
+
+
+def _changes(own: NamedAnalysis) -> tuple[str, ...]:
+    fluxes = [f"{name} is {flux:g} in all experiments" for name, flux in own.fluxes.items()]
+    return (*fluxes, *(f"{name} is {size:g} in all experiments" for name, size in own.uncertainties.items()))
 
 
 def _member(name: str, text: str, chosen: dict[str, str]) -> Experiment:

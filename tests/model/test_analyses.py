@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+from typing import TYPE_CHECKING
+
+import numpy as np
 import pytest
 
-from spec_builder.base.errors import UnknownNameError
+from spec_builder.base.errors import SpecBuilderError, UnknownNameError
+from spec_builder.base.files import data_path
 from spec_builder.experiments.reading import shipped_experiments
 from spec_builder.model.analyses import measurement_kind, measurement_kinds, named_analyses
 from spec_builder.model.analysis import load_analysis
+from spec_builder.physics.interactions import choose
+from spec_builder.studies.fits import fit_analysis
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_named_analyses() -> None:
@@ -65,3 +75,61 @@ def test_measurements_are_in_the_alphabets_order() -> None:
 def test_a_source_of_ones_own_is_measured_too() -> None:
     kind = measurement_kind(frozenset({"mu_mine"}))
     assert (kind.name, kind.factor, kind.held) == ("measure_mine", "mu_mine", frozenset({"flux_mine"}))
+
+
+# ---------------------------------------------------------------- a user's analysis
+
+OWN = """
+name = "mine"
+title = "two detectors, one flux"
+experiments = ["xenonnt", "near"]
+flux = { 8b = 5.25e6 }
+uncertainties = { flux_8b = 0.0381 }
+masses_MeV = [0.1, 100.0]
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """An analysis of a shipped experiment and of a folder beside the file."""
+    shutil.copytree(data_path("experiments", "pandax4t"), tmp_path / "near")
+    file = tmp_path / "mine.toml"
+    file.write_text(OWN)
+    return file
+
+
+def test_flux_and_uncertainty_are_set_in_one_place(own: Path) -> None:
+    analysis, shipped = load_analysis(str(own)), load_analysis("combined")
+    assert analysis.name == "mine"
+    assert analysis.masses_MeV == (0.1, 100.0)
+    assert {signal.uncertainties["flux_8b"] for channel in analysis.channels for signal in channel.signals} == {0.0381}
+    texts = [text for name, text in analysis.notes() if name == "mine"]
+    assert texts == ["8b is 5.25e+06 in all experiments", "flux_8b is 0.0381 in all experiments"]
+    ours, theirs = (a.signal_yields(choose("scalar"), np.array([10.0])) for a in (analysis, shipped))
+    for channel, samples in ours.items():
+        expected = theirs[channel]["cevns"].nominal * (5.25 / 5.46)
+        np.testing.assert_allclose(samples["cevns"].nominal, expected, rtol=1e-12)
+
+
+def test_the_measured_flux_does_not_move_with_its_prediction(own: Path) -> None:
+    fitted = [fit_analysis(load_analysis(name), "flux").fit for name in (str(own), "combined")]
+    assert fitted[0].value == pytest.approx(fitted[1].value, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("flux = { 8b", "flux = { 9b"), r"mine\.toml: flux\.9b acts on nothing, expected one of 8b"),
+        (("flux_8b = 0.0381", "flux_8B = 0.0381"), r"mine\.toml: uncertainties\.flux_8B acts on nothing"),
+        (("0.0381", "3.81"), r"mine\.toml: uncertainties\.flux_8b must be a relative size of at most 2"),
+        (('name = "mine"', 'name = "combined"'), r"mine\.toml: name must be one of your own, found 'combined'"),
+        (('"near"]', '"far"]'), r"far"),
+        (('["xenonnt", "near"]', "[]"), r"mine\.toml: experiments must be a list of at least one"),
+        (("title", "tilte"), r"mine\.toml: key 'title' is missing"),
+        (("masses_MeV", "masses"), r"mine\.toml: unknown key masses"),
+    ],
+)
+def test_mistakes_in_a_users_analysis(own: Path, change: tuple[str, str], message: str) -> None:
+    own.write_text(OWN.replace(*change))
+    with pytest.raises(SpecBuilderError, match=message):
+        load_analysis(str(own))
