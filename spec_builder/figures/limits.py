@@ -105,7 +105,7 @@ def draw_lines(planes: Sequence[Plane]) -> Figure:
 
 
 def _figure_of(ax: Axes) -> Figure:
-    figure = ax.get_figure(root=True)
+    figure = ax.figure
     if not isinstance(figure, Figure):
         raise SpecBuilderError("the axes belong to no figure")
     return figure
