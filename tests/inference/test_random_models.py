@@ -203,7 +203,7 @@ def as_pyhf_says(workspace: dict[str, Any]) -> bool:
 
 
 def test_intervals_end_where_pyhfs_profile_crosses() -> None:
-    """But for three of forty: profiles of many shapes have several branches, and 1e-6 in 2NLL is little at 1e5 counts."""
+    """But for three of forty: profiles of many shapes have branches, and 1e-6 in 2NLL is little at 1e5 counts."""
     wrong = 0
 
     @given(workspace=workspaces())
