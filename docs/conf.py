@@ -40,7 +40,12 @@ nitpick_ignore_regex = [
     ),
     ("py:.*", r"(spec_builder\..*\.)?(FloatArray|IndexArray|BoolArray|Law|Style|Parameter|Minimiser|YieldFunction)"),
     ("py:.*", r"(spec_builder\..*\.)?(Response|Workspace|Table|Column|Store|Specification)"),
+    ("py:.*", r"(LimitsLaw|Source|Target|Choice|Value|Options?|TermFunction|CrossSection|Interval|Kind|Decomposition)"),
+    ("py:.*", r"(tuple\[)?Note|What .*"),
+    ("py:.*", r"hypotheses|spec_builder\.inference\.(feldman_cousins|exclusion_by_toys|rows)\..*"),
+    ("py:.*", r"spec_builder\.model\.analyses\..*"),
 ]
+suppress_warnings = ["ref.python"]  # two types are called Report: of a result, and of progress
 
 myst_enable_extensions = ["amsmath", "deflist", "dollarmath", "fieldlist"]
 myst_heading_anchors = 3
