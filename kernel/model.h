@@ -1,9 +1,10 @@
 // What Python hands to the kernel; spec_builder/inference/compiled.py has the same fields in the same order.
 #pragma once
+#include <atomic>
 #include <cstdint>
 
 // Raised with every change of these structures or of what they mean: a library of another version is refused.
-const int64_t LAYOUT = 1;
+const int64_t LAYOUT = 2;
 
 // Numbers that may differ from row to row: number i of row r is data[i * step + r * row]; row = 0 where all share them.
 struct Column {
@@ -40,6 +41,8 @@ struct Model {
   const int32_t *bend_group, *bend_row, *bend_column, *bend_factor, *bend_other;
   // pairs of free parameters that share bins, in blocks of 1, 2 or 4: row, size, columns, bins
   const int32_t *block_row, *block_size, *block_columns, *block_first, *block_last;
+  // rows of each column of the Hessian's factor, below its diagonal, that are not zero
+  const int32_t *column_at, *column_rows;
   // constraints: parameter, its place among the free or -1, place among the auxiliary data; 1 / variance, mean / parameter
   const int32_t *normal_parameter, *normal_free, *normal_datum;
   const double *normal_weight;
@@ -48,7 +51,8 @@ struct Model {
 };
 
 struct Rows {
-  int64_t first, last;         // rows first to before last are fitted
+  std::atomic<int64_t> *next;  // row that no thread has taken yet
+  int64_t count;
   int64_t stride;              // parameter i of row r is theta[i * stride + r]
   int64_t evaluations;         // allowed for each row
   Column observed, barrier;    // counts, and the least that they are taken for while a minimum is sought (bins)

@@ -190,6 +190,12 @@ INLINE Stretch stretch(const Model *m, int64_t g, const Stretch &tile) {
   return {first > tile.first ? first : tile.first, last < tile.last ? last : tile.last};
 }
 
+// Bins of a tile that feel a free parameter, or lie between some that do: elsewhere its Jacobian is zero from the start.
+INLINE Stretch felt(const Model *m, int64_t p, const Stretch &tile) {
+  const int64_t first = m->free_first[p], last = m->free_last[p];
+  return {first > tile.first ? first : tile.first, last < tile.last ? last : tile.last};
+}
+
 // to[b] += template[b] x factor
 INLINE void add_template(const Work &k, int64_t g, const Real &factor, const Stretch &bins, Real *to) {
   const Model *m = k.m;
@@ -341,7 +347,10 @@ INLINE void evaluate_constraints(Work &k) {
   const int64_t F = m->free;
   k.value = k.empty = real(0.0);
   for (int64_t p = 0; p < F; p++) k.gradient[p] = real(0.0);
-  for (int64_t i = 0; i < F * (F + 1) / 2; i++) k.fisher[i] = real(0.0);
+  for (int64_t j = 0; j < F; j++) {
+    k.fisher[lower_index(j, j)] = real(0.0);
+    for (int64_t a = m->column_at[j]; a < m->column_at[j + 1]; a++) k.fisher[lower_index(m->column_rows[a], j)] = real(0.0);
+  }
   for (int64_t i = 0; i < m->normals; i++) {
     const double weight = m->normal_weight[i];
     Real pull = k.theta[m->normal_parameter[i]] - k.auxiliary[m->normal_datum[i]];
@@ -369,8 +378,10 @@ INLINE void evaluate_constraints(Work &k) {
 INLINE void evaluate_slopes(Work &k, const Stretch &tile) {
   const Model *m = k.m;
   const int64_t B = m->bins;
-  for (int64_t p = 0; p < m->free; p++)
-    for (int64_t b = tile.first; b < tile.last; b++) k.jacobian[p * B + b] = real(0.0);
+  for (int64_t p = 0; p < m->free; p++) {
+    const Stretch bins = felt(m, p, tile);
+    for (int64_t b = bins.first; b < bins.last; b++) k.jacobian[p * B + b] = real(0.0);
+  }
   for (int64_t g = 0; g < m->groups; g++) {
     const int64_t begin = m->group_slopes_at[g], end = m->group_slopes_at[g + 1];
     const Stretch bins = stretch(m, g, tile);
@@ -416,7 +427,8 @@ INLINE void evaluate_fisher(Work &k, const Stretch &tile) {
     const int64_t p = m->block_row[i];
     if (p != row) {
       row = p;
-      for (int64_t b = tile.first; b < tile.last; b++) k.bent[b] = k.bend[b] * k.jacobian[p * m->bins + b];
+      const Stretch bins = felt(m, p, tile);
+      for (int64_t b = bins.first; b < bins.last; b++) k.bent[b] = k.bend[b] * k.jacobian[p * m->bins + b];
     }
     const int32_t *columns = m->block_columns + 4 * i;
     if (m->block_size[i] == 4)
@@ -432,7 +444,13 @@ INLINE void evaluate_fisher(Work &k, const Stretch &tile) {
 INLINE void evaluate_hessian(Work &k) {
   const Model *m = k.m;
   const int64_t F = m->free;
-  for (int64_t i = 0; i < F * (F + 1) / 2; i++) k.hessian[i] = k.fisher[i];
+  for (int64_t j = 0; j < F; j++) {
+    k.hessian[lower_index(j, j)] = k.fisher[lower_index(j, j)];
+    for (int64_t a = m->column_at[j]; a < m->column_at[j + 1]; a++) {
+      const int64_t at = lower_index(m->column_rows[a], j);
+      k.hessian[at] = k.fisher[at];
+    }
+  }
   for (int64_t s = 0; s < m->slopes; s++) {
     const int64_t g = m->slope_group[s], p = m->slope_free[s];
     if (m->slope_bends[s]) k.hessian[lower_index(p, p)] += k.group_slope[g] * (k.partial[s] * k.second[m->slope_factor[s]]);
@@ -498,19 +516,23 @@ INLINE Real least_pivot(Work &k, const double *stiffness, int64_t j) {
   return sum;
 }
 
-// Solves H x = -g by L D L^T, blocked directions left out (inside: none is); stiffness: of the constraints, or none where H may be less.
-// Which lanes' matrices are positive definite.
+// Solves H x = -g by L D L^T, blocked directions left out (inside: none is); stiffness: of the constraints, or none where
+// H may be less. Which lanes' matrices are positive definite. Entries that are zero whatever the rates are stay untouched.
 INLINE Truth solve(Work &k, const Real *matrix, const double *stiffness, bool inside, Real *x) {
-  const int64_t F = k.m->free;
+  const Model *m = k.m;
+  const int64_t F = m->free;
+  const int32_t *at = m->column_at, *rows = m->column_rows;
   Real *h = k.factored;
   Truth definite = truth(true);
-  for (int64_t i = 0; i < F; i++) {
-    x[i] = inside ? -k.gradient[i] : select(k.blocked[i], real(0.0), -k.gradient[i]);
-    for (int64_t j = 0; j <= i; j++) {
-      const int64_t at = lower_index(i, j);
-      h[at] = inside ? matrix[at] : select(k.blocked[i] | k.blocked[j], real(i == j ? 1.0 : 0.0), matrix[at]);
+  for (int64_t j = 0; j < F; j++) {
+    const int64_t d = lower_index(j, j);
+    x[j] = inside ? -k.gradient[j] : select(k.blocked[j], real(0.0), -k.gradient[j]);
+    h[d] = inside ? matrix[d] : select(k.blocked[j], real(1.0), matrix[d]);
+    k.inverse[j] = magnitude(h[d]);  // the diagonal, until the pivot takes its place
+    for (int32_t a = at[j]; a < at[j + 1]; a++) {
+      const int64_t i = rows[a], e = lower_index(i, j);
+      h[e] = inside ? matrix[e] : select(k.blocked[i] | k.blocked[j], real(0.0), matrix[e]);
     }
-    k.inverse[i] = magnitude(h[lower_index(i, i)]);  // the diagonal, until the pivot takes its place
   }
   for (int64_t j = 0; j < F; j++) {
     Real diagonal = k.inverse[j];
@@ -529,19 +551,20 @@ INLINE Truth solve(Work &k, const Real *matrix, const double *stiffness, bool in
     }
     Real inverse = 1.0 / pivot;
     k.inverse[j] = inverse;
-    for (int64_t i = j + 1; i < F; i++) {
+    for (int32_t a = at[j]; a < at[j + 1]; a++) {
+      const int64_t i = rows[a];
       Real *row = h + lower_index(i, 0);
       Real above = row[j], part = above * inverse;
-      for (int64_t n = j + 1; n < i; n++) row[n] -= part * k.column[n];
+      for (int32_t c = at[j]; c < a; c++) row[rows[c]] -= part * k.column[c - at[j]];
       row[i] -= part * above;
-      k.column[i] = above;
+      k.column[a - at[j]] = above;
       row[j] = part;
       x[i] -= part * x[j];
     }
   }
   for (int64_t j = F - 1; j >= 0; j--) {
     Real sum = x[j] * k.inverse[j];
-    for (int64_t i = j + 1; i < F; i++) sum -= h[lower_index(i, j)] * x[i];
+    for (int32_t a = at[j + 1] - 1; a >= at[j]; a--) sum -= h[lower_index(rows[a], j)] * x[rows[a]];  // the newest last
     x[j] = sum;
   }
   return definite;
@@ -661,19 +684,37 @@ void load(Work &k, const Result &result, int64_t row, int l) {
   }
 }
 
+// Rows that a thread takes at a time: few, so that all end together, and enough not to meet at the edges of results.
+const int64_t PORTION = 64;
+
+// The next row for a lane, or -1 when all are taken.
+struct Queue {
+  const Rows *rows;
+  int64_t next, last;
+  int64_t take() {
+    if (next == last) {
+      next = rows->next->fetch_add(PORTION, std::memory_order_relaxed);
+      last = next + PORTION < rows->count ? next + PORTION : rows->count;
+      if (next >= rows->count) next = last = rows->count;
+      if (next == last) return -1;
+    }
+    return next++;
+  }
+};
+
 void run(Work &k, const Result &result) {
   const Model *m = k.m;
   const Rows *rows = k.rows;
   const int64_t F = m->free;
   Real value = real(INFINITE), empty = real(0.0), distance = real(INFINITE), slope = real(0.0), scale = real(1.0);
   load_shared(k);
-  int64_t row[LANES], count[LANES], next = rows->first, alive = 0;
+  Queue queue{rows, 0, 0};
+  int64_t row[LANES], count[LANES], alive = 0;
   for (int l = 0; l < LANES; l++) {
-    const bool used = next < rows->last;  // an idle lane repeats the first row
-    row[l] = used ? next++ : -1;
+    row[l] = queue.take();
     count[l] = 0;
-    alive += used;
-    load(k, result, used ? row[l] : rows->first, l);
+    alive += row[l] >= 0;
+    load(k, result, row[l] >= 0 ? row[l] : row[0] >= 0 ? row[0] : 0, l);  // an idle lane repeats a row
   }
   while (alive) {
     evaluate(k);
@@ -712,7 +753,7 @@ void run(Work &k, const Result &result) {
       result.evaluations[r] = count[l];
       const bool valid = distance.v[l] <= EDM_VALID || rounded;
       result.reason[r] = valid ? VALID : stuck.v[l] != 0.0 ? ROUNDED : UNFINISHED;
-      row[l] = next < rows->last ? next++ : -1;
+      row[l] = queue.take();
       if (row[l] < 0) {
         alive--;
         continue;
