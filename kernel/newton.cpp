@@ -196,29 +196,61 @@ INLINE Stretch felt(const Model *m, int64_t p, const Stretch &tile) {
   return {first > tile.first ? first : tile.first, last < tile.last ? last : tile.last};
 }
 
-// to[b] += template[b] x factor
-INLINE void add_template(const Work &k, int64_t g, const Real &factor, const Stretch &bins, Real *to) {
-  const Model *m = k.m;
-  const int64_t begin = m->group_begin[g] - m->group_first[g];
-  if (m->group_kind[g] == SHARED) {
-    for (int64_t b = bins.first; b < bins.last; b++) to[b] += m->numbers[begin + b] * factor;
-  } else {
-    const Real *own = m->group_kind[g] == OWN ? k.shape : k.scaled;
-    for (int64_t b = bins.first; b < bins.last; b++) to[b] += own[begin + b] * factor;
+// Templates of SIZE groups of the same bins and kind: several at once keep the processor busy and sums in registers.
+template <int SIZE, typename Number>
+INLINE void add_templates(const Number *const *templates, const Real *factors, const Stretch &bins, Real *to) {
+  for (int64_t b = bins.first; b < bins.last; b++) {
+    Real sum = to[b];
+    for (int i = 0; i < SIZE; i++) sum += templates[i][b] * factors[i];
+    to[b] = sum;
   }
 }
 
-INLINE void sum_template(const Work &k, int64_t g, const Real *over, const Stretch &bins, Real &sum) {
-  const Model *m = k.m;
-  const int64_t begin = m->group_begin[g] - m->group_first[g];
-  Real total = sum;
-  if (m->group_kind[g] == SHARED) {
-    for (int64_t b = bins.first; b < bins.last; b++) total += m->numbers[begin + b] * over[b];
-  } else {
-    const Real *own = m->group_kind[g] == OWN ? k.shape : k.scaled;
-    for (int64_t b = bins.first; b < bins.last; b++) total += own[begin + b] * over[b];
+template <int SIZE, typename Number>
+INLINE void sum_templates(const Number *const *templates, const Real *over, const Stretch &bins, Real *sums) {
+  for (int64_t b = bins.first; b < bins.last; b++) {
+    Real weight = over[b];
+    for (int i = 0; i < SIZE; i++) sums[i] += templates[i][b] * weight;
   }
-  sum = total;
+}
+
+// to[b] += sum over groups of template[b] x factor
+template <int SIZE>
+INLINE void add_groups(const Work &k, const int32_t *groups, const Real *factors, const Stretch &bins, Real *to) {
+  const Model *m = k.m;
+  const double *shared[SIZE];
+  const Real *own[SIZE];
+  const int32_t kind = m->group_kind[groups[0]];
+  for (int i = 0; i < SIZE; i++) {
+    const int64_t begin = m->group_begin[groups[i]] - m->group_first[groups[i]];
+    shared[i] = m->numbers + begin;
+    own[i] = (kind == OWN ? k.shape : k.scaled) + begin;
+  }
+  if (kind == SHARED)
+    add_templates<SIZE>(shared, factors, bins, to);
+  else
+    add_templates<SIZE>(own, factors, bins, to);
+}
+
+// Adds sums over bins of the templates x weight.
+template <int SIZE>
+INLINE void sum_groups(Work &k, const int32_t *groups, const Stretch &bins) {
+  const Model *m = k.m;
+  const double *shared[SIZE];
+  const Real *own[SIZE];
+  Real sums[SIZE];
+  const int32_t kind = m->group_kind[groups[0]];
+  for (int i = 0; i < SIZE; i++) {
+    const int64_t begin = m->group_begin[groups[i]] - m->group_first[groups[i]];
+    shared[i] = m->numbers + begin;
+    own[i] = (kind == OWN ? k.shape : k.scaled) + begin;
+    sums[i] = k.group_slope[groups[i]];
+  }
+  if (kind == SHARED)
+    sum_templates<SIZE>(shared, k.weight, bins, sums);
+  else
+    sum_templates<SIZE>(own, k.weight, bins, sums);
+  for (int i = 0; i < SIZE; i++) k.group_slope[groups[i]] = sums[i];
 }
 
 // Template of a group with bin-by-bin parameters, times all of them but up to two.
@@ -304,10 +336,27 @@ INLINE void evaluate_amplitudes(Work &k) {
   }
 }
 
+template <int SIZE>
+INLINE void add_amplitudes(Work &k, const int32_t *groups, const Stretch &bins) {
+  Real amplitudes[SIZE];
+  for (int i = 0; i < SIZE; i++) amplitudes[i] = k.amplitude[groups[i]];
+  add_groups<SIZE>(k, groups, amplitudes, bins, k.rate);
+}
+
 INLINE void evaluate_rates(Work &k, const Stretch &tile) {
   const Model *m = k.m;
   for (int64_t b = tile.first; b < tile.last; b++) k.rate[b] = real(0.0);
-  for (int64_t g = 0; g < m->groups; g++) add_template(k, g, k.amplitude[g], stretch(m, g, tile), k.rate);
+  for (int64_t i = 0; i < m->sums; i++) {
+    const int32_t *groups = m->sum_groups + 4 * i;
+    const Stretch bins = stretch(m, groups[0], tile);
+    if (bins.first >= bins.last) continue;
+    if (m->sum_size[i] == 4)
+      add_amplitudes<4>(k, groups, bins);
+    else if (m->sum_size[i] == 2)
+      add_amplitudes<2>(k, groups, bins);
+    else
+      add_amplitudes<1>(k, groups, bins);
+  }
 }
 
 // Poisson term of a bin: value, and derivatives in the rate.
@@ -374,6 +423,18 @@ INLINE void evaluate_constraints(Work &k) {
   }
 }
 
+template <int SIZE>
+INLINE void add_derivatives(Work &k, const int32_t *slopes, const Stretch &bins) {
+  const Model *m = k.m;
+  int32_t groups[SIZE];
+  Real derivatives[SIZE];
+  for (int i = 0; i < SIZE; i++) {
+    groups[i] = m->slope_group[slopes[i]];
+    derivatives[i] = k.derivative[slopes[i]];
+  }
+  add_groups<SIZE>(k, groups, derivatives, bins, k.jacobian + m->slope_free[slopes[0]] * m->bins);
+}
+
 // The Jacobian dnu_b/dtheta_p, and sums of dF/dnu over templates.
 INLINE void evaluate_slopes(Work &k, const Stretch &tile) {
   const Model *m = k.m;
@@ -382,12 +443,27 @@ INLINE void evaluate_slopes(Work &k, const Stretch &tile) {
     const Stretch bins = felt(m, p, tile);
     for (int64_t b = bins.first; b < bins.last; b++) k.jacobian[p * B + b] = real(0.0);
   }
-  for (int64_t g = 0; g < m->groups; g++) {
-    const int64_t begin = m->group_slopes_at[g], end = m->group_slopes_at[g + 1];
-    const Stretch bins = stretch(m, g, tile);
-    if (begin == end || bins.first >= bins.last) continue;
-    sum_template(k, g, k.weight, bins, k.group_slope[g]);
-    for (int64_t s = begin; s < end; s++) add_template(k, g, k.derivative[s], bins, k.jacobian + m->slope_free[s] * B);
+  for (int64_t i = 0; i < m->sums; i++) {
+    const int32_t *groups = m->sum_groups + 4 * i;
+    const Stretch bins = stretch(m, groups[0], tile);
+    if (bins.first >= bins.last) continue;
+    if (m->sum_size[i] == 4)
+      sum_groups<4>(k, groups, bins);
+    else if (m->sum_size[i] == 2)
+      sum_groups<2>(k, groups, bins);
+    else
+      sum_groups<1>(k, groups, bins);
+  }
+  for (int64_t i = 0; i < m->parcels; i++) {
+    const int32_t *slopes = m->parcel_slopes + 4 * i;
+    const Stretch bins = stretch(m, m->slope_group[slopes[0]], tile);
+    if (bins.first >= bins.last) continue;
+    if (m->parcel_size[i] == 4)
+      add_derivatives<4>(k, slopes, bins);
+    else if (m->parcel_size[i] == 2)
+      add_derivatives<2>(k, slopes, bins);
+    else
+      add_derivatives<1>(k, slopes, bins);
   }
   add_vector_slopes(k, tile);
 }

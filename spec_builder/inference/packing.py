@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["FIELDS", "LAYOUT", "SIZES", "Column", "Model", "PackedModel", "Result", "Rows", "is_small", "pack"]
 
 #: Of the structures below; the library says which it was compiled with.
-LAYOUT = 2
+LAYOUT = 3
 
 _KINDS: tuple[Kind, ...] = (
     "identity",
@@ -44,7 +44,7 @@ _SHARED, _OWN, _SCALED = 0, 1, 2
 #: Names of the sizes of a model.
 SIZES = (
     *("parameters", "free", "bins", "factors", "groups", "slopes", "bends", "blocks", "normals", "poissons"),
-    *("shapes", "vector_groups", "affine"),
+    *("shapes", "vector_groups", "affine", "sums", "parcels"),
 )
 _ARRAYS = """
 int free_parameter
@@ -64,6 +64,7 @@ int slope_group, slope_free, slope_factor, slope_bends
 int bend_group, bend_row, bend_column, bend_factor, bend_other
 int block_row, block_size, block_columns, block_first, block_last
 int column_at, column_rows
+int sum_size, sum_groups, parcel_size, parcel_slopes
 int normal_parameter, normal_free, normal_datum
 double normal_weight
 int poisson_parameter, poisson_free, poisson_datum
@@ -241,6 +242,7 @@ def pack(laid: LaidOut, free: tuple[int, ...], bounds: FloatArray) -> PackedMode
     lower, upper = bounds[:, list(free)]
     values |= {"free_parameter": free, "lower": lower, "upper": upper}
     values |= _blocks(touched) | columns
+    values |= _parcels(slopes, [values[f"group_{what}"] for what in ("first", "last", "kind")])
     values |= _constraints(spec, position)
     values["stiffness"] = _stiffness(spec, free)
     straight = not bends and not any(curved) and not (np.asarray(values["vector_free"]) >= 0).any()
@@ -258,6 +260,8 @@ def pack(laid: LaidOut, free: tuple[int, ...], bounds: FloatArray) -> PackedMode
         "shapes": len(values["shape_column"]),
         "vector_groups": len(values["vector_group"]),
         "affine": int(straight),
+        "sums": len(values["sum_size"]),
+        "parcels": len(values["parcel_size"]),
     }
     # a pointer to nothing is not asked for, but must be one
     arrays = {name: np.ascontiguousarray(np.append(np.ravel(values[name]), 0), dtype=kind) for name, kind in FIELDS}
@@ -365,6 +369,32 @@ def _extent(template: FloatArray | BoolArray) -> tuple[int, int]:
     """First and before last of the bins where it is not zero."""
     where = np.flatnonzero(template)
     return (int(where[0]), int(where[-1]) + 1) if where.size else (0, 0)
+
+
+def _parcels(slopes: Sequence[_Slope], extents: Sequence[Numbers]) -> dict[str, Numbers]:
+    """Groups of the same bins and kind, and slopes of one parameter whose groups are so, by up to four."""
+    alike = [tuple(int(number) for number in numbers) for numbers in zip(*extents, strict=True)]
+    sums = _by_fours({g: key for g, key in enumerate(alike) if key[0] < key[1]})
+    keys = {s: (slope.position, *alike[slope.group]) for s, slope in enumerate(slopes)}
+    parcels = _by_fours({s: key for s, key in keys.items() if key[1] < key[2]})
+    return {
+        "sum_size": [len(parcel) for parcel in sums],
+        "sum_groups": [number for parcel in sums for number in [*parcel, *[0] * (4 - len(parcel))]],
+        "parcel_size": [len(parcel) for parcel in parcels],
+        "parcel_slopes": [number for parcel in parcels for number in [*parcel, *[0] * (4 - len(parcel))]],
+    }
+
+
+def _by_fours(keys: dict[int, tuple[int, ...]]) -> list[list[int]]:
+    """Numbers of the same key in parcels of 4, 2 or 1."""
+    parcels = []
+    for _, same in itertools.groupby(sorted(keys, key=keys.__getitem__), key=keys.__getitem__):
+        left = list(same)
+        while left:
+            length = next(n for n in (4, 2, 1) if n <= len(left))
+            parcels.append(left[:length])
+            left = left[length:]
+    return parcels
 
 
 def _touched(laid: LaidOut) -> BoolArray:
