@@ -89,7 +89,10 @@ INLINE Truth operator!(const Truth &a) { Truth r; EACH_LANE r.v[l] = 1.0 - a.v[l
 INLINE Truth operator&(const Truth &a, const Truth &b) { Truth r; EACH_LANE r.v[l] = a.v[l] * b.v[l]; return r; }
 INLINE Truth operator|(const Truth &a, const Truth &b) {
   Truth r;
-  EACH_LANE r.v[l] = a.v[l] + b.v[l] - a.v[l] * b.v[l];
+  EACH_LANE {
+    double x = a.v[l], y = b.v[l];
+    r.v[l] = x > y ? x : y;
+  }
   return r;
 }
 INLINE bool any(const Truth &a) {

@@ -651,13 +651,13 @@ INLINE Real direction(Work &k) {
   const Model *m = k.m;
   const int64_t F = m->free;
   Truth edge = truth(false);
-  for (int64_t p = 0; p < F; p++) {
+  for (int64_t p = 0; p < F; p++) edge = edge | (k.base[p] <= m->lower[p]) | (k.base[p] >= m->upper[p]);
+  const bool inside = !any(edge);
+  for (int64_t p = 0; p < F && !inside; p++) {
     k.at_lower[p] = k.base[p] <= m->lower[p];
     k.at_upper[p] = k.base[p] >= m->upper[p];
     k.blocked[p] = (k.at_lower[p] & (k.gradient[p] > 0.0)) | (k.at_upper[p] & (k.gradient[p] < 0.0));
-    edge = edge | k.at_lower[p] | k.at_upper[p];
   }
-  const bool inside = !any(edge);
   Real *x = k.trial;
   Truth definite;
   while (true) {
@@ -677,7 +677,7 @@ INLINE Real direction(Work &k) {
     if (!any(more)) break;
   }
   Real product = real(0.0);
-  for (int64_t p = 0; p < F; p++) product += select(k.blocked[p], real(0.0), k.gradient[p]) * x[p];
+  for (int64_t p = 0; p < F; p++) product += (inside ? k.gradient[p] : select(k.blocked[p], real(0.0), k.gradient[p])) * x[p];
   Real distance = magnitude(0.5 * product);
   // away from a region where the Hessian is positive the distance has no meaning yet
   return select(definite, distance, maximum(distance, real(2 * EDM_VALID)));
@@ -688,10 +688,15 @@ INLINE Real reach(Work &k) {
   const Model *m = k.m;
   const int64_t F = m->free, B = m->bins;
   Real part = real(1.0);
+  Truth leaves = truth(false);
   for (int64_t p = 0; p < F; p++) {
+    Real end = k.base[p] + k.step[p];
+    leaves = leaves | (end < m->lower[p]) | (end > m->upper[p]);
+  }
+  const bool within = !any(leaves);
+  for (int64_t p = 0; p < F && !within; p++) {
     Real step = k.step[p], end = k.base[p] + step;
     Truth outside = (end < m->lower[p]) | (end > m->upper[p]);
-    if (!any(outside)) continue;
     Real room = select(step > 0.0, m->upper[p] - k.base[p], m->lower[p] - k.base[p]);
     part = select(outside, minimum(part, room / step), part);
   }
@@ -702,10 +707,12 @@ INLINE Real reach(Work &k) {
     const Real *row = k.jacobian + p * B;
     for (int64_t b = m->free_first[p]; b < m->free_last[p]; b++) change[b] += row[b] * k.step[p];
   }
+  Truth vanishes = truth(false);
+  for (int64_t b = 0; b < B; b++) vanishes = vanishes | (-change[b] > MARGIN * k.rate[b]);
+  if (!any(vanishes)) return part;
   for (int64_t b = 0; b < B; b++) {
     Real room = MARGIN * k.rate[b];
-    Truth over = -change[b] > room;
-    if (any(over)) part = select(over, minimum(part, room / -change[b]), part);
+    part = select(-change[b] > room, minimum(part, room / -change[b]), part);
   }
   return part;
 }
@@ -734,10 +741,6 @@ void load(Work &k, const Result &result, int64_t row, int l) {
   const Model *m = k.m;
   const Rows *rows = k.rows;
   for (int64_t i = 0; i < m->parameters; i++) k.theta[i].v[l] = result.theta[i * rows->stride + row];
-  for (int64_t p = 0; p < m->free; p++) {
-    k.base[p].v[l] = k.theta[m->free_parameter[p]].v[l];
-    k.step[p].v[l] = 0.0;
-  }
   if (rows->observed.row || rows->barrier.row) {
     for (int64_t b = 0; b < m->bins; b++) {
       const double count = read(rows->observed, b, row), least = read(rows->barrier, b, row);
@@ -785,10 +788,11 @@ void run(Work &k, const Result &result) {
   Real value = real(INFINITE), empty = real(0.0), distance = real(INFINITE), slope = real(0.0), scale = real(1.0);
   load_shared(k);
   Queue queue{rows, 0, 0};
-  int64_t row[LANES], count[LANES], alive = 0;
+  const double allowed = (double)rows->evaluations;
+  Real count = real(0.0);
+  int64_t row[LANES], alive = 0;
   for (int l = 0; l < LANES; l++) {
     row[l] = queue.take();
-    count[l] = 0;
     alive += row[l] >= 0;
     load(k, result, row[l] >= 0 ? row[l] : row[0] >= 0 ? row[0] : 0, l);  // an idle lane repeats a row
   }
@@ -796,19 +800,24 @@ void run(Work &k, const Result &result) {
     evaluate(k);
     Real bar = value + ARMIJO * scale * slope + ROUNDING * (1.0 + magnitude(value));
     Truth accepted = finite(k.value) & ((k.value <= bar) | !finite(value));
-    for (int64_t p = 0; p < F; p++) k.base[p] = select(accepted, k.theta[m->free_parameter[p]], k.base[p]);
+    const bool all = !any(!accepted);
+    for (int64_t p = 0; p < F; p++) {
+      Real x = k.theta[m->free_parameter[p]];
+      k.base[p] = all ? x : select(accepted, x, k.base[p]);
+    }
     value = select(accepted, k.value, value);
     empty = select(accepted, k.empty, empty);
     Real estimate = direction(k);
-    for (int64_t p = 0; p < F; p++) k.step[p] = select(accepted, k.trial[p], k.step[p]);
+    for (int64_t p = 0; p < F; p++) k.step[p] = all ? k.trial[p] : select(accepted, k.trial[p], k.step[p]);
     distance = select(accepted, estimate, distance);
     slope = select(accepted, -2.0 * estimate, slope);
     scale = select(accepted, reach(k), scale * SHRINK);
     Truth stuck = !accepted & ((scale < LEAST_SCALE) | !finite(value));
     Truth done = (accepted & (distance <= EDM_GOAL)) | stuck;
-    bool late = any(stuck);
-    for (int l = 0; l < LANES; l++) late = late || (row[l] >= 0 && count[l] >= LATE);
-    Real noise = late ? minimum(rounding(k), real(EDM_ROUNDED)) : real(0.0);
+    count += real(1.0);
+    Truth late = (count > (double)LATE) | stuck, rounded = truth(false);
+    if (any(late)) rounded = late & (distance <= minimum(rounding(k), real(EDM_ROUNDED)));
+    Truth over = done | (accepted & rounded) | (count >= allowed);
     for (int64_t p = 0; p < F; p++) {
       const double snap = SNAP * (1 + std::fabs(m->lower[p]));
       Real x = k.base[p] + scale * k.step[p];
@@ -816,25 +825,23 @@ void run(Work &k, const Result &result) {
       x = select(m->upper[p] - x <= snap, real(m->upper[p]), x);
       k.theta[m->free_parameter[p]] = x;
     }
+    if (!any(over)) continue;
     for (int l = 0; l < LANES; l++) {
-      count[l]++;
       const int64_t r = row[l];
-      if (r < 0) continue;
-      const bool rounded = (count[l] > LATE || stuck.v[l] != 0.0) && distance.v[l] <= noise.v[l];
-      const bool over = count[l] >= rows->evaluations;
-      if (done.v[l] == 0.0 && !(accepted.v[l] != 0.0 && rounded) && !over) continue;
-      for (int64_t p = 0; p < F; p++) result.theta[m->free_parameter[p] * rows->stride + r] = k.base[p].v[l];
+      if (r < 0 || over.v[l] == 0.0) continue;
+      if (std::isfinite(value.v[l]))  // else it has never left its start
+        for (int64_t p = 0; p < F; p++) result.theta[m->free_parameter[p] * rows->stride + r] = k.base[p].v[l];
       result.value[r] = value.v[l] + empty.v[l];
       result.edm[r] = distance.v[l];
-      result.evaluations[r] = count[l];
-      const bool valid = distance.v[l] <= EDM_VALID || rounded;
+      result.evaluations[r] = (int64_t)count.v[l];
+      const bool valid = distance.v[l] <= EDM_VALID || rounded.v[l] != 0.0;
       result.reason[r] = valid ? VALID : stuck.v[l] != 0.0 ? ROUNDED : UNFINISHED;
       row[l] = queue.take();
       if (row[l] < 0) {
         alive--;
         continue;
       }
-      count[l] = 0;
+      count.v[l] = 0.0;
       value.v[l] = distance.v[l] = INFINITE;
       empty.v[l] = slope.v[l] = 0.0;
       scale.v[l] = 1.0;
