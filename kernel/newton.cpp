@@ -18,7 +18,7 @@ const double LOST = 1e-10;          // a pivot below this part of its diagonal h
 const double FLAT = 1e-13;          // and below this all of them
 const int64_t LATE = 12;            // evaluations after which rounding is looked at
 const double INFINITE = HUGE_VAL;
-const int64_t TILE = 16;            // bins worked on together: a Jacobian of a dozen parameters stays in the nearest cache
+const int64_t TILE = 32;            // bins worked on together: a Jacobian of a dozen parameters stays in the nearest cache
 
 INLINE int64_t lower_index(int64_t row, int64_t column) { return row * (row + 1) / 2 + column; }
 
