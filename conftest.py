@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sybil.example import Example
 
 ROOT = Path(__file__).parent
-collect_ignore = ["docs/conf.py", "docs/generate.py"]
+collect_ignore = ["docs/conf.py", "docs/generate.py", "docs/terms.py"]
 
 
 def enter(namespace: dict[str, Any]) -> None:

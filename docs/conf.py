@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from generate import write_explorer_page, write_pages  # noqa: E402
+from terms import link_terms  # noqa: E402
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="jsonschema.RefResolver", category=DeprecationWarning)
@@ -43,7 +44,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
 ]
-exclude_patterns = ["_build", "conf.py", "generate.py", "generated/extra"]
+exclude_patterns = ["_build", "conf.py", "generate.py", "terms.py", "generated/extra"]
 nitpicky = True
 nitpick_ignore_regex = [
     # names of other packages and of type checkers alone: their documentation is not at hand when this one is built
@@ -98,4 +99,5 @@ def public_name(app: Sphinx, env: BuildEnvironment, node: Any, content: Node) ->
 
 def setup(app: Sphinx) -> None:
     """What the extensions do not."""
+    app.connect("doctree-read", link_terms)
     app.connect("missing-reference", public_name)
