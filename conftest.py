@@ -71,7 +71,7 @@ pytest_collect_file = Sybil(
         CodeBlockParser("output", compare_output),
         SkipParser(),
     ],
-    patterns=["README.md", "docs/*.md", "docs/howto/*.md"],
+    patterns=["README.md", "docs/*.md", "docs/companions/*.md", "docs/howto/*.md"],
     setup=enter,
     teardown=leave,
 ).pytest()
