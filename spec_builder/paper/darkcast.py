@@ -148,6 +148,8 @@ def _run(request: str, folder: str) -> tuple[str, str]:
                 text += piece
                 if len(text) > _LONGEST:
                     raise SpecBuilderError(f"{folder}: DarkCast answers more than {_LONGEST >> 20} MB")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=1.0)  # it may still say why there is no answer
         except queue.Empty:
             raise SpecBuilderError(
                 f"{folder}: DarkCast has not answered for {seconds:g} s; {PATIENCE}=SECONDS allows more"
