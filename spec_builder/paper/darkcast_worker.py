@@ -15,7 +15,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,21 +78,21 @@ def answer(request: dict[str, Any], done: Callable[[], object] = lambda: None) -
     return {"version": str(getattr(darkcast, "__version__", "") or ""), "limits": limits}
 
 
-def main() -> None:
-    """Answer; whatever DarkCast or its children print goes to standard error."""
+def main(out: TextIO) -> None:
+    """Answer; whatever DarkCast prints goes to standard error."""
     request = json.load(sys.stdin)
     warnings.simplefilter("ignore")
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
-        os.dup2(2, 1)
 
-        def done() -> None:
-            out.write("\n")
-            out.flush()
+    def done() -> None:
+        out.write("\n")
+        out.flush()
 
-        with contextlib.redirect_stdout(sys.stderr):
-            content = answer(request, done)
-        json.dump(content, out)
+    with contextlib.redirect_stdout(sys.stderr):
+        content = answer(request, done)
+    json.dump(content, out)
 
 
 if __name__ == "__main__":
-    main()
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as own:
+        os.dup2(2, 1)  # for what DarkCast's children print
+        main(own)
