@@ -15,7 +15,7 @@ from spec_builder.model.analyses import named_analyses
 from spec_builder.model.analysis import ANALYSES, load_analysis
 from spec_builder.model.provenance import option_key
 from spec_builder.physics.interactions import choose, shipped_interactions
-from spec_builder.sharing.archive import contour
+from spec_builder.sharing.archive import contour, data_records
 from spec_builder.sharing.bundle import SUBMISSION, read_archive
 from spec_builder.sharing.comparison import different_lines
 from spec_builder.sharing.submission import LICENCE, is_installed, write_submission
@@ -133,7 +133,9 @@ def _table_problems(folder: Path, text: str, members: list[_Member]) -> Iterator
         for member in members:  # which the validator looks for
             for suffix in (".tar.gz", ".hs3.json"):
                 (made / f"{member.analysis.name}{suffix}").write_bytes(b"{}")
-        write_submission(made, names, results, members[0].hepdata, LICENCE if licences == {LICENCE["name"]} else None)
+        licence = LICENCE if licences == {LICENCE["name"]} else None
+        records = data_records([member.analysis for member in members])
+        write_submission(made, names, results, members[0].hepdata, licence, records)
         same = {member.version for member in members} == {__version__}
         for path in sorted(made.glob("*.yaml")):
             found = read_text(folder / path.name)
