@@ -126,7 +126,8 @@ def _table_problems(folder: Path, text: str, members: list[_Member]) -> Iterator
             return
     ordered = sorted(places, key=lambda item: item[0])
     results = [contour(member.analysis, choice) for _, member, choice in ordered]
-    names = sorted((member.analysis.name for member in members), key=lambda name: text.find(f"{name}.tar.gz"))
+    members = sorted(members, key=lambda member: text.find(f"{member.analysis.name}.tar.gz"))
+    names = [member.analysis.name for member in members]
     licences = {member.analysis.licence for member in members}
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch)
