@@ -11,7 +11,8 @@ import spec_builder
 from spec_builder.cli import cli
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs/howto").glob("*.md"))]
+FOLDERS = ("docs", "docs/companions", "docs/howto")
+PAGES = [ROOT / "README.md", *(path for folder in FOLDERS for path in sorted((ROOT / folder).glob("*.md")))]
 
 
 def text(name: str) -> str:

@@ -19,7 +19,7 @@ from spec_builder.model.analysis import load_analyses
 from spec_builder.model.given import as_choices, as_names
 from spec_builder.model.provenance import Choices, option_texts
 from spec_builder.sharing.bundle import pack, seal
-from spec_builder.sharing.citations import bibtex
+from spec_builder.sharing.citations import bibtex, inspire_records
 from spec_builder.sharing.critical import check_critical, critical_file, is_critical
 from spec_builder.sharing.expected import expected_results, reference_flux_of
 from spec_builder.sharing.export import PatchRequest, export_workspaces, patch_file
@@ -114,7 +114,7 @@ def write_archives(
         if submission:
             report("submission.yaml, checked with hepdata-validator")
             licence = LICENCE if {analysis.licence for analysis in loaded} == {LICENCE["name"]} else None
-            write_submission(record, names, results, patches.hepdata, licence)
+            write_submission(record, names, results, patches.hepdata, licence, _data_records(loaded))
         made = sorted(record.iterdir(), key=lambda path: (path.suffix != ".gz", path.name))
         place.check(path.name for path in made)
         return [place.file(path.name, partial(_copy, path)) for path in made]
@@ -147,6 +147,12 @@ def _refuse_twice(names: Sequence[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise SpecBuilderError(f"analysis '{name}' stands twice")
+
+
+def _data_records(analyses: Sequence[Analysis]) -> dict[str, dict[str, str]]:
+    """INSPIRE numbers of the data of each analysis of one experiment: a joint one has none that it could claim."""
+    alone = {analysis.name: analysis.experiments[0] for analysis in analyses if len(analysis.experiments) == 1}
+    return {name: inspire_records(experiment.references) for name, experiment in alone.items()}
 
 
 def _contour(analysis: Analysis, choice: Choice) -> LimitsResult:

@@ -8,7 +8,7 @@ const ALSO = { nothing: "nothing", analysis: "other analyses", interaction: "oth
 const HIGHEST = 16;  // Delta chi^2 at the end of the colours
 const SAMPLES = { cevns: "CEνNS", accidental: "accidental coincidences", neutron: "neutrons", electron_recoil: "electron recoils" };
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
-const narrow = window.matchMedia("(max-width: 52rem)");
+const narrow = window.matchMedia("(max-width: 60rem)");
 const coarse = window.matchMedia("(pointer: coarse)");
 const element = (id) => document.getElementById(id);
 
@@ -28,7 +28,13 @@ function shown(value, digits = 3) {
 
 const percent = (cl) => `${Number((100 * cl).toPrecision(6))} %`;
 const words = (name) => SAMPLES[name] || name.replaceAll("_", " ");
-const fixed = (value, digits = 2) => (value === null ? "–" : value.toFixed(digits).replace("-", "−"));
+
+// Decimals as far as they tell something.
+function fixed(value, digits = 2) {
+  if (value === null) return "–";
+  return Math.abs(value) < 1e5 ? value.toFixed(digits).replace("-", "−") : shown(value, digits + 2);
+}
+
 // plotly reads some HTML in texts
 const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
