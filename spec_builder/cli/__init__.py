@@ -20,6 +20,7 @@ from spec_builder.cli.imports import import_release
 from spec_builder.cli.inputs import experiments, spectrum
 from spec_builder.cli.output import StoppedError, TerminatedError, complain
 from spec_builder.cli.paper import compare, reproduce
+from spec_builder.cli.points import events, point
 from spec_builder.cli.sharing import archive, export, hs3, verify
 from spec_builder.cli.toys import coverage
 
@@ -36,6 +37,7 @@ _VERBS = (
     spectrum,
     fit,
     profile,
+    events,
     limits,
     explain,
     scan,
@@ -45,6 +47,7 @@ _VERBS = (
     reproduce,
     compare,
     export,
+    point,
     verify,
     archive,
     hs3,
