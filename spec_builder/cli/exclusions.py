@@ -62,6 +62,8 @@ if TYPE_CHECKING:
     from spec_builder.physics.choices import Choice
 
 _OF_WORKSPACE = {"patchset", "measurement", "poi", "hold", "keep_going"}
+#: Points of a plane, all of Fig. 4 among them, that take less time than a worker needs to start.
+_FEW_POINTS = 250_000
 
 
 @click.command(cls=InteractionCommand)
@@ -286,7 +288,9 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
     jobs, dask = choices.pop("jobs"), choices.pop("dask")
     for name in ("method", "toys", "seed", "ensemble"):
         del choices[name]
-    pool = executor_for(jobs_or_cores(jobs), dask, preload=["spec_builder.studies.plane"])
+    fits = choices["points"] ** 2 * (3 if analysis is None else 1) * (len(interactions) or 5)
+    few = jobs is None and fits <= _FEW_POINTS
+    pool = executor_for(1 if few else jobs_or_cores(jobs), dask, preload=["spec_builder.studies.plane"])
     with pool as executor, Progress() as report:
         from spec_builder.paper.plane import write_plane  # noqa: PLC0415
 
