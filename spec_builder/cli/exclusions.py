@@ -48,8 +48,10 @@ from spec_builder.cli.spectra import limits_text, scan_spectra, spectrum_option
 from spec_builder.cli.toys import (
     by_toys,
     changed_analysis,
+    changes_of,
     check_toy_options,
     expected_option,
+    load_changed,
     method_of,
     projection_options,
     toy_options,
@@ -258,6 +260,7 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
 @plane_dof_option
 @click.option("--points", default=121, show_default=True, help="Masses, and couplings; by toys 31.")
 @toy_options
+@projection_options
 @click.option("--output", "-o", default="plane", show_default=True, metavar="DIR", help="Folder to write to.")
 @force_option
 @click.pass_context
@@ -290,6 +293,7 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
     jobs, dask = choices.pop("jobs"), choices.pop("dask")
     for name in ("method", "toys", "seed", "ensemble"):
         del choices[name]
+    change = changes_of(choices)
     pool = executor_for(jobs_or_cores(jobs), dask, preload=["spec_builder.studies.plane"])
     with pool as executor, Progress() as report:
         from spec_builder.paper.plane import write_plane  # noqa: PLC0415
@@ -298,6 +302,7 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
             Path(output),
             analysis=analysis,
             interactions=interactions,
+            change=change,
             executor=executor,
             report=report,
             **choices,
@@ -313,11 +318,10 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
     from spec_builder.figures.expected import draw_by_toys  # noqa: PLC0415
     from spec_builder.figures.limits import draw_limits  # noqa: PLC0415
     from spec_builder.figures.style import save_figure  # noqa: PLC0415
-    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
     from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
 
     force = choices.pop("force")
-    loaded = load_analysis(analysis, choices["law"], choices["variants"])
+    loaded = load_changed(analysis, choices)
     make_folder(folder)
     for choice in interactions:
         path = folder / f"plane_{loaded.name}_{choice.name}.json"

@@ -37,6 +37,7 @@ from spec_builder.cli.parsing import (
     patch_style,
 )
 from spec_builder.cli.spectra import spectra_of, spectrum_option
+from spec_builder.cli.toys import changes_of, projection_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -88,6 +89,7 @@ def _patch_request(choices: Mapping[str, Any]) -> PatchRequest:
 @interaction_option("Write its patch set too; repeatable. all: the paper's five.", multiple=True)
 @spectrum_option
 @_of_patches
+@projection_options
 @force_option
 @click.pass_context
 def export(context: click.Context, /, analyses: tuple[str, ...], output: str | None, **choices: Any) -> None:
@@ -95,10 +97,10 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
 
     With --interaction also patch sets (patchset_<interaction>.json), a patch for each mass and coupling.
     Without --couplings they run around the 90 % CL limit at each mass, as many as there are masses.
-    With --spectrum also patchset_spectra.json, a patch for each spectrum.
+    With --spectrum also patchset_spectra.json, a patch for each spectrum. Of a projection the metadata say so.
     """
     from spec_builder.base.files import canonical_json  # noqa: PLC0415
-    from spec_builder.model.analysis import ANALYSES, load_analysis  # noqa: PLC0415
+    from spec_builder.model.analysis import ANALYSES, load_analyses  # noqa: PLC0415
     from spec_builder.sharing.export import export_workspaces  # noqa: PLC0415
 
     law, variants = choices["law"], choices["variants"]
@@ -113,10 +115,12 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
         only(given_options(context, choices), set(choices) - patch_options, "an export without --interaction")
     if choices["spectrum"] is not None and output is None:
         raise SpecBuilderError("export: patch sets need --output DIR")
+    change = changes_of(choices)
     if output is None:
         if len(analyses) != 1:
             raise SpecBuilderError("export: give --output DIR, or one analysis to print its workspace")
-        click.echo(canonical_json(load_analysis(analyses[0], law, variants).workspace), nl=False)
+        (loaded,) = load_analyses(analyses, law, variants, change)
+        click.echo(canonical_json(loaded.workspace), nl=False)
         return
     with Progress() as report:
         written = export_workspaces(
@@ -127,6 +131,7 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
             patches=patches,
             spectra=() if choices["spectrum"] is None else spectra_of(choices["spectrum"]),
             hepdata=choices["hepdata"],
+            change=change,
             force=choices["force"],
             report=partial(report, ""),
         )
@@ -230,6 +235,7 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
 
     ANALYSIS.tar.gz has the workspace, its patch sets, the same model in HS3, a README, expected results and checksums;
     spec-builder verify checks it. submission.yaml and its tables of excluded couplings need the extra [hepdata].
+    An archive is of what was observed; export writes the workspace of a projection.
     """
     from spec_builder.model.analysis import ANALYSES  # noqa: PLC0415
     from spec_builder.sharing.archive import write_archives  # noqa: PLC0415

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ from spec_builder.cli.parsing import couplings_of, grid, jobs_or_cores
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.analysis import Analysis, Change
     from spec_builder.studies.coverage import CoverageResult
 
 __all__ = [
@@ -38,9 +39,11 @@ __all__ = [
     "TOY_OPTIONS",
     "by_toys",
     "changed_analysis",
+    "changes_of",
     "check_toy_options",
     "coverage",
     "expected_option",
+    "load_changed",
     "method_of",
     "projection_options",
     "toy_options",
@@ -172,10 +175,27 @@ def changed_analysis(analysis: Analysis, choices: Mapping[str, Any], *, expected
         backgrounds[experiment, sample] = factor
     projection = Projection(choices["exposure"], backgrounds, choices["uncertainty"])
     data = choices["data"]
-    if projection and not expected and data != ASIMOV:
+    if projection and data != ASIMOV and not (expected and data is None):
         raise SpecBuilderError("a projection has no observed counts: give --data asimov")
     changed = projection(analysis)
     return with_data(changed, data) if data is not None and not projection else changed
+
+
+def load_changed(name: str, choices: Mapping[str, Any], *, expected: bool = False) -> Analysis:
+    """An analysis by its name, as :func:`changed_analysis` makes it.
+
+    Raises:
+        SpecBuilderError: as that does, and for a name, a law or a variant that is none.
+    """
+    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
+
+    return changed_analysis(load_analysis(name, choices["law"], choices["variants"]), choices, expected=expected)
+
+
+def changes_of(choices: dict[str, Any]) -> Change | None:
+    """What becomes of every analysis of a verb that takes several; the options are taken out of the choices."""
+    own = {name: choices.pop(name) for name in sorted(PROJECTION_OPTIONS)}
+    return partial(changed_analysis, choices=own) if any(own.values()) else None
 
 
 def by_toys(choices: Mapping[str, Any]) -> dict[str, Any]:
@@ -245,13 +265,11 @@ def toy_run(output: str, choices: Mapping[str, Any], workspace: Any, *, force: b
 @force_option
 def coverage(analysis: str, output: str, force: bool, **choices: Any) -> None:
     """Measure with toys how often intervals, or limits, cover the truth: by Wilks' theorem and by toys."""
-    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
-
     if choices["as_json"] and choices["as_csv"]:
         raise SpecBuilderError("coverage: give --json or --csv, not both")
     if (choices["parameter"] is None) == (choices["interaction"] is None):
         raise SpecBuilderError("coverage: give --parameter or --interaction")
-    loaded = changed_analysis(load_analysis(analysis, choices["law"], choices["variants"]), choices)
+    loaded = load_changed(analysis, choices)
     plot = choices.pop("plot")
     with toy_run(output, choices, loaded.workspace, force=force) as how:
         result = _measured_coverage(loaded, choices, how)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.spectra import RecoilSpectrum
     from spec_builder.inference.exclusion import MassPoint
-    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.analysis import Analysis, Change
     from spec_builder.model.patches import Style
     from spec_builder.physics.choices import Choice
 
@@ -130,6 +130,7 @@ def export_workspaces(
     patches: PatchRequest | None = None,
     spectra: Sequence[RecoilSpectrum] = (),
     hepdata: str | None = None,
+    change: Change | None = None,
     force: bool = False,
     report: Callable[[int, int], object] = lambda *_: None,
 ) -> list[Path]:
@@ -145,13 +146,14 @@ def export_workspaces(
         patches: interactions to write ``patchset_<interaction>.json`` for.
         spectra: recoil spectra to write ``patchset_spectra.json`` for.
         hepdata: the record's identifier for the patch set of spectra.
+        change: what becomes of each analysis, such as a projection; the metadata say so.
         force: replace files that exist.
         report: told how many patch sets are made, and of how many.
 
     Raises:
         SpecBuilderError: for an unknown analysis, law or variant, or a file that exists; then nothing is written.
     """
-    loaded = load_analyses(analyses, law, variants)
+    loaded = load_analyses(analyses, law, variants, change)
     files: dict[Path, str] = {}
     made, wanted = 0, sum(len(patches.choices_for(analysis)) for analysis in loaded) if patches else 0
     report(made, wanted)

@@ -123,6 +123,74 @@ def test_a_scan_of_a_projection(spec_builder: Command, tmp_path: Path) -> None:
     assert spec_builder(*words, "--exposure", "xenonnt=10", "-o", tmp_path / "other.npz").returncode == 2
 
 
+def test_a_workspace_of_a_projection_says_so(spec_builder: Command, tmp_path: Path) -> None:
+    words = ("export", "xenonnt", "--exposure", "xenonnt=10", "-o", tmp_path)
+    refused = spec_builder(*words)
+    assert refused.returncode == 2
+    assert "a projection has no observed counts" in refused.stderr
+    assert spec_builder(*words, "--data", "asimov").returncode == 0
+    about = json.loads((tmp_path / "xenonnt" / "BkgOnly.meta.json").read_text())
+    assert "projection: exposure of xenonnt times 10" in about["by_construction"]
+    assert about["experiments"]["xenonnt"]["tables"]["observed"]["status"] == "computed"
+    printed = content(spec_builder("export", "xenonnt", "--exposure", "xenonnt=10", "--data", "asimov"))
+    assert printed == json.loads((tmp_path / "xenonnt" / "BkgOnly.json").read_text())
+    assert printed["observations"][0]["data"][0] == pytest.approx(117.508, abs=1e-3)
+    several = spec_builder("export", "--exposure", "xenonnt=10", "--data", "asimov", "-o", tmp_path / "all")
+    assert several.returncode == 2
+    assert "experiment 'xenonnt' is unknown in pandax4t" in several.stderr
+    assert not (tmp_path / "all").exists()
+
+
+def test_a_plane_of_a_projection(spec_builder: Command, tmp_path: Path) -> None:
+    words = ("plane", "xenonnt", "--interaction", "scalar", "--points", "3", "--exposure", "xenonnt=10", "--jobs", "1")
+    assert spec_builder(*words, "-o", tmp_path / "refused").returncode == 2
+    run = spec_builder(*words, "--data", "asimov", "-o", tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "projection: exposure of xenonnt times 10" in run.stdout
+    by_toys = (*words, *TOYS[:-2], "--dof", "1", "--data", "asimov", "-o", tmp_path / "toys")
+    assert spec_builder(*by_toys).returncode == 0
+    found = json.loads((tmp_path / "toys" / "plane_xenonnt_scalar.json").read_text())
+    assert "projection: exposure of xenonnt times 10" in found["by_construction"]
+    assert found["ensemble"] == "nominal"
+
+
+def test_an_explanation_with_other_data(spec_builder: Command) -> None:
+    words = ("explain", "xenonnt", "--interaction", "scalar", "--mass", "10", "--coupling", "1e-5", "--json")
+    real = content(spec_builder(*words))
+    asimov = content(spec_builder(*words, "--data", "asimov"))
+    assert asimov["delta_chi2"] != pytest.approx(real["delta_chi2"], abs=0.1)
+    assert "Asimov data" in asimov["by_construction"]
+    assert spec_builder(*words, "--exposure", "xenonnt=10").returncode == 2
+
+
+def test_a_page_of_a_projection(spec_builder: Command, tmp_path: Path) -> None:
+    words = ("explore", "xenonnt", "--interaction", "scalar", "--law", "normsys", "--points", "3")
+    path = tmp_path / "page.html"
+    run = spec_builder(*words, "--exposure", "xenonnt=10", "--data", "asimov", "-o", path)
+    assert run.returncode == 0, run.stderr
+    assert "projection: exposure of xenonnt times 10" in path.read_text()
+    assert spec_builder(*words, "--exposure", "xenonnt=10", "-o", tmp_path / "other.html").returncode == 2
+
+
+def test_the_strength_of_a_spectrum_with_other_data(spec_builder: Command, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("# title: mine\n# source: mine\n# status: computed\n# unit: events/(t yr keV)\nrecoil_energy_keV,rate\n0.5,1\n1,1\n2,0.5\n5,0\n")
+    for verb in ("fit", "limits"):
+        words = (verb, "xenonnt", "--spectrum", path, "--json")
+        found = content(spec_builder(*words, "--exposure", "xenonnt=10", "--data", "asimov"))
+        assert "projection: exposure of xenonnt times 10" in found["by_construction"]
+        assert spec_builder(*words, "--exposure", "xenonnt=10").returncode == 2
+
+
+def test_a_projection_is_not_compared_with_counts(spec_builder: Command, tmp_path: Path) -> None:
+    path = tmp_path / "counts.json"
+    path.write_text('{"xenonnt_cs2": [16, 14, 7]}')
+    words = (*LIMITS, "--expected", "asimov", "--exposure", "xenonnt=10")
+    refused = spec_builder(*words, "--data", path)
+    assert refused.returncode == 2
+    assert "a projection has no observed counts" in refused.stderr
+
+
 def test_critical_values_are_thrown_again(spec_builder: Command, tmp_path: Path) -> None:
     path = tmp_path / "toys.json"
     assert spec_builder(*FIT, *TOYS, "--json", "-o", path).returncode == 0
