@@ -174,7 +174,9 @@ def test_a_page_of_a_projection(spec_builder: Command, tmp_path: Path) -> None:
 
 def test_the_strength_of_a_spectrum_with_other_data(spec_builder: Command, tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
-    path.write_text("# title: mine\n# source: mine\n# status: computed\n# unit: events/(t yr keV)\nrecoil_energy_keV,rate\n0.5,1\n1,1\n2,0.5\n5,0\n")
+    path.write_text(
+        "# title: mine\n# source: mine\n# status: computed\n# unit: events/(t yr keV)\nrecoil_energy_keV,rate\n0.5,1\n1,1\n2,0.5\n5,0\n"
+    )
     for verb in ("fit", "limits"):
         words = (verb, "xenonnt", "--spectrum", path, "--json")
         found = content(spec_builder(*words, "--exposure", "xenonnt=10", "--data", "asimov"))
