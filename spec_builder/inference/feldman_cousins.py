@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from spec_builder.inference.toys import Ensemble, Toys
 
 __all__ = [
+    "COVERAGE_STREAMS",
     "Acceptance",
     "Coverage",
     "CriticalValue",
@@ -38,6 +39,7 @@ __all__ = [
     "Observed",
     "PValue",
     "accept",
+    "coverage_of",
     "critical_value",
     "critical_values",
     "default_values",
@@ -62,6 +64,8 @@ _RESAMPLINGS = 400
 _NEIGHBOURS = 7
 #: Streams of random numbers by their purpose.
 _GRID_STREAM, _COVERAGE_STREAM, _CRITICAL_STREAM, _GOODNESS_STREAM, _NULL_STREAM, _ERROR_STREAM = range(1, 7)
+#: Of toys whose coverage is asked for, and of those that give the critical values.
+COVERAGE_STREAMS = (_COVERAGE_STREAM, _CRITICAL_STREAM)
 _STEEP = 1e100
 #: Minima nearer to each other than this, in parts of the value, are the same.
 _APART = 1e-4
@@ -611,10 +615,10 @@ def measure_coverage(
         store: where finished chunks go; in memory by default.
         report: told how many chunks are done, and of how many.
     """
-    level = threshold(cl)
+    threshold(cl)
     truths = hypotheses(likelihood, parameter, values, ensemble)
     count = len(truths)
-    streams = [(stream, i) for stream in (_COVERAGE_STREAM, _CRITICAL_STREAM) for i in range(count)]
+    streams = [(stream, i) for stream in COVERAGE_STREAMS for i in range(count)]
     thrown = throw(
         likelihood,
         parameter,
@@ -626,8 +630,21 @@ def measure_coverage(
         store=store,
         report=report,
     )
+    return coverage_of(values, thrown[:count], thrown[count:], cl)
+
+
+def coverage_of(values: FloatArray, thrown: Sequence[Toys], others: Sequence[Toys], cl: float) -> list[Coverage]:
+    """How often intervals of toys cover the truth.
+
+    Args:
+        values: the truths, shape (N,).
+        thrown: toys of each.
+        others: as many of each, which give its critical value.
+        cl: confidence level.
+    """
+    level = threshold(cl)
     found = []
-    for value, own, other in zip(values.tolist(), thrown[:count], thrown[count:], strict=True):
+    for value, own, other in zip(values.tolist(), thrown, others, strict=True):
         covers, error = _share(own.statistic <= level + TIE)
         critical, critical_error = critical_value(other.statistic, cl)
         by_toys, own_error = _share(own.statistic <= critical + TIE)

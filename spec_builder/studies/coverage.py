@@ -9,7 +9,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.text import Report, Result
-from spec_builder.inference.exclusion_by_toys import VARIABLE, mass_models, refuse_shapes
+from spec_builder.inference.exclusion_by_toys import cover_at_mass, mass_models
 from spec_builder.inference.feldman_cousins import measure_coverage
 from spec_builder.model.provenance import Choices
 from spec_builder.model.signal import check_change
@@ -168,17 +168,16 @@ def cover_couplings(
     axis = mass_axis(chosen, None if mass_MeV is None else np.array([mass_MeV]))
     problem = analysis.problem(chosen)
     check_change(chosen, problem.yields(axis))
-    refuse_shapes(problem.yields(axis), "coverage")
     (model,) = mass_models(problem, axis)
     unit = 1e3 if np.isinf(axis[0]) else 1.0  # g/m in 1/GeV at the contact limit
-    truths = np.array([model.y(value / unit) for value in values])
-    low, high = model.likelihood.bounds[:, model.likelihood.index(VARIABLE)]
-    wrong = (truths < low) | (truths > high) | (np.array([value < 0 for value in values]) & (not chosen.signed))
+    given = np.asarray(values, dtype=np.float64)
+    truths = np.array([model.y(value / unit) for value in given.tolist()])
+    low, high = model.ends
+    wrong = ~((truths >= low) & (truths <= high)) | ((given < 0) & (not chosen.signed))
     if wrong.any():
-        raise SpecBuilderError(f"value {values[int(np.argmax(wrong))]:g}: beyond the domain of {chosen.parameter}")
-    found = measure_coverage(
-        model.likelihood,
-        VARIABLE,
+        raise SpecBuilderError(f"value {given[int(np.argmax(wrong))]:g}: beyond the domain of {chosen.parameter}")
+    found = cover_at_mass(
+        model,
         truths,
         cl=cl,
         toys=toys,
