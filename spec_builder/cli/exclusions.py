@@ -149,7 +149,7 @@ def _limits_with_toys(
     plot, expected = choices.pop("plot"), choices["expected"]
     if expected is not None and method_of(choices) != "asymptotic":
         raise SpecBuilderError("limits: --expected is for --method asymptotic")
-    with toy_run(output, choices | {"limits": level}, analysis.workspace, force=force) as how:
+    with toy_run(output, choices | {"limits": level}, analysis.workspace, choice, force=force) as how:
         own = {**level, **by_toys(choices), **how}
         result: Result
         if expected is None:
@@ -327,7 +327,7 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
         path = folder / f"plane_{loaded.name}_{choice.name}.json"
         masses = np.geomspace(*loaded.masses_MeV, choices["points"]) if choice.has_mediator else None
         dof = choices["dof"] or (2 if choice.has_mediator else 1)
-        with toy_run(str(path), choices | {"interaction": repr(choice)}, loaded.workspace, force=force) as how:
+        with toy_run(str(path), choices, loaded.workspace, choice, force=force) as how:
             how |= {"cl": choices["cl"], "dof": dof, "count": choices["points"], **by_toys(choices)}
             found = find_limits_by_toys(loaded, choice, masses, **how)
             figure = draw_by_toys(found) if choice.has_mediator else draw_limits([found.limits])

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from spec_builder.model.analysis import Analysis, Change
+    from spec_builder.physics.choices import Choice
     from spec_builder.studies.coverage import CoverageResult
 
 __all__ = [
@@ -206,13 +207,16 @@ def by_toys(choices: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def toy_run(output: str, choices: Mapping[str, Any], workspace: Any, *, force: bool) -> Iterator[dict[str, Any]]:
+def toy_run(
+    output: str, choices: Mapping[str, Any], workspace: Any, of: Choice | None = None, *, force: bool
+) -> Iterator[dict[str, Any]]:
     """Workers, a store and a report of progress; with an output file a run that was stopped goes on where it stood.
 
     Args:
         output: file that the result goes to, ``-`` for none.
         choices: of the command line: what tells this run from others.
         workspace: content that the toys come from.
+        of: the interaction, where there is one.
         force: replace a file that exists.
 
     Yields:
@@ -220,15 +224,12 @@ def toy_run(output: str, choices: Mapping[str, Any], workspace: Any, *, force: b
     """
     from spec_builder.base.chunks import FileStore  # noqa: PLC0415
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
-    from spec_builder.base.files import digest, refuse_existing  # noqa: PLC0415
-    from spec_builder.base.version import __version__  # noqa: PLC0415
+    from spec_builder.base.files import refuse_existing  # noqa: PLC0415
 
     store = None
     if output != "-":
         refuse_existing(Path(output), force=force)
-        own = {key: str(value) for key, value in choices.items() if key not in ("jobs", "dask", "as_json", "as_csv")}
-        job = json.dumps([__version__, digest(workspace), own], sort_keys=True)
-        store = FileStore(Path(output), hashlib.sha256(job.encode()).hexdigest())
+        store = FileStore(Path(output), hashlib.sha256(_job(choices, workspace, of).encode()).hexdigest())
     jobs = jobs_or_cores(choices["jobs"])
     with (
         executor_for(jobs, choices["dask"], preload=["spec_builder.inference.exclusion_by_toys"]) as executor,
@@ -237,6 +238,17 @@ def toy_run(output: str, choices: Mapping[str, Any], workspace: Any, *, force: b
         yield {"executor": executor, "store": store, "report": report.chunks}
     if store is not None:
         store.remove()
+
+
+def _job(choices: Mapping[str, Any], workspace: Any, of: Choice | None) -> str:
+    """What a run is known by: the same in every process, another one for another file of a user's interaction."""
+    from spec_builder.base.files import digest  # noqa: PLC0415
+    from spec_builder.base.version import __version__  # noqa: PLC0415
+    from spec_builder.model.provenance import choice_content  # noqa: PLC0415
+
+    own = {key: str(value) for key, value in choices.items() if key not in ("jobs", "dask", "as_json", "as_csv")}
+    interaction = None if of is None else choice_content(of)
+    return json.dumps([__version__, digest(workspace), own, interaction], sort_keys=True)
 
 
 @click.command(cls=InteractionCommand)
@@ -271,8 +283,9 @@ def coverage(analysis: str, output: str, force: bool, **choices: Any) -> None:
         raise SpecBuilderError("coverage: give --parameter or --interaction")
     loaded = load_changed(analysis, choices)
     plot = choices.pop("plot")
-    with toy_run(output, choices, loaded.workspace, force=force) as how:
-        result = _measured_coverage(loaded, choices, how)
+    of = None if choices["interaction"] is None else choice_of(choices["interaction"], choices)
+    with toy_run(output, choices, loaded.workspace, of, force=force) as how:
+        result = _measured_coverage(loaded, of, choices, how)
         if plot:
             from spec_builder.figures.expected import draw_coverage  # noqa: PLC0415
             from spec_builder.figures.style import save_figure  # noqa: PLC0415
@@ -282,18 +295,19 @@ def coverage(analysis: str, output: str, force: bool, **choices: Any) -> None:
         emit(text, output, force=force)
 
 
-def _measured_coverage(analysis: Analysis, choices: dict[str, Any], how: dict[str, Any]) -> CoverageResult:
+def _measured_coverage(
+    analysis: Analysis, of: Choice | None, choices: dict[str, Any], how: dict[str, Any]
+) -> CoverageResult:
     """Of a parameter of the Standard Model, or of an interaction."""
     from spec_builder.studies.coverage import cover_analysis, cover_couplings  # noqa: PLC0415
 
     own = {"cl": choices["cl"], **by_toys(choices), **how}
-    if choices["parameter"] is not None:
+    if of is None:
         if choices["mass"] is not None:
             raise SpecBuilderError("coverage: --mass applies with an --interaction only")
         values = grid(choices["values"] or "0.3,1,2", "values")
         return cover_analysis(analysis, choices["parameter"], values, **own)
-    choice = choice_of(choices["interaction"], choices)
     if choices["values"] is None:
-        raise SpecBuilderError(f"coverage: give --values of {choice.parameter}")
+        raise SpecBuilderError(f"coverage: give --values of {of.parameter}")
     values = couplings_of(choices["values"], signed=True)
-    return cover_couplings(analysis, choice, choices["mass"], values, **own)
+    return cover_couplings(analysis, of, choices["mass"], values, **own)

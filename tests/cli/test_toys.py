@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from spec_builder.cli.output import emit
+from spec_builder.cli.toys import _job
+from spec_builder.physics.interactions import choose
 
 if TYPE_CHECKING:
     import subprocess
@@ -58,6 +60,14 @@ def test_a_stopped_fit_goes_on_and_ends_in_the_same_bytes(
     assert spec_builder(*FIT, *TOYS[:-1], "2", "--json", "-o", output).returncode == 0
     assert output.read_bytes() == whole.read_bytes()
     assert not parts.exists()
+
+
+def test_a_run_is_known_in_every_process() -> None:
+    plain, other = (_job({"toys": 5}, {}, choose("scalar", coupling_set=name)) for name in ("B", "A"))
+    assert " at 0x" not in plain
+    assert plain != other
+    assert plain != _job({"toys": 6}, {}, choose("scalar"))
+    assert plain == _job({"toys": 5, "jobs": 3}, {}, choose("scalar"))
 
 
 def test_limits_by_toys_and_their_figure(spec_builder: Command, tmp_path: Path) -> None:
