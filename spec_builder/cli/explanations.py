@@ -20,14 +20,13 @@ from spec_builder.cli.options import (
 )
 from spec_builder.cli.output import bibtex_of, emit
 from spec_builder.cli.parsing import given_options, only
+from spec_builder.cli.points import coupling_of, coupling_option, mass_option
 from spec_builder.cli.spectra import spectrum_option
 from spec_builder.cli.toys import PROJECTION_OPTIONS, load_changed, projection_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from spec_builder.model.analysis import Analysis
-    from spec_builder.physics.choices import Choice
 
 __all__ = ["explain"]
 
@@ -35,8 +34,8 @@ __all__ = ["explain"]
 @click.command(cls=InteractionCommand)
 @click.argument("analysis", shell_complete=ANALYSIS_WORDS)
 @interaction_option("Required, or --spectrum.")
-@click.option("--mass", type=float, metavar="MEV", help="Mediator mass [MeV], inf for the contact limit.")
-@click.option("--coupling", type=float, metavar="G", help="Coupling g, or the parameter; g/m [1/GeV] at mass inf.")
+@mass_option
+@coupling_option
 @spectrum_option
 @click.option("--strength", type=float, default=1.0, show_default=True, metavar="X", help="Of the spectrum.")
 @law_option
@@ -64,7 +63,7 @@ def explain(context: click.Context, /, analysis: str, output: str, force: bool, 
     else:
         only(given, common | {"interaction", "mass", "coupling", *option_names()}, "an interaction")
         choice = choice_of(choices["interaction"], choices)
-        mass, value = _point(loaded, choice, choices)
+        mass, value = choices["mass"], coupling_of("explain", choices)
         sources = [*loaded.sources(choice)]
     if choices["cite"]:
         emit(bibtex_of(sources, "iminuit"), output, force=force)
@@ -87,23 +86,3 @@ def _spectrum(choices: Mapping[str, Any]) -> Any:
     if not 0 <= choices["strength"] < float("inf"):
         raise SpecBuilderError(f"explain: --strength {choices['strength']:g}: expected a number >= 0")
     return read_spectrum(path)
-
-
-def _point(analysis: Analysis, choice: Choice, choices: Mapping[str, Any]) -> tuple[float | None, float]:
-    """Mass and coupling of a point."""
-    import math  # noqa: PLC0415
-
-    mass, value = choices["mass"], choices["coupling"]
-    if value is None:
-        raise SpecBuilderError(f"{analysis.name}: give --coupling")
-    if choice.has_mediator and mass is None:
-        raise SpecBuilderError(f"interaction '{choice.name}': give --mass (MeV)")
-    if not choice.has_mediator and mass is not None:
-        raise SpecBuilderError(f"interaction '{choice.name}' has no mediator: leave out --mass")
-    if mass is not None and not mass > 0:
-        raise SpecBuilderError(f"mass {mass:g}: expected a positive number of MeV, or inf")
-    if not math.isfinite(value):
-        raise SpecBuilderError(f"coupling {value:g}: expected a finite number")
-    if not choice.signed and value < 0:
-        raise SpecBuilderError(f"coupling {value:g}: expected a number >= 0")
-    return mass, value

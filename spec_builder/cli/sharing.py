@@ -143,17 +143,21 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=FILES)
 @click.option("--toys", is_flag=True, help="Throw the toys behind critical values again.")
 @click.option("--seed", type=int, metavar="S", help="With another one critical values are to agree within the errors.")
+@click.option(
+    "--interaction", metavar="PATH", shell_complete=FILES, help="File of your own interaction, for --toys of its limits."
+)
 @jobs_option
-def verify(files: tuple[str, ...], toys: bool, seed: int | None, jobs: int | None) -> None:
+def verify(files: tuple[str, ...], toys: bool, seed: int | None, interaction: str | None, jobs: int | None) -> None:
     """Check workspaces: schema, names, numbers, modifiers, digests. Says where, why and what to do.
 
     An archive (.tar.gz, or the folder that it was unpacked to) is checked against its checksums, and all that it
-    promises is computed again. Critical values, the JSON of fit and limits by toys, are computed again with --toys.
+    promises is computed again, its README too; so are the tables of a HEPData submission (its folder). Critical
+    values, the JSON of fit and limits by toys, are computed again with --toys.
     """
     from spec_builder.sharing.bundle import is_archive  # noqa: PLC0415
 
-    if not toys and (seed is not None or jobs is not None):
-        raise SpecBuilderError("verify: --seed and --jobs apply with --toys only")
+    if not toys and any(given is not None for given in (seed, interaction, jobs)):
+        raise SpecBuilderError("verify: --seed, --interaction and --jobs apply with --toys only")
 
     failed = 0
     for name in files:
@@ -161,7 +165,8 @@ def verify(files: tuple[str, ...], toys: bool, seed: int | None, jobs: int | Non
             with Progress() as report:
                 summary, problems = _verify(name, partial(report, ""), archive=is_archive(name))
                 if toys and not problems:
-                    again, problems = _verify_toys(name, partial(report, ""), seed, jobs, archive=is_archive(name))
+                    how = {"seed": seed, "interaction": None if interaction is None else Path(interaction)}
+                    again, problems = _verify_toys(name, partial(report, ""), how, jobs, archive=is_archive(name))
                     summary += again
         except SpecBuilderError as error:
             summary, problems = "", [str(error)]
@@ -177,6 +182,12 @@ def verify(files: tuple[str, ...], toys: bool, seed: int | None, jobs: int | Non
 
 
 def _verify(name: str, report: Callable[[int, int], object], *, archive: bool) -> tuple[str, list[str]]:
+    from spec_builder.sharing.bundle import is_submission  # noqa: PLC0415
+
+    if is_submission(name):
+        from spec_builder.sharing.verify_submission import verify_submission  # noqa: PLC0415
+
+        return verify_submission(name, report=report)
     if archive:
         from spec_builder.sharing.verify_archive import verify_archive  # noqa: PLC0415
 
@@ -187,7 +198,7 @@ def _verify(name: str, report: Callable[[int, int], object], *, archive: bool) -
 
 
 def _verify_toys(
-    name: str, report: Callable[[int, int], object], seed: int | None, jobs: int | None, *, archive: bool
+    name: str, report: Callable[[int, int], object], how: dict[str, Any], jobs: int | None, *, archive: bool
 ) -> tuple[str, list[str]]:
     """Throw the toys behind the critical values of a file, or of those in an archive, again."""
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
@@ -207,7 +218,7 @@ def _verify_toys(
     preload = ["spec_builder.inference.exclusion_by_toys"]
     with executor_for(jobs_or_cores(jobs), preload=preload) as executor:
         for where, content in contents.items():
-            found = recompute_critical(content, Path(name).parent, seed=seed, executor=executor, report=report)
+            found = recompute_critical(content, Path(name).parent, **how, executor=executor, report=report)
             problems += [f"{where}{problem}" for problem in found]
     return "; the toys thrown again", problems
 

@@ -14,6 +14,8 @@ from spec_builder.histfactory.patchset import patch_set_json
 from spec_builder.model.analysis import acts_on, load_analyses
 from spec_builder.model.metadata import workspace_metadata
 from spec_builder.model.patches import build_patch_set
+from spec_builder.model.points import point_in_words, point_workspace
+from spec_builder.model.provenance import Choices
 from spec_builder.model.spectrum_patches import build_spectra_patch_set
 from spec_builder.model.workspace import YIELD_DIGITS
 from spec_builder.studies.limits import find_limits
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from spec_builder.model.patches import Style
     from spec_builder.physics.choices import Choice
 
-__all__ = ["PatchRequest", "export_workspaces", "patch_file"]
+__all__ = ["PatchRequest", "export_point", "export_workspaces", "patch_file"]
 
 WORKSPACE_FILE = "BkgOnly.json"
 METADATA_FILE = "BkgOnly.meta.json"
@@ -191,4 +193,40 @@ def export_workspaces(
         refuse_existing(path, force=force)
     for path, text in files.items():
         write_text(path, text, force=force)
+    return list(files)
+
+
+def export_point(
+    analysis: Analysis, choice: Choice, mass_MeV: float | None, value: float, path: Path, *, force: bool = False
+) -> list[Path]:
+    """Write one point of an interaction as a complete workspace, and beside it what that is.
+
+    Args:
+        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        choice: the interaction.
+        mass_MeV: of the mediator; None where there is none, inf for the contact limit.
+        value: the coupling, or the parameter; g/m [1/GeV] at mass inf.
+        path: of the workspace, ``NAME.json``; ``NAME.meta.json`` lies beside it.
+        force: replace files that exist.
+
+    Returns:
+        The two files.
+
+    Raises:
+        SpecBuilderError: if it is no point of the interaction, that acts on no target, the file's name has another
+            suffix, or a file exists; then nothing is written.
+    """
+    if path.suffix != ".json":
+        raise SpecBuilderError(f"{path}: expected a name that ends in .json")
+    workspace = point_workspace(analysis, choice, mass_MeV, value)
+    metadata = workspace_metadata(analysis) | {
+        **Choices.of(analysis, choice, None if mass_MeV is None else np.array([mass_MeV])).to_dict(statuses=False),
+        "point": point_in_words(choice, mass_MeV, value),
+        "sha256": digest(workspace),
+    }
+    files = {path: workspace, path.with_suffix(".meta.json"): metadata}
+    for file in files:
+        refuse_existing(file, force=force)
+    for file, content in files.items():
+        write_text(file, canonical_json(content), force=force)
     return list(files)

@@ -9,13 +9,13 @@ import jsonpatch
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.grids import check_range
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.inference import minuit
 from spec_builder.inference.decomposition import decompose
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.profile import profile
-from spec_builder.model.patches import STRENGTH, PatchBuilder
+from spec_builder.model.patches import STRENGTH
+from spec_builder.model.points import point_in_words, point_operations
 from spec_builder.model.provenance import Choices, in_words
 from spec_builder.model.spectra import spectrum_notes
 from spec_builder.model.spectrum_patches import spectrum_likelihood
@@ -32,8 +32,6 @@ __all__ = ["Explanation", "explain_point", "explain_spectrum"]
 
 #: Bins that are shown, those with the largest parts; the others are added up.
 _SHOWN = 12
-#: 1/GeV in 1/MeV.
-_PER_MEV = 1e-3
 
 
 @dataclass(frozen=True, repr=False)
@@ -124,22 +122,11 @@ def explain_point(analysis: Analysis, choice: Choice, mass_MeV: float | None, va
         SpecBuilderError: if the interaction acts on no target, the law is not one for limits, or no fit is found.
     """
     analysis.check_limits()
-    check_range("coupling", [abs(value)] if value else [])
-    check_range("mass", [mass_MeV] if mass_MeV is not None and np.isfinite(mass_MeV) else [])
-    masses = None if mass_MeV is None else np.array([mass_MeV])
-    yields = analysis.signal_yields(choice, masses)
-    uncertainties = {c.name: {signal.name: signal.uncertainties for signal in c.signals} for c in analysis.channels}
-    contact = mass_MeV == np.inf
-    x = float(choice.x(value * _PER_MEV if contact else value))
-    operations = PatchBuilder(analysis.workspace, analysis.law, "total", uncertainties).operations(
-        {channel: {name: one.template(x) for name, one in samples.items()} for channel, samples in yields.items()}
-    )
+    operations = point_operations(analysis, choice, mass_MeV, value)
     model = Likelihood.from_workspace(jsonpatch.apply_patch(analysis.workspace, operations), NEW_PHYSICS)
-    at = "" if mass_MeV is None or contact else f" at {mass_MeV:g} MeV"
-    symbol = f"{choice.parameter}/m [1/GeV]" if contact else choice.parameter
-    point = f"{choice.name}, {symbol} = {value:g}{at}"
+    point = point_in_words(choice, mass_MeV, value)
     fitted = minuit.minimise(model, start=model.init)
-    about = Choices.of(analysis, choice, masses)
+    about = Choices.of(analysis, choice, None if mass_MeV is None else np.array([mass_MeV]))
     return Explanation(about, point, _parts(analysis, point, model, fitted))
 
 

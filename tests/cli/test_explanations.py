@@ -50,11 +50,11 @@ def test_explain_says_what_speaks_against_a_point(spec_builder: Command) -> None
     [
         ("xenonnt", "give --interaction, one of "),
         ("xenonnt --interaction scalar", "give --coupling"),
-        ("xenonnt --interaction scalar --coupling 1e-5", "interaction 'scalar': give --mass (MeV)"),
+        ("xenonnt --interaction scalar --coupling 1e-5", "interaction 'scalar': expected a mediator mass"),
         ("xenonnt --interaction scalar --mass 1 --coupling -1", "coupling -1: expected a number >= 0"),
         ("xenonnt --interaction scalar --mass 1 --coupling nan", "coupling nan: expected a finite number"),
         ("xenonnt --interaction scalar --mass -1 --coupling 1", "mass -1: expected a positive number of MeV, or inf"),
-        ("xenonnt --interaction nsi --mass 1 --coupling 1", "interaction 'nsi' has no mediator: leave out --mass"),
+        ("xenonnt --interaction nsi --mass 1 --coupling 1", "interaction 'nsi' has no mediator, expected no mass"),
         ("xenonnt --interaction scalar --strength 2", "--strength does not apply to an interaction"),
         ("xenonnt --spectrum spectra", "--spectrum spectra is a folder, expected one FILE.csv"),
         ("xenonnt --spectrum spectra/m06.csv --mass 1", "--mass does not apply to a spectrum"),
