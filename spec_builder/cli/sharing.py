@@ -144,7 +144,10 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
 @click.option("--toys", is_flag=True, help="Throw the toys behind critical values again.")
 @click.option("--seed", type=int, metavar="S", help="With another one critical values are to agree within the errors.")
 @click.option(
-    "--interaction", metavar="PATH", shell_complete=FILES, help="File of your own interaction, for --toys of its limits."
+    "--interaction",
+    metavar="PATH",
+    shell_complete=FILES,
+    help="File of your own interaction, for --toys of its limits.",
 )
 @jobs_option
 def verify(files: tuple[str, ...], toys: bool, seed: int | None, interaction: str | None, jobs: int | None) -> None:
