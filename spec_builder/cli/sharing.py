@@ -147,7 +147,7 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
     "--interaction",
     metavar="PATH",
     shell_complete=FILES,
-    help="File of your own interaction, for --toys of its limits.",
+    help="File of your own interaction behind limits.",
 )
 @jobs_option
 def verify(files: tuple[str, ...], toys: bool, seed: int | None, interaction: str | None, jobs: int | None) -> None:

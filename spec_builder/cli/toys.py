@@ -26,7 +26,7 @@ from spec_builder.cli.options import (
     variant_option,
 )
 from spec_builder.cli.output import ResumableProgress, emit
-from spec_builder.cli.parsing import couplings_of, grid, jobs_or_cores
+from spec_builder.cli.parsing import jobs_or_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -299,15 +299,16 @@ def _measured_coverage(
     analysis: Analysis, of: Choice | None, choices: dict[str, Any], how: dict[str, Any]
 ) -> CoverageResult:
     """Of a parameter of the Standard Model, or of an interaction."""
+    from spec_builder.base.grids import parse_signed_grid  # noqa: PLC0415
     from spec_builder.studies.coverage import cover_analysis, cover_couplings  # noqa: PLC0415
 
     own = {"cl": choices["cl"], **by_toys(choices), **how}
     if of is None:
         if choices["mass"] is not None:
             raise SpecBuilderError("coverage: --mass applies with an --interaction only")
-        values = grid(choices["values"] or "0.3,1,2", "values")
+        values = parse_signed_grid(choices["values"] or "0.3,1,2", "values")
         return cover_analysis(analysis, choices["parameter"], values, **own)
     if choices["values"] is None:
         raise SpecBuilderError(f"coverage: give --values of {of.parameter}")
-    values = couplings_of(choices["values"], signed=True)
+    values = parse_signed_grid(choices["values"], "values")
     return cover_couplings(analysis, of, choices["mass"], values, **own)

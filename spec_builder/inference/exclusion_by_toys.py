@@ -395,7 +395,8 @@ def exclude_by_toys(
         SpecBuilderError: for a number of toys, a seed or a confidence level that is none, with dof = 2 a signal whose
             shapes change with the coupling, or fits that do not converge.
     """
-    check_toys(toys, seed)
+    level = threshold(cl, dof)
+    check_toys(toys, seed, cl)
     if dof == 2:
         refuse_shapes(problem.yields(masses), "toys with their minimum over the plane (dof 2)")
     models = mass_models(problem, masses)
@@ -422,7 +423,6 @@ def exclude_by_toys(
     thrown = compute_toys(work, executor=executor, store=store, report=report)
     lost = sum(one.lost for one in thrown)
     points = []
-    level = threshold(cl, dof)
     for model, one, grid in zip(models, observed, grids, strict=True):
         own, thrown = thrown[: grid.size], thrown[grid.size :]
         critical = critical_values(one, grid, own, cl)
@@ -458,8 +458,8 @@ def cover_at_mass(
     Raises:
         SpecBuilderError: for a number of toys, a seed or a confidence level that is none, or fits that do not converge.
     """
-    check_toys(toys, seed)
     threshold(cl)
+    check_toys(toys, seed, cl)
     work: list[Chunk] = []
     for stream in COVERAGE_STREAMS:
         work += model.chunks(values, ensemble, toys, seed, stream)

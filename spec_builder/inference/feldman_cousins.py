@@ -470,8 +470,8 @@ def feldman_cousins(
         SpecBuilderError: for a number of toys, a seed, an ensemble or a confidence level that is none, a held
             parameter, or fits that do not converge.
     """
-    check_toys(toys, seed)
     level = threshold(cl)
+    check_toys(toys, seed, cl)
     observed = Observed.of(likelihood, parameter)
     grid = default_values(observed, cl) if values is None else np.asarray(values, dtype=np.float64)
     _check_grid(grid, observed, parameter)
@@ -614,8 +614,17 @@ def measure_coverage(
         executor: any ``concurrent.futures.Executor``; None computes here.
         store: where finished chunks go; in memory by default.
         report: told how many chunks are done, and of how many.
+
+    Raises:
+        SpecBuilderError: for a number of toys, a seed, an ensemble or a confidence level that is none, a value beyond
+            the parameter's domain, or fits that do not converge.
     """
     threshold(cl)
+    check_toys(toys, seed, cl)
+    low, high = likelihood.bounds[:, likelihood.index(parameter)]
+    outside = values[~((values >= low) & (values <= high))]
+    if outside.size:
+        raise SpecBuilderError(f"value {outside[0]:g}: beyond the domain of {parameter}, {low:g} to {high:g}")
     truths = hypotheses(likelihood, parameter, values, ensemble)
     count = len(truths)
     streams = [(stream, i) for stream in COVERAGE_STREAMS for i in range(count)]

@@ -184,9 +184,8 @@ def test_a_page_of_a_projection(spec_builder: Command, tmp_path: Path) -> None:
 
 def test_the_strength_of_a_spectrum_with_other_data(spec_builder: Command, tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
-    path.write_text(
-        "# title: mine\n# source: mine\n# status: computed\n# unit: events/(t yr keV)\nrecoil_energy_keV,rate\n0.5,1\n1,1\n2,0.5\n5,0\n"
-    )
+    header = "# title: mine\n# source: mine\n# status: computed\n# unit: events/(t yr keV)\n"
+    path.write_text(f"{header}recoil_energy_keV,rate\n0.5,1\n1,1\n2,0.5\n5,0\n")
     for verb in ("fit", "limits"):
         words = (verb, "xenonnt", "--spectrum", path, "--json")
         found = content(spec_builder(*words, "--exposure", "xenonnt=10", "--data", "asimov"))
@@ -231,7 +230,7 @@ def test_coverage_and_its_figure(spec_builder: Command, tmp_path: Path) -> None:
 
 def test_a_plane_by_toys(spec_builder: Command, tmp_path: Path) -> None:
     words = ("plane", "xenonnt", "--interaction", "scalar", "--points", "2", "-o", tmp_path)
-    run = spec_builder(*words, "--method", "feldman-cousins", "--toys", "8", "--jobs", "1")
+    run = spec_builder(*words, "--method", "feldman-cousins", "--toys", "10", "--jobs", "1")
     assert run.returncode == 0, run.stderr
     path = tmp_path / "plane_xenonnt_scalar.json"
     assert run.stdout.strip() == str(path)
@@ -261,10 +260,22 @@ def test_coverage_of_a_coupling(spec_builder: Command) -> None:
         ((*FIT, "--exposure", "xenonnt=10"), "a projection has no observed counts: give --data asimov"),
         ((*FIT, "--exposure", "xenonnt"), "exposure 'xenonnt': expected a name and a number, such as xenonnt=10"),
         ((*FIT, "--exposure", "xenonnt=2", "--exposure", "xenonnt=3"), "exposure of 'xenonnt' is given twice"),
-        ((*FIT, "--background", "neutron=2", "--data", "asimov"), "background 'neutron."),
+        ((*FIT, "--background", "neutron=2", "--data", "asimov"), "background 'neutron' is unknown in"),
+        ((*FIT, "--exposure", "xenonnt=1e300", "--data", "asimov"), "factor 1e+300, expected a number above 0 to"),
+        ((*FIT, *TOYS, "--cl", "0.99"), "toys 40: too few for 99 % CL, expected at least 100"),
+        ((*LIMITS, *TOYS, "--cl", "0.99"), "toys 40: too few for 99 % CL, expected at least 100"),
         ((*LIMITS, "--expected", "mine"), "expected 'mine' is unknown"),
         ((*LIMITS, "--expected", "toys", *TOYS), "--expected is for --method asymptotic"),
         (("coverage", "xenonnt", "--parameter", "mine"), "parameter 'mine' is unknown"),
+        (
+            ("coverage", "xenonnt", "--parameter", "flux", "--values", "11"),
+            "value 60.06: beyond the domain of flux, 0 to",
+        ),
+        (
+            ("coverage", "xenonnt", "--parameter", "flux", "--values", "-1"),
+            "value -5.46: beyond the domain of flux, 0 to",
+        ),
+        (("coverage", "xenonnt", "--parameter", "flux", "--cl", "0.99999"), "toys 10000: too few for 99.999 % CL"),
         (("coverage", "xenonnt", "--parameter", "flux", "--json", "--csv"), "give --json or --csv, not both"),
         (("coverage", "xenonnt"), "coverage: give --parameter or --interaction"),
         (("coverage", "xenonnt", "--parameter", "flux", "--mass", "1"), "--mass applies with an --interaction only"),
