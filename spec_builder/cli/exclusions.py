@@ -32,6 +32,7 @@ from spec_builder.cli.output import (
     Progress,
     ResumableProgress,
     bibtex_of,
+    check_plot,
     complain,
     emit,
 )
@@ -111,8 +112,7 @@ def limits(
     if choices["cite"]:
         emit(bibtex_of(loaded.sources(choice)), output, force=force)
         return
-    if choices["plot"]:
-        check_figure(Path(choices["plot"]), force=force)
+    check_plot(choices["plot"], force=force)
     toys, expected = method_of(choices) != "asymptotic", choices["expected"]
     check_toy_options(given_options(context, choices), toys=toys or expected == "toys")
     loaded = changed_analysis(loaded, choices, expected=expected is not None)
@@ -141,6 +141,8 @@ def _limits_with_toys(
     force: bool,
 ) -> None:
     """Limits by toys, or expected ones."""
+    import numpy as np  # noqa: PLC0415
+
     from spec_builder.figures.style import save_figure  # noqa: PLC0415
     from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
     from spec_builder.studies.expected import expect_limits  # noqa: PLC0415
@@ -149,6 +151,8 @@ def _limits_with_toys(
     plot, expected = choices.pop("plot"), choices["expected"]
     if expected is not None and method_of(choices) != "asymptotic":
         raise SpecBuilderError("limits: --expected is for --method asymptotic")
+    if plot and masses is not None and np.isfinite(masses).sum() < 2:
+        raise SpecBuilderError("limits: --plot needs at least two finite masses")
     with toy_run(output, choices | {"limits": level}, analysis.workspace, choice, force=force) as how:
         own = {**level, **by_toys(choices), **how}
         result: Result
@@ -172,17 +176,6 @@ def _limits_with_toys(
                 save_figure(draw_expected(awaited, observed), Path(plot), force=force)
         text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
         emit(text, output, force=force)
-
-
-def check_figure(path: Path, *, force: bool) -> None:
-    """Refuse a figure's name before anything is computed.
-
-    Raises:
-        SpecBuilderError: for a file that exists.
-    """
-    from spec_builder.base.files import refuse_existing  # noqa: PLC0415
-
-    refuse_existing(path, force=force)
 
 
 @click.command(cls=InteractionCommand)

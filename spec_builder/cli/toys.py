@@ -25,7 +25,7 @@ from spec_builder.cli.options import (
     output_option,
     variant_option,
 )
-from spec_builder.cli.output import ResumableProgress, emit
+from spec_builder.cli.output import ResumableProgress, check_plot, emit
 from spec_builder.cli.parsing import jobs_or_cores
 
 if TYPE_CHECKING:
@@ -283,6 +283,7 @@ def coverage(analysis: str, output: str, force: bool, **choices: Any) -> None:
         raise SpecBuilderError("coverage: give --parameter or --interaction")
     loaded = load_changed(analysis, choices)
     plot = choices.pop("plot")
+    check_plot(plot, force=force)
     of = None if choices["interaction"] is None else choice_of(choices["interaction"], choices)
     with toy_run(output, choices, loaded.workspace, of, force=force) as how:
         result = _measured_coverage(loaded, of, choices, how)

@@ -16,6 +16,7 @@ from scipy.special import ndtri
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.data import Data
+from spec_builder.inference.fit import may_be_absent
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import profile, threshold
 from spec_builder.inference.roots import find_roots
@@ -461,7 +462,7 @@ def feldman_cousins(
         seed: of the random numbers. The result is a function of it and of ``toys``, whoever computes it.
         ensemble: where the nuisance parameters of the hypotheses are, see :func:`hypotheses`.
         values: ascending grid, shape (G,); 61 over what the interval may be by default.
-        null: the value without a signal; None if there is none.
+        null: the value without a signal; None if there is none. A parameter with a constraint has none.
         executor: any ``concurrent.futures.Executor``; None computes here.
         store: where finished chunks go; in memory by default.
         report: told how many chunks are done, and of how many.
@@ -475,7 +476,8 @@ def feldman_cousins(
     observed = Observed.of(likelihood, parameter)
     grid = default_values(observed, cl) if values is None else np.asarray(values, dtype=np.float64)
     _check_grid(grid, observed, parameter)
-    null_height = _height_at(observed, null)
+    absent = null is not None and may_be_absent(likelihood, parameter, null)
+    null_height = _height_at(observed, null if absent else None)
     more = [observed.value, *([null] if null_height is not None and np.isfinite(null_height) else [])]
     truths = hypotheses(likelihood, parameter, np.append(grid, np.array(more, dtype=np.float64)), ensemble)
     streams = [(_GRID_STREAM, i) for i in range(grid.size)] + [(_GOODNESS_STREAM, 0), (_NULL_STREAM, 0)][: len(more)]
