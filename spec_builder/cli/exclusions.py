@@ -41,9 +41,7 @@ from spec_builder.cli.parsing import (
     given_options,
     is_workspace,
     jobs_or_cores,
-    masses_of,
     only,
-    plane_grid,
 )
 from spec_builder.cli.spectra import limits_text, scan_spectra, spectrum_option
 from spec_builder.cli.toys import (
@@ -62,12 +60,13 @@ from spec_builder.cli.toys import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spec_builder.base.arrays import FloatArray
     from spec_builder.base.text import Result
     from spec_builder.model.analysis import Analysis
     from spec_builder.physics.choices import Choice
 
 _OF_WORKSPACE = {"patchset", "measurement", "poi", "hold", "keep_going"}
+#: Points of a plane, all of Fig. 4 among them, that take less time than a worker needs to start.
+_FEW_POINTS = 250_000
 
 
 @click.command(cls=InteractionCommand)
@@ -108,7 +107,7 @@ def limits(
         emit(limits_text(analysis, given, choices, cl), output, force=force)
         return
     loaded, choice = analysis_and_choice(analysis, choices)
-    masses = masses_of(choices["masses"], loaded, choice, 31)
+    masses = choices["masses"]
     if choices["cite"]:
         emit(bibtex_of(loaded.sources(choice)), output, force=force)
         return
@@ -133,7 +132,7 @@ def limits(
 def _limits_with_toys(
     analysis: Analysis,
     choice: Choice,
-    masses: FloatArray | None,
+    masses: str | None,
     choices: dict[str, Any],
     level: dict[str, Any],
     output: str,
@@ -144,6 +143,7 @@ def _limits_with_toys(
     import numpy as np  # noqa: PLC0415
 
     from spec_builder.figures.style import save_figure  # noqa: PLC0415
+    from spec_builder.model.given import mass_axis  # noqa: PLC0415
     from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
     from spec_builder.studies.expected import expect_limits  # noqa: PLC0415
     from spec_builder.studies.limits import find_limits  # noqa: PLC0415
@@ -151,7 +151,8 @@ def _limits_with_toys(
     plot, expected = choices.pop("plot"), choices["expected"]
     if expected is not None and method_of(choices) != "asymptotic":
         raise SpecBuilderError("limits: --expected is for --method asymptotic")
-    if plot and masses is not None and np.isfinite(masses).sum() < 2:
+    of_masses = choice.has_mediator or expected is not None
+    if plot and of_masses and np.isfinite(mass_axis(choice, masses, analysis)).sum() < 2:
         raise SpecBuilderError("limits: --plot needs at least two finite masses")
     with toy_run(output, choices | {"limits": level}, analysis.workspace, choice, force=force) as how:
         own = {**level, **by_toys(choices), **how}
@@ -239,8 +240,7 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
             only(given, set(choices) - _OF_WORKSPACE, "an analysis")
             analysis, choice = analysis_and_choice(target, choices)
             analysis = changed_analysis(analysis, choices)
-            masses, couplings = plane_grid(analysis, choice, choices)
-            scans.scan_analysis(analysis, choice, masses, couplings, **how)
+            scans.scan_analysis(analysis, choice, choices["masses"], choices["couplings"], **how)
     click.echo(output)
 
 
@@ -287,7 +287,9 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
     for name in ("method", "toys", "seed", "ensemble"):
         del choices[name]
     change = changes_of(choices)
-    pool = executor_for(jobs_or_cores(jobs), dask, preload=["spec_builder.studies.plane"])
+    fits = choices["points"] ** 2 * (3 if analysis is None else 1) * (len(interactions) or 5)
+    few = jobs is None and fits <= _FEW_POINTS
+    pool = executor_for(1 if few else jobs_or_cores(jobs), dask, preload=["spec_builder.studies.plane"])
     with pool as executor, Progress() as report:
         from spec_builder.paper.plane import write_plane  # noqa: PLC0415
 

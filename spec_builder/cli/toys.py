@@ -300,16 +300,13 @@ def _measured_coverage(
     analysis: Analysis, of: Choice | None, choices: dict[str, Any], how: dict[str, Any]
 ) -> CoverageResult:
     """Of a parameter of the Standard Model, or of an interaction."""
-    from spec_builder.base.grids import parse_signed_grid  # noqa: PLC0415
     from spec_builder.studies.coverage import cover_analysis, cover_couplings  # noqa: PLC0415
 
     own = {"cl": choices["cl"], **by_toys(choices), **how}
     if of is None:
         if choices["mass"] is not None:
             raise SpecBuilderError("coverage: --mass applies with an --interaction only")
-        values = parse_signed_grid(choices["values"] or "0.3,1,2", "values")
-        return cover_analysis(analysis, choices["parameter"], values, **own)
+        return cover_analysis(analysis, choices["parameter"], choices["values"] or "0.3,1,2", **own)
     if choices["values"] is None:
         raise SpecBuilderError(f"coverage: give --values of {of.parameter}")
-    values = parse_signed_grid(choices["values"], "values")
-    return cover_couplings(analysis, of, choices["mass"], values, **own)
+    return cover_couplings(analysis, of, choices["mass"], choices["values"], **own)

@@ -19,13 +19,15 @@ from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import threshold
 from spec_builder.inference.rows import take_apart
 from spec_builder.model.analysis import load_analyses
+from spec_builder.model.given import as_choices, as_names, mass_axis
 from spec_builder.model.provenance import Choices, option_texts, parameter_label
 from spec_builder.model.workspace import NEW_PHYSICS
-from spec_builder.studies.limits import find_limits, mass_axis
+from spec_builder.studies.limits import find_limits
 from spec_builder.studies.scans import scan_analysis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Channel
@@ -53,8 +55,8 @@ _THETA_DECIMALS, _THETA_ERROR = (4, 6, 8, 10, 12, 14, 17), 1e-6
 
 
 def explore(
-    analyses: Sequence[str],
-    choices: Sequence[Choice],
+    analyses: str | PathLike[str] | Sequence[str | PathLike[str]],
+    choices: Choice | str | Sequence[Choice | str | object],
     *,
     laws: Sequence[str] | None = None,
     variants: Mapping[str, str] | None = None,
@@ -69,8 +71,8 @@ def explore(
     interaction does not act on has no plane of it.
 
     Args:
-        analyses: as :func:`spec_builder.model.analysis.load_analysis` takes them.
-        choices: interactions, from :func:`spec_builder.physics.interactions.choose`.
+        analyses: names and paths, as :func:`spec_builder.model.analysis.load_analysis` takes them.
+        choices: one or more interactions, as :func:`spec_builder.physics.interactions.choose` takes and gives them.
         laws: ``normsys``, ``linear``; None for every law with which an analysis allows limits.
         variants: variant by experiment.
         levels: confidence levels.
@@ -87,8 +89,9 @@ def explore(
         SpecBuilderError: for a value twice, a number of points or a level out of range, or an interaction that acts on
             none of the analyses.
     """
-    _check(analyses, laws or LAWS, levels, points)
-    models = [model for law in laws or LAWS for model in load_analyses(analyses, law, variants, change)]
+    names, choices = as_names(analyses), as_choices(choices)
+    _check(names, laws or LAWS, levels, points)
+    models = [model for law in laws or LAWS for model in load_analyses(names, law, variants, change)]
     if laws is None:
         models = [model for model in models if _allows_limits(model)]
     pairs = [(i, j) for i, model in enumerate(models) for j, choice in enumerate(choices) if _acts(choice, model)]
