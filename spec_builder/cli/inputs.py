@@ -12,6 +12,7 @@ from spec_builder.cli.options import (
     cite_option,
     force_option,
     json_option,
+    output_of,
     output_option,
     words_of,
 )
@@ -31,12 +32,13 @@ if TYPE_CHECKING:
     "experiment", required=False, metavar="[NAME|PATH]", shell_complete=words_of("xenonnt", "pandax4t", files=True)
 )
 @json_option
-@output_option
+@output_of(".txt", ".json")
 @force_option
 def experiments(experiment: str | None, as_json: bool, output: str, force: bool) -> None:
     """List the shipped experiments, or show one in full with its sources and statuses."""
     from spec_builder.studies.catalogue import describe_experiment, list_experiments  # noqa: PLC0415
 
+    as_json = as_json or output.lower().endswith(".json")
     text = list_experiments(as_json=as_json) if experiment is None else describe_experiment(experiment, as_json=as_json)
     emit(text, output, force=force)
 
@@ -98,8 +100,7 @@ def spectrum(as_json: bool, cite: bool, output: str, force: bool, **choices: Any
         if choices["coupling"] is None:
             raise SpecBuilderError(f"interaction '{name.name}': give --coupling ({name.unit or 'no unit'})")
     result = recoil_spectrum(interaction=name, **choices)
-    text = bibtex_of(result.sources) if cite else result.to_json() if as_json else str(result)
-    emit(text, output, force=force)
+    emit(bibtex_of(result.sources) if cite else result, output, force=force, as_json=as_json)
 
 
 def _refuse_unknown(name: str) -> None:

@@ -260,8 +260,7 @@ def coverage(analysis: str, output: str, force: bool, **choices: Any) -> None:
             from spec_builder.figures.style import save_figure  # noqa: PLC0415
 
             save_figure(draw_coverage(result), Path(plot), force=force)
-        text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
-        emit(text, output, force=force)
+        emit(result, output, force=force, as_json=choices["as_json"], as_csv=choices["as_csv"])
 
 
 def _measured_coverage(analysis: Analysis, choices: dict[str, Any], how: dict[str, Any]) -> CoverageResult:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError, UnknownNameError
+from spec_builder.base.text import Described, Report
 from spec_builder.experiments.consistency import check_channels, check_data_sets, check_parameters
-from spec_builder.experiments.description import SIGNAL_SAMPLE
+from spec_builder.experiments.description import SIGNAL_SAMPLE, channel_columns
 from spec_builder.experiments.reading import load_experiment, shipped_experiments
 from spec_builder.histfactory.modifiers import LAWS, Law
 from spec_builder.inference.data import Problem
@@ -90,8 +91,8 @@ class Measurable:
     factor: str | None
 
 
-@dataclass(frozen=True)
-class Analysis:
+@dataclass(frozen=True, repr=False)
+class Analysis(Described):
     """Experiments analysed together under one law.
 
     Attributes:
@@ -107,6 +108,22 @@ class Analysis:
     law: Law
     named_masses_MeV: tuple[float, float] | None = None
     changes: tuple[str, ...] = ()
+
+    def report(self) -> Report:
+        """Law, variants and what can be measured; a row for each channel."""
+        low, high = self.masses_MeV
+        facts = {
+            "law": self.law,
+            "variants": ", ".join(f"{name}={variant}" for name, variant in self.variants.items()) or "default",
+            "experiments": "; ".join(experiment.title for experiment in self.experiments),
+            "measures": ", ".join(self.parameters),
+            "masses": f"{low:g} to {high:g} MeV",
+            "licence": self.licence or "not stated",
+        }
+        if self.changes:
+            facts["changes"] = "; ".join(self.changes)
+        bins = sum(channel.bins for channel in self.channels)
+        return Report(f"{self.name}: law {self.law}, {bins} bins", facts, channel_columns(self.channels))
 
     @property
     def variants(self) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.text import Described, Report
 from spec_builder.physics import oscillation
 from spec_builder.physics.targets import FORM_FACTORS
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.text import Column
     from spec_builder.physics.sources import Source
     from spec_builder.physics.targets import Target
     from spec_builder.physics.terms import Term
@@ -145,8 +147,8 @@ class Interaction:
         return Choice(self, values)
 
 
-@dataclass(frozen=True)
-class Choice:
+@dataclass(frozen=True, repr=False)
+class Choice(Described):
     """An interaction with the values of its options.
 
     Attributes:
@@ -156,6 +158,27 @@ class Choice:
 
     interaction: Interaction
     values: tuple[tuple[str, Value], ...] = ()
+
+    def report(self) -> Report:
+        """Title, parameter and references; a row for each option."""
+        given = ", ".join(f"{name} {value}" for name, value in self.changed.items())
+        facts = {
+            "parameter": f"{self.parameter} [{self.unit}]" if self.unit else self.parameter,
+            "sign": "either" if self.signed else "none",
+            "mediator": "has a mass" if self.has_mediator else "none",
+            "acts on": ", ".join(self.interaction.acts_on),
+            "references": "; ".join(self.references) or "none",
+        }
+        if self.digest is not None:
+            facts["file"] = f"{self.interaction.path}, sha256 {self.digest}"
+        columns: dict[str, Column] = {
+            "option": [option.name for option in self.interaction.options],
+            "value": [str(value) for _, value in self.values],
+            "meaning": [option.meaning for option in self.interaction.options],
+        }
+        return Report(
+            f"{self.name}: {self.title}" + (f" ({given})" if given else ""), facts, columns if self.values else {}
+        )
 
     @property
     def name(self) -> str:

@@ -24,6 +24,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import read_text
+from spec_builder.base.text import Described, Report
 from spec_builder.physics.constants import (
     ATOMIC_MASS_UNIT,
     AVOGADRO,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.tables import Table
+    from spec_builder.base.text import Column
     from spec_builder.physics.descriptions import Description
 
 __all__ = [
@@ -107,8 +109,8 @@ class Shells:
         return count
 
 
-@dataclass(frozen=True, eq=False)
-class Target:
+@dataclass(frozen=True, eq=False, repr=False)
+class Target(Described):
     """What neutrinos scatter off, as columns of shape (scatterers, 1) that broadcast against recoil energies.
 
     Attributes:
@@ -141,6 +143,17 @@ class Target:
     shells: Shells | None = None
     references: tuple[str, ...] = ()
     digest: str | None = None
+
+    def report(self) -> Report:
+        """A row for each kind of scatterer."""
+        columns: dict[str, Column] = {
+            name: getattr(self, name).ravel() for name in ("Z", "A", "mass_MeV", "spin", "targets_per_tonne")
+        }
+        facts: dict[str, str] = {"kind": self.kind}
+        if self.kind == "nucleus":
+            facts["form factor"] = self.form_factor
+        facts["references"] = "; ".join(self.references) or "none"
+        return Report(f"{self.name}: {self.title}", facts, columns)
 
     def per_tonne(self, recoil_energy_MeV: FloatArray) -> FloatArray:
         """Scatterers in a tonne that can take a recoil T, shape (scatterers, T) or (scatterers, 1)."""

@@ -89,6 +89,21 @@ class ExpectedLimits(Result):
     ensemble: str
     points: tuple[ExpectedPoint, ...]
 
+    @property
+    def masses_MeV(self) -> FloatArray:
+        """Mediator masses, shape (M,); one that is nan where there is no mediator."""
+        return np.array([point.mass_MeV for point in self.points])
+
+    @property
+    def parameter(self) -> str:
+        """Symbol of what is excluded."""
+        return self.choice.parameter
+
+    @property
+    def upper(self) -> dict[str, FloatArray]:
+        """The limit by quantile (``median``, and by toys ``m2``, ``m1``, ``p1``, ``p2``), each of shape (M,)."""
+        return {name: np.array([point.upper[name] for point in self.points]) for name in BAND}
+
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON; an end that does not exist is None."""
         return self.provenance.to_dict() | {

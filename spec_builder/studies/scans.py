@@ -79,6 +79,26 @@ class ScanResult(Result):
     metadata: Mapping[str, Any]
     columns: Mapping[str, Column]
 
+    def __getitem__(self, name: str) -> Column:
+        """A column by its name.
+
+        Raises:
+            SpecBuilderError: naming those there are.
+        """
+        if name not in self.columns:
+            raise SpecBuilderError(f"column '{name}' is unknown, expected one of {', '.join(self.columns)}")
+        return self.columns[name]
+
+    @property
+    def delta_chi2(self) -> Column:
+        """2NLL less the minimum, shape (N,)."""
+        return self["delta_chi2"]
+
+    @property
+    def valid(self) -> Column:
+        """Whether the fit of each row converged, shape (N,)."""
+        return self["valid"]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON: metadata and columns; numbers that are not finite are None."""
         return dict(self.metadata) | {"columns": {name: _plain(column) for name, column in self.columns.items()}}

@@ -130,7 +130,7 @@ def test_an_analysis_has_the_laws_with_which_it_allows_limits_and_the_interactio
         ({"laws": ("linear", "linear")}, "law linear: given twice"),
         ({"laws": ("log",)}, "law 'log' is unknown"),
         ({"analyses": ("xenonnt", "xenonnt")}, "analysis xenonnt: given twice"),
-        ({"analyses": ()}, "analysis: expected at least one"),
+        ({"analyses": ()}, "analysis: the list is empty, expected at least one"),
     ],
 )
 def test_wrong_questions(wrong: dict[str, Any], message: str) -> None:
