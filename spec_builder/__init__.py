@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from spec_builder.histfactory.hs3 import hs3_workspace
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.model.analysis import Analysis, load_analysis
+    from spec_builder.model.points import point_workspace
     from spec_builder.paper.comparison import compare
     from spec_builder.paper.plane import write_plane
     from spec_builder.physics.choices import Choice, NewPhysics
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from spec_builder.physics.targets import Target, load_target
     from spec_builder.sharing.archive import write_archives
     from spec_builder.sharing.citations import bibtex
-    from spec_builder.sharing.export import PatchRequest, export_workspaces
+    from spec_builder.sharing.export import PatchRequest, export_point, export_workspaces
     from spec_builder.sharing.verify import verify_file
     from spec_builder.sharing.verify_archive import verify_archive
     from spec_builder.studies.by_toys import (
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         fit_workspace_by_toys,
     )
     from spec_builder.studies.coverage import CoverageResult, cover_analysis, cover_couplings
+    from spec_builder.studies.events import EventsResult, events_at_point, events_of_analysis, events_of_workspace
     from spec_builder.studies.expected import ExpectedLimits, expect_limits
     from spec_builder.studies.explanation import Explanation, explain_point, explain_spectrum
     from spec_builder.studies.explorer import explore
@@ -55,6 +57,7 @@ __all__ = [
     "Channel",
     "Choice",
     "CoverageResult",
+    "EventsResult",
     "ExpectedLimits",
     "Experiment",
     "Explanation",
@@ -80,10 +83,14 @@ __all__ = [
     "cover_analysis",
     "cover_couplings",
     "diagnose",
+    "events_at_point",
+    "events_of_analysis",
+    "events_of_workspace",
     "expect_limits",
     "explain_point",
     "explain_spectrum",
     "explore",
+    "export_point",
     "export_workspaces",
     "find_limits",
     "find_limits_by_toys",
@@ -100,6 +107,7 @@ __all__ = [
     "load_source",
     "load_target",
     "parse_new_physics",
+    "point_workspace",
     "profile_analysis",
     "profile_workspace",
     "read_spectra",
@@ -121,6 +129,7 @@ _HOME = {
     "Channel": "experiments.description",
     "Choice": "physics.choices",
     "CoverageResult": "studies.coverage",
+    "EventsResult": "studies.events",
     "ExpectedLimits": "studies.expected",
     "Experiment": "experiments.description",
     "Explanation": "studies.explanation",
@@ -145,10 +154,14 @@ _HOME = {
     "cover_analysis": "studies.coverage",
     "cover_couplings": "studies.coverage",
     "diagnose": "cli.doctor",
+    "events_at_point": "studies.events",
+    "events_of_analysis": "studies.events",
+    "events_of_workspace": "studies.events",
     "expect_limits": "studies.expected",
     "explain_point": "studies.explanation",
     "explain_spectrum": "studies.explanation",
     "explore": "studies.explorer",
+    "export_point": "sharing.export",
     "export_workspaces": "sharing.export",
     "find_limits": "studies.limits",
     "find_limits_by_toys": "studies.by_toys",
@@ -165,6 +178,7 @@ _HOME = {
     "load_source": "physics.sources",
     "load_target": "physics.targets",
     "parse_new_physics": "physics.interactions",
+    "point_workspace": "model.points",
     "profile_analysis": "studies.profiles",
     "profile_workspace": "studies.profiles",
     "read_spectra": "experiments.spectra",

@@ -148,7 +148,7 @@ def test_numbers_lie_one_level_down() -> None:
     assert limits.excluded == tuple(point.excluded for point in limits.exclusion.points)
     assert limits.upper.tolist() == [point.excluded[-1][0] for point in limits.exclusion.points]
     assert limits.best.tolist() == [point.best_g for point in limits.exclusion.points]
-    assert (limits.cl, limits.dof, limits.valid.all()) == (0.9, 1, True)
+    assert (limits.cl, limits.dof, bool(limits.valid.all())) == (0.9, 1, True)
     expected = sb.expect_limits("xenonnt", "scalar", [1, 10])
     assert expected.upper["median"].tolist() == [point.upper["median"] for point in expected.points]
     scan = sb.scan_analysis("xenonnt", "scalar", 1, [1e-6, 1e-5])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from spec_builder.base.errors import ExistsError, SpecBuilderError
+from spec_builder.base.names import meant
 from spec_builder.base.printing import tolerant_streams
 from spec_builder.base.version import __version__
 from spec_builder.cli.doctor import completion, doctor
@@ -19,8 +20,9 @@ from spec_builder.cli.fits import fit, profile
 from spec_builder.cli.imports import import_release
 from spec_builder.cli.inputs import experiments, spectrum
 from spec_builder.cli.options import OutputOption
-from spec_builder.cli.output import StoppedError, TerminatedError, check_output, complain
+from spec_builder.cli.output import InterruptedByUserError, StoppedError, TerminatedError, check_output, complain
 from spec_builder.cli.paper import compare, reproduce
+from spec_builder.cli.points import events, point
 from spec_builder.cli.sharing import archive, export, hs3, verify
 from spec_builder.cli.toys import coverage
 
@@ -37,6 +39,7 @@ _VERBS = (
     spectrum,
     fit,
     profile,
+    events,
     limits,
     explain,
     scan,
@@ -46,6 +49,7 @@ _VERBS = (
     reproduce,
     compare,
     export,
+    point,
     verify,
     archive,
     hs3,
@@ -58,8 +62,10 @@ def main() -> None:
     """Entry point: a mistake ends in one line on stderr and exit status 2, Ctrl-C in 130 and SIGTERM in 143."""
     tolerant_streams()
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # and not ignored, as in the background
+        signal.signal(signal.SIGINT, _interrupt)
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="spec-builder", standalone_mode=False)
     except ExistsError as error:
         _fail(f"{error} or --force")
     except SpecBuilderError as error:
@@ -90,6 +96,10 @@ def _terminate(_: int, __: FrameType | None) -> NoReturn:
     raise TerminatedError
 
 
+def _interrupt(_: int, __: FrameType | None) -> NoReturn:
+    raise InterruptedByUserError
+
+
 def _cite(context: click.Context, _: click.Parameter, value: bool) -> None:
     if value and not context.resilient_parsing:
         from spec_builder.sharing.citations import bibtex  # noqa: PLC0415
@@ -114,6 +124,8 @@ class _Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click's, and a look at the verb's options before click takes the last of each."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            raise click.UsageError(f"No such command '{args[0]}'{meant(args[0], self.commands)}", ctx=ctx)
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None and not ctx.resilient_parsing:
             _look_ahead(click.Context(command, info_name=name, parent=ctx), rest)

@@ -19,6 +19,7 @@ from spec_builder.cli.options import (
 )
 from spec_builder.cli.output import bibtex_of, emit
 from spec_builder.cli.parsing import given_options, only
+from spec_builder.cli.points import coupling_option, mass_option
 from spec_builder.cli.spectra import spectrum_option
 
 __all__ = ["explain"]
@@ -27,8 +28,8 @@ __all__ = ["explain"]
 @click.command(cls=InteractionCommand)
 @click.argument("analysis", shell_complete=ANALYSIS_WORDS)
 @interaction_option("Required, or --spectrum.")
-@click.option("--mass", type=float, metavar="MEV", help="Mediator mass [MeV], inf for the contact limit.")
-@click.option("--coupling", type=float, metavar="G", help="Coupling g, or the parameter; g/m [1/GeV] at mass inf.")
+@mass_option
+@coupling_option
 @spectrum_option
 @click.option("--strength", type=float, default=1.0, show_default=True, metavar="X", help="Of the spectrum.")
 @law_option

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import unknown_name
 from spec_builder.cli.interactions import InteractionCommand, choices_of, interaction_option, option_names
 from spec_builder.cli.options import (
     cite_option,
@@ -114,9 +115,7 @@ def _refuse_unknown(name: str) -> None:
 
     known = ["sm", *(interaction.name for interaction in shipped_interactions())]
     if name not in known and not is_path(name):
-        raise SpecBuilderError(
-            f"interaction '{name}' is unknown, expected one of {', '.join(known)}, or a path such as ./{name}.toml"
-        )
+        raise unknown_name("interaction", name, known, more=f", or a path such as ./{name}.toml")
 
 
 def _refuse_new_physics(choices: Mapping[str, Any], options: Mapping[str, Any]) -> None:

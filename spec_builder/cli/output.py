@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spec_builder.base.text import Result
 
 __all__ = [
+    "InterruptedByUserError",
     "Progress",
     "ResumableProgress",
     "StoppedError",
@@ -27,6 +28,10 @@ __all__ = [
     "complain",
     "emit",
 ]
+
+
+class InterruptedByUserError(KeyboardInterrupt):
+    """Somebody pressed Ctrl-C: a plain KeyboardInterrupt was raised by code of a user's own."""
 
 
 class TerminatedError(KeyboardInterrupt):

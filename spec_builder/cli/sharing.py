@@ -139,7 +139,8 @@ def verify(files: tuple[str, ...], toys: bool, seed: int | None, jobs: int | Non
     """Check workspaces: schema, names, numbers, modifiers, digests. Says where, why and what to do.
 
     An archive (.tar.gz, or the folder that it was unpacked to) is checked against its checksums, and all that it
-    promises is computed again. Critical values, the JSON of fit and limits by toys, are computed again with --toys.
+    promises is computed again, its README too; so are the tables of a HEPData submission (its folder). Critical
+    values, the JSON of fit and limits by toys, are computed again with --toys.
     """
     from spec_builder.sharing.bundle import is_archive  # noqa: PLC0415
 
@@ -168,6 +169,12 @@ def verify(files: tuple[str, ...], toys: bool, seed: int | None, jobs: int | Non
 
 
 def _verify(name: str, report: Callable[[int, int], object], *, archive: bool) -> tuple[str, list[str]]:
+    from spec_builder.sharing.bundle import is_submission  # noqa: PLC0415
+
+    if is_submission(name):
+        from spec_builder.sharing.verify_submission import verify_submission  # noqa: PLC0415
+
+        return verify_submission(name, report=report)
     if archive:
         from spec_builder.sharing.verify_archive import verify_archive  # noqa: PLC0415
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import unknown_name
 from spec_builder.cli.interactions import InteractionCommand, choice_of, interaction_option
 from spec_builder.cli.options import (
     ANALYSIS_WORDS,
@@ -138,7 +139,7 @@ def method_of(choices: Mapping[str, Any]) -> str:
     """
     method = str(choices["method"])
     if method not in METHODS:
-        raise SpecBuilderError(f"method '{method}' is unknown, expected one of {', '.join(METHODS)}")
+        raise unknown_name("method", method, METHODS)
     return method
 
 

@@ -24,6 +24,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import read_text
+from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Described, Report
 from spec_builder.physics.constants import (
     ATOMIC_MASS_UNIT,
@@ -144,6 +145,10 @@ class Target(Described):
     references: tuple[str, ...] = ()
     digest: str | None = None
 
+    def __post_init__(self) -> None:
+        for name in _COLUMNS:  # a user's function gets them, and everybody shares them
+            getattr(self, name).flags.writeable = False
+
     def report(self) -> Report:
         """A row for each kind of scatterer."""
         columns: dict[str, Column] = {
@@ -189,7 +194,7 @@ _COLUMNS = ("A", "Z", "N", "mass_MeV", "spin", "targets_per_tonne")
 
 def _check_form_factor(name: str) -> None:
     if name not in FORM_FACTORS:
-        raise SpecBuilderError(f"form factor '{name}' is unknown, expected one of {', '.join(FORM_FACTORS)}")
+        raise unknown_name("form factor", name, FORM_FACTORS)
 
 
 def shipped_targets() -> tuple[str, ...]:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from spec_builder.sharing.bundle import Files
     from spec_builder.studies.limits import LimitsResult
 
-__all__ = ["EXPECTED", "HS3", "archive_files", "write_archives"]
+__all__ = ["EXPECTED", "HS3", "archive_files", "contour", "data_records", "write_archives"]
 
 EXPECTED = "expected_results.json"
 HS3 = "BkgOnly.hs3.json"
@@ -110,11 +110,11 @@ def write_archives(
             if submission:
                 (record / f"{analysis.name}.hs3.json").write_bytes(content[HS3])
                 report(f"{analysis.name}: contours")
-                results += [_contour(analysis, choice) for choice in patches.choices_for(analysis)]
+                results += [contour(analysis, choice) for choice in patches.choices_for(analysis)]
         if submission:
             report("submission.yaml, checked with hepdata-validator")
             licence = LICENCE if {analysis.licence for analysis in loaded} == {LICENCE["name"]} else None
-            write_submission(record, names, results, patches.hepdata, licence, _data_records(loaded))
+            write_submission(record, names, results, patches.hepdata, licence, data_records(loaded))
         made = sorted(record.iterdir(), key=lambda path: (path.suffix != ".gz", path.name))
         place.check(path.name for path in made)
         return [place.file(path.name, partial(_copy, path)) for path in made]
@@ -149,14 +149,14 @@ def _refuse_twice(names: Sequence[str]) -> None:
             raise SpecBuilderError(f"analysis '{name}' stands twice")
 
 
-def _data_records(analyses: Sequence[Analysis]) -> dict[str, dict[str, str]]:
+def data_records(analyses: Sequence[Analysis]) -> dict[str, dict[str, str]]:
     """INSPIRE numbers of the data of each analysis of one experiment: a joint one has none that it could claim."""
     alone = {analysis.name: analysis.experiments[0] for analysis in analyses if len(analysis.experiments) == 1}
     return {name: inspire_records(experiment.references) for name, experiment in alone.items()}
 
 
-def _contour(analysis: Analysis, choice: Choice) -> LimitsResult:
-    """Limits over the plane, or the intervals of a parameter without a mass."""
+def contour(analysis: Analysis, choice: Choice) -> LimitsResult:
+    """What a table of the submission holds: limits over the plane, or the intervals of a parameter without a mass."""
     if not choice.has_mediator:
         return find_limits(analysis, choice, dof=1)
     return find_limits(analysis, choice, np.geomspace(*analysis.masses_MeV, CONTOUR_POINTS), dof=2)
@@ -200,14 +200,15 @@ def archive_files(
     content = {name: parse_json(data.decode(), name) for name, data in sorted(exported.items())}
     workspace, metadata = content.pop("BkgOnly.json"), content.pop("BkgOnly.meta.json")
     measured = workspace["measurements"][0]["config"]["poi"]
-    expected = expected_results(workspace, reference_flux_of(metadata, measured), content)
+    results = canonical_json(expected_results(workspace, reference_flux_of(metadata, measured), content))
+    expected = parse_json(results, EXPECTED)  # in the order that readers find
     chosen = patches.choices_for(analysis)
     options = {patch_file(choice): option_texts(choice) for choice in chosen}
     tables = critical or {}
     about = Choices.of(analysis)
     added = {
         HS3: canonical_json(hs3_workspace(workspace, metadata)),
-        EXPECTED: canonical_json(expected),
+        EXPECTED: results,
         "README.md": archive_readme(about, workspace, metadata, content, expected, options, tables),
         "CITATION.bib": bibtex(text for choice in chosen for text in analysis.sources(choice)),
     }

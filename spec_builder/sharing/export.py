@@ -15,9 +15,11 @@ from spec_builder.base.grids import numbers_text, parse_grid
 from spec_builder.experiments.spectra import RecoilSpectrum
 from spec_builder.histfactory.patchset import patch_set_json
 from spec_builder.model.analysis import acts_on, load_analyses
-from spec_builder.model.given import as_choices, as_couplings, as_names, as_spectra, mass_axis
+from spec_builder.model.given import as_analysis, as_choices, as_couplings, as_names, as_spectra, mass_axis
 from spec_builder.model.metadata import workspace_metadata
 from spec_builder.model.patches import build_patch_set
+from spec_builder.model.points import as_point
+from spec_builder.model.provenance import Choices
 from spec_builder.model.spectrum_patches import build_spectra_patch_set
 from spec_builder.model.workspace import YIELD_DIGITS
 from spec_builder.studies.limits import find_limits
@@ -30,10 +32,11 @@ if TYPE_CHECKING:
     from spec_builder.base.grids import Numbers
     from spec_builder.inference.exclusion import MassPoint
     from spec_builder.model.analysis import Analysis
+    from spec_builder.model.given import GivenAnalysis
     from spec_builder.model.patches import Style
     from spec_builder.physics.choices import Choice
 
-__all__ = ["PatchRequest", "export_workspaces", "patch_file"]
+__all__ = ["PatchRequest", "export_point", "export_workspaces", "patch_file"]
 
 WORKSPACE_FILE = "BkgOnly.json"
 METADATA_FILE = "BkgOnly.meta.json"
@@ -201,4 +204,52 @@ def export_workspaces(
         refuse_existing(path, force=force)
     for path, text in files.items():
         write_text(path, text, force=force)
+    return list(files)
+
+
+def export_point(
+    analysis: GivenAnalysis,
+    choice: Choice | str | object,
+    mass_MeV: float | None,
+    value: float,
+    path: str | PathLike[str],
+    *,
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
+    force: bool = False,
+) -> list[Path]:
+    """Write one point of an interaction as a complete workspace, and beside it what that is.
+
+    Args:
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
+        choice: the interaction, as :func:`spec_builder.physics.interactions.choose` takes and gives it.
+        mass_MeV: of the mediator; None where there is none, inf for the contact limit.
+        value: the coupling, or the parameter; g/m [1/GeV] at mass inf.
+        path: of the workspace, ``NAME.json``; ``NAME.meta.json`` lies beside it.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
+        force: replace files that exist.
+
+    Returns:
+        The two files.
+
+    Raises:
+        SpecBuilderError: for an unknown name, a mass or coupling that is none, an interaction that acts on no target,
+            another suffix, or a file that exists; then nothing is written.
+    """
+    output = Path(path)
+    if output.suffix != ".json":
+        raise SpecBuilderError(f"{output}: expected a name that ends in .json")
+    loaded, point = as_analysis(analysis, law, variants), as_point(choice, mass_MeV, value)
+    workspace = point.workspace(loaded)
+    metadata = workspace_metadata(loaded) | {
+        **Choices.of(loaded, point.choice, point.masses_MeV).to_dict(statuses=False),
+        "point": str(point),
+        "sha256": digest(workspace),
+    }
+    files = {output: workspace, output.with_suffix(".meta.json"): metadata}
+    for file in files:
+        refuse_existing(file, force=force)
+    for file, content in files.items():
+        write_text(file, canonical_json(content), force=force)
     return list(files)

@@ -10,6 +10,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level
+from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Report, Result
 from spec_builder.inference.expected_limits import expected_ends
 from spec_builder.model.given import as_analysis, as_choice, mass_axis
@@ -216,7 +217,7 @@ def expect_limits(
         SpecBuilderError: as :func:`spec_builder.studies.limits.find_limits`, and for an unknown kind.
     """
     if kind not in KINDS:
-        raise SpecBuilderError(f"expected '{kind}' is unknown, expected one of {', '.join(KINDS)}")
+        raise unknown_name("expected", kind, KINDS)
     loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
     check_dof(dof, chosen)
     check_level(cl)

@@ -14,8 +14,9 @@ from spec_builder.inference import minuit
 from spec_builder.inference.decomposition import decompose
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.profile import profile
-from spec_builder.model.given import as_analysis, as_choice, as_coupling, as_mass, as_spectrum
-from spec_builder.model.patches import STRENGTH, PatchBuilder
+from spec_builder.model.given import as_analysis, as_spectrum
+from spec_builder.model.patches import STRENGTH
+from spec_builder.model.points import Point, as_point
 from spec_builder.model.provenance import Choices, in_words
 from spec_builder.model.spectra import spectrum_notes
 from spec_builder.model.spectrum_patches import spectrum_likelihood
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.spectra import RecoilSpectrum
     from spec_builder.inference.decomposition import BinPart, Decomposition, PullPart
     from spec_builder.inference.newton import BatchFit
@@ -37,8 +37,6 @@ __all__ = ["Explanation", "explain_point", "explain_spectrum"]
 
 #: Bins that are shown, those with the largest parts; the others are added up.
 _SHOWN = 12
-#: 1/GeV in 1/MeV.
-_PER_MEV = 1e-3
 
 
 @dataclass(frozen=True, repr=False)
@@ -154,26 +152,16 @@ def explain_point(
         SpecBuilderError: for a mass or coupling that is none, if the interaction acts on no target, the law is not one
             for limits, or no fit is found.
     """
-    loaded, choice = as_analysis(analysis, law, variants), as_choice(choice)
-    return _explained_point(loaded, choice, as_mass(mass_MeV, choice), as_coupling(value, choice))
+    return _explained_point(as_analysis(analysis, law, variants), as_point(choice, mass_MeV, value))
 
 
-def _explained_point(analysis: Analysis, choice: Choice, masses: FloatArray | None, value: float) -> Explanation:
+def _explained_point(analysis: Analysis, point: Point) -> Explanation:
     analysis.check_limits()
-    yields = analysis.signal_yields(choice, masses)
-    uncertainties = {c.name: {signal.name: signal.uncertainties for signal in c.signals} for c in analysis.channels}
-    contact = masses is not None and np.isinf(masses[0])
-    x = float(choice.x(value * _PER_MEV if contact else value))
-    operations = PatchBuilder(analysis.workspace, analysis.law, "total", uncertainties).operations(
-        {channel: {name: one.template(x) for name, one in samples.items()} for channel, samples in yields.items()}
-    )
-    model = Likelihood.from_workspace(jsonpatch.apply_patch(analysis.workspace, operations), NEW_PHYSICS)
-    at = "" if masses is None or contact else f" at {masses[0]:g} MeV"
-    symbol = f"{choice.parameter}/m [1/GeV]" if contact else choice.parameter
-    point = f"{choice.name}, {symbol} = {value:g}{at}"
+    workspace = jsonpatch.apply_patch(analysis.workspace, point.operations(analysis))
+    model = Likelihood.from_workspace(workspace, NEW_PHYSICS)
     fitted = minuit.minimise(model, start=model.init)
-    about = Choices.of(analysis, choice, masses)
-    return Explanation(about, point, _parts(analysis, point, model, fitted))
+    about = Choices.of(analysis, point.choice, point.masses_MeV)
+    return Explanation(about, str(point), _parts(analysis, str(point), model, fitted))
 
 
 def explain_spectrum(

@@ -17,6 +17,7 @@ from spec_builder.base.chunks import FileStore, MemoryStore, compute_chunks
 from spec_builder.base.columns import check_suffix, write_columns
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest, load_json, refuse_existing
+from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.base.version import __version__
 from spec_builder.histfactory.checks import check_workspace
@@ -86,7 +87,7 @@ class ScanResult(Result):
             SpecBuilderError: naming those there are.
         """
         if name not in self.columns:
-            raise SpecBuilderError(f"column '{name}' is unknown, expected one of {', '.join(self.columns)}")
+            raise unknown_name("column", name, self.columns)
         return self.columns[name]
 
     @property
