@@ -20,6 +20,7 @@ FLOORS = (
     {"sharing", "figures"},
     {"paper"},
     {"cli"},
+    {"__main__"},
 )
 HEIGHT = {package: height for height, floor in enumerate(FLOORS) for package in floor}
 #: What the inference wing never needs: anybody's workspace is enough for it.

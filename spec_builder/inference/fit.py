@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import chdtrc
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import unknown_name
 from spec_builder.inference import minuit, newton
 from spec_builder.inference.diagnosis import flat_directions, rounding
 from spec_builder.inference.expectation import centre_and_width, covariance
@@ -186,7 +187,7 @@ def _parameter_of_interest(likelihood: Likelihood) -> str:
 
 def _minimiser(name: str, likelihood: Likelihood) -> Callable[..., BatchFit]:
     if name not in MINIMISERS:
-        raise SpecBuilderError(f"minimiser '{name}' is unknown, expected one of {', '.join(MINIMISERS)}")
+        raise unknown_name("minimiser", name, MINIMISERS)
     # MIGRAD refuses to have nothing to do
     return minuit.minimise if name == "minuit" and likelihood.free else newton.minimise
 
