@@ -160,8 +160,8 @@ def _look_ahead(context: click.Context, args: list[str]) -> None:
 def cli() -> None:
     """Likelihoods of neutrino scattering on nuclei and electrons, as pyhf workspaces, fits and limits.
 
-    ANALYSIS is a name (xenonnt, pandax4t, combined, coherent_csi, eves, global, ...), paths of experiment folders, several
-    of them joined by '+', or a TOML file of your own.
+    ANALYSIS is a name (xenonnt, pandax4t, combined, coherent_csi, eves, global, ...), paths of experiment folders,
+    several of them joined by '+', or a TOML file of your own.
     """
 
 
