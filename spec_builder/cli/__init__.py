@@ -158,9 +158,10 @@ def _look_ahead(context: click.Context, args: list[str]) -> None:
     "--cite", is_flag=True, is_eager=True, expose_value=False, callback=_cite, help="BibTeX to cite, and exit."
 )
 def cli() -> None:
-    """Likelihoods of solar-neutrino CEvNS in XENONnT and PandaX-4T, as pyhf workspaces and fits.
+    """Likelihoods of neutrino scattering on nuclei and electrons, as pyhf workspaces, fits and limits.
 
-    ANALYSIS is xenonnt, pandax4t, combined, or paths of experiment folders joined by '+'.
+    ANALYSIS is a name (xenonnt, pandax4t, combined, coherent_csi, eves, global, ...), paths of experiment folders,
+    several of them joined by '+', or a TOML file of your own.
     """
 
 

@@ -79,7 +79,8 @@ def load_experiment(name_or_path: str, variant: str | None = None) -> Experiment
         variant: one of its variants, or several joined by ``+``; None for the default.
 
     Raises:
-        SpecBuilderError: naming the file and the key that is wrong.
+        SpecBuilderError: naming the file and the key that is wrong, also where it stands in a variant that is not
+            chosen.
 
     Examples:
         >>> xenonnt = load_experiment("xenonnt")
@@ -115,6 +116,9 @@ def load_experiment(name_or_path: str, variant: str | None = None) -> Experiment
     )
     root.finish()
     check_parameters([experiment])
+    if variant is None and name_or_path not in shipped_experiments():  # those of the shipped ones are tested
+        for each in variants:
+            load_experiment(name_or_path, each)
     return experiment
 
 

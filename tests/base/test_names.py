@@ -44,7 +44,7 @@ def test_a_slip_is_told_from_another_word() -> None:
         (lambda: choose("vector_b"), "vector_bl"),
         (lambda: choose("scalar", couplingset="A"), "coupling_set"),
         (lambda: fit_analysis("xenonnt", "fluxx"), "flux"),
-        (lambda: fit_analysis("xenonnt", "flux", minimiser="minuitt"), "minuit"),
+        (lambda: fit_analysis("xenonnt", "flux", minimiser="minuitt"), "minuit"),  # type: ignore[arg-type]  # what is wrong
         (lambda: fit_workspace(load_analysis("xenonnt").workspace, measurement="b8_fluxx"), "b8_flux"),
         (lambda: fit_workspace(load_analysis("xenonnt").workspace, poi="mu_b8"), "mu_8b"),
         (lambda: find_limits("xenonnt", "tensr", 1), "tensor"),
