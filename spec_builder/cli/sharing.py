@@ -238,6 +238,7 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
     ANALYSIS.tar.gz has the workspace, its patch sets, the same model in HS3, a README, expected results and checksums;
     spec-builder verify checks it. submission.yaml and its tables of excluded couplings need the extra [hepdata].
     """
+    from spec_builder.base.locks import alone_in  # noqa: PLC0415
     from spec_builder.model.analysis import ANALYSES  # noqa: PLC0415
     from spec_builder.sharing.archive import write_archives  # noqa: PLC0415
     from spec_builder.sharing.submission import is_installed  # noqa: PLC0415
@@ -248,7 +249,7 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
             "or give --no-submission for the archives alone"
         )
     patches = _patch_request(choices)
-    with Progress() as report:
+    with alone_in(Path(output)), Progress() as report:
         written = write_archives(
             analyses or ANALYSES,
             Path(output),

@@ -10,6 +10,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json, digest, refuse_existing, write_text
+from spec_builder.base.locks import alone_in
 from spec_builder.histfactory.patchset import patch_set_json
 from spec_builder.model.analysis import acts_on, load_analyses
 from spec_builder.model.metadata import workspace_metadata
@@ -185,8 +186,9 @@ def export_workspaces(
             files[folder / SPECTRA_FILE] = patch_set_json(content)
             metadata["patch_sets"][SPECTRA_FILE] = digest(content)
         files[folder / METADATA_FILE] = canonical_json(metadata)
-    for path in files:
-        refuse_existing(path, force=force)
-    for path, text in files.items():
-        write_text(path, text, force=force)
+    with alone_in(output, wait=True):
+        for path in files:
+            refuse_existing(path, force=force)
+        for path, text in files.items():
+            write_text(path, text, force=force)
     return list(files)

@@ -389,7 +389,7 @@ def _run(
     if "row" in columns:  # the patches of a set fit into memory, and their order is wanted back
         content = _whole_columns(columns)
         columns = {name: (column.dtype.str, partial(_whole, column)) for name, column in content.items()}
-    store.finish(lambda draft: write_columns(draft, columns, scan.count, _header(scan, store), force=True))
+    store.finish(lambda draft: write_columns(draft, columns, scan.count, _header(scan, store), force=True), force=force)
     return None
 
 
