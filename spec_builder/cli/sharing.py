@@ -29,9 +29,7 @@ from spec_builder.cli.output import (
     emit,
 )
 from spec_builder.cli.parsing import (
-    couplings_of,
     given_options,
-    grid,
     jobs_or_cores,
     only,
     patch_style,
@@ -68,12 +66,10 @@ def _of_patches(verb: Callable[..., Any]) -> Callable[..., Any]:
 def _patch_request(choices: Mapping[str, Any]) -> PatchRequest:
     from spec_builder.sharing.export import PatchRequest  # noqa: PLC0415
 
-    chosen = choices_of(choices["interactions"], choices)
-    signed = any(choice.signed for choice in chosen)
     return PatchRequest(
-        chosen,
-        grid(choices["masses"], "masses"),
-        None if choices["couplings"] is None else couplings_of(choices["couplings"], signed=signed),
+        choices_of(choices["interactions"], choices),
+        choices["masses"],
+        choices["couplings"],
         patch_style(choices["style"]),
         choices["hepdata"],
         where_they_act="all" in choices["interactions"],

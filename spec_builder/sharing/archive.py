@@ -16,24 +16,25 @@ from spec_builder.base.output import Output
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.histfactory.patchset import check_record
 from spec_builder.model.analysis import load_analyses
+from spec_builder.model.given import as_choices, as_names
 from spec_builder.model.provenance import Choices, option_texts
 from spec_builder.sharing.bundle import pack, seal
 from spec_builder.sharing.citations import bibtex, inspire_records
 from spec_builder.sharing.critical import check_critical, critical_file, is_critical
 from spec_builder.sharing.expected import expected_results, reference_flux_of
-from spec_builder.sharing.export import export_workspaces, patch_file
+from spec_builder.sharing.export import PatchRequest, export_workspaces, patch_file
 from spec_builder.sharing.readme import archive_readme
 from spec_builder.sharing.submission import LICENCE, check_installed, write_submission
 from spec_builder.studies.limits import find_limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from os import PathLike
 
     from spec_builder.base.executors import Report
     from spec_builder.model.analysis import Analysis
     from spec_builder.physics.choices import Choice
     from spec_builder.sharing.bundle import Files
-    from spec_builder.sharing.export import PatchRequest
     from spec_builder.studies.limits import LimitsResult
 
 __all__ = ["EXPECTED", "HS3", "archive_files", "contour", "data_records", "write_archives"]
@@ -45,9 +46,9 @@ CONTOUR_POINTS = 121
 
 
 def write_archives(
-    analyses: Sequence[str],
-    output: Path,
-    patches: PatchRequest,
+    analyses: str | PathLike[str] | Sequence[str | PathLike[str]],
+    output: str | PathLike[str],
+    patches: PatchRequest | Choice | str | Sequence[Choice | str | object],
     *,
     law: str = "normsys",
     variants: Mapping[str, str] | None = None,
@@ -63,9 +64,10 @@ def write_archives(
     the same bytes.
 
     Args:
-        analyses: names, as :func:`spec_builder.model.analysis.load_analysis` takes them.
+        analyses: one or several names, as :func:`spec_builder.model.analysis.load_analysis` takes them.
         output: the folder.
-        patches: the patch sets of each archive.
+        patches: the patch sets of each archive: interactions, with masses and couplings in a
+            :class:`~spec_builder.sharing.export.PatchRequest`.
         law: ``normsys`` or ``linear``.
         variants: variant by experiment name.
         submission: write the submission, with the extra ``[hepdata]``.
@@ -81,6 +83,9 @@ def write_archives(
     """
     if submission:
         check_installed()
+    analyses, output = as_names(analyses), Path(output)
+    if not isinstance(patches, PatchRequest):
+        patches = PatchRequest(patches)
     loaded = load_analyses(analyses, law, variants)
     check_record(patches.hepdata)
     names = [analysis.name for analysis in loaded]
@@ -164,7 +169,7 @@ def _refuse_others(output: Path, analyses: Sequence[str], patches: PatchRequest)
         SpecBuilderError: naming one.
     """
     ours = {"submission.yaml", *(f"{name}{suffix}" for name in analyses for suffix in (".tar.gz", ".hs3.json"))}
-    ours |= {f"exclusion_{name}_{choice.name}.yaml" for name in analyses for choice in patches.choices}
+    ours |= {f"exclusion_{name}_{choice.name}.yaml" for name in analyses for choice in as_choices(patches.choices)}
     present = sorted(path.name for path in output.iterdir()) if output.is_dir() else []
     for name in present:
         if name not in ours and not is_temporary(name):  # a run that was killed left it

@@ -95,7 +95,7 @@ def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], obj
     count = sum(len(value["patches"]) for value in patch_sets.values()) if not problems else 0
     summary = (
         f"archive of {metadata.get('analysis')}, {len(files)} files; {count} patches in {len(patch_sets)} sets fitted, "
-        f"all as expected; sha256 {digest(workspace)}"
+        f"all as expected; workspace sha256 {digest(workspace)}"
     )
     return summary, problems
 
