@@ -21,6 +21,7 @@ __all__ = [
     "StoppedError",
     "TerminatedError",
     "bibtex_of",
+    "check_plot",
     "complain",
     "emit",
 ]
@@ -48,6 +49,18 @@ class StoppedError(Exception):
 
 #: Characters of a message: one may hold what a file holds.
 _LONGEST = 2000
+
+
+def check_plot(name: str | None, *, force: bool) -> None:
+    """Refuse the name of a figure, if there is one, before anything is computed.
+
+    Raises:
+        SpecBuilderError: for a file that exists, or a suffix that is none of a figure.
+    """
+    if name is not None:
+        from spec_builder.figures.style import check_figure  # noqa: PLC0415
+
+        check_figure(Path(name), force=force)
 
 
 def emit(text: str, output: str, *, force: bool) -> None:
