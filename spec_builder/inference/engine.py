@@ -21,7 +21,7 @@ from spec_builder.inference.rows import FIXED, LOG_2PI, SHARED
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spec_builder.base.arrays import FloatArray, IndexArray
+    from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
     from spec_builder.histfactory.interpolation import Second
     from spec_builder.histfactory.specification import ParameterSpec
     from spec_builder.inference.rows import LaidOut, RowArrays
@@ -46,6 +46,14 @@ class Expansion(NamedTuple):
     gradient: FloatArray
     fisher: FloatArray
     hessian: FloatArray
+
+    def take(self, rows: BoolArray) -> Expansion:
+        """Some of the points."""
+        return Expansion(*(part[..., rows] for part in self))
+
+    def where(self, rows: BoolArray, other: Expansion) -> Expansion:
+        """These points in the rows, the other's elsewhere."""
+        return Expansion(*(np.where(rows, part, old) for part, old in zip(self, other, strict=True)))
 
 
 def poisson_terms(rates: FloatArray, counts: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -15,7 +15,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference import newton
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.inference.profile import profile
+from spec_builder.inference.profile import profile, search
 
 if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
@@ -180,7 +180,9 @@ def is_end(theirs: Reference, found: Fit, end: float, outwards: float) -> bool:
     near = np.clip(near, lower, upper)
     best = np.array([found.theta[name] for name in likelihood.parameters])
     heights = np.full(2, np.inf)
-    for start in (best, likelihood.init):
+    scan = search(likelihood, "mu")
+    nearest = np.argsort(np.abs(scan.values - end))[:4]  # on whatever branch of the profile they are
+    for start in (best, likelihood.init, *scan.fits.theta[nearest]):
         fits = profile(likelihood, "mu", near, np.tile(start, (2, 1))).fits
         heights = np.minimum(heights, [theirs.lowest(theta, held=("mu",)) for theta in fits.theta])
     return bool(heights[0] <= level + theirs.tolerance() and heights[1] >= level - theirs.tolerance())
