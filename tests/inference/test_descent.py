@@ -66,7 +66,7 @@ def test_a_narrow_valley_is_followed_to_its_end() -> None:
     value, edm, reason = descent.run_damped(engine, likelihood.bounds, theta, SHARED, nothing)
     assert (reason == 0).all()
     assert edm.max() <= 1e-8
-    np.testing.assert_allclose(value, likelihood.twice_nll(theta.T), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(value, likelihood.twice_nll(theta.T), rtol=0, atol=2e-5)  # of 1e9
     lower, upper = likelihood.bounds
     inside = np.all((theta.T - lower) * (upper - theta.T) > 0, axis=1)
     slopes = np.abs(likelihood.gradient(theta.T[inside]))
