@@ -12,7 +12,7 @@ from spec_builder.base.text import Report, Result
 from spec_builder.inference.exclusion_by_toys import VARIABLE, mass_models, refuse_shapes
 from spec_builder.inference.feldman_cousins import measure_coverage
 from spec_builder.model.provenance import Choices
-from spec_builder.model.signal import check_change
+from spec_builder.model.signal import check_change, check_nowhere_negative
 from spec_builder.studies.limits import as_choice, mass_axis
 
 if TYPE_CHECKING:
@@ -167,8 +167,10 @@ def cover_couplings(
     chosen = as_choice(choice)
     axis = mass_axis(chosen, None if mass_MeV is None else np.array([mass_MeV]))
     problem = analysis.problem(chosen)
-    check_change(chosen, problem.yields(axis))
-    refuse_shapes(problem.yields(axis), "coverage")
+    signal = problem.yields(axis)
+    check_change(chosen, signal)
+    check_nowhere_negative(chosen, signal, axis)
+    refuse_shapes(signal, "coverage")
     (model,) = mass_models(problem, axis)
     unit = 1e3 if np.isinf(axis[0]) else 1.0  # g/m in 1/GeV at the contact limit
     truths = np.array([model.y(value / unit) for value in values])

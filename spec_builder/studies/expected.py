@@ -12,7 +12,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.text import Report, Result
 from spec_builder.inference.expected_limits import expected_ends
 from spec_builder.model.provenance import Choices, parameter_label
-from spec_builder.model.signal import check_change
+from spec_builder.model.signal import check_change, check_nowhere_negative
 from spec_builder.studies.limits import as_choice, check_dof, mass_axis
 
 if TYPE_CHECKING:
@@ -198,7 +198,9 @@ def expect_limits(
     check_dof(dof, chosen)
     axis = mass_axis(chosen, masses)
     problem = analysis.problem(chosen)
-    check_change(chosen, problem.yields(axis))
+    signal = problem.yields(axis)
+    check_change(chosen, signal)
+    check_nowhere_negative(chosen, signal, axis)
     ends = expected_ends(
         problem,
         axis,

@@ -23,6 +23,9 @@ from spec_builder.physics.interactions import choose
 from spec_builder.physics.rates import rate
 from spec_builder.physics.standard_model import standard_model_terms, weak_charge
 from spec_builder.physics.terms import Term
+from spec_builder.studies.by_toys import find_limits_by_toys
+from spec_builder.studies.coverage import cover_couplings
+from spec_builder.studies.expected import expect_limits
 from spec_builder.studies.limits import find_limits
 
 if TYPE_CHECKING:
@@ -248,6 +251,11 @@ def test_an_interference_without_its_square_is_refused(signed: bool) -> None:
     signal = xenonnt().problem(choose(model)).yields(np.array([1.0]))["cevns"].nominal[:, 0, 0]
     x = value if signed else value**2
     assert signal[0] + signal[1] * x == pytest.approx(0.0, abs=1e-3 * signal[0])
+    for study in (find_limits_by_toys, expect_limits):
+        with pytest.raises(SpecBuilderError, match="makes the signal negative in bin 0 from"):
+            study(xenonnt(), model, np.array([1.0]))
+    with pytest.raises(SpecBuilderError, match="makes the signal negative in bin 0 from"):
+        cover_couplings(xenonnt(), model, 1.0, [0.0])
 
 
 def test_destructive_interference_with_its_square_is_not_refused() -> None:
