@@ -53,7 +53,7 @@ _DAMPING, _MORE, _LESS = 1e-3, 5.0, 0.15
 _LEAST_DAMPING, _MOST_DAMPING = 1e-14, 1e14
 #: A careful step may raise 2NLL by this part of what a quick one may: in a narrow valley that would lead astray.
 _CAREFUL = 1e-2
-CAREFUL_EVALUATIONS = 200
+CAREFUL_EVALUATIONS = 100
 
 
 def run(
@@ -140,7 +140,7 @@ class _Batch:
         goal, noise = np.full(rows.size, EDM_GOAL), self._noise
         for evaluation in range(MAX_EVALUATIONS):
             if evaluation == _PATIENCE:
-                goal = self._edm_goal(point, arrays)
+                goal = self._edm_goal(point, arrays, barrier)
             before = edm
             new = self._engine(point, arrays, barrier=barrier)
             bar = value + _ARMIJO * scale * slope + _ROUNDING * np.abs(value) + noise
@@ -193,7 +193,7 @@ class _Batch:
         for _ in range(CAREFUL_EVALUATIONS):
             _, edm = self._direction(base, now._replace(hessian=now.hessian.copy()))  # which it overwrites
             point[self._free] = base
-            goal = self._edm_goal(point, arrays)
+            goal = self._edm_goal(point, arrays, barrier)
             lower = edm < _FALL * best
             best, since = np.where(lower, edm, best), np.where(lower, 0, since + 1)
             settled = (edm <= EDM_GOAL) | ((edm <= goal) & (since > 1))
@@ -205,7 +205,7 @@ class _Batch:
                 self.value[out], self.edm[out] = now.value[done], edm[done]
                 self.reason[out] = np.where(settled[done] | (edm[done] <= EDM_VALID), 0, ROUNDED)
                 keep = ~done
-                rows, noise, damping, best, since = (a[keep] for a in (rows, noise, damping, best, since))
+                rows, edm, noise, damping, best, since = (a[keep] for a in (rows, edm, noise, damping, best, since))
                 base, point, arrays, now = base[:, keep], point[:, keep], arrays.take(keep), now.take(keep)
                 barrier = barrier if barrier.shape[1] == 1 else barrier[:, keep]
                 if not rows.size:
@@ -248,12 +248,13 @@ class _Batch:
         promised = np.abs(np.sum(gradient * step, axis=0))
         return step, promised
 
-    def _edm_goal(self, point: FloatArray, arrays: RowArrays) -> FloatArray:
+    def _edm_goal(self, point: FloatArray, arrays: RowArrays, barrier: FloatArray) -> FloatArray:
         """Where to stop, shape (N,): rates that are small differences of large terms are not known any better.
 
         An error e of a rate nu with d counts moves the minimum of 2 (nu - d ln nu) by an EDM of d (e / nu)^2.
         """
         observed = self._engine.specification.observed[:, None] if arrays.observed is None else arrays.observed
+        observed = np.maximum(observed, barrier)
         with np.errstate(divide="ignore", invalid="ignore"):
             error = _RATE_ROUNDING * self._engine.magnitude(point, arrays) / self._engine.rates(point, arrays)
             rounding = np.sum(np.where(observed > 0, observed * error**2, 0.0), axis=0)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from spec_builder.inference.packing import PackedModel
     from spec_builder.inference.rows import Layout, RowArrays
 
-__all__ = ["REASONS", "BatchFit", "given_rows", "minimise", "starting_points"]
+__all__ = ["REASONS", "BatchFit", "given_rows", "least_counts", "minimise", "starting_points"]
 
 #: Rows worked on together, or a multiple of them.
 BATCH = 2048
@@ -149,6 +149,21 @@ def minimise(
     return BatchFit(value, theta.T, edm, reason, at_bound)
 
 
+def least_counts(likelihood: Likelihood, theta: FloatArray, layout: Layout, arrays: RowArrays) -> FloatArray:
+    """The least counts with which minima are sought, shape (bins, 1): zero where no rate can be negative.
+
+    With them 2NLL has slope zero at a minimum where a rate vanishes.
+
+    Args:
+        likelihood: the model, its free parameters fitted.
+        theta: all parameters, shape (P, N).
+        layout: what comes by row.
+        arrays: it.
+    """
+    model = _Model(likelihood, likelihood.free, layout, None, None)
+    return model.barrier(theta, arrays)
+
+
 @dataclass(frozen=True)
 class _Model:
     """A model for the engine that the user has or wants, and what it needs where bins are empty."""
@@ -168,6 +183,10 @@ class _Model:
         """Counts, shape (bins, N or 1)."""
         return self.likelihood.observed[:, None] if arrays.observed is None else arrays.observed
 
+    def barrier(self, theta: FloatArray, arrays: RowArrays) -> FloatArray:
+        """Least counts that keep rates above zero which might be negative, shape (bins, 1)."""
+        return np.where(self._never_negative(theta, arrays), 0.0, _BARRIER)[:, None]
+
     def nothing_expected(self, theta: FloatArray, arrays: RowArrays) -> BoolArray:
         """See :meth:`spec_builder.inference.likelihood.Likelihood.nothing_expected`."""
         return self.likelihood.nothing_expected(theta, self.free, self.layout, arrays)
@@ -179,7 +198,7 @@ class _Model:
             value, edm, reason = self._run(theta, arrays, nothing)
             self._take_care((theta, value, edm, reason), arrays, nothing)
             return value, edm, reason
-        barrier = np.where(self._never_negative(theta, arrays), 0.0, _BARRIER)[:, None]
+        barrier = self.barrier(theta, arrays)
         without = (self.observed(arrays) == 0).any(axis=0)
         some = np.broadcast_to(without, theta.shape[1:])
         empty = self.nothing_expected(theta[:, some], arrays.take(some))

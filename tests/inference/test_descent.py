@@ -84,3 +84,19 @@ def test_rows_of_either_engine_that_have_not_ended_go_on(monkeypatch: pytest.Mon
     assert fits.valid.all()
     monkeypatch.setattr(descent, "CAREFUL_EVALUATIONS", 1)
     assert not newton.minimise(likelihood, start=starts(likelihood, 20).T).valid.all()
+
+
+def test_rows_may_end_with_the_last_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    likelihood = valley()
+    engine = likelihood.engine(likelihood.free)
+    ended = []
+    for evaluations in range(1, 40):
+        monkeypatch.setattr(descent, "CAREFUL_EVALUATIONS", evaluations)
+        theta = starts(likelihood, 8)
+        value, edm, reason = descent.run_damped(engine, likelihood.bounds, theta, SHARED, np.zeros((1, 1)))
+        np.testing.assert_allclose(value, likelihood.twice_nll(theta.T), rtol=0, atol=2e-5)
+        assert (edm[reason == 0] <= 1e-8).all()
+        ended.append(int(np.sum(reason == 0)))
+    assert ended[0] == 0
+    assert ended[-1] > 4
+    assert (np.diff(ended) >= 0).all()
