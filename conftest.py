@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sybil.example import Example
 
 ROOT = Path(__file__).parent
-collect_ignore = ["docs/conf.py", "docs/generate.py"]
+collect_ignore = ["docs/conf.py", "docs/generate.py", "docs/terms.py"]
 
 
 def enter(namespace: dict[str, Any]) -> None:
@@ -71,7 +71,7 @@ pytest_collect_file = Sybil(
         CodeBlockParser("output", compare_output),
         SkipParser(),
     ],
-    patterns=["README.md", "docs/*.md", "docs/howto/*.md"],
+    patterns=["README.md", "docs/*.md", "docs/companions/*.md", "docs/howto/*.md"],
     setup=enter,
     teardown=leave,
 ).pytest()

@@ -27,6 +27,8 @@ _BACKGROUND_COLORS = ("#E69F00", "#56B4E9", "#F0E442", "#D55E00", "#999999")
 _SIGNAL_COLORS = ("#CC79A7", "#E4B7CF", "#F3DEE9")
 #: A legend with longer labels is written smaller.
 _LONG_LABEL = 23
+#: Height of a row of the legend in that of a panel.
+_LEGEND_ROW = 0.08
 #: Panels side by side.
 _COLUMNS = 3
 
@@ -142,9 +144,10 @@ def _draw_spectrum(panel: Axes, channel: Channel, rates: dict[str, FloatArray], 
     centres = (edges[1:] + edges[:-1]) / 2
     panel.errorbar(centres, observed, yerr=[down, up], fmt="ko", markersize=3.5, capsize=2, label="data")
     panel.set_xlim(edges[0], edges[-1])
-    panel.set_ylim(0, 1.45 * float(max((observed + up).max(), bottom.max())))
     _label_axes(panel, axis, common)
     handles, labels = panel.get_legend_handles_labels()
+    for_data = 0.94 - _LEGEND_ROW * -(-len(labels) // 2)  # of the panel's height, below the legend
+    panel.set_ylim(0, float(max((observed + up).max(), bottom.max())) / for_data)
     crowded = max(map(len, labels)) > _LONG_LABEL
     size = {"fontsize": 6.5, "columnspacing": 1.0, "handlelength": 1.6} if crowded else {}
     panel.legend(handles[::-1], labels[::-1], ncols=2, loc="upper center", **size)

@@ -213,7 +213,8 @@ class Curves:
             change = (ends[0] - ends[1]) / (2 * step)
             gradient = engine.rate_gradient(theta, arrays, least)
             slope = np.sum(np.where(change != 0, gradient, 0.0) * change, axis=0)
-            return np.clip(slope, -_STEEP, _STEEP)
+            bounded: FloatArray = np.clip(slope, -_STEEP, _STEEP)
+            return bounded
         gradients = engine.column_gradient(theta, arrays, least)
         slope = np.zeros(x.size)
         for own, gradient in zip(self._signal.values(), gradients, strict=True):

@@ -205,7 +205,8 @@ class _Batch:
                 self.value[out], self.edm[out] = now.value[done], edm[done]
                 self.reason[out] = np.where(settled[done] | (edm[done] <= EDM_VALID), 0, ROUNDED)
                 keep = ~done
-                rows, edm, noise, damping, best, since = (a[keep] for a in (rows, edm, noise, damping, best, since))
+                rows, since = rows[keep], since[keep]
+                edm, noise, damping, best = (a[keep] for a in (edm, noise, damping, best))
                 base, point, arrays, now = base[:, keep], point[:, keep], arrays.take(keep), now.take(keep)
                 barrier = barrier if barrier.shape[1] == 1 else barrier[:, keep]
                 if not rows.size:

@@ -15,7 +15,7 @@ from spec_builder.base.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["bibtex", "identifiers"]
+__all__ = ["bibtex", "identifiers", "inspire_records"]
 
 #: The software, the paper and HistFactory's inventors: part of every result.
 _ALWAYS = ("spec_builder", "DeRomeri:2024iaw", "pyhf_joss", "Cranmer:1456844")
@@ -59,6 +59,23 @@ def bibtex(sources: Iterable[str] | None = None, *, methods: Iterable[str] = ())
         if not known:
             others.append(_unnamed(identifier))
     return "\n\n".join([*(entries[key] for key in entries if key in keys), *others]) + "\n"
+
+
+def inspire_records(references: Iterable[str]) -> dict[str, str]:
+    """INSPIRE numbers of the papers in an experiment's references, by arXiv number; those that are known.
+
+    Examples:
+        >>> inspire_records(["arXiv:2408.02877, Phys. Rev. Lett. 133 (2024) 191002", "arXiv:2411.11749"])
+        {'2408.02877': '2815689'}
+    """
+    entries = _entries().values()
+    numbers = {}
+    for identifier in (found for text in references for found in identifiers(text)):
+        for entry in entries:
+            match = re.search(r"inspire\s*= \{(\d{7})\}", entry)
+            if match and identifier in entry:
+                numbers[identifier] = match[1]
+    return numbers
 
 
 def _entries() -> dict[str, str]:

@@ -56,6 +56,7 @@ def write_submission(
     results: Sequence[LimitsResult],
     hepdata: str | None,
     licence: Mapping[str, str] | None = LICENCE,
+    records: Mapping[str, Mapping[str, str]] | None = None,
 ) -> None:
     """Write ``submission.yaml`` and its tables beside the archives, and check the folder with hepdata-validator.
 
@@ -65,6 +66,7 @@ def write_submission(
         results: limits, a table each.
         hepdata: the record that this is for, ``ins`` and seven digits; None for a new one.
         licence: name, url and description; None leaves it to HEPData's default.
+        records: INSPIRE numbers of the data, by arXiv number, of each analysis of one experiment alone.
 
     Raises:
         SpecBuilderError: if hepdata-validator refuses it.
@@ -80,6 +82,10 @@ def write_submission(
         {"description": "Created with hepdata_lib", "location": "https://doi.org/10.5281/zenodo.1217998"}
     ]
     submission.add_link("The paper whose analyses these are", "https://doi.org/10.1088/1475-7516/2025/05/012")
+    for name, numbers in (records or {}).items():
+        for paper, number in numbers.items():
+            where = f"https://inspirehep.net/literature/{number}"
+            submission.add_link(f"Data of {name}: arXiv:{paper}, INSPIRE {number}", where)
     # HEPData finds what is of these types and shows it under 'View Analyses'
     for name in analyses:
         submission.add_additional_resource(

@@ -66,10 +66,12 @@ def test_files_stay_small() -> None:
     assert sum(sizes.values()) < 25e6
 
 
-@pytest.mark.parametrize("analysis", COMPANIONS)
+@pytest.mark.parametrize("analysis", [*COMPANIONS, *ALONE])
 def test_the_companions_workspaces_are_what_export_writes(spec_builder: Command, analysis: str) -> None:
     """In numbers: last digits may differ. Patch sets are compared by scripts/compare_workspaces."""
-    run = spec_builder("export", analysis)
+    *folders, name = analysis.split("/")
+    variant = ("--variant", f"{name}={folders[-1]}") if folders else ()
+    run = spec_builder("export", name, *variant)
     assert run.returncode == 0, run.stderr
     now = json.loads(run.stdout)
     then = json.loads((WORKSPACES / "normsys" / analysis / "BkgOnly.json").read_text("utf-8"))

@@ -268,6 +268,14 @@ def test_keys_and_choices_change_what_is_shown(page: str, browse: Callable[..., 
     assert "mass_MeV,g_low,g_high,best_g,delta_chi2_sm,valid" in own["csv"].splitlines()
 
 
+def test_numbers_are_short_wherever_they_are(content: dict[str, Any], browse: Callable[..., str]) -> None:
+    script = """() => JSON.stringify([
+      ...[3.7, -0.014, -0.001, 856260208.25, null].map((value) => fixed(value)),
+      set("g 4.6e-06, Delta chi2 > 2.7")])"""
+    own = found(browse(with_script(explorer_page(content, NOTHING), script)))
+    assert own == ["3.70", "−0.01", "0.00", "8.563×10⁸", "–", "g 4.6×10⁻⁶, Δχ² > 2.7"]
+
+
 @pytest.mark.parametrize("width", [1280, 768, 390])
 def test_nothing_is_wider_than_the_page(page: str, browse: Callable[..., str], width: int) -> None:
     """In a frame: a window has a least width of its own."""

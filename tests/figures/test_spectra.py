@@ -132,3 +132,17 @@ def test_poisson_intervals(count: int) -> None:
         assert poisson.sf(count - 1, count - down[0]) == pytest.approx(0.05)
     else:
         assert down[0] == 0
+
+
+def test_no_error_bar_reaches_into_the_legend() -> None:
+    """Ten names stand in five rows, over a spectrum that falls."""
+    analysis = load_analysis("eves_all")
+    figure = draw_spectra(analysis, fit_analysis(analysis, "flux_pp", cl=ONE_SIGMA))
+    figure.canvas.draw()
+    legends = [(panel, found) for panel in figure.axes if (found := panel.get_legend())]
+    assert len(legends) == 5
+    for panel, found in legends:
+        below = panel.transData.inverted().transform(found.get_window_extent().get_points()).min(axis=0)[1]
+        (bars,) = (c for c in panel.containers if isinstance(c, ErrorbarContainer))
+        ends = [point[1] for segments in bars.lines[2] for line in segments.get_segments() for point in line]
+        assert max(ends) < below, panel.get_title()

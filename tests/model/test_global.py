@@ -12,8 +12,19 @@ from spec_builder.model.analysis import Analysis, load_analysis
 from spec_builder.model.patches import PatchBuilder
 from spec_builder.physics.interactions import choose
 
-#: Around the joint limit: interaction, mass [MeV], g.
-POINTS = [("scalar", 1.0, 7e-6), ("vector_universal", 100.0, 5e-5), ("axial", 0.01, 2e-7)]
+#: Around the joint limits: interaction, mass [MeV], g.
+POINTS = [
+    ("scalar", 0.01, 5.5e-7),
+    ("scalar", 1.0, 7e-6),
+    ("scalar", 100.0, 3.3e-5),
+    ("vector_universal", 1.0, 2.8e-6),
+    ("vector_universal", 10.0, 1.4e-5),
+    ("vector_universal", 100.0, 5e-5),
+    ("vector_bl", 0.001, 1.4e-7),
+    ("vector_bl", 10.0, 1.7e-5),
+    ("axial", 0.01, 2e-7),
+    ("axial", 1000.0, 3.5e-3),
+]
 
 
 @pytest.fixture(scope="module")

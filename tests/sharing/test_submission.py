@@ -57,6 +57,21 @@ def test_archives_are_marked_as_histfactory(record: Path) -> None:
     assert {resource["license"]["name"] for resource in marked} == {"CC-BY-4.0"}
 
 
+def test_data_of_one_experiment_alone_are_found_in_inspire(record: Path) -> None:
+    links = {item["location"]: item["description"] for item in documents(record)[0]["additional_resources"]}
+    there = {link.rpartition("/")[2]: text for link, text in links.items() if "inspirehep.net" in link}
+    assert there == {
+        "2815689": "Data of xenonnt: arXiv:2408.02877, INSPIRE 2815689",
+        "2841348": "Data of xenonnt: arXiv:2409.17868, INSPIRE 2841348",
+        "2807699": "Data of pandax4t: arXiv:2407.10892, INSPIRE 2807699",
+    }
+
+
+def test_a_joint_analysis_claims_no_record() -> None:
+    assert build.data_records([load_analysis("combined")]) == {}
+    assert build.data_records([load_analysis("texono")]) == {"texono": {}}
+
+
 def test_hs3_files_are_marked_as_such_and_are_those_of_the_archives(record: Path) -> None:
     resources = documents(record)[0]["additional_resources"]
     marked = [resource["location"] for resource in resources if resource.get("type") == "HS3"]

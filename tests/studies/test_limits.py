@@ -209,7 +209,8 @@ def test_limits_on_the_same_model_from_a_file(tmp_path: Path, file: str, text: s
 
 def test_one_degree_of_freedom_is_the_default() -> None:
     masses = np.array([1.0, 100.0])
-    plain, one, two = (find_limits(xenonnt(), "axial", masses, **how) for how in ({}, {"dof": 1}, {"dof": 2}))
+    plain = find_limits(xenonnt(), "axial", masses)
+    one, two = (find_limits(xenonnt(), "axial", masses, dof=dof) for dof in (1, 2))
     assert plain.to_dict() == one.to_dict()
     assert ends(two) > ends(one)
 
@@ -223,7 +224,7 @@ def ends(result: LimitsResult) -> list[float]:
     [
         ("nsi", {"masses": np.array([1.0])}, "interaction 'nsi' has no mediator: masses do not apply"),
         ("nsi", {"dof": 2}, "dof 2: interaction 'nsi' has no mass and so no plane, expected 1"),
-        ("scalar", {}, "interaction 'scalar' has a mediator: give its masses [MeV]"),
+        ("scalar", {"masses": []}, "masses: the list is empty, expected at least one number"),
         ("scalar", {"masses": np.array([1.0]), "dof": 3}, "dof 3: expected 1 or 2"),
         ("scalar", {"masses": np.array([1e60])}, "mass 1e+60 is beyond floating range"),
         ("scalar", {"masses": np.array([1e40]), "cl": 2.0}, "confidence level 2"),
@@ -337,7 +338,9 @@ def test_engines_agree_on_scans_and_planes(monkeypatch: pytest.MonkeyPatch, law:
         analysis = load_analysis("combined", law)
         # up to 1e10 times the Standard Model: beyond 1e11 rounding hides the minimum (docs/limitations.md)
         masses, couplings = np.geomspace(0.01, 1000, 11), np.geomspace(1e-7, 5e-3, 31)
-        scans.append(scan_analysis(analysis, choose("vector_universal"), masses, couplings).columns)
+        scan = scan_analysis(analysis, choose("vector_universal"), masses, couplings)
+        assert scan is not None
+        scans.append(scan.columns)
         (plane,) = profile_planes([(analysis, choose("vector_universal"))], points=13)
         planes.append(plane)
     ours, theirs = scans
