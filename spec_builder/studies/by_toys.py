@@ -15,7 +15,7 @@ from spec_builder.inference.exclusion_by_toys import exclude_by_toys
 from spec_builder.inference.feldman_cousins import feldman_cousins
 from spec_builder.model.given import as_analysis, as_choice, as_workspace, mass_axis
 from spec_builder.model.provenance import Choices
-from spec_builder.model.signal import check_change
+from spec_builder.model.signal import check_change, check_nowhere_negative
 from spec_builder.studies.fits import USUAL_CL, FitResult, fit_analysis, fit_workspace, named, workspace_likelihood
 from spec_builder.studies.limits import (
     LimitsResult,
@@ -339,7 +339,9 @@ def find_limits_by_toys(
     check_level(cl)
     axis = mass_axis(chosen, masses, loaded)
     problem = loaded.problem(chosen)
-    check_change(chosen, problem.yields(axis))
+    signal = problem.yields(axis)
+    check_change(chosen, signal)
+    check_nowhere_negative(chosen, signal, axis)
     if values is not None:
         how["values"] = [own / (_PER_GEV if math.isinf(mass) else 1.0) for own, mass in zip(values, axis, strict=True)]
     found = exclude_by_toys(problem, axis, cl=cl, dof=dof, toys=toys, seed=seed, plane=loaded.masses_MeV, **how)

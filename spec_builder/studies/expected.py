@@ -15,7 +15,7 @@ from spec_builder.base.text import Report, Result
 from spec_builder.inference.expected_limits import expected_ends
 from spec_builder.model.given import as_analysis, as_choice, mass_axis
 from spec_builder.model.provenance import Choices, parameter_label
-from spec_builder.model.signal import check_change
+from spec_builder.model.signal import check_change, check_nowhere_negative
 from spec_builder.studies.limits import check_dof
 
 if TYPE_CHECKING:
@@ -223,7 +223,9 @@ def expect_limits(
     check_level(cl)
     axis = mass_axis(chosen, masses, loaded)
     problem = loaded.problem(chosen)
-    check_change(chosen, problem.yields(axis))
+    signal = problem.yields(axis)
+    check_change(chosen, signal)
+    check_nowhere_negative(chosen, signal, axis)
     ends = expected_ends(
         problem,
         axis,

@@ -36,6 +36,8 @@ INFINITE = "infinite: without a signal nothing is expected in a bin with counts"
 
 #: Rounding of 2NLL that is told: it shows in the digits that are printed of an interval.
 _ROUNDING_TOLD = 1e-5
+#: What it may hide of a significance, from where on it shows in the two digits that are printed.
+_SIGNIFICANCE_TOLD = 0.01
 
 
 #: What a cross section is printed in [cm^2].
@@ -179,7 +181,10 @@ class FitResult(Result):
 
     def _facts(self) -> dict[str, str]:
         fit, about = self.fit, self.provenance
-        state = f"{'valid' if fit.valid else 'NOT VALID'}{', AT A BOUND' if fit.at_bound else ''}"
+        state = "valid" if fit.valid else "NOT VALID"
+        if fit.bounds:
+            met = (f"{name} at its {bound} bound {fit.theta[name]:g}" for name, bound in fit.bounds.items())
+            state += f", AT A BOUND: {', '.join(met)}"
         facts = {
             "interval": f"{100 * fit.cl:.4g} % CL, Delta chi2 = {fit.threshold:.4g}",
             "choices": about.line,
@@ -189,11 +194,14 @@ class FitResult(Result):
         if not fit.parameter:
             del facts["interval"]
         if fit.rounding > _ROUNDING_TOLD:
-            facts["2NLL"] += f", rounded to about {fit.rounding:.1g} by the size of its terms"
+            facts["2NLL"] += f"; rounded to about {fit.rounding:.1g} by the size of its terms"
         if fit.significance == np.inf:
             facts["signal"] = INFINITE
         elif fit.significance is not None:
             facts["signal"] = f"{fit.significance:.2f} standard deviations (sqrt(q0), asymptotic)"
+            hidden = float(np.hypot(fit.significance, np.sqrt(2 * fit.rounding))) - fit.significance
+            if hidden > _SIGNIFICANCE_TOLD:
+                facts["signal"] += f", known to {hidden:.1g} as 2NLL is rounded"
         if self.cross_section_cm2 is not None:
             numbers = self._cross_section(self.cross_section_cm2)
             interval = f"{format_error('+', numbers['up'])} {format_error('-', numbers['down'])}"
