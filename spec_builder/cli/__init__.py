@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -61,6 +62,7 @@ _VERBS = (
 def main() -> None:
     """Entry point: a mistake ends in one line on stderr and exit status 2, Ctrl-C in 130 and SIGTERM in 143."""
     tolerant_streams()
+    warnings.filterwarnings("ignore", category=RuntimeWarning)  # numbers that are not finite are told in words
     signal.signal(signal.SIGTERM, _terminate)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # and not ignored, as in the background
         signal.signal(signal.SIGINT, _interrupt)
@@ -81,6 +83,8 @@ def main() -> None:
         context = getattr(error, "ctx", None)
         verb = "spec-builder" if context is None else context.command_path
         _fail(f"{error.format_message().rstrip('.')}; see {verb} --help")
+    except MemoryError:
+        _fail("more memory is needed than there is: ask for fewer points, patches or toys at a time")
     except OSError as error:
         _fail(f"{error.filename or 'standard output'}: {error.strerror or error}")
     else:

@@ -271,6 +271,7 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
     couplings are around the limits at each mass.
     """
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
+    from spec_builder.base.locks import alone_in  # noqa: PLC0415
 
     given = given_options(context, choices)
     toys = method_of(choices) != "asymptotic"
@@ -285,7 +286,8 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
         if analysis is None or not interactions:
             raise SpecBuilderError("plane: --method feldman-cousins needs an ANALYSIS and an --interaction")
         points = choices["points"] if "points" in given else 31
-        _plane_by_toys(analysis, interactions, choices | {"points": points}, Path(output))
+        with alone_in(Path(output)):
+            _plane_by_toys(analysis, interactions, choices | {"points": points}, Path(output))
         return
     jobs, dask = choices.pop("jobs"), choices.pop("dask")
     for name in ("method", "toys", "seed", "ensemble"):
@@ -294,7 +296,7 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
     fits = choices["points"] ** 2 * (3 if analysis is None else 1) * (len(interactions) or 5)
     few = jobs is None and fits <= _FEW_POINTS
     pool = executor_for(1 if few else jobs_or_cores(jobs), dask, preload=["spec_builder.studies.plane"])
-    with pool as executor, Progress() as report:
+    with alone_in(Path(output)), pool as executor, Progress() as report:
         from spec_builder.paper.plane import write_plane  # noqa: PLC0415
 
         table = write_plane(

@@ -49,6 +49,8 @@ __all__ = ["ScanResult", "scan_analysis", "scan_files", "scan_patches"]
 
 #: Masses, and couplings, that are not asked for otherwise.
 _POINTS = 121
+#: Points of a scan.
+MOST_POINTS = 100_000_000
 _KINDS = {"valid": "?", "reason": "i1", "at_bound": "?"}
 #: Instead of a column ``delta_chi2``.
 _NO_COMPARISON = "none: the patches' models have different data (channels, counts or auxiliary data)"
@@ -186,6 +188,8 @@ def _grid_scan(analysis: Analysis, choice: Choice, masses: FloatArray | None, co
     axis = np.array([np.nan]) if masses is None else masses
     if np.isinf(axis).any():
         raise SpecBuilderError("mass inf: a scan has finite masses; limits take the contact limit")
+    if axis.size * couplings.size > MOST_POINTS:
+        raise SpecBuilderError(f"{axis.size * couplings.size} points: expected at most {MOST_POINTS} in a scan")
     problem = analysis.problem(choice)
     signal = problem.yields(axis)
     check_change(choice, signal)
@@ -432,7 +436,7 @@ def _run(
     if "row" in columns:  # the patches of a set fit into memory, and their order is wanted back
         content = _whole_columns(columns)
         columns = {name: (column.dtype.str, partial(_whole, column)) for name, column in content.items()}
-    store.finish(lambda draft: write_columns(draft, columns, scan.count, _header(scan, store), force=True))
+    store.finish(lambda draft: write_columns(draft, columns, scan.count, _header(scan, store), force=True), force=force)
     return None
 
 
