@@ -43,7 +43,7 @@ from spec_builder.cli.parsing import (
     jobs_or_cores,
     only,
 )
-from spec_builder.cli.spectra import limits_text, scan_spectra, spectrum_option
+from spec_builder.cli.spectra import limits_of_spectra, scan_spectra, spectrum_option
 from spec_builder.cli.toys import (
     by_toys,
     changed_analysis,
@@ -104,7 +104,13 @@ def limits(
         raise SpecBuilderError("limits: give --json or --csv, not both")
     if choices["spectrum"] is not None:
         given = given_options(context, choices | {"dof": dof})
-        emit(limits_text(analysis, given, choices, cl), output, force=force)
+        emit(
+            limits_of_spectra(analysis, given, choices, cl),
+            output,
+            force=force,
+            as_json=choices["as_json"],
+            as_csv=choices["as_csv"],
+        )
         return
     loaded, choice = analysis_and_choice(analysis, choices)
     masses = choices["masses"]
@@ -125,8 +131,7 @@ def limits(
         from spec_builder.figures.style import save_figure  # noqa: PLC0415
 
         save_figure(draw_limits([result]), Path(choices["plot"]), force=force)
-    text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
-    emit(text, output, force=force)
+    emit(result, output, force=force, as_json=choices["as_json"], as_csv=choices["as_csv"])
 
 
 def _limits_with_toys(
@@ -175,8 +180,7 @@ def _limits_with_toys(
                 real = all(not choices[name] for name in ("data", "exposure", "background", "uncertainty"))
                 observed = find_limits(analysis, choice, masses, **level) if real else None
                 save_figure(draw_expected(awaited, observed), Path(plot), force=force)
-        text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
-        emit(text, output, force=force)
+        emit(result, output, force=force, as_json=choices["as_json"], as_csv=choices["as_csv"])
 
 
 @click.command(cls=InteractionCommand)

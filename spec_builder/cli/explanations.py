@@ -67,5 +67,4 @@ def explain(context: click.Context, /, analysis: str, output: str, force: bool, 
         result = explain_spectrum(loaded, spectrum, choices["strength"])
     else:
         result = explain_point(loaded, choice, choices["mass"], choices["coupling"])
-    text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
-    emit(text, output, force=force)
+    emit(result, output, force=force, as_json=choices["as_json"], as_csv=choices["as_csv"])

@@ -20,7 +20,7 @@ from spec_builder.cli.options import (
     jobs_option,
     law_option,
     masses_option,
-    output_option,
+    output_of,
     variant_option,
 )
 from spec_builder.cli.output import (
@@ -277,7 +277,7 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
 @click.command(short_help="Write a workspace in HS3, or a model in HS3 as a workspace.")
 @click.argument("workspace", metavar="WORKSPACE.json|-", shell_complete=FILES)
 @_patches
-@output_option
+@output_of(".json")
 @force_option
 def hs3(workspace: str, patches: tuple[str, ...], output: str, force: bool) -> None:
     """Write a pyhf workspace in the HEP Statistics Serialization Standard (HS3), and a file in HS3 as a workspace.

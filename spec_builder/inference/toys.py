@@ -18,6 +18,7 @@ from scipy.special import gammaln, xlogy
 
 from spec_builder.base.chunks import MemoryStore, Work, compute_chunks
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import unknown_name
 from spec_builder.inference.data import Data
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import BATCH, minimise
@@ -170,7 +171,7 @@ def ensemble_start(
 ) -> tuple[FloatArray, tuple[str, ...]]:
     """Where the fit of a hypothesis starts, shape (P,), and which nuisance parameters are kept there."""
     if ensemble not in ENSEMBLES:
-        raise SpecBuilderError(f"ensemble '{ensemble}' is unknown, expected one of {', '.join(ENSEMBLES)}")
+        raise unknown_name("ensemble", ensemble, ENSEMBLES)
     start, fixed = likelihood.init.copy(), []
     if ensemble == "nominal":
         for i, mean in zip(likelihood.constrained(), _nominal(likelihood), strict=True):

@@ -17,6 +17,7 @@ from spec_builder.base.chunks import FileStore, MemoryStore, compute_chunks
 from spec_builder.base.columns import check_suffix, write_columns
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest, load_json, refuse_existing
+from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.base.version import __version__
 from spec_builder.histfactory.checks import check_workspace
@@ -80,6 +81,26 @@ class ScanResult(Result):
 
     metadata: Mapping[str, Any]
     columns: Mapping[str, Column]
+
+    def __getitem__(self, name: str) -> Column:
+        """A column by its name.
+
+        Raises:
+            SpecBuilderError: naming those there are.
+        """
+        if name not in self.columns:
+            raise unknown_name("column", name, self.columns)
+        return self.columns[name]
+
+    @property
+    def delta_chi2(self) -> Column:
+        """2NLL less the minimum, shape (N,)."""
+        return self["delta_chi2"]
+
+    @property
+    def valid(self) -> Column:
+        """Whether the fit of each row converged, shape (N,)."""
+        return self["valid"]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON: metadata and columns; numbers that are not finite are None."""
