@@ -108,7 +108,7 @@ def mutated_text(data: bytes, chance: random.Random) -> bytes:
     return data
 
 
-def _one_change(data: bytes, chance: random.Random) -> bytes:
+def _one_change(data: bytes, chance: random.Random) -> bytes:  # noqa: PLR0911  # a case each
     place = chance.randrange(len(data) + 1)
     end = min(len(data), place + chance.choice((1, 1, 2, 5, 20, 200)))
     word = chance.choice(WORDS).encode()

@@ -174,7 +174,7 @@ class Originals:
     @cache  # noqa: B019
     def critical(self) -> bytes:
         """Critical values by toys."""
-        found = fit_analysis_by_toys(load_analysis("xenonnt"), "flux", toys=3, values=np.array([0.5, 1.0, 2.0]))
+        found = fit_analysis_by_toys(load_analysis("xenonnt"), "flux", toys=10, values=np.array([0.5, 1.0, 2.0]))
         return found.to_json().encode()
 
     @cache  # noqa: B019
