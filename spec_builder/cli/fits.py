@@ -26,6 +26,7 @@ from spec_builder.cli.options import (
 )
 from spec_builder.cli.output import (
     bibtex_of,
+    check_plot,
     emit,
 )
 from spec_builder.cli.parsing import (
@@ -33,7 +34,7 @@ from spec_builder.cli.parsing import (
     is_workspace,
     only,
 )
-from spec_builder.cli.spectra import fit_text, spectrum_option
+from spec_builder.cli.spectra import fit_of_spectrum, spectrum_option
 from spec_builder.cli.toys import (
     PROJECTION_OPTIONS,
     TOY_OPTIONS,
@@ -90,7 +91,6 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
     With --method feldman-cousins interval, significance and goodness of fit come from toys; with --output a run that
     was stopped goes on where it stood.
     """
-    from spec_builder.base.files import refuse_existing  # noqa: PLC0415
     from spec_builder.studies.fits import fit_analysis, fit_workspace  # noqa: PLC0415
 
     given = given_options(context, choices)
@@ -114,7 +114,7 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
             minimiser=choices["minimiser"],
         )
     elif choices["spectrum"] is not None:
-        emit(fit_text(target, given, choices, as_json=as_json), output, force=force)
+        emit(fit_of_spectrum(target, given, choices), output, force=force, as_json=as_json)
         return
     else:
         own = {"cl", "minimiser", "parameter", "law", "variants", "cite", "plot", "method"}
@@ -128,8 +128,7 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
             return
         if choices["parameter"] is None:
             raise SpecBuilderError(f"fit: give --parameter {' or --parameter '.join(analysis.parameters)}")
-        if choices["plot"]:
-            refuse_existing(Path(choices["plot"]), force=force)
+        check_plot(choices["plot"], force=force)
         analysis = changed_analysis(analysis, choices)
         if toys:
             _fit_by_toys(analysis, choices, output, as_json=as_json, force=force)
@@ -142,7 +141,7 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
 
             draw = draw_spectra if panel_count(analysis) <= _MOST_PANELS else draw_bins
             save_figure(draw(analysis, result), Path(choices["plot"]), force=force)
-    emit(result.to_json() if as_json else str(result), output, force=force)
+    emit(result, output, force=force, as_json=as_json)
 
 
 def _fit_by_toys(analysis: Analysis, choices: dict[str, Any], output: str, *, as_json: bool, force: bool) -> None:
@@ -158,7 +157,7 @@ def _fit_by_toys(analysis: Analysis, choices: dict[str, Any], output: str, *, as
             from spec_builder.figures.style import save_figure  # noqa: PLC0415
 
             save_figure(draw_bins(analysis, found.asymptotic), Path(plot), force=force)
-        emit(found.to_json() if as_json else str(found), output, force=force)
+        emit(found, output, force=force, as_json=as_json)
 
 
 def _fit_workspace_by_toys(
@@ -170,7 +169,7 @@ def _fit_workspace_by_toys(
     own = {key: choices[key] for key in ("measurement", "poi", "hold", "cl")}
     with toy_run(output, choices, workspace, force=force) as how:
         found = fit_workspace_by_toys(workspace, name, **own, **by_toys(choices), **how)
-        emit(found.to_json() if as_json else str(found), output, force=force)
+        emit(found, output, force=force, as_json=as_json)
 
 
 @click.command()
@@ -215,10 +214,7 @@ def profile(context: click.Context, /, target: str, **choices: Any) -> None:
         raise SpecBuilderError("profile: give --parameter once or twice")
     if choices["plot"] and len(choices["parameters"]) == 2:
         raise SpecBuilderError("profile: --plot draws one parameter; leave it out for two")
-    if choices["output"] != "-":
-        from spec_builder.base.files import refuse_existing  # noqa: PLC0415
-
-        refuse_existing(Path(choices["output"]), force=choices["force"])
+    check_plot(choices["plot"], force=choices["force"])
     given = given_options(context, choices)
     how: dict[str, Any] = {} if choices["points"] is None else {"points": choices["points"]}
     if len(choices["parameters"]) == 2:
@@ -278,4 +274,4 @@ def _print_profile(result: ProfileResult | SurfaceResult, choices: Mapping[str, 
 
         save_figure(draw_profiles([result]), Path(plot), force=force)
     if choices["as_json"] or not (plot and output == "-" and not choices["as_csv"]):
-        emit(result.to_json() if choices["as_json"] else result.to_csv(), output, force=force)
+        emit(result, output, force=force, as_json=choices["as_json"], as_csv=not choices["as_json"])

@@ -28,9 +28,10 @@ from spec_builder.cli.parsing import (
 def reproduce(jobs: int | None, output: str, force: bool) -> None:
     """Reproduce the paper's Sec. IV: workspaces, fits, profiles, limits, figures, and tables beside the paper's."""
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
+    from spec_builder.base.locks import alone_in  # noqa: PLC0415
 
     pool = executor_for(jobs_or_cores(jobs), preload=["spec_builder.paper.summary"])
-    with pool as executor, Progress() as report:
+    with alone_in(Path(output)), pool as executor, Progress() as report:
         from spec_builder.paper.reproduce import reproduce as run  # noqa: PLC0415
 
         summary = run(Path(output), executor=executor, force=force, report=report)
@@ -52,9 +53,10 @@ def compare(output: str, folders: tuple[str, ...], darkcast: str | None, **choic
     A curve of your own is a file DIR/<interaction>/<name>.csv with interaction scalar, axial, vector_bl or
     vector_universal.
     """
+    from spec_builder.base.locks import alone_in  # noqa: PLC0415
     from spec_builder.paper.comparison import compare as run  # noqa: PLC0415
 
-    with Progress() as report:
+    with alone_in(Path(output)), Progress() as report:
         table = run(
             Path(output),
             folders=[Path(folder) for folder in folders],

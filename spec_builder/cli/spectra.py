@@ -11,13 +11,15 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.cli.options import FILES
 from spec_builder.cli.output import bibtex_of
 from spec_builder.cli.parsing import only
+from spec_builder.cli.toys import PROJECTION_OPTIONS, load_changed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from spec_builder.base.text import Result
     from spec_builder.experiments.spectra import RecoilSpectrum
 
-__all__ = ["fit_text", "limits_text", "scan_spectra", "spectra_of", "spectrum_option"]
+__all__ = ["fit_of_spectrum", "limits_of_spectra", "scan_spectra", "spectra_of", "spectrum_option"]
 
 spectrum_option = click.option(
     "--spectrum",
@@ -34,36 +36,33 @@ def spectra_of(path: str) -> tuple[RecoilSpectrum, ...]:
     return read_spectra(Path(path))
 
 
-def fit_text(target: str, given: set[str], choices: Mapping[str, Any], *, as_json: bool) -> str:
+def fit_of_spectrum(target: str, given: set[str], choices: Mapping[str, Any]) -> str | Result:
     """What ``fit ANALYSIS --spectrum FILE`` prints."""
     from spec_builder.experiments.spectra import read_spectrum  # noqa: PLC0415
-    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
     from spec_builder.studies.strengths import fit_spectrum  # noqa: PLC0415
 
-    only(given, {"spectrum", "cl", "minimiser", "law", "variants", "cite"}, "a spectrum")
-    analysis = load_analysis(target, choices["law"], choices["variants"])
+    own = {"spectrum", "cl", "minimiser", "law", "variants", "cite"}
+    only(given, own | PROJECTION_OPTIONS, "a spectrum")
+    analysis = load_changed(target, choices)
     if Path(choices["spectrum"]).is_dir():
         raise SpecBuilderError(f"fit: --spectrum {choices['spectrum']} is a folder, expected one FILE.csv")
     spectrum = read_spectrum(Path(choices["spectrum"]))
     if choices["cite"]:
         methods = ["iminuit"] if choices["minimiser"] == "minuit" else []
         return bibtex_of([*analysis.sources(), spectrum.source], *methods)
-    result = fit_spectrum(analysis, spectrum, cl=choices["cl"], minimiser=choices["minimiser"])
-    return result.to_json() if as_json else str(result)
+    return fit_spectrum(analysis, spectrum, cl=choices["cl"], minimiser=choices["minimiser"])
 
 
-def limits_text(target: str, given: set[str], choices: Mapping[str, Any], cl: float) -> str:
+def limits_of_spectra(target: str, given: set[str], choices: Mapping[str, Any], cl: float) -> str | Result:
     """What ``limits ANALYSIS --spectrum FILE|FOLDER`` prints."""
-    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
     from spec_builder.studies.strengths import find_strength_limits  # noqa: PLC0415
 
-    only(given, {"spectrum", "law", "variants", "as_json", "as_csv", "cite"}, "a spectrum")
-    analysis = load_analysis(target, choices["law"], choices["variants"])
+    only(given, {"spectrum", "law", "variants", "as_json", "as_csv", "cite", *PROJECTION_OPTIONS}, "a spectrum")
+    analysis = load_changed(target, choices)
     spectra = spectra_of(choices["spectrum"])
     if choices["cite"]:
         return bibtex_of([*analysis.sources(), *(spectrum.source for spectrum in spectra)], "iminuit")
-    result = find_strength_limits(analysis, spectra, cl=cl)
-    return result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
+    return find_strength_limits(analysis, spectra, cl=cl)
 
 
 def scan_spectra(target: str, given: set[str], choices: Mapping[str, Any], how: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import chdtrc
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import unknown_name
 from spec_builder.inference import minuit, newton
 from spec_builder.inference.diagnosis import flat_directions, rounding
 from spec_builder.inference.expectation import BOUND_MARGIN, centre_and_width, covariance
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from spec_builder.inference.newton import BatchFit
     from spec_builder.inference.profile import Profile
 
-__all__ = ["Fit", "Minimiser", "fit"]
+__all__ = ["Fit", "Minimiser", "fit", "may_be_absent"]
 
 Minimiser = Literal["minuit", "newton"]
 MINIMISERS: tuple[Minimiser, ...] = get_args(Minimiser)
@@ -129,7 +130,7 @@ def fit(
     problems: tuple[str, ...] = ()
     if scan is not None:
         down, up, problems = _interval(likelihood, scan, value, minimum + delta)
-        if null is not None and _may_be_absent(likelihood, name, null):
+        if null is not None and may_be_absent(likelihood, name, null):
             significance = _significance(likelihood, name, null, value, minimum)
             if significance is None:
                 problems += (f"significance: no fit converges at {name} = {null:g}",)
@@ -197,7 +198,7 @@ def _parameter_of_interest(likelihood: Likelihood) -> str:
 
 def _minimiser(name: str, likelihood: Likelihood) -> Callable[..., BatchFit]:
     if name not in MINIMISERS:
-        raise SpecBuilderError(f"minimiser '{name}' is unknown, expected one of {', '.join(MINIMISERS)}")
+        raise unknown_name("minimiser", name, MINIMISERS)
     # MIGRAD refuses to have nothing to do
     return minuit.minimise if name == "minuit" and likelihood.free else newton.minimise
 
@@ -221,7 +222,7 @@ def _interval(
     return value - below[0] if below else None, above[0] - value if above else None, problems
 
 
-def _may_be_absent(likelihood: Likelihood, name: str, null: float) -> bool:
+def may_be_absent(likelihood: Likelihood, name: str, null: float) -> bool:
     """Whether the parameter is free of constraints and can have the value without a signal."""
     index = likelihood.index(name)
     lower, upper = likelihood.bounds[:, index]

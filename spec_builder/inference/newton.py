@@ -314,13 +314,13 @@ class _Model:
         low[free], high[free] = self.likelihood.bounds[:, free]
         spec = self.engine.specification
         safe = np.ones(spec.observed.size, dtype=bool)
+        ends = [(column.min(axis=1), column.max(axis=1)) for column in arrays.columns]
         for group, column in zip(spec.groups, self.engine.column, strict=True):
             amplitude = _least_amplitude(group.terms, spec.factors, low, high)
             if any((low[spec.vectors[v][spec.channels[group.channel]]] < 0).any() for v in group.gammas):
                 amplitude = -np.inf
-            own = column != FIXED
-            events = group.relative[:, None] * arrays.columns[column] if own else group.template[:, None]
-            safe &= (events == 0).all(axis=1) | ((events >= 0).all(axis=1) & (amplitude >= 0))
+            events = (group.template,) if column == FIXED else tuple(group.relative * end for end in ends[column])
+            safe &= np.all([(e == 0) | ((e >= 0) & (amplitude >= 0)) for e in events], axis=0)
         return safe
 
     def _settle(self, theta: FloatArray, arrays: RowArrays, value: FloatArray) -> None:
@@ -329,6 +329,9 @@ class _Model:
         lower, upper = self.likelihood.bounds[:, free, None]
         near = NEAR * (upper - lower)
         point = theta[free]
+        least, most = point.min(axis=1, initial=np.inf), point.max(axis=1, initial=-np.inf)
+        if (least >= (lower + near)[:, 0]).all() and (most <= (upper - near)[:, 0]).all():
+            return
         moved = np.where(point < lower + near, lower, np.where(point > upper - near, upper, point))
         rows = (moved != point).any(axis=0) & np.isfinite(value)  # a row that never started begins elsewhere
         if not rows.any():

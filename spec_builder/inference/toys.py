@@ -8,6 +8,7 @@ rule) and the chunk's number alone: it does not matter who computes it, or when.
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
@@ -17,6 +18,7 @@ from scipy.special import gammaln, xlogy
 
 from spec_builder.base.chunks import MemoryStore, Work, compute_chunks
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import unknown_name
 from spec_builder.inference.data import Data
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import BATCH, minimise
@@ -72,20 +74,41 @@ _SAME = 1e-9
 _MOST_MINIMA = 3
 #: A free minimum may lie above one with the parameter held by this much: rounding.
 _ROUNDING = 1e-6
+#: A number of toys that is whole but for rounding.
+_WHOLE = 1e-6
 #: Largest share of toys whose fits may not be valid.
 _MOST_LOST = 1e-3
+#: Toys at a value: five standard deviations need fewer.
+MOST_TOYS = 10_000_000
+_LARGEST_SEED = 2**128 - 1
+#: Characters of a number in a message.
+_SHOWN = 40
 
 
-def check_toys(toys: int, seed: int) -> None:
-    """Refuse a number of toys or a seed that is none.
+def check_toys(toys: int, seed: int, cl: float | None = None) -> None:
+    """Refuse a number of toys or a seed that is none, and fewer toys than a critical value needs.
+
+    Args:
+        toys: how many.
+        seed: of the random numbers.
+        cl: confidence level of a critical value. At least one toy has to lie beyond it.
 
     Raises:
         SpecBuilderError: saying what was expected.
     """
     if toys < 1:
         raise SpecBuilderError(f"toys {toys}: expected at least 1")
+    if toys > MOST_TOYS:
+        raise SpecBuilderError(f"toys {toys}: expected at most {MOST_TOYS}")
+    if seed > _LARGEST_SEED:
+        raise SpecBuilderError(f"seed {str(seed)[:_SHOWN]}: expected at most {_LARGEST_SEED}")
     if seed < 0:
         raise SpecBuilderError(f"seed {seed}: expected a number >= 0")
+    if cl is None:
+        return
+    needed = math.ceil(1 / (1 - cl) - _WHOLE)
+    if toys < needed:
+        raise SpecBuilderError(f"toys {toys}: too few for {100 * cl:.6g} % CL, expected at least {needed}")
 
 
 def chunk_sizes(toys: int) -> list[int]:
@@ -148,7 +171,7 @@ def ensemble_start(
 ) -> tuple[FloatArray, tuple[str, ...]]:
     """Where the fit of a hypothesis starts, shape (P,), and which nuisance parameters are kept there."""
     if ensemble not in ENSEMBLES:
-        raise SpecBuilderError(f"ensemble '{ensemble}' is unknown, expected one of {', '.join(ENSEMBLES)}")
+        raise unknown_name("ensemble", ensemble, ENSEMBLES)
     start, fixed = likelihood.init.copy(), []
     if ensemble == "nominal":
         for i, mean in zip(likelihood.constrained(), _nominal(likelihood), strict=True):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.grids import Numbers
+    from spec_builder.inference.curves import Interval
     from spec_builder.inference.exclusion_by_toys import ToyExclusion, ToyMassPoint
     from spec_builder.inference.feldman_cousins import CriticalValue, FeldmanCousins, PValue
     from spec_builder.model.given import GivenAnalysis, GivenWorkspace
@@ -65,6 +66,26 @@ class ToyFitResult(Result):
     asymptotic: FitResult
     toys: FeldmanCousins
     origin: Mapping[str, Any]
+
+    @property
+    def parameter(self) -> str:
+        """What was fitted."""
+        return self.asymptotic.parameter
+
+    @property
+    def value(self) -> float:
+        """At the minimum."""
+        return self.asymptotic.value
+
+    @property
+    def interval(self) -> tuple[float | None, float | None]:
+        """Ends of the interval by toys; None where it ends with the domain."""
+        return self.toys.interval
+
+    @property
+    def interval_error(self) -> tuple[float | None, float | None]:
+        """Monte Carlo error of each end."""
+        return self.toys.interval_error
 
     def to_dict(self) -> dict[str, Any]:
         """The content of the asymptotic fit, and what toys add to it."""
@@ -220,6 +241,31 @@ class ToyLimitsResult(Result):
     limits: LimitsResult
     toys: ToyExclusion
     origin: Mapping[str, Any]
+
+    @property
+    def masses_MeV(self) -> FloatArray:
+        """Mediator masses, shape (M,); one that is nan where there is no mediator."""
+        return self.limits.masses_MeV
+
+    @property
+    def parameter(self) -> str:
+        """Symbol of what is excluded."""
+        return self.limits.parameter
+
+    @property
+    def excluded(self) -> tuple[tuple[Interval, ...], ...]:
+        """Intervals at each mass that toys exclude; None where one has no end."""
+        return self.limits.excluded
+
+    @property
+    def upper(self) -> FloatArray:
+        """Where the outermost excluded interval begins at each mass, shape (M,); inf where there is none."""
+        return self.limits.upper
+
+    @property
+    def best(self) -> FloatArray:
+        """Coupling, or parameter, at each mass's minimum, shape (M,)."""
+        return self.limits.best
 
     def to_dict(self) -> dict[str, Any]:
         """The content of limits, and what toys add to it."""

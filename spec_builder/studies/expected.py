@@ -10,6 +10,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level
+from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Report, Result
 from spec_builder.inference.expected_limits import expected_ends
 from spec_builder.model.given import as_analysis, as_choice, mass_axis
@@ -88,6 +89,21 @@ class ExpectedLimits(Result):
     seed: int | None
     ensemble: str
     points: tuple[ExpectedPoint, ...]
+
+    @property
+    def masses_MeV(self) -> FloatArray:
+        """Mediator masses, shape (M,); one that is nan where there is no mediator."""
+        return np.array([point.mass_MeV for point in self.points])
+
+    @property
+    def parameter(self) -> str:
+        """Symbol of what is excluded."""
+        return self.choice.parameter
+
+    @property
+    def upper(self) -> dict[str, FloatArray]:
+        """The limit by quantile (``median``, and by toys ``m2``, ``m1``, ``p1``, ``p2``), each of shape (M,)."""
+        return {name: np.array([point.upper[name] for point in self.points]) for name in BAND}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON; an end that does not exist is None."""
@@ -201,7 +217,7 @@ def expect_limits(
         SpecBuilderError: as :func:`spec_builder.studies.limits.find_limits`, and for an unknown kind.
     """
     if kind not in KINDS:
-        raise SpecBuilderError(f"expected '{kind}' is unknown, expected one of {', '.join(KINDS)}")
+        raise unknown_name("expected", kind, KINDS)
     loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
     check_dof(dof, chosen)
     check_level(cl)

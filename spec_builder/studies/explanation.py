@@ -53,6 +53,21 @@ class Explanation(Result):
     point: str
     parts: Decomposition
 
+    @property
+    def delta_chi2(self) -> float:
+        """Of the point against the Standard Model."""
+        return self.parts.delta_chi2
+
+    @property
+    def bins(self) -> tuple[BinPart, ...]:
+        """The part of each bin."""
+        return self.parts.bins
+
+    @property
+    def pulls(self) -> tuple[PullPart, ...]:
+        """The part of each constrained parameter."""
+        return self.parts.pulls
+
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
         return self.provenance.to_dict() | {

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from spec_builder.base.text import Cell
-    from spec_builder.inference.fit import Fit, Minimiser
+    from spec_builder.inference.fit import Fit, Minimiser, Pull
     from spec_builder.model.given import GivenAnalysis, GivenWorkspace
 
 __all__ = ["USUAL_CL", "FitResult", "fit_analysis", "fit_workspace", "named", "workspace_likelihood"]
@@ -60,6 +60,72 @@ class FitResult(Result):
     unit: str
     fit: Fit
     cross_section_cm2: float | None = None
+
+    @property
+    def parameter(self) -> str:
+        """What was fitted, '' if nothing was of interest."""
+        return self.fit.parameter
+
+    @property
+    def value(self) -> float:
+        """At the minimum."""
+        return self.fit.value
+
+    @property
+    def interval(self) -> tuple[float | None, float | None]:
+        """Ends of the interval at ``cl``; None where it has no end."""
+        low = None if self.fit.down is None else self.fit.value - self.fit.down
+        return low, None if self.fit.up is None else self.fit.value + self.fit.up
+
+    @property
+    def up(self) -> float | None:
+        """Length of the interval above the value."""
+        return self.fit.up
+
+    @property
+    def down(self) -> float | None:
+        """Length of the interval below the value."""
+        return self.fit.down
+
+    @property
+    def cl(self) -> float:
+        """Confidence level of the interval."""
+        return self.fit.cl
+
+    @property
+    def pulls(self) -> Mapping[str, Pull]:
+        """Values and uncertainties of the constrained parameters."""
+        return self.fit.pulls
+
+    @property
+    def twice_nll(self) -> float:
+        """At the minimum."""
+        return self.fit.twice_nll
+
+    @property
+    def chi2(self) -> float:
+        """Saturated chi^2 at the minimum."""
+        return self.fit.chi2_min
+
+    @property
+    def ndof(self) -> int:
+        """Degrees of freedom of ``chi2``."""
+        return self.fit.ndof
+
+    @property
+    def p_value(self) -> float:
+        """Of ``chi2``, asymptotic."""
+        return self.fit.p_value
+
+    @property
+    def significance(self) -> float | None:
+        """Of a signal, in standard deviations; None where there is no value without one."""
+        return self.fit.significance
+
+    @property
+    def valid(self) -> bool:
+        """Whether the fit converged."""
+        return self.fit.valid
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON; numbers that do not exist are None, an infinite significance too, with a note."""
