@@ -12,7 +12,9 @@ from spec_builder.base.files import make_folder
 try:
     import fcntl
 except ImportError:  # not on Windows, where two processes look after themselves
-    fcntl = None  # type: ignore[assignment]
+    _HAS_LOCKS = False
+else:
+    _HAS_LOCKS = True
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +42,7 @@ class FolderLock:
 
     def __init__(self, folder: Path, what: Path, *, wait: bool = False) -> None:
         self._key: tuple[int, int] | None = None
-        if fcntl is None:
+        if not _HAS_LOCKS:
             return
         try:
             number = os.open(folder, os.O_RDONLY)
