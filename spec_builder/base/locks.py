@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import make_folder
 
+fcntl: ModuleType | None
 try:
     import fcntl
 except ImportError:  # not on Windows, where two processes look after themselves
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from types import ModuleType
 
 __all__ = ["FolderLock", "alone_in"]
 
