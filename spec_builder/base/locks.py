@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import make_folder
 
+fcntl: ModuleType | None
 try:
     import fcntl
 except ImportError:  # not on Windows, where two processes look after themselves
-    _HAS_LOCKS = False
-else:
-    _HAS_LOCKS = True
+    fcntl = None
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from types import ModuleType
 
 __all__ = ["FolderLock", "alone_in"]
 
@@ -42,7 +42,7 @@ class FolderLock:
 
     def __init__(self, folder: Path, what: Path, *, wait: bool = False) -> None:
         self._key: tuple[int, int] | None = None
-        if not _HAS_LOCKS:
+        if fcntl is None:
             return
         try:
             number = os.open(folder, os.O_RDONLY)
