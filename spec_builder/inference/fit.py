@@ -12,6 +12,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference import minuit, newton
 from spec_builder.inference.diagnosis import flat_directions, rounding
 from spec_builder.inference.profile import crossings, height_at, search, threshold
+from spec_builder.inference.uncertainty import constraint_scale, covariance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Fit", "Minimiser", "fit"]
 
 Minimiser = Literal["minuit", "newton"]
-#: Distance to a bound below which a parameter counts as being on it.
-BOUND_MARGIN = 1e-9
 MINIMISERS: tuple[Minimiser, ...] = get_args(Minimiser)
 
 
@@ -168,24 +167,14 @@ def _significance(likelihood: Likelihood, name: str, null: float, value: float, 
 
 
 def _pulls(likelihood: Likelihood, theta: FloatArray) -> dict[str, Pull]:
-    lower, upper = likelihood.bounds
-    inside = (theta > lower + BOUND_MARGIN) & (theta < upper - BOUND_MARGIN)
-    moving = [i for i in likelihood.free if inside[i]]  # on a bound a parameter does not vary
-    covariance = np.zeros((theta.size, theta.size))
-    covariance[np.ix_(moving, moving)] = np.linalg.pinv(
-        likelihood.hessian(theta)[0][np.ix_(moving, moving)] / 2, hermitian=True
-    )
+    variance = np.diag(covariance(likelihood, theta))
     pulls = {}
     for i in likelihood.free:
         spec = likelihood.specification.parameters[i]
         if spec.constraint is None:
             continue
-        if spec.constraint.kind == "normal":
-            centre, width = spec.constraint.auxiliary, spec.constraint.scale
-        else:
-            mean = spec.constraint.auxiliary / spec.constraint.scale
-            centre, width = mean, float(np.sqrt(mean / spec.constraint.scale))
-        error = float(np.sqrt(max(covariance[i, i], 0.0)))
+        centre, width = constraint_scale(spec.constraint)
+        error = float(np.sqrt(max(variance[i], 0.0)))
         pulls[spec.name] = Pull((float(theta[i]) - centre) / width, error / width)
     return pulls
 

@@ -41,7 +41,7 @@ _GLOBAL = "global"
 COMPARISON_FILES = tuple(
     f"{name}{suffix}"
     for name, third in ((_ANGLE, ".csv"), (_BOUNDS, ".md"), (_GLOBAL, ".md"))
-    for suffix in (".png", ".pdf", third)
+    for suffix in (".png", ".pdf", ".txt", third)
 )
 #: Mediator masses of our limits.
 _MASSES = 121
@@ -54,8 +54,9 @@ def write_angle(output: Output, fitted: Sequence[tuple[Analysis, FitResult]]) ->
         output: the folder.
         fitted: analyses with their fits of ``sin2thetaw``, one standard deviation.
     """
-    from spec_builder.figures.style import display_name, save_figures  # noqa: PLC0415
-    from spec_builder.paper.figures import draw_angle  # noqa: PLC0415
+    from spec_builder.drawing.page import save_pages  # noqa: PLC0415
+    from spec_builder.drawing.style import display_name  # noqa: PLC0415
+    from spec_builder.paper.angle_figure import draw_angle  # noqa: PLC0415
 
     fits = [fit for _, fit in fitted]
     names = {
@@ -71,7 +72,7 @@ def write_angle(output: Output, fitted: Sequence[tuple[Analysis, FitResult]]) ->
         "unit": "scale_GeV, drawn_at_GeV: GeV; quoted, value, up, down: 1, one standard deviation",
         "by_construction": in_words(notes) or "nothing",
     }
-    save_figures(draw_angle(points, fits), output, _ANGLE)
+    save_pages(draw_angle(points, fits), output, _ANGLE)
     output.text(f"{_ANGLE}.csv", points_csv(points, header))
 
 
@@ -94,12 +95,12 @@ def write_bounds(
     Returns:
         The table, in Markdown.
     """
-    from spec_builder.figures.style import save_figures  # noqa: PLC0415
+    from spec_builder.drawing.page import save_pages  # noqa: PLC0415
     from spec_builder.paper.figures import draw_bounds, draw_global  # noqa: PLC0415
 
     others = [result for result in computed if result.provenance.analysis in COMPANIONS]
-    save_figures(draw_bounds(limits, bounds, missing, others), output, _BOUNDS)
-    save_figures(draw_global(computed), output, _GLOBAL)
+    save_pages(draw_bounds(limits, bounds, missing, others), output, _BOUNDS)
+    save_pages(draw_global(computed), output, _GLOBAL)
     output.text(f"{_GLOBAL}.md", computed_tables(computed))
     table = bounds_table(bounds, missing)
     output.text(f"{_BOUNDS}.md", table + _recasts(bounds))
