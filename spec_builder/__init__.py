@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from spec_builder.histfactory.hs3 import hs3_workspace
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.model.analysis import Analysis, load_analysis
+    from spec_builder.model.points import point_workspace
     from spec_builder.paper.comparison import compare
     from spec_builder.paper.plane import write_plane
     from spec_builder.physics.choices import NewPhysics
     from spec_builder.physics.interactions import choose, parse_new_physics
     from spec_builder.sharing.archive import write_archives
     from spec_builder.sharing.citations import bibtex
-    from spec_builder.sharing.export import PatchRequest, export_workspaces
+    from spec_builder.sharing.export import PatchRequest, export_point, export_workspaces
     from spec_builder.sharing.verify import verify_file
     from spec_builder.sharing.verify_archive import verify_archive
     from spec_builder.studies.by_toys import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         fit_workspace_by_toys,
     )
     from spec_builder.studies.coverage import CoverageResult, cover_analysis, cover_couplings
+    from spec_builder.studies.events import EventsResult, events_at_point, events_of_analysis, events_of_workspace
     from spec_builder.studies.expected import ExpectedLimits, expect_limits
     from spec_builder.studies.explanation import explain_point, explain_spectrum
     from spec_builder.studies.fits import FitResult, fit_analysis, fit_workspace
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Analysis",
     "CoverageResult",
+    "EventsResult",
     "ExpectedLimits",
     "Experiment",
     "FitResult",
@@ -71,9 +74,13 @@ __all__ = [
     "cover_analysis",
     "cover_couplings",
     "diagnose",
+    "events_at_point",
+    "events_of_analysis",
+    "events_of_workspace",
     "expect_limits",
     "explain_point",
     "explain_spectrum",
+    "export_point",
     "export_workspaces",
     "find_limits",
     "find_limits_by_toys",
@@ -88,6 +95,7 @@ __all__ = [
     "load_analysis",
     "load_experiment",
     "parse_new_physics",
+    "point_workspace",
     "profile_analysis",
     "read_spectra",
     "read_spectrum",
@@ -104,6 +112,7 @@ __all__ = [
 _HOME = {
     "Analysis": "model.analysis",
     "CoverageResult": "studies.coverage",
+    "EventsResult": "studies.events",
     "ExpectedLimits": "studies.expected",
     "Experiment": "experiments.description",
     "FitResult": "studies.fits",
@@ -124,9 +133,13 @@ _HOME = {
     "cover_analysis": "studies.coverage",
     "cover_couplings": "studies.coverage",
     "diagnose": "cli.doctor",
+    "events_at_point": "studies.events",
+    "events_of_analysis": "studies.events",
+    "events_of_workspace": "studies.events",
     "expect_limits": "studies.expected",
     "explain_point": "studies.explanation",
     "explain_spectrum": "studies.explanation",
+    "export_point": "sharing.export",
     "export_workspaces": "sharing.export",
     "find_limits": "studies.limits",
     "find_limits_by_toys": "studies.by_toys",
@@ -141,6 +154,7 @@ _HOME = {
     "load_analysis": "model.analysis",
     "load_experiment": "experiments.reading",
     "parse_new_physics": "physics.interactions",
+    "point_workspace": "model.points",
     "profile_analysis": "studies.profiles",
     "read_spectra": "experiments.spectra",
     "read_spectrum": "experiments.spectra",

@@ -40,9 +40,7 @@ from spec_builder.cli.parsing import (
     given_options,
     is_workspace,
     jobs_or_cores,
-    masses_of,
     only,
-    plane_grid,
 )
 from spec_builder.cli.spectra import limits_text, scan_spectra, spectrum_option
 from spec_builder.cli.toys import (
@@ -59,7 +57,6 @@ from spec_builder.cli.toys import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spec_builder.base.arrays import FloatArray
     from spec_builder.base.text import Result
     from spec_builder.model.analysis import Analysis
     from spec_builder.physics.choices import Choice
@@ -105,7 +102,7 @@ def limits(
         emit(limits_text(analysis, given, choices, cl), output, force=force)
         return
     loaded, choice = analysis_and_choice(analysis, choices)
-    masses = masses_of(choices["masses"], loaded, choice, 31)
+    masses = choices["masses"]
     if choices["cite"]:
         emit(bibtex_of(loaded.sources(choice)), output, force=force)
         return
@@ -131,7 +128,7 @@ def limits(
 def _limits_with_toys(
     analysis: Analysis,
     choice: Choice,
-    masses: FloatArray | None,
+    masses: str | None,
     choices: dict[str, Any],
     level: dict[str, Any],
     output: str,
@@ -244,8 +241,7 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
             only(given, set(choices) - _OF_WORKSPACE, "an analysis")
             analysis, choice = analysis_and_choice(target, choices)
             analysis = changed_analysis(analysis, choices)
-            masses, couplings = plane_grid(analysis, choice, choices)
-            scans.scan_analysis(analysis, choice, masses, couplings, **how)
+            scans.scan_analysis(analysis, choice, choices["masses"], choices["couplings"], **how)
     click.echo(output)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -20,13 +19,8 @@ from spec_builder.cli.options import (
 )
 from spec_builder.cli.output import bibtex_of, emit
 from spec_builder.cli.parsing import given_options, only
+from spec_builder.cli.points import coupling_option, mass_option
 from spec_builder.cli.spectra import spectrum_option
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from spec_builder.model.analysis import Analysis
-    from spec_builder.physics.choices import Choice
 
 __all__ = ["explain"]
 
@@ -34,8 +28,8 @@ __all__ = ["explain"]
 @click.command(cls=InteractionCommand)
 @click.argument("analysis", shell_complete=ANALYSIS_WORDS)
 @interaction_option("Required, or --spectrum.")
-@click.option("--mass", type=float, metavar="MEV", help="Mediator mass [MeV], inf for the contact limit.")
-@click.option("--coupling", type=float, metavar="G", help="Coupling g, or the parameter; g/m [1/GeV] at mass inf.")
+@mass_option
+@coupling_option
 @spectrum_option
 @click.option("--strength", type=float, default=1.0, show_default=True, metavar="X", help="Of the spectrum.")
 @law_option
@@ -49,6 +43,7 @@ __all__ = ["explain"]
 def explain(context: click.Context, /, analysis: str, output: str, force: bool, **choices: Any) -> None:
     """Say which events and which pulls speak against a point: Delta chi2 to the Standard Model, bin by bin."""
     from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
+    from spec_builder.model.given import as_spectrum  # noqa: PLC0415
     from spec_builder.studies.explanation import explain_point, explain_spectrum  # noqa: PLC0415
 
     if choices["as_json"] and choices["as_csv"]:
@@ -58,12 +53,11 @@ def explain(context: click.Context, /, analysis: str, output: str, force: bool, 
     loaded = load_analysis(analysis, choices["law"], choices["variants"])
     if choices["spectrum"] is not None:
         only(given, common | {"spectrum", "strength"}, "a spectrum")
-        spectrum = _spectrum(choices)
+        spectrum = as_spectrum(choices["spectrum"])
         sources = [*loaded.sources(), spectrum.source]
     else:
         only(given, common | {"interaction", "mass", "coupling", *option_names()}, "an interaction")
         choice = choice_of(choices["interaction"], choices)
-        mass, value = _point(loaded, choice, choices)
         sources = [*loaded.sources(choice)]
     if choices["cite"]:
         emit(bibtex_of(sources, "iminuit"), output, force=force)
@@ -71,38 +65,6 @@ def explain(context: click.Context, /, analysis: str, output: str, force: bool, 
     if choices["spectrum"] is not None:
         result = explain_spectrum(loaded, spectrum, choices["strength"])
     else:
-        result = explain_point(loaded, choice, mass, value)
+        result = explain_point(loaded, choice, choices["mass"], choices["coupling"])
     text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
     emit(text, output, force=force)
-
-
-def _spectrum(choices: Mapping[str, Any]) -> Any:
-    """The one spectrum, and a strength that can be one."""
-    from spec_builder.experiments.spectra import read_spectrum  # noqa: PLC0415
-
-    path = Path(choices["spectrum"])
-    if path.is_dir():
-        raise SpecBuilderError(f"explain: --spectrum {path} is a folder, expected one FILE.csv")
-    if not 0 <= choices["strength"] < float("inf"):
-        raise SpecBuilderError(f"explain: --strength {choices['strength']:g}: expected a number >= 0")
-    return read_spectrum(path)
-
-
-def _point(analysis: Analysis, choice: Choice, choices: Mapping[str, Any]) -> tuple[float | None, float]:
-    """Mass and coupling of a point."""
-    import math  # noqa: PLC0415
-
-    mass, value = choices["mass"], choices["coupling"]
-    if value is None:
-        raise SpecBuilderError(f"{analysis.name}: give --coupling")
-    if choice.has_mediator and mass is None:
-        raise SpecBuilderError(f"interaction '{choice.name}': give --mass (MeV)")
-    if not choice.has_mediator and mass is not None:
-        raise SpecBuilderError(f"interaction '{choice.name}' has no mediator: leave out --mass")
-    if mass is not None and not mass > 0:
-        raise SpecBuilderError(f"mass {mass:g}: expected a positive number of MeV, or inf")
-    if not math.isfinite(value):
-        raise SpecBuilderError(f"coupling {value:g}: expected a finite number")
-    if not choice.signed and value < 0:
-        raise SpecBuilderError(f"coupling {value:g}: expected a number >= 0")
-    return mass, value

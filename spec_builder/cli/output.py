@@ -14,7 +14,20 @@ from spec_builder.base.printing import one_line, printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Progress", "ResumableProgress", "StoppedError", "TerminatedError", "bibtex_of", "complain", "emit"]
+__all__ = [
+    "InterruptedByUserError",
+    "Progress",
+    "ResumableProgress",
+    "StoppedError",
+    "TerminatedError",
+    "bibtex_of",
+    "complain",
+    "emit",
+]
+
+
+class InterruptedByUserError(KeyboardInterrupt):
+    """Somebody pressed Ctrl-C: a plain KeyboardInterrupt was raised by code of a user's own."""
 
 
 class TerminatedError(KeyboardInterrupt):

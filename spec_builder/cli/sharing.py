@@ -29,9 +29,7 @@ from spec_builder.cli.output import (
     emit,
 )
 from spec_builder.cli.parsing import (
-    couplings_of,
     given_options,
-    grid,
     jobs_or_cores,
     only,
     patch_style,
@@ -68,12 +66,10 @@ def _of_patches(verb: Callable[..., Any]) -> Callable[..., Any]:
 def _patch_request(choices: Mapping[str, Any]) -> PatchRequest:
     from spec_builder.sharing.export import PatchRequest  # noqa: PLC0415
 
-    chosen = choices_of(choices["interactions"], choices)
-    signed = any(choice.signed for choice in chosen)
     return PatchRequest(
-        chosen,
-        grid(choices["masses"], "masses"),
-        None if choices["couplings"] is None else couplings_of(choices["couplings"], signed=signed),
+        choices_of(choices["interactions"], choices),
+        choices["masses"],
+        choices["couplings"],
         patch_style(choices["style"]),
         choices["hepdata"],
         where_they_act="all" in choices["interactions"],
@@ -143,7 +139,8 @@ def verify(files: tuple[str, ...], toys: bool, seed: int | None, jobs: int | Non
     """Check workspaces: schema, names, numbers, modifiers, digests. Says where, why and what to do.
 
     An archive (.tar.gz, or the folder that it was unpacked to) is checked against its checksums, and all that it
-    promises is computed again. Critical values, the JSON of fit and limits by toys, are computed again with --toys.
+    promises is computed again, its README too; so are the tables of a HEPData submission (its folder). Critical
+    values, the JSON of fit and limits by toys, are computed again with --toys.
     """
     from spec_builder.sharing.bundle import is_archive  # noqa: PLC0415
 
@@ -172,6 +169,12 @@ def verify(files: tuple[str, ...], toys: bool, seed: int | None, jobs: int | Non
 
 
 def _verify(name: str, report: Callable[[int, int], object], *, archive: bool) -> tuple[str, list[str]]:
+    from spec_builder.sharing.bundle import is_submission  # noqa: PLC0415
+
+    if is_submission(name):
+        from spec_builder.sharing.verify_submission import verify_submission  # noqa: PLC0415
+
+        return verify_submission(name, report=report)
     if archive:
         from spec_builder.sharing.verify_archive import verify_archive  # noqa: PLC0415
 

@@ -25,7 +25,7 @@ from spec_builder.cli.options import (
     variant_option,
 )
 from spec_builder.cli.output import ResumableProgress, emit
-from spec_builder.cli.parsing import couplings_of, grid, jobs_or_cores
+from spec_builder.cli.parsing import jobs_or_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -272,10 +272,8 @@ def _measured_coverage(analysis: Analysis, choices: dict[str, Any], how: dict[st
     if choices["parameter"] is not None:
         if choices["mass"] is not None:
             raise SpecBuilderError("coverage: --mass applies with an --interaction only")
-        values = grid(choices["values"] or "0.3,1,2", "values")
-        return cover_analysis(analysis, choices["parameter"], values, **own)
+        return cover_analysis(analysis, choices["parameter"], choices["values"] or "0.3,1,2", **own)
     choice = choice_of(choices["interaction"], choices)
     if choices["values"] is None:
         raise SpecBuilderError(f"coverage: give --values of {choice.parameter}")
-    values = couplings_of(choices["values"], signed=True)
-    return cover_couplings(analysis, choice, choices["mass"], values, **own)
+    return cover_couplings(analysis, choice, choices["mass"], choices["values"], **own)

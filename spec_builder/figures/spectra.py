@@ -22,7 +22,7 @@ from spec_builder.drawing.spectra import (
 )
 from spec_builder.drawing.style import display_name
 from spec_builder.figures.pages import caption_of
-from spec_builder.inference.uncertainty import covariance, rate_errors
+from spec_builder.inference.expectation import covariance, prior, sum_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,7 +109,7 @@ def fit_text(result: FitResult) -> str:
 
 def _expected(analysis: Analysis, likelihood: Likelihood, result: FitResult) -> _Expected:
     theta = np.array([result.fit.theta[name] for name in likelihood.parameters])
-    before = likelihood.init.copy()
+    before, _ = prior(likelihood)
     before[likelihood.index(result.fit.parameter)] = analysis.measurable(result.fit.parameter).reference
     samples = likelihood.sample_rates(theta)
     return _Expected(samples, covariance(likelihood, theta), likelihood.rates(before[None])[0], theta)
@@ -158,7 +158,7 @@ def _draw_channel(
 
 def _summed_errors(likelihood: Likelihood, expected: _Expected, place: slice, sums: FloatArray) -> FloatArray:
     """Uncertainty of sums of bins of a channel, which move together, shape (bins of the axis,)."""
-    return rate_errors(likelihood, expected.theta, expected.covariance, lambda rates: rates[:, place] @ sums.T)
+    return sum_errors(likelihood, expected.theta, expected.covariance, lambda rates: rates[:, place] @ sums.T)
 
 
 def _layers(channel: Channel, samples: Mapping[str, FloatArray]) -> list[Layer]:

@@ -11,8 +11,8 @@ from scipy.special import chdtrc
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference import minuit, newton
 from spec_builder.inference.diagnosis import flat_directions, rounding
+from spec_builder.inference.expectation import centre_and_width, covariance
 from spec_builder.inference.profile import crossings, height_at, search, threshold
-from spec_builder.inference.uncertainty import constraint_scale, covariance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -167,15 +167,14 @@ def _significance(likelihood: Likelihood, name: str, null: float, value: float, 
 
 
 def _pulls(likelihood: Likelihood, theta: FloatArray) -> dict[str, Pull]:
-    variance = np.diag(covariance(likelihood, theta))
+    errors = np.sqrt(np.maximum(np.diag(covariance(likelihood, theta)), 0.0))
     pulls = {}
     for i in likelihood.free:
         spec = likelihood.specification.parameters[i]
         if spec.constraint is None:
             continue
-        centre, width = constraint_scale(spec.constraint)
-        error = float(np.sqrt(max(variance[i], 0.0)))
-        pulls[spec.name] = Pull((float(theta[i]) - centre) / width, error / width)
+        centre, width = centre_and_width(spec.constraint)
+        pulls[spec.name] = Pull((float(theta[i]) - centre) / width, float(errors[i]) / width)
     return pulls
 
 

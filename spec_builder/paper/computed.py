@@ -188,7 +188,7 @@ def _driver_rows(by_place: Mapping[tuple[str, str], LimitsResult]) -> list[tuple
             for pull in parts.pulls:
                 sums[owner[pull.parameter]] += pull.delta_chi2
             alone = f"{limits[best][i]:.3e} {best}"
-            heights = (f"{height:+.2f}" for height in sums.values())
+            heights = (f"{height:+z.2f}" for height in sums.values())
             rows.append((panel, f"{mass:g}", f"{limit:.3e}", alone, *heights))
     return rows
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,15 +16,15 @@ from spec_builder.base.text import markdown_table
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.profile import threshold
 from spec_builder.model.analysis import ANALYSES, acts_on, load_analyses
+from spec_builder.model.given import as_choices, as_names
 from spec_builder.model.provenance import distinct_notes, parameter_label
-from spec_builder.physics.interactions import choose
 from spec_builder.studies.limits import LimitsResult, check_dof, interval_text
 from spec_builder.studies.plane import profile_planes
 
 if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from os import PathLike
 
     from spec_builder.base.executors import Report
     from spec_builder.drawing.page import Page
@@ -65,10 +66,10 @@ def draw_fig4(results: Sequence[LimitsResult]) -> Page:
 
 
 def write_plane(
-    output: Path,
+    output: str | PathLike[str],
     *,
-    analysis: str | None = None,
-    interactions: Sequence[Choice] = (),
+    analysis: str | PathLike[str] | Sequence[str | PathLike[str]] | None = None,
+    interactions: Choice | str | Sequence[Choice | str | object] = (),
     law: str = "normsys",
     variants: Mapping[str, str] | None = None,
     cl: float = 0.9,
@@ -86,7 +87,8 @@ def write_plane(
     Args:
         output: the folder.
         analysis: its name; the paper's three by default.
-        interactions: with their options; the paper's five by default.
+        interactions: as :func:`spec_builder.physics.interactions.choose` takes and gives them; the paper's five by
+            default.
         law: ``normsys`` or ``linear``.
         variants: variant by experiment name.
         cl: confidence level.
@@ -104,18 +106,18 @@ def write_plane(
     """
     of_paper = analysis is None and not interactions
     figure_name = _FIG4 if of_paper else _PLANE
-    place = Output(output, force)
+    place = Output(Path(output), force)
     place.check([f"{figure_name}.png"])
     if not 2 <= points <= _MOST_POINTS:
         raise SpecBuilderError(f"points {points}: a grid needs at least 2, and at most {_MOST_POINTS}")
-    chosen = list(interactions) or [choose(name) for name in PLANE_INTERACTIONS]
+    chosen = as_choices(interactions or PLANE_INTERACTIONS)
     if dof is None:
         dof = 2
     else:
         for choice in chosen:
             check_dof(dof, choice)
     threshold(cl, dof)
-    analyses = load_analyses(ANALYSES if analysis is None else [analysis], law, variants)
+    analyses = load_analyses(ANALYSES if analysis is None else ["+".join(as_names(analysis))], law, variants)
     # of the paper's five those that act, of those that were named all
     wanted = [(a, choice) for a in analyses for choice in chosen if interactions or acts_on(a, choice)]
     planes = _profiled(wanted, points, cl, dof, executor, report)

@@ -13,7 +13,7 @@ from spec_builder.drawing.pulls import draw_impacts, draw_pulls, name_rows, pull
 from spec_builder.drawing.style import MARKERS, Line, axis_label
 from spec_builder.inference import minuit
 from spec_builder.inference.profile import profile
-from spec_builder.inference.uncertainty import constraint_scale, covariance
+from spec_builder.inference.expectation import centre_and_width, covariance
 from spec_builder.model.provenance import Choices
 from spec_builder.studies.fits import fit_analysis, fit_workspace, workspace_likelihood
 from spec_builder.studies.pictures import dataset_label, level_note, own_axes
@@ -266,7 +266,7 @@ def _impact(likelihood: Likelihood, poi: str, theta: FloatArray, error: float, p
     """The impact of the parameter at a place."""
     constraint = likelihood.specification.parameters[place].constraint
     assert constraint is not None  # noqa: S101 - the caller asks for constrained parameters
-    centre, width = constraint_scale(constraint)
+    centre, width = centre_and_width(constraint)
     best = float(theta[place])
     values = best + np.array([error, -error, width, -width])
     lower, upper = likelihood.bounds[:, place]

@@ -11,9 +11,10 @@ import numpy as np
 from spec_builder.base.executors import loss_is_told
 from spec_builder.inference.curves import Curves
 from spec_builder.inference.exclusion import exclude
+from spec_builder.model.given import mass_axis
 from spec_builder.model.provenance import Choices
 from spec_builder.model.signal import check_change, check_nowhere_negative
-from spec_builder.studies.limits import LimitsResult, mass_axis
+from spec_builder.studies.limits import LimitsResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.grids import parse_grid
+from spec_builder.base.grids import numbers_text, parse_grid
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.drawing.style import PALETTE
 from spec_builder.base.version import __version__
@@ -22,12 +22,12 @@ from spec_builder.physics.targets import Target, load_target
 from spec_builder.studies.pictures import own_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
 
     from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.grids import Numbers
     from spec_builder.physics.choices import Choice
 
 __all__ = ["Spectrum", "recoil_spectrum"]
@@ -159,7 +159,7 @@ class Spectrum(Result):
 
 
 def recoil_spectrum(
-    energies: str | Sequence[float],
+    energies: Numbers,
     *,
     source: str | Path | Source = _DEFAULT_SOURCE,
     target: str | Path | Target = "xenon",
@@ -173,7 +173,7 @@ def recoil_spectrum(
     """Recoil spectrum of one parameter point.
 
     Args:
-        energies: recoil energies [keV], as numbers or as a grid's text.
+        energies: recoil energies [keV]: a number, a list, an array or the text of a grid.
         source: name or path of the neutrinos' source.
         target: name or path of what they scatter off.
         interaction: ``sm``, or what :func:`spec_builder.physics.interactions.choose` takes.
@@ -190,7 +190,7 @@ def recoil_spectrum(
         >>> recoil_spectrum([1.0]).rate  # doctest: +ELLIPSIS
         (238.64...,)
     """
-    text = energies if isinstance(energies, str) else ",".join(repr(float(e)) for e in energies)
+    text = numbers_text(energies, "energies")
     energy = np.array(parse_grid(text, "energies"))
     neutrinos = _source(source, hep=hep)
     scatterers = target if isinstance(target, Target) else load_target(target)

@@ -40,6 +40,32 @@ def test_an_analysis_cites_its_own_experiment_and_not_the_other() -> None:
     assert not [key for key in pandax4t if key.startswith("XENON")]
 
 
+COMPANIONS = {
+    "coherent_csi": {"COHERENT:2021xmm", "DeRomeri:2022twg"},
+    "xenonnt_er": {"XENON:2022ltv", "Chen:2016eab", "Vinyoles:2016djt"},
+    "lz_ws2022_er": {"LZ:2025er"},
+    "lz_ws2024_er": {"LZ:2025er"},
+    "pandax4t_run0_er": {"PandaX:2022ood"},
+    "pandax4t_run1_er": {"PandaX:2024cic"},
+    "texono": {"TEXONO:2009knm", "Huber:2011wv", "Mueller:2011nm"},
+}
+
+
+@pytest.mark.parametrize("name", COMPANIONS)
+def test_a_companion_cites_its_own_papers(name: str) -> None:
+    cited = set(keys(bibtex(load_analysis(name).sources())))
+    assert COMPANIONS[name] <= cited
+    data = {key for papers in COMPANIONS.values() for key in papers if re.match("COHERENT|XENON|LZ|PandaX|TEXONO", key)}
+    assert cited & data == COMPANIONS[name] & data
+
+
+def test_the_joint_likelihood_cites_all_of_its_parts() -> None:
+    parts = ("combined", "coherent_csi", "eves", "texono")
+    scalar = choose("scalar")
+    each = set[str]().union(*(keys(bibtex(load_analysis(name).sources(scalar))) for name in parts))
+    assert set(keys(bibtex(load_analysis("global").sources(scalar)))) == each
+
+
 def test_a_variant_cites_what_it_uses() -> None:
     assert "Szydagis:2022ikv" not in keys(bibtex(load_analysis("xenonnt").sources()))
     variant = load_analysis("xenonnt", variants={"xenonnt": "charge_yield"})

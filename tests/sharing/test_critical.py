@@ -11,6 +11,7 @@ import pytest
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json, digest
 from spec_builder.model.analysis import load_analysis
+from spec_builder.model.given import as_choices
 from spec_builder.sharing.archive import write_archives
 from spec_builder.sharing.bundle import read_archive
 from spec_builder.sharing.critical import check_critical, recompute_critical
@@ -90,7 +91,7 @@ def test_an_archive_with_critical_values(
 ) -> None:
     source = tmp_path / "limits.json"
     source.write_text(json.dumps(results["limits"]))
-    request = PatchRequest(small_request.choices[:1], [1.0, 10.0])
+    request = PatchRequest(as_choices(small_request.choices)[:1], [1.0, 10.0])
     (path,) = write_archives(["xenonnt"], tmp_path / "out", request, submission=False, critical=[str(source)])
     files = read_archive(path)
     assert json.loads(files["critical_scalar.json"]) == results["limits"]

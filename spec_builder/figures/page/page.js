@@ -16,14 +16,16 @@ const CURVE = { color: "#D55E00", dash: "solid", fill: "rgba(213, 94, 0, 0.2)" }
 
 // ---------------------------------------------------------------- texts
 
+// A power of ten.
+const power = (exponent) => `×10${[...String(Number(exponent))].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(c)])).join("")}`;
+
 // Numbers for people, as 1.23×10⁻⁵ where they are small or large.
 function shown(value, digits = 3) {
   if (value === null || value === undefined) return "–";
   const size = Math.abs(value);
   if (size === 0 || (size >= 1e-3 && size < 1e5)) return String(Number(value.toPrecision(digits))).replace("-", "−");
   const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
-  const raised = [...String(Number(exponent))].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(c)])).join("");
-  return `${mantissa.replace("-", "−")}×10${raised}`;
+  return `${mantissa.replace("-", "−")}${power(exponent)}`;
 }
 
 const percent = (cl) => `${Number((100 * cl).toPrecision(6))} %`;
@@ -32,14 +34,17 @@ const words = (name) => SAMPLES[name] || name.replaceAll("_", " ");
 // Decimals as far as they tell something.
 function fixed(value, digits = 2) {
   if (value === null) return "–";
-  return Math.abs(value) < 1e5 ? value.toFixed(digits).replace("-", "−") : shown(value, digits + 2);
+  if (Math.abs(value) >= 1e5) return shown(value, digits + 2);
+  const text = value.toFixed(digits);
+  return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");
 }
 
 // plotly reads some HTML in texts
 const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
 // The program's own sentences, with the signs that a page can show.
-const set = (text) => text.replaceAll("Delta chi2", "Δχ²").replaceAll(">=", "≥");
+const set = (text) => text.replaceAll("Delta chi2", "Δχ²").replaceAll(">=", "≥")
+  .replace(/(?<=\d)e([+-]\d+)\b/g, (_, exponent) => power(exponent));
 
 function intervalText([low, high], symbol, digits = 4) {
   if (low === null && high === null) return "everything";

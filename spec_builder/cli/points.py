@@ -1,0 +1,137 @@
+"""Verbs of one point: its events per bin and sample, and its workspace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.cli.interactions import InteractionCommand, choice_of, interaction_option, option_names
+from spec_builder.cli.options import (
+    ANALYSIS_WORDS,
+    choice,
+    cite_option,
+    fix_option,
+    force_option,
+    json_option,
+    law_option,
+    measurement_option,
+    output_option,
+    patch_option,
+    poi_option,
+    variant_option,
+)
+from spec_builder.cli.output import bibtex_of, emit
+from spec_builder.cli.parsing import analysis_and_choice, given_options, is_workspace, only
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from spec_builder.model.analysis import Analysis
+    from spec_builder.studies.events import EventsResult
+
+__all__ = ["coupling_option", "events", "mass_option", "point"]
+
+mass_option = click.option("--mass", type=float, metavar="MEV", help="Mediator mass [MeV], inf for the contact limit.")
+coupling_option = click.option(
+    "--coupling", type=float, metavar="G", help="Coupling g, or the parameter; g/m [1/GeV] at mass inf."
+)
+
+
+@click.command(cls=InteractionCommand)
+@click.argument("target", metavar="ANALYSIS|WORKSPACE.json|-", shell_complete=ANALYSIS_WORDS)
+@choice(
+    "--parameter", ("flux", "sin2thetaw"), help="What is fitted in an ANALYSIS, as for fit; or give an --interaction."
+)
+@interaction_option("At a point of it, with --coupling.")
+@mass_option
+@coupling_option
+@law_option
+@variant_option
+@measurement_option
+@patch_option
+@poi_option
+@fix_option
+@json_option
+@click.option("--csv", "as_csv", is_flag=True, help="CSV of all bins with a header of choices.")
+@cite_option
+@output_option
+@force_option
+@click.pass_context
+def events(context: click.Context, /, target: str, output: str, force: bool, **choices: Any) -> None:
+    """Events per bin and sample, before a fit and at its minimum, with errors.
+
+    Of an ANALYSIS when a --parameter of the Standard Model is fitted, or at a point of an --interaction; of any
+    WORKSPACE in its fit. One standard deviation each, with the correlations of the fit; before it of the constrained
+    parameters alone.
+    """
+    if choices["as_json"] and choices["as_csv"]:
+        raise SpecBuilderError("events: give --json or --csv, not both")
+    given = given_options(context, choices)
+    common = {"as_json", "as_csv"}
+    if is_workspace(target):
+        only(given, common | {"measurement", "patches", "poi", "hold"}, "a workspace")
+        result = _of_workspace(target, choices)
+    else:
+        from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
+
+        common |= {"law", "variants", "cite"}
+        if choices["interaction"] is not None:
+            only(given, common | {"interaction", "mass", "coupling", *option_names()}, "a point of an interaction")
+        else:
+            only(given, common | {"parameter"}, "the fit of a parameter")
+        loaded = load_analysis(target, choices["law"], choices["variants"])
+        result = _of_analysis(loaded, choices)
+        if choices["cite"]:
+            chosen = choice_of(choices["interaction"], choices) if choices["interaction"] is not None else None
+            emit(bibtex_of(loaded.sources(chosen), "iminuit"), output, force=force)
+            return
+    text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
+    emit(text, output, force=force)
+
+
+def _of_workspace(target: str, choices: Mapping[str, Any]) -> EventsResult:
+    from spec_builder.studies.events import events_of_workspace  # noqa: PLC0415
+
+    return events_of_workspace(target, **{key: choices[key] for key in ("patches", "measurement", "poi", "hold")})
+
+
+def _of_analysis(analysis: Analysis, choices: Mapping[str, Any]) -> EventsResult:
+    from spec_builder.studies.events import events_at_point, events_of_analysis  # noqa: PLC0415
+
+    if choices["interaction"] is not None:
+        chosen = choice_of(choices["interaction"], choices)
+        return events_at_point(analysis, chosen, choices["mass"], choices["coupling"])
+    if choices["parameter"] is None:
+        parameters = " or --parameter ".join(analysis.parameters)
+        raise SpecBuilderError(f"events: give --parameter {parameters}, or --interaction with a point of it")
+    return events_of_analysis(analysis, choices["parameter"])
+
+
+@click.command(cls=InteractionCommand)
+@click.argument("analysis", shell_complete=ANALYSIS_WORDS)
+@interaction_option("Required.")
+@mass_option
+@coupling_option
+@law_option
+@variant_option
+@output_option
+@force_option
+def point(analysis: str, output: str, force: bool, **choices: Any) -> None:
+    """Write one point of an interaction as a complete pyhf workspace.
+
+    Its first measurement, new_physics, has no parameter of interest: `pyhf fit` profiles the point, and `pyhf cls`,
+    which would test the flux, refuses. Into a file, FILE.meta.json beside it says what it is.
+    """
+    from spec_builder.sharing.export import export_point  # noqa: PLC0415
+
+    loaded, chosen = analysis_and_choice(analysis, choices)
+    at = (choices["mass"], choices["coupling"])
+    if output == "-":
+        from spec_builder.base.files import canonical_json  # noqa: PLC0415
+        from spec_builder.model.points import point_workspace  # noqa: PLC0415
+
+        emit(canonical_json(point_workspace(loaded, chosen, *at)), output, force=force)
+    else:
+        export_point(loaded, chosen, *at, output, force=force)
