@@ -19,6 +19,7 @@ from spec_builder.cli.options import (
 )
 from spec_builder.cli.output import bibtex_of, emit
 from spec_builder.cli.parsing import given_options, only
+from spec_builder.cli.pictures import Plots, plot_options
 from spec_builder.cli.points import coupling_option, mass_option
 from spec_builder.cli.spectra import spectrum_option
 
@@ -36,6 +37,7 @@ __all__ = ["explain"]
 @variant_option
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="CSV of all bins and pulls with a header of choices.")
+@plot_options("Draw the parts by bin and by pull")
 @cite_option
 @output_option
 @force_option
@@ -49,7 +51,8 @@ def explain(context: click.Context, /, analysis: str, output: str, force: bool, 
     if choices["as_json"] and choices["as_csv"]:
         raise SpecBuilderError("explain: give --json or --csv, not both")
     given = given_options(context, choices)
-    common = {"law", "variants", "as_json", "as_csv", "cite"}
+    plots = Plots.taken(choices, output, force=force)
+    common = {"law", "variants", "as_json", "as_csv", "cite", "plots", "width"}
     loaded = load_analysis(analysis, choices["law"], choices["variants"])
     if choices["spectrum"] is not None:
         only(given, common | {"spectrum", "strength"}, "a spectrum")
@@ -66,5 +69,9 @@ def explain(context: click.Context, /, analysis: str, output: str, force: bool, 
         result = explain_spectrum(loaded, spectrum, choices["strength"])
     else:
         result = explain_point(loaded, choice, choices["mass"], choices["coupling"])
+    if plots:
+        from spec_builder.figures.pages import draw_result  # noqa: PLC0415
+
+        plots.save(draw_result, result)
     text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
     emit(text, output, force=force)

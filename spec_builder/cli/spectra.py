@@ -15,6 +15,7 @@ from spec_builder.cli.parsing import only
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from spec_builder.cli.pictures import Plots
     from spec_builder.experiments.spectra import RecoilSpectrum
 
 __all__ = ["fit_text", "limits_text", "scan_spectra", "spectra_of", "spectrum_option"]
@@ -52,17 +53,21 @@ def fit_text(target: str, given: set[str], choices: Mapping[str, Any], *, as_jso
     return result.to_json() if as_json else str(result)
 
 
-def limits_text(target: str, given: set[str], choices: Mapping[str, Any], cl: float) -> str:
+def limits_text(target: str, given: set[str], choices: Mapping[str, Any], cl: float, plots: Plots) -> str:
     """What ``limits ANALYSIS --spectrum FILE|FOLDER`` prints."""
     from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
     from spec_builder.studies.strengths import find_strength_limits  # noqa: PLC0415
 
-    only(given, {"spectrum", "law", "variants", "as_json", "as_csv", "cite"}, "a spectrum")
+    only(given, {"spectrum", "law", "variants", "as_json", "as_csv", "cite", "plots", "width"}, "a spectrum")
     analysis = load_analysis(target, choices["law"], choices["variants"])
     spectra = spectra_of(choices["spectrum"])
     if choices["cite"]:
         return bibtex_of([*analysis.sources(), *(spectrum.source for spectrum in spectra)], "iminuit")
     result = find_strength_limits(analysis, spectra, cl=cl)
+    if plots:
+        from spec_builder.figures.pages import draw_result  # noqa: PLC0415
+
+        plots.save(draw_result, result)
     return result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
 
 

@@ -26,6 +26,7 @@ from spec_builder.cli.options import (
 )
 from spec_builder.cli.output import ResumableProgress, emit
 from spec_builder.cli.parsing import jobs_or_cores
+from spec_builder.cli.pictures import Plots, plot_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -240,7 +241,7 @@ def toy_run(output: str, choices: Mapping[str, Any], workspace: Any, *, force: b
 @dask_option
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="CSV with a header of choices.")
-@click.option("--plot", metavar="FILE", help="Draw it (PNG, PDF or SVG).")
+@plot_options("Draw it")
 @output_option
 @force_option
 def coverage(analysis: str, output: str, force: bool, **choices: Any) -> None:
@@ -252,14 +253,13 @@ def coverage(analysis: str, output: str, force: bool, **choices: Any) -> None:
     if (choices["parameter"] is None) == (choices["interaction"] is None):
         raise SpecBuilderError("coverage: give --parameter or --interaction")
     loaded = changed_analysis(load_analysis(analysis, choices["law"], choices["variants"]), choices)
-    plot = choices.pop("plot")
+    plots = Plots.taken(choices, output, force=force)
     with toy_run(output, choices, loaded.workspace, force=force) as how:
         result = _measured_coverage(loaded, choices, how)
-        if plot:
-            from spec_builder.figures.expected import draw_coverage  # noqa: PLC0415
-            from spec_builder.figures.style import save_figure  # noqa: PLC0415
+        if plots:
+            from spec_builder.figures.pages import draw_result  # noqa: PLC0415
 
-            save_figure(draw_coverage(result), Path(plot), force=force)
+            plots.save(draw_result, result)
         text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
         emit(text, output, force=force)
 

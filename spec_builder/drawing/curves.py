@@ -9,7 +9,6 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -22,8 +21,8 @@ __all__ = [
     "Interval",
     "check_masses",
     "draw_bars",
-    "draw_expected_bands",
     "draw_excluded",
+    "draw_expected_bands",
     "draw_level_note",
     "draw_levels",
     "draw_profile",
@@ -35,15 +34,15 @@ __all__ = [
 Interval: TypeAlias = "tuple[float | None, float | None]"
 #: How far the light band on the excluded side of a curve reaches, as a factor of the coupling, and how light it is.
 _REACH, _LIGHT = 1.3, 0.3
+#: A closed interval whose ends are nearer than this factor is light as a whole.
+_NARROW = 10.0
 _TWO_SIGMA, _ONE_SIGMA = "#F0E442", "#8FC98F"
 #: A range of a signed parameter is drawn in logarithms if it is wider.
 _WIDE = 1e4
 _DECADES = tuple(10.0**power for power in range(-4, 5))
 
 
-def draw_profile(
-    panel: Axes, values: FloatArray, heights: FloatArray, *, line: Line, label: str | None = None
-) -> None:
+def draw_profile(panel: Axes, values: FloatArray, heights: FloatArray, *, line: Line, label: str | None = None) -> None:
     """A curve of Delta chi^2; values and heights of shape (N,)."""
     panel.plot(values, heights, color=line.color, linestyle=line.style, linewidth=1.4, label=label)
     panel.set_ylabel(r"$\Delta\chi^2$")
@@ -110,10 +109,20 @@ def draw_excluded(
                 if np.isfinite(edge).any():
                     panel.plot(masses, edge, label=label, **look)
                     label = None  # once in the legend
-            light: dict[str, Any] = {"color": line.color, "alpha": _LIGHT, "linewidth": 0, "zorder": 0.5}
-            panel.fill_between(masses, low, np.minimum(low * _REACH, high), **light)
-            if np.isfinite(high).any():
-                panel.fill_between(masses, np.fmax(high / _REACH, np.fmin(low * _REACH, high)), high, **light)
+            _draw_light(panel, masses, low, high, line.color)
+
+
+def _draw_light(panel: Axes, mass: FloatArray, low: FloatArray, high: FloatArray, color: str) -> None:
+    """The light band of one interval: along its ends, or all of it where it is narrow."""
+    light: dict[str, Any] = {"color": color, "alpha": _LIGHT, "linewidth": 0, "zorder": 0.5}
+    with np.errstate(invalid="ignore"):
+        narrow = bool((high / low < _NARROW).all())
+    if narrow:
+        panel.fill_between(mass, low, high, **light)
+        return
+    panel.fill_between(mass, low, np.minimum(low * _REACH, high), **light)
+    if np.isfinite(high).any():
+        panel.fill_between(mass, np.fmax(high / _REACH, np.fmin(low * _REACH, high)), high, **light)
 
 
 def draw_expected_bands(panel: Axes, mass: FloatArray, band: Mapping[str, FloatArray]) -> None:

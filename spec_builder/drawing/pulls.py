@@ -102,8 +102,6 @@ def draw_parts(panel: Axes, values: Sequence[float], label: str) -> None:
         (~against, _DOWN, "////", "for the point"),
     ):
         if chosen.any():
-            panel.barh(
-                rows[chosen], numbers[chosen], height=0.62, facecolor=color, alpha=0.75, hatch=hatch, label=name
-            )
+            panel.barh(rows[chosen], numbers[chosen], height=0.62, facecolor=color, alpha=0.75, hatch=hatch, label=name)
     panel.axvline(0, color="0.3", linewidth=0.7)
     panel.set_xlabel(label)

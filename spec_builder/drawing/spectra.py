@@ -30,8 +30,8 @@ __all__ = [
 
 BACKGROUND_COLORS = ("#E69F00", "#56B4E9", "#F0E442", "#D55E00", "#999999")
 SIGNAL_COLORS = ("#CC79A7", "#E4B7CF", "#F3DEE9")
-#: Ratios beyond these are off the panel.
-_RATIOS = (0.0, 2.5)
+#: How far the axis of ratios reaches to either side of 1, at least and at most.
+_LEAST_RATIO, _MOST_RATIO = 0.1, 1.0
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,9 @@ def draw_ratio(
         centres, counts * scale, yerr=[down * scale, up * scale], fmt="ko", markersize=2.5, elinewidth=0.8, capsize=1.5
     )
     panel.set_xlim(edges[0], edges[-1])
-    panel.set_ylim(*_RATIOS)
+    far = np.nanmax(np.abs(counts * scale - 1) + np.maximum(down, up) * scale, initial=_LEAST_RATIO)
+    reach = min(1.1 * float(far), _MOST_RATIO)
+    panel.set_ylim(1 - reach, 1 + reach)
     panel.set_ylabel("data / fit")
 
 

@@ -135,7 +135,7 @@ def line_of(analysis: str, place: int = 0) -> Line:
 
 
 def axis_label(parameter: str, unit: str = "1") -> str:
-    """A parameter with its unit as an axis names it.
+    r"""A parameter with its unit as an axis names it.
 
     Examples:
         >>> axis_label("g"), axis_label("mu_nu", "mu_B")

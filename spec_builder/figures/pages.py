@@ -32,6 +32,10 @@ class Pictured(Protocol):
     def drawn(self) -> str:
         """What is drawn, in a sentence."""
 
+    @property
+    def drawn_height(self) -> float:
+        """Height of the picture [in]."""
+
     def report(self) -> Report:
         """What it says."""
 
@@ -39,16 +43,18 @@ class Pictured(Protocol):
         """Draw it."""
 
 
-def draw_result(result: Pictured, *, width: str = "single", height: float = 2.7) -> Page:
+def draw_result(result: Pictured, *, width: str = "single") -> Page:
     """The picture of one result.
 
     Args:
         result: it.
         width: ``single`` or ``double``.
-        height: in inches.
+
+    Raises:
+        SpecBuilderError: if there is nothing to draw.
     """
     with styled():
-        figure = new_figure(width, height)
+        figure = new_figure(width, result.drawn_height)
         result.plot(figure.subplots())
     return Page(figure, caption_of(result.report().title, [result], result.drawn))
 

@@ -92,10 +92,12 @@ def draw_spectra(analysis: Analysis, result: FitResult, *, width: str | None = N
                 panel = figure.add_subplot(grid[2 * row, column])
                 ratio = figure.add_subplot(grid[2 * row + 1, column])
                 _draw_channel(panel, ratio, channel, likelihood, expected, along)
-                panel.set_title(_title(experiment, channel))
+                panel.set_title(_title(experiment, channel), fontsize=7)
     what = (
-        "Data with central 68 % Poisson intervals over the samples after the fit, stacked; hatched and grey: uncertainty "
-        "after the fit, from the Hessian; dashed: expected before the fit. Below: ratio to the fit.",
+        (
+            "Data with central 68 % Poisson intervals over the samples after the fit, stacked; hatched and grey: uncertainty "
+            "after the fit, from the Hessian; dashed: expected before the fit. Below: ratio to the fit."
+        ),
     )
     return Page(figure, caption_of(f"Spectra of {display_name(analysis.name)}: {fit_text(result)}", [result], *what))
 
@@ -119,7 +121,7 @@ def _title(experiment: Experiment, channel: Channel) -> str:
     """Title of a channel's panel, with a star where something agrees by construction."""
     star = "*" if experiment.by_construction else ""
     name = experiment.title if len(experiment.channels) == 1 else f"{experiment.title}, {channel.name}"
-    return f"{name}{star}, {channel.exposure:.3g} {channel.exposure_unit}"
+    return f"{name}{star}\n{channel.exposure:.3g} {channel.exposure_unit}"
 
 
 def _sums(channel: Channel, along: int) -> FloatArray:
@@ -193,5 +195,3 @@ def _label_axes(panel: Axes, ratio: Axes, axis: Axis, common: FloatArray | None)
     width = np.diff(common)
     equal = np.allclose(width, width[0])
     panel.set_ylabel(f"events / {width[0]:g} {axis.unit}" if equal else f"events / {axis.unit}")
-
-

@@ -85,8 +85,10 @@ _SCHEMES = (
 def _angle_text(ours: Sequence[AnglePoint]) -> list[str]:
     scales = ", ".join(f"{point.label} {1e3 * point.scale_GeV:.1f} MeV" for point in ours)
     return [
-        "sin2 theta_W against the scale, with the running of the Standard Model (dashed, computed); below, its precise "
-        "determinations enlarged.",
+        (
+            "sin2 theta_W against the scale, with the running of the Standard Model (dashed, computed); below, its precise "
+            "determinations enlarged."
+        ),
         f"Ours: fits, one standard deviation, at the mean momentum transfer of their events ({scales}), drawn apart.",
         "Open grey points: values recalled, not confirmed by a second source.",
         _SCHEMES,

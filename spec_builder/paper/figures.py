@@ -9,7 +9,7 @@ import numpy as np
 from spec_builder.drawing.curves import draw_excluded, draw_level_note, mass_coupling_axes, range_of_ends
 from spec_builder.drawing.existing import closed_outline, draw_areas, draw_curve, envelope, is_zigzag, name_curve
 from spec_builder.drawing.page import Page, new_figure, styled
-from spec_builder.drawing.style import PALETTE, Line, axis_label, line_of
+from spec_builder.drawing.style import Line, axis_label, line_of
 from spec_builder.figures.pages import caption_of
 from spec_builder.paper.bounds import PANELS
 from spec_builder.paper.computed import GLOBAL, STAND_INS, label_of
@@ -216,8 +216,10 @@ def _existing_text(bounds: Sequence[Bound]) -> list[str]:
     sources = "; ".join(dict.fromkeys(f"{b.title}: {b.source}" for b in bounds))
     lines = [
         "Computed here: solid lines, with a light band on the excluded side.",
-        f"Existing bounds, excluded above a dashed line and inside the grey region: {confidences}; as published, or "
-        "recast with DarkCast under its assumptions; drawn from where their tables begin.",
+        (
+            f"Existing bounds, excluded above a dashed line and inside the grey region: {confidences}; as published, or "
+            "recast with DarkCast under its assumptions; drawn from where their tables begin."
+        ),
         f"Grey region: {dumps}." if dumps else "",
         f"Peak searches ({peaks}): the weakest limit in each twelfth of a decade of mass." if peaks else "",
         f"Sources of existing bounds: {sources}.",

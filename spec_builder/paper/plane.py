@@ -130,9 +130,9 @@ def write_plane(
 
 def _draw(planes: Sequence[Plane], place: Output, figure_name: str) -> None:
     """One figure of all interactions with a mass, and one of each without."""
+    from spec_builder.drawing.page import save_pages  # noqa: PLC0415
     from spec_builder.figures.limits import draw_lines  # noqa: PLC0415
     from spec_builder.figures.plane import draw_plane  # noqa: PLC0415
-    from spec_builder.drawing.page import save_pages  # noqa: PLC0415
 
     with_mass = [plane.limits for plane in planes if plane.limits.choice.has_mediator]
     if with_mass:

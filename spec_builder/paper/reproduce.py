@@ -147,9 +147,9 @@ def _write_fits(output: Output, fits: Mapping[tuple[str, str, str], FitResult], 
         fits: by analysis, parameter and law.
         others: of the companions.
     """
+    from spec_builder.drawing.page import save_pages  # noqa: PLC0415
     from spec_builder.figures.profiles import draw_profiles, draw_pulls  # noqa: PLC0415
     from spec_builder.figures.spectra import draw_spectra  # noqa: PLC0415
-    from spec_builder.drawing.page import save_pages  # noqa: PLC0415
 
     profiles = [
         profile_analysis(load_analysis(analysis, "linear"), parameter)

@@ -27,7 +27,7 @@ from spec_builder.studies.limits import (
     in_contact_units,
     interval_text,
 )
-from spec_builder.studies.pictures import dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -229,7 +229,7 @@ def fit_workspace_by_toys(
 
 
 @dataclass(frozen=True, repr=False)
-class ToyLimitsResult(Result):
+class ToyLimitsResult(PicturedResult):
     """Exclusions of one interaction in one analysis, by toys.
 
     Attributes:
@@ -246,6 +246,11 @@ class ToyLimitsResult(Result):
     def provenance(self) -> Choices:
         """The choices behind it."""
         return self.limits.provenance
+
+    @property
+    def drawn_height(self) -> float:
+        """Height of a figure of it [in]."""
+        return self.limits.drawn_height
 
     @property
     def drawn(self) -> str:

@@ -9,14 +9,14 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level, numbers_text, parse_grid
-from spec_builder.base.text import Report, Result
+from spec_builder.base.text import Report
 from spec_builder.drawing.style import axis_label
 from spec_builder.inference.exclusion_by_toys import VARIABLE, mass_models, refuse_shapes
 from spec_builder.inference.feldman_cousins import measure_coverage
 from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_mass
 from spec_builder.model.provenance import Choices
 from spec_builder.model.signal import check_change
-from spec_builder.studies.pictures import dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ __all__ = ["CoverageResult", "cover_analysis", "cover_couplings"]
 
 
 @dataclass(frozen=True, repr=False)
-class CoverageResult(Result):
+class CoverageResult(PicturedResult):
     """Coverage of intervals of one parameter.
 
     Attributes:

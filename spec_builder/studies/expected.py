@@ -10,7 +10,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level
-from spec_builder.base.text import Report, Result
+from spec_builder.base.text import Report
 from spec_builder.drawing.curves import check_masses, draw_expected_bands, mass_coupling_axes, range_of_ends
 from spec_builder.drawing.style import axis_label
 from spec_builder.inference.expected_limits import expected_ends
@@ -18,7 +18,7 @@ from spec_builder.model.given import as_analysis, as_choice, mass_axis
 from spec_builder.model.provenance import Choices, parameter_label
 from spec_builder.model.signal import check_change
 from spec_builder.studies.limits import check_dof
-from spec_builder.studies.pictures import dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -73,7 +73,7 @@ class ExpectedPoint:
 
 
 @dataclass(frozen=True, repr=False)
-class ExpectedLimits(Result):
+class ExpectedLimits(PicturedResult):
     """Expected limits of one interaction in one analysis.
 
     Attributes:

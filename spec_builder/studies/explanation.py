@@ -9,7 +9,7 @@ import jsonpatch
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.text import Report, Result, Shown
+from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.pulls import draw_parts, name_rows, rows_height
 from spec_builder.inference import minuit
 from spec_builder.inference.decomposition import decompose
@@ -22,7 +22,7 @@ from spec_builder.model.provenance import Choices, in_words
 from spec_builder.model.spectra import spectrum_notes
 from spec_builder.model.spectrum_patches import spectrum_likelihood
 from spec_builder.model.workspace import NEW_PHYSICS
-from spec_builder.studies.pictures import dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,7 @@ _DRAWN = 16
 
 
 @dataclass(frozen=True, repr=False)
-class Explanation(Result):
+class Explanation(PicturedResult):
     """Delta chi^2 of a point against the Standard Model, taken apart.
 
     Attributes:
@@ -67,6 +67,11 @@ class Explanation(Result):
             f"to {self.parts.delta_chi2:.4f}. Both hypotheses are fitted in the nuisance parameters."
         )
 
+    @property
+    def drawn_height(self) -> float:
+        """Height of a figure of it [in]."""
+        return rows_height(min(len(self.parts.bins) + len(self.parts.pulls), _DRAWN + 1)) + 0.2
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Parts of Delta chi^2 by bin and by pull, the largest above, the others summed.
 
@@ -80,7 +85,7 @@ class Explanation(Result):
         rows, rest = named[:_DRAWN], named[_DRAWN:]
         if rest:
             rows.append((f"{len(rest)} others", sum(size for _, size in rest)))
-        panel = own_axes(ax, rows_height(len(rows)))
+        panel = own_axes(ax, self.drawn_height)
         draw_parts(panel, [size for _, size in rows], r"part of $\Delta\chi^2$ to the Standard Model")
         name_rows(panel, [name for name, _ in rows])
         point = self.point.replace("_", " ").replace("$", r"\$")

@@ -10,7 +10,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level
-from spec_builder.base.text import Report, Result, Shown
+from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.pulls import draw_pulls, name_rows, pull_axes, rows_height
 from spec_builder.drawing.style import MARKERS, line_of
 from spec_builder.histfactory.checks import check_parameters, workspace_problems
@@ -19,7 +19,7 @@ from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analysis import SIGNAL_PARAMETER
 from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices, in_words
-from spec_builder.studies.pictures import dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -48,7 +48,7 @@ _CROSS_SECTION = 1e-40
 
 
 @dataclass(frozen=True, repr=False)
-class FitResult(Result):
+class FitResult(PicturedResult):
     """A fit of one parameter with its provenance.
 
     Attributes:
@@ -69,6 +69,11 @@ class FitResult(Result):
         """What :meth:`plot` draws."""
         return "Pulls; bars: uncertainty after the fit, from the Hessian; dotted lines: before the fit."
 
+    @property
+    def drawn_height(self) -> float:
+        """Height of a figure of it [in]."""
+        return rows_height(len(self.fit.pulls)) + 0.2
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Pulls of the nuisance parameters, in units of their constraints.
 
@@ -81,7 +86,7 @@ class FitResult(Result):
         pulls, about = self.fit.pulls, self.provenance
         if not pulls:
             raise SpecBuilderError(f"{about.analysis}: no parameter has a constraint, so there are no pulls to draw")
-        panel = own_axes(ax, rows_height(len(pulls)))
+        panel = own_axes(ax, self.drawn_height)
         values = np.array([pull.value for pull in pulls.values()])
         errors = np.array([pull.uncertainty for pull in pulls.values()])
         pull_axes(panel, float((np.abs(values) + errors).max()))

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.text import Report, Result, Shown
+from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.pulls import draw_impacts, draw_pulls, name_rows, pull_axes, rows_height
 from spec_builder.drawing.style import MARKERS, Line, axis_label
 from spec_builder.inference import minuit
-from spec_builder.inference.profile import profile
 from spec_builder.inference.expectation import centre_and_width, covariance
-from spec_builder.model.provenance import Choices
+from spec_builder.inference.profile import profile
 from spec_builder.studies.fits import fit_analysis, fit_workspace, workspace_likelihood
-from spec_builder.studies.pictures import dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.model.analysis import Analysis
+    from spec_builder.model.provenance import Choices
     from spec_builder.studies.fits import FitResult
 
 __all__ = ["Impact", "RankingResult", "rank_analysis", "rank_parameters", "rank_workspace"]
@@ -63,7 +63,7 @@ class Impact:
 
 
 @dataclass(frozen=True, repr=False)
-class RankingResult(Result):
+class RankingResult(PicturedResult):
     """Nuisance parameters by their impact on the parameter of interest.
 
     Attributes:
@@ -158,6 +158,11 @@ class RankingResult(Result):
             "before_down": [one.before[1] for one in self.impacts],
         }
 
+    @property
+    def drawn_height(self) -> float:
+        """Height of a figure of it [in]."""
+        return rows_height(min(len(self.impacts), _DRAWN)) + 0.7
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Impacts on the upper axis and pulls on the lower one, the largest impact above.
 
@@ -168,7 +173,7 @@ class RankingResult(Result):
             The axes of the pulls; those of the impacts share their rows.
         """
         shown = self.impacts[:_DRAWN]
-        panel = own_axes(ax, rows_height(len(shown)) + 0.6)
+        panel = own_axes(ax, self.drawn_height)
         upper = panel.twiny()
         fit, about = self.fit.fit, self.provenance
         label = f"impact on {axis_label(fit.parameter, self.fit.unit)}"
@@ -299,4 +304,3 @@ def _changes(
         valid &= bool(again.valid[0])
         changes.append(float(again.theta[0][index] - theta[index]))
     return changes, valid
-

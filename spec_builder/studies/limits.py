@@ -10,7 +10,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level
-from spec_builder.base.text import Report, Result, Shown
+from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.curves import check_masses, draw_bars, draw_excluded, mass_coupling_axes, range_of_ends
 from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.curves import Curves
@@ -19,7 +19,7 @@ from spec_builder.model.given import as_analysis, as_choice, mass_axis
 from spec_builder.model.provenance import Choices, parameter_label
 from spec_builder.model.signal import check_change, check_nowhere_negative
 from spec_builder.physics.constants import FERMI_CONSTANT
-from spec_builder.studies.pictures import dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import HEIGHT, PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +45,7 @@ _PER_GEV = 1e3
 
 
 @dataclass(frozen=True, repr=False)
-class LimitsResult(Result):
+class LimitsResult(PicturedResult):
     """Exclusions of one interaction in one analysis.
 
     Attributes:
@@ -72,6 +72,11 @@ class LimitsResult(Result):
         """The points with a finite mass and valid fits."""
         return tuple(point for point in self.exclusion.points if np.isfinite(point.mass_MeV) and point.valid)
 
+    @property
+    def drawn_height(self) -> float:
+        """Height of a figure of it [in]."""
+        return HEIGHT if self.choice.has_mediator else 1.5
+
     def plot(self, ax: Axes | None = None, *, label: str | None = None, line: Line | None = None) -> Axes:
         """What is excluded against the mediator mass; bars along the parameter where there is no mass.
 
@@ -87,7 +92,7 @@ class LimitsResult(Result):
         name = label or dataset_label(self.provenance)
         axis = axis_label(self.choice.parameter, self.choice.unit or "1")
         if not self.choice.has_mediator:
-            panel = own_axes(ax, 1.4)
+            panel = own_axes(ax, self.drawn_height)
             (point,) = self.exclusion.points
             draw_bars(panel, [(name, point.excluded, point.best_g, look.color)], axis, signed=self.choice.signed)
             panel.set_title(f"{self.choice.title}\n{level_note(self.provenance)}", loc="right")

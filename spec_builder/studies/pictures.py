@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
+from spec_builder.base.text import Result
 from spec_builder.drawing.page import new_axes
 from spec_builder.drawing.style import display_name
 
@@ -12,7 +14,10 @@ if TYPE_CHECKING:
 
     from spec_builder.model.provenance import Choices
 
-__all__ = ["dataset_label", "level_note", "own_axes"]
+__all__ = ["HEIGHT", "PicturedResult", "dataset_label", "level_note", "own_axes"]
+
+#: Of a picture without rows [in].
+HEIGHT = 2.7
 
 
 def dataset_label(about: Choices) -> str:
@@ -33,6 +38,24 @@ def level_note(about: Choices) -> str:
     return ", ".join(filter(None, (about.level, law)))
 
 
-def own_axes(ax: Axes | None, height: float = 2.7) -> Axes:
+class PicturedResult(Result):
+    """A result with a picture."""
+
+    @property
+    @abstractmethod
+    def drawn(self) -> str:
+        """What :meth:`plot` draws, in a sentence or two."""
+
+    @property
+    def drawn_height(self) -> float:
+        """Height of a figure of it [in]."""
+        return HEIGHT
+
+    @abstractmethod
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw it into the axes that are given, or into new ones of one column's width."""
+
+
+def own_axes(ax: Axes | None, height: float = HEIGHT) -> Axes:
     """The axes that were given, or new ones of one column's width."""
     return new_axes(height) if ax is None else ax

@@ -9,7 +9,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import MOST_POINTS, check_level
-from spec_builder.base.text import Report, Result, Shown
+from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.curves import draw_levels, draw_profile, draw_standard_model
 from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.fit import fit
@@ -17,7 +17,7 @@ from spec_builder.inference.profile import ONE_SIGMA, crossings, profile, search
 from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices
 from spec_builder.studies.fits import USUAL_CL, finite_or_none, format_error, named, workspace_likelihood
-from spec_builder.studies.pictures import dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,7 @@ _DRAWN_HEIGHT = 8.0
 
 
 @dataclass(frozen=True, repr=False)
-class ProfileResult(Result):
+class ProfileResult(PicturedResult):
     """Delta chi^2 against a parameter with its provenance.
 
     Attributes:

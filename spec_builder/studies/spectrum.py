@@ -10,16 +10,16 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import numbers_text, parse_grid
-from spec_builder.base.text import Report, Result, Shown
-from spec_builder.drawing.style import PALETTE
+from spec_builder.base.text import Report, Shown
 from spec_builder.base.version import __version__
+from spec_builder.drawing.style import PALETTE
 from spec_builder.model.provenance import choice_content, option_texts, parameter_label
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE, choose
 from spec_builder.physics.rates import rate
 from spec_builder.physics.sources import Source, load_source
 from spec_builder.physics.targets import Target, load_target
-from spec_builder.studies.pictures import own_axes
+from spec_builder.studies.pictures import PicturedResult, own_axes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ _DEFAULT_SOURCE, _WITH_HEP = "solar_8b", "solar_8b_hep"
 
 
 @dataclass(frozen=True, repr=False)
-class Spectrum(Result):
+class Spectrum(PicturedResult):
     """dR/dT at given recoil energies, with the choices behind it.
 
     Attributes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.text import Report, Result, Shown
+from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.fit import fit
 from spec_builder.inference.newton import minimise
@@ -16,7 +16,7 @@ from spec_builder.inference.profile import ONE_SIGMA, crossings, search, thresho
 from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices
 from spec_builder.studies.fits import finite_or_none, named, workspace_likelihood
-from spec_builder.studies.pictures import dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ MOST_POINTS = 1001
 
 
 @dataclass(frozen=True, repr=False)
-class SurfaceResult(Result):
+class SurfaceResult(PicturedResult):
     """Delta chi^2 against two parameters with its provenance.
 
     Attributes:
