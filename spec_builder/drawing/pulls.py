@@ -93,7 +93,7 @@ def draw_impacts(panel: Axes, impacts: Mapping[str, Sequence[float | None]], lab
 
 
 def draw_parts(panel: Axes, values: Sequence[float], label: str) -> None:
-    """Bars to either side of zero, the first one above: what speaks against in one colour, what speaks for in another."""
+    """Bars to either side of zero, the first one above: for and against in two colours."""
     numbers = np.array(list(reversed(values)), dtype=np.float64)
     against = numbers >= 0
     rows = np.arange(numbers.size)

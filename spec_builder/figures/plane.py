@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_plane", "looks_by_place"]
 
 #: Entries of a legend side by side in a figure of one column's width, and of two.
-_COLUMNS = {"single": 2, "double": 5}
+_COLUMNS = {"single": 2, "double": 4}
 #: A line and its name in the legend.
 Look = tuple[Line, str]
 

@@ -86,7 +86,7 @@ def _angle_text(ours: Sequence[AnglePoint]) -> list[str]:
     scales = ", ".join(f"{point.label} {1e3 * point.scale_GeV:.1f} MeV" for point in ours)
     return [
         (
-            "sin2 theta_W against the scale, with the running of the Standard Model (dashed, computed); below, its precise "
+            "sin2 theta_W against the scale, with the running of the Standard Model (dashed, computed); below, precise "
             "determinations enlarged."
         ),
         f"Ours: fits, one standard deviation, at the mean momentum transfer of their events ({scales}), drawn apart.",

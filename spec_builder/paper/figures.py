@@ -217,8 +217,8 @@ def _existing_text(bounds: Sequence[Bound]) -> list[str]:
     lines = [
         "Computed here: solid lines, with a light band on the excluded side.",
         (
-            f"Existing bounds, excluded above a dashed line and inside the grey region: {confidences}; as published, or "
-            "recast with DarkCast under its assumptions; drawn from where their tables begin."
+            f"Existing bounds, excluded above a dashed line and inside the grey region: {confidences}; as published, "
+            "or recast with DarkCast under its assumptions; drawn from where their tables begin."
         ),
         f"Grey region: {dumps}." if dumps else "",
         f"Peak searches ({peaks}): the weakest limit in each twelfth of a decade of mass." if peaks else "",

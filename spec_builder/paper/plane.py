@@ -107,7 +107,7 @@ def write_plane(
     of_paper = analysis is None and not interactions
     figure_name = _FIG4 if of_paper else _PLANE
     place = Output(Path(output), force)
-    place.check([f"{figure_name}.png"])
+    place.check([f"{figure_name}{suffix}" for suffix in (".png", ".pdf", ".txt")])
     if not 2 <= points <= _MOST_POINTS:
         raise SpecBuilderError(f"points {points}: a grid needs at least 2, and at most {_MOST_POINTS}")
     chosen = as_choices(interactions or PLANE_INTERACTIONS)

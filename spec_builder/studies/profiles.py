@@ -13,7 +13,7 @@ from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.curves import draw_levels, draw_profile, draw_standard_model
 from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.fit import fit
-from spec_builder.inference.profile import ONE_SIGMA, crossings, profile, search, threshold
+from spec_builder.inference.profile import crossings, profile, search, threshold
 from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices
 from spec_builder.studies.fits import USUAL_CL, finite_or_none, format_error, named, workspace_likelihood
@@ -80,7 +80,7 @@ class ProfileResult(PicturedResult):
         heights = np.where(self.valid, self.delta_chi2, np.nan)
         draw_profile(panel, self.values, heights, line=line_of(about.analysis), label=label or self._label())
         if first:
-            draw_levels(panel, {"68 % CL": threshold(ONE_SIGMA), "90 % CL": threshold(0.9)})
+            draw_levels(panel, {"68 % CL": threshold(0.68), "90 % CL": threshold(0.9)})
             if self.reference is not None:
                 draw_standard_model(panel, self.reference)
         panel.set_ylim(0, _DRAWN_HEIGHT)

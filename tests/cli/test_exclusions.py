@@ -498,7 +498,7 @@ def test_the_same_plane_has_the_same_bytes(planes: list[tuple[Path, str]]) -> No
     files = sorted(path.name for path in one.iterdir())
     assert files == sorted(
         [
-            *("fig4_plane.pdf", "fig4_plane.png"),
+            *("fig4_plane.pdf", "fig4_plane.png", "fig4_plane.txt"),
             *(f"contour_{analysis}_{interaction}.csv" for analysis, interaction in SETS),
             *(f"grid_{analysis}_{interaction}.npz" for analysis, interaction in SETS),
         ]
