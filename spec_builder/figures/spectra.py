@@ -95,7 +95,7 @@ def draw_spectra(analysis: Analysis, result: FitResult, *, width: str | None = N
                 panel.set_title(_title(experiment, channel), fontsize=7)
     what = (
         (
-            "Data with central 68 % Poisson intervals over the samples after the fit, stacked; hatched, grey: uncertainty "
+            "Data with central 68 % Poisson intervals over the samples after the fit, stacked; hatched, grey: error "
             "after the fit, from the Hessian; dashed: expected before the fit. Below: ratio to the fit."
         ),
     )

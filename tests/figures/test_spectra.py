@@ -120,7 +120,7 @@ def test_spectra_have_labels_with_units(spectra: Page) -> None:
 def test_spectra_say_law_flux_and_what_is_by_construction(spectra: Page) -> None:
     small_print = texts(spectra)
     assert "law linear" in small_print
-    assert "fit of flux [1e6 cm-2 s-1] = 6.17" in small_print
+    assert "fit of flux [1e6 cm-2 s-1] = 6.167" in small_print
     assert "68 % Poisson intervals" in small_print
     for name in ("xenonnt", "pandax4t"):
         (built,) = load_experiment(name).by_construction
