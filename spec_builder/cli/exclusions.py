@@ -47,8 +47,10 @@ from spec_builder.cli.spectra import limits_text, scan_spectra, spectrum_option
 from spec_builder.cli.toys import (
     by_toys,
     changed_analysis,
+    changes_of,
     check_toy_options,
     expected_option,
+    load_changed,
     method_of,
     projection_options,
     toy_options,
@@ -63,6 +65,8 @@ if TYPE_CHECKING:
     from spec_builder.physics.choices import Choice
 
 _OF_WORKSPACE = {"patchset", "measurement", "poi", "hold", "keep_going"}
+#: Points of a plane, all of Fig. 4 among them, that take less time than a worker needs to start.
+_FEW_POINTS = 250_000
 
 
 @click.command(cls=InteractionCommand)
@@ -135,6 +139,9 @@ def _limits_with_toys(
     plots: Plots,
 ) -> None:
     """Limits by toys, or expected ones."""
+    import numpy as np  # noqa: PLC0415
+
+    from spec_builder.model.given import mass_axis  # noqa: PLC0415
     from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
     from spec_builder.studies.expected import expect_limits  # noqa: PLC0415
     from spec_builder.studies.limits import find_limits  # noqa: PLC0415
@@ -142,7 +149,10 @@ def _limits_with_toys(
     expected = choices["expected"]
     if expected is not None and method_of(choices) != "asymptotic":
         raise SpecBuilderError("limits: --expected is for --method asymptotic")
-    with toy_run(output, choices | {"limits": level}, analysis.workspace, force=plots.force) as how:
+    of_masses = choice.has_mediator or expected is not None
+    if plots and of_masses and np.isfinite(mass_axis(choice, masses, analysis)).sum() < 2:
+        raise SpecBuilderError("limits: --plot needs at least two finite masses")
+    with toy_run(output, choices | {"limits": level}, analysis.workspace, choice, force=plots.force) as how:
         own = {**level, **by_toys(choices), **how}
         result: Result
         if expected is None:
@@ -239,6 +249,7 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
 @plane_dof_option
 @click.option("--points", default=121, show_default=True, help="Masses, and couplings; by toys 31.")
 @toy_options
+@projection_options
 @click.option("--output", "-o", default="plane", show_default=True, metavar="DIR", help="Folder to write to.")
 @force_option
 @click.pass_context
@@ -271,7 +282,10 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
     jobs, dask = choices.pop("jobs"), choices.pop("dask")
     for name in ("method", "toys", "seed", "ensemble"):
         del choices[name]
-    pool = executor_for(jobs_or_cores(jobs), dask, preload=["spec_builder.studies.plane"])
+    change = changes_of(choices)
+    fits = choices["points"] ** 2 * (3 if analysis is None else 1) * (len(interactions) or 5)
+    few = jobs is None and fits <= _FEW_POINTS
+    pool = executor_for(1 if few else jobs_or_cores(jobs), dask, preload=["spec_builder.studies.plane"])
     with pool as executor, Progress() as report:
         from spec_builder.paper.plane import write_plane  # noqa: PLC0415
 
@@ -279,6 +293,7 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
             Path(output),
             analysis=analysis,
             interactions=interactions,
+            change=change,
             executor=executor,
             report=report,
             **choices,
@@ -292,17 +307,16 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
 
     from spec_builder.base.files import make_folder  # noqa: PLC0415
     from spec_builder.figures.pages import draw_result  # noqa: PLC0415
-    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
     from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
 
     force = choices.pop("force")
-    loaded = load_analysis(analysis, choices["law"], choices["variants"])
+    loaded = load_changed(analysis, choices)
     make_folder(folder)
     for choice in interactions:
         path = folder / f"plane_{loaded.name}_{choice.name}.json"
         masses = np.geomspace(*loaded.masses_MeV, choices["points"]) if choice.has_mediator else None
         dof = choices["dof"] or (2 if choice.has_mediator else 1)
-        with toy_run(str(path), choices | {"interaction": repr(choice)}, loaded.workspace, force=force) as how:
+        with toy_run(str(path), choices, loaded.workspace, choice, force=force) as how:
             how |= {"cl": choices["cl"], "dof": dof, "count": choices["points"], **by_toys(choices)}
             found = find_limits_by_toys(loaded, choice, masses, **how)
             draw_result(found).save(path.with_suffix(".png"), force=force)

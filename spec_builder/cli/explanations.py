@@ -22,6 +22,7 @@ from spec_builder.cli.parsing import given_options, only
 from spec_builder.cli.pictures import Plots, plot_options
 from spec_builder.cli.points import coupling_option, mass_option
 from spec_builder.cli.spectra import spectrum_option
+from spec_builder.cli.toys import PROJECTION_OPTIONS, load_changed, projection_options
 
 __all__ = ["explain"]
 
@@ -35,6 +36,7 @@ __all__ = ["explain"]
 @click.option("--strength", type=float, default=1.0, show_default=True, metavar="X", help="Of the spectrum.")
 @law_option
 @variant_option
+@projection_options
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="CSV of all bins and pulls with a header of choices.")
 @plot_options("Draw the parts by bin and by pull")
@@ -44,7 +46,6 @@ __all__ = ["explain"]
 @click.pass_context
 def explain(context: click.Context, /, analysis: str, output: str, force: bool, **choices: Any) -> None:
     """Say which events and which pulls speak against a point: Delta chi2 to the Standard Model, bin by bin."""
-    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
     from spec_builder.model.given import as_spectrum  # noqa: PLC0415
     from spec_builder.studies.explanation import explain_point, explain_spectrum  # noqa: PLC0415
 
@@ -52,8 +53,8 @@ def explain(context: click.Context, /, analysis: str, output: str, force: bool, 
         raise SpecBuilderError("explain: give --json or --csv, not both")
     given = given_options(context, choices)
     plots = Plots.taken(choices, output, force=force)
-    common = {"law", "variants", "as_json", "as_csv", "cite", "plots", "width"}
-    loaded = load_analysis(analysis, choices["law"], choices["variants"])
+    common = {"law", "variants", "as_json", "as_csv", "cite", "plots", "width", *PROJECTION_OPTIONS}
+    loaded = load_changed(analysis, choices)
     if choices["spectrum"] is not None:
         only(given, common | {"spectrum", "strength"}, "a spectrum")
         spectrum = as_spectrum(choices["spectrum"])

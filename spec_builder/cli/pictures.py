@@ -33,7 +33,8 @@ def plot_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
     )
 
     def apply(verb: Callable[..., Any]) -> Callable[..., Any]:
-        return plot(width(verb))
+        options: Callable[..., Any] = plot(width(verb))
+        return options
 
     return apply
 

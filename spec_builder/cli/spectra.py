@@ -11,6 +11,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.cli.options import FILES
 from spec_builder.cli.output import bibtex_of
 from spec_builder.cli.parsing import only
+from spec_builder.cli.toys import PROJECTION_OPTIONS, load_changed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,11 +39,11 @@ def spectra_of(path: str) -> tuple[RecoilSpectrum, ...]:
 def fit_text(target: str, given: set[str], choices: Mapping[str, Any], *, as_json: bool) -> str:
     """What ``fit ANALYSIS --spectrum FILE`` prints."""
     from spec_builder.experiments.spectra import read_spectrum  # noqa: PLC0415
-    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
     from spec_builder.studies.strengths import fit_spectrum  # noqa: PLC0415
 
-    only(given, {"spectrum", "cl", "minimiser", "law", "variants", "cite"}, "a spectrum")
-    analysis = load_analysis(target, choices["law"], choices["variants"])
+    own = {"spectrum", "cl", "minimiser", "law", "variants", "cite"}
+    only(given, own | PROJECTION_OPTIONS, "a spectrum")
+    analysis = load_changed(target, choices)
     if Path(choices["spectrum"]).is_dir():
         raise SpecBuilderError(f"fit: --spectrum {choices['spectrum']} is a folder, expected one FILE.csv")
     spectrum = read_spectrum(Path(choices["spectrum"]))
@@ -55,11 +56,11 @@ def fit_text(target: str, given: set[str], choices: Mapping[str, Any], *, as_jso
 
 def limits_text(target: str, given: set[str], choices: Mapping[str, Any], cl: float, plots: Plots) -> str:
     """What ``limits ANALYSIS --spectrum FILE|FOLDER`` prints."""
-    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
     from spec_builder.studies.strengths import find_strength_limits  # noqa: PLC0415
 
-    only(given, {"spectrum", "law", "variants", "as_json", "as_csv", "cite", "plots", "width"}, "a spectrum")
-    analysis = load_analysis(target, choices["law"], choices["variants"])
+    allowed = {"spectrum", "law", "variants", "as_json", "as_csv", "cite", "plots", "width"}
+    only(given, allowed | PROJECTION_OPTIONS, "a spectrum")
+    analysis = load_changed(target, choices)
     spectra = spectra_of(choices["spectrum"])
     if choices["cite"]:
         return bibtex_of([*analysis.sources(), *(spectrum.source for spectrum in spectra)], "iminuit")

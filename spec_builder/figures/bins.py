@@ -121,14 +121,15 @@ def draw_bins(analysis: Analysis, result: FitResult, *, width: str | None = None
 
 
 def _draw(panel: Axes, bins: Bins) -> None:
-    edges = np.arange(len(bins.names) + 1) - 0.5
+    places = np.arange(len(bins.names), dtype=np.float64)
+    edges: FloatArray = np.append(places, places.size) - 0.5
     layers = [
         Layer(display_name(name), events, line.color)
         for (name, events), line in zip(bins.backgrounds.items(), itertools.cycle(PALETTE), strict=False)
     ]
     layers.append(Layer("signal", bins.signal, SIGNAL_COLORS[0], "////"))
     total = draw_stack(panel, edges, layers)
-    tops = draw_counts(panel, np.arange(len(bins.names)), bins.observed, empty=False)  # its interval would hide others
+    tops = draw_counts(panel, places, bins.observed, empty=False)  # its interval would hide others
     panel.set_xticks(np.arange(len(bins.names)), [name.replace("_", " ") for name in bins.names], rotation=90)
     panel.tick_params(axis="x", labelsize=5)
     panel.set_ylim(0, 1.15 * float(max(tops.max(initial=0), total.max())))

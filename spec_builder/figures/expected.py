@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from spec_builder.drawing.page import Page, new_figure, styled
 from spec_builder.drawing.style import Line
-from spec_builder.figures.pages import caption_of
+from spec_builder.figures.pages import Pictured, caption_of
 from spec_builder.studies.pictures import level_note
 
 if TYPE_CHECKING:
@@ -36,6 +36,6 @@ def draw_expected(expected: ExpectedLimits, observed: LimitsResult | None = None
         if observed is not None:
             observed.plot(panel, label="observed", line=_OBSERVED)
             panel.legend(loc="upper left", title=level_note(expected.provenance))
-    shown = [expected] if observed is None else [expected, observed]
+    shown: list[Pictured] = [expected] if observed is None else [expected, observed]
     text = [result.drawn for result in shown]
     return Page(figure, caption_of(expected.report().title, shown, *text))

@@ -8,7 +8,7 @@ from spec_builder.drawing.page import Caption, Page, new_figure, styled
 from spec_builder.model.provenance import distinct_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from matplotlib.axes import Axes
 
@@ -95,7 +95,7 @@ def _data(choices: Iterable[Choices]) -> str:
     return ", ".join(dict.fromkeys(about.analysis for about in choices))
 
 
-def sources_of(choices: Sequence[Choices]) -> Mapping[str, tuple[str, ...]]:
+def sources_of(choices: Sequence[Choices]) -> dict[str, tuple[str, ...]]:
     """What is by construction, notes and sources of several results, each once."""
     notes = dict.fromkeys(note for about in choices for note in about.notes)
     return {

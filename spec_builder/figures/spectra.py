@@ -41,6 +41,8 @@ __all__ = ["draw_spectra", "fit_text", "panel_count"]
 _COLUMNS = {"single": 1, "double": 3}
 #: Bins whose edges have labels of every run; more would not be read.
 _LABELLED = 12
+#: Height of a row of the legend in that of a panel.
+_LEGEND_ROW = 0.075
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def _draw_channel(
     place, sums = likelihood.specification.channels[channel.name], _sums(channel, along)
     axis = channel.axes[along]
     common = axis.common_edges
-    edges = np.arange(axis.bins + 1) + 0.5 if common is None else common
+    edges: FloatArray = np.arange(axis.bins + 1, dtype=np.float64) + 0.5 if common is None else common
     equal = common is None or np.allclose(np.diff(common), np.diff(common)[0])
     width = np.ones(axis.bins) if equal else np.diff(edges)  # bins of several widths are drawn per unit
     samples = {name: sums @ values[place] for name, values in expected.samples.items() if values[place].any()}
@@ -150,11 +152,12 @@ def _draw_channel(
     draw_total_band(panel, edges, total, error / width)
     panel.stairs(before / width, edges, baseline=None, color="#0072B2", linestyle="--", linewidth=0.9, label="pre-fit")
     tops = draw_counts(panel, (edges[1:] + edges[:-1]) / 2, counts, width)
-    panel.set_ylim(0, 1.6 * float(max(tops.max(), total.max(), (before / width).max())))
     draw_ratio(ratio, edges, counts, total * width, error, before)
     panel.tick_params(labelbottom=False)
     _label_axes(panel, ratio, axis, common)
     handles, labels = panel.get_legend_handles_labels()
+    for_data = 0.93 - _LEGEND_ROW * math.ceil(len(labels) / 2)  # of the panel's height, below the legend
+    panel.set_ylim(0, float(max(tops.max(), total.max(), (before / width).max())) / for_data)
     panel.legend(handles[::-1], labels[::-1], ncols=2, loc="upper center", fontsize=5.5, columnspacing=0.8)
 
 

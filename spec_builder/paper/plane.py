@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from spec_builder.base.executors import Report
     from spec_builder.drawing.page import Page
     from spec_builder.inference.curves import Interval
-    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.analysis import Analysis, Change
     from spec_builder.physics.choices import Choice
     from spec_builder.studies.plane import Plane
 
@@ -75,6 +75,7 @@ def write_plane(
     cl: float = 0.9,
     dof: int | None = None,
     points: int = 121,
+    change: Change | None = None,
     executor: concurrent.futures.Executor | None = None,
     force: bool = False,
     report: Report = silent,
@@ -94,6 +95,7 @@ def write_plane(
         cl: confidence level.
         dof: 1 or 2; None for 2, and 1 where an interaction has no mass.
         points: masses, and couplings.
+        change: what becomes of each analysis, such as a projection.
         executor: any ``concurrent.futures.Executor``; None computes here.
         force: replace files that exist.
         report: told about each step; see :class:`spec_builder.base.executors.Report`.
@@ -117,7 +119,8 @@ def write_plane(
         for choice in chosen:
             check_dof(dof, choice)
     threshold(cl, dof)
-    analyses = load_analyses(ANALYSES if analysis is None else ["+".join(as_names(analysis))], law, variants)
+    names = ANALYSES if analysis is None else ["+".join(as_names(analysis))]
+    analyses = load_analyses(names, law, variants, change)
     # of the paper's five those that act, of those that were named all
     wanted = [(a, choice) for a in analyses for choice in chosen if interactions or acts_on(a, choice)]
     planes = _profiled(wanted, points, cl, dof, executor, report)

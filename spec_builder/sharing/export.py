@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.grids import Numbers
     from spec_builder.inference.exclusion import MassPoint
-    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.analysis import Analysis, Change
     from spec_builder.model.given import GivenAnalysis
     from spec_builder.model.patches import Style
     from spec_builder.physics.choices import Choice
@@ -140,6 +140,7 @@ def export_workspaces(
     patches: PatchRequest | Choice | str | Sequence[Choice | str | object] | None = None,
     spectra: RecoilSpectrum | str | PathLike[str] | Sequence[RecoilSpectrum] = (),
     hepdata: str | None = None,
+    change: Change | None = None,
     force: bool = False,
     report: Callable[[int, int], object] = lambda *_: None,
 ) -> list[Path]:
@@ -156,13 +157,14 @@ def export_workspaces(
             :class:`PatchRequest`.
         spectra: recoil spectra to write ``patchset_spectra.json`` for, or the path of their table or folder.
         hepdata: the record's identifier for the patch set of spectra.
+        change: what becomes of each analysis, such as a projection; the metadata say so.
         force: replace files that exist.
         report: told how many patch sets are made, and of how many.
 
     Raises:
         SpecBuilderError: for an unknown analysis, law or variant, or a file that exists; then nothing is written.
     """
-    loaded = load_analyses(as_names(analyses), law, variants)
+    loaded = load_analyses(as_names(analyses), law, variants, change)
     output = Path(output)
     if patches is not None and not isinstance(patches, PatchRequest):
         patches = PatchRequest(patches)

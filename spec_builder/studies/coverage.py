@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.grids import check_level, numbers_text, parse_grid
+from spec_builder.base.grids import check_level, numbers_text, parse_signed_grid
 from spec_builder.base.text import Report
 from spec_builder.drawing.style import axis_label
-from spec_builder.inference.exclusion_by_toys import VARIABLE, mass_models, refuse_shapes
+from spec_builder.inference.exclusion_by_toys import cover_at_mass, mass_models
 from spec_builder.inference.feldman_cousins import measure_coverage
 from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_mass
 from spec_builder.model.provenance import Choices
@@ -144,7 +144,7 @@ def cover_analysis(
     Args:
         analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
         parameter: one of ``analysis.parameters``.
-        values: true values, in units of the Standard Model's: numbers above 0, or the text of a grid.
+        values: true values, in units of the Standard Model's: numbers, or the text of an evenly spaced grid.
         cl: confidence level of the intervals.
         law: ``normsys`` or ``linear``, where a name is given.
         variants: variant by experiment name, where a name is given.
@@ -160,7 +160,7 @@ def cover_analysis(
     check_level(cl)
     loaded = as_analysis(analysis, law, variants)
     wanted = loaded.measurable(parameter)
-    truths = np.array(parse_grid(numbers_text(values, "values"), "values")) * wanted.reference
+    truths = np.array(parse_signed_grid(numbers_text(values, "values"), "values")) * wanted.reference
     found = measure_coverage(
         loaded.likelihood(parameter),
         parameter,
@@ -213,17 +213,15 @@ def cover_couplings(
     axis = np.array([np.nan]) if masses is None else masses
     problem = loaded.problem(chosen)
     check_change(chosen, problem.yields(axis))
-    refuse_shapes(problem.yields(axis), "coverage")
     (model,) = mass_models(problem, axis)
     unit = 1e3 if np.isinf(axis[0]) else 1.0  # g/m in 1/GeV at the contact limit
     truths = np.array([model.y(value / unit) for value in wanted])
-    low, high = model.likelihood.bounds[:, model.likelihood.index(VARIABLE)]
-    wrong = (truths < low) | (truths > high)
+    low, high = model.ends
+    wrong = ~((truths >= low) & (truths <= high))
     if wrong.any():
         raise SpecBuilderError(f"value {wanted[int(np.argmax(wrong))]:g}: beyond the domain of {chosen.parameter}")
-    found = measure_coverage(
-        model.likelihood,
-        VARIABLE,
+    found = cover_at_mass(
+        model,
         truths,
         cl=cl,
         toys=toys,

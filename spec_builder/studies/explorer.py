@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Channel
-    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.analysis import Analysis, Change
     from spec_builder.model.signal import Yields
     from spec_builder.physics.choices import Choice
     from spec_builder.studies.limits import LimitsResult
@@ -62,6 +62,7 @@ def explore(
     variants: Mapping[str, str] | None = None,
     levels: Sequence[float] = LEVELS,
     points: int = POINTS,
+    change: Change | None = None,
     report: Callable[[int, int], object] = lambda *_: None,
 ) -> dict[str, Any]:
     """Compute what a page holds: a plane for each analysis, law and interaction.
@@ -76,6 +77,7 @@ def explore(
         variants: variant by experiment.
         levels: confidence levels.
         points: masses over the analysis' range, and couplings around what is excluded.
+        change: what becomes of each analysis, such as a projection.
         report: told how many planes are done, and of how many.
 
     Returns:
@@ -89,7 +91,7 @@ def explore(
     """
     names, choices = as_names(analyses), as_choices(choices)
     _check(names, laws or LAWS, levels, points)
-    models = [model for law in laws or LAWS for model in load_analyses(names, law, variants)]
+    models = [model for law in laws or LAWS for model in load_analyses(names, law, variants, change)]
     if laws is None:
         models = [model for model in models if _allows_limits(model)]
     pairs = [(i, j) for i, model in enumerate(models) for j, choice in enumerate(choices) if _acts(choice, model)]

@@ -29,6 +29,8 @@ __all__ = ["ASIMOV", "Projection", "with_data"]
 
 #: The word for data that are what the Standard Model expects.
 ASIMOV = "asimov"
+#: Factor beyond which fits have no digits left.
+_LARGEST = 1e6
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,11 @@ class Projection:
     def _check_sizes(self) -> None:
         for what, sizes in (("exposure", self.exposure), ("background", self.backgrounds)):
             for name, factor in sizes.items():
-                if not (np.isfinite(factor) and factor >= 0 and (factor > 0 or what == "background")):
-                    raise SpecBuilderError(f"{what} of {_word(name)}: factor {factor:g}, expected a positive number")
+                if not (0 <= factor <= _LARGEST and (factor > 0 or what == "background")):
+                    least = "above 0" if what == "exposure" else "from 0"
+                    raise SpecBuilderError(
+                        f"{what} of {_word(name)}: factor {factor:g}, expected a number {least} to {_LARGEST:g}"
+                    )
         for name, size in self.uncertainties.items():
             if not 0 < size <= 2:
                 raise SpecBuilderError(f"uncertainty {name}: {size:g}, expected a relative size above 0, at most 2")
@@ -119,7 +124,7 @@ class Projection:
 
 
 def _word(name: str | tuple[str, str]) -> str:
-    return name if isinstance(name, str) else ".".join(name)
+    return name if isinstance(name, str) else ".".join(filter(None, name))
 
 
 def _known(what: str, given: Any, known: list[str], analysis: Analysis) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from spec_builder.base.grids import check_level
 from spec_builder.base.text import Report, Shown
-from spec_builder.drawing.curves import draw_bars
+from spec_builder.drawing.curves import Interval, draw_bars
 from spec_builder.drawing.style import line_of
 from spec_builder.inference.fit import fit
 from spec_builder.inference.profile import profile, threshold
@@ -95,7 +95,7 @@ class StrengthLimits(PicturedResult):
         color = line_of(self.provenance.analysis).color
         rows = []
         for one in self.strengths:
-            excluded = [] if one.low is None else [(0.0, one.low)]
+            excluded: list[Interval] = [] if one.low is None else [(0.0, one.low)]
             excluded += [] if one.high is None else [(one.high, None)]
             name = one.spectrum.name.replace("_", " ").replace("$", r"\$")
             rows.append((name, excluded, one.best, color))

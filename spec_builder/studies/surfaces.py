@@ -78,8 +78,9 @@ class SurfaceResult(PicturedResult):
                 panel.plot(points[:, 0], points[:, 1], color=color, linestyle=dashes, linewidth=1.4, label=label)
         first, second = (self.best.theta[name] for name in self.parameters)
         panel.plot([first], [second], "+", color="black", markersize=6)
-        for set_limits, values in zip((panel.set_xlim, panel.set_ylim), self.values, strict=True):
-            set_limits(values[0], values[-1])
+        a, b = self.values
+        panel.set_xlim(a[0], a[-1])
+        panel.set_ylim(b[0], b[-1])
         panel.set(xlabel=axis_label(self.parameters[0]), ylabel=axis_label(self.parameters[1]))
         panel.legend(title=f"{dataset_label(self.provenance)} {level_note(self.provenance)}")
         return panel

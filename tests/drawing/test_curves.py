@@ -32,9 +32,17 @@ def test_a_wide_closed_interval_is_light_along_its_ends_only() -> None:
 
 def test_no_line_joins_what_is_not_one_interval() -> None:
     panel = Figure().subplots()
-    rows = [[(1.0, None)], [(1.0, None)], [(1.0, 2.0), (5.0, None)], [(1.0, 2.0), (5.0, None)]]
+    rows: list[list[tuple[float | None, float | None]]] = [
+        [(1.0, None)],
+        [(1.0, None)],
+        [(1.0, 2.0), (5.0, None)],
+        [(1.0, 2.0), (5.0, None)],
+    ]
     draw_excluded(panel, MASS, rows, line=PALETTE[0])
-    ends = [(np.asarray(line.get_xdata())[[0, -1]].tolist(), set(line.get_ydata())) for line in panel.get_lines()]
+    ends = [
+        (np.asarray(line.get_xdata())[[0, -1]].tolist(), set(np.asarray(line.get_ydata()).tolist()))
+        for line in panel.get_lines()
+    ]
     half = pytest.approx(np.sqrt(1000.0))
     assert ends == [
         ([1.0, half], {1.0}),
@@ -47,7 +55,7 @@ def test_no_line_joins_what_is_not_one_interval() -> None:
 def test_an_excluded_standard_model_has_no_lower_line() -> None:
     panel = Figure().subplots()
     draw_excluded(panel, MASS, [[(0.0, 3.0)]] * 4, line=PALETTE[0])
-    assert [set(line.get_ydata()) for line in panel.get_lines()] == [{3.0}]
+    assert [set(np.asarray(line.get_ydata()).tolist()) for line in panel.get_lines()] == [{3.0}]
 
 
 def test_ranges_and_what_is_refused() -> None:

@@ -67,4 +67,4 @@ def test_limits_by_toys_stand_beside_those_of_wilks_theorem() -> None:
             assert np.isnan(drawn) if not edge else drawn == pytest.approx(edge)
     assert panel.get_legend_handles_labels()[1] == ["Wilks' theorem", "toys"]
     with pytest.raises(SpecBuilderError, match="at least two finite masses"):
-        draw_result(find_limits_by_toys(load_analysis("xenonnt"), "scalar", MASSES[:1], toys=4, count=4))
+        draw_result(find_limits_by_toys(load_analysis("xenonnt"), "scalar", MASSES[:1], toys=10, count=4))

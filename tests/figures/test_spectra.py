@@ -150,3 +150,17 @@ def test_the_band_is_the_uncertainty_after_the_fit(
         np.testing.assert_allclose((values - baseline) / 2, expected.errors["total"][place], rtol=1e-9)
         before = steps(panel)["pre-fit"].values
         np.testing.assert_allclose(before, likelihood.rates(prior(likelihood)[0][None])[0, place], rtol=1e-3)
+
+
+def test_no_error_bar_reaches_into_the_legend() -> None:
+    """Ten names stand in five rows, over a spectrum that falls."""
+    analysis = load_analysis("eves_all")
+    page = draw_spectra(analysis, fit_analysis(analysis, "flux_pp", cl=ONE_SIGMA))
+    page.figure.draw_without_rendering()
+    legends = [(panel, found) for panel in page.axes if (found := panel.get_legend())]
+    assert len(legends) == 5
+    for panel, found in legends:
+        below = panel.transData.inverted().transform(found.get_window_extent().get_points()).min(axis=0)[1]
+        (bars,) = (c for c in panel.containers if isinstance(c, ErrorbarContainer))
+        ends = [point[1] for segments in bars.lines[2] for line in segments.get_segments() for point in line]
+        assert max(ends) < below, panel.get_title()

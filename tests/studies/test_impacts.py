@@ -133,7 +133,7 @@ def test_rankings_can_be_read_drawn_and_written() -> None:
     panel = found.plot()
     upper = next(ax for ax in panel.figure.axes if ax is not panel)
     filled = upper.containers[2]
-    widths = [bar.get_width() for bar in filled]  # type: ignore[attr-defined]
+    widths = [bar.get_width() for bar in filled]
     assert widths[::-1] == pytest.approx([one.after[0] for one in found.impacts])
 
 
