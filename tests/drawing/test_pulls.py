@@ -26,11 +26,6 @@ def test_impacts_are_bars_and_what_does_not_exist_is_none() -> None:
         "before_up": [2.0, 1.0],
         "before_down": [-2.0, -1.0],
     }
-        "after_up": [1.0, 0.5],
-        "after_down": [-1.0, None],
-        "before_up": [2.0, 1.0],
-        "before_down": [-2.0, -1.0],
-    }
     draw_impacts(panel, changes, "impact")
     drawn = widths(panel)
     assert drawn[0] == [1.0, 2.0]
