@@ -19,6 +19,7 @@ import pyhf
 import pytest
 from click.testing import CliRunner
 from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_hex
 from scipy.stats import chi2
 
 from spec_builder.cli.exclusions import plane
@@ -638,7 +639,8 @@ def test_the_excluded_region_of_the_universal_vector_is_shaded(
 ) -> None:
     results, figure = drawn
     panel = figure.axes[ANALYSES.index(analysis)]
-    shades = [path for c in panel.collections if isinstance(c, PolyCollection) for path in c.get_paths()]
+    own = [c for c in panel.collections if isinstance(c, PolyCollection) and to_hex(c.get_facecolor()[0]) == "#0072b2"]
+    shades = [path for c in own for path in c.get_paths()]
 
     def shaded(mass: float, g: float) -> bool:
         return any(path.contains_point((mass, g)) for path in shades)
