@@ -13,7 +13,7 @@ from spec_builder.base.version import __version__
 if TYPE_CHECKING:
     from spec_builder.base.errors import SpecBuilderError
     from spec_builder.cli.doctor import diagnose
-    from spec_builder.experiments.description import Experiment
+    from spec_builder.experiments.description import Channel, Experiment
     from spec_builder.experiments.reading import load_experiment
     from spec_builder.experiments.releases.xenonnt import import_xenonnt
     from spec_builder.experiments.spectra import read_spectra, read_spectrum
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from spec_builder.model.points import point_workspace
     from spec_builder.paper.comparison import compare
     from spec_builder.paper.plane import write_plane
-    from spec_builder.physics.choices import NewPhysics
-    from spec_builder.physics.interactions import choose, parse_new_physics
+    from spec_builder.physics.choices import Choice, NewPhysics
+    from spec_builder.physics.interactions import choose, parse_new_physics, shipped_interactions
+    from spec_builder.physics.sources import Source, load_source
+    from spec_builder.physics.targets import Target, load_target
     from spec_builder.sharing.archive import write_archives
     from spec_builder.sharing.citations import bibtex
     from spec_builder.sharing.export import PatchRequest, export_point, export_workspaces
@@ -40,21 +42,25 @@ if TYPE_CHECKING:
     from spec_builder.studies.coverage import CoverageResult, cover_analysis, cover_couplings
     from spec_builder.studies.events import EventsResult, events_at_point, events_of_analysis, events_of_workspace
     from spec_builder.studies.expected import ExpectedLimits, expect_limits
-    from spec_builder.studies.explanation import explain_point, explain_spectrum
+    from spec_builder.studies.explanation import Explanation, explain_point, explain_spectrum
+    from spec_builder.studies.explorer import explore
     from spec_builder.studies.fits import FitResult, fit_analysis, fit_workspace
     from spec_builder.studies.limits import LimitsResult, find_limits
-    from spec_builder.studies.profiles import ProfileResult, profile_analysis
+    from spec_builder.studies.profiles import ProfileResult, profile_analysis, profile_workspace
     from spec_builder.studies.projections import Projection, with_data
-    from spec_builder.studies.scans import ScanResult, scan_analysis, scan_patches
+    from spec_builder.studies.scans import ScanResult, scan_analysis, scan_files, scan_patches
     from spec_builder.studies.spectrum import Spectrum, recoil_spectrum
-    from spec_builder.studies.strengths import find_strength_limits, fit_spectrum
+    from spec_builder.studies.strengths import StrengthLimits, find_strength_limits, fit_spectrum
 
 __all__ = [
     "Analysis",
+    "Channel",
+    "Choice",
     "CoverageResult",
     "EventsResult",
     "ExpectedLimits",
     "Experiment",
+    "Explanation",
     "FitResult",
     "Likelihood",
     "LimitsResult",
@@ -63,8 +69,11 @@ __all__ = [
     "ProfileResult",
     "Projection",
     "ScanResult",
+    "Source",
     "SpecBuilderError",
     "Spectrum",
+    "StrengthLimits",
+    "Target",
     "ToyFitResult",
     "ToyLimitsResult",
     "__version__",
@@ -80,6 +89,7 @@ __all__ = [
     "expect_limits",
     "explain_point",
     "explain_spectrum",
+    "explore",
     "export_point",
     "export_workspaces",
     "find_limits",
@@ -94,14 +104,19 @@ __all__ = [
     "import_xenonnt",
     "load_analysis",
     "load_experiment",
+    "load_source",
+    "load_target",
     "parse_new_physics",
     "point_workspace",
     "profile_analysis",
+    "profile_workspace",
     "read_spectra",
     "read_spectrum",
     "recoil_spectrum",
     "scan_analysis",
+    "scan_files",
     "scan_patches",
+    "shipped_interactions",
     "verify_archive",
     "verify_file",
     "with_data",
@@ -111,10 +126,13 @@ __all__ = [
 
 _HOME = {
     "Analysis": "model.analysis",
+    "Channel": "experiments.description",
+    "Choice": "physics.choices",
     "CoverageResult": "studies.coverage",
     "EventsResult": "studies.events",
     "ExpectedLimits": "studies.expected",
     "Experiment": "experiments.description",
+    "Explanation": "studies.explanation",
     "FitResult": "studies.fits",
     "Likelihood": "inference.likelihood",
     "LimitsResult": "studies.limits",
@@ -123,8 +141,11 @@ _HOME = {
     "ProfileResult": "studies.profiles",
     "Projection": "studies.projections",
     "ScanResult": "studies.scans",
+    "Source": "physics.sources",
     "SpecBuilderError": "base.errors",
     "Spectrum": "studies.spectrum",
+    "StrengthLimits": "studies.strengths",
+    "Target": "physics.targets",
     "ToyFitResult": "studies.by_toys",
     "ToyLimitsResult": "studies.by_toys",
     "bibtex": "sharing.citations",
@@ -139,6 +160,7 @@ _HOME = {
     "expect_limits": "studies.expected",
     "explain_point": "studies.explanation",
     "explain_spectrum": "studies.explanation",
+    "explore": "studies.explorer",
     "export_point": "sharing.export",
     "export_workspaces": "sharing.export",
     "find_limits": "studies.limits",
@@ -153,14 +175,19 @@ _HOME = {
     "import_xenonnt": "experiments.releases.xenonnt",
     "load_analysis": "model.analysis",
     "load_experiment": "experiments.reading",
+    "load_source": "physics.sources",
+    "load_target": "physics.targets",
     "parse_new_physics": "physics.interactions",
     "point_workspace": "model.points",
     "profile_analysis": "studies.profiles",
+    "profile_workspace": "studies.profiles",
     "read_spectra": "experiments.spectra",
     "read_spectrum": "experiments.spectra",
     "recoil_spectrum": "studies.spectrum",
     "scan_analysis": "studies.scans",
+    "scan_files": "studies.scans",
     "scan_patches": "studies.scans",
+    "shipped_interactions": "physics.interactions",
     "verify_archive": "sharing.verify_archive",
     "verify_file": "sharing.verify",
     "with_data": "studies.projections",

@@ -89,3 +89,13 @@ def test_the_readme_s_limits_are_those_of_the_results_page() -> None:
             assert [float(x) for x in numbers_of(cells[dof + 1])] == pytest.approx(
                 [float(x) for x in numbers_of(heavy)], rel=6e-3
             )
+
+
+def test_there_are_sixty_tasks_each_with_something_that_is_typed() -> None:
+    numbers, parts = [], re.split(r"^### ", text("docs/tasks.md"), flags=re.MULTILINE)[1:]
+    for part in parts:
+        number, _, rest = part.partition(". ")
+        numbers.append(int(number))
+        assert re.search(r"^```(sh|python)$", rest, re.MULTILINE), number
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) >= 60

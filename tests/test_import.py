@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from spec_builder.cli import cli
+
 HEAVY = ("pyhf", "scipy", "matplotlib", "iminuit", "numpy", "jsonschema")
 
 # prints, after the words on standard output, the modules that were loaded
@@ -35,7 +37,7 @@ def test_import_is_light() -> None:
     assert [name for name in HEAVY if name in loaded] == []
 
 
-@pytest.mark.parametrize("arguments", ["--help", "--version", "fit --help", "reproduce --help", "--cite"])
+@pytest.mark.parametrize("arguments", ["--help", "--version", "--cite", *(f"{verb} --help" for verb in cli.commands)])
 def test_help_is_light(arguments: str) -> None:
     run = python(CALL, *arguments.split())
     assert run.stdout

@@ -133,3 +133,66 @@ def test_energies_of_every_form() -> None:
     assert sb.recoil_spectrum(1).rate == sb.recoil_spectrum("1").rate == sb.recoil_spectrum(np.array([1.0])).rate
     with pytest.raises(sb.SpecBuilderError, match="energies: the list is empty"):
         sb.recoil_spectrum([])
+
+
+def test_numbers_lie_one_level_down() -> None:
+    fit = sb.fit_analysis("xenonnt", "flux")
+    low, high = fit.interval
+    assert low is not None
+    assert high is not None
+    assert low < fit.value < high
+    assert (fit.value - low, high - fit.value) == pytest.approx((fit.fit.down, fit.fit.up))
+    assert (fit.parameter, fit.cl, fit.valid, fit.ndof) == ("flux", 0.6827, True, fit.fit.ndof)
+    limits = sb.find_limits("xenonnt", "scalar", [1, 10])
+    assert limits.masses_MeV.tolist() == [1, 10]
+    assert limits.excluded == tuple(point.excluded for point in limits.exclusion.points)
+    assert limits.upper.tolist() == [point.excluded[-1][0] for point in limits.exclusion.points]
+    assert limits.best.tolist() == [point.best_g for point in limits.exclusion.points]
+    assert (limits.cl, limits.dof, bool(limits.valid.all())) == (0.9, 1, True)
+    expected = sb.expect_limits("xenonnt", "scalar", [1, 10])
+    assert expected.upper["median"].tolist() == [point.upper["median"] for point in expected.points]
+    scan = sb.scan_analysis("xenonnt", "scalar", 1, [1e-6, 1e-5])
+    assert scan is not None
+    assert scan.delta_chi2.tolist() == scan["delta_chi2"].tolist()
+    with pytest.raises(sb.SpecBuilderError, match="column 'coupling' is unknown, expected one of mass_MeV, g"):
+        scan["coupling"]
+
+
+DESCRIBED: dict[str, Callable[[], Any]] = {
+    "Analysis": lambda: sb.load_analysis("combined"),
+    "Experiment": lambda: sb.load_experiment("pandax4t"),
+    "Channel": lambda: sb.load_experiment("pandax4t").channels[0],
+    "Choice": lambda: sb.choose("scalar", coupling_set="A"),
+    "Source": lambda: sb.load_source("solar_8b"),
+    "Target": lambda: sb.load_target("xenon"),
+    "FitResult": lambda: sb.fit_analysis("xenonnt", "flux"),
+    "LimitsResult": lambda: sb.find_limits("xenonnt", "scalar", 1),
+    "Spectrum": lambda: sb.recoil_spectrum([1, 2]),
+}
+
+
+@pytest.mark.parametrize("name", DESCRIBED)
+def test_everything_reads_in_a_line_a_notebook_and_a_file(name: str, tmp_path: Path) -> None:
+    thing = DESCRIBED[name]()
+    assert repr(thing).startswith(f"<{name} ")
+    assert len(repr(thing)) < 200
+    assert "\n" not in repr(thing)
+    assert "<table>" in thing._repr_html_()
+    assert thing.report().title in str(thing)
+    for suffix, inside in ((".txt", str(thing)), (".csv", thing.to_csv()), (".json", thing.to_json())):
+        thing.save(tmp_path / f"it{suffix}")
+        assert (tmp_path / f"it{suffix}").read_text("utf-8") == inside
+    for suffix in (".md", ".html"):
+        thing.save(tmp_path / f"it{suffix}")
+        assert thing.report().title.partition(":")[0] in (tmp_path / f"it{suffix}").read_text("utf-8")
+    thing.save(tmp_path / "it.npz")
+    with np.load(tmp_path / "it.npz") as content:
+        assert set(content) == {*thing.report().columns, "metadata"}
+    with pytest.raises(sb.SpecBuilderError, match="exists already"):
+        thing.save(tmp_path / "it.json")
+    with pytest.raises(sb.SpecBuilderError, match=r"expected a name that ends in \.txt, \.csv, \.json, "):
+        thing.save(tmp_path / "it.xls")
+
+
+def test_a_choice_shows_what_tells_it_from_others() -> None:
+    assert repr(sb.choose("scalar")) != repr(sb.choose("scalar", coupling_set="A"))

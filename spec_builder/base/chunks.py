@@ -9,6 +9,7 @@ import io
 import os
 import re
 import shutil
+import weakref
 import zipfile
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,7 +17,8 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import loss_is_told, worker_count
-from spec_builder.base.files import make_folder, read_bytes, write_bytes, write_text
+from spec_builder.base.files import make_folder, read_bytes, refuse_existing, write_bytes, write_text
+from spec_builder.base.locks import FolderLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -93,14 +95,17 @@ class FileStore:
         job: what identifies the scan: a chunk of another one is refused.
 
     Raises:
-        SpecBuilderError: for a chunk file that is corrupted or belongs to another scan, or a folder that is a link, a
-            file, or somebody else's.
+        SpecBuilderError: for a chunk file that is corrupted or belongs to another scan, a folder that is a link, a
+            file, or somebody else's, or one that another process works in.
     """
 
     def __init__(self, output: Path, job: str) -> None:
         self._output, self._job = output.resolve(), job  # a link stays
         self._folder = output.with_name(output.name + ".parts")
+        self._lock: FolderLock | None = None
         self._refuse_strange_folder()
+        if self._folder.exists():
+            self._hold()
         chunks = [path for path in self._own_files() if _CHUNK_NAME.fullmatch(path.name)]
         self._known = {self._check(path) for path in chunks}
 
@@ -141,6 +146,13 @@ class FileStore:
             self._folder.chmod(0o700)
         except OSError as error:
             raise SpecBuilderError(f"{self._output}: cannot be written ({error.strerror})") from None
+        self._hold()
+
+    def _hold(self) -> None:
+        """Keep other processes out of the folder, for as long as it is there."""
+        if self._lock is None:
+            self._lock = FolderLock(self._folder, self._output)
+            weakref.finalize(self, self._lock.release)
 
     def _path(self, index: int) -> Path:
         return self._folder / f"chunk-{index:06d}.npz"
@@ -179,8 +191,8 @@ class FileStore:
         with np.load(self._path(index), allow_pickle=False) as content:
             return [name for name in content.files if name not in ("job", "index")]
 
-    def finish(self, write: Callable[[Path], object]) -> None:
-        """Write the output and delete the folder.
+    def finish(self, write: Callable[[Path], object], *, force: bool = True) -> None:
+        """Write the output and delete the folder; an output that has come meanwhile stays, unless ``force``.
 
         The output is written inside the folder, and its digest beside it before it is moved to its place: wherever
         this is killed, nothing is left that :attr:`finished` or the next run does not see.
@@ -189,6 +201,7 @@ class FileStore:
         draft = self._folder / f"output{self._output.suffix}"
         write(draft)
         write_text(self._digest, _file_digest(draft), force=True)
+        refuse_existing(self._output, force=force)
         try:
             shutil.move(draft, self._output)
         except OSError as error:
@@ -214,6 +227,9 @@ class FileStore:
         self._digest.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # a file of somebody else's is in it: both stay
             self._folder.rmdir()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
 
 def _compressed(content: dict[str, Any]) -> bytes:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import zipfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import write_bytes
+from spec_builder.base.saving import check_form
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -70,7 +69,7 @@ def write_columns(
         _write_parquet(temporary, columns, text)
 
     writers = {".npz": as_npz, ".csv": as_csv, ".parquet": as_parquet}
-    write_bytes(path, writers[path.suffix], force=force)
+    write_bytes(path, writers[path.suffix.lower()], force=force)
 
 
 def _write_parquet(path: Path, columns: Columns, metadata: str) -> None:
@@ -93,10 +92,7 @@ def check_suffix(path: Path) -> None:
     Raises:
         SpecBuilderError: unless the name ends in ``.npz``, ``.csv`` or, with the extra ``[parquet]``, ``.parquet``.
     """
-    if path.suffix not in (".npz", ".csv", ".parquet"):
-        raise SpecBuilderError(f"{path}: expected a name that ends in .npz, .csv or .parquet")
-    if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
-        raise SpecBuilderError(f"{path}: .parquet needs pyarrow: pip install 'spec_builder[parquet]'")
+    check_form(path, (".npz", ".csv", ".parquet"))
 
 
 def _cell(value: float | bool | str) -> str:

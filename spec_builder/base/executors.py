@@ -25,6 +25,8 @@ __all__ = ["Report", "executor_for", "loss_is_told", "process_pool", "silent", "
 
 #: Seconds that a Dask scheduler has to say what it is.
 _PATIENCE = 10
+#: Worker processes of any machine, and of each core: more only take memory.
+_MOST_JOBS, _MOST_PER_CORE = 64, 4
 
 
 @contextlib.contextmanager
@@ -43,6 +45,9 @@ def executor_for(
     """
     if jobs < 1:
         raise SpecBuilderError(f"jobs {jobs}: expected at least 1")
+    most = max(_MOST_JOBS, _MOST_PER_CORE * (os.cpu_count() or 1))
+    if jobs > most:
+        raise SpecBuilderError(f"jobs {jobs}: expected at most {most} on a machine of {os.cpu_count()} cores")
     if dask is not None:
         try:
             from distributed import Client  # noqa: PLC0415

@@ -24,6 +24,7 @@ __all__ = [
     "canonical_json",
     "data_path",
     "digest",
+    "is_temporary",
     "json_memory",
     "load_json",
     "make_folder",
@@ -48,6 +49,8 @@ _MOST_POINTS = 100
 _DECIMAL = re.compile(r"(?<![\w.])\d+\.\d+(?:[eE][+-]?\d+)?(?![\w.])")
 #: Characters of a number in a message.
 _SHOWN = 40
+#: What :func:`write_bytes` calls a file that is not whole yet.
+_TEMPORARY = re.compile(r"\..*-[a-z0-9_]{8}(\.\w+)?")
 #: The escape of one half of a character beyond U+FFFF, or that half itself.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
@@ -302,6 +305,11 @@ def make_folder(folder: Path, *, what: Path | None = None) -> None:
         raise SpecBuilderError(f"{what or folder}: cannot be written ({error.strerror})") from None
 
 
+def is_temporary(name: str) -> bool:
+    """Whether a file has a name that :func:`write_bytes` gives before it gives the real one."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
 def write_text(path: Path, text: str, *, force: bool = False) -> None:
     """Write a text file; see :func:`write_bytes`."""
     write_bytes(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), force=force)
@@ -332,8 +340,26 @@ def write_bytes(path: Path, write: Callable[[Path], object], *, force: bool = Fa
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
-        temporary.replace(path)
+        _put(temporary, path, force=force)
     except OSError as error:
         raise SpecBuilderError(f"{path}: cannot be written ({error.strerror})") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _put(temporary: Path, path: Path, *, force: bool) -> None:
+    """Give a file its name: without ``force`` not that of one that another process has just made.
+
+    Raises:
+        ExistsError: if there is one.
+    """
+    if not force:
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            raise ExistsError(f"{path}: exists already; give another name") from None
+        except (OSError, AttributeError):  # a file system without links
+            refuse_existing(path, force=False)
+        else:
+            return
+    temporary.replace(path)

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from typing import TypeAlias
 
 from spec_builder.base.errors import SpecBuilderError
 
-__all__ = ["MOST_POINTS", "Numbers", "check_level", "check_range", "numbers_text", "parse_grid", "parse_signed_grid"]
+__all__ = [
+    "MOST_POINTS",
+    "Numbers",
+    "check_level",
+    "check_range",
+    "number_of",
+    "numbers_text",
+    "parse_grid",
+    "parse_signed_grid",
+]
 
 #: What a user gives for a grid: a number, a list or an array of them, or the text of a grid.
 Numbers: TypeAlias = "str | float | Iterable[float]"
@@ -18,6 +28,18 @@ _LARGEST = 1e50
 MOST_POINTS = 100_000
 #: Characters of a grid that a message repeats.
 _LONGEST = 200
+#: A number as people write it: Python takes 1_0 for 10 too, and the digits of all alphabets.
+_NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
+
+
+def number_of(text: str) -> float:
+    """The number that a text is; NaN for anything else.
+
+    Examples:
+        >>> number_of(" -1.5e3 "), number_of("1_0")
+        (-1500.0, nan)
+    """
+    return float(text) if _NUMBER.fullmatch(text) else math.nan
 
 
 def parse_grid(text: str, what: str) -> list[float]:
@@ -157,7 +179,7 @@ def _short(text: str) -> str:
 
 def _count(item: str, text: str, what: str) -> int:
     digits = item.strip()
-    count = int(digits) if digits.isdecimal() and len(digits) < 10 else 0
+    count = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 10 else 0
     if not 2 <= count <= MOST_POINTS:
         raise SpecBuilderError(
             f"{what} '{_short(text)}': N must be a whole number of at least 2 and at most {MOST_POINTS}"
@@ -166,20 +188,14 @@ def _count(item: str, text: str, what: str) -> int:
 
 
 def _finite(item: str, text: str, what: str) -> float:
-    try:
-        value = float(item)
-    except ValueError:
-        value = math.nan
+    value = number_of(item)
     if not math.isfinite(value):
         raise SpecBuilderError(f"{what} '{_short(text)}': '{item.strip()}' is not a number")
     return value
 
 
 def _positive(item: str, text: str, what: str) -> float:
-    try:
-        value = float(item)
-    except ValueError:
-        value = math.nan
+    value = number_of(item)
     if not 0 < value < math.inf:
         raise SpecBuilderError(f"{what} '{_short(text)}': '{item.strip()}' is not a positive number")
     return value

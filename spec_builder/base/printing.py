@@ -7,15 +7,28 @@ import sys
 
 __all__ = ["one_line", "printable", "tolerant_streams"]
 
-#: Control characters but line ends and tabs, and those that change lines or the direction of writing.
+#: Control characters but line ends and tabs, those that change lines or the direction of writing, and invisible ones.
 _CONTROL = re.compile(
-    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\xad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ud800-\\udfff\\ufeff]"
+    "|[\\U000e0000-\\U000e0fff]"
 )
+
+
+#: Bytes of a file's name that Python could not read in the terminal's encoding.
+_BYTES = re.compile("[\\udc80-\\udcff]+")
+
+
+def _read_again(match: re.Match[str]) -> str:
+    """Such bytes as UTF-8, or as they are."""
+    try:
+        return match[0].encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeDecodeError:
+        return match[0]
 
 
 def _escape(match: re.Match[str]) -> str:
     number = ord(match[0])
-    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
+    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"  # of more digits where it has them
 
 
 def printable(text: str) -> str:
@@ -25,7 +38,7 @@ def printable(text: str) -> str:
         >>> print(printable("a\x1b[31mb"))
         a\x1b[31mb
     """
-    return _CONTROL.sub(_escape, text)
+    return _CONTROL.sub(_escape, _BYTES.sub(_read_again, text))
 
 
 def one_line(text: str) -> str:
@@ -39,8 +52,8 @@ def one_line(text: str) -> str:
 
 
 def tolerant_streams() -> None:
-    """Let standard output and error show what their encoding lacks as escapes, instead of failing."""
+    """Let standard output and error be UTF-8 whatever the terminal says, and show half characters as escapes."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
+            reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -16,6 +16,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path, read_text
+from spec_builder.base.grids import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -63,11 +64,12 @@ class Table:
         Raises:
             SpecBuilderError: if it is missing or not a number.
         """
-        try:
-            return float(self.metadata[key])
-        except (KeyError, ValueError):
-            found = self.metadata.get(key, "nothing")
-            raise SpecBuilderError(f"{self.path}: header line '# {key}: ...' must be a number, found {found}") from None
+        found = self.metadata.get(key, "nothing")
+        value = number_of(found)
+        if not np.isfinite(value):
+            shown = found if len(found) <= _SHOWN else f"{found[:_SHOWN]}..."
+            raise SpecBuilderError(f"{self.path}: header line '# {key}: ...' must be a number, found {shown}")
+        return value
 
 
 def read_table(path: Path, *, columns: Iterable[str], labels: Iterable[str] = (), endless: Iterable[str] = ()) -> Table:
@@ -150,10 +152,7 @@ def _metadata(path: Path, lines: list[str]) -> dict[str, str]:
 def _number(path: Path, line: int, column: str, text: str, *, endless: bool) -> float:
     if endless and text.strip() in ("", "inf"):
         return float("inf")
-    try:
-        value = float(text)
-    except ValueError:
-        value = np.nan
+    value = number_of(text)
     if not np.isfinite(value):
         expected = "a finite number, inf or nothing" if endless else "a finite number"
         found = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

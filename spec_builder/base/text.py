@@ -11,11 +11,13 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json
+from spec_builder.base.saving import save_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from os import PathLike
 
-__all__ = ["Cell", "Column", "Report", "Result", "Shown", "markdown_table"]
+__all__ = ["Cell", "Column", "Described", "Report", "Result", "Shown", "markdown_table"]
 
 Cell: TypeAlias = "str | float | bool | None"
 #: Exact values of one column.
@@ -155,7 +157,7 @@ class Report:
 
 
 class Result(ABC):
-    """What every result can be turned into; it says itself what it holds and how it reads."""
+    """What results, and descriptions of what goes in, can be turned into; each says what it holds and how it reads."""
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
@@ -177,6 +179,25 @@ class Result(ABC):
         """Choices and table for a Markdown page."""
         return self.report().to_markdown()
 
+    def to_html(self) -> str:
+        """Choices and table for a page or a notebook."""
+        return self.report().to_html()
+
+    def save(self, path: str | PathLike[str], *, force: bool = False) -> None:
+        """Write it in the form that the name's suffix says.
+
+        That is ``.txt``, ``.csv``, ``.json``, ``.md``, ``.html``, ``.npz`` or, with the extra ``[parquet]``,
+        ``.parquet``.
+
+        Args:
+            path: the file.
+            force: replace a file that exists.
+
+        Raises:
+            SpecBuilderError: for another suffix, or a file that exists and no ``force``.
+        """
+        save_result(self, path, force=force)
+
     def to_dataframe(self) -> Any:
         """Its columns as a ``pandas.DataFrame`` with the choices as ``attrs``.
 
@@ -192,7 +213,15 @@ class Result(ABC):
         return f"<{type(self).__name__} {self.report().title}>"
 
     def _repr_html_(self) -> str:
-        return self.report().to_html()
+        return self.to_html()
+
+
+class Described(Result):
+    """What goes in: a result that holds no more than its report says."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON: header, columns and rows."""
+        return self.report().to_dict()
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from spec_builder.base.errors import ExistsError, SpecBuilderError
+from spec_builder.base.names import meant
 from spec_builder.base.printing import tolerant_streams
 from spec_builder.base.version import __version__
 from spec_builder.cli.doctor import completion, doctor
@@ -18,7 +20,8 @@ from spec_builder.cli.explore import explore
 from spec_builder.cli.fits import fit, profile
 from spec_builder.cli.imports import import_release
 from spec_builder.cli.inputs import experiments, spectrum
-from spec_builder.cli.output import InterruptedByUserError, StoppedError, TerminatedError, complain
+from spec_builder.cli.options import OutputOption
+from spec_builder.cli.output import InterruptedByUserError, StoppedError, TerminatedError, check_output, complain
 from spec_builder.cli.paper import compare, reproduce
 from spec_builder.cli.points import events, point
 from spec_builder.cli.sharing import archive, export, hs3, verify
@@ -59,11 +62,12 @@ _VERBS = (
 def main() -> None:
     """Entry point: a mistake ends in one line on stderr and exit status 2, Ctrl-C in 130 and SIGTERM in 143."""
     tolerant_streams()
+    warnings.filterwarnings("ignore", category=RuntimeWarning)  # numbers that are not finite are told in words
     signal.signal(signal.SIGTERM, _terminate)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # and not ignored, as in the background
         signal.signal(signal.SIGINT, _interrupt)
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="spec-builder", standalone_mode=False)
     except ExistsError as error:
         _fail(f"{error} or --force")
     except SpecBuilderError as error:
@@ -79,6 +83,8 @@ def main() -> None:
         context = getattr(error, "ctx", None)
         verb = "spec-builder" if context is None else context.command_path
         _fail(f"{error.format_message().rstrip('.')}; see {verb} --help")
+    except MemoryError:
+        _fail("more memory is needed than there is: ask for fewer points, patches or toys at a time")
     except OSError as error:
         _fail(f"{error.filename or 'standard output'}: {error.strerror or error}")
     else:
@@ -122,26 +128,32 @@ class _Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click's, and a look at the verb's options before click takes the last of each."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            raise click.UsageError(f"No such command '{args[0]}'{meant(args[0], self.commands)}", ctx=ctx)
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None and not ctx.resilient_parsing:
-            _refuse_repeated(click.Context(command, info_name=name, parent=ctx), rest)
+            _look_ahead(click.Context(command, info_name=name, parent=ctx), rest)
         return name, command, rest
 
 
-def _refuse_repeated(context: click.Context, args: list[str]) -> None:
-    """Refuse an option that takes one value and is given more than once.
+def _look_ahead(context: click.Context, args: list[str]) -> None:
+    """Refuse an option that takes one value and is given more than once, and a file that cannot be written.
 
     Raises:
         click.UsageError: naming the option.
+        SpecBuilderError: naming the file.
     """
     try:
-        _, _, order = context.command.make_parser(context).parse_args(args=list(args))
+        given, _, order = context.command.make_parser(context).parse_args(args=list(args))
     except click.UsageError:
         return  # said better where the verb parses them
     single = [p for p in order if isinstance(p, click.Option) and not (p.multiple or p.is_flag)]
     for option in single:
         if single.count(option) > 1:
             raise click.UsageError(f"Option '{option.opts[0]}' is given twice, expected once", ctx=context)
+    for option in single:
+        if isinstance(option, OutputOption):
+            check_output(given, option.forms)
 
 
 @click.group(cls=_Verbs, context_settings=_CONTEXT, no_args_is_help=False)
@@ -150,9 +162,10 @@ def _refuse_repeated(context: click.Context, args: list[str]) -> None:
     "--cite", is_flag=True, is_eager=True, expose_value=False, callback=_cite, help="BibTeX to cite, and exit."
 )
 def cli() -> None:
-    """Likelihoods of solar-neutrino CEvNS in XENONnT and PandaX-4T, as pyhf workspaces and fits.
+    """Likelihoods of neutrino scattering on nuclei and electrons, as pyhf workspaces, fits and limits.
 
-    ANALYSIS is xenonnt, pandax4t, combined, or paths of experiment folders joined by '+'.
+    ANALYSIS is a name (xenonnt, pandax4t, combined, coherent_csi, eves, global, ...), paths of experiment folders,
+    several of them joined by '+', or a TOML file of your own.
     """
 
 

@@ -43,7 +43,7 @@ from spec_builder.cli.parsing import (
     only,
 )
 from spec_builder.cli.pictures import Plots, plot_options
-from spec_builder.cli.spectra import limits_text, scan_spectra, spectrum_option
+from spec_builder.cli.spectra import limits_of_spectra, scan_spectra, spectrum_option
 from spec_builder.cli.toys import (
     by_toys,
     changed_analysis,
@@ -105,7 +105,13 @@ def limits(
     if choices["spectrum"] is not None:
         given = given_options(context, choices | {"dof": dof})
         plots = Plots.taken(choices, output, force=force)
-        emit(limits_text(analysis, given, choices, cl, plots), output, force=force)
+        emit(
+            limits_of_spectra(analysis, given, choices, cl, plots),
+            output,
+            force=force,
+            as_json=choices["as_json"],
+            as_csv=choices["as_csv"],
+        )
         return
     plots = Plots.taken(choices, output, force=force)
     loaded, choice = analysis_and_choice(analysis, choices)
@@ -125,8 +131,7 @@ def limits(
         from spec_builder.figures.pages import draw_result  # noqa: PLC0415
 
         plots.save(draw_result, result)
-    text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
-    emit(text, output, force=force)
+    emit(result, output, force=force, as_json=choices["as_json"], as_csv=choices["as_csv"])
 
 
 def _limits_with_toys(
@@ -171,8 +176,7 @@ def _limits_with_toys(
                 real = all(not choices[name] for name in ("data", "exposure", "background", "uncertainty"))
                 observed = find_limits(analysis, choice, masses, **level) if real else None
                 plots.save(draw_expected, awaited, observed)
-        text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
-        emit(text, output, force=plots.force)
+        emit(result, output, force=plots.force, as_json=choices["as_json"], as_csv=choices["as_csv"])
 
 
 @click.command(cls=InteractionCommand)
@@ -263,6 +267,7 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
     couplings are around the limits at each mass.
     """
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
+    from spec_builder.base.locks import alone_in  # noqa: PLC0415
 
     given = given_options(context, choices)
     toys = method_of(choices) != "asymptotic"
@@ -277,7 +282,8 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
         if analysis is None or not interactions:
             raise SpecBuilderError("plane: --method feldman-cousins needs an ANALYSIS and an --interaction")
         points = choices["points"] if "points" in given else 31
-        _plane_by_toys(analysis, interactions, choices | {"points": points}, Path(output))
+        with alone_in(Path(output)):
+            _plane_by_toys(analysis, interactions, choices | {"points": points}, Path(output))
         return
     jobs, dask = choices.pop("jobs"), choices.pop("dask")
     for name in ("method", "toys", "seed", "ensemble"):
@@ -286,7 +292,7 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
     fits = choices["points"] ** 2 * (3 if analysis is None else 1) * (len(interactions) or 5)
     few = jobs is None and fits <= _FEW_POINTS
     pool = executor_for(1 if few else jobs_or_cores(jobs), dask, preload=["spec_builder.studies.plane"])
-    with pool as executor, Progress() as report:
+    with alone_in(Path(output)), pool as executor, Progress() as report:
         from spec_builder.paper.plane import write_plane  # noqa: PLC0415
 
         table = write_plane(

@@ -74,5 +74,4 @@ def explain(context: click.Context, /, analysis: str, output: str, force: bool, 
         from spec_builder.figures.pages import draw_result  # noqa: PLC0415
 
         plots.save(draw_result, result)
-    text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
-    emit(text, output, force=force)
+    emit(result, output, force=force, as_json=choices["as_json"], as_csv=choices["as_csv"])

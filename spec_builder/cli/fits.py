@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,7 +33,7 @@ from spec_builder.cli.parsing import (
     only,
 )
 from spec_builder.cli.pictures import Plots, plot_options
-from spec_builder.cli.spectra import fit_text, spectrum_option
+from spec_builder.cli.spectra import fit_of_spectrum, spectrum_option
 from spec_builder.cli.toys import (
     PROJECTION_OPTIONS,
     TOY_OPTIONS,
@@ -133,7 +132,7 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
 
             plots.save(draw_result, result)
     elif choices["spectrum"] is not None:
-        emit(fit_text(target, given, choices, as_json=as_json), output, force=force)
+        emit(fit_of_spectrum(target, given, choices), output, force=force, as_json=as_json)
         return
     else:
         own = {"cl", "minimiser", "parameter", "law", "variants", "cite", "plots", "width", "ranking", "method"}
@@ -156,7 +155,7 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
             _rank(analysis.likelihood(choices["parameter"]), result, plots, output, as_json=as_json)
             return
         _draw_fit(analysis, result, plots)
-    emit(result.to_json() if as_json else str(result), output, force=force)
+    emit(result, output, force=force, as_json=as_json)
 
 
 def _rank(likelihood: Likelihood, result: FitResult, plots: Plots, output: str, *, as_json: bool) -> None:
@@ -168,7 +167,7 @@ def _rank(likelihood: Likelihood, result: FitResult, plots: Plots, output: str, 
         from spec_builder.figures.pages import draw_result  # noqa: PLC0415
 
         plots.save(draw_result, found)
-    emit(found.to_json() if as_json else str(found), output, force=plots.force)
+    emit(found, output, force=plots.force, as_json=as_json)
 
 
 def _draw_fit(analysis: Analysis, result: FitResult, plots: Plots) -> None:
@@ -188,7 +187,7 @@ def _fit_by_toys(analysis: Analysis, choices: dict[str, Any], output: str, plots
         level = {"cl": choices["cl"], **by_toys(choices)}
         found = fit_analysis_by_toys(analysis, choices["parameter"], **level, **how)
         _draw_fit(analysis, found.asymptotic, plots)
-        emit(found.to_json() if as_json else str(found), output, force=plots.force)
+        emit(found, output, force=plots.force, as_json=as_json)
 
 
 def _fit_workspace_by_toys(
@@ -200,7 +199,7 @@ def _fit_workspace_by_toys(
     own = {key: choices[key] for key in ("measurement", "poi", "hold", "cl")}
     with toy_run(output, choices, workspace, force=force) as how:
         found = fit_workspace_by_toys(workspace, name, **own, **by_toys(choices), **how)
-        emit(found.to_json() if as_json else str(found), output, force=force)
+        emit(found, output, force=force, as_json=as_json)
 
 
 @click.command()
@@ -243,10 +242,6 @@ def profile(context: click.Context, /, target: str, **choices: Any) -> None:
         raise SpecBuilderError("profile: give --json or --csv, not both")
     if len(choices["parameters"]) > 2:
         raise SpecBuilderError("profile: give --parameter once or twice")
-    if choices["output"] != "-":
-        from spec_builder.base.files import refuse_existing  # noqa: PLC0415
-
-        refuse_existing(Path(choices["output"]), force=choices["force"])
     given = given_options(context, choices)
     plots = Plots.taken(choices, choices["output"], force=choices["force"])
     how: dict[str, Any] = {} if choices["points"] is None else {"points": choices["points"]}
@@ -304,4 +299,4 @@ def _print_profile(result: ProfileResult | SurfaceResult, choices: Mapping[str, 
 
         plots.save(draw_result, result)
     if choices["as_json"] or not (plots and output == "-" and not choices["as_csv"]):
-        emit(result.to_json() if choices["as_json"] else result.to_csv(), output, force=force)
+        emit(result, output, force=force, as_json=choices["as_json"], as_csv=not choices["as_json"])

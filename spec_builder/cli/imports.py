@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import unknown_name
 from spec_builder.cli.options import FILES, choice, force_option, words_of
 
 __all__ = ["import_release"]
@@ -30,7 +30,7 @@ def import_release(collaboration: str, release: str, model: str, output: str, fo
     from spec_builder.experiments.releases.xenonnt import import_xenonnt  # noqa: PLC0415
 
     if collaboration not in _COLLABORATIONS:
-        raise SpecBuilderError(f"release of '{collaboration}' is unknown, expected one of {', '.join(_COLLABORATIONS)}")
+        raise unknown_name("release of", collaboration, _COLLABORATIONS)
     made = import_xenonnt(Path(release), model, Path(output), force=force)
     events = sum(int(channel.observed.sum()) for channel in made.channels)
     click.echo(f"{output}: {made.name}, {len(made.channels)} channels, {made.bins} bins, {events} events")

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import unknown_name
 from spec_builder.cli.interactions import InteractionCommand, choices_of, interaction_option, option_names
 from spec_builder.cli.options import (
     cite_option,
     force_option,
     json_option,
+    output_of,
     output_option,
     words_of,
 )
@@ -31,12 +33,13 @@ if TYPE_CHECKING:
     "experiment", required=False, metavar="[NAME|PATH]", shell_complete=words_of("xenonnt", "pandax4t", files=True)
 )
 @json_option
-@output_option
+@output_of(".txt", ".json")
 @force_option
 def experiments(experiment: str | None, as_json: bool, output: str, force: bool) -> None:
     """List the shipped experiments, or show one in full with its sources and statuses."""
     from spec_builder.studies.catalogue import describe_experiment, list_experiments  # noqa: PLC0415
 
+    as_json = as_json or output.lower().endswith(".json")
     text = list_experiments(as_json=as_json) if experiment is None else describe_experiment(experiment, as_json=as_json)
     emit(text, output, force=force)
 
@@ -98,8 +101,7 @@ def spectrum(as_json: bool, cite: bool, output: str, force: bool, **choices: Any
         if choices["coupling"] is None:
             raise SpecBuilderError(f"interaction '{name.name}': give --coupling ({name.unit or 'no unit'})")
     result = recoil_spectrum(interaction=name, **choices)
-    text = bibtex_of(result.sources) if cite else result.to_json() if as_json else str(result)
-    emit(text, output, force=force)
+    emit(bibtex_of(result.sources) if cite else result, output, force=force, as_json=as_json)
 
 
 def _refuse_unknown(name: str) -> None:
@@ -113,9 +115,7 @@ def _refuse_unknown(name: str) -> None:
 
     known = ["sm", *(interaction.name for interaction in shipped_interactions())]
     if name not in known and not is_path(name):
-        raise SpecBuilderError(
-            f"interaction '{name}' is unknown, expected one of {', '.join(known)}, or a path such as ./{name}.toml"
-        )
+        raise unknown_name("interaction", name, known, more=f", or a path such as ./{name}.toml")
 
 
 def _refuse_new_physics(choices: Mapping[str, Any], options: Mapping[str, Any]) -> None:

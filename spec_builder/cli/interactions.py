@@ -9,11 +9,13 @@ import click
 from click.shell_completion import CompletionItem
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from spec_builder.physics.choices import Choice, Option
+    from spec_builder.physics.choices import Choice
+    from spec_builder.physics.options import Option
 
 __all__ = ["InteractionCommand", "choice_of", "choices_of", "interaction_option", "option_names"]
 
@@ -26,9 +28,9 @@ ALL = "all"
 def _options() -> dict[str, Option]:
     """Options of the shipped interactions, by what they are called in files and on the command line."""
     from spec_builder.model.provenance import option_key  # noqa: PLC0415
-    from spec_builder.physics.interactions import shipped_interactions  # noqa: PLC0415
+    from spec_builder.physics.options import SHIPPED_OPTIONS  # noqa: PLC0415
 
-    return {option_key(option.name): option for i in shipped_interactions() for option in i.options}
+    return {option_key(option.name): option for options in SHIPPED_OPTIONS.values() for option in options}
 
 
 def option_names() -> set[str]:
@@ -184,7 +186,7 @@ def _check_value(key: str, option: Option, value: str) -> None:
         return
     if len(allowed) == 2:
         raise SpecBuilderError(f"{words} {value}: expected {allowed[0]} or {allowed[1]}")
-    raise SpecBuilderError(f"{words} '{value}' is unknown, expected one of {', '.join(allowed)}")
+    raise unknown_name(words, value, allowed)
 
 
 def _refuse_option(key: str, option: str, value: str, names: Sequence[str]) -> None:

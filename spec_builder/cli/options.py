@@ -9,6 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.saving import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ANALYSIS_WORDS",
     "FILES",
+    "OutputOption",
     "choice",
     "cite_option",
     "cl_option",
@@ -31,6 +33,7 @@ __all__ = [
     "law_option",
     "masses_option",
     "measurement_option",
+    "output_of",
     "output_option",
     "patch_option",
     "plane_dof_option",
@@ -147,5 +150,33 @@ couplings_option = click.option(
     metavar="LIST|LO:HI:N",
     help="Couplings g, or values of the parameter (default: 121 over a range that holds the limits).",
 )
-output_option = click.option("--output", "-o", default="-", metavar="FILE", help="Write here; - is stdout.")
+
+
+class OutputOption(click.Option):
+    """``--output`` of a result: the file's suffix says in what form it is written.
+
+    Attributes:
+        forms: suffixes that the verb writes.
+    """
+
+    def __init__(self, *names: Any, forms: tuple[str, ...] = FORMATS, **settings: Any) -> None:
+        super().__init__(*names, **settings)
+        self.forms = forms
+
+
+def output_of(*forms: str) -> Callable[..., Any]:
+    """``--output`` of a verb that writes in a few forms."""
+    words = ", ".join(forms)
+    return click.option(
+        "--output",
+        "-o",
+        cls=OutputOption,
+        forms=forms,
+        default="-",
+        metavar="FILE",
+        help=f"Write here, in the form of the suffix: {words}; - is stdout.",
+    )
+
+
+output_option = output_of(*FORMATS)
 force_option = click.option("--force", is_flag=True, help="Replace a file that exists.")

@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.printing import one_line, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from spec_builder.base.text import Result
 
 __all__ = [
     "InterruptedByUserError",
@@ -21,6 +24,7 @@ __all__ = [
     "StoppedError",
     "TerminatedError",
     "bibtex_of",
+    "check_output",
     "complain",
     "emit",
 ]
@@ -50,14 +54,51 @@ class StoppedError(Exception):
 _LONGEST = 2000
 
 
-def emit(text: str, output: str, *, force: bool) -> None:
-    """Print, or write to a file."""
+def emit(result: str | Result, output: str, *, force: bool, as_json: bool = False, as_csv: bool = False) -> None:
+    """Print, or write to a file; of a result the form is that of the flags, or of the file's suffix."""
+    if not isinstance(result, str) and output != "-" and Path(output).suffix:
+        from spec_builder.base.saving import save_result  # noqa: PLC0415
+
+        save_result(result, output, force=force)
+        return
+    text = result if isinstance(result, str) else _text(result, as_json=as_json, as_csv=as_csv)
     if output == "-":
         click.echo(printable(text), nl=False)
     else:
         from spec_builder.base.files import write_text  # noqa: PLC0415
 
         write_text(Path(output), text, force=force)
+
+
+def _text(result: Result, *, as_json: bool, as_csv: bool) -> str:
+    if as_json:
+        return result.to_json()
+    return result.to_csv() if as_csv else str(result)
+
+
+def check_output(given: Mapping[str, Any], forms: tuple[str, ...]) -> None:
+    """Refuse a file before anything is computed: its suffix, one that the flags contradict, or one that is there.
+
+    Args:
+        given: parameters that stand on the command line, by name.
+        forms: suffixes that the verb writes.
+
+    Raises:
+        SpecBuilderError: saying what is wrong.
+    """
+    output = given.get("output")
+    if output in (None, "-"):
+        return
+    from spec_builder.base.files import refuse_existing  # noqa: PLC0415
+    from spec_builder.base.saving import check_form  # noqa: PLC0415
+
+    path = Path(str(output))
+    if path.suffix and not given.get("cite"):
+        suffix = check_form(path, forms)
+        for flag, own in (("as_json", ".json"), ("as_csv", ".csv")):
+            if given.get(flag) and suffix != own:
+                raise SpecBuilderError(f"{path}: --{flag.removeprefix('as_')} writes {own}; leave one of them out")
+    refuse_existing(path, force=bool(given.get("force")))
 
 
 def complain(message: str) -> None:

@@ -33,9 +33,10 @@ from spec_builder.cli.parsing import (
 def reproduce(jobs: int | None, output: str, force: bool) -> None:
     """Reproduce the paper's Sec. IV: workspaces, fits, profiles, limits, figures, and tables beside the paper's."""
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
+    from spec_builder.base.locks import alone_in  # noqa: PLC0415
 
     pool = executor_for(jobs_or_cores(jobs), preload=["spec_builder.paper.summary"])
-    with pool as executor, Progress() as report:
+    with alone_in(Path(output)), pool as executor, Progress() as report:
         from spec_builder.paper.reproduce import reproduce as run  # noqa: PLC0415
 
         summary = run(Path(output), executor=executor, force=force, report=report)
@@ -63,6 +64,7 @@ def compare(analysis: str | None, output: str, folders: tuple[str, ...], darkcas
     With an ANALYSIS and an --interaction its limit alone over existing bounds and curves of your own on the same
     interaction; DIR may then hold a folder of any interaction's name.
     """
+    from spec_builder.base.locks import alone_in  # noqa: PLC0415
     from spec_builder.paper.comparison import compare as run  # noqa: PLC0415
     from spec_builder.paper.comparison import compare_one  # noqa: PLC0415
 
@@ -79,7 +81,7 @@ def compare(analysis: str | None, output: str, folders: tuple[str, ...], darkcas
         if value:
             raise SpecBuilderError(f"compare: --{name.replace('_', '-')} applies with an ANALYSIS only")
 
-    with Progress() as report:
+    with alone_in(Path(output)), Progress() as report:
         table = run(
             Path(output),
             folders=[Path(folder) for folder in folders],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import unknown_name
 from spec_builder.cli.interactions import choice_of
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def patch_style(name: str) -> Style:
     for style in STYLES:
         if style == name:
             return style
-    raise SpecBuilderError(f"style '{name}' is unknown, expected one of {', '.join(STYLES)}")
+    raise unknown_name("style", name, STYLES)
 
 
 def analysis_and_choice(target: str, choices: Mapping[str, Any]) -> tuple[Analysis, Choice]:

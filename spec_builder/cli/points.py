@@ -17,6 +17,7 @@ from spec_builder.cli.options import (
     json_option,
     law_option,
     measurement_option,
+    output_of,
     output_option,
     patch_option,
     poi_option,
@@ -87,8 +88,7 @@ def events(context: click.Context, /, target: str, output: str, force: bool, **c
             chosen = choice_of(choices["interaction"], choices) if choices["interaction"] is not None else None
             emit(bibtex_of(loaded.sources(chosen), "iminuit"), output, force=force)
             return
-    text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
-    emit(text, output, force=force)
+    emit(result, output, force=force, as_json=choices["as_json"], as_csv=choices["as_csv"])
 
 
 def _of_workspace(target: str, choices: Mapping[str, Any]) -> EventsResult:
@@ -116,7 +116,7 @@ def _of_analysis(analysis: Analysis, choices: Mapping[str, Any]) -> EventsResult
 @coupling_option
 @law_option
 @variant_option
-@output_option
+@output_of(".json")
 @force_option
 def point(analysis: str, output: str, force: bool, **choices: Any) -> None:
     """Write one point of an interaction as a complete pyhf workspace.

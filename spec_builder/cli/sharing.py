@@ -20,7 +20,7 @@ from spec_builder.cli.options import (
     jobs_option,
     law_option,
     masses_option,
-    output_option,
+    output_of,
     variant_option,
 )
 from spec_builder.cli.output import (
@@ -247,6 +247,7 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
     spec-builder verify checks it. submission.yaml and its tables of excluded couplings need the extra [hepdata].
     An archive is of what was observed; export writes the workspace of a projection.
     """
+    from spec_builder.base.locks import alone_in  # noqa: PLC0415
     from spec_builder.model.analysis import ANALYSES  # noqa: PLC0415
     from spec_builder.sharing.archive import write_archives  # noqa: PLC0415
     from spec_builder.sharing.submission import is_installed  # noqa: PLC0415
@@ -257,7 +258,7 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
             "or give --no-submission for the archives alone"
         )
     patches = _patch_request(choices)
-    with Progress() as report:
+    with alone_in(Path(output)), Progress() as report:
         written = write_archives(
             analyses or ANALYSES,
             Path(output),
@@ -276,7 +277,7 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
 @click.command(short_help="Write a workspace in HS3, or a model in HS3 as a workspace.")
 @click.argument("workspace", metavar="WORKSPACE.json|-", shell_complete=FILES)
 @_patches
-@output_option
+@output_of(".json")
 @force_option
 def hs3(workspace: str, patches: tuple[str, ...], output: str, force: bool) -> None:
     """Write a pyhf workspace in the HEP Statistics Serialization Standard (HS3), and a file in HS3 as a workspace.

@@ -16,10 +16,11 @@ from spec_builder.cli.toys import PROJECTION_OPTIONS, load_changed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from spec_builder.base.text import Result
     from spec_builder.cli.pictures import Plots
     from spec_builder.experiments.spectra import RecoilSpectrum
 
-__all__ = ["fit_text", "limits_text", "scan_spectra", "spectra_of", "spectrum_option"]
+__all__ = ["fit_of_spectrum", "limits_of_spectra", "scan_spectra", "spectra_of", "spectrum_option"]
 
 spectrum_option = click.option(
     "--spectrum",
@@ -36,7 +37,7 @@ def spectra_of(path: str) -> tuple[RecoilSpectrum, ...]:
     return read_spectra(Path(path))
 
 
-def fit_text(target: str, given: set[str], choices: Mapping[str, Any], *, as_json: bool) -> str:
+def fit_of_spectrum(target: str, given: set[str], choices: Mapping[str, Any]) -> str | Result:
     """What ``fit ANALYSIS --spectrum FILE`` prints."""
     from spec_builder.experiments.spectra import read_spectrum  # noqa: PLC0415
     from spec_builder.studies.strengths import fit_spectrum  # noqa: PLC0415
@@ -50,11 +51,12 @@ def fit_text(target: str, given: set[str], choices: Mapping[str, Any], *, as_jso
     if choices["cite"]:
         methods = ["iminuit"] if choices["minimiser"] == "minuit" else []
         return bibtex_of([*analysis.sources(), spectrum.source], *methods)
-    result = fit_spectrum(analysis, spectrum, cl=choices["cl"], minimiser=choices["minimiser"])
-    return result.to_json() if as_json else str(result)
+    return fit_spectrum(analysis, spectrum, cl=choices["cl"], minimiser=choices["minimiser"])
 
 
-def limits_text(target: str, given: set[str], choices: Mapping[str, Any], cl: float, plots: Plots) -> str:
+def limits_of_spectra(
+    target: str, given: set[str], choices: Mapping[str, Any], cl: float, plots: Plots
+) -> str | Result:
     """What ``limits ANALYSIS --spectrum FILE|FOLDER`` prints."""
     from spec_builder.studies.strengths import find_strength_limits  # noqa: PLC0415
 
@@ -69,7 +71,7 @@ def limits_text(target: str, given: set[str], choices: Mapping[str, Any], cl: fl
         from spec_builder.figures.pages import draw_result  # noqa: PLC0415
 
         plots.save(draw_result, result)
-    return result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
+    return result
 
 
 def scan_spectra(target: str, given: set[str], choices: Mapping[str, Any], how: Mapping[str, Any]) -> None:

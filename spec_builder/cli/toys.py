@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import unknown_name
 from spec_builder.cli.interactions import InteractionCommand, choice_of, interaction_option
 from spec_builder.cli.options import (
     ANALYSIS_WORDS,
@@ -143,7 +144,7 @@ def method_of(choices: Mapping[str, Any]) -> str:
     """
     method = str(choices["method"])
     if method not in METHODS:
-        raise SpecBuilderError(f"method '{method}' is unknown, expected one of {', '.join(METHODS)}")
+        raise unknown_name("method", method, METHODS)
     return method
 
 
@@ -291,8 +292,7 @@ def coverage(analysis: str, output: str, force: bool, **choices: Any) -> None:
             from spec_builder.figures.pages import draw_result  # noqa: PLC0415
 
             plots.save(draw_result, result)
-        text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
-        emit(text, output, force=force)
+        emit(result, output, force=force, as_json=choices["as_json"], as_csv=choices["as_csv"])
 
 
 def _measured_coverage(

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spec_builder.base.text import Described, Report
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.text import Column
     from spec_builder.experiments.response import Kernel, Response
     from spec_builder.physics.sources import Source
     from spec_builder.physics.targets import Target
@@ -126,8 +129,8 @@ class Background:
     free: bool = False
 
 
-@dataclass(frozen=True)
-class Channel:
+@dataclass(frozen=True, repr=False)
+class Channel(Described):
     """One histogram of an experiment: what reaches it and what was seen.
 
     Attributes:
@@ -157,6 +160,20 @@ class Channel:
     backgrounds: tuple[Background, ...]
     variations: Mapping[str, tuple[Response, Response]] = field(default_factory=dict)
     timing: Mapping[str, FloatArray] | None = None
+
+    def report(self) -> Report:
+        """What it is; a row for each bin."""
+        axes = ", ".join(f"{axis.name} [{axis.unit}], {axis.bins} bins" for axis in self.axes)
+        facts = {
+            "source": self.source.name,
+            "target": self.target.name,
+            "exposure": f"{self.exposure:.6g} {self.exposure_unit}",
+            "axes": axes,
+            "signals": ", ".join(signal.name for signal in self.signals),
+        }
+        columns: dict[str, Column] = {"bin": np.arange(self.bins), "observed": self.observed}
+        columns |= {background.name: background.expected for background in self.backgrounds}
+        return Report(f"{self.name}: {self.source.name} on {self.target.name}, {self.bins} bins", facts, columns)
 
     @property
     def bins(self) -> int:
@@ -229,8 +246,8 @@ class LimitsLaw:
     reason: str
 
 
-@dataclass(frozen=True)
-class Experiment:
+@dataclass(frozen=True, repr=False)
+class Experiment(Described):
     """A complete description.
 
     Attributes:
@@ -265,6 +282,17 @@ class Experiment:
     sources: Mapping[str, str]
     folder: Path
 
+    def report(self) -> Report:
+        """What it is and where it comes from; a row for each channel."""
+        variants = ", ".join(self.variants) or "none"
+        facts = {
+            "references": "; ".join(self.references),
+            "variant": f"{self.variant or 'default'} (there are: {variants})",
+            "licence": self.licence or "not stated",
+            "by construction": "; ".join(self.by_construction) or "nothing",
+        }
+        return Report(f"{self.name}: {self.title}", facts, channel_columns(self.channels))
+
     @property
     def bins(self) -> int:
         """Number of bins of all channels."""
@@ -292,3 +320,16 @@ class Experiment:
             for what, source in self.sources.items()
         }
         return replace(self, channels=scaled, sources=sources)
+
+
+def channel_columns(channels: Sequence[Channel]) -> dict[str, Column]:
+    """What channels are, a row each: for the report of what holds them."""
+    return {
+        "channel": [channel.name for channel in channels],
+        "source": [channel.source.name for channel in channels],
+        "target": [channel.target.name for channel in channels],
+        "bins": [channel.bins for channel in channels],
+        "observed": [float(channel.observed.sum()) for channel in channels],
+        "exposure": [f"{channel.exposure:.6g} {channel.exposure_unit}" for channel in channels],
+        "backgrounds": [", ".join(background.name for background in channel.backgrounds) for channel in channels],
+    }

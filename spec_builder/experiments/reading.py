@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.base.errors import SpecBuilderError, UnknownNameError
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path
+from spec_builder.base.names import unknown_name
 from spec_builder.experiments.consistency import check_parameters
 from spec_builder.experiments.description import (
     SIGNAL_SAMPLE,
@@ -66,11 +67,8 @@ def experiment_folder(name_or_path: str) -> Path:
         return folder
     if name_or_path and folder.is_dir():
         raise SpecBuilderError(f"{folder}: expected a file experiment.toml in this folder")
-    raise UnknownNameError(
-        f"experiment '{name_or_path}' is unknown, expected one of {', '.join(shipped_experiments())} "
-        "or the path of a folder with an experiment.toml",
-        name=name_or_path,
-    )
+    more = " or the path of a folder with an experiment.toml"
+    raise unknown_name("experiment", name_or_path, shipped_experiments(), more=more)
 
 
 def load_experiment(name_or_path: str, variant: str | None = None) -> Experiment:
@@ -81,7 +79,8 @@ def load_experiment(name_or_path: str, variant: str | None = None) -> Experiment
         variant: one of its variants, or several joined by ``+``; None for the default.
 
     Raises:
-        SpecBuilderError: naming the file and the key that is wrong.
+        SpecBuilderError: naming the file and the key that is wrong, also where it stands in a variant that is not
+            chosen.
 
     Examples:
         >>> xenonnt = load_experiment("xenonnt")
@@ -117,6 +116,9 @@ def load_experiment(name_or_path: str, variant: str | None = None) -> Experiment
     )
     root.finish()
     check_parameters([experiment])
+    if variant is None and name_or_path not in shipped_experiments():  # those of the shipped ones are tested
+        for each in variants:
+            load_experiment(name_or_path, each)
     return experiment
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import read_bytes
+from spec_builder.base.grids import number_of
 from spec_builder.base.tables import read_table
 from spec_builder.experiments.tables import ENERGY, check_unit
 
@@ -93,10 +94,7 @@ def _labels(table: Table) -> dict[str, float]:
     found: dict[str, float] = {}
     for item in filter(None, table.metadata.get("labels", "").split(",")):
         name, _, text = (part.strip() for part in item.partition("="))
-        try:
-            value = float(text)
-        except ValueError:
-            value = np.nan
+        value = number_of(text)
         if not re.fullmatch(r"[A-Za-z]\w*", name, flags=re.ASCII) or not np.isfinite(value) or name in found:
             raise SpecBuilderError(
                 f"{table.path}: '# labels: ...' must be different names with numbers, such as mass_GeV = 6, "

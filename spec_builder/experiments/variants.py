@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from spec_builder.base.names import meant
 from spec_builder.experiments.sections import Section
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def choose_variant(
     descriptions = {name: block.text("description") for name, block in blocks.items()}
     for name in [] if chosen is None else chosen.split("+"):
         if name not in blocks:
-            known = ", ".join(blocks) or "none"
+            known = f"{', '.join(blocks) or 'none'}{meant(name, blocks)}"
             raise section.complaint(f"variant '{name}' of {content.get('name')} is unknown, expected one of: {known}")
         block = blocks[name]
         laid_over = _over(block, block.where, laid_over, _changes(block))

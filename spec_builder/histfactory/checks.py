@@ -29,6 +29,18 @@ _SETTINGS = {
     "shapesys": ("auxdata", "factors"),
     "staterror": ("auxdata", "sigmas"),
 }
+#: Modifiers with a parameter for each bin.
+_VECTORS = ("shapefactor", "shapesys", "staterror")
+#: Beyond these a check takes more than half a minute, and a fit does not end.
+_MOST = {
+    "channels": 2000,
+    "measurements": 200,
+    "samples": 20_000,
+    "modifiers": 500_000,
+    "bins": 100_000,
+    "parameters": 2000,
+    "settings": 20_000,
+}
 _LISTS = ("inits", "bounds", "auxdata", "sigmas", "factors")
 #: Bounds of a normsys where the measurement gives none.
 _NORMSYS_BOUNDS = (-5.0, 5.0)
@@ -64,8 +76,38 @@ def workspace_problems(workspace: Any) -> list[str]:
         if isinstance(workspace, dict) and workspace.get("observations") == []:
             problem += f"; {'; '.join(_unobserved(workspace))}"
         return [f"not a pyhf workspace, not after pyhf's schema: {problem}"]
+    many = _too_many(workspace)
+    if many is not None:
+        return [many]
     names = list(_name_problems(workspace))
     return names or [*setting_problems(workspace), *_number_problems(workspace)]
+
+
+def _too_many(workspace: Mapping[str, Any]) -> str | None:
+    """What there is more of than any model has that ends in a sensible time; None if there is nothing."""
+    channels = workspace["channels"]
+    samples = [sample for channel in channels for sample in channel["samples"]]
+    modifiers = [modifier for sample in samples for modifier in sample["modifiers"]]
+    vectors = {
+        (channel["name"], modifier["name"]): len(sample["data"])
+        for channel in channels
+        for sample in channel["samples"]
+        for modifier in sample["modifiers"]
+        if modifier["type"] in _VECTORS
+    }
+    counts = {
+        "channels": len(channels),
+        "measurements": len(workspace["measurements"]),
+        "samples": len(samples),
+        "modifiers": len(modifiers),
+        "bins": sum(len(observation["data"]) for observation in workspace["observations"]),
+        "parameters": len({m["name"] for m in modifiers if m["type"] not in _VECTORS}) + sum(vectors.values()),
+        "settings": sum(len(m["config"]["parameters"]) for m in workspace["measurements"]),
+    }
+    for what, count in counts.items():
+        if count > _MOST[what]:
+            return f"{count} {what}: expected at most {_MOST[what]}"
+    return None
 
 
 def unused_settings(workspace: Mapping[str, Any]) -> list[tuple[str, str]]:

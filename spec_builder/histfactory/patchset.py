@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 NO_RECORD = "ins0000000"
+_MOST_PATCHES, _MOST_LABELS, _MOST_OPERATIONS = 100_000, 100, 100_000
 _HEPDATA = re.compile(r"ins[0-9]{7}")
 _NUMBER = "[0-9]p[0-9]+em?[0-9]+"
 _INTERACTION = r"(?!m\d)((?!_m\d)[A-Za-z0-9_])+?"  # what looks like a mass is one
@@ -163,6 +164,7 @@ def check_patch_set(content: Any, name: str) -> None:
     problem = _schema_problem(content)
     if problem is not None:
         raise SpecBuilderError(f"{name}: {problem}")
+    _refuse_many(content, name)
     names = Counter(patch["metadata"]["name"] for patch in content["patches"])
     twice = [key for key, count in names.items() if count > 1]
     if twice:
@@ -177,6 +179,19 @@ def check_patch_set(content: Any, name: str) -> None:
                 f"{name}: patch '{patch['metadata']['name']}' has {len(values)} values, expected {len(labels)} "
                 f"({', '.join(labels)})"
             )
+
+
+def _refuse_many(content: Mapping[str, Any], name: str) -> None:
+    """Refuse more patches, labels or operations than any set has that ends in a sensible time."""
+    operations = max(len(patch["patch"]) for patch in content["patches"])
+    counts = (
+        ("patches", len(content["patches"]), _MOST_PATCHES),
+        ("labels", len(content["metadata"]["labels"]), _MOST_LABELS),
+        ("operations in one patch", operations, _MOST_OPERATIONS),
+    )
+    for what, count, most in counts:
+        if count > most:
+            raise SpecBuilderError(f"{name}: {count} {what}, expected at most {most}")
 
 
 def _check_distinct(patches: Sequence[Mapping[str, Any]], name: str) -> None:

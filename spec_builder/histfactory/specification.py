@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import unknown_name
 from spec_builder.histfactory.checks import setting_problems
 from spec_builder.histfactory.interpolation import Factor
 
@@ -446,8 +447,7 @@ def _unknown_interest(
     measurement: str, poi: str, parameters: Sequence[ParameterSpec], *, chosen: bool
 ) -> SpecBuilderError:
     if chosen:
-        known = ", ".join(spec.name for spec in parameters)
-        return SpecBuilderError(f"parameter '{poi}' is unknown, expected one of {known}")
+        return unknown_name("parameter", poi, [spec.name for spec in parameters])
     return SpecBuilderError(
         f"measurement '{measurement}': no modifier has the parameter of interest '{poi}'; "
         "apply a patch that brings it, or choose another"
@@ -467,7 +467,7 @@ def hold(specification: Specification, values: Mapping[str, float]) -> Specifica
     parameters = {spec.name: spec for spec in specification.parameters}
     for name, value in values.items():
         if name not in parameters:
-            raise SpecBuilderError(f"parameter '{name}' is unknown, expected one of {', '.join(parameters)}")
+            raise unknown_name("parameter", name, parameters)
         spec = parameters[name]
         if not spec.lower <= value <= spec.upper:
             raise SpecBuilderError(
@@ -485,7 +485,7 @@ def _read(
         raise SpecBuilderError("the workspace has no measurement; it needs at least one")
     name = next(iter(measurements)) if measurement is None else measurement
     if name not in measurements:
-        raise SpecBuilderError(f"measurement '{name}' is unknown, expected one of {', '.join(measurements)}")
+        raise unknown_name("measurement", name, measurements)
     config = measurements[name]["config"]
 
     channels, slices, observed = _channels(workspace)

@@ -164,7 +164,7 @@ def run(
     evaluations: int,
     build: str | None = None,
 ) -> tuple[FloatArray, FloatArray, IndexArray]:
-    """Minimise all rows, as :func:`spec_builder.inference.newton.run` does.
+    """Minimise all rows, as :func:`spec_builder.inference.descent.run` does.
 
     Args:
         library: the compiled library.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.inference.newton import minimise
+from spec_builder.inference.newton import least_counts, minimise
 from spec_builder.inference.roots import find_roots
 from spec_builder.inference.rows import take_apart
 
@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from spec_builder.inference.data import Problem, Yields
     from spec_builder.inference.newton import BatchFit
 
-__all__ = ["Curves", "Interval", "natural_x", "polynomial_yields", "relative_couplings", "total_events"]
+__all__ = [
+    "Curves",
+    "Interval",
+    "first_of_lowest",
+    "natural_x",
+    "polynomial_yields",
+    "relative_couplings",
+    "total_events",
+]
 
 #: Between two values of the parameter. None is no end.
 Interval = tuple[float | None, float | None]
@@ -34,6 +42,8 @@ _FARTHEST = 1e6
 _STEEP = 1e100
 #: Tolerances of an extremum and of a crossing, in parts of the coupling.
 _EXTREMUM, _CROSSING = 1e-8, 1e-12
+#: Heights that differ by no more are the same.
+_FLAT = 1e-9
 #: Step of x for derivatives where shapes change with it, in parts of x or of its natural size.
 _STEP = 1e-5
 
@@ -77,6 +87,26 @@ def relative_couplings(total: FloatArray, observed: float) -> FloatArray:
     top = max(last, (_FARTHEST * max(events, observed, 10.0) / events) ** power)
     count = int(np.ceil(2 * np.log10(top / last)))
     return np.concatenate([_RELATIVE_COUPLINGS, np.geomspace(last, top, count + 1)[1:]])
+
+
+def first_of_lowest(heights: FloatArray) -> IndexArray:
+    """Along the last axis, the first of those within 1e-9 of the minimum: where 2NLL is flat, rounding must not choose.
+
+    Examples:
+        >>> first_of_lowest(np.array([[3.0, 1.0 + 1e-12, 1.0], [2.0, 1.0, 4.0]])).tolist()
+        [1, 1]
+    """
+    least = np.min(heights, axis=-1, keepdims=True)
+    first: IndexArray = np.argmax(heights <= least + _FLAT, axis=-1)
+    return first
+
+
+def _least(heights: FloatArray, values: FloatArray) -> int:
+    """Number of the lowest of a curve's points; where others are as low, but not beside it, that nearest to zero."""
+    lowest = int(np.argmin(heights))
+    level = np.flatnonzero(heights <= heights[lowest] + _FLAT)
+    nearest = int(level[np.argmin(np.abs(values[level]))])
+    return lowest if abs(nearest - lowest) <= 1 else nearest
 
 
 class _Points(NamedTuple):
@@ -141,7 +171,8 @@ class Curves:
         self._insert_extrema(self._slopes(scan))
         starts = np.searchsorted(self._points.mass, np.arange(count))
         ends = np.append(starts[1:], self._points.mass.size)
-        best = np.array([a + np.argmin(self._points.height[a:b]) for a, b in zip(starts, ends, strict=True)])
+        height, value = self._points.height, self._points.value
+        best = np.array([a + _least(height[a:b], value[a:b]) for a, b in zip(starts, ends, strict=True)])
         self.best, self.minimum = self._points.value[best], self._points.height[best]
 
     def _scan_values(self, relative: FloatArray) -> FloatArray:
@@ -163,18 +194,28 @@ class Curves:
         return _Points(mass, value, fits.twice_nll, fits.theta)
 
     def _slopes(self, points: _Points) -> FloatArray:
-        """Derivatives of the profiled 2NLL in x, shape (N,): those at fixed parameters, which are at their best."""
+        """Derivatives of the profiled 2NLL in x, shape (N,): those at fixed parameters, which are at their best.
+
+        Where a rate without a count vanishes at the minimum, what keeps it from being negative has a slope too: that of
+        the minimiser's least counts.
+        """
         likelihood, x = self._problem.likelihood, self._problem.x(points.value)
         theta = np.ascontiguousarray(points.theta.T)
+        layout, arrays = take_apart(likelihood, self._problem.rows(self._signal, points.mass, x))
+        least = least_counts(likelihood, theta, layout, arrays)
+        engine = likelihood.engine((), layout)
         if any(own.variations for own in self._signal.values()):
             step = _STEP * np.maximum(np.abs(x), _STEP * self._natural_x[points.mass])
             ends = []
             for moved in (x + step, x - step):
-                layout, arrays = take_apart(likelihood, self._problem.rows(self._signal, points.mass, moved))
-                ends.append(np.minimum(likelihood.engine((), layout)(theta, arrays).value, _STEEP))
-            return (ends[0] - ends[1]) / (2 * step)
-        layout, arrays = take_apart(likelihood, self._problem.rows(self._signal, points.mass, x))
-        gradients = likelihood.engine((), layout).column_gradient(theta, arrays)
+                _, beside = take_apart(likelihood, self._problem.rows(self._signal, points.mass, moved))
+                ends.append(engine.rates(theta, beside))
+            change = (ends[0] - ends[1]) / (2 * step)
+            gradient = engine.rate_gradient(theta, arrays, least)
+            slope = np.sum(np.where(change != 0, gradient, 0.0) * change, axis=0)
+            bounded: FloatArray = np.clip(slope, -_STEEP, _STEEP)
+            return bounded
+        gradients = engine.column_gradient(theta, arrays, least)
         slope = np.zeros(x.size)
         for own, gradient in zip(self._signal.values(), gradients, strict=True):
             _, n1, n2 = own.nominal[:, points.mass]

@@ -21,7 +21,7 @@ from spec_builder.inference.rows import FIXED, LOG_2PI, SHARED
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spec_builder.base.arrays import FloatArray, IndexArray
+    from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
     from spec_builder.histfactory.interpolation import Second
     from spec_builder.histfactory.specification import ParameterSpec
     from spec_builder.inference.rows import LaidOut, RowArrays
@@ -47,6 +47,14 @@ class Expansion(NamedTuple):
     fisher: FloatArray
     hessian: FloatArray
 
+    def take(self, rows: BoolArray) -> Expansion:
+        """Some of the points."""
+        return Expansion(*(part[..., rows] for part in self))
+
+    def where(self, rows: BoolArray, other: Expansion) -> Expansion:
+        """These points in the rows, the other's elsewhere."""
+        return Expansion(*(np.where(rows, part, old) for part, old in zip(self, other, strict=True)))
+
 
 def poisson_terms(rates: FloatArray, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
     """2 sum(nu - d ln nu), shape (N,), infinite where a rate is not allowed; and the rates (bins, N), 1 instead there.
@@ -63,9 +71,15 @@ def poisson_terms(rates: FloatArray, counts: FloatArray) -> tuple[FloatArray, Fl
     return value, safe
 
 
-def poisson_slopes(rates: FloatArray, counts: FloatArray) -> FloatArray:
-    """Derivatives of these terms in the rates (bins, N); infinite where a rate vanishes under a count."""
-    counted = np.broadcast_to(counts, rates.shape)
+def poisson_slopes(rates: FloatArray, counts: FloatArray, least: FloatArray | float = 0.0) -> FloatArray:
+    """Derivatives of these terms in the rates (bins, N); infinite where a rate vanishes under a count.
+
+    Args:
+        rates: shape (bins, N).
+        counts: shape (bins, N or 1).
+        least: what counts are raised to where a rate is positive, shape (bins, 1).
+    """
+    counted = np.where(rates > 0, np.maximum(counts, least), counts)
     with np.errstate(divide="ignore"):
         ratio = np.divide(counted, rates, out=np.zeros_like(rates), where=counted > 0)
     slopes: FloatArray = 2 * (1 - ratio)
@@ -184,15 +198,20 @@ class Engine:
         values, _, _ = self._bank(theta, rows.interpolations)
         return self._rates(self._amplitudes(values, theta.shape[1]), rows)
 
-    def column_gradient(self, theta: FloatArray, rows: RowArrays) -> list[FloatArray]:
-        """Derivatives of 2NLL in the columns by row, shape (bins, N) each.
+    def rate_gradient(self, theta: FloatArray, rows: RowArrays, least: FloatArray | float = 0.0) -> FloatArray:
+        """Derivatives of 2NLL in the rates, shape (bins, N); see :func:`poisson_slopes`."""
+        counts = self._observed if rows.observed is None else rows.observed
+        return poisson_slopes(self.rates(theta, rows), counts, least)
+
+    def column_gradient(self, theta: FloatArray, rows: RowArrays, least: FloatArray | float = 0.0) -> list[FloatArray]:
+        """Derivatives of 2NLL in the columns by row, shape (bins, N) each; ``least`` as in :func:`poisson_slopes`.
 
         At a minimum over the parameters these are the derivatives of the profiled 2NLL.
         """
         values, _, _ = self._bank(theta, rows.interpolations)
         amplitudes = self._amplitudes(values, theta.shape[1])
         rates = self._rates(amplitudes, rows)
-        weight = poisson_slopes(rates, self._observed if rows.observed is None else rows.observed)
+        weight = poisson_slopes(rates, self._observed if rows.observed is None else rows.observed, least)
         gradients = [np.zeros_like(rates) for _ in rows.columns]
         for column, a, b in self.runs:
             if column != FIXED:

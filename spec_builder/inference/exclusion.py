@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from spec_builder.inference.curves import Curves
+from spec_builder.inference.curves import Curves, first_of_lowest
 from spec_builder.inference.plane import PLANE_MASSES, Minimum, plane_minimum
 from spec_builder.inference.profile import threshold
 
@@ -59,7 +59,7 @@ class Exclusion:
         cl: confidence level.
         dof: 1: Delta chi^2 is against the minimum over g at each mass; 2: against the minimum over the plane.
         threshold: Delta chi^2.
-        minimum: over the plane for dof = 2, over the given masses for dof = 1.
+        minimum: over the plane for dof = 2, over the given masses for dof = 1; at the lowest mass within 1e-9 of it.
         points: one for each mass.
     """
 
@@ -94,7 +94,7 @@ def exclude(
     curves.refuse_infinite()
     if dof == 1:
         reference = curves.minimum
-        best = int(np.argmin(reference))
+        best = int(first_of_lowest(reference))
         value = float(curves.best[best])
         somewhere = value != 0 and not np.isnan(masses[best])
         minimum = Minimum(float(reference[best]), float(masses[best]) if somewhere else None, value)

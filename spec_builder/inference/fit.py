@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from scipy.special import chdtrc
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import unknown_name
 from spec_builder.inference import minuit, newton
 from spec_builder.inference.diagnosis import flat_directions, rounding
-from spec_builder.inference.expectation import centre_and_width, covariance
+from spec_builder.inference.expectation import BOUND_MARGIN, centre_and_width, covariance
 from spec_builder.inference.profile import crossings, height_at, search, threshold
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Fit:
         edm: estimated distance to the minimum.
         valid: the minimiser converged.
         at_bound: a parameter sits on a bound.
+        bounds: which one, and which bound: ``lower`` or ``upper`` by the parameter's name.
         theta: all parameters at the minimum.
         pulls: the constrained parameters that were free.
         negative_components: samples with a negative rate at the minimum, as ``sample bin``.
@@ -86,6 +88,7 @@ class Fit:
     problems: tuple[str, ...] = ()
     rounding: float = 0.0
     flat: tuple[tuple[str, ...], ...] = ()
+    bounds: Mapping[str, str] = field(default_factory=dict)
 
 
 def fit(
@@ -148,14 +151,23 @@ def fit(
         significance=significance,
         edm=float(best.edm[0]),
         valid=bool(best.valid[0]),
-        at_bound=bool(best.at_bound[0]),
+        at_bound=bool(_bounds(likelihood, theta)),
         theta=dict(zip(likelihood.parameters, theta.tolist(), strict=True)),
         pulls=_pulls(likelihood, theta),
         negative_components=_negative(likelihood, theta),
         problems=problems,
         rounding=rounding(likelihood, theta),
         flat=flat_directions(likelihood, theta),
+        bounds=_bounds(likelihood, theta),
     )
+
+
+def _bounds(likelihood: Likelihood, theta: FloatArray) -> dict[str, str]:
+    """The free parameters on a bound, each with the bound: ``lower`` or ``upper``."""
+    lower, upper = likelihood.bounds
+    names = likelihood.parameters
+    low = {names[i]: "lower" for i in likelihood.free if theta[i] <= lower[i] + BOUND_MARGIN}
+    return low | {names[i]: "upper" for i in likelihood.free if theta[i] >= upper[i] - BOUND_MARGIN}
 
 
 def _significance(likelihood: Likelihood, name: str, null: float, value: float, minimum: float) -> float | None:
@@ -186,7 +198,7 @@ def _parameter_of_interest(likelihood: Likelihood) -> str:
 
 def _minimiser(name: str, likelihood: Likelihood) -> Callable[..., BatchFit]:
     if name not in MINIMISERS:
-        raise SpecBuilderError(f"minimiser '{name}' is unknown, expected one of {', '.join(MINIMISERS)}")
+        raise unknown_name("minimiser", name, MINIMISERS)
     # MIGRAD refuses to have nothing to do
     return minuit.minimise if name == "minuit" and likelihood.free else newton.minimise
 

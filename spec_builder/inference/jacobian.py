@@ -170,12 +170,17 @@ class JacobianEngine:
             magnitude[block.place] += np.abs(event.product * event.vectors) * shape
         return magnitude
 
-    def column_gradient(self, theta: FloatArray, rows: RowArrays) -> list[FloatArray]:
-        """Derivatives of 2NLL in the columns by row, shape (bins, N) each."""
+    def rate_gradient(self, theta: FloatArray, rows: RowArrays, least: FloatArray | float = 0.0) -> FloatArray:
+        """See :meth:`spec_builder.inference.engine.Engine.rate_gradient`."""
+        counts = self._observed if rows.observed is None else rows.observed
+        return poisson_slopes(self.rates(theta, rows), counts, least)
+
+    def column_gradient(self, theta: FloatArray, rows: RowArrays, least: FloatArray | float = 0.0) -> list[FloatArray]:
+        """See :meth:`spec_builder.inference.engine.Engine.column_gradient`."""
         values, _, _ = self._bank.arrays(theta, rows.interpolations)
         events = [self._events(block, theta, values, rows) for block in self._blocks]
         rates = self._rates(events, theta.shape[1])
-        weight = poisson_slopes(rates, self._observed if rows.observed is None else rows.observed)
+        weight = poisson_slopes(rates, self._observed if rows.observed is None else rows.observed, least)
         gradients = [np.zeros_like(rates) for _ in rows.columns]
         for block, event in zip(self._blocks, events, strict=True):
             amplitudes = block.constant + block.slopes @ values[block.shapes]

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import gammaln, xlogy
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import unknown_name
 from spec_builder.histfactory.interpolation import Factor, FactorBank
 from spec_builder.histfactory.specification import ParameterSpec, Term, hold, read_specification
 from spec_builder.inference.compilation import compile_engine
@@ -106,9 +107,7 @@ class Likelihood:
         try:
             return self.parameters.index(parameter)
         except ValueError:
-            raise SpecBuilderError(
-                f"parameter '{parameter}' is unknown, expected one of {', '.join(self.parameters)}"
-            ) from None
+            raise unknown_name("parameter", parameter, self.parameters) from None
 
     def constrained(self) -> tuple[int, ...]:
         """Indices of the parameters with an auxiliary measurement."""

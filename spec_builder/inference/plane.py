@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from spec_builder.inference.curves import Curves, natural_x, relative_couplings, total_events
+from spec_builder.inference.curves import Curves, first_of_lowest, natural_x, relative_couplings, total_events
 from spec_builder.inference.data import Data
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.rows import Polynomial, Rows
@@ -95,7 +95,7 @@ def _scanned_minimum(problem: Problem, masses: tuple[float, float]) -> Minimum:
     for _ in range(_LEVELS):
         curves = Curves(problem, problem.yields(grid))
         curves.refuse_infinite()
-        best = int(np.argmin(curves.minimum))
+        best = int(first_of_lowest(curves.minimum))
         value, twice_nll, mass = float(curves.best[best]), float(curves.minimum[best]), float(grid[best])
         if value == 0:
             return Minimum(twice_nll, None, 0.0)
@@ -194,12 +194,12 @@ class _Fitted(NamedTuple):
 
     def best(self, shape: tuple[int, int, int]) -> _Fitted:
         """The lowest over the last axis of fits in such an order."""
-        lowest = np.argmin(self.height.reshape(shape[0] * shape[1], shape[2]), axis=1)
+        lowest = first_of_lowest(self.height.reshape(shape[0] * shape[1], shape[2]))
         return self._take(np.arange(shape[0] * shape[1]) * shape[2] + lowest)
 
     def of_data_set(self, shape: tuple[int, int]) -> _Fitted:
         """The lowest of each data set."""
-        lowest = np.argmin(self.height.reshape(shape), axis=1)
+        lowest = first_of_lowest(self.height.reshape(shape))
         return self._take(np.arange(shape[0]) * shape[1] + lowest)
 
     def _take(self, rows: IndexArray) -> _Fitted:

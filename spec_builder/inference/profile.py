@@ -30,6 +30,10 @@ _SEARCH_POINTS, _FEW_SEARCH_POINTS = 401, 41
 _REFINEMENTS = 12
 #: An interval is halved where 2NLL is not known to this much, or to this part of its height above the minimum.
 _SEARCH_ERROR, _SEARCH_PART = 0.1, 0.05
+#: Neighbours lie on different branches where 2NLL differs from what their slopes say by this, and part of its height.
+_BRANCH_ERROR, _BRANCH_PART = 1e-2, 1e-2
+#: A minimum is another one if it is lower by this.
+_LOWER = 1e-6
 #: Tolerance of a crossing, relative and absolute.
 _ROOT = 1e-10
 #: Height above a level that stands for an infinite one while a crossing is sought.
@@ -91,9 +95,10 @@ def search(likelihood: Likelihood, parameter: str) -> Profile:
     large = isinstance(likelihood.engine(likelihood.free_without((parameter,))), JacobianEngine)
     count = _FEW_SEARCH_POINTS if large else _SEARCH_POINTS
     found = profile(likelihood, parameter, np.linspace(lower, upper, count))
+    found = _from_each_other(likelihood, found)
     slopes = likelihood.gradient(found.fits.theta)[:, index]
     for _ in range(_REFINEMENTS):
-        halved = _not_parabolic(found, slopes)
+        halved = _not_parabolic(found, slopes, _SEARCH_ERROR, _SEARCH_PART)
         if not halved.size:
             break
         theta = (found.fits.theta[halved] + found.fits.theta[halved + 1]) / 2
@@ -103,18 +108,60 @@ def search(likelihood: Likelihood, parameter: str) -> Profile:
         order = np.argsort(values, kind="stable")
         found = Profile(parameter, values[order], found.fits.joined(added.fits).take(order))
         slopes = slopes[order]
-    return found
+    return found if found.values.size == count else _from_each_other(likelihood, found)
 
 
-def _not_parabolic(scan: Profile, slopes: FloatArray) -> IndexArray:
-    """Numbers of the intervals in which 2NLL is not known well enough between its points."""
+def _from_each_other(likelihood: Likelihood, scan: Profile) -> Profile:
+    """The profile with lower minima, where the fits of other points lead to some.
+
+    2NLL may have several minima in the other parameters. All points start from the best one's parameters, and then
+    from those of a neighbour where the slopes say that it lies on another branch, as far as that goes.
+    """
+    known = np.where(scan.fits.known, scan.fits.twice_nll, np.inf)
+    best = scan.fits.theta[int(np.argmin(known))]
+    index = likelihood.index(scan.parameter)
+    everywhere = np.arange(scan.values.size)
+    scan, _ = _if_lower(likelihood, scan, everywhere, np.tile(best, (scan.values.size, 1)))
+    look = np.ones(scan.values.size - 1, dtype=bool)
+    slopes = likelihood.gradient(scan.fits.theta)[:, index]
+    for _ in range(scan.values.size):
+        jumps = _not_parabolic(scan, slopes, _BRANCH_ERROR, _BRANCH_PART)
+        left = jumps[look[jumps]]
+        if not left.size:
+            break
+        theta = scan.fits.theta
+        scan, moved = _if_lower(likelihood, scan, left + 1, theta[left])
+        scan, more = _if_lower(likelihood, scan, left, theta[left + 1])
+        moved = np.union1d(moved, more)
+        slopes[moved] = likelihood.gradient(scan.fits.theta[moved])[:, index]
+        look[:] = False
+        look[np.clip(np.concatenate([moved - 1, moved]), 0, look.size - 1)] = True
+    return scan
+
+
+def _if_lower(
+    likelihood: Likelihood, scan: Profile, places: IndexArray, start: FloatArray
+) -> tuple[Profile, IndexArray]:
+    """The profile with fits at some places from other starts, where they are lower; and where they are."""
+    fits = profile(likelihood, scan.parameter, scan.values[places], start).fits
+    old = np.where(scan.fits.known[places], scan.fits.twice_nll[places], np.inf)
+    lower = fits.known & (fits.twice_nll < old - _LOWER)
+    if not lower.any():
+        return scan, np.zeros(0, dtype=np.intp)
+    order = np.arange(scan.values.size)
+    order[places[lower]] = scan.values.size + np.flatnonzero(lower)
+    return Profile(scan.parameter, scan.values, scan.fits.joined(fits).take(order)), places[lower]
+
+
+def _not_parabolic(scan: Profile, slopes: FloatArray, error: float, part: float) -> IndexArray:
+    """Numbers of the intervals in which 2NLL is not known to an error and a part of its height between its points."""
     heights = np.where(scan.fits.known, scan.fits.twice_nll, np.nan)
     if not np.isfinite(heights).any():
         return np.zeros(0, dtype=np.intp)
     with np.errstate(invalid="ignore"):
-        error = np.abs(np.diff(heights) - np.diff(scan.values) * (slopes[1:] + slopes[:-1]) / 2)
+        difference = np.abs(np.diff(heights) - np.diff(scan.values) * (slopes[1:] + slopes[:-1]) / 2)
         above = np.minimum(heights[1:], heights[:-1]) - np.nanmin(heights[np.isfinite(heights)])
-        return np.flatnonzero(error > _SEARCH_ERROR + _SEARCH_PART * above)
+        return np.flatnonzero(difference > error + part * above)
 
 
 def height_at(likelihood: Likelihood, parameter: str, value: float) -> float:
@@ -164,7 +211,8 @@ def crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: f
     order = order[~np.isnan(heights[order])]
     values, heights, theta = values[order], np.minimum(heights[order], _STEEP), theta[order]
     place = np.flatnonzero(np.diff(heights > 0))
-    starts = [theta[place], theta[place + 1], np.tile(likelihood.init, (place.size, 1))]
+    lowest = scan.fits.theta[int(np.argmin(np.where(scan.fits.known, scan.fits.twice_nll, np.inf)))]
+    starts = [theta[place], theta[place + 1], np.tile(lowest, (place.size, 1))]
     failed = np.zeros(place.size, dtype=bool)
 
     def height(x: FloatArray, rows: IndexArray) -> FloatArray:

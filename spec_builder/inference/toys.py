@@ -18,6 +18,7 @@ from scipy.special import gammaln, xlogy
 
 from spec_builder.base.chunks import MemoryStore, Work, compute_chunks
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import unknown_name
 from spec_builder.inference.data import Data
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import BATCH, minimise
@@ -77,6 +78,11 @@ _ROUNDING = 1e-6
 _WHOLE = 1e-6
 #: Largest share of toys whose fits may not be valid.
 _MOST_LOST = 1e-3
+#: Toys at a value: five standard deviations need fewer.
+MOST_TOYS = 10_000_000
+_LARGEST_SEED = 2**128 - 1
+#: Characters of a number in a message.
+_SHOWN = 40
 
 
 def check_toys(toys: int, seed: int, cl: float | None = None) -> None:
@@ -92,6 +98,10 @@ def check_toys(toys: int, seed: int, cl: float | None = None) -> None:
     """
     if toys < 1:
         raise SpecBuilderError(f"toys {toys}: expected at least 1")
+    if toys > MOST_TOYS:
+        raise SpecBuilderError(f"toys {toys}: expected at most {MOST_TOYS}")
+    if seed > _LARGEST_SEED:
+        raise SpecBuilderError(f"seed {str(seed)[:_SHOWN]}: expected at most {_LARGEST_SEED}")
     if seed < 0:
         raise SpecBuilderError(f"seed {seed}: expected a number >= 0")
     if cl is None:
@@ -161,7 +171,7 @@ def ensemble_start(
 ) -> tuple[FloatArray, tuple[str, ...]]:
     """Where the fit of a hypothesis starts, shape (P,), and which nuisance parameters are kept there."""
     if ensemble not in ENSEMBLES:
-        raise SpecBuilderError(f"ensemble '{ensemble}' is unknown, expected one of {', '.join(ENSEMBLES)}")
+        raise unknown_name("ensemble", ensemble, ENSEMBLES)
     start, fixed = likelihood.init.copy(), []
     if ensemble == "nominal":
         for i, mean in zip(likelihood.constrained(), _nominal(likelihood), strict=True):

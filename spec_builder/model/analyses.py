@@ -190,5 +190,8 @@ def _root() -> Section:
 
 
 def _range(section: Section) -> tuple[float, float]:
-    low, high = section.increasing("masses_MeV")
+    values = section.increasing("masses_MeV")
+    if len(values) != 2:
+        raise section.error("masses_MeV", "two increasing numbers", list(values))
+    low, high = values
     return float(low), float(high)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError, UnknownNameError
+from spec_builder.base.names import meant, unknown_name
+from spec_builder.base.text import Described, Report
 from spec_builder.experiments.consistency import check_channels, check_data_sets, check_parameters
-from spec_builder.experiments.description import SIGNAL_SAMPLE
+from spec_builder.experiments.description import SIGNAL_SAMPLE, channel_columns
 from spec_builder.experiments.reading import load_experiment, shipped_experiments
 from spec_builder.histfactory.modifiers import LAWS, Law
 from spec_builder.inference.data import Problem
@@ -67,7 +69,7 @@ def parse_parameter(name: str) -> Parameter:
     for known in PARAMETERS:
         if known == name:
             return known
-    raise SpecBuilderError(f"parameter '{name}' is unknown, expected one of {', '.join(PARAMETERS)}")
+    raise unknown_name("parameter", name, PARAMETERS)
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,8 @@ class Measurable:
     factor: str | None
 
 
-@dataclass(frozen=True)
-class Analysis:
+@dataclass(frozen=True, repr=False)
+class Analysis(Described):
     """Experiments analysed together under one law.
 
     Attributes:
@@ -108,6 +110,22 @@ class Analysis:
     law: Law
     named_masses_MeV: tuple[float, float] | None = None
     changes: tuple[str, ...] = ()
+
+    def report(self) -> Report:
+        """Law, variants and what can be measured; a row for each channel."""
+        low, high = self.masses_MeV
+        facts = {
+            "law": self.law,
+            "variants": ", ".join(f"{name}={variant}" for name, variant in self.variants.items()) or "default",
+            "experiments": "; ".join(experiment.title for experiment in self.experiments),
+            "measures": ", ".join(self.parameters),
+            "masses": f"{low:g} to {high:g} MeV",
+            "licence": self.licence or "not stated",
+        }
+        if self.changes:
+            facts["changes"] = "; ".join(self.changes)
+        bins = sum(channel.bins for channel in self.channels)
+        return Report(f"{self.name}: law {self.law}, {bins} bins", facts, channel_columns(self.channels))
 
     @property
     def variants(self) -> dict[str, str]:
@@ -251,10 +269,7 @@ class Analysis:
             UnknownNameError: naming those there are.
         """
         if parameter not in self.parameters:
-            known = ", ".join(self.parameters)
-            raise UnknownNameError(
-                f"parameter '{parameter}' is unknown in {self.name}, expected one of {known}", name=parameter
-            )
+            raise unknown_name("parameter", parameter, self.parameters, where=f"in {self.name}")
         return self.parameters[parameter]
 
     def polynomial(self, parameter: str) -> dict[str, dict[str, Yields]]:
@@ -418,7 +433,7 @@ def load_analysis(text: str, law: str = "normsys", variants: Mapping[str, str] |
         {'pandax4t': 'ce_rich'}
     """
     if law not in LAWS:
-        raise SpecBuilderError(f"law '{law}' is unknown, expected one of {', '.join(LAWS)}")
+        raise unknown_name("law", law, LAWS)
     chosen = dict(variants or {})
     own = own_analysis(text) if is_own_analysis(text) else None
     experiments: list[Experiment] = []
@@ -429,9 +444,8 @@ def load_analysis(text: str, law: str = "normsys", variants: Mapping[str, str] |
         experiments += members
         label.append(named.name if named else members[0].name)
     if chosen:
-        raise SpecBuilderError(
-            f"variant of '{next(iter(chosen))}' given, but {text} holds only {', '.join(e.name for e in experiments)}"
-        )
+        name, held = next(iter(chosen)), [e.name for e in experiments]
+        raise SpecBuilderError(f"variant of '{name}' given, but {text} holds only {', '.join(held)}{meant(name, held)}")
     if own:
         experiments = [_with_sizes(experiment, own) for experiment in experiments]
         _refuse_idle(experiments, own, text)
@@ -495,10 +509,10 @@ def _member(name: str, text: str, chosen: dict[str, str]) -> Experiment:
     except UnknownNameError as error:
         if error.name != name or "/" in name:
             raise
-        known = ", ".join(dict.fromkeys((*ANALYSES, *named_analyses(), *shipped_experiments())))
-        raise SpecBuilderError(
-            f"analysis '{text}' is unknown, expected one of {known}, or paths of experiment folders joined by '+'"
-        ) from None
+        known = (*ANALYSES, *named_analyses(), *shipped_experiments())
+        more = ", or paths of experiment folders joined by '+'"
+        told = unknown_name("analysis", text, known, more=more)
+        raise SpecBuilderError(f"{told}{meant(name, known)}" if name != text else str(told)) from None
     variant = chosen.pop(plain.name, None)
     return plain if variant is None else load_experiment(name, variant)
 
@@ -529,5 +543,7 @@ def load_analyses(
         held |= members
     for key in wanted:
         if key not in held:
-            raise SpecBuilderError(f"variant of '{key}' given, but no analysis that is exported or drawn holds it")
+            raise SpecBuilderError(
+                f"variant of '{key}' given, but no analysis that is exported or drawn holds it{meant(key, held)}"
+            )
     return loaded if change is None else [change(analysis) for analysis in loaded]

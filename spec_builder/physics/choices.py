@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import meant
+from spec_builder.base.text import Described, Report
 from spec_builder.physics import oscillation
+from spec_builder.physics.options import Option
 from spec_builder.physics.targets import FORM_FACTORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.text import Column
+    from spec_builder.physics.options import Value
     from spec_builder.physics.sources import Source
     from spec_builder.physics.targets import Target
     from spec_builder.physics.terms import Term
 
-    Value = str | float
     Options = Mapping[str, Value]
     TermFunction = Callable[[Target, FloatArray, str, Options], Sequence[Term]]
     CrossSection = Callable[[FloatArray, FloatArray, float, Target, str], FloatArray]
@@ -27,53 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["PAPER", "Choice", "Interaction", "NewPhysics", "Option"]
 
 PAPER = "arXiv:2411.11749"
-
-
-@dataclass(frozen=True)
-class Option:
-    """Something that an interaction leaves open.
-
-    Attributes:
-        name: as it is given and recorded.
-        meaning: one line.
-        default: its usual value.
-        allowed: the values there are; empty where any finite number will do.
-    """
-
-    name: str
-    meaning: str
-    default: Value
-    allowed: tuple[Value, ...] = ()
-
-    def value(self, given: object, interaction: str) -> Value:
-        """The value that was meant: numbers may come as text.
-
-        Raises:
-            SpecBuilderError: if it is not allowed.
-        """
-        for value in self.allowed:
-            if given == value or str(given) == str(value):
-                return value
-        number = np.nan if self.allowed or isinstance(given, bool) else _number(given)
-        if not np.isfinite(number):
-            words = self.name.replace("_", " ")
-            raise SpecBuilderError(f"interaction '{interaction}': {words} '{given}', expected {self._expected()}")
-        return number
-
-    def _expected(self) -> str:
-        """The allowed values in words."""
-        words = [str(value) for value in self.allowed]
-        if not words:
-            return "a number"
-        return " or ".join(words) if len(words) <= 2 else f"one of {', '.join(words)}"
-
-
-def _number(given: object) -> float:
-    """A number or its text; NaN for anything else."""
-    try:
-        return float(given)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return float("nan")
 
 
 @dataclass(frozen=True)
@@ -137,7 +94,7 @@ class Interaction:
         for name in options:
             if name not in known:
                 has = f"it has {', '.join(known)}" if known else "it has none"
-                raise SpecBuilderError(f"interaction '{self.name}' has no option '{name}', {has}")
+                raise SpecBuilderError(f"interaction '{self.name}' has no option '{name}', {has}{meant(name, known)}")
         values = tuple(
             (name, option.default if options.get(name) is None else option.value(options[name], self.name))
             for name, option in known.items()
@@ -145,8 +102,8 @@ class Interaction:
         return Choice(self, values)
 
 
-@dataclass(frozen=True)
-class Choice:
+@dataclass(frozen=True, repr=False)
+class Choice(Described):
     """An interaction with the values of its options.
 
     Attributes:
@@ -156,6 +113,27 @@ class Choice:
 
     interaction: Interaction
     values: tuple[tuple[str, Value], ...] = ()
+
+    def report(self) -> Report:
+        """Title, parameter and references; a row for each option."""
+        given = ", ".join(f"{name} {value}" for name, value in self.changed.items())
+        facts = {
+            "parameter": f"{self.parameter} [{self.unit}]" if self.unit else self.parameter,
+            "sign": "either" if self.signed else "none",
+            "mediator": "has a mass" if self.has_mediator else "none",
+            "acts on": ", ".join(self.interaction.acts_on),
+            "references": "; ".join(self.references) or "none",
+        }
+        if self.digest is not None:
+            facts["file"] = f"{self.interaction.path}, sha256 {self.digest}"
+        columns: dict[str, Column] = {
+            "option": [option.name for option in self.interaction.options],
+            "value": [str(value) for _, value in self.values],
+            "meaning": [option.meaning for option in self.interaction.options],
+        }
+        return Report(
+            f"{self.name}: {self.title}" + (f" ({given})" if given else ""), facts, columns if self.values else {}
+        )
 
     @property
     def name(self) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path, parse_toml, read_bytes
+from spec_builder.base.names import unknown_name
 from spec_builder.base.tables import read_table
 
 if TYPE_CHECKING:
@@ -236,9 +237,7 @@ def find_description(room: str, what: str, text: str | Path) -> Description:
         return read_description(path / f"{what}.toml" if path.is_dir() else path)
     known = shipped_names(room)
     if text not in known:
-        raise SpecBuilderError(
-            f"{what} '{text}' is unknown, expected one of {', '.join(known)}, or a path such as ./{text}"
-        )
+        raise unknown_name(what, str(text), known, more=f", or a path such as ./{text}")
     path = data_path(room, f"{text}.toml")
     return Description(path, _parse(path, read_bytes(path)), folder=data_path())
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import unknown_name
 from spec_builder.physics import electromagnetic, electron_scattering, mediators, standard_model
-from spec_builder.physics.choices import PAPER, Choice, Interaction, Option
+from spec_builder.physics.choices import PAPER, Choice, Interaction
 from spec_builder.physics.descriptions import is_path
+from spec_builder.physics.options import SHIPPED_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +92,6 @@ def _tensor_references(_options: Options, _kind: str) -> tuple[str, ...]:
     return ("tensor charges of the nucleon: PNDME, arXiv:1808.07597",)
 
 
-_SETS = ("A", "B", "C", "D", "E")
 _VOGEL_ENGEL = "Vogel and Engel, Phys. Rev. D 39 (1989) 3378"
 
 #: The Standard Model alone.
@@ -124,10 +124,7 @@ _SHIPPED = (
         title="scalar mediator",
         term_function=_scalar,
         default_range=(2e-6, 1e-3),
-        options=(
-            Option("coupling_set", "quark-mass fractions f_Tq of the nuclear charge, Eq. (9)", "B", _SETS),
-            Option("scalar_form", "on electrons: with 1 + T/(2 m_e), or as Eq. (5)", "exact", ("exact", "nuclear")),
-        ),
+        options=SHIPPED_OPTIONS["scalar"],
         references=(f"{PAPER}, Eqs. (5) and (9)",),
         references_of=_scalar_references,
     ),
@@ -150,12 +147,7 @@ _SHIPPED = (
         title="vector mediator",
         term_function=_vector,
         default_range=(3e-6, 4e-3),
-        options=(
-            Option("u", "charge of the up quark", 1.0),
-            Option("d", "charge of the down quark", 1.0),
-            Option("nu", "charge of the neutrinos", 1.0),
-            Option("e", "charge of the electron", 1.0),
-        ),
+        options=SHIPPED_OPTIONS["vector"],
         references=(f"{PAPER}, Eqs. (6) and (10)",),
     ),
     Interaction(
@@ -163,7 +155,7 @@ _SHIPPED = (
         title="axial-vector mediator",
         term_function=_axial,
         default_range=(2e-4, 1e-1),
-        options=(Option("axial_sign", "on electrons: sign of g^2 in g_A", "+", ("+", "-")),),
+        options=SHIPPED_OPTIONS["axial"],
         references=(f"{PAPER}, Eq. (7)",),
         references_of=_axial_references,
         uses_spin=True,
@@ -173,9 +165,7 @@ _SHIPPED = (
         title="tensor mediator",
         term_function=_tensor,
         default_range=(2e-4, 1e-1),
-        options=(
-            Option("longitudinal_factor", "of the longitudinal response: 1 as Eq. (8), 4 an exact trace", 1, (1, 4)),
-        ),
+        options=SHIPPED_OPTIONS["tensor"],
         acts_on=("nucleus",),
         references=(f"{PAPER}, Eq. (8)",),
         references_of=_tensor_references,
@@ -189,7 +179,7 @@ _SHIPPED = (
         signed=True,
         has_mediator=False,
         default_range=(-1.0, 1.0),
-        options=(Option("quark", "which quark", "u", ("u", "d")),),
+        options=SHIPPED_OPTIONS["nsi"],
         acts_on=("nucleus",),
         references=("Barranco, Miranda and Rashba, JHEP 12 (2005) 021, arXiv:hep-ph/0508299",),
     ),
@@ -268,8 +258,6 @@ def _find(interaction: object) -> Interaction:
         return user_interactions.interaction_from(interaction)
     known = {i.name: i for i in (STANDARD_MODEL.interaction, WEAK_MIXING_ANGLE.interaction, *_SHIPPED)}
     if interaction not in known:
-        names = ", ".join(i.name for i in _SHIPPED)
-        raise SpecBuilderError(
-            f"interaction '{interaction}' is unknown, expected one of {names}, or a path such as ./{interaction}.toml"
-        )
+        more = f", or a path such as ./{interaction}.toml"
+        raise unknown_name("interaction", interaction, [i.name for i in _SHIPPED], more=more)
     return known[interaction]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import unknown_name
 from spec_builder.base.tables import packaged_table
 from spec_builder.physics.constants import (
     FERMI_CONSTANT,
@@ -62,7 +62,7 @@ def check_coupling_set(name: str) -> str:
         SpecBuilderError: naming the sets there are.
     """
     if name not in coupling_sets():
-        raise SpecBuilderError(f"coupling set '{name}' is unknown, expected one of {', '.join(coupling_sets())}")
+        raise unknown_name("coupling set", name, coupling_sets())
     return name
 
 

@@ -40,6 +40,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.text import Described, Report
 from spec_builder.physics import oscillation
 from spec_builder.physics.constants import MUON_MASS, PION_MASS
 from spec_builder.physics.descriptions import find_description, is_path, shipped_names
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.text import Column
     from spec_builder.physics.descriptions import Description
     from spec_builder.physics.spectra import Spectrum
 
@@ -130,8 +132,8 @@ class Component:
         return replace(self, spectrum=replace(resized, size=resized.size * factor))
 
 
-@dataclass(frozen=True)
-class Source:
+@dataclass(frozen=True, repr=False)
+class Source(Described):
     """Neutrinos that reach a detector.
 
     Attributes:
@@ -150,6 +152,25 @@ class Source:
     components: tuple[Component, ...]
     references: tuple[str, ...] = ()
     digest: str | None = field(default=None)
+
+    def report(self) -> Report:
+        """A row for each component."""
+        parts = self.components
+        columns: dict[str, Column] = {
+            "component": [part.name for part in parts],
+            "flavour": [part.flavour for part in parts],
+            self.unit: [part.total for part in parts],
+            "uncertainty": [part.relative_uncertainty for part in parts],
+            "endpoint_MeV": [part.endpoint_MeV for part in parts],
+        }
+        references = [text for part in parts for text in part.references] + list(self.references)
+        facts = {"references": "; ".join(dict.fromkeys(references)) or "none"}
+        return Report(f"{self.name}: {self.title}", facts, columns)
+
+    @property
+    def unit(self) -> str:
+        """Name of the size of a component, with its unit."""
+        return "flux_per_cm2_s" if self.kind == "flux" else "fluence_per_cm2"
 
     @property
     def names(self) -> tuple[str, ...]:

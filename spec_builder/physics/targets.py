@@ -24,6 +24,8 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import read_text
+from spec_builder.base.names import unknown_name
+from spec_builder.base.text import Described, Report
 from spec_builder.physics.constants import (
     ATOMIC_MASS_UNIT,
     AVOGADRO,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.tables import Table
+    from spec_builder.base.text import Column
     from spec_builder.physics.descriptions import Description
 
 __all__ = [
@@ -107,8 +110,8 @@ class Shells:
         return count
 
 
-@dataclass(frozen=True, eq=False)
-class Target:
+@dataclass(frozen=True, eq=False, repr=False)
+class Target(Described):
     """What neutrinos scatter off, as columns of shape (scatterers, 1) that broadcast against recoil energies.
 
     Attributes:
@@ -146,6 +149,17 @@ class Target:
         for name in _COLUMNS:  # a user's function gets them, and everybody shares them
             getattr(self, name).flags.writeable = False
 
+    def report(self) -> Report:
+        """A row for each kind of scatterer."""
+        columns: dict[str, Column] = {
+            name: getattr(self, name).ravel() for name in ("Z", "A", "mass_MeV", "spin", "targets_per_tonne")
+        }
+        facts: dict[str, str] = {"kind": self.kind}
+        if self.kind == "nucleus":
+            facts["form factor"] = self.form_factor
+        facts["references"] = "; ".join(self.references) or "none"
+        return Report(f"{self.name}: {self.title}", facts, columns)
+
     def per_tonne(self, recoil_energy_MeV: FloatArray) -> FloatArray:
         """Scatterers in a tonne that can take a recoil T, shape (scatterers, T) or (scatterers, 1)."""
         if self.shells is None:
@@ -180,7 +194,7 @@ _COLUMNS = ("A", "Z", "N", "mass_MeV", "spin", "targets_per_tonne")
 
 def _check_form_factor(name: str) -> None:
     if name not in FORM_FACTORS:
-        raise SpecBuilderError(f"form factor '{name}' is unknown, expected one of {', '.join(FORM_FACTORS)}")
+        raise unknown_name("form factor", name, FORM_FACTORS)
 
 
 def shipped_targets() -> tuple[str, ...]:

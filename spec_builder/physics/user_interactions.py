@@ -106,6 +106,9 @@ def _from_toml(file: Path) -> Interaction:
     for option in shipped.options:
         if option.name in description and kind != "vector":
             given[option.name] = description.take(option.name)
+    nuclei_alone = kind == "vector" and "e" not in given
+    if nuclei_alone:
+        given["e"] = 0.0
     try:
         values = shipped.choose(**given).options
     except SpecBuilderError as error:
@@ -117,15 +120,17 @@ def _from_toml(file: Path) -> Interaction:
         options=tuple(replace(option, default=values[option.name]) for option in shipped.options),
         default_range=_range_of(description, shipped.default_range),
         references=description.texts("references"),
+        acts_on=("nucleus",) if nuclei_alone else shipped.acts_on,
     )
     description.finish()
     return interaction
 
 
 def _charges(description: Description) -> dict[str, object]:
-    """The charges of a vector: every one must be given."""
+    """The charges of a vector: all must be given, but that of the electron where only nuclei are targets."""
     section = description.section("charges")
-    charges: dict[str, object] = {name: section.number(name) for name in ("u", "d", "nu", "e")}
+    names = ("u", "d", "nu", "e") if "e" in section else ("u", "d", "nu")
+    charges: dict[str, object] = {name: section.number(name) for name in names}
     section.finish()
     return charges
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import silent
-from spec_builder.base.files import canonical_json, digest, load_json, parse_json
+from spec_builder.base.files import canonical_json, digest, is_temporary, load_json, parse_json
 from spec_builder.base.output import Output
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.histfactory.patchset import check_record
@@ -172,7 +172,7 @@ def _refuse_others(output: Path, analyses: Sequence[str], patches: PatchRequest)
     ours |= {f"exclusion_{name}_{choice.name}.yaml" for name in analyses for choice in as_choices(patches.choices)}
     present = sorted(path.name for path in output.iterdir()) if output.is_dir() else []
     for name in present:
-        if name not in ours:
+        if name not in ours and not is_temporary(name):  # a run that was killed left it
             raise SpecBuilderError(f"{output}: holds {name}, which is not of this submission; give an empty folder")
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json, digest, refuse_existing, write_text
 from spec_builder.base.grids import numbers_text, parse_grid
+from spec_builder.base.locks import alone_in
 from spec_builder.experiments.spectra import RecoilSpectrum
 from spec_builder.histfactory.patchset import patch_set_json
 from spec_builder.model.analysis import acts_on, load_analyses
@@ -43,6 +44,8 @@ METADATA_FILE = "BkgOnly.meta.json"
 SPECTRA_FILE = "patchset_spectra.json"
 #: Couplings of a patch set reach this factor beyond the ends of what is excluded.
 _AROUND = 2.0
+#: Of one set: its file could not be read again with more.
+MOST_PATCHES = 100_000
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,9 @@ class PatchRequest:
         masses = mass_axis(choice, self.masses).tolist()
         if self.couplings is not None:
             couplings = as_couplings(self.couplings, choice).tolist()
+            _refuse_many(len(masses) * len(couplings))
             return [(mass, g) for mass in masses for g in couplings]
+        _refuse_many(len(masses) ** 2)
         points: list[tuple[float, ...]] = []
         for point in find_limits(analysis, choice, masses, dof=2).exclusion.points:
             ends = _ends(point)
@@ -106,6 +111,11 @@ class PatchRequest:
             if here:
                 values += [sign * float(value) for value in _around(min(here), max(here), count)]
         return sorted(values)
+
+
+def _refuse_many(count: int) -> None:
+    if count > MOST_PATCHES:
+        raise SpecBuilderError(f"{count} patches: expected at most {MOST_PATCHES} in a set")
 
 
 def _ends(point: MassPoint) -> list[float]:
@@ -202,10 +212,11 @@ def export_workspaces(
             files[folder / SPECTRA_FILE] = patch_set_json(content)
             metadata["patch_sets"][SPECTRA_FILE] = digest(content)
         files[folder / METADATA_FILE] = canonical_json(metadata)
-    for path in files:
-        refuse_existing(path, force=force)
-    for path, text in files.items():
-        write_text(path, text, force=force)
+    with alone_in(output, wait=True):
+        for path in files:
+            refuse_existing(path, force=force)
+        for path, text in files.items():
+            write_text(path, text, force=force)
     return list(files)
 
 

@@ -19,7 +19,7 @@ from spec_builder.inference.exclusion_by_toys import exclude_by_toys
 from spec_builder.inference.feldman_cousins import feldman_cousins
 from spec_builder.model.given import as_analysis, as_choice, as_workspace, mass_axis
 from spec_builder.model.provenance import Choices
-from spec_builder.model.signal import check_change
+from spec_builder.model.signal import check_change, check_nowhere_negative
 from spec_builder.studies.fits import USUAL_CL, FitResult, fit_analysis, fit_workspace, named, workspace_likelihood
 from spec_builder.studies.limits import (
     LimitsResult,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.grids import Numbers
+    from spec_builder.inference.curves import Interval
     from spec_builder.inference.exclusion_by_toys import ToyExclusion, ToyMassPoint
     from spec_builder.inference.feldman_cousins import CriticalValue, FeldmanCousins, PValue
     from spec_builder.model.given import GivenAnalysis, GivenWorkspace
@@ -77,6 +78,26 @@ class ToyFitResult(Result):
     def provenance(self) -> Choices:
         """The choices behind it."""
         return self.asymptotic.provenance
+
+    @property
+    def parameter(self) -> str:
+        """What was fitted."""
+        return self.asymptotic.parameter
+
+    @property
+    def value(self) -> float:
+        """At the minimum."""
+        return self.asymptotic.value
+
+    @property
+    def interval(self) -> tuple[float | None, float | None]:
+        """Ends of the interval by toys; None where it ends with the domain."""
+        return self.toys.interval
+
+    @property
+    def interval_error(self) -> tuple[float | None, float | None]:
+        """Monte Carlo error of each end."""
+        return self.toys.interval_error
 
     def to_dict(self) -> dict[str, Any]:
         """The content of the asymptotic fit, and what toys add to it."""
@@ -292,6 +313,31 @@ class ToyLimitsResult(PicturedResult):
         panel.legend(title=level_note(limits.provenance), loc="upper left")
         return panel
 
+    @property
+    def masses_MeV(self) -> FloatArray:
+        """Mediator masses, shape (M,); one that is nan where there is no mediator."""
+        return self.limits.masses_MeV
+
+    @property
+    def parameter(self) -> str:
+        """Symbol of what is excluded."""
+        return self.limits.parameter
+
+    @property
+    def excluded(self) -> tuple[tuple[Interval, ...], ...]:
+        """Intervals at each mass that toys exclude; None where one has no end."""
+        return self.limits.excluded
+
+    @property
+    def upper(self) -> FloatArray:
+        """Where the outermost excluded interval begins at each mass, shape (M,); inf where there is none."""
+        return self.limits.upper
+
+    @property
+    def best(self) -> FloatArray:
+        """Coupling, or parameter, at each mass's minimum, shape (M,)."""
+        return self.limits.best
+
     def to_dict(self) -> dict[str, Any]:
         """The content of limits, and what toys add to it."""
         content = self.limits.to_dict()
@@ -364,7 +410,9 @@ def find_limits_by_toys(
     check_level(cl)
     axis = mass_axis(chosen, masses, loaded)
     problem = loaded.problem(chosen)
-    check_change(chosen, problem.yields(axis))
+    signal = problem.yields(axis)
+    check_change(chosen, signal)
+    check_nowhere_negative(chosen, signal, axis)
     if values is not None:
         how["values"] = [own / (_PER_GEV if math.isinf(mass) else 1.0) for own, mass in zip(values, axis, strict=True)]
     found = exclude_by_toys(problem, axis, cl=cl, dof=dof, toys=toys, seed=seed, plane=loaded.masses_MeV, **how)

@@ -15,7 +15,7 @@ from spec_builder.inference.exclusion_by_toys import cover_at_mass, mass_models
 from spec_builder.inference.feldman_cousins import measure_coverage
 from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_mass
 from spec_builder.model.provenance import Choices
-from spec_builder.model.signal import check_change
+from spec_builder.model.signal import check_change, check_nowhere_negative
 from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
@@ -212,7 +212,9 @@ def cover_couplings(
     masses, wanted = as_mass(mass_MeV, chosen), as_couplings(values, chosen, "values", zero=True).tolist()
     axis = np.array([np.nan]) if masses is None else masses
     problem = loaded.problem(chosen)
-    check_change(chosen, problem.yields(axis))
+    signal = problem.yields(axis)
+    check_change(chosen, signal)
+    check_nowhere_negative(chosen, signal, axis)
     (model,) = mass_models(problem, axis)
     unit = 1e3 if np.isinf(axis[0]) else 1.0  # g/m in 1/GeV at the contact limit
     truths = np.array([model.y(value / unit) for value in wanted])

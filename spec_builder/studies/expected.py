@@ -10,13 +10,14 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level
+from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Report
 from spec_builder.drawing.curves import check_masses, draw_expected_bands, mass_coupling_axes, range_of_ends
 from spec_builder.drawing.style import axis_label
 from spec_builder.inference.expected_limits import expected_ends
 from spec_builder.model.given import as_analysis, as_choice, mass_axis
 from spec_builder.model.provenance import Choices, parameter_label
-from spec_builder.model.signal import check_change
+from spec_builder.model.signal import check_change, check_nowhere_negative
 from spec_builder.studies.limits import check_dof
 from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
@@ -125,6 +126,21 @@ class ExpectedLimits(PicturedResult):
         panel.set_title(f"{dataset_label(about)}: {self.choice.title}")
         panel.legend(title=level_note(about), loc="upper left")
         return panel
+
+    @property
+    def masses_MeV(self) -> FloatArray:
+        """Mediator masses, shape (M,); one that is nan where there is no mediator."""
+        return np.array([point.mass_MeV for point in self.points])
+
+    @property
+    def parameter(self) -> str:
+        """Symbol of what is excluded."""
+        return self.choice.parameter
+
+    @property
+    def upper(self) -> dict[str, FloatArray]:
+        """The limit by quantile (``median``, and by toys ``m2``, ``m1``, ``p1``, ``p2``), each of shape (M,)."""
+        return {name: np.array([point.upper[name] for point in self.points]) for name in BAND}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON; an end that does not exist is None."""
@@ -238,13 +254,15 @@ def expect_limits(
         SpecBuilderError: as :func:`spec_builder.studies.limits.find_limits`, and for an unknown kind.
     """
     if kind not in KINDS:
-        raise SpecBuilderError(f"expected '{kind}' is unknown, expected one of {', '.join(KINDS)}")
+        raise unknown_name("expected", kind, KINDS)
     loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
     check_dof(dof, chosen)
     check_level(cl)
     axis = mass_axis(chosen, masses, loaded)
     problem = loaded.problem(chosen)
-    check_change(chosen, problem.yields(axis))
+    signal = problem.yields(axis)
+    check_change(chosen, signal)
+    check_nowhere_negative(chosen, signal, axis)
     ends = expected_ends(
         problem,
         axis,

@@ -93,6 +93,21 @@ class Explanation(PicturedResult):
         panel.legend(loc="best", title=rf"$\Delta\chi^2 = {self.parts.delta_chi2:.2f}$")
         return panel
 
+    @property
+    def delta_chi2(self) -> float:
+        """Of the point against the Standard Model."""
+        return self.parts.delta_chi2
+
+    @property
+    def bins(self) -> tuple[BinPart, ...]:
+        """The part of each bin."""
+        return self.parts.bins
+
+    @property
+    def pulls(self) -> tuple[PullPart, ...]:
+        """The part of each constrained parameter."""
+        return self.parts.pulls
+
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
         return self.provenance.to_dict() | {

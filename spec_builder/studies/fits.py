@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from spec_builder.base.text import Cell
-    from spec_builder.inference.fit import Fit, Minimiser
+    from spec_builder.inference.fit import Fit, Minimiser, Pull
     from spec_builder.model.given import GivenAnalysis, GivenWorkspace
 
 __all__ = ["USUAL_CL", "FitResult", "fit_analysis", "fit_workspace", "named", "workspace_likelihood"]
@@ -41,6 +41,8 @@ INFINITE = "infinite: without a signal nothing is expected in a bin with counts"
 
 #: Rounding of 2NLL that is told: it shows in the digits that are printed of an interval.
 _ROUNDING_TOLD = 1e-5
+#: What it may hide of a significance, from where on it shows in the two digits that are printed.
+_SIGNIFICANCE_TOLD = 0.01
 
 
 #: What a cross section is printed in [cm^2].
@@ -96,6 +98,72 @@ class FitResult(PicturedResult):
         panel.set_title(f"{dataset_label(about)}\n{level_note(about.at(None))}", loc="right")
         return panel
 
+    @property
+    def parameter(self) -> str:
+        """What was fitted, '' if nothing was of interest."""
+        return self.fit.parameter
+
+    @property
+    def value(self) -> float:
+        """At the minimum."""
+        return self.fit.value
+
+    @property
+    def interval(self) -> tuple[float | None, float | None]:
+        """Ends of the interval at ``cl``; None where it has no end."""
+        low = None if self.fit.down is None else self.fit.value - self.fit.down
+        return low, None if self.fit.up is None else self.fit.value + self.fit.up
+
+    @property
+    def up(self) -> float | None:
+        """Length of the interval above the value."""
+        return self.fit.up
+
+    @property
+    def down(self) -> float | None:
+        """Length of the interval below the value."""
+        return self.fit.down
+
+    @property
+    def cl(self) -> float:
+        """Confidence level of the interval."""
+        return self.fit.cl
+
+    @property
+    def pulls(self) -> Mapping[str, Pull]:
+        """Values and uncertainties of the constrained parameters."""
+        return self.fit.pulls
+
+    @property
+    def twice_nll(self) -> float:
+        """At the minimum."""
+        return self.fit.twice_nll
+
+    @property
+    def chi2(self) -> float:
+        """Saturated chi^2 at the minimum."""
+        return self.fit.chi2_min
+
+    @property
+    def ndof(self) -> int:
+        """Degrees of freedom of ``chi2``."""
+        return self.fit.ndof
+
+    @property
+    def p_value(self) -> float:
+        """Of ``chi2``, asymptotic."""
+        return self.fit.p_value
+
+    @property
+    def significance(self) -> float | None:
+        """Of a signal, in standard deviations; None where there is no value without one."""
+        return self.fit.significance
+
+    @property
+    def valid(self) -> bool:
+        """Whether the fit converged."""
+        return self.fit.valid
+
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON; numbers that do not exist are None, an infinite significance too, with a note."""
         content: dict[str, Any] = self.provenance.to_dict() | asdict(self.fit)
@@ -150,7 +218,10 @@ class FitResult(PicturedResult):
 
     def _facts(self) -> dict[str, str]:
         fit, about = self.fit, self.provenance
-        state = f"{'valid' if fit.valid else 'NOT VALID'}{', AT A BOUND' if fit.at_bound else ''}"
+        state = "valid" if fit.valid else "NOT VALID"
+        if fit.bounds:
+            met = (f"{name} at its {bound} bound {fit.theta[name]:g}" for name, bound in fit.bounds.items())
+            state += f", AT A BOUND: {', '.join(met)}"
         facts = {
             "interval": f"{100 * fit.cl:.4g} % CL, Delta chi2 = {fit.threshold:.4g}",
             "choices": about.line,
@@ -160,11 +231,14 @@ class FitResult(PicturedResult):
         if not fit.parameter:
             del facts["interval"]
         if fit.rounding > _ROUNDING_TOLD:
-            facts["2NLL"] += f", rounded to about {fit.rounding:.1g} by the size of its terms"
+            facts["2NLL"] += f"; rounded to about {fit.rounding:.1g} by the size of its terms"
         if fit.significance == np.inf:
             facts["signal"] = INFINITE
         elif fit.significance is not None:
             facts["signal"] = f"{fit.significance:.2f} standard deviations (sqrt(q0), asymptotic)"
+            hidden = float(np.hypot(fit.significance, np.sqrt(2 * fit.rounding))) - fit.significance
+            if hidden > _SIGNIFICANCE_TOLD:
+                facts["signal"] += f", known to {hidden:.1g} as 2NLL is rounded"
         if self.cross_section_cm2 is not None:
             numbers = self._cross_section(self.cross_section_cm2)
             interval = f"{format_error('+', numbers['up'])} {format_error('-', numbers['down'])}"

@@ -26,9 +26,12 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
+    from spec_builder.base.arrays import BoolArray, FloatArray
     from spec_builder.base.grids import Numbers
     from spec_builder.drawing.style import Line
+    from spec_builder.inference.curves import Interval
     from spec_builder.inference.exclusion import Exclusion, MassPoint
+    from spec_builder.inference.plane import Minimum
     from spec_builder.model.given import GivenAnalysis
     from spec_builder.physics.choices import Choice
 
@@ -108,6 +111,62 @@ class LimitsResult(PicturedResult):
         draw_excluded(panel, mass, excluded, line=look, label=name)
         panel.legend(title=f"{self.choice.title}, {level_note(self.provenance)}", loc="upper left")
         return panel
+
+    @property
+    def masses_MeV(self) -> FloatArray:
+        """Mediator masses, shape (M,); one that is nan where there is no mediator."""
+        return np.array([point.mass_MeV for point in self.exclusion.points])
+
+    @property
+    def parameter(self) -> str:
+        """Symbol of what is excluded: g, or the interaction's own."""
+        return self.choice.parameter
+
+    @property
+    def excluded(self) -> tuple[tuple[Interval, ...], ...]:
+        """Excluded intervals at each mass; None where one has no end."""
+        return tuple(point.excluded for point in self.exclusion.points)
+
+    @property
+    def upper(self) -> FloatArray:
+        """Where the outermost excluded interval begins at each mass, shape (M,): the limit; inf where there is none."""
+        ends = [[low or 0.0 for low, high in point.excluded if high is None] for point in self.exclusion.points]
+        return np.array([end[-1] if end else math.inf for end in ends])
+
+    @property
+    def best(self) -> FloatArray:
+        """Coupling, or parameter, at each mass's minimum, shape (M,)."""
+        return np.array([point.best_g for point in self.exclusion.points])
+
+    @property
+    def delta_chi2_sm(self) -> FloatArray:
+        """2NLL of the Standard Model less the minimum that each limit refers to, shape (M,)."""
+        return np.array([point.delta_chi2_sm for point in self.exclusion.points])
+
+    @property
+    def valid(self) -> BoolArray:
+        """Whether every fit behind a mass converged, shape (M,)."""
+        return np.array([point.valid for point in self.exclusion.points])
+
+    @property
+    def minimum(self) -> Minimum:
+        """The minimum: over the plane for dof = 2, over the given masses for dof = 1."""
+        return self.exclusion.minimum
+
+    @property
+    def threshold(self) -> float:
+        """Delta chi^2 beyond which a value is excluded."""
+        return self.exclusion.threshold
+
+    @property
+    def cl(self) -> float:
+        """Confidence level."""
+        return self.exclusion.cl
+
+    @property
+    def dof(self) -> int:
+        """Degrees of freedom."""
+        return self.exclusion.dof
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON, which holds no infinite ``delta_chi2_sm``: None then, with a note beside it."""

@@ -97,6 +97,22 @@ class ProfileResult(PicturedResult):
         up, down = (r"\mathrm{none}" if end is None else f"{end:.{digits}f}" for end in (best.up, best.down))
         return f"{dataset_label(self.provenance)}: ${best.value:.{digits}f}^{{+{up}}}_{{-{down}}}$"
 
+    @property
+    def parameter(self) -> str:
+        """What was profiled."""
+        return self.best.parameter
+
+    @property
+    def value(self) -> float:
+        """At the minimum."""
+        return self.best.value
+
+    @property
+    def interval(self) -> tuple[float | None, float | None]:
+        """Ends of the interval at the minimum's ``cl``; None where it has no end."""
+        low = None if self.best.down is None else self.best.value - self.best.down
+        return low, None if self.best.up is None else self.best.value + self.best.up
+
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON; null where 2NLL is not finite."""
         best = self.best

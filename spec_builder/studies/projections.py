@@ -13,6 +13,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import load_json
+from spec_builder.base.names import unknown_name
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.given import as_analysis
 from spec_builder.model.workspace import NEW_PHYSICS
@@ -130,9 +131,7 @@ def _word(name: str | tuple[str, str]) -> str:
 def _known(what: str, given: Any, known: list[str], analysis: Analysis) -> None:
     for name in given:
         if name not in known:
-            raise SpecBuilderError(
-                f"{what} '{name}' is unknown in {analysis.name}, expected one of {', '.join(dict.fromkeys(known))}"
-            )
+            raise unknown_name(what, name, known, where=f"in {analysis.name}")
 
 
 def _sizes(experiment: Experiment) -> set[str]:

@@ -17,6 +17,7 @@ from spec_builder.base.chunks import FileStore, MemoryStore, compute_chunks
 from spec_builder.base.columns import check_suffix, write_columns
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest, load_json, refuse_existing
+from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.base.version import __version__
 from spec_builder.histfactory.checks import check_workspace
@@ -48,6 +49,8 @@ __all__ = ["ScanResult", "scan_analysis", "scan_files", "scan_patches"]
 
 #: Masses, and couplings, that are not asked for otherwise.
 _POINTS = 121
+#: Points of a scan.
+MOST_POINTS = 100_000_000
 _KINDS = {"valid": "?", "reason": "i1", "at_bound": "?"}
 #: Instead of a column ``delta_chi2``.
 _NO_COMPARISON = "none: the patches' models have different data (channels, counts or auxiliary data)"
@@ -78,6 +81,26 @@ class ScanResult(Result):
 
     metadata: Mapping[str, Any]
     columns: Mapping[str, Column]
+
+    def __getitem__(self, name: str) -> Column:
+        """A column by its name.
+
+        Raises:
+            SpecBuilderError: naming those there are.
+        """
+        if name not in self.columns:
+            raise unknown_name("column", name, self.columns)
+        return self.columns[name]
+
+    @property
+    def delta_chi2(self) -> Column:
+        """2NLL less the minimum, shape (N,)."""
+        return self["delta_chi2"]
+
+    @property
+    def valid(self) -> Column:
+        """Whether the fit of each row converged, shape (N,)."""
+        return self["valid"]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON: metadata and columns; numbers that are not finite are None."""
@@ -165,6 +188,8 @@ def _grid_scan(analysis: Analysis, choice: Choice, masses: FloatArray | None, co
     axis = np.array([np.nan]) if masses is None else masses
     if np.isinf(axis).any():
         raise SpecBuilderError("mass inf: a scan has finite masses; limits take the contact limit")
+    if axis.size * couplings.size > MOST_POINTS:
+        raise SpecBuilderError(f"{axis.size * couplings.size} points: expected at most {MOST_POINTS} in a scan")
     problem = analysis.problem(choice)
     signal = problem.yields(axis)
     check_change(choice, signal)
@@ -411,7 +436,7 @@ def _run(
     if "row" in columns:  # the patches of a set fit into memory, and their order is wanted back
         content = _whole_columns(columns)
         columns = {name: (column.dtype.str, partial(_whole, column)) for name, column in content.items()}
-    store.finish(lambda draft: write_columns(draft, columns, scan.count, _header(scan, store), force=True))
+    store.finish(lambda draft: write_columns(draft, columns, scan.count, _header(scan, store), force=True), force=force)
     return None
 
 

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -172,6 +173,8 @@ def test_a_minimum_on_a_bound_is_on_the_bound(desk: Callable[..., None], spec_bu
     found = fitted(spec_builder, "--minimiser", minimiser)
     assert found["value"] == 0
     assert found["at_bound"] is True
+    assert found["bounds"] == {"mu": "lower"}
+    assert "AT A BOUND: mu at its lower bound 0\n" in spec_builder("fit", "w.json").stdout
     assert found["valid"] is True
     assert found["down"] is None
 
@@ -213,7 +216,9 @@ def test_rounding_of_large_counts_is_said(desk: Callable[..., None], spec_builde
     found = fitted(spec_builder)
     assert 1e-3 < found["rounding"] < 0.1
     assert found["value"] == pytest.approx(0.7, abs=0.3)
-    assert "rounded to about 0.009 by the size of its terms" in spec_builder("fit", "w.json").stdout
+    text = spec_builder("fit", "w.json").stdout
+    assert "rounded to about 0.009 by the size of its terms" in text
+    assert re.search(r"standard deviations \(sqrt\(q0\), asymptotic\), known to 0\.\d+ as 2NLL is rounded", text)
 
 
 @pytest.mark.parametrize("minimiser", ["minuit", "newton"])

@@ -639,7 +639,11 @@ def test_the_excluded_region_of_the_universal_vector_is_shaded(
 ) -> None:
     results, figure = drawn
     panel = figure.axes[ANALYSES.index(analysis)]
-    own = [c for c in panel.collections if isinstance(c, PolyCollection) and to_hex(c.get_facecolor()[0]) == "#0072b2"]
+    own = [
+        c
+        for c in panel.collections
+        if isinstance(c, PolyCollection) and to_hex(tuple(np.asarray(c.get_facecolor())[0].tolist())) == "#0072b2"
+    ]
     shades = [path for c in own for path in c.get_paths()]
 
     def shaded(mass: float, g: float) -> bool:

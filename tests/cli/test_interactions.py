@@ -16,6 +16,7 @@ from spec_builder.paper.plane import PLANE_INTERACTIONS
 from spec_builder.physics import interactions
 from spec_builder.physics.choices import Interaction, Option
 from spec_builder.physics.interactions import choose, shipped_interactions
+from spec_builder.physics.options import SHIPPED_OPTIONS
 
 if TYPE_CHECKING:
     import subprocess
@@ -76,10 +77,11 @@ def test_without_an_interaction_the_list_is_named() -> None:
 
 @pytest.fixture
 def one_more(monkeypatch: pytest.MonkeyPatch) -> Interaction:
-    """A row more in the list: the vector of B-L under another name, and nothing anywhere else."""
+    """A row more in the list, and its options: the vector of B-L under another name, and nothing anywhere else."""
     known = choose("vector_bl").interaction
     added = replace(known, name="seventh", title="a seventh force", options=(Option("tilt", "of no use", 1.0),))
     monkeypatch.setattr(interactions, "_SHIPPED", (*interactions.shipped_interactions(), added))
+    monkeypatch.setitem(SHIPPED_OPTIONS, added.name, added.options)
     for cached in (cli_interactions._options, cli_interactions._click_options):
         cached.cache_clear()
         monkeypatch.setattr(cli_interactions, cached.__name__, cached.__wrapped__)

@@ -115,3 +115,23 @@ def test_a_user_is_told_the_first_problem() -> None:
         SpecBuilderError, match=r"^w\.json: observation 'sr', bin 1: -1 is negative; give a number >= 0"
     ):
         check_workspace(content, "w.json")
+
+
+@pytest.mark.parametrize(("what", "count"), [("channels", 2001), ("measurements", 201), ("parameters", 2001)])
+def test_more_than_any_model_has(what: str, count: int) -> None:
+    sample = {"name": "s", "data": [1.0], "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]}
+    measurement = {"name": "m", "config": {"poi": "mu", "parameters": []}}
+    workspace: dict[str, Any] = {
+        "channels": [{"name": "c", "samples": [sample]}],
+        "observations": [{"name": "c", "data": [1]}],
+        "measurements": [measurement],
+        "version": "1.0.0",
+    }
+    if what == "channels":
+        workspace["channels"] *= count
+    elif what == "measurements":
+        workspace["measurements"] *= count
+    else:
+        names = range(count - 1)
+        sample["modifiers"] += [{"name": f"n{i}", "type": "normfactor", "data": None} for i in names]  # type: ignore[operator]
+    assert workspace_problems(workspace)[0].startswith(f"{count} {what}: expected at most {count - 1}")

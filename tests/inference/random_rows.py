@@ -64,7 +64,8 @@ def _modifiers(
 def _structure(rng: np.random.Generator, *, large: bool) -> dict[str, Any]:
     """A workspace of 1 to 12 bins."""
     counts = (int(rng.integers(5, 30)), int(rng.integers(5, 25))) if large else (2, 2)
-    channels, observations = [], []
+    channels: list[dict[str, Any]] = []
+    observations: list[dict[str, Any]] = []
     for c, bins in enumerate(rng.integers(1, 7, rng.integers(1, 3)).tolist()):
         samples, total = [], np.zeros(bins)
         for name in ["signal", "background", "other"][: rng.integers(2, 4)]:
@@ -113,7 +114,10 @@ def random_rows(seed: int, count: int) -> tuple[dict[str, Any], Likelihood, Rows
                     ratios[channel["name"], "signal", modifier["name"]] = _ratios(rng, count)
     yields = signal * 10 ** rng.uniform(-2, 1, count) * rng.uniform(0.5, 1.5, (bins, count))
     variations = {
-        ("signal", name): tuple(_varied(rng, workspace, likelihood, name, yields) for _ in range(2))
+        ("signal", name): (
+            _varied(rng, workspace, likelihood, name, yields),
+            _varied(rng, workspace, likelihood, name, yields),
+        )
         for name in sorted(shapes)
     }
     counted = rng.random((bins, count)) > _EMPTY_COUNT * rng.integers(0, 2, count)

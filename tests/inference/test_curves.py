@@ -11,6 +11,7 @@ from spec_builder.inference import curves
 from spec_builder.inference.curves import (
     Curves,
     Interval,
+    first_of_lowest,
     natural_x,
     polynomial_yields,
     relative_couplings,
@@ -18,6 +19,9 @@ from spec_builder.inference.curves import (
 )
 from spec_builder.inference.data import Problem, Yields
 from spec_builder.inference.likelihood import Likelihood
+from spec_builder.inference.rows import take_apart
+from spec_builder.model.analysis import load_analysis
+from spec_builder.physics.interactions import choose
 
 
 def problem(n: tuple[float, float, float], observed: float, background: float = 5.0, **how: Any) -> Problem:
@@ -40,6 +44,10 @@ def problem(n: tuple[float, float, float], observed: float, background: float = 
     return Problem(
         Likelihood.from_workspace(workspace), None, ("signal",), lambda _: {"signal": Yields(nominal)}, **how
     )
+
+
+def drawn_at(of: Problem, mass: float) -> Curves:
+    return Curves(of, of.yields(np.array([mass])))
 
 
 def drawn(of: Problem) -> Curves:
@@ -110,3 +118,33 @@ def test_units_of_the_scan() -> None:
     np.testing.assert_array_equal(total_events(signal), np.full((3, 2), 4.5))
     events = polynomial_yields(np.arange(6.0).reshape(3, 1, 2), np.array([0]), np.array([2.0]))
     np.testing.assert_array_equal(events, [[0 + 4 * (2 + 4 * 4), 1 + 4 * (3 + 4 * 5)]])
+
+
+@pytest.mark.parametrize("interaction", ["scalar", "vector_universal"])
+def test_slopes_where_rates_vanish_are_those_of_the_profile(interaction: str) -> None:
+    """What keeps a rate from being negative holds the parameters, and so has a part of the slope."""
+    analysis = load_analysis("coherent_csi", "normsys", variants={"coherent_csi": "response_shapes"})
+    problem = analysis.problem(choose(interaction))
+    found = drawn_at(problem, 30.0)
+    points, x = found._points, problem.x(found._points.value)
+    layout, arrays = take_apart(problem.likelihood, problem.rows(found._signal, points.mass, x))
+    rates = problem.likelihood.engine((), layout).rates(np.ascontiguousarray(points.theta.T), arrays)
+    vanishing = (rates.min(axis=0) < 1e-8) & (points.height < points.height.min() + 2000)
+    assert vanishing.sum() > 5
+    beside = [
+        found._profile(points.mass, np.sqrt(x * (1 + part)), points.theta).height[vanishing] for part in (1e-5, -1e-5)
+    ]
+    slopes = (beside[0] - beside[1]) / (2e-5 * x[vanishing])
+    np.testing.assert_allclose(found._slopes(points)[vanishing], slopes, rtol=1e-3)
+
+
+def test_where_heights_are_the_same_the_first_is_the_lowest() -> None:
+    heights = np.array([[5.0, 1.0 + 5e-10, 1.0, 1.0], [2.0, 1.0 + 5e-9, 3.0, 1.0]])
+    assert first_of_lowest(heights).tolist() == [1, 3]
+
+
+def test_a_flat_curve_has_its_minimum_nearest_to_zero() -> None:
+    flat = np.array([3.0, 1.0, 1.0 + 1e-10, 1.0 - 1e-10, 1.0 - 2e-10])
+    assert curves._least(flat, np.arange(5.0)) == 1
+    # a point beside the lowest is on its slopes
+    assert curves._least(np.array([3.0, 1.0, 1.0 - 1e-10, 2.0]), np.arange(4.0)) == 2

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest
-from spec_builder.inference import minuit, newton
+from spec_builder.inference import descent, minuit, newton
 from spec_builder.inference.data import Problem
 from spec_builder.inference.exclusion import exclude, plane_minimum
 from spec_builder.inference.fit import MINIMISERS, Fit, Minimiser, fit
@@ -295,7 +295,7 @@ def test_a_height_that_is_not_valid_is_not_used(monkeypatch: pytest.MonkeyPatch,
             fits: newton.BatchFit = minimise(*args, fixed=fixed, **how)
             if fixed:
                 bad = fits.theta[:, likelihood.index("mu")] < sound.value - 0.2
-                fits.reason[bad] = newton.UNFINISHED
+                fits.reason[bad] = descent.UNFINISHED
                 fits.twice_nll[bad] += 100.0
             return fits
 

@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.modifiers import LAWS
-from spec_builder.inference import minuit, newton
+from spec_builder.inference import descent, minuit, newton
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.rows import Rows, take_apart
 from spec_builder.model.analysis import ANALYSES, load_analysis
@@ -226,7 +226,8 @@ def test_a_row_that_is_not_valid_says_why(
     assert fits.valid.tolist() == [True, False, False]
     assert newton.REASONS[fits.reason[1]] == "2NLL is not finite where the fit starts: a rate is not positive"
     assert fits.reason[2] > 1  # rounding hides the minimum
-    monkeypatch.setattr(newton, "_MAX_EVALUATIONS", 3)
+    monkeypatch.setattr(descent, "MAX_EVALUATIONS", 3)
+    monkeypatch.setattr(descent, "CAREFUL_EVALUATIONS", 1)
     unfinished = newton.minimise(likelihood, sample="cevns", yields=yields[:1])
     assert newton.REASONS[unfinished.reason[0]] == "not converged within the evaluations allowed"
     assert not unfinished.valid[0]

@@ -43,3 +43,14 @@ def test_a_row_leaves_the_next_one_alone(generic: dict[str, Any]) -> None:
     found = minuit.minimise(likelihood, rows=Rows(observed=counts))
     assert found.twice_nll[0] == pytest.approx(found.twice_nll[2], abs=1e-9)
     assert found.twice_nll[0] == pytest.approx(float(minuit.minimise(likelihood).twice_nll[0]), abs=1e-9)
+
+
+def test_both_minimisers_end_on_an_edge_where_a_rate_vanishes() -> None:
+    """A bin without counts whose rate shapes may take below zero: 2NLL has a slope there, but nowhere to go."""
+    workspace, yields = random_model(106, 6)
+    likelihood = Likelihood.from_workspace(workspace)
+    rows = Rows(yields={"signal": yields})
+    ours, theirs = (minimiser(likelihood, rows=rows) for minimiser in (minuit.minimise, newton.minimise))
+    assert ours.valid.all()
+    assert theirs.valid.all()
+    np.testing.assert_allclose(ours.twice_nll, theirs.twice_nll, rtol=0, atol=1e-7)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from spec_builder.histfactory.modifiers import LAWS
-from spec_builder.inference import newton
+from spec_builder.inference import descent, newton
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analysis import ANALYSES, load_analysis
 
@@ -112,7 +112,8 @@ def test_signals_far_beyond_the_standard_model_end_where_rounding_lets_them(
     workspaces: dict[tuple[str, str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch, size: float
 ) -> None:
     """Under the linear law their rates are small differences of terms of 1e9 events and more."""
-    monkeypatch.setattr(newton, "_MAX_EVALUATIONS", 40)
+    monkeypatch.setattr(descent, "MAX_EVALUATIONS", 40)
+    monkeypatch.setattr(descent, "CAREFUL_EVALUATIONS", 1)
     likelihood = Likelihood.from_workspace(workspaces["combined", "linear"], "new_physics")
     signal = sum(g.template for g in likelihood.specification.groups if g.sample == "cevns")
     yields = size * signal * np.random.default_rng(0).uniform(0.5, 2, (500, likelihood.observed.size))
@@ -149,7 +150,8 @@ def test_a_maximum_is_not_a_minimum(offset: float) -> None:
 
 def test_a_full_newton_step_is_taken_where_2nll_is_nearly_a_parabola(monkeypatch: pytest.MonkeyPatch) -> None:
     """It lowers 2NLL by half of what its slope promises: a search for more would make every step a short one."""
-    monkeypatch.setattr(newton, "_MAX_EVALUATIONS", 6)
+    monkeypatch.setattr(descent, "MAX_EVALUATIONS", 6)
+    monkeypatch.setattr(descent, "CAREFUL_EVALUATIONS", 1)
     samples = [{"name": "s", "data": [1e6], "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]}]
     workspace = {
         "channels": [{"name": "c", "samples": samples}],

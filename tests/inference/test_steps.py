@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from spec_builder.inference import compiled, newton
+from spec_builder.inference import compiled, descent, newton
 from spec_builder.inference.likelihood import Likelihood
 
 if TYPE_CHECKING:
@@ -45,8 +45,9 @@ def steep(observed: list[float], high: float, low: float) -> dict[str, Any]:
 def heights(monkeypatch: pytest.MonkeyPatch, likelihood: Likelihood, count: int) -> FloatArray:
     """2NLL after 1, 2, ... evaluations, of a path that does not depend on where it is cut off."""
     found = []
+    monkeypatch.setattr(descent, "CAREFUL_EVALUATIONS", 1)
     for evaluations in range(1, count + 1):
-        monkeypatch.setattr(newton, "_MAX_EVALUATIONS", evaluations)
+        monkeypatch.setattr(descent, "MAX_EVALUATIONS", evaluations)
         found.append(float(newton.minimise(likelihood).twice_nll[0]))
     return np.array(found)
 
@@ -74,7 +75,8 @@ def test_2nll_never_rises_where_whole_steps_would_raise_it(
 def test_few_evaluations_are_enough(monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
     """A line search that refuses good steps, or shortens others by little, would take more."""
     monkeypatch.setenv("SPEC_BUILDER_ENGINE", engine)
-    monkeypatch.setattr(newton, "_MAX_EVALUATIONS", 16)
+    monkeypatch.setattr(descent, "MAX_EVALUATIONS", 16)
+    monkeypatch.setattr(descent, "CAREFUL_EVALUATIONS", 1)
     for observed in ([2.0, 900.0], [900.0, 2.0], [1.0, 5000.0], [130.0, 80.0]):
         for high, low in ((1.5, 0.6), (3.0, 0.3), (8.0, 0.1)):
             assert newton.minimise(Likelihood.from_workspace(steep(observed, high, low))).valid.all()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from spec_builder.inference import newton
+from spec_builder.inference.descent import EDM_VALID
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.rows import PLAIN, Rows
 
@@ -84,7 +85,7 @@ def test_all_strengths_converge_in_one_batch(workspace: dict[str, Any]) -> None:
     likelihood = Likelihood.from_workspace(workspace)
     fits = newton.minimise(likelihood, rows=Rows(yields={"signal": signals()}))
     assert fits.valid.all()
-    assert fits.edm.max() <= newton.EDM_VALID
+    assert fits.edm.max() <= EDM_VALID
     assert (np.diff(fits.twice_nll) > 0).all()
 
 

@@ -438,3 +438,16 @@ def test_an_object_whose_attributes_end_the_program() -> None:
 
     with pytest.raises(SpecBuilderError, match=r"Hostile: its name failed \(SystemExit: 0\)"):
         choose(Hostile())
+
+
+def test_the_charge_of_the_electron_may_be_left_out_where_nuclei_are_the_targets(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('name = "mine"\nkind = "vector"\ncharges = { u = 1, d = 1, nu = 1 }\n', "utf-8")
+    mine = choose(path)
+    assert mine.interaction.acts_on == ("nucleus",)
+    xenon = load_target("xenon")
+    recoil = np.array([1e-3])
+    for one, other in zip(mine.terms(xenon, recoil), choose("vector_universal").terms(xenon, recoil), strict=True):
+        np.testing.assert_array_equal(one.coefficients, other.coefficients)
+    with pytest.raises(SpecBuilderError, match="interaction 'mine' has no cross section on target 'xenon_electrons'"):
+        mine.terms(load_target("xenon_electrons"), recoil)

@@ -57,7 +57,10 @@ def test_couplings_lie_around_the_limit_and_never_on_it() -> None:
 
 
 def test_a_parameter_with_a_sign_is_asked_on_both_sides() -> None:
-    values = [v for (v,) in PatchRequest([choose("nsi")], [1.0] * 4).points(load_analysis("xenonnt"), choose("nsi"))]
+    values = [
+        v
+        for (v,) in PatchRequest([choose("nsi")], [1.0, 2.0, 3.0, 4.0]).points(load_analysis("xenonnt"), choose("nsi"))
+    ]
     assert values == sorted(values)
     assert values[0] < 0 < values[-1]
     assert len(values) == 8

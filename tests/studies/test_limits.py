@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.inference.compiled import find_library
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import threshold
 from spec_builder.model.analysis import load_analysis
@@ -23,7 +24,12 @@ from spec_builder.physics.interactions import choose
 from spec_builder.physics.rates import rate
 from spec_builder.physics.standard_model import standard_model_terms, weak_charge
 from spec_builder.physics.terms import Term
+from spec_builder.studies.by_toys import find_limits_by_toys
+from spec_builder.studies.coverage import cover_couplings
+from spec_builder.studies.expected import expect_limits
 from spec_builder.studies.limits import find_limits
+from spec_builder.studies.plane import profile_planes
+from spec_builder.studies.scans import scan_analysis
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +38,9 @@ if TYPE_CHECKING:
     from spec_builder.model.analysis import Analysis
     from spec_builder.physics.targets import Target
     from spec_builder.studies.limits import LimitsResult
+
+needs_library = pytest.mark.skipif(isinstance(find_library(), str), reason="there is no compiled engine")
+ENGINES = ["numpy", pytest.param("compiled", marks=needs_library)]
 
 
 @cache
@@ -249,11 +258,98 @@ def test_an_interference_without_its_square_is_refused(signed: bool) -> None:
     signal = xenonnt().problem(choose(model)).yields(np.array([1.0]))["cevns"].nominal[:, 0, 0]
     x = value if signed else value**2
     assert signal[0] + signal[1] * x == pytest.approx(0.0, abs=1e-3 * signal[0])
+    for study in (find_limits_by_toys, expect_limits):
+        with pytest.raises(SpecBuilderError, match="makes the signal negative in bin 0 from"):
+            study(xenonnt(), model, np.array([1.0]))
+    with pytest.raises(SpecBuilderError, match="makes the signal negative in bin 0 from"):
+        cover_couplings(xenonnt(), model, 1.0, [0.0])
 
 
 def test_destructive_interference_with_its_square_is_not_refused() -> None:
     for name in ("vector_universal", "vector", "vector_bl"):
         find_limits(xenonnt(), name, np.array([0.01, 1000.0, np.inf]))
+
+
+def without_data(name: str, law: str) -> Analysis:
+    """An analysis that has counted nothing and expects no background."""
+    analysis = load_analysis(name, law)
+    (channel,) = analysis.experiments[0].channels
+    nothing = replace(channel, observed=np.zeros_like(channel.observed), backgrounds=())
+    return replace(analysis, experiments=(replace(analysis.experiments[0], channels=(nothing,)),))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("law", ["linear", "normsys"])
+@pytest.mark.parametrize("name", ["xenonnt", "pandax4t", "coherent_csi"])
+def test_without_counts_and_background_limits_are_valid(
+    monkeypatch: pytest.MonkeyPatch, engine: str, law: str, name: str
+) -> None:
+    monkeypatch.setenv("SPEC_BUILDER_ENGINE", engine)
+    nothing = without_data(name, law)
+    universal = find_limits(nothing, "vector_universal", np.array([0.01, 1.0, 30.0, 1000.0])).exclusion
+    assert all(point.valid for point in universal.points)
+    for point in universal.points:
+        (first, low), (high, last) = point.excluded
+        assert (first, last) == (0.0, None)  # an allowed band where the signal vanishes
+        assert low is not None
+        assert high is not None
+        assert low < point.best_g < high
+    scalar = find_limits(nothing, "scalar", np.array([1.0, 100.0])).exclusion
+    assert all(point.valid for point in scalar.points)
+    # a signal that is not there is the best one, but for a law that lets uncertainties take any signal to zero
+    if law == "normsys":
+        assert scalar.minimum.g == 0.0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_shapes_that_follow_the_coupling_converge_at_any_signal(monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+    monkeypatch.setenv("SPEC_BUILDER_ENGINE", engine)
+    analysis = load_analysis("coherent_csi", "normsys", variants={"coherent_csi": "response_shapes"})
+    found = find_limits(analysis, "scalar", np.array([0.01, 30.0, 1000.0])).exclusion
+    assert all(point.valid for point in found.points)
+
+
+@needs_library
+def test_engines_agree_on_the_place_of_minima(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where 2NLL is flat: at large masses, and in masses where a limit is that of a contact interaction."""
+    for name, law in (("xenonnt", "linear"), ("coherent_csi", "normsys")):
+        for interaction, dof in (("scalar", 1), ("vector_universal", 1), ("vector_universal", 2)):
+            found = []
+            for engine in ("compiled", "numpy"):
+                monkeypatch.setenv("SPEC_BUILDER_ENGINE", engine)
+                axis = np.geomspace(0.01, 1000, 9)
+                found.append(find_limits(load_analysis(name, law), interaction, axis, dof=dof).exclusion)
+            ours, theirs = found
+            assert ours.minimum.mass_MeV == theirs.minimum.mass_MeV
+            assert ours.minimum.g == pytest.approx(theirs.minimum.g, rel=1e-6)
+            assert ours.minimum.twice_nll == pytest.approx(theirs.minimum.twice_nll, abs=1e-9)
+            for mine, other in zip(ours.points, theirs.points, strict=True):
+                assert mine.valid
+                assert other.valid
+                assert mine.best_g == pytest.approx(other.best_g, rel=1e-5)
+
+
+@needs_library
+@pytest.mark.parametrize("law", ["linear", "normsys"])
+def test_engines_agree_on_scans_and_planes(monkeypatch: pytest.MonkeyPatch, law: str) -> None:
+    scans, planes = [], []
+    for engine in ("compiled", "numpy"):
+        monkeypatch.setenv("SPEC_BUILDER_ENGINE", engine)
+        analysis = load_analysis("combined", law)
+        # up to 1e10 times the Standard Model: beyond 1e11 rounding hides the minimum (docs/limitations.md)
+        masses, couplings = np.geomspace(0.01, 1000, 11), np.geomspace(1e-7, 5e-3, 31)
+        scan = scan_analysis(analysis, choose("vector_universal"), masses, couplings)
+        assert scan is not None
+        scans.append(scan.columns)
+        (plane,) = profile_planes([(analysis, choose("vector_universal"))], points=13)
+        planes.append(plane)
+    ours, theirs = scans
+    for verdict in ("valid", "reason", "at_bound"):
+        np.testing.assert_array_equal(ours[verdict], theirs[verdict])
+    height = np.asarray(theirs["twice_nll"])
+    np.testing.assert_allclose(ours["twice_nll"], height, rtol=1e-13, atol=1e-9)
+    np.testing.assert_array_equal(planes[0].reason, planes[1].reason)
+    np.testing.assert_allclose(planes[0].twice_nll, planes[1].twice_nll, rtol=1e-13, atol=1e-9)
 
 
 def test_where_all_is_excluded_the_text_says_everything() -> None:

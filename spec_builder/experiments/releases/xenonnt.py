@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import unknown_name
 from spec_builder.base.output import Output
 from spec_builder.experiments.reading import load_experiment
 from spec_builder.experiments.releases.xenonnt_files import BINS, ENERGIES_KEV, pinned_digests, read_run
@@ -158,7 +159,7 @@ def import_xenonnt(
             output that exists.
     """
     if model not in MODELS:
-        raise SpecBuilderError(f"model '{model}' is unknown, expected one of {', '.join(MODELS)}")
+        raise unknown_name("model", model, MODELS)
     if not release.is_dir():
         raise SpecBuilderError(f"{release}: no such folder, expected XENONnT's release (doi:10.5281/zenodo.20576156)")
     chosen = MODELS[model]

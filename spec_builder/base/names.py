@@ -1,0 +1,50 @@
+"""What is said of a name that nothing has: those there are, and the one that was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from spec_builder.base.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["meant", "unknown_name"]
+
+#: How alike two names are that may be a slip of the finger, from 0 to 1.
+_ALIKE = 0.7
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """``; did you mean 'xenonnt'?``, or nothing where no name is near.
+
+    Examples:
+        >>> meant("xenont", ["xenonnt", "pandax4t"])
+        "; did you mean 'xenonnt'?"
+        >>> meant("argon", ["xenonnt", "pandax4t"])
+        ''
+    """
+    by_letters = {word.lower().replace("-", "_"): word for word in known}
+    near = difflib.get_close_matches(name.lower().replace("-", "_"), list(by_letters), n=1, cutoff=_ALIKE)
+    return f"; did you mean '{by_letters[near[0]]}'?" if near else ""
+
+
+def unknown_name(what: str, name: str, known: Iterable[str], *, where: str = "", more: str = "") -> UnknownNameError:
+    """The error of a name that nothing has.
+
+    Args:
+        what: what it should be the name of.
+        name: as it was given.
+        known: the names there are.
+        where: what has them, such as ``in combined``.
+        more: what else could be given.
+
+    Examples:
+        >>> print(unknown_name("law", "linaer", ["normsys", "linear"]))
+        law 'linaer' is unknown, expected one of normsys, linear; did you mean 'linear'?
+    """
+    names = list(dict.fromkeys(map(str, known)))
+    there = f"{' ' if where else ''}{where}"
+    text = f"{what} '{name}' is unknown{there}, expected one of {', '.join(names)}{more}{meant(str(name), names)}"
+    return UnknownNameError(text, name=name)

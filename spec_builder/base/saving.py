@@ -1,0 +1,108 @@
+"""One writer of results: the name's suffix says in what form."""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from os import PathLike
+
+    import numpy as np
+
+    from spec_builder.base.text import Result
+
+__all__ = ["COLUMNAR", "FORMATS", "check_form", "save_result"]
+
+#: Forms that hold exact values as arrays.
+COLUMNAR = (".npz", ".parquet")
+#: Suffixes of a result's file: for people, for tables, for machines, for pages, for numpy and for columns.
+FORMATS = (".txt", ".csv", ".json", ".md", ".html", *COLUMNAR)
+
+
+def check_form(path: str | PathLike[str], known: tuple[str, ...] = FORMATS) -> str:
+    """The suffix of a file to write, in small letters.
+
+    Args:
+        path: the file.
+        known: suffixes that it may have.
+
+    Raises:
+        SpecBuilderError: for another suffix, naming those that are known, or one that cannot be written here.
+
+    Examples:
+        >>> check_form("limits.CSV")
+        '.csv'
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in known:
+        words = f"{', '.join(known[:-1])} or {known[-1]}" if len(known) > 1 else known[0]
+        raise SpecBuilderError(f"{path}: expected a name that ends in {words}")
+    if suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise SpecBuilderError(f"{path}: .parquet needs pyarrow: pip install 'spec_builder[parquet]'")
+    return suffix
+
+
+def save_result(result: Result, path: str | PathLike[str], *, force: bool = False) -> None:
+    """Write a result in the form that the name's suffix says.
+
+    Args:
+        result: what to write.
+        path: a name in one of :data:`FORMATS`.
+        force: replace a file that exists.
+
+    Raises:
+        SpecBuilderError: as :func:`check_form`, or for a file that exists and no ``force``.
+    """
+    suffix = check_form(path)
+    if suffix in COLUMNAR:
+        _save_columns(result, Path(path), force=force)
+        return
+    forms: dict[str, Callable[[], str]] = {
+        ".txt": result.__str__,
+        ".csv": result.to_csv,
+        ".json": result.to_json,
+        ".md": result.to_markdown,
+        ".html": partial(_page, result),
+    }
+    write_text(Path(path), forms[suffix](), force=force)
+
+
+def _page(result: Result) -> str:
+    """A page of one result, which needs nothing else."""
+    return f'<!DOCTYPE html>\n<meta charset="utf-8">\n<title>spec_builder</title>\n{result.to_html()}\n'
+
+
+def _save_columns(result: Result, path: Path, *, force: bool) -> None:
+    """The exact columns, with the header as metadata; a cell without a number is nan."""
+    import numpy as np  # noqa: PLC0415  # --help needs none
+
+    from spec_builder.base.columns import write_columns  # noqa: PLC0415
+
+    report = result.report()
+    arrays = {name: _array(np.asarray(column, dtype=object).tolist()) for name, column in report.columns.items()}
+    columns = {name: (array.dtype.str, partial(_whole, array)) for name, array in arrays.items()}
+    count = max((array.size for array in arrays.values()), default=0)
+    write_columns(path, columns, count, report.header, force=force)
+
+
+def _array(cells: list[Any]) -> np.ndarray[Any, np.dtype[Any]]:
+    import numpy as np  # noqa: PLC0415
+
+    if any(isinstance(cell, str) for cell in cells):
+        return np.array(["" if cell is None else str(cell) for cell in cells])
+    if cells and all(isinstance(cell, bool) for cell in cells):
+        return np.array(cells)
+    if cells and all(isinstance(cell, int) and not isinstance(cell, bool) for cell in cells):
+        return np.array(cells)
+    return np.array([np.nan if cell is None else float(cell) for cell in cells])
+
+
+def _whole(array: np.ndarray[Any, np.dtype[Any]]) -> Iterator[np.ndarray[Any, np.dtype[Any]]]:
+    yield array

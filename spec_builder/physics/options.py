@@ -1,0 +1,81 @@
+"""Options of the shipped interactions, apart from their physics: the command line's help needs no more."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from spec_builder.base.errors import SpecBuilderError
+
+__all__ = ["SHIPPED_OPTIONS", "Option", "Value"]
+
+Value: TypeAlias = "str | float"
+
+
+@dataclass(frozen=True)
+class Option:
+    """Something that an interaction leaves open.
+
+    Attributes:
+        name: as it is given and recorded.
+        meaning: one line.
+        default: its usual value.
+        allowed: the values there are; empty where any finite number will do.
+    """
+
+    name: str
+    meaning: str
+    default: Value
+    allowed: tuple[Value, ...] = ()
+
+    def value(self, given: object, interaction: str) -> Value:
+        """The value that was meant: numbers may come as text.
+
+        Raises:
+            SpecBuilderError: if it is not allowed.
+        """
+        for value in self.allowed:
+            if given == value or str(given) == str(value):
+                return value
+        number = math.nan if self.allowed or isinstance(given, bool) else _number(given)
+        if not math.isfinite(number):
+            words = self.name.replace("_", " ")
+            raise SpecBuilderError(f"interaction '{interaction}': {words} '{given}', expected {self._expected()}")
+        return number
+
+    def _expected(self) -> str:
+        """The allowed values in words."""
+        words = [str(value) for value in self.allowed]
+        if not words:
+            return "a number"
+        return " or ".join(words) if len(words) <= 2 else f"one of {', '.join(words)}"
+
+
+def _number(given: object) -> float:
+    """A number or its text; NaN for anything else."""
+    try:
+        return float(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+_SETS = ("A", "B", "C", "D", "E")
+#: By the name of the interaction.
+SHIPPED_OPTIONS: dict[str, tuple[Option, ...]] = {
+    "scalar": (
+        Option("coupling_set", "quark-mass fractions f_Tq of the nuclear charge, Eq. (9)", "B", _SETS),
+        Option("scalar_form", "on electrons: with 1 + T/(2 m_e), or as Eq. (5)", "exact", ("exact", "nuclear")),
+    ),
+    "vector": (
+        Option("u", "charge of the up quark", 1.0),
+        Option("d", "charge of the down quark", 1.0),
+        Option("nu", "charge of the neutrinos", 1.0),
+        Option("e", "charge of the electron", 1.0),
+    ),
+    "axial": (Option("axial_sign", "on electrons: sign of g^2 in g_A", "+", ("+", "-")),),
+    "tensor": (
+        Option("longitudinal_factor", "of the longitudinal response: 1 as Eq. (8), 4 an exact trace", 1, (1, 4)),
+    ),
+    "nsi": (Option("quark", "which quark", "u", ("u", "d")),),
+}

@@ -1,0 +1,102 @@
+"""Damped steps: where whole ones, and parts of them, do not come to the minimum."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from spec_builder.inference import compiled, descent, newton
+from spec_builder.inference.likelihood import Likelihood
+from spec_builder.inference.rows import SHARED
+
+if TYPE_CHECKING:
+    from spec_builder.base.arrays import FloatArray
+
+
+def valley(bins: int = 12, shapes: int = 9, events: float = 1e8) -> Likelihood:
+    """So many events, and shapes that bend: every rate is known to 1e-4, and 2NLL is a narrow valley with turns."""
+    rng = np.random.default_rng(84)
+    samples = []
+    for name, size in (("signal", 0.2), ("background", 1.0)):
+        nominal = size * events * rng.uniform(0.05, 1, bins)
+        modifiers: list[dict[str, Any]] = [
+            {
+                "name": f"shape{k}",
+                "type": "histosys",
+                "data": {
+                    "hi_data": (nominal * (1 + rng.uniform(-0.1, 0.1, bins))).tolist(),
+                    "lo_data": (nominal * (1 + rng.uniform(-0.1, 0.1, bins))).tolist(),
+                },
+            }
+            for k in range(shapes)
+        ]
+        modifiers += [
+            {"name": f"size{k}", "type": "normsys", "data": {"hi": rng.uniform(1.01, 1.3), "lo": 0.9}} for k in range(2)
+        ]
+        if name == "signal":
+            modifiers.append({"name": "mu", "type": "normfactor", "data": None})
+        samples.append({"name": name, "data": nominal.tolist(), "modifiers": modifiers})
+    total = np.sum([sample["data"] for sample in samples], axis=0)
+    workspace = {
+        "channels": [{"name": "c", "samples": samples}],
+        "observations": [{"name": "c", "data": np.round(total * rng.uniform(0.9, 1.15, bins)).tolist()}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+    return Likelihood.from_workspace(workspace)
+
+
+def starts(likelihood: Likelihood, count: int) -> FloatArray:
+    lower, upper = likelihood.bounds
+    rng = np.random.default_rng(5)
+    near = likelihood.init + 0.1 * (upper - lower) * rng.uniform(-0.5, 0.5, (count, lower.size))
+    points: FloatArray = np.ascontiguousarray(np.clip(near, lower, upper).T)
+    return points
+
+
+def test_a_narrow_valley_is_followed_to_its_end() -> None:
+    likelihood = valley()
+    engine = likelihood.engine(likelihood.free)
+    theta = starts(likelihood, 20)
+    nothing = np.zeros((1, 1))
+    _, _, why = descent.run(engine, likelihood.bounds, theta, SHARED, nothing)
+    assert (why != 0).any()  # or this test says nothing
+    value, edm, reason = descent.run_damped(engine, likelihood.bounds, theta, SHARED, nothing)
+    assert (reason == 0).all()
+    assert edm.max() <= 1e-8
+    np.testing.assert_allclose(value, likelihood.twice_nll(theta.T), rtol=0, atol=2e-5)  # of 1e9
+    lower, upper = likelihood.bounds
+    inside = np.all((theta.T - lower) * (upper - theta.T) > 0, axis=1)
+    slopes = np.abs(likelihood.gradient(theta.T[inside]))
+    curvatures = np.abs(np.diagonal(likelihood.hessian(theta.T[inside]), axis1=1, axis2=2))
+    assert (slopes**2 / curvatures).max() < 1e-6
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_rows_of_either_engine_that_have_not_ended_go_on(monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+    if engine == "compiled" and isinstance(compiled.find_library(), str):
+        pytest.skip("there is no compiled library")
+    monkeypatch.setenv("SPEC_BUILDER_ENGINE", engine)
+    likelihood = valley()
+    fits = newton.minimise(likelihood, start=starts(likelihood, 20).T)
+    assert fits.valid.all()
+    monkeypatch.setattr(descent, "CAREFUL_EVALUATIONS", 1)
+    assert not newton.minimise(likelihood, start=starts(likelihood, 20).T).valid.all()
+
+
+def test_rows_may_end_with_the_last_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    likelihood = valley()
+    engine = likelihood.engine(likelihood.free)
+    ended = []
+    for evaluations in range(1, 40):
+        monkeypatch.setattr(descent, "CAREFUL_EVALUATIONS", evaluations)
+        theta = starts(likelihood, 8)
+        value, edm, reason = descent.run_damped(engine, likelihood.bounds, theta, SHARED, np.zeros((1, 1)))
+        np.testing.assert_allclose(value, likelihood.twice_nll(theta.T), rtol=0, atol=2e-5)
+        assert (edm[reason == 0] <= 1e-8).all()
+        ended.append(int(np.sum(reason == 0)))
+    assert ended[0] == 0
+    assert ended[-1] > 0
+    assert (np.diff(ended) >= 0).all()
