@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "spec_builder"
 #: From the ground to the roof; packages of one floor stand side by side and do not import each other.
 FLOORS = (
     {"base"},
-    {"histfactory", "physics"},
+    {"histfactory", "physics", "drawing"},
     {"inference", "experiments"},
     {"model"},
     {"studies"},

@@ -32,7 +32,6 @@ from spec_builder.cli.output import (
     Progress,
     ResumableProgress,
     bibtex_of,
-    check_plot,
     complain,
     emit,
 )
@@ -43,6 +42,7 @@ from spec_builder.cli.parsing import (
     jobs_or_cores,
     only,
 )
+from spec_builder.cli.pictures import Plots, plot_options
 from spec_builder.cli.spectra import limits_of_spectra, scan_spectra, spectrum_option
 from spec_builder.cli.toys import (
     by_toys,
@@ -80,7 +80,7 @@ _FEW_POINTS = 250_000
 @dof_option
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="CSV with a header of choices.")
-@click.option("--plot", metavar="FILE", help="Draw it (PNG, PDF or SVG).")
+@plot_options("Draw them")
 @toy_options
 @expected_option
 @projection_options
@@ -104,33 +104,33 @@ def limits(
         raise SpecBuilderError("limits: give --json or --csv, not both")
     if choices["spectrum"] is not None:
         given = given_options(context, choices | {"dof": dof})
+        plots = Plots.taken(choices, output, force=force)
         emit(
-            limits_of_spectra(analysis, given, choices, cl),
+            limits_of_spectra(analysis, given, choices, cl, plots),
             output,
             force=force,
             as_json=choices["as_json"],
             as_csv=choices["as_csv"],
         )
         return
+    plots = Plots.taken(choices, output, force=force)
     loaded, choice = analysis_and_choice(analysis, choices)
     masses = choices["masses"]
     if choices["cite"]:
         emit(bibtex_of(loaded.sources(choice)), output, force=force)
         return
-    check_plot(choices["plot"], force=force)
     toys, expected = method_of(choices) != "asymptotic", choices["expected"]
     check_toy_options(given_options(context, choices), toys=toys or expected == "toys")
     loaded = changed_analysis(loaded, choices, expected=expected is not None)
     if toys or expected is not None:
         how = {"cl": cl, "dof": dof}
-        _limits_with_toys(loaded, choice, masses, choices, how, output, force=force)
+        _limits_with_toys(loaded, choice, masses, choices, how, output, plots)
         return
     result = find_limits(loaded, choice, masses, cl=cl, dof=dof)
-    if choices["plot"]:
-        from spec_builder.figures.limits import draw_limits  # noqa: PLC0415
-        from spec_builder.figures.style import save_figure  # noqa: PLC0415
+    if plots:
+        from spec_builder.figures.pages import draw_result  # noqa: PLC0415
 
-        save_figure(draw_limits([result]), Path(choices["plot"]), force=force)
+        plots.save(draw_result, result)
     emit(result, output, force=force, as_json=choices["as_json"], as_csv=choices["as_csv"])
 
 
@@ -141,46 +141,42 @@ def _limits_with_toys(
     choices: dict[str, Any],
     level: dict[str, Any],
     output: str,
-    *,
-    force: bool,
+    plots: Plots,
 ) -> None:
     """Limits by toys, or expected ones."""
     import numpy as np  # noqa: PLC0415
 
-    from spec_builder.figures.style import save_figure  # noqa: PLC0415
     from spec_builder.model.given import mass_axis  # noqa: PLC0415
     from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
     from spec_builder.studies.expected import expect_limits  # noqa: PLC0415
     from spec_builder.studies.limits import find_limits  # noqa: PLC0415
 
-    plot, expected = choices.pop("plot"), choices["expected"]
+    expected = choices["expected"]
     if expected is not None and method_of(choices) != "asymptotic":
         raise SpecBuilderError("limits: --expected is for --method asymptotic")
     of_masses = choice.has_mediator or expected is not None
-    if plot and of_masses and np.isfinite(mass_axis(choice, masses, analysis)).sum() < 2:
+    if plots and of_masses and np.isfinite(mass_axis(choice, masses, analysis)).sum() < 2:
         raise SpecBuilderError("limits: --plot needs at least two finite masses")
-    with toy_run(output, choices | {"limits": level}, analysis.workspace, choice, force=force) as how:
+    with toy_run(output, choices | {"limits": level}, analysis.workspace, choice, force=plots.force) as how:
         own = {**level, **by_toys(choices), **how}
         result: Result
         if expected is None:
             found = find_limits_by_toys(analysis, choice, masses, **own)
             result = found
-            if plot:
-                from spec_builder.figures.expected import draw_by_toys  # noqa: PLC0415
-                from spec_builder.figures.limits import draw_limits  # noqa: PLC0415
+            if plots:
+                from spec_builder.figures.pages import draw_result  # noqa: PLC0415
 
-                figure = draw_by_toys(found) if choice.has_mediator else draw_limits([found.limits])
-                save_figure(figure, Path(plot), force=force)
+                plots.save(draw_result, found)
         else:
             awaited = expect_limits(analysis, choice, masses, kind=expected, **own)
             result = awaited
-            if plot:
+            if plots:
                 from spec_builder.figures.expected import draw_expected  # noqa: PLC0415
 
                 real = all(not choices[name] for name in ("data", "exposure", "background", "uncertainty"))
                 observed = find_limits(analysis, choice, masses, **level) if real else None
-                save_figure(draw_expected(awaited, observed), Path(plot), force=force)
-        emit(result, output, force=force, as_json=choices["as_json"], as_csv=choices["as_csv"])
+                plots.save(draw_expected, awaited, observed)
+        emit(result, output, force=plots.force, as_json=choices["as_json"], as_csv=choices["as_csv"])
 
 
 @click.command(cls=InteractionCommand)
@@ -316,9 +312,7 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
     import numpy as np  # noqa: PLC0415
 
     from spec_builder.base.files import make_folder  # noqa: PLC0415
-    from spec_builder.figures.expected import draw_by_toys  # noqa: PLC0415
-    from spec_builder.figures.limits import draw_limits  # noqa: PLC0415
-    from spec_builder.figures.style import save_figure  # noqa: PLC0415
+    from spec_builder.figures.pages import draw_result  # noqa: PLC0415
     from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
 
     force = choices.pop("force")
@@ -331,8 +325,7 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
         with toy_run(str(path), choices, loaded.workspace, choice, force=force) as how:
             how |= {"cl": choices["cl"], "dof": dof, "count": choices["points"], **by_toys(choices)}
             found = find_limits_by_toys(loaded, choice, masses, **how)
-            figure = draw_by_toys(found) if choice.has_mediator else draw_limits([found.limits])
-            save_figure(figure, path.with_suffix(".png"), force=force)
+            draw_result(found).save(path.with_suffix(".png"), force=force)
             emit(found.to_csv(), str(path.with_suffix(".csv")), force=force)
             emit(found.to_json(), str(path), force=force)
         click.echo(path)

@@ -19,6 +19,7 @@ from spec_builder.cli.options import (
 )
 from spec_builder.cli.output import bibtex_of, emit
 from spec_builder.cli.parsing import given_options, only
+from spec_builder.cli.pictures import Plots, plot_options
 from spec_builder.cli.points import coupling_option, mass_option
 from spec_builder.cli.spectra import spectrum_option
 from spec_builder.cli.toys import PROJECTION_OPTIONS, load_changed, projection_options
@@ -38,6 +39,7 @@ __all__ = ["explain"]
 @projection_options
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="CSV of all bins and pulls with a header of choices.")
+@plot_options("Draw the parts by bin and by pull")
 @cite_option
 @output_option
 @force_option
@@ -50,7 +52,8 @@ def explain(context: click.Context, /, analysis: str, output: str, force: bool, 
     if choices["as_json"] and choices["as_csv"]:
         raise SpecBuilderError("explain: give --json or --csv, not both")
     given = given_options(context, choices)
-    common = {"law", "variants", "as_json", "as_csv", "cite", *PROJECTION_OPTIONS}
+    plots = Plots.taken(choices, output, force=force)
+    common = {"law", "variants", "as_json", "as_csv", "cite", "plots", "width", *PROJECTION_OPTIONS}
     loaded = load_changed(analysis, choices)
     if choices["spectrum"] is not None:
         only(given, common | {"spectrum", "strength"}, "a spectrum")
@@ -67,4 +70,8 @@ def explain(context: click.Context, /, analysis: str, output: str, force: bool, 
         result = explain_spectrum(loaded, spectrum, choices["strength"])
     else:
         result = explain_point(loaded, choice, choices["mass"], choices["coupling"])
+    if plots:
+        from spec_builder.figures.pages import draw_result  # noqa: PLC0415
+
+        plots.save(draw_result, result)
     emit(result, output, force=force, as_json=choices["as_json"], as_csv=choices["as_csv"])

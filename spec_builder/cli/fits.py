@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,7 +25,6 @@ from spec_builder.cli.options import (
 )
 from spec_builder.cli.output import (
     bibtex_of,
-    check_plot,
     emit,
 )
 from spec_builder.cli.parsing import (
@@ -34,6 +32,7 @@ from spec_builder.cli.parsing import (
     is_workspace,
     only,
 )
+from spec_builder.cli.pictures import Plots, plot_options
 from spec_builder.cli.spectra import fit_of_spectrum, spectrum_option
 from spec_builder.cli.toys import (
     PROJECTION_OPTIONS,
@@ -50,7 +49,9 @@ from spec_builder.cli.toys import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from spec_builder.inference.likelihood import Likelihood
     from spec_builder.model.analysis import Analysis
+    from spec_builder.studies.fits import FitResult
     from spec_builder.studies.profiles import ProfileResult
     from spec_builder.studies.surfaces import SurfaceResult
 
@@ -74,7 +75,8 @@ _MOST_PANELS = 9
 @patch_option
 @poi_option
 @fix_option
-@click.option("--plot", metavar="FILE", help="Draw the bins of an ANALYSIS at the minimum (PNG, PDF or SVG).")
+@click.option("--ranking", is_flag=True, help="Rank the nuisance parameters by their impact on what is fitted.")
+@plot_options("Draw the spectra of an ANALYSIS before and after the fit, the pulls of a WORKSPACE, or the ranking")
 @toy_options
 @projection_options
 @json_option
@@ -94,10 +96,16 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
     from spec_builder.studies.fits import fit_analysis, fit_workspace  # noqa: PLC0415
 
     given = given_options(context, choices)
+    plots = Plots.taken(choices, output, force=force)
     toys = method_of(choices) != "asymptotic"
+    if toys and choices["ranking"]:
+        raise SpecBuilderError("fit: --ranking is for --method asymptotic")
+    if toys and plots and is_workspace(target):
+        raise SpecBuilderError("fit: --plot of a workspace is for --method asymptotic")
     check_toy_options(given, toys=toys)
     if is_workspace(target):
-        only(given, {"cl", "minimiser", "measurement", "patches", "poi", "hold", "method", *TOY_OPTIONS}, "a workspace")
+        own = {"cl", "minimiser", "measurement", "patches", "poi", "hold", "method", "plots", "width", "ranking"}
+        only(given, own | TOY_OPTIONS, "a workspace")
         from spec_builder.histfactory.patch import load_workspace  # noqa: PLC0415
 
         workspace = load_workspace(target, choices["patches"])
@@ -113,11 +121,21 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
             cl=choices["cl"],
             minimiser=choices["minimiser"],
         )
+        if choices["ranking"]:
+            from spec_builder.studies.fits import workspace_likelihood  # noqa: PLC0415
+
+            how = {name: choices[name] for name in ("measurement", "poi", "hold")}
+            _rank(workspace_likelihood(workspace, target, **how), result, plots, output, as_json=as_json)
+            return
+        if plots:
+            from spec_builder.figures.pages import draw_result  # noqa: PLC0415
+
+            plots.save(draw_result, result)
     elif choices["spectrum"] is not None:
         emit(fit_of_spectrum(target, given, choices), output, force=force, as_json=as_json)
         return
     else:
-        own = {"cl", "minimiser", "parameter", "law", "variants", "cite", "plot", "method"}
+        own = {"cl", "minimiser", "parameter", "law", "variants", "cite", "plots", "width", "ranking", "method"}
         only(given, own | TOY_OPTIONS | PROJECTION_OPTIONS, "an analysis")
         from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
 
@@ -128,36 +146,48 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
             return
         if choices["parameter"] is None:
             raise SpecBuilderError(f"fit: give --parameter {' or --parameter '.join(analysis.parameters)}")
-        check_plot(choices["plot"], force=force)
         analysis = changed_analysis(analysis, choices)
         if toys:
-            _fit_by_toys(analysis, choices, output, as_json=as_json, force=force)
+            _fit_by_toys(analysis, choices, output, plots, as_json=as_json)
             return
         result = fit_analysis(analysis, choices["parameter"], cl=choices["cl"], minimiser=choices["minimiser"])
-        if choices["plot"]:
-            from spec_builder.figures.bins import draw_bins  # noqa: PLC0415
-            from spec_builder.figures.spectra import draw_spectra, panel_count  # noqa: PLC0415
-            from spec_builder.figures.style import save_figure  # noqa: PLC0415
-
-            draw = draw_spectra if panel_count(analysis) <= _MOST_PANELS else draw_bins
-            save_figure(draw(analysis, result), Path(choices["plot"]), force=force)
+        if choices["ranking"]:
+            _rank(analysis.likelihood(choices["parameter"]), result, plots, output, as_json=as_json)
+            return
+        _draw_fit(analysis, result, plots)
     emit(result, output, force=force, as_json=as_json)
 
 
-def _fit_by_toys(analysis: Analysis, choices: dict[str, Any], output: str, *, as_json: bool, force: bool) -> None:
+def _rank(likelihood: Likelihood, result: FitResult, plots: Plots, output: str, *, as_json: bool) -> None:
+    """Rank the nuisance parameters of a fit."""
+    from spec_builder.studies.impacts import rank_parameters  # noqa: PLC0415
+
+    found = rank_parameters(likelihood, result)
+    if plots:
+        from spec_builder.figures.pages import draw_result  # noqa: PLC0415
+
+        plots.save(draw_result, found)
+    emit(found, output, force=plots.force, as_json=as_json)
+
+
+def _draw_fit(analysis: Analysis, result: FitResult, plots: Plots) -> None:
+    """Spectra, or where there are too many the bins."""
+    if plots:
+        from spec_builder.figures.bins import draw_bins  # noqa: PLC0415
+        from spec_builder.figures.spectra import draw_spectra, panel_count  # noqa: PLC0415
+
+        plots.save(draw_spectra if panel_count(analysis) <= _MOST_PANELS else draw_bins, analysis, result)
+
+
+def _fit_by_toys(analysis: Analysis, choices: dict[str, Any], output: str, plots: Plots, *, as_json: bool) -> None:
     """Fit a parameter of an analysis by toys."""
     from spec_builder.studies.by_toys import fit_analysis_by_toys  # noqa: PLC0415
 
-    plot = choices.pop("plot")
-    with toy_run(output, choices, analysis.workspace, force=force) as how:
+    with toy_run(output, choices, analysis.workspace, force=plots.force) as how:
         level = {"cl": choices["cl"], **by_toys(choices)}
         found = fit_analysis_by_toys(analysis, choices["parameter"], **level, **how)
-        if plot:
-            from spec_builder.figures.bins import draw_bins  # noqa: PLC0415
-            from spec_builder.figures.style import save_figure  # noqa: PLC0415
-
-            save_figure(draw_bins(analysis, found.asymptotic), Path(plot), force=force)
-        emit(found, output, force=force, as_json=as_json)
+        _draw_fit(analysis, found.asymptotic, plots)
+        emit(found, output, force=plots.force, as_json=as_json)
 
 
 def _fit_workspace_by_toys(
@@ -198,7 +228,7 @@ def _fit_workspace_by_toys(
 @projection_options
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="CSV with a header of choices.")
-@click.option("--plot", metavar="FILE", help="Draw it (PNG, PDF or SVG), for one parameter.")
+@plot_options("Draw the profile, or of two parameters the contours")
 @cite_option
 @output_option
 @force_option
@@ -212,20 +242,18 @@ def profile(context: click.Context, /, target: str, **choices: Any) -> None:
         raise SpecBuilderError("profile: give --json or --csv, not both")
     if len(choices["parameters"]) > 2:
         raise SpecBuilderError("profile: give --parameter once or twice")
-    if choices["plot"] and len(choices["parameters"]) == 2:
-        raise SpecBuilderError("profile: --plot draws one parameter; leave it out for two")
-    check_plot(choices["plot"], force=choices["force"])
     given = given_options(context, choices)
+    plots = Plots.taken(choices, choices["output"], force=choices["force"])
     how: dict[str, Any] = {} if choices["points"] is None else {"points": choices["points"]}
     if len(choices["parameters"]) == 2:
-        only(given, set(choices) - {"cl"}, "two parameters, whose contours are at 68.27 and 95 %")
+        only(given, {*choices, "plots", "width"} - {"cl"}, "two parameters, whose contours are at 68.27 and 95 %")
     else:
         how["cl"] = choices["cl"]
     if is_workspace(target):
-        only(given, set(choices) - {"law", "variants", "cite", *PROJECTION_OPTIONS}, "a workspace")
+        only(given, {*choices, "plots", "width"} - {"law", "variants", "cite", *PROJECTION_OPTIONS}, "a workspace")
         result = _profile_of_workspace(target, choices, how)
     else:
-        only(given, set(choices) - {"measurement", "patches", "hold"}, "an analysis")
+        only(given, {*choices, "plots", "width"} - {"measurement", "patches", "hold"}, "an analysis")
         from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
 
         loaded = load_analysis(target, choices["law"], choices["variants"])
@@ -235,7 +263,7 @@ def profile(context: click.Context, /, target: str, **choices: Any) -> None:
             emit(bibtex_of(loaded.sources(), "iminuit"), choices["output"], force=choices["force"])
             return
         result = _profile_of_analysis(changed_analysis(loaded, choices), choices["parameters"], how)
-    _print_profile(result, choices)
+    _print_profile(result, choices, plots)
 
 
 def _profile_of_workspace(
@@ -264,14 +292,11 @@ def _profile_of_analysis(
     return profile_analysis(analysis, parameters[0], **how)
 
 
-def _print_profile(result: ProfileResult | SurfaceResult, choices: Mapping[str, Any]) -> None:
-    from spec_builder.studies.profiles import ProfileResult  # noqa: PLC0415
+def _print_profile(result: ProfileResult | SurfaceResult, choices: Mapping[str, Any], plots: Plots) -> None:
+    output, force = choices["output"], choices["force"]
+    if plots:
+        from spec_builder.figures.pages import draw_result  # noqa: PLC0415
 
-    plot, output, force = choices["plot"], choices["output"], choices["force"]
-    if plot and isinstance(result, ProfileResult):
-        from spec_builder.figures.profiles import draw_profiles  # noqa: PLC0415
-        from spec_builder.figures.style import save_figure  # noqa: PLC0415
-
-        save_figure(draw_profiles([result]), Path(plot), force=force)
-    if choices["as_json"] or not (plot and output == "-" and not choices["as_csv"]):
+        plots.save(draw_result, result)
+    if choices["as_json"] or not (plots and output == "-" and not choices["as_csv"]):
         emit(result, output, force=force, as_json=choices["as_json"], as_csv=not choices["as_json"])

@@ -25,7 +25,6 @@ __all__ = [
     "TerminatedError",
     "bibtex_of",
     "check_output",
-    "check_plot",
     "complain",
     "emit",
 ]
@@ -53,18 +52,6 @@ class StoppedError(Exception):
 
 #: Characters of a message: one may hold what a file holds.
 _LONGEST = 2000
-
-
-def check_plot(name: str | None, *, force: bool) -> None:
-    """Refuse the name of a figure, if there is one, before anything is computed.
-
-    Raises:
-        SpecBuilderError: for a file that exists, or a suffix that is none of a figure.
-    """
-    if name is not None:
-        from spec_builder.figures.style import check_figure  # noqa: PLC0415
-
-        check_figure(Path(name), force=force)
 
 
 def emit(result: str | Result, output: str, *, force: bool, as_json: bool = False, as_csv: bool = False) -> None:

@@ -7,16 +7,21 @@ from typing import Any
 
 import click
 
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.cli.interactions import InteractionCommand, interaction_option, option_names
 from spec_builder.cli.options import (
+    ANALYSIS_WORDS,
     cl_option,
     compared_dof_option,
     force_option,
     jobs_option,
     law_option,
+    range_option,
     variant_option,
 )
 from spec_builder.cli.output import Progress
 from spec_builder.cli.parsing import (
+    analysis_and_choice,
     jobs_or_cores,
 )
 
@@ -38,7 +43,10 @@ def reproduce(jobs: int | None, output: str, force: bool) -> None:
     click.echo(summary, nl=False)
 
 
-@click.command(short_help="Draw the paper's Figs. 3 and 5, beside others' results.")
+@click.command(cls=InteractionCommand, short_help="Draw the paper's Figs. 3 and 5, or any limit, beside others'.")
+@click.argument("analysis", required=False, metavar="[ANALYSIS]", shell_complete=ANALYSIS_WORDS)
+@interaction_option("Required with an ANALYSIS.")
+@range_option
 @law_option
 @variant_option
 @cl_option
@@ -47,14 +55,31 @@ def reproduce(jobs: int | None, output: str, force: bool) -> None:
 @click.option("--darkcast", metavar="DIR", help="Recast existing bounds with this DarkCast: the code in DIR is run.")
 @click.option("--output", "-o", default="comparison", show_default=True, metavar="DIR", help="Folder to write to.")
 @force_option
-def compare(output: str, folders: tuple[str, ...], darkcast: str | None, **choices: Any) -> None:
+def compare(analysis: str | None, output: str, folders: tuple[str, ...], darkcast: str | None, **choices: Any) -> None:
     """Draw the weak mixing angle (Fig. 3) and the limits (Fig. 5) beside existing results; list their sources.
 
     A curve of your own is a file DIR/<interaction>/<name>.csv with interaction scalar, axial, vector_bl or
     vector_universal.
+
+    With an ANALYSIS and an --interaction its limit alone over existing bounds and curves of your own on the same
+    interaction; DIR may then hold a folder of any interaction's name.
     """
     from spec_builder.base.locks import alone_in  # noqa: PLC0415
     from spec_builder.paper.comparison import compare as run  # noqa: PLC0415
+    from spec_builder.paper.comparison import compare_one  # noqa: PLC0415
+
+    own = {name: choices.pop(name) for name in ("interaction", "masses", *option_names())}
+    if analysis is not None:
+        if darkcast is not None:
+            raise SpecBuilderError("compare: --darkcast is for the paper's Fig. 5: leave out ANALYSIS")
+        loaded, choice = analysis_and_choice(analysis, own | choices)
+        level = {name: choices[name] for name in ("cl", "dof", "force")}
+        compare_one(loaded, choice, Path(output), own["masses"], folders=[Path(f) for f in folders], **level)
+        click.echo(output)
+        return
+    for name, value in own.items():
+        if value:
+            raise SpecBuilderError(f"compare: --{name.replace('_', '-')} applies with an ANALYSIS only")
 
     with alone_in(Path(output)), Progress() as report:
         table = run(

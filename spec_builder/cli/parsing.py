@@ -42,6 +42,7 @@ def only(given: set[str], allowed: set[str], what: str) -> None:
     """
     flags = {
         "variants": "variant",
+        "plots": "plot",
         "patches": "patch",
         "interactions": "interaction",
         "hold": "fix",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from spec_builder.base.text import Result
+    from spec_builder.cli.pictures import Plots
     from spec_builder.experiments.spectra import RecoilSpectrum
 
 __all__ = ["fit_of_spectrum", "limits_of_spectra", "scan_spectra", "spectra_of", "spectrum_option"]
@@ -53,16 +54,24 @@ def fit_of_spectrum(target: str, given: set[str], choices: Mapping[str, Any]) ->
     return fit_spectrum(analysis, spectrum, cl=choices["cl"], minimiser=choices["minimiser"])
 
 
-def limits_of_spectra(target: str, given: set[str], choices: Mapping[str, Any], cl: float) -> str | Result:
+def limits_of_spectra(
+    target: str, given: set[str], choices: Mapping[str, Any], cl: float, plots: Plots
+) -> str | Result:
     """What ``limits ANALYSIS --spectrum FILE|FOLDER`` prints."""
     from spec_builder.studies.strengths import find_strength_limits  # noqa: PLC0415
 
-    only(given, {"spectrum", "law", "variants", "as_json", "as_csv", "cite", *PROJECTION_OPTIONS}, "a spectrum")
+    allowed = {"spectrum", "law", "variants", "as_json", "as_csv", "cite", "plots", "width"}
+    only(given, allowed | PROJECTION_OPTIONS, "a spectrum")
     analysis = load_changed(target, choices)
     spectra = spectra_of(choices["spectrum"])
     if choices["cite"]:
         return bibtex_of([*analysis.sources(), *(spectrum.source for spectrum in spectra)], "iminuit")
-    return find_strength_limits(analysis, spectra, cl=cl)
+    result = find_strength_limits(analysis, spectra, cl=cl)
+    if plots:
+        from spec_builder.figures.pages import draw_result  # noqa: PLC0415
+
+        plots.save(draw_result, result)
+    return result
 
 
 def scan_spectra(target: str, given: set[str], choices: Mapping[str, Any], how: Mapping[str, Any]) -> None:

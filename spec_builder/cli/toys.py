@@ -26,8 +26,9 @@ from spec_builder.cli.options import (
     output_option,
     variant_option,
 )
-from spec_builder.cli.output import ResumableProgress, check_plot, emit
+from spec_builder.cli.output import ResumableProgress, emit
 from spec_builder.cli.parsing import jobs_or_cores
+from spec_builder.cli.pictures import Plots, plot_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -273,7 +274,7 @@ def _job(choices: Mapping[str, Any], workspace: Any, of: Choice | None) -> str:
 @dask_option
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="CSV with a header of choices.")
-@click.option("--plot", metavar="FILE", help="Draw it (PNG, PDF or SVG).")
+@plot_options("Draw it")
 @output_option
 @force_option
 def coverage(analysis: str, output: str, force: bool, **choices: Any) -> None:
@@ -283,16 +284,14 @@ def coverage(analysis: str, output: str, force: bool, **choices: Any) -> None:
     if (choices["parameter"] is None) == (choices["interaction"] is None):
         raise SpecBuilderError("coverage: give --parameter or --interaction")
     loaded = load_changed(analysis, choices)
-    plot = choices.pop("plot")
-    check_plot(plot, force=force)
+    plots = Plots.taken(choices, output, force=force)
     of = None if choices["interaction"] is None else choice_of(choices["interaction"], choices)
     with toy_run(output, choices, loaded.workspace, of, force=force) as how:
         result = _measured_coverage(loaded, of, choices, how)
-        if plot:
-            from spec_builder.figures.expected import draw_coverage  # noqa: PLC0415
-            from spec_builder.figures.style import save_figure  # noqa: PLC0415
+        if plots:
+            from spec_builder.figures.pages import draw_result  # noqa: PLC0415
 
-            save_figure(draw_coverage(result), Path(plot), force=force)
+            plots.save(draw_result, result)
         emit(result, output, force=force, as_json=choices["as_json"], as_csv=choices["as_csv"])
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 
-from spec_builder.figures.spectra import poisson_interval
-from spec_builder.figures.style import PALETTE, STYLE, by_construction_note, display_name, small_print
+from spec_builder.drawing.page import Page, new_figure, styled
+from spec_builder.drawing.spectra import SIGNAL_COLORS, Layer, draw_counts, draw_stack
+from spec_builder.drawing.style import PALETTE, display_name
+from spec_builder.figures.pages import caption_of
+from spec_builder.figures.spectra import fit_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,9 +27,6 @@ __all__ = ["Bins", "draw_bins", "fitted_bins", "projected", "ranked"]
 
 #: Bins that are shown by rank.
 _RANKED = 24
-_SIGNAL_COLOR = "#CC79A7"
-#: Of the figure's height: names of bins, and the small print.
-_ROOM_BELOW = 0.34
 
 
 @dataclass(frozen=True)
@@ -93,47 +92,45 @@ def _gathered(bins: Bins, names: Sequence[str], groups: Sequence[IndexArray]) ->
     return Bins(tuple(names), sums(bins.observed), backgrounds, sums(bins.signal))
 
 
-def draw_bins(analysis: Analysis, result: FitResult) -> Figure:
+def draw_bins(analysis: Analysis, result: FitResult, *, width: str | None = None) -> Page:
     """Data over stacked backgrounds and signal: projected on the first observable, and in the bins richest in signal.
 
     Args:
         analysis: the analysis that was fitted.
         result: its fit of a parameter of the Standard Model.
+        width: ``single`` or ``double``, which it is by default.
     """
     bins = fitted_bins(analysis, result)
     projection, rank = projected(analysis, bins), ranked(bins)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.0, 5.2), layout=None)
-        left, right = figure.subplots(1, 2, width_ratios=(1, 1.8))
+    size = width or "double"
+    with styled():
+        figure = new_figure(size, 3.4 if size == "double" else 6.4)
+        if size == "double":
+            left, right = figure.subplots(1, 2, width_ratios=(1, 1.7))
+        else:
+            left, right = figure.subplots(2, 1)
         _draw(left, projection)
         _draw(right, rank)
         observable = " and ".join(dict.fromkeys(channel.axes[0].name for channel in analysis.channels))
-        left.set_title(f"summed over all but {observable}", fontsize=9)
-        right.set_title(f"{len(rank.names)} of {len(bins.names)} bins: the largest signal to background", fontsize=9)
-        right.legend(loc="upper right", ncols=2)
-        notes = [f"{result.report().title}; {result.provenance.line}; error bars: central 68 % Poisson intervals."]
-        small_print(figure, [*notes, by_construction_note([result.provenance])])
-        figure.subplots_adjust(left=0.07, right=0.985, top=0.91, bottom=_ROOM_BELOW, wspace=0.14)
-    return figure
+        left.set_title(f"summed over all but {observable}")
+        right.set_title(f"{len(rank.names)} of {len(bins.names)} bins: the largest signal to background")
+        handles, labels = right.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=6 if size == "double" else 3)
+    what = "Data with central 68 % Poisson intervals over the samples after the fit, stacked; empty bins have no bar."
+    return Page(figure, caption_of(f"Bins of {display_name(analysis.name)}: {fit_text(result)}", [result], what))
 
 
 def _draw(panel: Axes, bins: Bins) -> None:
-    edges = np.arange(len(bins.names) + 1) - 0.5
-    bottom = np.zeros(len(bins.names))
+    places = np.arange(len(bins.names), dtype=np.float64)
+    edges: FloatArray = np.append(places, places.size) - 0.5
     layers = [
-        (name, events, line.color) for (name, events), line in zip(bins.backgrounds.items(), PALETTE, strict=False)
+        Layer(display_name(name), events, line.color)
+        for (name, events), line in zip(bins.backgrounds.items(), itertools.cycle(PALETTE), strict=False)
     ]
-    for name, events, color in [*layers, ("signal, best fit", bins.signal, _SIGNAL_COLOR)]:
-        top = bottom + events
-        panel.stairs(top, edges, baseline=bottom, fill=True, facecolor=color, label=display_name(name))
-        bottom = top
-    panel.stairs(bottom, edges, color="black", linewidth=1.0, label="total")
-    down, up = poisson_interval(bins.observed)
-    seen = bins.observed > 0  # an empty bin's interval would hide the others
-    panel.errorbar(
-        np.flatnonzero(seen), bins.observed[seen], yerr=[down[seen], up[seen]], fmt="ko", markersize=3.5, label="data"
-    )
-    panel.set_xticks(np.arange(len(bins.names)), bins.names, rotation=90, fontsize=6)
-    panel.set_xlim(edges[0], edges[-1])
-    panel.set_ylim(0, 1.25 * float(max((bins.observed + up)[seen].max(initial=0), bottom.max())))
+    layers.append(Layer("signal", bins.signal, SIGNAL_COLORS[0], "////"))
+    total = draw_stack(panel, edges, layers)
+    tops = draw_counts(panel, places, bins.observed, empty=False)  # its interval would hide others
+    panel.set_xticks(np.arange(len(bins.names)), [name.replace("_", " ") for name in bins.names], rotation=90)
+    panel.tick_params(axis="x", labelsize=5)
+    panel.set_ylim(0, 1.15 * float(max(tops.max(initial=0), total.max())))
     panel.set_ylabel("events / bin")

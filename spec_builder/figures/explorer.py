@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import write_text
-from spec_builder.figures.style import ANALYSIS_LINES, PALETTE, Line
+from spec_builder.drawing.style import ANALYSIS_LINES, PALETTE, Line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

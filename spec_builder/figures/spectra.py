@@ -1,44 +1,65 @@
-"""Spectra: data over stacked backgrounds and signal."""
+"""Spectra: data over stacked backgrounds and signal, before and after a fit."""
 
 from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
-from scipy.special import gammaincinv
 
-from spec_builder.figures.style import STYLE, by_construction_note, display_name, small_print
+from spec_builder.drawing.page import Page, new_figure, styled
+from spec_builder.drawing.spectra import (
+    BACKGROUND_COLORS,
+    SIGNAL_COLORS,
+    Layer,
+    draw_counts,
+    draw_ratio,
+    draw_stack,
+    draw_total_band,
+    label_edges,
+)
+from spec_builder.drawing.style import display_name
+from spec_builder.figures.pages import caption_of
+from spec_builder.inference.expectation import covariance, prior, sum_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from matplotlib.axes import Axes
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Axis, Channel, Experiment
+    from spec_builder.inference.likelihood import Likelihood
     from spec_builder.model.analysis import Analysis
     from spec_builder.studies.fits import FitResult
 
-__all__ = ["draw_spectra", "panel_count", "poisson_interval"]
+__all__ = ["draw_spectra", "fit_text", "panel_count"]
 
-_BACKGROUND_COLORS = ("#E69F00", "#56B4E9", "#F0E442", "#D55E00", "#999999")
-_SIGNAL_COLORS = ("#CC79A7", "#E4B7CF", "#F3DEE9")
-#: A legend with longer labels is written smaller.
-_LONG_LABEL = 23
+#: Panels side by side, by the width.
+_COLUMNS = {"single": 1, "double": 3}
+#: Bins whose edges have labels of every run; more would not be read.
+_LABELLED = 12
 #: Height of a row of the legend in that of a panel.
-_LEGEND_ROW = 0.08
-#: Panels side by side.
-_COLUMNS = 3
+_LEGEND_ROW = 0.075
 
 
-def poisson_interval(counts: FloatArray, cl: float = 0.6827) -> tuple[FloatArray, FloatArray]:
-    """Lengths (down, up) of the central (Garwood) interval of Poisson means, each of the shape of counts."""
-    tail = (1 - cl) / 2
-    low = np.where(counts > 0, gammaincinv(np.maximum(counts, 0.5), tail), 0.0)
-    high = gammaincinv(counts + 1, 1 - tail)
-    return counts - low, high - counts
+@dataclass(frozen=True)
+class _Expected:
+    """What is expected in the bins of an analysis before and after a fit.
+
+    Attributes:
+        samples: after the fit, by name, each of shape (bins,).
+        covariance: of the parameters after the fit, shape (P, P).
+        before: the sum of the samples before the fit, shape (bins,).
+        theta: parameters after the fit, shape (P,).
+    """
+
+    samples: Mapping[str, FloatArray]
+    covariance: FloatArray
+    before: FloatArray
+    theta: FloatArray
 
 
 def panel_count(analysis: Analysis) -> int:
@@ -46,121 +67,134 @@ def panel_count(analysis: Analysis) -> int:
     return sum(len(channel.axes) for channel in analysis.channels)
 
 
-def draw_spectra(analysis: Analysis, result: FitResult) -> Figure:
-    """Data, stacked backgrounds and signal at the best fit: a panel for each channel, as Fig. 1.
+def draw_spectra(analysis: Analysis, result: FitResult, *, width: str | None = None) -> Page:
+    """Data, stacked backgrounds and signal at the best fit, and below the ratio to it; as Fig. 1 of arXiv:2411.11749.
 
-    A channel of two observables has a panel for each, its bins summed over the other.
+    The dashed line is what is expected before the fit, at the Standard Model and the centres of all constraints. A
+    channel of two observables has a panel for each, its bins summed over the other.
 
     Args:
         analysis: the analysis that was fitted.
         result: its fit of a parameter of the Standard Model.
+        width: ``single`` or ``double``; as the number of panels asks for by default.
     """
     likelihood = analysis.likelihood(result.fit.parameter)
-    theta = np.array([result.fit.theta[name] for name in likelihood.parameters])
-    rates = likelihood.sample_rates(theta)
-    with mpl.rc_context(STYLE):
-        count = panel_count(analysis)
-        columns = min(count, _COLUMNS)
-        rows = math.ceil(count / columns)
-        figure = Figure(figsize=(3.6 * columns + 0.4, 3.4 * rows + 0.2), layout=None)
-        panels = figure.subplots(rows, columns, squeeze=False).ravel()
-        figure.subplots_adjust(
-            left=0.09 if columns < _COLUMNS else 0.06, right=0.985, top=1 - 0.36 / (3.4 * rows + 0.2),
-            wspace=0.22, hspace=0.36,
-        )  # fmt: skip
-        for panel in panels[count:]:
-            panel.set_axis_off()
-        free = iter(panels)
+    expected = _expected(analysis, likelihood, result)
+    count = panel_count(analysis)
+    size = width or ("single" if count == 1 else "double")
+    columns = min(count, _COLUMNS[size])
+    rows = math.ceil(count / columns)
+    with styled():
+        figure = new_figure(size, 3.3 * rows if size == "single" else 3.0 * rows)
+        places = itertools.product(range(rows), range(columns))
+        grid = figure.add_gridspec(2 * rows, columns, height_ratios=(3.2, 1) * rows)
         for experiment, channel in analysis.pairs:
-            place = likelihood.specification.channels[channel.name]
-            own = {name: values[place] for name, values in rates.items() if values[place].any()}
-            for axis in range(len(channel.axes)):
-                panel = next(free)
-                _draw_spectrum(panel, channel, own, axis)
-                panel.set_title(_title(experiment, channel), fontsize=9)
-        choices = f"law {analysis.law}; error bars: central 68 % Poisson intervals."
-        small_print(
-            figure,
-            [
-                f"{display_name(analysis.name)}, fit of {_fitted_text(result)}; {choices}",
-                by_construction_note([result.provenance]),
-            ],
-        )
-    return figure
+            for along in range(len(channel.axes)):
+                row, column = next(places)
+                panel = figure.add_subplot(grid[2 * row, column])
+                ratio = figure.add_subplot(grid[2 * row + 1, column])
+                _draw_channel(panel, ratio, channel, likelihood, expected, along)
+                panel.set_title(_title(experiment, channel), fontsize=7)
+    what = (
+        (
+            "Data with central 68 % Poisson intervals over the samples after the fit, stacked; hatched, grey: error "
+            "after the fit, from the Hessian; dashed: expected before the fit. Below: ratio to the fit."
+        ),
+    )
+    return Page(figure, caption_of(f"Spectra of {display_name(analysis.name)}: {fit_text(result)}", [result], *what))
 
 
-def _fitted_text(result: FitResult) -> str:
+def fit_text(result: FitResult) -> str:
     """The fitted parameter, its best value and its unit."""
     fit = result.fit
-    if fit.parameter == "flux":
-        return f"the flux: {fit.value:.2f} x 10$^6$ cm$^{{-2}}$ s$^{{-1}}$"
     unit = "" if result.unit == "1" else f" [{result.unit}]"
-    return f"{fit.parameter}{unit}: {fit.value:.4g}"
+    return f"fit of {fit.parameter}{unit} = {fit.value:.4g}"
+
+
+def _expected(analysis: Analysis, likelihood: Likelihood, result: FitResult) -> _Expected:
+    theta = np.array([result.fit.theta[name] for name in likelihood.parameters])
+    before, _ = prior(likelihood)
+    before[likelihood.index(result.fit.parameter)] = analysis.measurable(result.fit.parameter).reference
+    samples = likelihood.sample_rates(theta)
+    return _Expected(samples, covariance(likelihood, theta), likelihood.rates(before[None])[0], theta)
 
 
 def _title(experiment: Experiment, channel: Channel) -> str:
     """Title of a channel's panel, with a star where something agrees by construction."""
     star = "*" if experiment.by_construction else ""
     name = experiment.title if len(experiment.channels) == 1 else f"{experiment.title}, {channel.name}"
-    return f"{name}{star}, {channel.exposure:.3g} {channel.exposure_unit}"
+    return f"{name}{star}\n{channel.exposure:.3g} {channel.exposure_unit}"
 
 
-def _draw_spectrum(panel: Axes, channel: Channel, rates: dict[str, FloatArray], along: int) -> None:
-    """One panel: the bins along one axis, summed over the other if there is one."""
+def _sums(channel: Channel, along: int) -> FloatArray:
+    """What adds the bins of a channel up along one of its axes, shape (bins of the axis, bins)."""
     shape = [axis.bins for axis in channel.axes]
-    others = tuple(i for i in range(len(shape)) if i != along)
+    place = np.indices(shape)[along].ravel()
+    matrix: FloatArray = (place[None, :] == np.arange(shape[along])[:, None]).astype(np.float64)
+    return matrix
 
-    def projected(values: FloatArray) -> FloatArray:
-        summed: FloatArray = values.reshape(shape).sum(axis=others)
-        return summed
 
+def _draw_channel(
+    panel: Axes, ratio: Axes, channel: Channel, likelihood: Likelihood, expected: _Expected, along: int
+) -> None:
+    """A panel and its ratio: the bins along one axis, summed over the other if there is one."""
+    place, sums = likelihood.specification.channels[channel.name], _sums(channel, along)
     axis = channel.axes[along]
     common = axis.common_edges
-    edges = np.arange(axis.bins + 1) + 0.5 if common is None else common
+    edges: FloatArray = np.arange(axis.bins + 1, dtype=np.float64) + 0.5 if common is None else common
     equal = common is None or np.allclose(np.diff(common), np.diff(common)[0])
     width = np.ones(axis.bins) if equal else np.diff(edges)  # bins of several widths are drawn per unit
-    signals = [signal.name for signal in channel.signals if signal.name in rates]
-    backgrounds = sorted((b.name for b in channel.backgrounds if b.name in rates), key=lambda name: rates[name].sum())
-    colors = dict(zip([b.name for b in channel.backgrounds], itertools.cycle(_BACKGROUND_COLORS), strict=False))
-    colors |= dict(zip(signals, itertools.cycle(_SIGNAL_COLORS), strict=False))
-    bottom = np.zeros(axis.bins)
-    for name in (*backgrounds, *signals):
-        top = bottom + projected(rates[name]) / width
-        panel.stairs(
-            top,
-            edges,
-            baseline=bottom,
-            fill=True,
-            facecolor=colors[name],
-            edgecolor="black",
-            linewidth=0.5,
-            hatch="////" if name in signals else None,
-            label="EvES" if name == "eves" else display_name(name),
-        )
-        bottom = top
-    panel.stairs(bottom, edges, color="black", linewidth=1.2, label="total")
-    counts = projected(channel.observed)
-    observed, (down, up) = counts / width, np.stack(poisson_interval(counts)) / width
-    centres = (edges[1:] + edges[:-1]) / 2
-    panel.errorbar(centres, observed, yerr=[down, up], fmt="ko", markersize=3.5, capsize=2, label="data")
-    panel.set_xlim(edges[0], edges[-1])
-    _label_axes(panel, axis, common)
+    samples = {name: sums @ values[place] for name, values in expected.samples.items() if values[place].any()}
+    layers = _layers(channel, {name: values / width for name, values in samples.items()})
+    total = draw_stack(panel, edges, layers)
+    error = _summed_errors(likelihood, expected, place, sums)
+    before, counts = sums @ expected.before[place], sums @ channel.observed
+    draw_total_band(panel, edges, total, error / width)
+    panel.stairs(before / width, edges, baseline=None, color="#0072B2", linestyle="--", linewidth=0.9, label="pre-fit")
+    tops = draw_counts(panel, (edges[1:] + edges[:-1]) / 2, counts, width)
+    draw_ratio(ratio, edges, counts, total * width, error, before)
+    panel.tick_params(labelbottom=False)
+    _label_axes(panel, ratio, axis, common)
     handles, labels = panel.get_legend_handles_labels()
-    for_data = 0.94 - _LEGEND_ROW * -(-len(labels) // 2)  # of the panel's height, below the legend
-    panel.set_ylim(0, float(max((observed + up).max(), bottom.max())) / for_data)
-    crowded = max(map(len, labels)) > _LONG_LABEL
-    size = {"fontsize": 6.5, "columnspacing": 1.0, "handlelength": 1.6} if crowded else {}
-    panel.legend(handles[::-1], labels[::-1], ncols=2, loc="upper center", **size)
+    for_data = 0.93 - _LEGEND_ROW * math.ceil(len(labels) / 2)  # of the panel's height, below the legend
+    panel.set_ylim(0, float(max(tops.max(), total.max(), (before / width).max())) / for_data)
+    panel.legend(handles[::-1], labels[::-1], ncols=2, loc="upper center", fontsize=5.5, columnspacing=0.8)
 
 
-def _label_axes(panel: Axes, axis: Axis, common: FloatArray | None) -> None:
+def _summed_errors(likelihood: Likelihood, expected: _Expected, place: slice, sums: FloatArray) -> FloatArray:
+    """Uncertainty of sums of bins of a channel, which move together, shape (bins of the axis,)."""
+    return sum_errors(likelihood, expected.theta, expected.covariance, lambda rates: rates[:, place] @ sums.T)
+
+
+def _layers(channel: Channel, samples: Mapping[str, FloatArray]) -> list[Layer]:
+    """Backgrounds from the smallest, then the signals, hatched."""
+    signals = [signal.name for signal in channel.signals if signal.name in samples]
+    names = [b.name for b in channel.backgrounds]
+    backgrounds = sorted((name for name in names if name in samples), key=lambda name: samples[name].sum())
+    colors = dict(zip(names, itertools.cycle(BACKGROUND_COLORS), strict=False))
+    colors |= dict(zip(signals, itertools.cycle(SIGNAL_COLORS), strict=False))
+    return [
+        Layer(
+            "EvES" if name == "eves" else display_name(name),
+            samples[name],
+            colors[name],
+            "////" if name in signals else None,
+        )
+        for name in (*backgrounds, *signals)
+    ]
+
+
+def _label_axes(panel: Axes, ratio: Axes, axis: Axis, common: FloatArray | None) -> None:
     symbol = {"N_e": "$N_{e^-}$"}.get(axis.name, axis.name)
     if common is None:
-        panel.set_xlabel(f"{symbol} bin (edges differ between the runs)")
-        panel.set_xticks(np.arange(axis.bins) + 1)
+        if axis.bins <= _LABELLED:
+            label_edges(ratio, axis.edges, symbol, axis.unit)
+            panel.set_xticks(ratio.get_xticks())
+        else:
+            ratio.set_xlabel(f"{symbol} bin (edges differ between the runs)")
         panel.set_ylabel("events / bin")
         return
-    panel.set_xlabel(f"{symbol} [{axis.unit}]" if symbol != axis.unit else symbol)
+    ratio.set_xlabel(f"{symbol} [{axis.unit}]" if symbol != axis.unit else symbol)
     width = np.diff(common)
     equal = np.allclose(width, width[0])
     panel.set_ylabel(f"events / {width[0]:g} {axis.unit}" if equal else f"events / {axis.unit}")

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.histfactory.specification import Constraint
     from spec_builder.inference.likelihood import Likelihood
 
-__all__ = ["TOTAL", "Expectation", "centre_and_width", "covariance", "expect", "prior"]
+__all__ = ["TOTAL", "Expectation", "centre_and_width", "covariance", "expect", "prior", "sum_errors"]
 
 #: Name of the sum over samples.
 TOTAL = "total"
@@ -113,6 +113,32 @@ def expect(likelihood: Likelihood, theta: FloatArray, errors: FloatArray) -> Exp
         by_sample(central[:, :bins]), by_sample(spread[:, :bins]),
         by_sample(central[:, bins:]), by_sample(spread[:, bins:]),
     )  # fmt: skip
+
+
+def sum_errors(
+    likelihood: Likelihood, theta: FloatArray, errors: FloatArray, sums: Callable[[FloatArray], FloatArray]
+) -> FloatArray:
+    """One standard deviation of sums of bins, over all samples, correlations included; as :func:`expect` has them.
+
+    Args:
+        likelihood: the model.
+        theta: the point, shape (P,).
+        errors: covariance of the parameters, shape (P, P).
+        sums: from rates (N, bins) to the sums (N, S).
+
+    Returns:
+        Shape (S,).
+    """
+    widths = np.sqrt(np.diag(errors))
+    moving = np.flatnonzero(widths)
+    if not moving.size:
+        return np.zeros(sums(likelihood.rates(theta[None])).shape[1])
+    step = np.zeros((moving.size, theta.size))
+    step[np.arange(moving.size), moving] = widths[moving]
+    parts = (sums(likelihood.rates(theta + step)) - sums(likelihood.rates(theta - step))) / 2
+    correlation = errors[np.ix_(moving, moving)] / np.outer(widths[moving], widths[moving])
+    found: FloatArray = np.sqrt(np.maximum(np.einsum("is,ij,js->s", parts, correlation, parts), 0.0))
+    return found
 
 
 def _table(likelihood: Likelihood, theta: FloatArray) -> FloatArray:

@@ -59,6 +59,7 @@ class Choices:
         dof: degrees of freedom of a limit.
         notes: what else a reader should know: experiment and text of each note.
         version: of spec_builder.
+        sources: of every table behind it, for captions.
     """
 
     analysis: str
@@ -71,6 +72,7 @@ class Choices:
     dof: int | None = None
     notes: tuple[Note, ...] = ()
     version: str = __version__
+    sources: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(
@@ -84,9 +86,16 @@ class Choices:
     ) -> Choices:
         """The choices of an analysis, with an interaction at the masses of its mediator [MeV], or without."""
         about = cls(analysis.name, analysis.law, analysis.variants, analysis.statuses, analysis.by_construction)
-        return replace(about, choice=choice, cl=cl, dof=dof, notes=analysis.notes(choice, masses))
+        return replace(
+            about,
+            choice=choice,
+            cl=cl,
+            dof=dof,
+            notes=analysis.notes(choice, masses),
+            sources=analysis.sources(choice),
+        )
 
-    def at(self, cl: float, dof: int | None = None) -> Choices:
+    def at(self, cl: float | None, dof: int | None = None) -> Choices:
         """The same at a confidence level."""
         return replace(self, cl=cl, dof=dof)
 

@@ -26,6 +26,7 @@ __all__ = [
     "PANELS",
     "Bound",
     "MissingBound",
+    "bounds_on",
     "load_bounds",
     "missing_bounds",
     "read_bound",
@@ -179,6 +180,25 @@ def _read_folder(folder: Path) -> list[Bound]:
 def shipped_bounds() -> list[Bound]:
     """The project's own curves."""
     return _read_folder(data_path("comparison", "bounds"))
+
+
+def bounds_on(interaction: str, folders: Sequence[Path] = ()) -> list[Bound]:
+    """The shipped curves on an interaction, and a user's; a later curve of the same name replaces an earlier one.
+
+    Args:
+        interaction: its name; not only one of :data:`PANELS`.
+        folders: with curves as ``<interaction>/<name>.csv``.
+
+    Raises:
+        SpecBuilderError: for a folder that is missing or has none of this interaction, or a broken table.
+    """
+    bounds = {bound.name: bound for bound in shipped_bounds() if bound.interaction == interaction}
+    for folder in folders:
+        paths = sorted((folder / interaction).glob("*.csv"))
+        if not paths:
+            raise SpecBuilderError(f"{folder}: no curve, expected {interaction}/<name>.csv below it")
+        bounds |= {bound.name: bound for bound in map(read_bound, paths)}
+    return list(bounds.values())
 
 
 def load_bounds(folders: Sequence[Path] = ()) -> list[Bound]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import silent
 from spec_builder.base.output import Output
 from spec_builder.base.text import markdown_table
@@ -16,7 +17,7 @@ from spec_builder.inference.profile import ONE_SIGMA, threshold
 from spec_builder.model.analysis import load_analysis
 from spec_builder.model.provenance import distinct_notes, in_words
 from spec_builder.paper.angle import fitted_points, points_csv, published_points
-from spec_builder.paper.bounds import PANELS, load_bounds, missing_bounds
+from spec_builder.paper.bounds import PANELS, bounds_on, load_bounds, missing_bounds
 from spec_builder.paper.computed import COMPANIONS, COMPUTED, PART_MASSES, computed_tables
 from spec_builder.paper.darkcast import recast_bounds
 from spec_builder.physics.interactions import choose
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from spec_builder.base.executors import Report
+    from spec_builder.base.grids import Numbers
     from spec_builder.model.analysis import Analysis
     from spec_builder.paper.bounds import Bound, MissingBound
+    from spec_builder.physics.choices import Choice
     from spec_builder.studies.fits import FitResult
     from spec_builder.studies.limits import LimitsResult
 
-__all__ = ["COMPARISON_FILES", "bounds_table", "compare", "write_angle", "write_bounds"]
+__all__ = ["COMPARISON_FILES", "bounds_table", "compare", "compare_one", "write_angle", "write_bounds"]
 
 _ANGLE = "fig3_weak_mixing_angle"
 _BOUNDS = "fig5_bounds"
@@ -42,7 +45,7 @@ _GLOBAL = "global"
 COMPARISON_FILES = tuple(
     f"{name}{suffix}"
     for name, third in ((_ANGLE, ".csv"), (_BOUNDS, ".md"), (_GLOBAL, ".md"))
-    for suffix in (".png", ".pdf", third)
+    for suffix in (".png", ".pdf", ".txt", third)
 )
 #: Mediator masses of our limits.
 _MASSES = 121
@@ -55,8 +58,9 @@ def write_angle(output: Output, fitted: Sequence[tuple[Analysis, FitResult]]) ->
         output: the folder.
         fitted: analyses with their fits of ``sin2thetaw``, one standard deviation.
     """
-    from spec_builder.figures.style import display_name, save_figures  # noqa: PLC0415
-    from spec_builder.paper.figures import draw_angle  # noqa: PLC0415
+    from spec_builder.drawing.page import save_pages  # noqa: PLC0415
+    from spec_builder.drawing.style import display_name  # noqa: PLC0415
+    from spec_builder.paper.angle_figure import draw_angle  # noqa: PLC0415
 
     fits = [fit for _, fit in fitted]
     names = {
@@ -72,7 +76,7 @@ def write_angle(output: Output, fitted: Sequence[tuple[Analysis, FitResult]]) ->
         "unit": "scale_GeV, drawn_at_GeV: GeV; quoted, value, up, down: 1, one standard deviation",
         "by_construction": in_words(notes) or "nothing",
     }
-    save_figures(draw_angle(points, fits), output, _ANGLE)
+    save_pages(draw_angle(points, fits), output, _ANGLE)
     output.text(f"{_ANGLE}.csv", points_csv(points, header))
 
 
@@ -95,12 +99,12 @@ def write_bounds(
     Returns:
         The table, in Markdown.
     """
-    from spec_builder.figures.style import save_figures  # noqa: PLC0415
+    from spec_builder.drawing.page import save_pages  # noqa: PLC0415
     from spec_builder.paper.figures import draw_bounds, draw_global  # noqa: PLC0415
 
     others = [result for result in computed if result.provenance.analysis in COMPANIONS]
-    save_figures(draw_bounds(limits, bounds, missing, others), output, _BOUNDS)
-    save_figures(draw_global(computed), output, _GLOBAL)
+    save_pages(draw_bounds(limits, bounds, missing, others), output, _BOUNDS)
+    save_pages(draw_global(computed), output, _GLOBAL)
     output.text(f"{_GLOBAL}.md", computed_tables(computed))
     table = bounds_table(bounds, missing)
     output.text(f"{_BOUNDS}.md", table + _recasts(bounds))
@@ -198,3 +202,44 @@ def compare(
         found.append(find_limits(analysis, choose(panel), at, cl=cl, dof=dof))
     missing = [*missing_bounds(bounds), *failed]
     return write_bounds(place, found[: len(PANELS)], bounds, missing, found[len(PANELS) :])
+
+
+def compare_one(
+    analysis: Analysis,
+    choice: Choice,
+    output: Path,
+    masses: Numbers | None = None,
+    *,
+    cl: float = 0.9,
+    dof: int = 2,
+    folders: Sequence[Path] = (),
+    force: bool = False,
+) -> LimitsResult:
+    """Write the limit of any analysis over existing bounds and curves of one's own: figure, caption and contour.
+
+    Args:
+        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        choice: an interaction with a mediator.
+        output: the folder.
+        masses: mediator masses [MeV]; those of the analysis by default.
+        cl: confidence level.
+        dof: 1 or 2.
+        folders: a user's own curves, as ``<interaction>/<name>.csv``.
+        force: replace files that exist.
+
+    Raises:
+        SpecBuilderError: for an interaction without a mediator, a broken input, or a file that exists and no ``force``.
+    """
+    from spec_builder.drawing.page import save_pages  # noqa: PLC0415
+    from spec_builder.paper.figures import draw_comparison  # noqa: PLC0415
+
+    if not choice.has_mediator:
+        raise SpecBuilderError(f"interaction '{choice.name}' has no mediator, and no plane to compare in")
+    place, name = Output(output, force), f"comparison_{analysis.name}_{choice.name}"
+    place.check([f"{name}{suffix}" for suffix in (".png", ".pdf", ".txt", ".csv")])
+    bounds = bounds_on(choice.name, folders)
+    at = np.geomspace(*analysis.masses_MeV, _MASSES) if masses is None else masses
+    result = find_limits(analysis, choice, at, cl=cl, dof=dof)
+    save_pages(draw_comparison(result, bounds), place, name)
+    place.text(f"{name}.csv", result.to_csv())
+    return result

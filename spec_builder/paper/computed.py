@@ -8,7 +8,7 @@ import numpy as np
 
 from spec_builder.base.tables import packaged_table
 from spec_builder.base.text import markdown_table
-from spec_builder.figures.style import display_name
+from spec_builder.drawing.style import display_name
 from spec_builder.model.analysis import load_analysis
 from spec_builder.paper.bounds import PANELS
 from spec_builder.studies.explanation import explain_point

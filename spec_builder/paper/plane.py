@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from os import PathLike
 
-    from matplotlib.figure import Figure
-
     from spec_builder.base.executors import Report
+    from spec_builder.drawing.page import Page
     from spec_builder.inference.curves import Interval
     from spec_builder.model.analysis import Analysis, Change
     from spec_builder.physics.choices import Choice
@@ -40,32 +39,29 @@ _MOST_POINTS = 2000
 #: What every table of limits begins with.
 _COLUMNS = ("analysis", "interaction", "law", "choices", "CL, dof")
 PLANE_INTERACTIONS = ("scalar", "vector_universal", "vector_bl", "axial", "tensor")
-#: Colour, dashes and name of each in Fig. 4; the universal vector is a shaded region.
+#: Colour, dashes and name of each in Fig. 4.
 _LOOKS: dict[str, tuple[str, Any, str]] = {
     "scalar": ("#009E73", (0, (1, 1)), "scalar"),
-    "vector_universal": ("#0072B2", "-", "universal vector (shaded)"),
+    "vector_universal": ("#0072B2", "-", "universal vector"),
     "vector_bl": ("#D55E00", "-.", r"vector $B-L$"),
     "axial": ("#E69F00", "--", "axial vector"),
     "tensor": ("#CC79A7", "-", "tensor"),
 }
-_SHADED = "vector_universal"
 _COUPLINGS = (1e-6, 1e-1)
 #: Name of the figure of the paper's analyses, and of any other.
 _FIG4, _PLANE = "fig4_plane", "plane"
 
 
-def draw_fig4(results: Sequence[LimitsResult]) -> Figure:
+def draw_fig4(results: Sequence[LimitsResult]) -> Page:
     """Fig. 4: excluded couplings against the mediator mass, a panel for each analysis, in the paper's colours.
 
     Args:
         results: limits at the same confidence level, of interactions of the paper.
     """
-    from spec_builder.figures.plane import Look, draw_plane  # noqa: PLC0415
-    from spec_builder.figures.style import Line  # noqa: PLC0415
+    from spec_builder.drawing.style import Line  # noqa: PLC0415
+    from spec_builder.figures.plane import draw_plane  # noqa: PLC0415
 
-    looks = {
-        name: Look(Line(color, style), label, shaded=name == _SHADED) for name, (color, style, label) in _LOOKS.items()
-    }
+    looks = {name: (Line(color, style), label) for name, (color, style, label) in _LOOKS.items()}
     return draw_plane(results, looks=looks, couplings=_COUPLINGS)
 
 
@@ -113,7 +109,7 @@ def write_plane(
     of_paper = analysis is None and not interactions
     figure_name = _FIG4 if of_paper else _PLANE
     place = Output(Path(output), force)
-    place.check([f"{figure_name}.png"])
+    place.check([f"{figure_name}{suffix}" for suffix in (".png", ".pdf", ".txt")])
     if not 2 <= points <= _MOST_POINTS:
         raise SpecBuilderError(f"points {points}: a grid needs at least 2, and at most {_MOST_POINTS}")
     chosen = as_choices(interactions or PLANE_INTERACTIONS)
@@ -137,20 +133,20 @@ def write_plane(
 
 def _draw(planes: Sequence[Plane], place: Output, figure_name: str) -> None:
     """One figure of all interactions with a mass, and one of each without."""
+    from spec_builder.drawing.page import save_pages  # noqa: PLC0415
     from spec_builder.figures.limits import draw_lines  # noqa: PLC0415
     from spec_builder.figures.plane import draw_plane  # noqa: PLC0415
-    from spec_builder.figures.style import save_figures  # noqa: PLC0415
 
     with_mass = [plane.limits for plane in planes if plane.limits.choice.has_mediator]
     if with_mass:
         figure = draw_fig4(with_mass) if figure_name == _FIG4 else draw_plane(with_mass)
-        save_figures(figure, place, figure_name)
+        save_pages(figure, place, figure_name)
     lines: dict[str, list[Plane]] = {}
     for plane in planes:
         if not plane.limits.choice.has_mediator:
             lines.setdefault(plane.limits.choice.name, []).append(plane)
     for name, same in lines.items():
-        save_figures(draw_lines(same), place, f"line_{name}")
+        save_pages(draw_lines(same), place, f"line_{name}")
 
 
 def _profiled(

@@ -55,7 +55,7 @@ def _choices() -> list[tuple[str, str, dict[str, str]]]:
 def _files() -> list[str]:
     """All that :func:`reproduce` writes, below its folder."""
     names = ["summary.md", "summary.json", *COMPARISON_FILES]
-    names += [f"{figure}{suffix}" for figure, suffix in itertools.product(_FIGURES, (".png", ".pdf"))]
+    names += [f"{figure}{suffix}" for figure, suffix in itertools.product(_FIGURES, (".png", ".pdf", ".txt"))]
     names += [f"profile_{parameter}_{a}.csv" for parameter, a in itertools.product(PARAMETERS, ANALYSES)]
     names += [f"contour_{a}_{interaction}.csv" for a, interaction in itertools.product(ANALYSES, PLANE_INTERACTIONS)]
     companions = [name for name in COMPUTED if name not in ANALYSES]
@@ -147,9 +147,9 @@ def _write_fits(output: Output, fits: Mapping[tuple[str, str, str], FitResult], 
         fits: by analysis, parameter and law.
         others: of the companions.
     """
+    from spec_builder.drawing.page import save_pages  # noqa: PLC0415
     from spec_builder.figures.profiles import draw_profiles, draw_pulls  # noqa: PLC0415
     from spec_builder.figures.spectra import draw_spectra  # noqa: PLC0415
-    from spec_builder.figures.style import save_figures  # noqa: PLC0415
 
     profiles = [
         profile_analysis(load_analysis(analysis, "linear"), parameter)
@@ -158,9 +158,9 @@ def _write_fits(output: Output, fits: Mapping[tuple[str, str, str], FitResult], 
     for curve in profiles:
         output.text(f"profile_{curve.best.parameter}_{curve.provenance.analysis}.csv", curve.to_csv())
     combined = load_analysis("combined", "linear")
-    save_figures(draw_spectra(combined, fits["combined", "flux", "linear"]), output, "fig1_spectra")
-    save_figures(draw_profiles(profiles), output, "fig2_profiles")
-    save_figures(draw_pulls([fits[analysis, "flux", "linear"] for analysis in ANALYSES]), output, "pulls")
+    save_pages(draw_spectra(combined, fits["combined", "flux", "linear"]), output, "fig1_spectra")
+    save_pages(draw_profiles(profiles), output, "fig2_profiles")
+    save_pages(draw_pulls([fits[analysis, "flux", "linear"] for analysis in ANALYSES]), output, "pulls")
     angles = [(load_analysis(name, "linear"), fits[name, "sin2thetaw", "linear"]) for name in _IN_FIGURES]
     csi = next(fit for fit in others if (fit.provenance.analysis, fit.fit.parameter) == ("coherent_csi", "sin2thetaw"))
     write_angle(output, [*angles, (load_analysis("coherent_csi", "linear"), csi)])
@@ -168,12 +168,12 @@ def _write_fits(output: Output, fits: Mapping[tuple[str, str, str], FitResult], 
 
 def _write_contours(output: Output, contours: Sequence[LimitsResult], computed: Sequence[LimitsResult]) -> None:
     """Contours as CSV, Fig. 4, Fig. 5 and the joint limit."""
-    from spec_builder.figures.style import save_figures  # noqa: PLC0415
+    from spec_builder.drawing.page import save_pages  # noqa: PLC0415
 
     companions = [limit for limit in computed if limit.provenance.analysis not in ANALYSES]
     for limit in (*contours, *companions):
         output.text(f"contour_{limit.provenance.analysis}_{limit.choice.name}.csv", limit.to_csv())
-    save_figures(draw_fig4(contours), output, "fig4_plane")
+    save_pages(draw_fig4(contours), output, "fig4_plane")
     combined = {limit.choice.name: limit for limit in contours if limit.provenance.analysis == "combined"}
     bounds = shipped_bounds()
     write_bounds(output, [combined[name] for name in PANELS], bounds, missing_bounds(bounds), computed)

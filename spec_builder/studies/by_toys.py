@@ -6,10 +6,14 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest
 from spec_builder.base.grids import check_level
 from spec_builder.base.text import Report, Result, Shown
+from spec_builder.drawing.curves import check_masses, mass_coupling_axes, range_of_ends
+from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.compiled import describe_engine
 from spec_builder.inference.exclusion_by_toys import exclude_by_toys
 from spec_builder.inference.feldman_cousins import feldman_cousins
@@ -23,9 +27,12 @@ from spec_builder.studies.limits import (
     in_contact_units,
     interval_text,
 )
+from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.grids import Numbers
@@ -66,6 +73,11 @@ class ToyFitResult(Result):
     asymptotic: FitResult
     toys: FeldmanCousins
     origin: Mapping[str, Any]
+
+    @property
+    def provenance(self) -> Choices:
+        """The choices behind it."""
+        return self.asymptotic.provenance
 
     @property
     def parameter(self) -> str:
@@ -124,6 +136,15 @@ class ToyFitResult(Result):
         names = ("value", "critical", "error", "toys", "observed", "p_value", "p_error")
         columns = {name: [getattr(point, name) for point in toys.critical] for name in names}
         return Report(plain.title, facts | dict(plain.facts), columns, plain.shown, notes)
+
+
+def _edges(pairs: Sequence[tuple[float | None, float | None]]) -> list[float | None]:
+    return [edge for pair in pairs for edge in pair]
+
+
+def _column(rows: Sequence[Sequence[float | None]], k: int) -> FloatArray:
+    """The k-th edge of each mass, left out where there is none; zero is none in logarithms."""
+    return np.array([np.nan if k >= len(row) else row[k] or np.nan for row in rows], dtype=np.float64)
 
 
 def _shared(origin: Mapping[str, Any]) -> dict[str, Any]:
@@ -229,7 +250,7 @@ def fit_workspace_by_toys(
 
 
 @dataclass(frozen=True, repr=False)
-class ToyLimitsResult(Result):
+class ToyLimitsResult(PicturedResult):
     """Exclusions of one interaction in one analysis, by toys.
 
     Attributes:
@@ -241,6 +262,56 @@ class ToyLimitsResult(Result):
     limits: LimitsResult
     toys: ToyExclusion
     origin: Mapping[str, Any]
+
+    @property
+    def provenance(self) -> Choices:
+        """The choices behind it."""
+        return self.limits.provenance
+
+    @property
+    def drawn_height(self) -> float:
+        """Height of a figure of it [in]."""
+        return self.limits.drawn_height
+
+    @property
+    def drawn(self) -> str:
+        """What :meth:`plot` draws."""
+        if not self.limits.choice.has_mediator:
+            return self.limits.drawn
+        return "Ends of what is excluded, by toys with their Monte Carlo errors, and by Wilks' theorem."
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Ends of what is excluded with their errors, and those of Wilks' theorem.
+
+        Args:
+            ax: axes to draw into; new ones if there are none.
+
+        Raises:
+            SpecBuilderError: if there are fewer than two finite masses.
+        """
+        limits = self.limits
+        if not limits.choice.has_mediator:
+            return limits.plot(ax)
+        points = [one for one in self.toys.points if np.isfinite(one.point.mass_MeV)]
+        mass = np.array([one.point.mass_MeV for one in points])
+        check_masses(mass)
+        panel = own_axes(ax)
+        ends = range_of_ends([[*one.point.excluded, *one.asymptotic] for one in points])
+        mass_coupling_axes(panel, mass, axis_label(limits.choice.parameter, limits.choice.unit or "1"), ends)
+        by_toys = [_edges(one.point.excluded) for one in points]
+        errors = [_edges(one.errors) for one in points]
+        color = line_of(limits.provenance.analysis).color
+        for k in range(max(map(len, by_toys))):
+            sizes = np.nan_to_num(_column(errors, k))
+            label = None if k else "toys"
+            panel.errorbar(mass, _column(by_toys, k), sizes, color=color, marker=".", capsize=1.5, label=label)
+        by_wilks = [_edges(one.asymptotic) for one in points]
+        for k in range(max(map(len, by_wilks))):
+            label = None if k else "Wilks' theorem"
+            panel.plot(mass, _column(by_wilks, k), color="0.4", linestyle="--", linewidth=1.0, label=label)
+        panel.set_title(f"{dataset_label(limits.provenance)}: {limits.choice.title}")
+        panel.legend(title=level_note(limits.provenance), loc="upper left")
+        return panel
 
     @property
     def masses_MeV(self) -> FloatArray:

@@ -9,15 +9,19 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level, numbers_text, parse_signed_grid
-from spec_builder.base.text import Report, Result
+from spec_builder.base.text import Report
+from spec_builder.drawing.style import axis_label
 from spec_builder.inference.exclusion_by_toys import cover_at_mass, mass_models
 from spec_builder.inference.feldman_cousins import measure_coverage
 from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_mass
 from spec_builder.model.provenance import Choices
 from spec_builder.model.signal import check_change, check_nowhere_negative
+from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from matplotlib.axes import Axes
 
     from spec_builder.base.grids import Numbers
     from spec_builder.inference.feldman_cousins import Coverage
@@ -28,7 +32,7 @@ __all__ = ["CoverageResult", "cover_analysis", "cover_couplings"]
 
 
 @dataclass(frozen=True, repr=False)
-class CoverageResult(Result):
+class CoverageResult(PicturedResult):
     """Coverage of intervals of one parameter.
 
     Attributes:
@@ -52,6 +56,33 @@ class CoverageResult(Result):
     ensemble: str
     values: tuple[Coverage, ...]
     mass_MeV: float | None = None
+
+    @property
+    def drawn(self) -> str:
+        """What :meth:`plot` draws."""
+        return "Share of the toys whose interval covers the truth, with binomial errors; grey: the confidence level."
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Coverage by Wilks' theorem and by toys against the truth.
+
+        Args:
+            ax: axes to draw into; new ones if there are none.
+        """
+        panel = own_axes(ax)
+        truth = np.array([one.value for one in self.values]) / (self.reference or 1.0)
+        for marker, color, label, share, error in (
+            ("o", "#0072B2", "Wilks' theorem", "covers", "error"),
+            ("s", "#D55E00", "toys", "covers_by_toys", "error_by_toys"),
+        ):
+            heights, errors = ([getattr(one, name) for one in self.values] for name in (share, error))
+            panel.errorbar(truth, heights, errors, fmt=marker, color=color, markersize=3.5, capsize=1.5, label=label)
+        if self.provenance.cl is not None:
+            panel.axhline(self.provenance.cl, color="0.6", linewidth=0.6, zorder=0)
+        name = axis_label(self.parameter, "1" if self.reference is not None else self.unit)
+        of = "" if self.reference is None else " / Standard Model"
+        panel.set(xlabel=f"true {name}{of}", ylabel="coverage")
+        panel.legend(title=f"{dataset_label(self.provenance)}, {level_note(self.provenance)}")
+        return panel
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""

@@ -11,16 +11,21 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level
 from spec_builder.base.names import unknown_name
-from spec_builder.base.text import Report, Result
+from spec_builder.base.text import Report
+from spec_builder.drawing.curves import check_masses, draw_expected_bands, mass_coupling_axes, range_of_ends
+from spec_builder.drawing.style import axis_label
 from spec_builder.inference.expected_limits import expected_ends
 from spec_builder.model.given import as_analysis, as_choice, mass_axis
 from spec_builder.model.provenance import Choices, parameter_label
 from spec_builder.model.signal import check_change, check_nowhere_negative
 from spec_builder.studies.limits import check_dof
+from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import Callable, Mapping
+
+    from matplotlib.axes import Axes
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.chunks import Store
@@ -69,7 +74,7 @@ class ExpectedPoint:
 
 
 @dataclass(frozen=True, repr=False)
-class ExpectedLimits(Result):
+class ExpectedLimits(PicturedResult):
     """Expected limits of one interaction in one analysis.
 
     Attributes:
@@ -89,6 +94,38 @@ class ExpectedLimits(Result):
     seed: int | None
     ensemble: str
     points: tuple[ExpectedPoint, ...]
+
+    @property
+    def drawn(self) -> str:
+        """What :meth:`plot` draws."""
+        shown = max((point.allowed_bands for point in self.points), default=0.0)
+        thrown = "Asimov data" if self.kind == "asimov" else f"the median and the bands of {self.toys} toys"
+        band = f"; an allowed band lies inside in up to {100 * shown:.0f} % of the data sets" if shown > 0 else ""
+        return f"Where the outermost excluded interval is expected to begin: {thrown}{band}."
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Median and bands of one and two standard deviations against the mediator mass.
+
+        Args:
+            ax: axes to draw into; new ones if there are none.
+
+        Raises:
+            SpecBuilderError: if there are fewer than two finite masses.
+        """
+        points = [point for point in self.points if np.isfinite(point.mass_MeV)]
+        mass = np.array([point.mass_MeV for point in points])
+        check_masses(mass)
+        panel = own_axes(ax)
+        names = BAND if self.kind == "toys" else ("median",)
+        band = {name: np.array([point.upper[name] for point in points]) for name in names}
+        band = {name: np.where(np.isfinite(values), values, np.nan) for name, values in band.items()}
+        ends = range_of_ends([[(float(end), None)] for values in band.values() for end in values])
+        mass_coupling_axes(panel, mass, axis_label(self.choice.parameter, self.choice.unit or "1"), ends)
+        draw_expected_bands(panel, mass, band)
+        about = self.provenance
+        panel.set_title(f"{dataset_label(about)}: {self.choice.title}")
+        panel.legend(title=level_note(about), loc="upper left")
+        return panel
 
     @property
     def masses_MeV(self) -> FloatArray:

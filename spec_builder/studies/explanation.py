@@ -9,7 +9,8 @@ import jsonpatch
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.text import Report, Result, Shown
+from spec_builder.base.text import Report, Shown
+from spec_builder.drawing.pulls import draw_parts, name_rows, rows_height
 from spec_builder.inference import minuit
 from spec_builder.inference.decomposition import decompose
 from spec_builder.inference.likelihood import Likelihood
@@ -21,10 +22,13 @@ from spec_builder.model.provenance import Choices, in_words
 from spec_builder.model.spectra import spectrum_notes
 from spec_builder.model.spectrum_patches import spectrum_likelihood
 from spec_builder.model.workspace import NEW_PHYSICS
+from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from matplotlib.axes import Axes
 
     from spec_builder.experiments.spectra import RecoilSpectrum
     from spec_builder.inference.decomposition import BinPart, Decomposition, PullPart
@@ -37,10 +41,12 @@ __all__ = ["Explanation", "explain_point", "explain_spectrum"]
 
 #: Bins that are shown, those with the largest parts; the others are added up.
 _SHOWN = 12
+#: Bars of a picture; the others are added up in one.
+_DRAWN = 16
 
 
 @dataclass(frozen=True, repr=False)
-class Explanation(Result):
+class Explanation(PicturedResult):
     """Delta chi^2 of a point against the Standard Model, taken apart.
 
     Attributes:
@@ -52,6 +58,40 @@ class Explanation(Result):
     provenance: Choices
     point: str
     parts: Decomposition
+
+    @property
+    def drawn(self) -> str:
+        """What :meth:`plot` draws."""
+        return (
+            "Parts of Delta chi2 against the Standard Model by bin and by pull, the largest above; all of them add up "
+            f"to {self.parts.delta_chi2:.4f}. Both hypotheses are fitted in the nuisance parameters."
+        )
+
+    @property
+    def drawn_height(self) -> float:
+        """Height of a figure of it [in]."""
+        return rows_height(min(len(self.parts.bins) + len(self.parts.pulls), _DRAWN + 1)) + 0.2
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Parts of Delta chi^2 by bin and by pull, the largest above, the others summed.
+
+        Args:
+            ax: axes to draw into; new ones if there are none.
+        """
+        bins, pulls = self.parts.bins, self.parts.pulls
+        named = [(f"{part.channel} {part.bin}", part.delta_chi2) for part in bins]
+        named += [(part.parameter, part.delta_chi2) for part in pulls]
+        named.sort(key=lambda row: -abs(row[1]))
+        rows, rest = named[:_DRAWN], named[_DRAWN:]
+        if rest:
+            rows.append((f"{len(rest)} others", sum(size for _, size in rest)))
+        panel = own_axes(ax, self.drawn_height)
+        draw_parts(panel, [size for _, size in rows], r"part of $\Delta\chi^2$ to the Standard Model")
+        name_rows(panel, [name for name, _ in rows])
+        point = self.point.replace("_", " ").replace("$", r"\$")
+        panel.set_title(f"{dataset_label(self.provenance)}\n{point}, {level_note(self.provenance)}", loc="right")
+        panel.legend(loc="best", title=rf"$\Delta\chi^2 = {self.parts.delta_chi2:.2f}$")
+        return panel
 
     @property
     def delta_chi2(self) -> float:

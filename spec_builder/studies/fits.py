@@ -10,16 +10,21 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level
-from spec_builder.base.text import Report, Result, Shown
+from spec_builder.base.text import Report, Shown
+from spec_builder.drawing.pulls import draw_pulls, name_rows, pull_axes, rows_height
+from spec_builder.drawing.style import MARKERS, line_of
 from spec_builder.histfactory.checks import check_parameters, workspace_problems
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analysis import SIGNAL_PARAMETER
 from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices, in_words
+from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from matplotlib.axes import Axes
 
     from spec_builder.base.text import Cell
     from spec_builder.inference.fit import Fit, Minimiser, Pull
@@ -45,7 +50,7 @@ _CROSS_SECTION = 1e-40
 
 
 @dataclass(frozen=True, repr=False)
-class FitResult(Result):
+class FitResult(PicturedResult):
     """A fit of one parameter with its provenance.
 
     Attributes:
@@ -60,6 +65,38 @@ class FitResult(Result):
     unit: str
     fit: Fit
     cross_section_cm2: float | None = None
+
+    @property
+    def drawn(self) -> str:
+        """What :meth:`plot` draws."""
+        return "Pulls; bars: uncertainty after the fit, from the Hessian; dotted lines: before the fit."
+
+    @property
+    def drawn_height(self) -> float:
+        """Height of a figure of it [in]."""
+        return rows_height(len(self.fit.pulls)) + 0.2
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Pulls of the nuisance parameters, in units of their constraints.
+
+        Args:
+            ax: axes to draw into; new ones if there are none.
+
+        Raises:
+            SpecBuilderError: if no parameter has a constraint.
+        """
+        pulls, about = self.fit.pulls, self.provenance
+        if not pulls:
+            raise SpecBuilderError(f"{about.analysis}: no parameter has a constraint, so there are no pulls to draw")
+        panel = own_axes(ax, self.drawn_height)
+        values = np.array([pull.value for pull in pulls.values()])
+        errors = np.array([pull.uncertainty for pull in pulls.values()])
+        pull_axes(panel, float((np.abs(values) + errors).max()))
+        marker, heights = MARKERS.get(about.analysis, "o"), list(range(len(pulls)))[::-1]
+        draw_pulls(panel, heights, values, errors, line=line_of(about.analysis), marker=marker)
+        name_rows(panel, list(pulls))
+        panel.set_title(f"{dataset_label(about)}\n{level_note(about.at(None))}", loc="right")
+        return panel
 
     @property
     def parameter(self) -> str:

@@ -10,19 +10,25 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level
-from spec_builder.base.text import Report, Result, Shown
+from spec_builder.base.text import Report, Shown
+from spec_builder.drawing.curves import check_masses, draw_bars, draw_excluded, mass_coupling_axes, range_of_ends
+from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.curves import Curves
 from spec_builder.inference.exclusion import exclude
 from spec_builder.model.given import as_analysis, as_choice, mass_axis
 from spec_builder.model.provenance import Choices, parameter_label
 from spec_builder.model.signal import check_change, check_nowhere_negative
 from spec_builder.physics.constants import FERMI_CONSTANT
+from spec_builder.studies.pictures import HEIGHT, PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from matplotlib.axes import Axes
+
     from spec_builder.base.arrays import BoolArray, FloatArray
     from spec_builder.base.grids import Numbers
+    from spec_builder.drawing.style import Line
     from spec_builder.inference.curves import Interval
     from spec_builder.inference.exclusion import Exclusion, MassPoint
     from spec_builder.inference.plane import Minimum
@@ -42,7 +48,7 @@ _PER_GEV = 1e3
 
 
 @dataclass(frozen=True, repr=False)
-class LimitsResult(Result):
+class LimitsResult(PicturedResult):
     """Exclusions of one interaction in one analysis.
 
     Attributes:
@@ -54,6 +60,57 @@ class LimitsResult(Result):
     provenance: Choices
     choice: Choice
     exclusion: Exclusion
+
+    @property
+    def drawn(self) -> str:
+        """What :meth:`plot` draws."""
+        if not self.choice.has_mediator:
+            return "Bars: what is excluded; point: the best value."
+        invalid = sum(not point.valid for point in self.exclusion.points)
+        left_out = f" {invalid} masses whose fits are not valid are left out." if invalid else ""
+        return f"Lines: ends of what is excluded; the light band along each lies on the excluded side.{left_out}"
+
+    @property
+    def drawn_points(self) -> tuple[MassPoint, ...]:
+        """The points with a finite mass and valid fits."""
+        return tuple(point for point in self.exclusion.points if np.isfinite(point.mass_MeV) and point.valid)
+
+    @property
+    def drawn_height(self) -> float:
+        """Height of a figure of it [in]."""
+        return HEIGHT if self.choice.has_mediator else 1.5
+
+    def plot(self, ax: Axes | None = None, *, label: str | None = None, line: Line | None = None) -> Axes:
+        """What is excluded against the mediator mass; bars along the parameter where there is no mass.
+
+        Args:
+            ax: axes to draw into; new ones if there are none.
+            label: for the legend; the data set by default.
+            line: colour and dashes; those of the analysis by default.
+
+        Raises:
+            SpecBuilderError: if there are fewer than two finite masses.
+        """
+        look = line or line_of(self.provenance.analysis)
+        name = label or dataset_label(self.provenance)
+        axis = axis_label(self.choice.parameter, self.choice.unit or "1")
+        if not self.choice.has_mediator:
+            panel = own_axes(ax, self.drawn_height)
+            (point,) = self.exclusion.points
+            draw_bars(panel, [(name, point.excluded, point.best_g, look.color)], axis, signed=self.choice.signed)
+            panel.set_title(f"{self.choice.title}\n{level_note(self.provenance)}", loc="right")
+            return panel
+        mass = np.array([point.mass_MeV for point in self.drawn_points])
+        check_masses(mass)
+        panel = own_axes(ax)
+        excluded = [point.excluded for point in self.drawn_points]
+        ends = range_of_ends(excluded) or self.choice.default_range
+        if panel.has_data():
+            ends = min(ends[0], panel.get_ylim()[0]), max(ends[1], panel.get_ylim()[1])
+        mass_coupling_axes(panel, mass, axis, ends)
+        draw_excluded(panel, mass, excluded, line=look, label=name)
+        panel.legend(title=f"{self.choice.title}, {level_note(self.provenance)}", loc="upper left")
+        return panel
 
     @property
     def masses_MeV(self) -> FloatArray:

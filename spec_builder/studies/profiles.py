@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import MOST_POINTS, check_level
-from spec_builder.base.text import Report, Result, Shown
+from spec_builder.base.text import Report, Shown
+from spec_builder.drawing.curves import draw_levels, draw_profile, draw_standard_model
+from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.fit import fit
-from spec_builder.inference.profile import crossings, profile, search
+from spec_builder.inference.profile import crossings, profile, search, threshold
 from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices
 from spec_builder.studies.fits import USUAL_CL, finite_or_none, format_error, named, workspace_likelihood
+from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from matplotlib.axes import Axes
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.text import Column
@@ -29,10 +34,12 @@ __all__ = ["ProfileResult", "profile_analysis", "profile_workspace"]
 
 #: A profile is drawn and listed up to this Delta chi^2.
 PROFILE_HEIGHT = 9.0
+#: A profile is drawn up to this height.
+_DRAWN_HEIGHT = 8.0
 
 
 @dataclass(frozen=True, repr=False)
-class ProfileResult(Result):
+class ProfileResult(PicturedResult):
     """Delta chi^2 against a parameter with its provenance.
 
     Attributes:
@@ -43,6 +50,7 @@ class ProfileResult(Result):
         delta_chi2: 2NLL less the minimum, shape (N,).
         twice_nll: shape (N,).
         valid: the minimiser converged, shape (N,).
+        reference: the Standard Model's value; None where there is none.
     """
 
     provenance: Choices
@@ -52,6 +60,42 @@ class ProfileResult(Result):
     delta_chi2: FloatArray
     twice_nll: FloatArray
     valid: tuple[bool, ...]
+    reference: float | None = None
+
+    @property
+    def drawn(self) -> str:
+        """What :meth:`plot` draws."""
+        mark = "" if self.reference is None else "; the dotted line is the Standard Model"
+        return f"Delta chi2 with the other parameters profiled{mark}. Levels are of one parameter."
+
+    def plot(self, ax: Axes | None = None, *, label: str | None = None) -> Axes:
+        """Delta chi^2 against the parameter.
+
+        Args:
+            ax: axes to draw into; new ones if there are none.
+            label: for the legend; data set and interval by default.
+        """
+        panel, about, best = own_axes(ax), self.provenance, self.best
+        first = not panel.has_data()
+        heights = np.where(self.valid, self.delta_chi2, np.nan)
+        draw_profile(panel, self.values, heights, line=line_of(about.analysis), label=label or self._label())
+        if first:
+            draw_levels(panel, {"68 % CL": threshold(0.68), "90 % CL": threshold(0.9)})
+            if self.reference is not None:
+                draw_standard_model(panel, self.reference)
+        panel.set_ylim(0, _DRAWN_HEIGHT)
+        panel.set_xlabel(axis_label(best.parameter, self.unit))
+        panel.legend(title=level_note(about.at(best.cl)), loc="upper center")
+        return panel
+
+    def _label(self) -> str:
+        best = self.best
+        if best.up is None and best.down is None:
+            return dataset_label(self.provenance)
+        size = max(end for end in (best.up, best.down) if end is not None)
+        digits = max(0, 1 - int(np.floor(np.log10(size)))) if size > 0 else 3
+        up, down = (r"\mathrm{none}" if end is None else f"{end:.{digits}f}" for end in (best.up, best.down))
+        return f"{dataset_label(self.provenance)}: ${best.value:.{digits}f}^{{+{up}}}_{{-{down}}}$"
 
     @property
     def parameter(self) -> str:
@@ -147,8 +191,10 @@ def profile_analysis(
     """
     check_level(cl)
     loaded = as_analysis(analysis, law, variants)
-    unit = loaded.measurable(parameter).unit
-    return _profile(loaded.likelihood(parameter), parameter, unit, Choices.of(loaded, cl=cl), points, height, cl)
+    measurable = loaded.measurable(parameter)
+    about = Choices.of(loaded, cl=cl)
+    found = _profile(loaded.likelihood(parameter), parameter, measurable.unit, about, points, height, cl)
+    return replace(found, reference=measurable.reference)
 
 
 def profile_workspace(

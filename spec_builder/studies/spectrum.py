@@ -10,17 +10,21 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import numbers_text, parse_grid
-from spec_builder.base.text import Report, Result, Shown
+from spec_builder.base.text import Report, Shown
 from spec_builder.base.version import __version__
+from spec_builder.drawing.style import PALETTE
 from spec_builder.model.provenance import choice_content, option_texts, parameter_label
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE, choose
 from spec_builder.physics.rates import rate
 from spec_builder.physics.sources import Source, load_source
 from spec_builder.physics.targets import Target, load_target
+from spec_builder.studies.pictures import PicturedResult, own_axes
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from matplotlib.axes import Axes
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.grids import Numbers
@@ -37,7 +41,7 @@ _DEFAULT_SOURCE, _WITH_HEP = "solar_8b", "solar_8b_hep"
 
 
 @dataclass(frozen=True, repr=False)
-class Spectrum(Result):
+class Spectrum(PicturedResult):
     """dR/dT at given recoil energies, with the choices behind it.
 
     Attributes:
@@ -64,6 +68,27 @@ class Spectrum(Result):
     standard_model: tuple[float, ...]
     new_physics: tuple[float, ...]
     version: str = __version__
+
+    @property
+    def drawn(self) -> str:
+        """What :meth:`plot` draws."""
+        return "Recoil spectrum before any response of a detector."
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """dR/dT against the recoil energy: the total, and the Standard Model's part.
+
+        Args:
+            ax: axes to draw into; new ones if there are none.
+        """
+        panel = own_axes(ax)
+        rows = [("Standard Model", self.standard_model, PALETTE[0])]
+        if self.coupling is not None:
+            rows.append((f"with {self.choice.title}", self.rate, PALETTE[1]))
+        for label, rates, line in rows:
+            panel.plot(self.energies_keV, rates, color=line.color, linestyle=line.style, linewidth=1.4, label=label)
+        panel.set(xscale="log", yscale="log", xlabel="recoil energy [keV]", ylabel=f"rate [{self.unit}]")
+        panel.legend(title=f"{self.source.name.replace('_', ' ')} on {self.target.name}")
+        return panel
 
     @property
     def unit(self) -> str:

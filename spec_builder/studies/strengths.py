@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.grids import check_level
-from spec_builder.base.text import Report, Result, Shown
+from spec_builder.base.text import Report, Shown
+from spec_builder.drawing.curves import Interval, draw_bars
+from spec_builder.drawing.style import line_of
 from spec_builder.inference.fit import fit
 from spec_builder.inference.profile import profile, threshold
 from spec_builder.model.given import as_analysis, as_spectra, as_spectrum
@@ -16,10 +18,13 @@ from spec_builder.model.provenance import Choices, in_words
 from spec_builder.model.spectra import spectrum_notes
 from spec_builder.model.spectrum_patches import spectrum_likelihood
 from spec_builder.studies.fits import USUAL_CL, FitResult
+from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from os import PathLike
+
+    from matplotlib.axes import Axes
 
     from spec_builder.experiments.spectra import RecoilSpectrum
     from spec_builder.inference.fit import Minimiser
@@ -57,7 +62,7 @@ class Strength:
 
 
 @dataclass(frozen=True, repr=False)
-class StrengthLimits(Result):
+class StrengthLimits(PicturedResult):
     """Limits on the strengths of recoil spectra in one analysis.
 
     Attributes:
@@ -69,6 +74,34 @@ class StrengthLimits(Result):
     provenance: Choices
     threshold: float
     strengths: tuple[Strength, ...]
+
+    @property
+    def drawn(self) -> str:
+        """What :meth:`plot` draws."""
+        return "Bars: excluded strengths of each spectrum, in units of its table's rate; points: the best strengths."
+
+    @property
+    def drawn_height(self) -> float:
+        """Height of a figure of it [in]."""
+        return 0.24 * len(self.strengths) + 1.1
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Excluded strengths as bars, a row for each spectrum.
+
+        Args:
+            ax: axes to draw into; new ones if there are none.
+        """
+        panel = own_axes(ax, self.drawn_height)
+        color = line_of(self.provenance.analysis).color
+        rows = []
+        for one in self.strengths:
+            excluded: list[Interval] = [] if one.low is None else [(0.0, one.low)]
+            excluded += [] if one.high is None else [(one.high, None)]
+            name = one.spectrum.name.replace("_", " ").replace("$", r"\$")
+            rows.append((name, excluded, one.best, color))
+        draw_bars(panel, rows, "strength", signed=False)
+        panel.set_title(f"{dataset_label(self.provenance)}\n{level_note(self.provenance)}", loc="right")
+        return panel
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""

@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.text import Report, Result, Shown
+from spec_builder.base.text import Report, Shown
+from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.fit import fit
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import ONE_SIGMA, crossings, search, threshold
 from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices
 from spec_builder.studies.fits import finite_or_none, named, workspace_likelihood
+from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
 
     from spec_builder.base.arrays import BoolArray, FloatArray
     from spec_builder.inference.fit import Fit
@@ -34,7 +38,7 @@ MOST_POINTS = 1001
 
 
 @dataclass(frozen=True, repr=False)
-class SurfaceResult(Result):
+class SurfaceResult(PicturedResult):
     """Delta chi^2 against two parameters with its provenance.
 
     Attributes:
@@ -54,6 +58,32 @@ class SurfaceResult(Result):
     delta_chi2: FloatArray
     valid: BoolArray
     contours: Mapping[float, Sequence[FloatArray]]
+
+    @property
+    def drawn(self) -> str:
+        """What :meth:`plot` draws."""
+        return "Contours of Delta chi2 of two parameters together, the others profiled; cross: the minimum."
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Contours of both confidence levels, and the minimum.
+
+        Args:
+            ax: axes to draw into; new ones if there are none.
+        """
+        panel = own_axes(ax)
+        color = line_of(self.provenance.analysis).color
+        for (cl, lines), dashes in zip(self.contours.items(), ("-", "--"), strict=True):
+            for k, points in enumerate(lines):
+                label = None if k else f"{100 * cl:.4g} % CL"
+                panel.plot(points[:, 0], points[:, 1], color=color, linestyle=dashes, linewidth=1.4, label=label)
+        first, second = (self.best.theta[name] for name in self.parameters)
+        panel.plot([first], [second], "+", color="black", markersize=6)
+        a, b = self.values
+        panel.set_xlim(a[0], a[-1])
+        panel.set_ylim(b[0], b[-1])
+        panel.set(xlabel=axis_label(self.parameters[0]), ylabel=axis_label(self.parameters[1]))
+        panel.legend(title=f"{dataset_label(self.provenance)} {level_note(self.provenance)}")
+        return panel
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON: grid, contours and provenance; null where 2NLL is not finite."""

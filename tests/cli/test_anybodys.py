@@ -367,7 +367,6 @@ def test_two_parameters_of_an_analysis(spec_builder: Command) -> None:
         (("--parameter", "mu", "--parameter", "nu"), "parameter 'nu' is unknown, expected one of bx, mu"),
         (("--parameter", "mu", "--parameter", "bx", "--fix", "bx=0"), "parameter 'bx' is held"),
         (("--parameter", "mu", "--parameter", "bx", "--points", "2"), "points 2: a profile of two parameters needs"),
-        (("--parameter", "mu", "--parameter", "bx", "--plot", "x.png"), "--plot draws one parameter"),
         (("--parameter", "a", "--parameter", "b", "--parameter", "c"), "give --parameter once or twice"),
         (("--law", "linear"), "--law does not apply to a workspace"),
     ],

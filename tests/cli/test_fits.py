@@ -210,7 +210,7 @@ def test_profile_is_drawn(spec_builder: Command, tmp_path: Path, suffix: str, ma
     run = spec_builder("profile", "xenonnt", "--parameter", "flux", "--points", "21", "--plot", file)
     assert printed(run) == ""  # the figure is what was asked for
     assert file.read_bytes().startswith(magic)
-    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [file.name, "curve.txt"]
 
     first = file.read_bytes()
     printed(spec_builder("profile", "xenonnt", "--parameter", "flux", "--points", "21", "--plot", file, "--force"))

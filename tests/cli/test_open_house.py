@@ -209,7 +209,7 @@ def test_plane(spec_builder: Command, here: Path) -> None:
     table = printed(spec_builder("plane", "./toy", *both, "--points", "5", "--jobs", "2", "--output", "plane"))
     assert {path.name for path in (here / "plane").iterdir()} == {
         *("contour_toy_my_bl.csv", "contour_toy_shifted.csv", "grid_toy_my_bl.npz", "grid_toy_shifted.npz"),
-        *("line_shifted.pdf", "line_shifted.png", "plane.pdf", "plane.png"),
+        *("line_shifted.pdf", "line_shifted.png", "line_shifted.txt", "plane.pdf", "plane.png", "plane.txt"),
     }
     assert "| toy | my_bl |" in table
     assert "delta [percent]" in table

@@ -54,7 +54,7 @@ def test_files_and_table(spec_builder: Command, tmp_path: Path) -> None:
     run = spec_builder("compare", "--output", out, "--law", "linear")
     assert run.returncode == 0, run.stderr
     names = ("fig3_weak_mixing_angle", "fig5_bounds", "global")
-    figures = {f"{name}{suffix}" for name in names for suffix in (".png", ".pdf")}
+    figures = {f"{name}{suffix}" for name in names for suffix in (".png", ".pdf", ".txt")}
     tables = {"fig3_weak_mixing_angle.csv", "fig5_bounds.md", "global.md"}
     assert {path.name for path in out.iterdir()} == figures | tables
     for name in names:

@@ -148,7 +148,7 @@ def reproduced(shell: Command, tmp_path_factory: pytest.TempPathFactory) -> tupl
 def test_reproduce_makes_the_documented_files(reproduced: tuple[Path, str]) -> None:
     folder, _ = reproduced
     made = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    figures = {f"{name}{suffix}" for name in FIGURES for suffix in (".png", ".pdf")}
+    figures = {f"{name}{suffix}" for name in FIGURES for suffix in (".png", ".pdf", ".txt")}
     profiles = {f"profile_{parameter}_{analysis}.csv" for parameter, analysis in PAPER}
     contours = {f"contour_{analysis}_{mediator}.csv" for analysis in ANALYSES for mediator in INTERACTIONS}
     workspaces = {

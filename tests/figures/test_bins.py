@@ -46,7 +46,11 @@ def test_bins_are_ranked_by_signal_to_background(csi: Analysis, result: FitResul
 def test_both_panels_show_their_bins(csi: Analysis, result: FitResult) -> None:
     left, right = draw_bins(csi, result).axes
     bins = fitted_bins(csi, result)
-    assert [label.get_text() for label in right.get_xticklabels()] == list(ranked(bins).names)
-    assert [label.get_text() for label in left.get_xticklabels()] == list(projected(csi, bins).names)
+    assert [label.get_text() for label in right.get_xticklabels()] == [
+        name.replace("_", " ") for name in ranked(bins).names
+    ]
+    assert [label.get_text() for label in left.get_xticklabels()] == [
+        name.replace("_", " ") for name in projected(csi, bins).names
+    ]
     (data,) = [line for line in left.lines if line.get_marker() == "o"]
     assert np.sum(data.get_ydata()) == csi.channels[0].observed.sum()

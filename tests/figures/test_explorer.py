@@ -16,9 +16,9 @@ import pyhf
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.drawing.style import PALETTE
 from spec_builder.figures import explorer
 from spec_builder.figures.explorer import explorer_page, plotting_library, write_explorer
-from spec_builder.figures.style import PALETTE
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analysis import load_analysis
 from spec_builder.model.patches import build_patch_set

@@ -38,7 +38,7 @@ def test_bars_cover_what_is_excluded() -> None:
     for (left, right), (begin, end) in zip(drawn, point.excluded, strict=True):
         assert left == pytest.approx(low if begin is None else begin)
         assert right == pytest.approx(high if end is None else end)
-    assert panel.get_xlabel() == "epsilon"
+    assert panel.get_xlabel() == r"$\varepsilon$"
     (best,) = panel.get_lines()
     assert np.asarray(best.get_xdata()).tolist() == [point.best_g]
 
@@ -46,17 +46,18 @@ def test_bars_cover_what_is_excluded() -> None:
 def test_a_parameter_without_a_sign_has_a_logarithmic_axis() -> None:
     (panel,) = draw_limits([limits("magnetic_moment")]).axes
     assert panel.get_xscale() == "log"
-    assert panel.get_xlabel() == "mu_nu [mu_B]"
+    assert panel.get_xlabel() == r"$\mu_\nu$ [$\mu_\mathrm{B}$]"
 
 
 def test_limits_of_a_mediator_are_a_plane_or_go_into_given_axes() -> None:
     result = limits("scalar", 0.1, 1.0, 10.0)
     assert draw_limits([result]).axes[0].get_xlabel() == "mediator mass [MeV]"
     figure, axes = plt.subplots()
-    assert draw_limits([result], axes) is figure
+    assert result.plot(axes) is axes
     (line,) = axes.get_lines()
     assert np.asarray(line.get_xdata()).tolist() == [0.1, 1.0, 10.0]
-    assert draw_limits([limits("nsi")], figure.add_subplot()) is figure
+    other = figure.add_subplot()
+    assert limits("nsi").plot(other) is other
     plt.close(figure)
 
 

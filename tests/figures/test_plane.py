@@ -10,8 +10,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 
-from spec_builder.figures.plane import draw_plane, level_print, looks_by_place, option_print
-from spec_builder.figures.style import PALETTE
+from spec_builder.drawing.style import PALETTE
+from spec_builder.figures.plane import draw_plane, looks_by_place
 from spec_builder.model.analysis import load_analysis
 from spec_builder.physics.interactions import choose
 from spec_builder.studies.limits import LimitsResult, find_limits
@@ -24,14 +24,13 @@ def limits(interaction: str, **options: str) -> LimitsResult:
     return find_limits(load_analysis("xenonnt"), choose(interaction, **options), MASSES)
 
 
-def test_looks_go_by_place_and_bands_are_shaded() -> None:
+def test_looks_go_by_place() -> None:
     looks = looks_by_place([limits("axial"), limits("vector_universal"), limits("axial")])
     assert list(looks) == ["axial", "vector_universal"]
-    assert [look.line for look in looks.values()] == list(PALETTE[:2])
-    assert [look.shaded for look in looks.values()] == [False, True]
-    assert looks["vector_universal"].label == f"{choose('vector_universal').title} (shaded)"
+    assert [line for line, _ in looks.values()] == list(PALETTE[:2])
+    assert looks["vector_universal"][1] == choose("vector_universal").title
     other = looks_by_place([limits("vector_universal"), limits("axial")])
-    assert other["vector_universal"].line == PALETTE[0]
+    assert other["vector_universal"][0] == PALETTE[0]
 
 
 def test_lines_go_through_the_limits_within_the_range() -> None:
@@ -45,14 +44,17 @@ def test_lines_go_through_the_limits_within_the_range() -> None:
     assert low <= min(ends)
     assert high > max(ends)
     assert panel.get_xlim() == pytest.approx((0.1, 100))
-    assert not any(isinstance(c, PolyCollection) for c in panel.collections)
+    (band,) = (c for c in panel.collections if isinstance(c, PolyCollection))
+    heights = np.asarray(band.get_paths()[0].vertices)[:, 1]
+    assert heights.min() == pytest.approx(min(ends))
+    assert heights.max() < 1.5 * max(ends), "the excluded region does not cover the page"
 
 
 def test_more_interactions_than_colours_are_drawn() -> None:
     """Charges of a vector are as many interactions as one likes."""
     names = ("scalar", "vector_universal", "vector_bl", "axial", "tensor", "vector")
     figure = draw_plane([limits(name) for name in names])
-    (legend,) = figure.legends
+    (legend,) = figure.figure.legends
     assert len(legend.get_texts()) == 6
 
 
@@ -60,10 +62,10 @@ def test_more_interactions_than_colours_are_drawn() -> None:
 def test_the_legend_lies_in_the_figure_above_the_titles(analyses: tuple[str, ...]) -> None:
     names = ("scalar", "vector_universal", "vector_bl", "axial", "tensor")
     results = [find_limits(load_analysis(a), choose(name), MASSES) for a in analyses for name in names]
-    figure = draw_plane(results)
+    figure = draw_plane(results).figure
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
-    (legend,) = figure.legends
+    (legend,) = figure.figure.legends
     box = legend.get_window_extent(canvas.get_renderer())
     assert box.x0 >= 0
     assert box.x1 <= figure.bbox.x1
@@ -72,10 +74,17 @@ def test_the_legend_lies_in_the_figure_above_the_titles(analyses: tuple[str, ...
         assert box.y0 >= panel.title.get_window_extent(canvas.get_renderer()).y1
 
 
-def test_the_small_print_names_level_law_and_options() -> None:
+def test_the_caption_names_level_law_options_and_sources() -> None:
     results = [limits("scalar"), limits("tensor")]
-    assert option_print(results) == ["law normsys", "coupling set B", "longitudinal factor 1"]
-    assert level_print(results[0]) == r"90 % CL, dof 1: $\Delta\chi^2>2.706$ against each mass's minimum"
-    text = "\n".join(text.get_text() for text in draw_plane(results).texts)
-    assert "coupling set B" in text
-    assert "* By construction: xenonnt: " in text
+    text = draw_plane(results).caption.to_text()
+    assert "90 % CL, dof 1, Delta chi2 > 2.70554 against each mass's minimum over g >= 0" in " ".join(text.split())
+    assert "law: normsys" in text
+    assert "coupling set: B" in " ".join(text.split())
+    assert "by construction (*):\n- xenonnt: " in text
+    assert "sources:" in text
+
+
+def test_no_small_print_stands_in_the_figure() -> None:
+    page = draw_plane([limits("scalar"), limits("tensor")])
+    assert page.figure.texts == []
+    assert [text.get_text() for text in page.axes[0].texts] == ["90 % CL, dof 1, law normsys"]

@@ -16,8 +16,8 @@ from spec_builder.studies.profiles import profile_analysis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
+    from spec_builder.drawing.page import Page
     from spec_builder.studies.fits import FitResult
     from spec_builder.studies.profiles import ProfileResult
 
@@ -36,8 +36,8 @@ def profiles() -> list[ProfileResult]:
     ]
 
 
-def texts(figure: Figure) -> str:
-    return "\n".join(text.get_text() for text in figure.texts)
+def texts(page: Page) -> str:
+    return " ".join(page.caption.to_text().split())
 
 
 def legend(panel: Axes) -> list[str]:
@@ -67,12 +67,12 @@ def test_profiles_name_axes_results_and_levels(profiles: list[ProfileResult]) ->
     assert angle.get_xlabel() == r"$\sin^2\theta_W$"
     assert flux.get_ylabel() == angle.get_ylabel() == r"$\Delta\chi^2$"
     assert legend(flux) == [
-        "PandaX-4T$^{*}$: $7.7^{+6.3}_{-5.5}$",
-        "XENONnT$^{*}$: $5.7^{+3.2}_{-2.8}$",
-        "combined$^{*}$: $6.2^{+2.8}_{-2.6}$",
+        "PandaX-4T*: $7.7^{+6.3}_{-5.5}$",
         "Standard Model",
+        "XENONnT*: $5.7^{+3.2}_{-2.8}$",
+        "XENONnT + PandaX-4T*: $6.2^{+2.8}_{-2.6}$",
     ]
-    assert legend(angle)[1] == "XENONnT$^{*}$: $0.25^{+0.09}_{-0.10}$"
+    assert legend(angle)[0].startswith("PandaX-4T*: $0.30^{+0.1")
 
 
 def test_profiles_mark_standard_model_and_confidence_levels(profiles: list[ProfileResult]) -> None:
@@ -90,8 +90,8 @@ def test_profiles_mark_standard_model_and_confidence_levels(profiles: list[Profi
 
 def test_profiles_say_law_and_what_is_by_construction(profiles: list[ProfileResult]) -> None:
     small_print = texts(draw_profiles(profiles))
-    assert "Law linear" in small_print
-    assert "* By construction: " in small_print
+    assert "law: linear" in small_print
+    assert "by construction (*): " in small_print
     assert small_print.count("the signal normalisation") == 1
 
 
@@ -99,8 +99,8 @@ def test_a_profile_by_nobodys_construction_has_no_star() -> None:
     analysis = load_analysis("xenonnt", "normsys", {"xenonnt": "absolute_normalisation"})
     figure = draw_profiles([profile_analysis(analysis, "flux", points=5)])
     assert legend(figure.axes[0])[0].startswith("XENONnT, absolute_normalisation: $5.")
-    assert "By construction" not in texts(figure)
-    assert "Law normsys" in texts(figure)
+    assert "by construction (*)" not in texts(figure)
+    assert "law: normsys" in texts(figure)
 
 
 # ---------------------------------------------------------------- pulls
@@ -109,15 +109,15 @@ def test_a_profile_by_nobodys_construction_has_no_star() -> None:
 def test_pulls_are_drawn_at_their_names(flux_fits: list[FitResult]) -> None:
     (panel,) = draw_pulls(flux_fits).axes
     rows = {label.get_text(): height for height, label in zip(panel.get_yticks(), panel.get_yticklabels(), strict=True)}
-    assert set(rows) == {name for result in flux_fits for name in result.fit.pulls}
+    assert set(rows) == {name.replace("_", " ") for result in flux_fits for name in result.fit.pulls}
     bars = [c for c in panel.containers if isinstance(c, ErrorbarContainer)]
-    assert [c.get_label() for c in bars] == ["XENONnT*", "PandaX-4T*", "combined*"]
+    assert [c.get_label() for c in bars] == ["XENONnT*", "PandaX-4T*", "XENONnT + PandaX-4T*"]
     for container, result in zip(bars, flux_fits, strict=True):
         points, _, (lines,) = container.lines
         pulls = result.fit.pulls
         np.testing.assert_array_equal(points.get_xdata(), [pull.value for pull in pulls.values()])
         heights = np.asarray(points.get_ydata(), dtype=float)
-        assert [round(height) for height in heights] == [rows[name] for name in pulls]
+        assert [round(height) for height in heights] == [rows[name.replace("_", " ")] for name in pulls]
         widths = [np.ptp(segment[:, 0]) / 2 for segment in lines.get_segments()]
         np.testing.assert_allclose(widths, [pull.uncertainty for pull in pulls.values()])
 
@@ -126,10 +126,11 @@ def test_pulls_name_axis_parameter_and_law(flux_fits: list[FitResult]) -> None:
     figure = draw_pulls(flux_fits)
     (panel,) = figure.axes
     assert panel.get_xlabel() == r"pull $(\hat\theta - \theta_0)/\sigma_0$"
-    assert panel.get_title() == r"fit of the $^8$B flux"
-    assert legend(panel) == ["XENONnT*", "PandaX-4T*", "combined*"]
-    assert "Law linear" in texts(figure)
-    assert "* By construction: xenonnt" in texts(figure)
+    (found,) = figure.figure.legends
+    assert found.get_title().get_text() == r"fit of $^8$B flux, law linear"
+    assert [text.get_text() for text in found.get_texts()] == ["XENONnT*", "PandaX-4T*", "XENONnT + PandaX-4T*"]
+    assert "law linear" in texts(figure)
+    assert "by construction (*): - xenonnt" in texts(figure)
 
 
 def test_pulls_lie_inside_the_frame(flux_fits: list[FitResult]) -> None:

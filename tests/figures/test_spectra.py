@@ -10,16 +10,18 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.patches import StepPatch
 from scipy.stats import poisson
 
+from spec_builder.drawing.spectra import poisson_interval
 from spec_builder.experiments.reading import load_experiment
-from spec_builder.figures.spectra import draw_spectra, poisson_interval
+from spec_builder.figures.spectra import draw_spectra
+from spec_builder.inference.expectation import covariance, expect, prior
 from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.model.analysis import ANALYSES, load_analysis
 from spec_builder.studies.fits import fit_analysis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
+    from spec_builder.drawing.page import Page
     from spec_builder.model.analysis import Analysis
     from spec_builder.studies.fits import FitResult
 
@@ -35,12 +37,12 @@ def flux_fits() -> list[FitResult]:
 
 
 @pytest.fixture(scope="module")
-def spectra(combined: Analysis, flux_fits: list[FitResult]) -> Figure:
+def spectra(combined: Analysis, flux_fits: list[FitResult]) -> Page:
     return draw_spectra(combined, flux_fits[2])
 
 
-def texts(figure: Figure) -> str:
-    return "\n".join(text.get_text() for text in figure.texts)
+def texts(page: Page) -> str:
+    return " ".join(page.caption.to_text().split())
 
 
 def legend(panel: Axes) -> list[str]:
@@ -58,7 +60,7 @@ def steps(panel: Axes) -> dict[str, Any]:
 
 
 def test_spectra_stack_the_samples_at_the_best_fit(
-    spectra: Figure, combined: Analysis, flux_fits: list[FitResult]
+    spectra: Page, combined: Analysis, flux_fits: list[FitResult]
 ) -> None:
     likelihood = combined.likelihood("flux")
     theta = np.array([flux_fits[2].fit.theta[name] for name in likelihood.parameters])
@@ -69,9 +71,9 @@ def test_spectra_stack_the_samples_at_the_best_fit(
         "accidental": "accidental coincidences",
         "neutron": "neutrons",
         "electron_recoil": "electron recoils",
-        "cevns": r"CE$\nu$NS, best fit",
+        "cevns": r"CE$\nu$NS",
     }
-    for panel, channel in zip(spectra.axes, combined.channels, strict=True):
+    for panel, channel in zip(spectra.axes[::2], combined.channels, strict=True):
         drawn = steps(panel)
         place = likelihood.specification.channels[channel.name]
         for sample in ("cevns", *(b.name for b in channel.backgrounds)):
@@ -81,8 +83,8 @@ def test_spectra_stack_the_samples_at_the_best_fit(
         np.testing.assert_allclose(drawn[labels["cevns"]].values, drawn["total"].values, rtol=1e-12)
 
 
-def test_spectra_show_the_data_with_poisson_intervals(spectra: Figure, combined: Analysis) -> None:
-    for panel, channel in zip(spectra.axes, combined.channels, strict=True):
+def test_spectra_show_the_data_with_poisson_intervals(spectra: Page, combined: Analysis) -> None:
+    for panel, channel in zip(spectra.axes[::2], combined.channels, strict=True):
         (data,) = (c for c in panel.containers if isinstance(c, ErrorbarContainer))
         points, _, (bars,) = data.lines
         np.testing.assert_array_equal(points.get_ydata(), channel.observed)
@@ -91,32 +93,34 @@ def test_spectra_show_the_data_with_poisson_intervals(spectra: Figure, combined:
         np.testing.assert_allclose(ends, np.stack([channel.observed - down, channel.observed + up], axis=1))
 
 
-def test_spectra_put_the_data_in_the_middle_of_the_bins(spectra: Figure, combined: Analysis) -> None:
-    for panel in spectra.axes:
+def test_spectra_put_the_data_in_the_middle_of_the_bins(spectra: Page, combined: Analysis) -> None:
+    for panel in spectra.axes[::2]:
         (data,) = (c for c in panel.containers if isinstance(c, ErrorbarContainer))
         edges = steps(panel)["total"].edges
         np.testing.assert_allclose(np.asarray(data.lines[0].get_xdata(), dtype=float), (edges[1:] + edges[:-1]) / 2)
     shared = combined.channels[1].axes[0].common_edges
-    np.testing.assert_array_equal(steps(spectra.axes[1])["total"].edges, shared)
+    np.testing.assert_array_equal(steps(spectra.axes[2])["total"].edges, shared)
 
 
-def test_spectra_have_labels_with_units(spectra: Figure) -> None:
-    xenonnt, pandax4t = spectra.axes
+def test_spectra_have_labels_with_units(spectra: Page) -> None:
+    xenonnt, xenonnt_ratio, pandax4t, pandax4t_ratio = spectra.axes
     assert "XENONnT" in xenonnt.get_title()
     assert "3.52 t yr" in xenonnt.get_title()
-    assert xenonnt.get_xlabel() == "cS2 bin (edges differ between the runs)"
+    assert xenonnt_ratio.get_xlabel() == "cS2 [PE], from above: SR0, SR1"
+    runs = [label.get_text() for label in xenonnt_ratio.get_xticklabels()]
+    assert runs == ["90\n90", "170\n156", "250\n232", "500\n500"]
     assert xenonnt.get_ylabel() == "events / bin"
     assert "PandaX-4T" in pandax4t.get_title()
-    assert pandax4t.get_xlabel() == "$N_{e^-}$ [electrons]"
+    assert pandax4t_ratio.get_xlabel() == "$N_{e^-}$ [electrons]"
     assert pandax4t.get_ylabel() == "events / 0.5 electrons"
-    for panel in spectra.axes:
-        assert {"data", "total", r"CE$\nu$NS, best fit"} <= set(legend(panel))
+    for panel in spectra.axes[::2]:
+        assert {"data", "total", r"CE$\nu$NS"} <= set(legend(panel))
 
 
-def test_spectra_say_law_flux_and_what_is_by_construction(spectra: Figure) -> None:
+def test_spectra_say_law_flux_and_what_is_by_construction(spectra: Page) -> None:
     small_print = texts(spectra)
     assert "law linear" in small_print
-    assert "6.17 x 10$^6$ cm$^{-2}$ s$^{-1}$" in small_print
+    assert "fit of flux [1e6 cm-2 s-1] = 6.167" in small_print
     assert "68 % Poisson intervals" in small_print
     for name in ("xenonnt", "pandax4t"):
         (built,) = load_experiment(name).by_construction
@@ -134,12 +138,26 @@ def test_poisson_intervals(count: int) -> None:
         assert down[0] == 0
 
 
+def test_the_band_is_the_uncertainty_after_the_fit(
+    spectra: Page, combined: Analysis, flux_fits: list[FitResult]
+) -> None:
+    likelihood = combined.likelihood("flux")
+    theta = np.array([flux_fits[2].fit.theta[name] for name in likelihood.parameters])
+    expected = expect(likelihood, theta, covariance(likelihood, theta))
+    for panel, channel in zip(spectra.axes[::2], combined.channels, strict=True):
+        place = likelihood.specification.channels[channel.name]
+        values, _, baseline = steps(panel)["uncertainty"]
+        np.testing.assert_allclose((values - baseline) / 2, expected.errors["total"][place], rtol=1e-9)
+        before = steps(panel)["pre-fit"].values
+        np.testing.assert_allclose(before, likelihood.rates(prior(likelihood)[0][None])[0, place], rtol=1e-3)
+
+
 def test_no_error_bar_reaches_into_the_legend() -> None:
     """Ten names stand in five rows, over a spectrum that falls."""
     analysis = load_analysis("eves_all")
-    figure = draw_spectra(analysis, fit_analysis(analysis, "flux_pp", cl=ONE_SIGMA))
-    figure.canvas.draw()
-    legends = [(panel, found) for panel in figure.axes if (found := panel.get_legend())]
+    page = draw_spectra(analysis, fit_analysis(analysis, "flux_pp", cl=ONE_SIGMA))
+    page.figure.draw_without_rendering()
+    legends = [(panel, found) for panel in page.axes if (found := panel.get_legend())]
     assert len(legends) == 5
     for panel, found in legends:
         below = panel.transData.inverted().transform(found.get_window_extent().get_points()).min(axis=0)[1]

@@ -28,9 +28,10 @@ def limits(interaction: str) -> LimitsResult:
 def test_the_papers_interactions_are_of_the_list() -> None:
     assert set(PLANE_INTERACTIONS) <= {interaction.name for interaction in shipped_interactions()}
     labels = [
-        text.get_text() for text in draw_fig4([limits(name) for name in PLANE_INTERACTIONS]).legends[0].get_texts()
+        text.get_text()
+        for text in draw_fig4([limits(name) for name in PLANE_INTERACTIONS]).figure.legends[0].get_texts()
     ]
-    assert labels == ["scalar", "universal vector (shaded)", "vector $B-L$", "axial vector", "tensor"]
+    assert labels == ["scalar", "universal vector", "vector $B-L$", "axial vector", "tensor"]
 
 
 def test_a_table_of_limits_of_both_kinds() -> None:
@@ -55,7 +56,7 @@ def test_any_plane_is_written(tmp_path: Path) -> None:
                 "grid_xenonnt_nsi.npz",
                 "grid_xenonnt_vector.npz",
             ),
-            *("line_nsi.pdf", "line_nsi.png", "plane.pdf", "plane.png"),
+            *("line_nsi.pdf", "line_nsi.png", "line_nsi.txt", "plane.pdf", "plane.png", "plane.txt"),
         ]
     )
     assert "charge u 0.5" in table or "u 0.5" in table

@@ -1,0 +1,224 @@
+"""Curves: profiles with their levels, excluded regions, bands, and bars of what is excluded."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from spec_builder.base.errors import SpecBuilderError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from matplotlib.axes import Axes
+
+    from spec_builder.base.arrays import FloatArray
+    from spec_builder.drawing.style import Line
+
+__all__ = [
+    "Interval",
+    "check_masses",
+    "draw_bars",
+    "draw_excluded",
+    "draw_expected_bands",
+    "draw_level_note",
+    "draw_levels",
+    "draw_profile",
+    "draw_standard_model",
+    "mass_coupling_axes",
+    "range_of_ends",
+]
+
+Interval: TypeAlias = "tuple[float | None, float | None]"
+#: How far the light band on the excluded side of a curve reaches, as a factor of the coupling, and how light it is.
+_REACH, _LIGHT = 1.3, 0.3
+#: A closed interval whose ends are nearer than this factor is light as a whole.
+_NARROW = 10.0
+_TWO_SIGMA, _ONE_SIGMA = "#F0E442", "#8FC98F"
+#: A range of a signed parameter is drawn in logarithms if it is wider.
+_WIDE = 1e4
+_DECADES = tuple(10.0**power for power in range(-4, 5))
+
+
+def draw_profile(panel: Axes, values: FloatArray, heights: FloatArray, *, line: Line, label: str | None = None) -> None:
+    """A curve of Delta chi^2; values and heights of shape (N,)."""
+    panel.plot(values, heights, color=line.color, linestyle=line.style, linewidth=1.4, label=label)
+    panel.set_ylabel(r"$\Delta\chi^2$")
+
+
+def draw_levels(panel: Axes, levels: Mapping[str, float]) -> None:
+    """Thin grey lines with their names at heights of Delta chi^2."""
+    for name, height in levels.items():
+        panel.axhline(height, color="0.6", linewidth=0.6, zorder=0)
+        panel.annotate(
+            name, (0.985, height), xycoords=("axes fraction", "data"), fontsize=6, ha="right", va="bottom", color="0.3"
+        )
+
+
+def draw_standard_model(panel: Axes, value: float, label: str | None = "Standard Model") -> None:
+    """The Standard Model's value of the parameter across a panel of profiles."""
+    panel.axvline(value, color="black", linestyle=(0, (1, 2)), linewidth=0.9, label=label)
+
+
+def _stretches(counts: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Beginnings and ends of the stretches in which a number stays the same."""
+    starts = [0, *(i for i in range(1, len(counts)) if counts[i] != counts[i - 1]), len(counts)]
+    return itertools.pairwise(starts)
+
+
+def _row_of(
+    mass: FloatArray, excluded: Sequence[Sequence[Interval]], begin: int, end: int
+) -> tuple[FloatArray, list[Sequence[Interval]]]:
+    """Masses and intervals of one stretch, lengthened half way to its neighbours."""
+    masses, rows = list(mass[begin:end]), list(excluded[begin:end])
+    if begin > 0:
+        masses, rows = [np.sqrt(mass[begin - 1] * mass[begin]), *masses], [rows[0], *rows]
+    if end < mass.size:
+        masses, rows = [*masses, np.sqrt(mass[end - 1] * mass[end])], [*rows, rows[-1]]
+    return np.array(masses), rows
+
+
+def draw_excluded(
+    panel: Axes,
+    mass: FloatArray,
+    excluded: Sequence[Sequence[Interval]],
+    *,
+    line: Line,
+    label: str | None = None,
+    width: float = 1.4,
+) -> None:
+    """Ends of the excluded intervals against the mass, with a light band along each on its excluded side.
+
+    Args:
+        panel: with logarithmic axes.
+        mass: mediator masses, shape (M,), increasing.
+        excluded: intervals at each mass; None is no end, and an end at 0 is not drawn.
+        line: colour and dashes.
+        label: for the legend.
+        width: of the lines [points].
+    """
+    look: dict[str, Any] = {"color": line.color, "linestyle": line.style, "linewidth": width}
+    for begin, end in _stretches([len(row) for row in excluded]):
+        masses, rows = _row_of(mass, excluded, begin, end)
+        for k in range(len(rows[0])):
+            low = np.array([row[k][0] or np.nan for row in rows], dtype=np.float64)
+            high = np.array([np.inf if row[k][1] is None else row[k][1] for row in rows], dtype=np.float64)
+            for edge in (low, np.where(np.isfinite(high), high, np.nan)):
+                if np.isfinite(edge).any():
+                    panel.plot(masses, edge, label=label, **look)
+                    label = None  # once in the legend
+            _draw_light(panel, masses, low, high, line.color)
+
+
+def _draw_light(panel: Axes, mass: FloatArray, low: FloatArray, high: FloatArray, color: str) -> None:
+    """The light band of one interval: along its ends, or all of it where it is narrow."""
+    light: dict[str, Any] = {"color": color, "alpha": _LIGHT, "linewidth": 0, "zorder": 0.5}
+    with np.errstate(invalid="ignore"):
+        narrow = bool((high / low < _NARROW).all())
+    if narrow:
+        panel.fill_between(mass, low, high, **light)
+        return
+    panel.fill_between(mass, low, np.minimum(low * _REACH, high), **light)
+    if np.isfinite(high).any():
+        panel.fill_between(mass, np.fmax(high / _REACH, np.fmin(low * _REACH, high)), high, **light)
+
+
+def draw_expected_bands(panel: Axes, mass: FloatArray, band: Mapping[str, FloatArray]) -> None:
+    """Median of expected limits, with the bands of one and two standard deviations where there are any.
+
+    Args:
+        panel: where to.
+        mass: shape (M,).
+        band: ``median``, and for bands ``m2``, ``m1``, ``p1``, ``p2``, each of shape (M,).
+    """
+    if "m2" in band:
+        panel.fill_between(mass, band["m2"], band["p2"], color=_TWO_SIGMA, lw=0, label=r"expected $\pm 2\sigma$")
+        panel.fill_between(mass, band["m1"], band["p1"], color=_ONE_SIGMA, lw=0, label=r"expected $\pm 1\sigma$")
+    panel.plot(mass, band["median"], color="black", linestyle="--", linewidth=1.0, label="expected")
+
+
+def draw_level_note(panel: Axes, text: str, *, at: str = "lower right") -> None:
+    """What a reader needs beside the axes in one small line: confidence level, law."""
+    x, ha = (0.97, "right") if at.endswith("right") else (0.03, "left")
+    y, va = (0.03, "bottom") if at.startswith("lower") else (0.97, "top")
+    panel.text(x, y, text, transform=panel.transAxes, fontsize=6, ha=ha, va=va, color="0.25")
+
+
+def mass_coupling_axes(panel: Axes, mass: FloatArray, label: str, couplings: tuple[float, float] | None = None) -> None:
+    """Logarithmic axes of the mediator mass and of a parameter.
+
+    Args:
+        panel: the axes.
+        mass: what is drawn, shape (M,) [MeV].
+        label: of the vertical axis.
+        couplings: its range.
+    """
+    panel.set(xscale="log", yscale="log", xlabel="mediator mass [MeV]", ylabel=label)
+    if mass[0] < mass[-1]:
+        panel.set_xlim(mass[0], mass[-1])
+    decades = [decade for decade in _DECADES if mass[0] <= decade <= mass[-1]]
+    if len(decades) > 1:
+        panel.set_xticks(decades)
+    if couplings is not None:
+        panel.set_ylim(*couplings)
+
+
+def range_of_ends(excluded: Sequence[Sequence[Interval]]) -> tuple[float, float] | None:
+    """Whole decades around ends of intervals, with room above; None if there are no ends."""
+    ends = [end for row in excluded for interval in row for end in interval if end and np.isfinite(end)]
+    if not ends:
+        return None
+    return 10.0 ** np.floor(np.log10(min(ends))), 10.0 ** (np.ceil(np.log10(max(ends))) + 1)
+
+
+def draw_bars(
+    panel: Axes, rows: Sequence[tuple[str, Sequence[Interval], float, str]], label: str, *, signed: bool
+) -> None:
+    """What is excluded of a parameter as bars, the best value as a point: a row for each result.
+
+    Args:
+        panel: where to.
+        rows: name, excluded intervals, best value and colour of each, from the top.
+        label: of the parameter.
+        signed: whether it has a sign.
+    """
+    least, most = _scale_bars(panel, [row[1] for row in rows], signed=signed)
+    for place, (_, excluded, best, color) in enumerate(reversed(rows)):
+        for begin, end in excluded:
+            left = least if begin is None else max(begin, least)
+            right = most if end is None else end
+            panel.barh(
+                place, right - left, left=left, height=0.5, facecolor=color, alpha=0.45, edgecolor=color, linewidth=0.8
+            )
+        panel.plot([best], [place], "o", color=color, markersize=3.5)
+    panel.set_yticks(range(len(rows)), [row[0] for row in reversed(rows)])
+    panel.set_ylim(-0.6, len(rows) - 0.4)
+    panel.set_xlabel(label)
+
+
+def _scale_bars(panel: Axes, rows: Sequence[Sequence[Interval]], *, signed: bool) -> tuple[float, float]:
+    """Set the axis around what is excluded, and return its ends."""
+    ends = [abs(end) for row in rows for interval in row for end in interval if end and np.isfinite(end)]
+    low, high = (0.1 * min(ends), 10 * max(ends)) if ends else (1e-3, 1.0)
+    if not signed:
+        panel.set_xscale("log")
+        panel.set_xlim(low, high)
+        return low, high
+    if high > _WIDE * low:
+        panel.set_xscale("symlog", linthresh=10 * low)
+    else:
+        high *= 0.2
+    panel.set_xlim(-high, high)
+    return -high, high
+
+
+def check_masses(mass: FloatArray) -> None:
+    """Refuse an axis of masses that has no length.
+
+    Raises:
+        SpecBuilderError: saying so.
+    """
+    if len(set(mass.tolist())) < 2:
+        raise SpecBuilderError("a figure of limits needs at least two finite masses")

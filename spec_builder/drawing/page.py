@@ -1,0 +1,195 @@
+"""Pages: figures of the two widths of a journal, each with the caption that is written beside it."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import refuse_existing, write_bytes, write_text
+from spec_builder.drawing.style import STYLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from spec_builder.base.output import Output
+
+__all__ = [
+    "FORMATS",
+    "WIDTHS",
+    "Caption",
+    "Page",
+    "caption_path",
+    "check_pages",
+    "new_axes",
+    "new_figure",
+    "save_page",
+    "save_pages",
+    "styled",
+    "width_of",
+]
+
+FORMATS = (".png", ".pdf", ".svg")
+#: Of one column and of two [in], as journals of physics set them.
+WIDTHS = {"single": 3.4, "double": 7.0}
+#: Characters of a line of a caption.
+_LINE = 100
+_DOTS_PER_INCH = 300
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What a figure shows and how it came about, to stand beside it and not in it.
+
+    Attributes:
+        title: one line.
+        text: sentences that say what is drawn.
+        facts: choices by name, in their order.
+        lists: further lines by heading, such as sources.
+    """
+
+    title: str
+    text: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def to_text(self) -> str:
+        """Lines of at most a hundred characters."""
+        lines = textwrap.wrap(self.title, _LINE)
+        for sentence in filter(None, self.text):
+            lines += ["", *textwrap.wrap(sentence, _LINE)]
+        lines += [""] * bool(self.facts)
+        for name, value in self.facts.items():
+            lines += textwrap.wrap(f"{name}: {value}", _LINE, subsequent_indent="  ")
+        for heading, entries in self.lists.items():
+            if entries:
+                lines += ["", f"{heading}:"]
+            for entry in entries:
+                lines += textwrap.wrap(f"- {entry}", _LINE, subsequent_indent="  ")
+        return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A figure with its caption."""
+
+    figure: Figure
+    caption: Caption
+
+    @property
+    def axes(self) -> list[Axes]:
+        """The figure's axes, in the order in which they were made."""
+        return self.figure.axes
+
+    def save(self, path: Path, *, force: bool = False) -> None:
+        """Write the figure and, beside it, its caption; see :func:`save_page`."""
+        save_page(self, [path], force=force)
+
+
+def styled() -> Any:
+    """A context in which what is drawn has the style of all figures."""
+    import matplotlib as mpl  # noqa: PLC0415
+
+    return mpl.rc_context(STYLE)
+
+
+def width_of(name: str) -> float:
+    """A width by its name [in].
+
+    Raises:
+        SpecBuilderError: naming the ones there are.
+    """
+    if name not in WIDTHS:
+        raise SpecBuilderError(f"width '{name}' is unknown, expected one of {', '.join(WIDTHS)}")
+    return WIDTHS[name]
+
+
+def new_figure(width: str, height: float) -> Figure:
+    """An empty figure that finds room for its labels itself.
+
+    Args:
+        width: ``single`` or ``double``.
+        height: in inches.
+    """
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=(width_of(width), height), layout="constrained")
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.set(w_pad=0.03, h_pad=0.03)  # type: ignore[call-arg]
+    return figure
+
+
+def new_axes(height: float = 2.7) -> Axes:
+    """Axes of one column's width in a figure of pyplot's, which notebooks show by themselves.
+
+    Args:
+        height: in inches.
+    """
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    with styled():
+        _, axes = plt.subplots(figsize=(WIDTHS["single"], height), layout="constrained")
+    return axes
+
+
+def caption_path(path: Path) -> Path:
+    """Where the caption of a figure lies: beside it, with the suffix ``.txt``."""
+    return path.with_suffix(".txt")
+
+
+def check_pages(paths: Iterable[Path], *, force: bool, taken: Sequence[Path] = ()) -> None:
+    """Refuse names of figures before anything is computed.
+
+    Args:
+        paths: of one figure, in one format or several.
+        force: whether files that exist may be replaced.
+        taken: other files of the same run.
+
+    Raises:
+        SpecBuilderError: for another suffix, two equal names, one that is ``taken``, or a figure or caption that
+            exists.
+    """
+    names = list(paths)
+    for path in names:
+        if path.suffix.lower() not in FORMATS:
+            raise SpecBuilderError(f"{path}: expected a name that ends in {', '.join(FORMATS)}")
+        if names.count(path) > 1:
+            raise SpecBuilderError(f"{path}: is named twice, expected one name for each figure")
+        for own, what in ((path, "the figure"), (caption_path(path), f"the caption of {path.name}")):
+            if any(own.absolute() == other.absolute() for other in taken):
+                raise SpecBuilderError(f"{own}: is the output and {what} too, expected two names")
+            refuse_existing(own, force=force)
+
+
+def save_page(page: Page, paths: Sequence[Path], *, force: bool = False) -> None:
+    """Write a figure, PNG, PDF or SVG by the names' suffixes, and its caption beside each.
+
+    Raises:
+        SpecBuilderError: for another suffix, or a figure or caption that exists and no ``force``.
+    """
+    check_pages(paths, force=force)
+    for path in paths:
+        metadata = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(path.suffix.lower())
+
+        def write(place: Path, metadata: Any = metadata) -> None:
+            page.figure.savefig(place, dpi=_DOTS_PER_INCH, metadata=metadata)
+
+        with styled():
+            write_bytes(path, write, force=force)
+    for path in dict.fromkeys(map(caption_path, paths)):
+        write_text(path, page.caption.to_text(), force=force)
+
+
+def save_pages(page: Page, output: Output, name: str) -> None:
+    """Write a figure as PNG and as PDF with its caption.
+
+    Raises:
+        SpecBuilderError: if a file exists that may not be replaced.
+    """
+    save_page(page, [output.path(f"{name}{suffix}") for suffix in (".png", ".pdf")], force=output.force)

@@ -1,0 +1,146 @@
+"""Colours, dashes, markers, names and letters that all figures share; readable in grey and by the colour-blind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "ANALYSIS_LINES",
+    "MARKERS",
+    "OTHER_LINE",
+    "PALETTE",
+    "STYLE",
+    "Line",
+    "axis_label",
+    "display_name",
+    "line_of",
+]
+
+
+@dataclass(frozen=True)
+class Line:
+    """Colour and dashes of a line."""
+
+    color: str
+    style: str | tuple[int, tuple[int, ...]]
+
+
+#: Colours and dashes by place in a list, to be told apart in print and by the colour-blind (Okabe and Ito).
+PALETTE = (
+    Line("#0072B2", "-"),
+    Line("#D55E00", "--"),
+    Line("#009E73", "-."),
+    Line("#CC79A7", (0, (1, 1))),
+    Line("#E69F00", (0, (5, 1, 1, 1))),
+    Line("#56B4E9", (0, (5, 2))),
+    Line("#000000", ":"),
+)
+OTHER_LINE = Line("#000000", ":")
+#: The same in every figure; dashes as in Fig. 2 of arXiv:2411.11749 where it has them.
+ANALYSIS_LINES = {
+    "pandax4t": Line("#009E73", "--"),
+    "xenonnt": Line("#0072B2", "-."),
+    "combined": Line("#CC79A7", "-"),
+    "xenonnt_2024": Line("#0072B2", (0, (4, 1))),
+    "xenonnt_2026": Line("#0072B2", "-"),
+    "coherent_csi": Line("#D55E00", (0, (5, 1, 1, 1))),
+    "eves": Line("#E69F00", (0, (6, 2))),
+    "eves_all": Line("#E69F00", (0, (2, 1))),
+    "texono": Line("#56B4E9", (0, (3, 1, 1, 1, 1, 1))),
+    "global": Line("#000000", "-"),
+}
+#: The same in every figure.
+MARKERS = {"pandax4t": "D", "xenonnt": "s", "combined": "o", "coherent_csi": "^", "eves": "v", "global": "P"}
+_NAMES = {
+    "xenonnt": "XENONnT",
+    "pandax4t": "PandaX-4T",
+    "combined": "XENONnT + PandaX-4T",
+    "xenonnt_2024": "XENONnT SR0+SR1, 81 bins a run",
+    "xenonnt_2026": "XENONnT SR0+SR1+SR2, 81 bins a run",
+    "coherent_csi": "COHERENT CsI",
+    "eves": "EvES (XENONnT + LZ + PandaX-4T)",
+    "eves_all": "EvES, all five sets",
+    "xenonnt_er": "XENONnT electron recoils",
+    "lz_ws2022_er": "LZ WS2022 electron recoils",
+    "lz_ws2024_er": "LZ WS2024 electron recoils",
+    "pandax4t_run0_er": "PandaX-4T Run0 electron recoils",
+    "pandax4t_run1_er": "PandaX-4T Run1 electron recoils",
+    "texono": "TEXONO",
+    "global": "all in one likelihood",
+    "cevns": r"CE$\nu$NS",
+    "accidental": "accidental coincidences",
+    "neutron": "neutrons",
+    "electron_recoil": "electron recoils",
+    "cathode": "cathode",
+    "eves_pp": "EvES, pp",
+    "eves_7be": r"EvES, $^7$Be",
+    "eves_other": "EvES, pep, CNO, $^8$B",
+    "brn": "beam-related neutrons",
+    "nin": "neutrino-induced neutrons",
+    "argon37": r"$^{37}$Ar",
+    "xe127": r"$^{127}$Xe",
+    "xe136": r"$^{136}$Xe",
+    "micro_discharge": "micro-discharge",
+}
+#: Parameters as they are set in print.
+_SYMBOLS = {
+    "g": "$g$",
+    "epsilon": r"$\varepsilon$",
+    "mu_nu": r"$\mu_\nu$",
+    "q_nu": r"$q_\nu$",
+    "mu_B": r"$\mu_\mathrm{B}$",
+    "sin2thetaw": r"$\sin^2\theta_W$",
+    "flux": r"$^8$B flux",
+    "flux_pp": "pp flux",
+    "count": "signal events",
+    "signal": "signal / Standard Model",
+    "rate": "rate / Standard Model",
+    "1e6 cm-2 s-1": r"$10^6$ cm$^{-2}$ s$^{-1}$",
+    "1e10 cm-2 s-1": r"$10^{10}$ cm$^{-2}$ s$^{-1}$",
+}
+
+STYLE: Any = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.7,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.frameon": True,
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.85,
+    "legend.borderpad": 0.2,
+    "legend.fontsize": 6.5,
+    "legend.title_fontsize": 6.5,
+    "legend.handlelength": 2.4,
+    "legend.labelspacing": 0.3,
+    "hatch.linewidth": 0.5,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "svg.hashsalt": "spec_builder",
+}
+
+
+def display_name(key: str) -> str:
+    """What an analysis or a component is called in figures."""
+    return _NAMES.get(key, key.rpartition("/")[2].replace("_", " ").replace("$", r"\$"))
+
+
+def line_of(analysis: str, place: int = 0) -> Line:
+    """The line of an analysis: its own wherever it is drawn; another's by its place in a list."""
+    return ANALYSIS_LINES.get(analysis, PALETTE[place % len(PALETTE)])
+
+
+def axis_label(parameter: str, unit: str = "1") -> str:
+    r"""A parameter with its unit as an axis names it.
+
+    Examples:
+        >>> axis_label("g"), axis_label("mu_nu", "mu_B")
+        ('coupling $g$', '$\\\\mu_\\\\nu$ [$\\\\mu_\\\\mathrm{B}$]')
+    """
+    symbol = _SYMBOLS.get(parameter, parameter.replace("_", " "))
+    named = f"coupling {symbol}" if parameter == "g" else symbol
+    return named if unit in ("", "1", "events") else f"{named} [{_SYMBOLS.get(unit, unit)}]"

@@ -1,0 +1,61 @@
+"""What results say of themselves in their own pictures: data set, confidence level, law."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+from spec_builder.base.text import Result
+from spec_builder.drawing.page import new_axes
+from spec_builder.drawing.style import display_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from spec_builder.model.provenance import Choices
+
+__all__ = ["HEIGHT", "PicturedResult", "dataset_label", "level_note", "own_axes"]
+
+#: Of a picture without rows [in].
+HEIGHT = 2.7
+
+
+def dataset_label(about: Choices) -> str:
+    """Data set and variants; a star where something agrees by construction."""
+    star = "*" if about.by_construction else ""
+    return ", ".join([display_name(about.analysis) + star, *about.variants.values()])
+
+
+def level_note(about: Choices) -> str:
+    """Confidence level and law in a few words.
+
+    Examples:
+        >>> from spec_builder.model.provenance import Choices
+        >>> level_note(Choices("xenonnt", "normsys", cl=0.9, dof=2))
+        '90 % CL, dof 2, law normsys'
+    """
+    law = f"law {about.law}" if about.law else ""
+    return ", ".join(filter(None, (about.level, law)))
+
+
+class PicturedResult(Result):
+    """A result with a picture."""
+
+    @property
+    @abstractmethod
+    def drawn(self) -> str:
+        """What :meth:`plot` draws, in a sentence or two."""
+
+    @property
+    def drawn_height(self) -> float:
+        """Height of a figure of it [in]."""
+        return HEIGHT
+
+    @abstractmethod
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw it into the axes that are given, or into new ones of one column's width."""
+
+
+def own_axes(ax: Axes | None, height: float = HEIGHT) -> Axes:
+    """The axes that were given, or new ones of one column's width."""
+    return new_axes(height) if ax is None else ax

@@ -1,0 +1,55 @@
+"""``--plot``: several formats, two widths, a caption beside each, and nothing lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Command = Callable[..., subprocess.CompletedProcess[str]]
+
+LIMITS = ("limits", "xenonnt", "--interaction", "scalar", "--masses", "1,10,100")
+
+
+def test_several_formats_have_one_caption(spec_builder: Command, tmp_path: Path) -> None:
+    done = spec_builder(*LIMITS, "--plot", tmp_path / "a.png", "--plot", tmp_path / "a.pdf", "--width", "double")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pdf", "a.png", "a.txt"]
+    assert "90 % CL, dof 1" in (tmp_path / "a.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--plot", "a.png", "--plot", "a.png"), "a.png: is named twice"),
+        (("--plot", "a.gif"), "a.gif: expected a name that ends in .png, .pdf, .svg"),
+        (("--plot", "a.png", "--width", "wide"), "width 'wide' is unknown, expected one of single, double"),
+        (("--width", "single"), "--width applies with --plot only"),
+        (("--plot", "a.png", "-o", "a.txt"), "a.txt: is the output and the caption of a.png too"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(spec_builder: Command, more: tuple[str, ...], message: str) -> None:
+    done = spec_builder(*LIMITS, *more)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_caption_that_exists_is_kept(spec_builder: Command, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("mine")
+    done = spec_builder(*LIMITS, "--plot", tmp_path / "a.png")
+    assert done.returncode == 2
+    assert "a.txt: exists already" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_ranking_is_printed_and_drawn(spec_builder: Command, tmp_path: Path) -> None:
+    done = spec_builder("fit", "combined", "--parameter", "flux", "--ranking", "--plot", tmp_path / "r.svg")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Ranking of the nuisance parameters of flux, combined\n")
+    assert "Impacts, upper axis" in (tmp_path / "r.txt").read_text()

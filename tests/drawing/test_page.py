@@ -1,0 +1,96 @@
+"""Pages: files of figures in three formats, each with its caption."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.drawing.page import Caption, check_pages, save_page, width_of
+from spec_builder.figures.profiles import draw_pulls
+from spec_builder.inference.profile import ONE_SIGMA
+from spec_builder.model.analysis import ANALYSES, load_analysis
+from spec_builder.studies.fits import fit_analysis
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from spec_builder.studies.fits import FitResult
+
+
+@pytest.fixture(scope="module")
+def flux_fits() -> list[FitResult]:
+    return [fit_analysis(load_analysis(name, "linear"), "flux", cl=ONE_SIGMA) for name in ANALYSES]
+
+
+# ---------------------------------------------------------------- files
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
+def test_two_saves_give_the_same_bytes(tmp_path: Path, flux_fits: list[FitResult], suffix: str) -> None:
+    paths = [tmp_path / f"{i}{suffix}" for i in range(2)]
+    for path in paths:
+        save_page(draw_pulls(flux_fits), [path])
+    first, second = (path.read_bytes() for path in paths)
+    assert len(first) > 5000
+    assert first == second
+
+
+@pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".pdf", b"%PDF"), (".svg", b"<?xml")])
+def test_the_suffix_chooses_the_format(tmp_path: Path, flux_fits: list[FitResult], suffix: str, start: bytes) -> None:
+    path = tmp_path / f"pulls{suffix}"
+    save_page(draw_pulls(flux_fits), [path])
+    assert path.read_bytes().startswith(start)
+
+
+def test_unknown_suffix(tmp_path: Path, flux_fits: list[FitResult]) -> None:
+    with pytest.raises(SpecBuilderError, match=r"pulls\.jpg: expected a name that ends in \.png, \.pdf, \.svg"):
+        save_page(draw_pulls(flux_fits), [tmp_path / "pulls.jpg"])
+
+
+def test_figures_are_not_overwritten(tmp_path: Path, flux_fits: list[FitResult]) -> None:
+    path = tmp_path / "pulls.png"
+    path.write_bytes(b"mine")
+    with pytest.raises(SpecBuilderError, match=r"exists already; give another name$"):
+        save_page(draw_pulls(flux_fits), [path])
+    assert path.read_bytes() == b"mine"
+    save_page(draw_pulls(flux_fits), [path], force=True)
+    assert path.read_bytes() != b"mine"
+
+
+def test_one_caption_stands_beside_all_formats(tmp_path: Path, flux_fits: list[FitResult]) -> None:
+    save_page(draw_pulls(flux_fits), [tmp_path / "pulls.png", tmp_path / "pulls.svg"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pulls.png", "pulls.svg", "pulls.txt"]
+    text = (tmp_path / "pulls.txt").read_text()
+    assert "law linear" in text
+    assert "by construction (*):\n- xenonnt: the signal normalisation" in text
+    assert "arXiv:2408.02877" in text
+
+
+def test_a_caption_is_not_overwritten_and_never_stale(tmp_path: Path, flux_fits: list[FitResult]) -> None:
+    (tmp_path / "pulls.txt").write_text("mine")
+    with pytest.raises(SpecBuilderError, match=r"pulls\.txt: exists already; give another name$"):
+        save_page(draw_pulls(flux_fits), [tmp_path / "pulls.png"])
+    assert not (tmp_path / "pulls.png").exists()
+    save_page(draw_pulls(flux_fits), [tmp_path / "pulls.png"], force=True)
+    assert (tmp_path / "pulls.txt").read_text().startswith("Pulls of the nuisance parameters\n")
+
+
+def test_names_that_clash_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    with pytest.raises(SpecBuilderError, match=r"a\.png: is named twice"):
+        check_pages([path, path], force=False)
+    with pytest.raises(SpecBuilderError, match=r"a\.txt: is the output and the caption of a\.png too"):
+        check_pages([path], force=True, taken=[tmp_path / "a.txt"])
+    with pytest.raises(SpecBuilderError, match="width 'wide' is unknown, expected one of single, double"):
+        width_of("wide")
+
+
+def test_captions_are_wrapped_and_leave_out_what_is_empty() -> None:
+    caption = Caption("What", ("word " * 40, ""), {"law": "linear"}, {"sources": ("one",), "notes": ()})
+    lines = caption.to_text().split("\n")
+    assert max(map(len, lines)) <= 100
+    assert lines[0] == "What"
+    assert lines[-4:] == ["", "sources:", "- one", ""]
+    assert "notes:" not in lines

@@ -1,0 +1,39 @@
+"""Stacks, counts and ratios are drawn as they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+
+from spec_builder.drawing.spectra import Layer, draw_counts, draw_ratio, draw_stack, poisson_interval
+
+EDGES = np.array([0.0, 1.0, 3.0])
+
+
+def test_layers_lie_upon_each_other() -> None:
+    panel = Figure().subplots()
+    layers = [Layer("a", np.array([1.0, 2.0]), "red"), Layer("b", np.array([3.0, 0.5]), "blue")]
+    assert draw_stack(panel, EDGES, layers).tolist() == [4.0, 2.5]
+    steps = {str(patch.get_label()): patch.get_data() for patch in panel.patches}  # type: ignore[attr-defined]
+    assert steps["b"].values.tolist() == [4.0, 2.5]
+    assert np.asarray(steps["b"].baseline).tolist() == [1.0, 2.0]
+    assert steps["total"].values.tolist() == [4.0, 2.5]
+
+
+def test_counts_are_divided_by_the_width_and_empty_bins_may_be_left_out() -> None:
+    panel = Figure().subplots()
+    counts = np.array([4.0, 0.0])
+    ends = draw_counts(panel, np.array([0.5, 2.0]), counts, np.array([1.0, 2.0]), empty=False)
+    assert ends == pytest.approx([4.0 + poisson_interval(counts)[1][0]])
+
+
+def test_ratios_are_to_what_is_expected() -> None:
+    panel = Figure().subplots()
+    draw_ratio(panel, EDGES, np.array([4.0, 9.0]), np.array([5.0, 10.0]), np.array([1.0, 1.0]), np.array([6.0, 8.0]))
+    (data,) = (c for c in panel.containers if isinstance(c, ErrorbarContainer))
+    assert np.asarray(data.lines[0].get_ydata()).tolist() == [0.8, 0.9]
+    band, before = panel.patches
+    assert band.get_data().values.tolist() == pytest.approx([1.2, 1.1])  # type: ignore[attr-defined]
+    assert before.get_data().values.tolist() == pytest.approx([1.2, 0.8])  # type: ignore[attr-defined]

@@ -1,0 +1,22 @@
+"""One style: the same colour for a data set wherever it is drawn."""
+
+from __future__ import annotations
+
+from spec_builder.drawing.style import ANALYSIS_LINES, PALETTE, axis_label, display_name, line_of
+
+
+def test_an_analysis_has_its_own_line_wherever_it_stands() -> None:
+    assert line_of("xenonnt", 3) == line_of("xenonnt") == ANALYSIS_LINES["xenonnt"]
+    assert line_of("mine", 1) == PALETTE[1]
+    assert line_of("mine", len(PALETTE)) == PALETTE[0]
+
+
+def test_analyses_of_one_figure_differ_in_colour() -> None:
+    for names in (("xenonnt", "pandax4t", "combined"), ("combined", "coherent_csi", "eves", "texono", "global")):
+        assert len({ANALYSIS_LINES[name].color for name in names}) == len(names)
+
+
+def test_names_of_strangers_are_text() -> None:
+    assert display_name("folder/my_$model.json") == r"my \$model.json"
+    assert axis_label("flux", "1e6 cm-2 s-1") == r"$^8$B flux [$10^6$ cm$^{-2}$ s$^{-1}$]"
+    assert axis_label("bx_shape") == "bx shape"
