@@ -44,7 +44,7 @@ from spec_builder.cli.parsing import (
     only,
     plane_grid,
 )
-from spec_builder.cli.spectra import limits_text, scan_spectra, spectrum_option
+from spec_builder.cli.spectra import print_limits, scan_spectra, spectrum_option
 from spec_builder.cli.toys import (
     by_toys,
     changed_analysis,
@@ -102,7 +102,7 @@ def limits(
         raise SpecBuilderError("limits: give --json or --csv, not both")
     if choices["spectrum"] is not None:
         given = given_options(context, choices | {"dof": dof})
-        emit(limits_text(analysis, given, choices, cl), output, force=force)
+        print_limits(analysis, given, choices, cl, output, force=force)
         return
     loaded, choice = analysis_and_choice(analysis, choices)
     masses = masses_of(choices["masses"], loaded, choice, 31)

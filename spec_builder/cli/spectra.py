@@ -9,15 +9,24 @@ import click
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.cli.options import FILES
-from spec_builder.cli.output import bibtex_of
+from spec_builder.cli.output import bibtex_of, emit
 from spec_builder.cli.parsing import only
+from spec_builder.cli.toys import (
+    PROJECTION_OPTIONS,
+    TOY_OPTIONS,
+    by_toys,
+    changed_analysis,
+    check_toy_options,
+    toy_run,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from spec_builder.base.text import Result
     from spec_builder.experiments.spectra import RecoilSpectrum
 
-__all__ = ["fit_text", "limits_text", "scan_spectra", "spectra_of", "spectrum_option"]
+__all__ = ["fit_text", "print_limits", "scan_spectra", "spectra_of", "spectrum_option"]
 
 spectrum_option = click.option(
     "--spectrum",
@@ -52,18 +61,36 @@ def fit_text(target: str, given: set[str], choices: Mapping[str, Any], *, as_jso
     return result.to_json() if as_json else str(result)
 
 
-def limits_text(target: str, given: set[str], choices: Mapping[str, Any], cl: float) -> str:
-    """What ``limits ANALYSIS --spectrum FILE|FOLDER`` prints."""
+def print_limits(
+    target: str, given: set[str], choices: Mapping[str, Any], cl: float, output: str, *, force: bool
+) -> None:
+    """``limits ANALYSIS --spectrum FILE|FOLDER``, observed or expected."""
     from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
+    from spec_builder.studies.expected_strengths import expect_strength_limits  # noqa: PLC0415
     from spec_builder.studies.strengths import find_strength_limits  # noqa: PLC0415
 
-    only(given, {"spectrum", "law", "variants", "as_json", "as_csv", "cite"}, "a spectrum")
+    own = {"spectrum", "law", "variants", "as_json", "as_csv", "cite", "expected"}
+    only(given, own | TOY_OPTIONS | PROJECTION_OPTIONS, "a spectrum")
     analysis = load_analysis(target, choices["law"], choices["variants"])
     spectra = spectra_of(choices["spectrum"])
     if choices["cite"]:
-        return bibtex_of([*analysis.sources(), *(spectrum.source for spectrum in spectra)], "iminuit")
-    result = find_strength_limits(analysis, spectra, cl=cl)
-    return result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
+        sources = [*analysis.sources(), *(spectrum.source for spectrum in spectra)]
+        emit(bibtex_of(sources, "iminuit"), output, force=force)
+        return
+    expected = choices["expected"]
+    check_toy_options(given, toys=expected == "toys")
+    analysis = changed_analysis(analysis, choices, expected=expected is not None)
+
+    def text(result: Result) -> str:
+        return result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
+
+    if expected is None:
+        emit(text(find_strength_limits(analysis, spectra, cl=cl)), output, force=force)
+        return
+    job = {**choices, "cl": cl, "digests": [spectrum.sha256 for spectrum in spectra]}
+    with toy_run(output, job, analysis.workspace, force=force) as how:
+        thrown = expect_strength_limits(analysis, spectra, kind=expected, cl=cl, **by_toys(choices), **how)
+        emit(text(thrown), output, force=force)
 
 
 def scan_spectra(target: str, given: set[str], choices: Mapping[str, Any], how: Mapping[str, Any]) -> None:
