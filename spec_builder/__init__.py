@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from spec_builder.studies.coverage import CoverageResult, cover_analysis, cover_couplings
     from spec_builder.studies.events import EventsResult, events_at_point, events_of_analysis, events_of_workspace
     from spec_builder.studies.expected import ExpectedLimits, expect_limits
+    from spec_builder.studies.expected_strengths import ExpectedStrengths, expect_strength_limits
     from spec_builder.studies.explanation import explain_point, explain_spectrum
     from spec_builder.studies.fits import FitResult, fit_analysis, fit_workspace
     from spec_builder.studies.limits import LimitsResult, find_limits
@@ -54,6 +55,7 @@ __all__ = [
     "CoverageResult",
     "EventsResult",
     "ExpectedLimits",
+    "ExpectedStrengths",
     "Experiment",
     "FitResult",
     "Likelihood",
@@ -78,6 +80,7 @@ __all__ = [
     "events_of_analysis",
     "events_of_workspace",
     "expect_limits",
+    "expect_strength_limits",
     "explain_point",
     "explain_spectrum",
     "export_point",
@@ -114,6 +117,7 @@ _HOME = {
     "CoverageResult": "studies.coverage",
     "EventsResult": "studies.events",
     "ExpectedLimits": "studies.expected",
+    "ExpectedStrengths": "studies.expected_strengths",
     "Experiment": "experiments.description",
     "FitResult": "studies.fits",
     "Likelihood": "inference.likelihood",
@@ -137,6 +141,7 @@ _HOME = {
     "events_of_analysis": "studies.events",
     "events_of_workspace": "studies.events",
     "expect_limits": "studies.expected",
+    "expect_strength_limits": "studies.expected_strengths",
     "explain_point": "studies.explanation",
     "explain_spectrum": "studies.explanation",
     "export_point": "sharing.export",

@@ -318,6 +318,7 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
 
     force = choices.pop("force")
     loaded = load_analysis(analysis, choices["law"], choices["variants"])
+    loaded.check_limits()
     make_folder(folder)
     for choice in interactions:
         path = folder / f"plane_{loaded.name}_{choice.name}.json"

@@ -101,6 +101,5 @@ def scan_spectra(target: str, given: set[str], choices: Mapping[str, Any], how: 
 
     only(given, {"spectrum", "law", "variants", "jobs", "dask"}, "a spectrum")
     analysis = load_analysis(target, choices["law"], choices["variants"])
-    analysis.check_limits()
     patches = build_spectra_patch_set(analysis, spectra_of(choices["spectrum"]))
     scan_patches(analysis.workspace, patches, name=choices["spectrum"], **how)

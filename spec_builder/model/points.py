@@ -84,8 +84,9 @@ def point_workspace(analysis: Analysis, choice: Choice, mass_MeV: float | None, 
 
     The measurement ``new_physics`` stands first and has no parameter of interest: nothing is left to be measured, so
     that a fit profiles the point, and a hypothesis test of the flux, which would answer another question, is refused
-    by pyhf. Arguments and errors as for :func:`point_operations`.
+    by pyhf. Arguments and errors as for :func:`point_operations`, and a law that is not one for limits is refused.
     """
+    analysis.check_limits()
     workspace: Workspace = jsonpatch.apply_patch(
         analysis.workspace, point_operations(analysis, choice, mass_MeV, value)
     )
