@@ -53,9 +53,6 @@ if TYPE_CHECKING:
     from spec_builder.studies.profiles import ProfileResult
     from spec_builder.studies.surfaces import SurfaceResult
 
-#: Of a figure of spectra; what has more is drawn as a row of bins.
-_MOST_PANELS = 9
-
 
 @click.command()
 @click.argument("target", metavar="ANALYSIS|WORKSPACE.json|-", shell_complete=ANALYSIS_WORDS)
@@ -137,10 +134,10 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
         result = fit_analysis(analysis, choices["parameter"], cl=choices["cl"], minimiser=choices["minimiser"])
         if choices["plot"]:
             from spec_builder.figures.bins import draw_bins  # noqa: PLC0415
-            from spec_builder.figures.spectra import draw_spectra, panel_count  # noqa: PLC0415
+            from spec_builder.figures.spectra import can_be_spectra, draw_spectra  # noqa: PLC0415
             from spec_builder.figures.style import save_figure  # noqa: PLC0415
 
-            draw = draw_spectra if panel_count(analysis) <= _MOST_PANELS else draw_bins
+            draw = draw_spectra if can_be_spectra(analysis) else draw_bins
             save_figure(draw(analysis, result), Path(choices["plot"]), force=force)
     emit(result.to_json() if as_json else str(result), output, force=force)
 

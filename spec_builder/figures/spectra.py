@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from spec_builder.model.analysis import Analysis
     from spec_builder.studies.fits import FitResult
 
-__all__ = ["draw_spectra", "panel_count", "poisson_interval"]
+__all__ = ["can_be_spectra", "draw_spectra", "panel_count", "poisson_interval"]
 
 _BACKGROUND_COLORS = ("#E69F00", "#56B4E9", "#F0E442", "#D55E00", "#999999")
 _SIGNAL_COLORS = ("#CC79A7", "#E4B7CF", "#F3DEE9")
@@ -29,6 +29,10 @@ _SIGNAL_COLORS = ("#CC79A7", "#E4B7CF", "#F3DEE9")
 _LONG_LABEL = 23
 #: Height of a row of the legend in that of a panel.
 _LEGEND_ROW = 0.08
+#: Panels of a figure.
+_MOST_PANELS = 9
+#: Unit of an axis that counts combinations of several observables.
+_CLASSES = "class"
 #: Panels side by side.
 _COLUMNS = 3
 
@@ -44,6 +48,12 @@ def poisson_interval(counts: FloatArray, cl: float = 0.6827) -> tuple[FloatArray
 def panel_count(analysis: Analysis) -> int:
     """How many panels :func:`draw_spectra` draws: one for each observable of each channel."""
     return sum(len(channel.axes) for channel in analysis.channels)
+
+
+def can_be_spectra(analysis: Analysis) -> bool:
+    """Whether spectra can be read: not too many panels, and no axis of classes, which have no order."""
+    units = {axis.unit for channel in analysis.channels for axis in channel.axes}
+    return panel_count(analysis) <= _MOST_PANELS and _CLASSES not in units
 
 
 def draw_spectra(analysis: Analysis, result: FitResult) -> Figure:
