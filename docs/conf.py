@@ -56,6 +56,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(spec_builder\..*\.)?(FloatArray|IndexArray|BoolArray|Law|Style|Parameter|Minimiser|YieldFunction)"),
     ("py:.*", r"(spec_builder\..*\.)?(Response|Workspace|Table|Column|Store|Specification)"),
     ("py:.*", r"(LimitsLaw|Source|Target|Choice|Value|Options?|TermFunction|CrossSection|Interval|Kind|Decomposition)"),
+    ("py:.*", r"(GivenAnalysis|GivenWorkspace|Numbers|PathLike)(\[.*)?"),
     ("py:.*", r"(tuple\[)?Note|What .*"),
     ("py:.*", r"hypotheses|spec_builder\.inference\.(feldman_cousins|exclusion_by_toys|rows)\..*"),
     ("py:.*", r"spec_builder\.model\.analyses\..*"),

@@ -20,7 +20,9 @@
 // A copy must be written as a loop for gcc to keep it in vector registers, and left to clang.
 #ifdef __clang__
 #define COPIES(type)
+#define COPY_BITS(to, from) memcpy(to, from, sizeof to)
 #else
+#define COPY_BITS(to, from) EACH_LANE memcpy(&to[l], &from[l], sizeof to[l])  // at once gcc copies halves of vectors
 #define COPIES(type)                                          \
   type() = default;                                           \
   type(const type &other) { EACH_LANE v[l] = other.v[l]; }    \
@@ -48,8 +50,8 @@ struct alignas(8 * LANES) Bits {
 
 INLINE Real real(double x) { Real r; EACH_LANE r.v[l] = x; return r; }
 INLINE Truth truth(bool x) { Truth r; EACH_LANE r.v[l] = x ? 1.0 : 0.0; return r; }
-INLINE Bits bits(const Real &a) { Bits r; memcpy(r.v, a.v, sizeof r.v); return r; }
-INLINE Real number(const Bits &a) { Real r; memcpy(r.v, a.v, sizeof r.v); return r; }
+INLINE Bits bits(const Real &a) { Bits r; COPY_BITS(r.v, a.v); return r; }
+INLINE Real number(const Bits &a) { Real r; COPY_BITS(r.v, a.v); return r; }
 
 #define BINARY(op)                                                                                          \
   INLINE Real operator op(const Real &a, const Real &b) { Real r; EACH_LANE r.v[l] = a.v[l] op b.v[l]; return r; } \
@@ -87,7 +89,10 @@ INLINE Truth operator!(const Truth &a) { Truth r; EACH_LANE r.v[l] = 1.0 - a.v[l
 INLINE Truth operator&(const Truth &a, const Truth &b) { Truth r; EACH_LANE r.v[l] = a.v[l] * b.v[l]; return r; }
 INLINE Truth operator|(const Truth &a, const Truth &b) {
   Truth r;
-  EACH_LANE r.v[l] = a.v[l] + b.v[l] - a.v[l] * b.v[l];
+  EACH_LANE {
+    double x = a.v[l], y = b.v[l];
+    r.v[l] = x > y ? x : y;
+  }
   return r;
 }
 INLINE bool any(const Truth &a) {

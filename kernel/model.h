@@ -1,9 +1,10 @@
 // What Python hands to the kernel; spec_builder/inference/compiled.py has the same fields in the same order.
 #pragma once
+#include <atomic>
 #include <cstdint>
 
 // Raised with every change of these structures or of what they mean: a library of another version is refused.
-const int64_t LAYOUT = 1;
+const int64_t LAYOUT = 3;
 
 // Numbers that may differ from row to row: number i of row r is data[i * step + r * row]; row = 0 where all share them.
 struct Column {
@@ -14,7 +15,7 @@ struct Column {
 // Rates nu_b = sum over groups of template_b x amplitude x bin-by-bin parameters; an amplitude is a sum of terms,
 // coefficient x factors. Arrays "..._at" say where things begin in another array, with one entry more than things.
 struct Model {
-  int64_t parameters, free, bins, factors, groups, slopes, bends, blocks, normals, poissons, shapes, vector_groups, affine;
+  int64_t parameters, free, bins, factors, groups, slopes, bends, blocks, normals, poissons, shapes, vector_groups, affine, sums, parcels;
   // free parameters: index, bounds, 2 / variance of a normal constraint, first and before last of the bins that feel it
   const int32_t *free_parameter;
   const double *lower, *upper, *stiffness;
@@ -40,6 +41,10 @@ struct Model {
   const int32_t *bend_group, *bend_row, *bend_column, *bend_factor, *bend_other;
   // pairs of free parameters that share bins, in blocks of 1, 2 or 4: row, size, columns, bins
   const int32_t *block_row, *block_size, *block_columns, *block_first, *block_last;
+  // rows of each column of the Hessian's factor, below its diagonal, that are not zero
+  const int32_t *column_at, *column_rows;
+  // up to four groups of the same bins and kind; up to four slopes of one parameter whose groups are of the same
+  const int32_t *sum_size, *sum_groups, *parcel_size, *parcel_slopes;
   // constraints: parameter, its place among the free or -1, place among the auxiliary data; 1 / variance, mean / parameter
   const int32_t *normal_parameter, *normal_free, *normal_datum;
   const double *normal_weight;
@@ -48,7 +53,8 @@ struct Model {
 };
 
 struct Rows {
-  int64_t first, last;         // rows first to before last are fitted
+  std::atomic<int64_t> *next;  // row that no thread has taken yet
+  int64_t count;
   int64_t stride;              // parameter i of row r is theta[i * stride + r]
   int64_t evaluations;         // allowed for each row
   Column observed, barrier;    // counts, and the least that they are taken for while a minimum is sought (bins)

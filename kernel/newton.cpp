@@ -18,7 +18,7 @@ const double LOST = 1e-10;          // a pivot below this part of its diagonal h
 const double FLAT = 1e-13;          // and below this all of them
 const int64_t LATE = 12;            // evaluations after which rounding is looked at
 const double INFINITE = HUGE_VAL;
-const int64_t TILE = 16;            // bins worked on together: a Jacobian of a dozen parameters stays in the nearest cache
+const int64_t TILE = 32;            // bins worked on together: a Jacobian of a dozen parameters stays in the nearest cache
 
 INLINE int64_t lower_index(int64_t row, int64_t column) { return row * (row + 1) / 2 + column; }
 
@@ -190,29 +190,67 @@ INLINE Stretch stretch(const Model *m, int64_t g, const Stretch &tile) {
   return {first > tile.first ? first : tile.first, last < tile.last ? last : tile.last};
 }
 
-// to[b] += template[b] x factor
-INLINE void add_template(const Work &k, int64_t g, const Real &factor, const Stretch &bins, Real *to) {
-  const Model *m = k.m;
-  const int64_t begin = m->group_begin[g] - m->group_first[g];
-  if (m->group_kind[g] == SHARED) {
-    for (int64_t b = bins.first; b < bins.last; b++) to[b] += m->numbers[begin + b] * factor;
-  } else {
-    const Real *own = m->group_kind[g] == OWN ? k.shape : k.scaled;
-    for (int64_t b = bins.first; b < bins.last; b++) to[b] += own[begin + b] * factor;
+// Bins of a tile that feel a free parameter, or lie between some that do: elsewhere its Jacobian is zero from the start.
+INLINE Stretch felt(const Model *m, int64_t p, const Stretch &tile) {
+  const int64_t first = m->free_first[p], last = m->free_last[p];
+  return {first > tile.first ? first : tile.first, last < tile.last ? last : tile.last};
+}
+
+// Templates of SIZE groups of the same bins and kind: several at once keep the processor busy and sums in registers.
+template <int SIZE, typename Number>
+INLINE void add_templates(const Number *const *templates, const Real *factors, const Stretch &bins, Real *to) {
+  for (int64_t b = bins.first; b < bins.last; b++) {
+    Real sum = to[b];
+    for (int i = 0; i < SIZE; i++) sum += templates[i][b] * factors[i];
+    to[b] = sum;
   }
 }
 
-INLINE void sum_template(const Work &k, int64_t g, const Real *over, const Stretch &bins, Real &sum) {
-  const Model *m = k.m;
-  const int64_t begin = m->group_begin[g] - m->group_first[g];
-  Real total = sum;
-  if (m->group_kind[g] == SHARED) {
-    for (int64_t b = bins.first; b < bins.last; b++) total += m->numbers[begin + b] * over[b];
-  } else {
-    const Real *own = m->group_kind[g] == OWN ? k.shape : k.scaled;
-    for (int64_t b = bins.first; b < bins.last; b++) total += own[begin + b] * over[b];
+template <int SIZE, typename Number>
+INLINE void sum_templates(const Number *const *templates, const Real *over, const Stretch &bins, Real *sums) {
+  for (int64_t b = bins.first; b < bins.last; b++) {
+    Real weight = over[b];
+    for (int i = 0; i < SIZE; i++) sums[i] += templates[i][b] * weight;
   }
-  sum = total;
+}
+
+// to[b] += sum over groups of template[b] x factor
+template <int SIZE>
+INLINE void add_groups(const Work &k, const int32_t *groups, const Real *factors, const Stretch &bins, Real *to) {
+  const Model *m = k.m;
+  const double *shared[SIZE];
+  const Real *own[SIZE];
+  const int32_t kind = m->group_kind[groups[0]];
+  for (int i = 0; i < SIZE; i++) {
+    const int64_t begin = m->group_begin[groups[i]] - m->group_first[groups[i]];
+    shared[i] = m->numbers + begin;
+    own[i] = (kind == OWN ? k.shape : k.scaled) + begin;
+  }
+  if (kind == SHARED)
+    add_templates<SIZE>(shared, factors, bins, to);
+  else
+    add_templates<SIZE>(own, factors, bins, to);
+}
+
+// Adds sums over bins of the templates x weight.
+template <int SIZE>
+INLINE void sum_groups(Work &k, const int32_t *groups, const Stretch &bins) {
+  const Model *m = k.m;
+  const double *shared[SIZE];
+  const Real *own[SIZE];
+  Real sums[SIZE];
+  const int32_t kind = m->group_kind[groups[0]];
+  for (int i = 0; i < SIZE; i++) {
+    const int64_t begin = m->group_begin[groups[i]] - m->group_first[groups[i]];
+    shared[i] = m->numbers + begin;
+    own[i] = (kind == OWN ? k.shape : k.scaled) + begin;
+    sums[i] = k.group_slope[groups[i]];
+  }
+  if (kind == SHARED)
+    sum_templates<SIZE>(shared, k.weight, bins, sums);
+  else
+    sum_templates<SIZE>(own, k.weight, bins, sums);
+  for (int i = 0; i < SIZE; i++) k.group_slope[groups[i]] = sums[i];
 }
 
 // Template of a group with bin-by-bin parameters, times all of them but up to two.
@@ -298,10 +336,27 @@ INLINE void evaluate_amplitudes(Work &k) {
   }
 }
 
+template <int SIZE>
+INLINE void add_amplitudes(Work &k, const int32_t *groups, const Stretch &bins) {
+  Real amplitudes[SIZE];
+  for (int i = 0; i < SIZE; i++) amplitudes[i] = k.amplitude[groups[i]];
+  add_groups<SIZE>(k, groups, amplitudes, bins, k.rate);
+}
+
 INLINE void evaluate_rates(Work &k, const Stretch &tile) {
   const Model *m = k.m;
   for (int64_t b = tile.first; b < tile.last; b++) k.rate[b] = real(0.0);
-  for (int64_t g = 0; g < m->groups; g++) add_template(k, g, k.amplitude[g], stretch(m, g, tile), k.rate);
+  for (int64_t i = 0; i < m->sums; i++) {
+    const int32_t *groups = m->sum_groups + 4 * i;
+    const Stretch bins = stretch(m, groups[0], tile);
+    if (bins.first >= bins.last) continue;
+    if (m->sum_size[i] == 4)
+      add_amplitudes<4>(k, groups, bins);
+    else if (m->sum_size[i] == 2)
+      add_amplitudes<2>(k, groups, bins);
+    else
+      add_amplitudes<1>(k, groups, bins);
+  }
 }
 
 // Poisson term of a bin: value, and derivatives in the rate.
@@ -341,7 +396,10 @@ INLINE void evaluate_constraints(Work &k) {
   const int64_t F = m->free;
   k.value = k.empty = real(0.0);
   for (int64_t p = 0; p < F; p++) k.gradient[p] = real(0.0);
-  for (int64_t i = 0; i < F * (F + 1) / 2; i++) k.fisher[i] = real(0.0);
+  for (int64_t j = 0; j < F; j++) {
+    k.fisher[lower_index(j, j)] = real(0.0);
+    for (int64_t a = m->column_at[j]; a < m->column_at[j + 1]; a++) k.fisher[lower_index(m->column_rows[a], j)] = real(0.0);
+  }
   for (int64_t i = 0; i < m->normals; i++) {
     const double weight = m->normal_weight[i];
     Real pull = k.theta[m->normal_parameter[i]] - k.auxiliary[m->normal_datum[i]];
@@ -365,18 +423,47 @@ INLINE void evaluate_constraints(Work &k) {
   }
 }
 
+template <int SIZE>
+INLINE void add_derivatives(Work &k, const int32_t *slopes, const Stretch &bins) {
+  const Model *m = k.m;
+  int32_t groups[SIZE];
+  Real derivatives[SIZE];
+  for (int i = 0; i < SIZE; i++) {
+    groups[i] = m->slope_group[slopes[i]];
+    derivatives[i] = k.derivative[slopes[i]];
+  }
+  add_groups<SIZE>(k, groups, derivatives, bins, k.jacobian + m->slope_free[slopes[0]] * m->bins);
+}
+
 // The Jacobian dnu_b/dtheta_p, and sums of dF/dnu over templates.
 INLINE void evaluate_slopes(Work &k, const Stretch &tile) {
   const Model *m = k.m;
   const int64_t B = m->bins;
-  for (int64_t p = 0; p < m->free; p++)
-    for (int64_t b = tile.first; b < tile.last; b++) k.jacobian[p * B + b] = real(0.0);
-  for (int64_t g = 0; g < m->groups; g++) {
-    const int64_t begin = m->group_slopes_at[g], end = m->group_slopes_at[g + 1];
-    const Stretch bins = stretch(m, g, tile);
-    if (begin == end || bins.first >= bins.last) continue;
-    sum_template(k, g, k.weight, bins, k.group_slope[g]);
-    for (int64_t s = begin; s < end; s++) add_template(k, g, k.derivative[s], bins, k.jacobian + m->slope_free[s] * B);
+  for (int64_t p = 0; p < m->free; p++) {
+    const Stretch bins = felt(m, p, tile);
+    for (int64_t b = bins.first; b < bins.last; b++) k.jacobian[p * B + b] = real(0.0);
+  }
+  for (int64_t i = 0; i < m->sums; i++) {
+    const int32_t *groups = m->sum_groups + 4 * i;
+    const Stretch bins = stretch(m, groups[0], tile);
+    if (bins.first >= bins.last) continue;
+    if (m->sum_size[i] == 4)
+      sum_groups<4>(k, groups, bins);
+    else if (m->sum_size[i] == 2)
+      sum_groups<2>(k, groups, bins);
+    else
+      sum_groups<1>(k, groups, bins);
+  }
+  for (int64_t i = 0; i < m->parcels; i++) {
+    const int32_t *slopes = m->parcel_slopes + 4 * i;
+    const Stretch bins = stretch(m, m->slope_group[slopes[0]], tile);
+    if (bins.first >= bins.last) continue;
+    if (m->parcel_size[i] == 4)
+      add_derivatives<4>(k, slopes, bins);
+    else if (m->parcel_size[i] == 2)
+      add_derivatives<2>(k, slopes, bins);
+    else
+      add_derivatives<1>(k, slopes, bins);
   }
   add_vector_slopes(k, tile);
 }
@@ -416,7 +503,8 @@ INLINE void evaluate_fisher(Work &k, const Stretch &tile) {
     const int64_t p = m->block_row[i];
     if (p != row) {
       row = p;
-      for (int64_t b = tile.first; b < tile.last; b++) k.bent[b] = k.bend[b] * k.jacobian[p * m->bins + b];
+      const Stretch bins = felt(m, p, tile);
+      for (int64_t b = bins.first; b < bins.last; b++) k.bent[b] = k.bend[b] * k.jacobian[p * m->bins + b];
     }
     const int32_t *columns = m->block_columns + 4 * i;
     if (m->block_size[i] == 4)
@@ -432,7 +520,13 @@ INLINE void evaluate_fisher(Work &k, const Stretch &tile) {
 INLINE void evaluate_hessian(Work &k) {
   const Model *m = k.m;
   const int64_t F = m->free;
-  for (int64_t i = 0; i < F * (F + 1) / 2; i++) k.hessian[i] = k.fisher[i];
+  for (int64_t j = 0; j < F; j++) {
+    k.hessian[lower_index(j, j)] = k.fisher[lower_index(j, j)];
+    for (int64_t a = m->column_at[j]; a < m->column_at[j + 1]; a++) {
+      const int64_t at = lower_index(m->column_rows[a], j);
+      k.hessian[at] = k.fisher[at];
+    }
+  }
   for (int64_t s = 0; s < m->slopes; s++) {
     const int64_t g = m->slope_group[s], p = m->slope_free[s];
     if (m->slope_bends[s]) k.hessian[lower_index(p, p)] += k.group_slope[g] * (k.partial[s] * k.second[m->slope_factor[s]]);
@@ -498,19 +592,23 @@ INLINE Real least_pivot(Work &k, const double *stiffness, int64_t j) {
   return sum;
 }
 
-// Solves H x = -g by L D L^T, blocked directions left out (inside: none is); stiffness: of the constraints, or none where H may be less.
-// Which lanes' matrices are positive definite.
+// Solves H x = -g by L D L^T, blocked directions left out (inside: none is); stiffness: of the constraints, or none where
+// H may be less. Which lanes' matrices are positive definite. Entries that are zero whatever the rates are stay untouched.
 INLINE Truth solve(Work &k, const Real *matrix, const double *stiffness, bool inside, Real *x) {
-  const int64_t F = k.m->free;
+  const Model *m = k.m;
+  const int64_t F = m->free;
+  const int32_t *at = m->column_at, *rows = m->column_rows;
   Real *h = k.factored;
   Truth definite = truth(true);
-  for (int64_t i = 0; i < F; i++) {
-    x[i] = inside ? -k.gradient[i] : select(k.blocked[i], real(0.0), -k.gradient[i]);
-    for (int64_t j = 0; j <= i; j++) {
-      const int64_t at = lower_index(i, j);
-      h[at] = inside ? matrix[at] : select(k.blocked[i] | k.blocked[j], real(i == j ? 1.0 : 0.0), matrix[at]);
+  for (int64_t j = 0; j < F; j++) {
+    const int64_t d = lower_index(j, j);
+    x[j] = inside ? -k.gradient[j] : select(k.blocked[j], real(0.0), -k.gradient[j]);
+    h[d] = inside ? matrix[d] : select(k.blocked[j], real(1.0), matrix[d]);
+    k.inverse[j] = magnitude(h[d]);  // the diagonal, until the pivot takes its place
+    for (int32_t a = at[j]; a < at[j + 1]; a++) {
+      const int64_t i = rows[a], e = lower_index(i, j);
+      h[e] = inside ? matrix[e] : select(k.blocked[i] | k.blocked[j], real(0.0), matrix[e]);
     }
-    k.inverse[i] = magnitude(h[lower_index(i, i)]);  // the diagonal, until the pivot takes its place
   }
   for (int64_t j = 0; j < F; j++) {
     Real diagonal = k.inverse[j];
@@ -529,19 +627,20 @@ INLINE Truth solve(Work &k, const Real *matrix, const double *stiffness, bool in
     }
     Real inverse = 1.0 / pivot;
     k.inverse[j] = inverse;
-    for (int64_t i = j + 1; i < F; i++) {
+    for (int32_t a = at[j]; a < at[j + 1]; a++) {
+      const int64_t i = rows[a];
       Real *row = h + lower_index(i, 0);
       Real above = row[j], part = above * inverse;
-      for (int64_t n = j + 1; n < i; n++) row[n] -= part * k.column[n];
+      for (int32_t c = at[j]; c < a; c++) row[rows[c]] -= part * k.column[c - at[j]];
       row[i] -= part * above;
-      k.column[i] = above;
+      k.column[a - at[j]] = above;
       row[j] = part;
       x[i] -= part * x[j];
     }
   }
   for (int64_t j = F - 1; j >= 0; j--) {
     Real sum = x[j] * k.inverse[j];
-    for (int64_t i = j + 1; i < F; i++) sum -= h[lower_index(i, j)] * x[i];
+    for (int32_t a = at[j + 1] - 1; a >= at[j]; a--) sum -= h[lower_index(rows[a], j)] * x[rows[a]];  // the newest last
     x[j] = sum;
   }
   return definite;
@@ -552,13 +651,13 @@ INLINE Real direction(Work &k) {
   const Model *m = k.m;
   const int64_t F = m->free;
   Truth edge = truth(false);
-  for (int64_t p = 0; p < F; p++) {
+  for (int64_t p = 0; p < F; p++) edge = edge | (k.base[p] <= m->lower[p]) | (k.base[p] >= m->upper[p]);
+  const bool inside = !any(edge);
+  for (int64_t p = 0; p < F && !inside; p++) {
     k.at_lower[p] = k.base[p] <= m->lower[p];
     k.at_upper[p] = k.base[p] >= m->upper[p];
     k.blocked[p] = (k.at_lower[p] & (k.gradient[p] > 0.0)) | (k.at_upper[p] & (k.gradient[p] < 0.0));
-    edge = edge | k.at_lower[p] | k.at_upper[p];
   }
-  const bool inside = !any(edge);
   Real *x = k.trial;
   Truth definite;
   while (true) {
@@ -578,7 +677,7 @@ INLINE Real direction(Work &k) {
     if (!any(more)) break;
   }
   Real product = real(0.0);
-  for (int64_t p = 0; p < F; p++) product += select(k.blocked[p], real(0.0), k.gradient[p]) * x[p];
+  for (int64_t p = 0; p < F; p++) product += (inside ? k.gradient[p] : select(k.blocked[p], real(0.0), k.gradient[p])) * x[p];
   Real distance = magnitude(0.5 * product);
   // away from a region where the Hessian is positive the distance has no meaning yet
   return select(definite, distance, maximum(distance, real(2 * EDM_VALID)));
@@ -589,10 +688,15 @@ INLINE Real reach(Work &k) {
   const Model *m = k.m;
   const int64_t F = m->free, B = m->bins;
   Real part = real(1.0);
+  Truth leaves = truth(false);
   for (int64_t p = 0; p < F; p++) {
+    Real end = k.base[p] + k.step[p];
+    leaves = leaves | (end < m->lower[p]) | (end > m->upper[p]);
+  }
+  const bool within = !any(leaves);
+  for (int64_t p = 0; p < F && !within; p++) {
     Real step = k.step[p], end = k.base[p] + step;
     Truth outside = (end < m->lower[p]) | (end > m->upper[p]);
-    if (!any(outside)) continue;
     Real room = select(step > 0.0, m->upper[p] - k.base[p], m->lower[p] - k.base[p]);
     part = select(outside, minimum(part, room / step), part);
   }
@@ -603,10 +707,12 @@ INLINE Real reach(Work &k) {
     const Real *row = k.jacobian + p * B;
     for (int64_t b = m->free_first[p]; b < m->free_last[p]; b++) change[b] += row[b] * k.step[p];
   }
+  Truth vanishes = truth(false);
+  for (int64_t b = 0; b < B; b++) vanishes = vanishes | (-change[b] > MARGIN * k.rate[b]);
+  if (!any(vanishes)) return part;
   for (int64_t b = 0; b < B; b++) {
     Real room = MARGIN * k.rate[b];
-    Truth over = -change[b] > room;
-    if (any(over)) part = select(over, minimum(part, room / -change[b]), part);
+    part = select(-change[b] > room, minimum(part, room / -change[b]), part);
   }
   return part;
 }
@@ -635,10 +741,6 @@ void load(Work &k, const Result &result, int64_t row, int l) {
   const Model *m = k.m;
   const Rows *rows = k.rows;
   for (int64_t i = 0; i < m->parameters; i++) k.theta[i].v[l] = result.theta[i * rows->stride + row];
-  for (int64_t p = 0; p < m->free; p++) {
-    k.base[p].v[l] = k.theta[m->free_parameter[p]].v[l];
-    k.step[p].v[l] = 0.0;
-  }
   if (rows->observed.row || rows->barrier.row) {
     for (int64_t b = 0; b < m->bins; b++) {
       const double count = read(rows->observed, b, row), least = read(rows->barrier, b, row);
@@ -661,37 +763,61 @@ void load(Work &k, const Result &result, int64_t row, int l) {
   }
 }
 
+// Rows that a thread takes at a time: few, so that all end together, and enough not to meet at the edges of results.
+const int64_t PORTION = 64;
+
+// The next row for a lane, or -1 when all are taken.
+struct Queue {
+  const Rows *rows;
+  int64_t next, last;
+  int64_t take() {
+    if (next == last) {
+      next = rows->next->fetch_add(PORTION, std::memory_order_relaxed);
+      last = next + PORTION < rows->count ? next + PORTION : rows->count;
+      if (next >= rows->count) next = last = rows->count;
+      if (next == last) return -1;
+    }
+    return next++;
+  }
+};
+
 void run(Work &k, const Result &result) {
   const Model *m = k.m;
   const Rows *rows = k.rows;
   const int64_t F = m->free;
   Real value = real(INFINITE), empty = real(0.0), distance = real(INFINITE), slope = real(0.0), scale = real(1.0);
   load_shared(k);
-  int64_t row[LANES], count[LANES], next = rows->first, alive = 0;
+  Queue queue{rows, 0, 0};
+  const double allowed = (double)rows->evaluations;
+  Real count = real(0.0);
+  int64_t row[LANES], alive = 0;
   for (int l = 0; l < LANES; l++) {
-    const bool used = next < rows->last;  // an idle lane repeats the first row
-    row[l] = used ? next++ : -1;
-    count[l] = 0;
-    alive += used;
-    load(k, result, used ? row[l] : rows->first, l);
+    row[l] = queue.take();
+    alive += row[l] >= 0;
+    load(k, result, row[l] >= 0 ? row[l] : row[0] >= 0 ? row[0] : 0, l);  // an idle lane repeats a row
   }
   while (alive) {
     evaluate(k);
     Real bar = value + ARMIJO * scale * slope + ROUNDING * (1.0 + magnitude(value));
     Truth accepted = finite(k.value) & ((k.value <= bar) | !finite(value));
-    for (int64_t p = 0; p < F; p++) k.base[p] = select(accepted, k.theta[m->free_parameter[p]], k.base[p]);
+    const bool all = !any(!accepted);
+    for (int64_t p = 0; p < F; p++) {
+      Real x = k.theta[m->free_parameter[p]];
+      k.base[p] = all ? x : select(accepted, x, k.base[p]);
+    }
     value = select(accepted, k.value, value);
     empty = select(accepted, k.empty, empty);
     Real estimate = direction(k);
-    for (int64_t p = 0; p < F; p++) k.step[p] = select(accepted, k.trial[p], k.step[p]);
+    for (int64_t p = 0; p < F; p++) k.step[p] = all ? k.trial[p] : select(accepted, k.trial[p], k.step[p]);
     distance = select(accepted, estimate, distance);
     slope = select(accepted, -2.0 * estimate, slope);
     scale = select(accepted, reach(k), scale * SHRINK);
     Truth stuck = !accepted & ((scale < LEAST_SCALE) | !finite(value));
     Truth done = (accepted & (distance <= EDM_GOAL)) | stuck;
-    bool late = any(stuck);
-    for (int l = 0; l < LANES; l++) late = late || (row[l] >= 0 && count[l] >= LATE);
-    Real noise = late ? minimum(rounding(k), real(EDM_ROUNDED)) : real(0.0);
+    count += real(1.0);
+    Truth late = (count > (double)LATE) | stuck, rounded = truth(false);
+    if (any(late)) rounded = late & (distance <= minimum(rounding(k), real(EDM_ROUNDED)));
+    Truth over = done | (accepted & rounded) | (count >= allowed);
     for (int64_t p = 0; p < F; p++) {
       const double snap = SNAP * (1 + std::fabs(m->lower[p]));
       Real x = k.base[p] + scale * k.step[p];
@@ -699,25 +825,23 @@ void run(Work &k, const Result &result) {
       x = select(m->upper[p] - x <= snap, real(m->upper[p]), x);
       k.theta[m->free_parameter[p]] = x;
     }
+    if (!any(over)) continue;
     for (int l = 0; l < LANES; l++) {
-      count[l]++;
       const int64_t r = row[l];
-      if (r < 0) continue;
-      const bool rounded = (count[l] > LATE || stuck.v[l] != 0.0) && distance.v[l] <= noise.v[l];
-      const bool over = count[l] >= rows->evaluations;
-      if (done.v[l] == 0.0 && !(accepted.v[l] != 0.0 && rounded) && !over) continue;
-      for (int64_t p = 0; p < F; p++) result.theta[m->free_parameter[p] * rows->stride + r] = k.base[p].v[l];
+      if (r < 0 || over.v[l] == 0.0) continue;
+      if (std::isfinite(value.v[l]))  // else it has never left its start
+        for (int64_t p = 0; p < F; p++) result.theta[m->free_parameter[p] * rows->stride + r] = k.base[p].v[l];
       result.value[r] = value.v[l] + empty.v[l];
       result.edm[r] = distance.v[l];
-      result.evaluations[r] = count[l];
-      const bool valid = distance.v[l] <= EDM_VALID || rounded;
+      result.evaluations[r] = (int64_t)count.v[l];
+      const bool valid = distance.v[l] <= EDM_VALID || rounded.v[l] != 0.0;
       result.reason[r] = valid ? VALID : stuck.v[l] != 0.0 ? ROUNDED : UNFINISHED;
-      row[l] = next < rows->last ? next++ : -1;
+      row[l] = queue.take();
       if (row[l] < 0) {
         alive--;
         continue;
       }
-      count[l] = 0;
+      count.v[l] = 0.0;
       value.v[l] = distance.v[l] = INFINITE;
       empty.v[l] = slope.v[l] = 0.0;
       scale.v[l] = 1.0;

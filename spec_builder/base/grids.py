@@ -1,20 +1,23 @@
-"""Grids of positive numbers as they are written on the command line."""
+"""Grids of numbers, as they are written on the command line and given in Python."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TypeAlias
 
 from spec_builder.base.errors import SpecBuilderError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+__all__ = ["MOST_POINTS", "Numbers", "check_level", "check_range", "numbers_text", "parse_grid", "parse_signed_grid"]
 
-__all__ = ["MOST_POINTS", "check_range", "parse_grid", "parse_signed_grid"]
+#: What a user gives for a grid: a number, a list or an array of them, or the text of a grid.
+Numbers: TypeAlias = "str | float | Iterable[float]"
 
 _LARGEST = 1e50
 #: A grid with more points is a slip of the finger; it would not fit into memory.
 MOST_POINTS = 100_000
+#: Characters of a grid that a message repeats.
+_LONGEST = 200
 
 
 def parse_grid(text: str, what: str) -> list[float]:
@@ -25,7 +28,8 @@ def parse_grid(text: str, what: str) -> list[float]:
         what: what the numbers are, for the message.
 
     Raises:
-        SpecBuilderError: for anything but finite positive numbers, and for a grid with LO >= HI or N < 2.
+        SpecBuilderError: for anything but finite positive numbers, for one that stands twice, and for a grid with
+            LO >= HI or N < 2.
 
     Examples:
         >>> parse_grid("0.01:100:5", "masses")
@@ -35,13 +39,13 @@ def parse_grid(text: str, what: str) -> list[float]:
     """
     parts = text.split(":")
     if len(parts) == 1:
-        return [_positive(item, text, what) for item in text.split(",")]
+        return _once([_positive(item, text, what) for item in text.split(",")], text, what)
     if len(parts) != 3:
-        raise SpecBuilderError(f"{what} '{text}': expected LO:HI:N or a comma list of numbers")
+        raise SpecBuilderError(f"{what} '{_short(text)}': expected LO:HI:N or a comma list of numbers")
     low, high = _positive(parts[0], text, what), _positive(parts[1], text, what)
     count = _count(parts[2], text, what)
     if not low < high:
-        raise SpecBuilderError(f"{what} '{text}': LO must be below HI")
+        raise SpecBuilderError(f"{what} '{_short(text)}': LO must be below HI")
     step = math.log(high / low) / (count - 1)
     # to 12 digits, so that 10:1000:3 holds 100 and not 99.99999999999997
     inner = [float(f"{low * math.exp(step * i):.12g}") for i in range(1, count - 1)]
@@ -56,7 +60,8 @@ def parse_signed_grid(text: str, what: str) -> list[float]:
         what: what the numbers are, for the message.
 
     Raises:
-        SpecBuilderError: for anything but finite numbers, and for a grid with LO >= HI or N < 2.
+        SpecBuilderError: for anything but finite numbers, for one that stands twice, and for a grid with LO >= HI or
+            N < 2.
 
     Examples:
         >>> parse_signed_grid("-1:1:5", "couplings")
@@ -66,16 +71,62 @@ def parse_signed_grid(text: str, what: str) -> list[float]:
     """
     parts = text.split(":")
     if len(parts) == 1:
-        return [_finite(item, text, what) for item in text.split(",")]
+        return _once([_finite(item, text, what) for item in text.split(",")], text, what)
     if len(parts) != 3:
-        raise SpecBuilderError(f"{what} '{text}': expected LO:HI:N or a comma list of numbers")
+        raise SpecBuilderError(f"{what} '{_short(text)}': expected LO:HI:N or a comma list of numbers")
     low, high = _finite(parts[0], text, what), _finite(parts[1], text, what)
     count = _count(parts[2], text, what)
     if not low < high:
-        raise SpecBuilderError(f"{what} '{text}': LO must be below HI")
+        raise SpecBuilderError(f"{what} '{_short(text)}': LO must be below HI")
     step = (high - low) / (count - 1)
     inner = [float(f"{low + step * i:.12g}") + 0.0 for i in range(1, count - 1)]
     return [low, *inner, high]
+
+
+def numbers_text(given: Numbers, what: str) -> str:
+    """A grid as it would be typed: whatever is refused of one is refused of the other, in the same words.
+
+    Args:
+        given: a number, a list or an array of numbers, or the text of a grid, which stays.
+        what: what the numbers are, for the message.
+
+    Raises:
+        SpecBuilderError: for anything else, and for an empty list.
+
+    Examples:
+        >>> numbers_text([1, 0.1], "masses"), numbers_text(3.5, "masses"), numbers_text("1:10:3", "masses")
+        ('1,0.1', '3.5', '1:10:3')
+    """
+    if isinstance(given, str):
+        return given
+    items = list(given) if isinstance(given, Iterable) and getattr(given, "ndim", True) else [given]
+    if not items:
+        raise SpecBuilderError(f"{what}: the list is empty, expected at least one number")
+    return ",".join(_number_text(item, what) for item in items)
+
+
+def _number_text(item: object, what: str) -> str:
+    """A number with all its digits; text stays."""
+    if isinstance(item, str):
+        return item
+    try:
+        number = float(item) if not isinstance(item, bool) else None  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = None
+    if number is None:
+        raise SpecBuilderError(f"{what}: expected numbers or the text of a grid, found {type(item).__name__}")
+    return repr(number).removesuffix(".0")
+
+
+def check_level(cl: float) -> None:
+    """Refuse what is no confidence level.
+
+    Raises:
+        SpecBuilderError: if it is not a number between 0 and 1.
+    """
+    if isinstance(cl, str | bool) or not 0 < cl < 1:
+        shown = f"{cl:g}" if isinstance(cl, int | float) else repr(cl)
+        raise SpecBuilderError(f"confidence level {shown}: expected a number between 0 and 1, such as 0.68")
 
 
 def check_range(what: str, values: Iterable[float]) -> None:
@@ -89,11 +140,28 @@ def check_range(what: str, values: Iterable[float]) -> None:
             raise SpecBuilderError(f"{what} {value:g} is beyond floating range, expected less than {_LARGEST:g}")
 
 
+def _once(values: list[float], text: str, what: str) -> list[float]:
+    """The values, none of which may stand twice."""
+    seen: set[float] = set()
+    for value in values:
+        if value in seen:
+            raise SpecBuilderError(f"{what} '{_short(text)}': {value:g} stands twice")
+        seen.add(value)
+    return values
+
+
+def _short(text: str) -> str:
+    """The beginning of a grid that is long."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
 def _count(item: str, text: str, what: str) -> int:
     digits = item.strip()
     count = int(digits) if digits.isdecimal() and len(digits) < 10 else 0
     if not 2 <= count <= MOST_POINTS:
-        raise SpecBuilderError(f"{what} '{text}': N must be a whole number of at least 2 and at most {MOST_POINTS}")
+        raise SpecBuilderError(
+            f"{what} '{_short(text)}': N must be a whole number of at least 2 and at most {MOST_POINTS}"
+        )
     return count
 
 
@@ -103,7 +171,7 @@ def _finite(item: str, text: str, what: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise SpecBuilderError(f"{what} '{text}': '{item.strip()}' is not a number")
+        raise SpecBuilderError(f"{what} '{_short(text)}': '{item.strip()}' is not a number")
     return value
 
 
@@ -113,5 +181,5 @@ def _positive(item: str, text: str, what: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        raise SpecBuilderError(f"{what} '{text}': '{item.strip()}' is not a positive number")
+        raise SpecBuilderError(f"{what} '{_short(text)}': '{item.strip()}' is not a positive number")
     return value

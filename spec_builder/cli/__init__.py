@@ -18,7 +18,7 @@ from spec_builder.cli.explore import explore
 from spec_builder.cli.fits import fit, profile
 from spec_builder.cli.imports import import_release
 from spec_builder.cli.inputs import experiments, spectrum
-from spec_builder.cli.output import StoppedError, TerminatedError, complain
+from spec_builder.cli.output import InterruptedByUserError, StoppedError, TerminatedError, complain
 from spec_builder.cli.paper import compare, reproduce
 from spec_builder.cli.points import events, point
 from spec_builder.cli.sharing import archive, export, hs3, verify
@@ -60,6 +60,8 @@ def main() -> None:
     """Entry point: a mistake ends in one line on stderr and exit status 2, Ctrl-C in 130 and SIGTERM in 143."""
     tolerant_streams()
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # and not ignored, as in the background
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         code = cli.main(standalone_mode=False)
     except ExistsError as error:
@@ -90,6 +92,10 @@ def _fail(message: str) -> None:
 
 def _terminate(_: int, __: FrameType | None) -> NoReturn:
     raise TerminatedError
+
+
+def _interrupt(_: int, __: FrameType | None) -> NoReturn:
+    raise InterruptedByUserError
 
 
 def _cite(context: click.Context, _: click.Parameter, value: bool) -> None:

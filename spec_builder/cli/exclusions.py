@@ -32,6 +32,7 @@ from spec_builder.cli.output import (
     Progress,
     ResumableProgress,
     bibtex_of,
+    check_plot,
     complain,
     emit,
 )
@@ -40,16 +41,16 @@ from spec_builder.cli.parsing import (
     given_options,
     is_workspace,
     jobs_or_cores,
-    masses_of,
     only,
-    plane_grid,
 )
 from spec_builder.cli.spectra import print_limits, scan_spectra, spectrum_option
 from spec_builder.cli.toys import (
     by_toys,
     changed_analysis,
+    changes_of,
     check_toy_options,
     expected_option,
+    load_changed,
     method_of,
     projection_options,
     toy_options,
@@ -59,12 +60,13 @@ from spec_builder.cli.toys import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spec_builder.base.arrays import FloatArray
     from spec_builder.base.text import Result
     from spec_builder.model.analysis import Analysis
     from spec_builder.physics.choices import Choice
 
 _OF_WORKSPACE = {"patchset", "measurement", "poi", "hold", "keep_going"}
+#: Points of a plane, all of Fig. 4 among them, that take less time than a worker needs to start.
+_FEW_POINTS = 250_000
 
 
 @click.command(cls=InteractionCommand)
@@ -105,12 +107,11 @@ def limits(
         print_limits(analysis, given, choices, cl, output, force=force)
         return
     loaded, choice = analysis_and_choice(analysis, choices)
-    masses = masses_of(choices["masses"], loaded, choice, 31)
+    masses = choices["masses"]
     if choices["cite"]:
         emit(bibtex_of(loaded.sources(choice)), output, force=force)
         return
-    if choices["plot"]:
-        check_figure(Path(choices["plot"]), force=force)
+    check_plot(choices["plot"], force=force)
     toys, expected = method_of(choices) != "asymptotic", choices["expected"]
     check_toy_options(given_options(context, choices), toys=toys or expected == "toys")
     loaded = changed_analysis(loaded, choices, expected=expected is not None)
@@ -131,7 +132,7 @@ def limits(
 def _limits_with_toys(
     analysis: Analysis,
     choice: Choice,
-    masses: FloatArray | None,
+    masses: str | None,
     choices: dict[str, Any],
     level: dict[str, Any],
     output: str,
@@ -139,7 +140,10 @@ def _limits_with_toys(
     force: bool,
 ) -> None:
     """Limits by toys, or expected ones."""
+    import numpy as np  # noqa: PLC0415
+
     from spec_builder.figures.style import save_figure  # noqa: PLC0415
+    from spec_builder.model.given import mass_axis  # noqa: PLC0415
     from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
     from spec_builder.studies.expected import expect_limits  # noqa: PLC0415
     from spec_builder.studies.limits import find_limits  # noqa: PLC0415
@@ -147,7 +151,10 @@ def _limits_with_toys(
     plot, expected = choices.pop("plot"), choices["expected"]
     if expected is not None and method_of(choices) != "asymptotic":
         raise SpecBuilderError("limits: --expected is for --method asymptotic")
-    with toy_run(output, choices | {"limits": level}, analysis.workspace, force=force) as how:
+    of_masses = choice.has_mediator or expected is not None
+    if plot and of_masses and np.isfinite(mass_axis(choice, masses, analysis)).sum() < 2:
+        raise SpecBuilderError("limits: --plot needs at least two finite masses")
+    with toy_run(output, choices | {"limits": level}, analysis.workspace, choice, force=force) as how:
         own = {**level, **by_toys(choices), **how}
         result: Result
         if expected is None:
@@ -170,17 +177,6 @@ def _limits_with_toys(
                 save_figure(draw_expected(awaited, observed), Path(plot), force=force)
         text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
         emit(text, output, force=force)
-
-
-def check_figure(path: Path, *, force: bool) -> None:
-    """Refuse a figure's name before anything is computed.
-
-    Raises:
-        SpecBuilderError: for a file that exists.
-    """
-    from spec_builder.base.files import refuse_existing  # noqa: PLC0415
-
-    refuse_existing(path, force=force)
 
 
 @click.command(cls=InteractionCommand)
@@ -244,8 +240,7 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
             only(given, set(choices) - _OF_WORKSPACE, "an analysis")
             analysis, choice = analysis_and_choice(target, choices)
             analysis = changed_analysis(analysis, choices)
-            masses, couplings = plane_grid(analysis, choice, choices)
-            scans.scan_analysis(analysis, choice, masses, couplings, **how)
+            scans.scan_analysis(analysis, choice, choices["masses"], choices["couplings"], **how)
     click.echo(output)
 
 
@@ -258,6 +253,7 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
 @plane_dof_option
 @click.option("--points", default=121, show_default=True, help="Masses, and couplings; by toys 31.")
 @toy_options
+@projection_options
 @click.option("--output", "-o", default="plane", show_default=True, metavar="DIR", help="Folder to write to.")
 @force_option
 @click.pass_context
@@ -290,7 +286,10 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
     jobs, dask = choices.pop("jobs"), choices.pop("dask")
     for name in ("method", "toys", "seed", "ensemble"):
         del choices[name]
-    pool = executor_for(jobs_or_cores(jobs), dask, preload=["spec_builder.studies.plane"])
+    change = changes_of(choices)
+    fits = choices["points"] ** 2 * (3 if analysis is None else 1) * (len(interactions) or 5)
+    few = jobs is None and fits <= _FEW_POINTS
+    pool = executor_for(1 if few else jobs_or_cores(jobs), dask, preload=["spec_builder.studies.plane"])
     with pool as executor, Progress() as report:
         from spec_builder.paper.plane import write_plane  # noqa: PLC0415
 
@@ -298,6 +297,7 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
             Path(output),
             analysis=analysis,
             interactions=interactions,
+            change=change,
             executor=executor,
             report=report,
             **choices,
@@ -313,18 +313,17 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
     from spec_builder.figures.expected import draw_by_toys  # noqa: PLC0415
     from spec_builder.figures.limits import draw_limits  # noqa: PLC0415
     from spec_builder.figures.style import save_figure  # noqa: PLC0415
-    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
     from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
 
     force = choices.pop("force")
-    loaded = load_analysis(analysis, choices["law"], choices["variants"])
+    loaded = load_changed(analysis, choices)
     loaded.check_limits()
     make_folder(folder)
     for choice in interactions:
         path = folder / f"plane_{loaded.name}_{choice.name}.json"
         masses = np.geomspace(*loaded.masses_MeV, choices["points"]) if choice.has_mediator else None
         dof = choices["dof"] or (2 if choice.has_mediator else 1)
-        with toy_run(str(path), choices | {"interaction": repr(choice)}, loaded.workspace, force=force) as how:
+        with toy_run(str(path), choices, loaded.workspace, choice, force=force) as how:
             how |= {"cl": choices["cl"], "dof": dof, "count": choices["points"], **by_toys(choices)}
             found = find_limits_by_toys(loaded, choice, masses, **how)
             figure = draw_by_toys(found) if choice.has_mediator else draw_limits([found.limits])

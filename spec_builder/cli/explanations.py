@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -20,12 +19,9 @@ from spec_builder.cli.options import (
 )
 from spec_builder.cli.output import bibtex_of, emit
 from spec_builder.cli.parsing import given_options, only
-from spec_builder.cli.points import coupling_of, coupling_option, mass_option
+from spec_builder.cli.points import coupling_option, mass_option
 from spec_builder.cli.spectra import spectrum_option
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+from spec_builder.cli.toys import PROJECTION_OPTIONS, load_changed, projection_options
 
 __all__ = ["explain"]
 
@@ -39,6 +35,7 @@ __all__ = ["explain"]
 @click.option("--strength", type=float, default=1.0, show_default=True, metavar="X", help="Of the spectrum.")
 @law_option
 @variant_option
+@projection_options
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="CSV of all bins and pulls with a header of choices.")
 @cite_option
@@ -47,22 +44,21 @@ __all__ = ["explain"]
 @click.pass_context
 def explain(context: click.Context, /, analysis: str, output: str, force: bool, **choices: Any) -> None:
     """Say which events and which pulls speak against a point: Delta chi2 to the Standard Model, bin by bin."""
-    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
+    from spec_builder.model.given import as_spectrum  # noqa: PLC0415
     from spec_builder.studies.explanation import explain_point, explain_spectrum  # noqa: PLC0415
 
     if choices["as_json"] and choices["as_csv"]:
         raise SpecBuilderError("explain: give --json or --csv, not both")
     given = given_options(context, choices)
-    common = {"law", "variants", "as_json", "as_csv", "cite"}
-    loaded = load_analysis(analysis, choices["law"], choices["variants"])
+    common = {"law", "variants", "as_json", "as_csv", "cite", *PROJECTION_OPTIONS}
+    loaded = load_changed(analysis, choices)
     if choices["spectrum"] is not None:
         only(given, common | {"spectrum", "strength"}, "a spectrum")
-        spectrum = _spectrum(choices)
+        spectrum = as_spectrum(choices["spectrum"])
         sources = [*loaded.sources(), spectrum.source]
     else:
         only(given, common | {"interaction", "mass", "coupling", *option_names()}, "an interaction")
         choice = choice_of(choices["interaction"], choices)
-        mass, value = choices["mass"], coupling_of("explain", choices)
         sources = [*loaded.sources(choice)]
     if choices["cite"]:
         emit(bibtex_of(sources, "iminuit"), output, force=force)
@@ -70,18 +66,6 @@ def explain(context: click.Context, /, analysis: str, output: str, force: bool, 
     if choices["spectrum"] is not None:
         result = explain_spectrum(loaded, spectrum, choices["strength"])
     else:
-        result = explain_point(loaded, choice, mass, value)
+        result = explain_point(loaded, choice, choices["mass"], choices["coupling"])
     text = result.to_json() if choices["as_json"] else result.to_csv() if choices["as_csv"] else str(result)
     emit(text, output, force=force)
-
-
-def _spectrum(choices: Mapping[str, Any]) -> Any:
-    """The one spectrum, and a strength that can be one."""
-    from spec_builder.experiments.spectra import read_spectrum  # noqa: PLC0415
-
-    path = Path(choices["spectrum"])
-    if path.is_dir():
-        raise SpecBuilderError(f"explain: --spectrum {path} is a folder, expected one FILE.csv")
-    if not 0 <= choices["strength"] < float("inf"):
-        raise SpecBuilderError(f"explain: --strength {choices['strength']:g}: expected a number >= 0")
-    return read_spectrum(path)

@@ -10,6 +10,7 @@ import click
 from spec_builder.cli.interactions import ALL, InteractionCommand, choices_of, interaction_option
 from spec_builder.cli.options import ANALYSIS_WORDS, force_option, variant_option, words_of
 from spec_builder.cli.output import Progress
+from spec_builder.cli.toys import changes_of, projection_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +44,7 @@ _ANALYSES = ("combined", "xenonnt", "pandax4t")
     help="Confidence level; repeatable.",
 )
 @click.option("--points", default=31, show_default=True, help="Masses, and couplings.")
+@projection_options
 @click.option("--output", "-o", default="explorer.html", show_default=True, metavar="FILE.html", help="Page to write.")
 @force_option
 def explore(analyses: tuple[str, ...], output: str, force: bool, variants: Mapping[str, str], **choices: Any) -> None:
@@ -67,6 +69,7 @@ def explore(analyses: tuple[str, ...], output: str, force: bool, variants: Mappi
             variants=variants,
             levels=choices["levels"],
             points=choices["points"],
+            change=changes_of(choices),
             report=lambda done, total: report("planes", done, total),
         )
     write_explorer(content, path, force=force)

@@ -26,6 +26,7 @@ from spec_builder.cli.options import (
 )
 from spec_builder.cli.output import (
     bibtex_of,
+    check_plot,
     emit,
 )
 from spec_builder.cli.parsing import (
@@ -87,7 +88,6 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
     With --method feldman-cousins interval, significance and goodness of fit come from toys; with --output a run that
     was stopped goes on where it stood.
     """
-    from spec_builder.base.files import refuse_existing  # noqa: PLC0415
     from spec_builder.studies.fits import fit_analysis, fit_workspace  # noqa: PLC0415
 
     given = given_options(context, choices)
@@ -125,8 +125,7 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
             return
         if choices["parameter"] is None:
             raise SpecBuilderError(f"fit: give --parameter {' or --parameter '.join(analysis.parameters)}")
-        if choices["plot"]:
-            refuse_existing(Path(choices["plot"]), force=force)
+        check_plot(choices["plot"], force=force)
         analysis = changed_analysis(analysis, choices)
         if toys:
             _fit_by_toys(analysis, choices, output, as_json=as_json, force=force)
@@ -212,6 +211,7 @@ def profile(context: click.Context, /, target: str, **choices: Any) -> None:
         raise SpecBuilderError("profile: give --parameter once or twice")
     if choices["plot"] and len(choices["parameters"]) == 2:
         raise SpecBuilderError("profile: --plot draws one parameter; leave it out for two")
+    check_plot(choices["plot"], force=choices["force"])
     if choices["output"] != "-":
         from spec_builder.base.files import refuse_existing  # noqa: PLC0415
 

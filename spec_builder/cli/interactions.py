@@ -129,8 +129,8 @@ def choices_of(names: Sequence[str], choices: Mapping[str, Any]) -> list[Choice]
     Raises:
         SpecBuilderError: for an interaction that stands twice, or an option that belongs to none of them.
     """
+    from spec_builder.model.given import as_choice  # noqa: PLC0415
     from spec_builder.physics.interactions import choose  # noqa: PLC0415
-    from spec_builder.studies.limits import as_choice  # noqa: PLC0415
 
     plain = [as_choice(choose(name)) for name in _meant(names)]
     given = _given(choices)

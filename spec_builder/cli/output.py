@@ -14,7 +14,21 @@ from spec_builder.base.printing import one_line, printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Progress", "ResumableProgress", "StoppedError", "TerminatedError", "bibtex_of", "complain", "emit"]
+__all__ = [
+    "InterruptedByUserError",
+    "Progress",
+    "ResumableProgress",
+    "StoppedError",
+    "TerminatedError",
+    "bibtex_of",
+    "check_plot",
+    "complain",
+    "emit",
+]
+
+
+class InterruptedByUserError(KeyboardInterrupt):
+    """Somebody pressed Ctrl-C: a plain KeyboardInterrupt was raised by code of a user's own."""
 
 
 class TerminatedError(KeyboardInterrupt):
@@ -35,6 +49,18 @@ class StoppedError(Exception):
 
 #: Characters of a message: one may hold what a file holds.
 _LONGEST = 2000
+
+
+def check_plot(name: str | None, *, force: bool) -> None:
+    """Refuse the name of a figure, if there is one, before anything is computed.
+
+    Raises:
+        SpecBuilderError: for a file that exists, or a suffix that is none of a figure.
+    """
+    if name is not None:
+        from spec_builder.figures.style import check_figure  # noqa: PLC0415
+
+        check_figure(Path(name), force=force)
 
 
 def emit(text: str, output: str, *, force: bool) -> None:

@@ -43,7 +43,7 @@ def reproduce(jobs: int | None, output: str, force: bool) -> None:
 @cl_option
 @compared_dof_option
 @click.option("--bounds", "folders", multiple=True, metavar="DIR", help="Curves of your own; repeatable.")
-@click.option("--darkcast", metavar="DIR", help="Recast existing bounds with this DarkCast.")
+@click.option("--darkcast", metavar="DIR", help="Recast existing bounds with this DarkCast: the code in DIR is run.")
 @click.option("--output", "-o", default="comparison", show_default=True, metavar="DIR", help="Folder to write to.")
 @force_option
 def compare(output: str, folders: tuple[str, ...], darkcast: str | None, **choices: Any) -> None:

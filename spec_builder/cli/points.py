@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,23 +31,12 @@ if TYPE_CHECKING:
     from spec_builder.model.analysis import Analysis
     from spec_builder.studies.events import EventsResult
 
-__all__ = ["coupling_of", "coupling_option", "events", "mass_option", "point"]
+__all__ = ["coupling_option", "events", "mass_option", "point"]
 
 mass_option = click.option("--mass", type=float, metavar="MEV", help="Mediator mass [MeV], inf for the contact limit.")
 coupling_option = click.option(
     "--coupling", type=float, metavar="G", help="Coupling g, or the parameter; g/m [1/GeV] at mass inf."
 )
-
-
-def coupling_of(verb: str, choices: Mapping[str, Any]) -> float:
-    """The coupling that was typed.
-
-    Raises:
-        SpecBuilderError: if there is none.
-    """
-    if choices["coupling"] is None:
-        raise SpecBuilderError(f"{verb}: give --coupling")
-    return float(choices["coupling"])
 
 
 @click.command(cls=InteractionCommand)
@@ -104,12 +92,9 @@ def events(context: click.Context, /, target: str, output: str, force: bool, **c
 
 
 def _of_workspace(target: str, choices: Mapping[str, Any]) -> EventsResult:
-    from spec_builder.histfactory.patch import load_workspace  # noqa: PLC0415
     from spec_builder.studies.events import events_of_workspace  # noqa: PLC0415
 
-    workspace = load_workspace(target, choices["patches"])
-    settings = {key: choices[key] for key in ("measurement", "poi", "hold")}
-    return events_of_workspace(workspace, target, **settings)
+    return events_of_workspace(target, **{key: choices[key] for key in ("patches", "measurement", "poi", "hold")})
 
 
 def _of_analysis(analysis: Analysis, choices: Mapping[str, Any]) -> EventsResult:
@@ -117,7 +102,7 @@ def _of_analysis(analysis: Analysis, choices: Mapping[str, Any]) -> EventsResult
 
     if choices["interaction"] is not None:
         chosen = choice_of(choices["interaction"], choices)
-        return events_at_point(analysis, chosen, choices["mass"], coupling_of("events", choices))
+        return events_at_point(analysis, chosen, choices["mass"], choices["coupling"])
     if choices["parameter"] is None:
         parameters = " or --parameter ".join(analysis.parameters)
         raise SpecBuilderError(f"events: give --parameter {parameters}, or --interaction with a point of it")
@@ -142,11 +127,11 @@ def point(analysis: str, output: str, force: bool, **choices: Any) -> None:
     from spec_builder.sharing.export import export_point  # noqa: PLC0415
 
     loaded, chosen = analysis_and_choice(analysis, choices)
-    at = (choices["mass"], coupling_of("point", choices))
+    at = (choices["mass"], choices["coupling"])
     if output == "-":
         from spec_builder.base.files import canonical_json  # noqa: PLC0415
         from spec_builder.model.points import point_workspace  # noqa: PLC0415
 
         emit(canonical_json(point_workspace(loaded, chosen, *at)), output, force=force)
     else:
-        export_point(loaded, chosen, *at, Path(output), force=force)
+        export_point(loaded, chosen, *at, output, force=force)

@@ -29,14 +29,13 @@ from spec_builder.cli.output import (
     emit,
 )
 from spec_builder.cli.parsing import (
-    couplings_of,
     given_options,
-    grid,
     jobs_or_cores,
     only,
     patch_style,
 )
 from spec_builder.cli.spectra import spectra_of, spectrum_option
+from spec_builder.cli.toys import changes_of, projection_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,12 +67,10 @@ def _of_patches(verb: Callable[..., Any]) -> Callable[..., Any]:
 def _patch_request(choices: Mapping[str, Any]) -> PatchRequest:
     from spec_builder.sharing.export import PatchRequest  # noqa: PLC0415
 
-    chosen = choices_of(choices["interactions"], choices)
-    signed = any(choice.signed for choice in chosen)
     return PatchRequest(
-        chosen,
-        grid(choices["masses"], "masses"),
-        None if choices["couplings"] is None else couplings_of(choices["couplings"], signed=signed),
+        choices_of(choices["interactions"], choices),
+        choices["masses"],
+        choices["couplings"],
         patch_style(choices["style"]),
         choices["hepdata"],
         where_they_act="all" in choices["interactions"],
@@ -88,6 +85,7 @@ def _patch_request(choices: Mapping[str, Any]) -> PatchRequest:
 @interaction_option("Write its patch set too; repeatable. all: the paper's five.", multiple=True)
 @spectrum_option
 @_of_patches
+@projection_options
 @force_option
 @click.pass_context
 def export(context: click.Context, /, analyses: tuple[str, ...], output: str | None, **choices: Any) -> None:
@@ -95,10 +93,10 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
 
     With --interaction also patch sets (patchset_<interaction>.json), a patch for each mass and coupling.
     Without --couplings they run around the 90 % CL limit at each mass, as many as there are masses.
-    With --spectrum also patchset_spectra.json, a patch for each spectrum.
+    With --spectrum also patchset_spectra.json, a patch for each spectrum. Of a projection the metadata say so.
     """
     from spec_builder.base.files import canonical_json  # noqa: PLC0415
-    from spec_builder.model.analysis import ANALYSES, load_analysis  # noqa: PLC0415
+    from spec_builder.model.analysis import ANALYSES, load_analyses  # noqa: PLC0415
     from spec_builder.sharing.export import export_workspaces  # noqa: PLC0415
 
     law, variants = choices["law"], choices["variants"]
@@ -113,10 +111,12 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
         only(given_options(context, choices), set(choices) - patch_options, "an export without --interaction")
     if choices["spectrum"] is not None and output is None:
         raise SpecBuilderError("export: patch sets need --output DIR")
+    change = changes_of(choices)
     if output is None:
         if len(analyses) != 1:
             raise SpecBuilderError("export: give --output DIR, or one analysis to print its workspace")
-        click.echo(canonical_json(load_analysis(analyses[0], law, variants).workspace), nl=False)
+        (loaded,) = load_analyses(analyses, law, variants, change)
+        click.echo(canonical_json(loaded.workspace), nl=False)
         return
     with Progress() as report:
         written = export_workspaces(
@@ -127,6 +127,7 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
             patches=patches,
             spectra=() if choices["spectrum"] is None else spectra_of(choices["spectrum"]),
             hepdata=choices["hepdata"],
+            change=change,
             force=choices["force"],
             report=partial(report, ""),
         )
@@ -138,17 +139,24 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=FILES)
 @click.option("--toys", is_flag=True, help="Throw the toys behind critical values again.")
 @click.option("--seed", type=int, metavar="S", help="With another one critical values are to agree within the errors.")
+@click.option(
+    "--interaction",
+    metavar="PATH",
+    shell_complete=FILES,
+    help="File of your own interaction behind limits.",
+)
 @jobs_option
-def verify(files: tuple[str, ...], toys: bool, seed: int | None, jobs: int | None) -> None:
+def verify(files: tuple[str, ...], toys: bool, seed: int | None, interaction: str | None, jobs: int | None) -> None:
     """Check workspaces: schema, names, numbers, modifiers, digests. Says where, why and what to do.
 
     An archive (.tar.gz, or the folder that it was unpacked to) is checked against its checksums, and all that it
-    promises is computed again. Critical values, the JSON of fit and limits by toys, are computed again with --toys.
+    promises is computed again, its README too; so are the tables of a HEPData submission (its folder). Critical
+    values, the JSON of fit and limits by toys, are computed again with --toys.
     """
     from spec_builder.sharing.bundle import is_archive  # noqa: PLC0415
 
-    if not toys and (seed is not None or jobs is not None):
-        raise SpecBuilderError("verify: --seed and --jobs apply with --toys only")
+    if not toys and any(given is not None for given in (seed, interaction, jobs)):
+        raise SpecBuilderError("verify: --seed, --interaction and --jobs apply with --toys only")
 
     failed = 0
     for name in files:
@@ -156,7 +164,8 @@ def verify(files: tuple[str, ...], toys: bool, seed: int | None, jobs: int | Non
             with Progress() as report:
                 summary, problems = _verify(name, partial(report, ""), archive=is_archive(name))
                 if toys and not problems:
-                    again, problems = _verify_toys(name, partial(report, ""), seed, jobs, archive=is_archive(name))
+                    how = {"seed": seed, "interaction": None if interaction is None else Path(interaction)}
+                    again, problems = _verify_toys(name, partial(report, ""), how, jobs, archive=is_archive(name))
                     summary += again
         except SpecBuilderError as error:
             summary, problems = "", [str(error)]
@@ -172,6 +181,12 @@ def verify(files: tuple[str, ...], toys: bool, seed: int | None, jobs: int | Non
 
 
 def _verify(name: str, report: Callable[[int, int], object], *, archive: bool) -> tuple[str, list[str]]:
+    from spec_builder.sharing.bundle import is_submission  # noqa: PLC0415
+
+    if is_submission(name):
+        from spec_builder.sharing.verify_submission import verify_submission  # noqa: PLC0415
+
+        return verify_submission(name, report=report)
     if archive:
         from spec_builder.sharing.verify_archive import verify_archive  # noqa: PLC0415
 
@@ -182,7 +197,7 @@ def _verify(name: str, report: Callable[[int, int], object], *, archive: bool) -
 
 
 def _verify_toys(
-    name: str, report: Callable[[int, int], object], seed: int | None, jobs: int | None, *, archive: bool
+    name: str, report: Callable[[int, int], object], how: dict[str, Any], jobs: int | None, *, archive: bool
 ) -> tuple[str, list[str]]:
     """Throw the toys behind the critical values of a file, or of those in an archive, again."""
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
@@ -202,7 +217,7 @@ def _verify_toys(
     preload = ["spec_builder.inference.exclusion_by_toys"]
     with executor_for(jobs_or_cores(jobs), preload=preload) as executor:
         for where, content in contents.items():
-            found = recompute_critical(content, Path(name).parent, seed=seed, executor=executor, report=report)
+            found = recompute_critical(content, Path(name).parent, **how, executor=executor, report=report)
             problems += [f"{where}{problem}" for problem in found]
     return "; the toys thrown again", problems
 
@@ -230,6 +245,7 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
 
     ANALYSIS.tar.gz has the workspace, its patch sets, the same model in HS3, a README, expected results and checksums;
     spec-builder verify checks it. submission.yaml and its tables of excluded couplings need the extra [hepdata].
+    An archive is of what was observed; export writes the workspace of a projection.
     """
     from spec_builder.model.analysis import ANALYSES  # noqa: PLC0415
     from spec_builder.sharing.archive import write_archives  # noqa: PLC0415

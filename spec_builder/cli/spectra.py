@@ -17,6 +17,7 @@ from spec_builder.cli.toys import (
     by_toys,
     changed_analysis,
     check_toy_options,
+    load_changed,
     toy_run,
 )
 
@@ -46,11 +47,11 @@ def spectra_of(path: str) -> tuple[RecoilSpectrum, ...]:
 def fit_text(target: str, given: set[str], choices: Mapping[str, Any], *, as_json: bool) -> str:
     """What ``fit ANALYSIS --spectrum FILE`` prints."""
     from spec_builder.experiments.spectra import read_spectrum  # noqa: PLC0415
-    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
     from spec_builder.studies.strengths import fit_spectrum  # noqa: PLC0415
 
-    only(given, {"spectrum", "cl", "minimiser", "law", "variants", "cite"}, "a spectrum")
-    analysis = load_analysis(target, choices["law"], choices["variants"])
+    own = {"spectrum", "cl", "minimiser", "law", "variants", "cite"}
+    only(given, own | PROJECTION_OPTIONS, "a spectrum")
+    analysis = load_changed(target, choices)
     if Path(choices["spectrum"]).is_dir():
         raise SpecBuilderError(f"fit: --spectrum {choices['spectrum']} is a folder, expected one FILE.csv")
     spectrum = read_spectrum(Path(choices["spectrum"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +25,14 @@ from spec_builder.cli.options import (
     output_option,
     variant_option,
 )
-from spec_builder.cli.output import ResumableProgress, emit
-from spec_builder.cli.parsing import couplings_of, grid, jobs_or_cores
+from spec_builder.cli.output import ResumableProgress, check_plot, emit
+from spec_builder.cli.parsing import jobs_or_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.analysis import Analysis, Change
+    from spec_builder.physics.choices import Choice
     from spec_builder.studies.coverage import CoverageResult
 
 __all__ = [
@@ -38,9 +40,11 @@ __all__ = [
     "TOY_OPTIONS",
     "by_toys",
     "changed_analysis",
+    "changes_of",
     "check_toy_options",
     "coverage",
     "expected_option",
+    "load_changed",
     "method_of",
     "projection_options",
     "toy_options",
@@ -172,10 +176,27 @@ def changed_analysis(analysis: Analysis, choices: Mapping[str, Any], *, expected
         backgrounds[experiment, sample] = factor
     projection = Projection(choices["exposure"], backgrounds, choices["uncertainty"])
     data = choices["data"]
-    if projection and not expected and data != ASIMOV:
+    if projection and data != ASIMOV and not (expected and data is None):
         raise SpecBuilderError("a projection has no observed counts: give --data asimov")
     changed = projection(analysis)
     return with_data(changed, data) if data is not None and not projection else changed
+
+
+def load_changed(name: str, choices: Mapping[str, Any], *, expected: bool = False) -> Analysis:
+    """An analysis by its name, as :func:`changed_analysis` makes it.
+
+    Raises:
+        SpecBuilderError: as that does, and for a name, a law or a variant that is none.
+    """
+    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
+
+    return changed_analysis(load_analysis(name, choices["law"], choices["variants"]), choices, expected=expected)
+
+
+def changes_of(choices: dict[str, Any]) -> Change | None:
+    """What becomes of every analysis of a verb that takes several; the options are taken out of the choices."""
+    own = {name: choices.pop(name) for name in sorted(PROJECTION_OPTIONS)}
+    return partial(changed_analysis, choices=own) if any(own.values()) else None
 
 
 def by_toys(choices: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,13 +207,16 @@ def by_toys(choices: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def toy_run(output: str, choices: Mapping[str, Any], workspace: Any, *, force: bool) -> Iterator[dict[str, Any]]:
+def toy_run(
+    output: str, choices: Mapping[str, Any], workspace: Any, of: Choice | None = None, *, force: bool
+) -> Iterator[dict[str, Any]]:
     """Workers, a store and a report of progress; with an output file a run that was stopped goes on where it stood.
 
     Args:
         output: file that the result goes to, ``-`` for none.
         choices: of the command line: what tells this run from others.
         workspace: content that the toys come from.
+        of: the interaction, where there is one.
         force: replace a file that exists.
 
     Yields:
@@ -200,15 +224,12 @@ def toy_run(output: str, choices: Mapping[str, Any], workspace: Any, *, force: b
     """
     from spec_builder.base.chunks import FileStore  # noqa: PLC0415
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
-    from spec_builder.base.files import digest, refuse_existing  # noqa: PLC0415
-    from spec_builder.base.version import __version__  # noqa: PLC0415
+    from spec_builder.base.files import refuse_existing  # noqa: PLC0415
 
     store = None
     if output != "-":
         refuse_existing(Path(output), force=force)
-        own = {key: str(value) for key, value in choices.items() if key not in ("jobs", "dask", "as_json", "as_csv")}
-        job = json.dumps([__version__, digest(workspace), own], sort_keys=True)
-        store = FileStore(Path(output), hashlib.sha256(job.encode()).hexdigest())
+        store = FileStore(Path(output), hashlib.sha256(_job(choices, workspace, of).encode()).hexdigest())
     jobs = jobs_or_cores(choices["jobs"])
     with (
         executor_for(jobs, choices["dask"], preload=["spec_builder.inference.exclusion_by_toys"]) as executor,
@@ -217,6 +238,17 @@ def toy_run(output: str, choices: Mapping[str, Any], workspace: Any, *, force: b
         yield {"executor": executor, "store": store, "report": report.chunks}
     if store is not None:
         store.remove()
+
+
+def _job(choices: Mapping[str, Any], workspace: Any, of: Choice | None) -> str:
+    """What a run is known by: the same in every process, another one for another file of a user's interaction."""
+    from spec_builder.base.files import digest  # noqa: PLC0415
+    from spec_builder.base.version import __version__  # noqa: PLC0415
+    from spec_builder.model.provenance import choice_content  # noqa: PLC0415
+
+    own = {key: str(value) for key, value in choices.items() if key not in ("jobs", "dask", "as_json", "as_csv")}
+    interaction = None if of is None else choice_content(of)
+    return json.dumps([__version__, digest(workspace), own, interaction], sort_keys=True)
 
 
 @click.command(cls=InteractionCommand)
@@ -245,16 +277,16 @@ def toy_run(output: str, choices: Mapping[str, Any], workspace: Any, *, force: b
 @force_option
 def coverage(analysis: str, output: str, force: bool, **choices: Any) -> None:
     """Measure with toys how often intervals, or limits, cover the truth: by Wilks' theorem and by toys."""
-    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
-
     if choices["as_json"] and choices["as_csv"]:
         raise SpecBuilderError("coverage: give --json or --csv, not both")
     if (choices["parameter"] is None) == (choices["interaction"] is None):
         raise SpecBuilderError("coverage: give --parameter or --interaction")
-    loaded = changed_analysis(load_analysis(analysis, choices["law"], choices["variants"]), choices)
+    loaded = load_changed(analysis, choices)
     plot = choices.pop("plot")
-    with toy_run(output, choices, loaded.workspace, force=force) as how:
-        result = _measured_coverage(loaded, choices, how)
+    check_plot(plot, force=force)
+    of = None if choices["interaction"] is None else choice_of(choices["interaction"], choices)
+    with toy_run(output, choices, loaded.workspace, of, force=force) as how:
+        result = _measured_coverage(loaded, of, choices, how)
         if plot:
             from spec_builder.figures.expected import draw_coverage  # noqa: PLC0415
             from spec_builder.figures.style import save_figure  # noqa: PLC0415
@@ -264,18 +296,17 @@ def coverage(analysis: str, output: str, force: bool, **choices: Any) -> None:
         emit(text, output, force=force)
 
 
-def _measured_coverage(analysis: Analysis, choices: dict[str, Any], how: dict[str, Any]) -> CoverageResult:
+def _measured_coverage(
+    analysis: Analysis, of: Choice | None, choices: dict[str, Any], how: dict[str, Any]
+) -> CoverageResult:
     """Of a parameter of the Standard Model, or of an interaction."""
     from spec_builder.studies.coverage import cover_analysis, cover_couplings  # noqa: PLC0415
 
     own = {"cl": choices["cl"], **by_toys(choices), **how}
-    if choices["parameter"] is not None:
+    if of is None:
         if choices["mass"] is not None:
             raise SpecBuilderError("coverage: --mass applies with an --interaction only")
-        values = grid(choices["values"] or "0.3,1,2", "values")
-        return cover_analysis(analysis, choices["parameter"], values, **own)
-    choice = choice_of(choices["interaction"], choices)
+        return cover_analysis(analysis, choices["parameter"], choices["values"] or "0.3,1,2", **own)
     if choices["values"] is None:
-        raise SpecBuilderError(f"coverage: give --values of {choice.parameter}")
-    values = couplings_of(choices["values"], signed=True)
-    return cover_couplings(analysis, choice, choices["mass"], values, **own)
+        raise SpecBuilderError(f"coverage: give --values of {of.parameter}")
+    return cover_couplings(analysis, of, choices["mass"], choices["values"], **own)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,6 @@ from spec_builder.experiments.tables import ENERGY, check_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.tables import Table
@@ -58,7 +58,7 @@ class RecoilSpectrum:
         return np.interp(recoil_energy_keV, self.recoil_energy_keV, self.rate, left=0.0, right=0.0)
 
 
-def read_spectrum(path: Path) -> RecoilSpectrum:
+def read_spectrum(path: str | Path) -> RecoilSpectrum:
     """Read a table with columns ``recoil_energy_keV`` and ``rate`` [events/(t yr keV)].
 
     Above it stand ``# title``, ``# source``, ``# status`` and ``# unit`` as for every table. ``# target: xenon`` says
@@ -67,6 +67,7 @@ def read_spectrum(path: Path) -> RecoilSpectrum:
     Raises:
         SpecBuilderError: naming the file and what is wrong.
     """
+    path = Path(path)
     table = read_table(path, columns=("recoil_energy_keV", "rate"))
     check_unit(table, {"recoil_energy_keV": ENERGY, "rate": RATE})
     energy, rate = table["recoil_energy_keV"], table["rate"]
@@ -105,12 +106,13 @@ def _labels(table: Table) -> dict[str, float]:
     return found
 
 
-def read_spectra(path: Path) -> tuple[RecoilSpectrum, ...]:
+def read_spectra(path: str | Path) -> tuple[RecoilSpectrum, ...]:
     """The spectrum of a file, or those of all ``.csv`` files of a folder, in the order of their labels or names.
 
     Raises:
         SpecBuilderError: if there is none, a name stands twice, or the files of a folder have different labels.
     """
+    path = Path(path)
     if not path.is_dir():
         return (read_spectrum(path),)
     spectra = [read_spectrum(file) for file in sorted(path.glob("*.csv"))]

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.figures.plane import draw_exclusion, looks_by_place
-from spec_builder.figures.style import STYLE, by_construction_note, display_name, small_print
+from spec_builder.figures.style import STYLE, by_construction_note, display_name, shade_intervals, small_print
 from spec_builder.model.provenance import parameter_label
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from spec_builder.base.arrays import FloatArray
+    from spec_builder.inference.curves import Interval
     from spec_builder.inference.exclusion_by_toys import ToyMassPoint
     from spec_builder.studies.by_toys import ToyLimitsResult
     from spec_builder.studies.coverage import CoverageResult
@@ -54,10 +55,12 @@ def draw_expected(expected: ExpectedLimits, observed: LimitsResult | None = None
             panel.fill_between(mass, band["m2"], band["p2"], color=_TWO_SIGMA, lw=0, label=r"expected $\pm 2\sigma$")
             panel.fill_between(mass, band["m1"], band["p1"], color=_ONE_SIGMA, lw=0, label=r"expected $\pm 1\sigma$")
         panel.plot(mass, band["median"], color="black", linestyle="--", linewidth=1.0, label="expected")
-        if observed is not None:
-            look = looks_by_place([observed])[observed.choice.name]
-            draw_exclusion(panel, observed, replace(look, label="observed"))
         panel.set(xscale="log", yscale="log", xlabel="mediator mass [MeV]", ylabel=parameter_label(expected.choice))
+        if observed is not None:
+            look = replace(looks_by_place([observed])[observed.choice.name], label="observed", shaded=False)
+            draw_exclusion(panel, observed, look)
+            excluded = [one.excluded for one in observed.exclusion.points if np.isfinite(one.mass_MeV)]
+            _shade(panel, mass, excluded, look.line.color)
         panel.set_title(f"{display_name(expected.provenance.analysis)}: {expected.choice.title}", fontsize=9)
         panel.legend(loc="upper left")
         thrown = "Asimov data" if expected.kind == "asimov" else f"{expected.toys} toys"
@@ -65,8 +68,20 @@ def draw_expected(expected: ExpectedLimits, observed: LimitsResult | None = None
         what = f"Expected: where the outermost excluded interval begins, {thrown}, {expected.provenance.level}"
         if shown > 0:
             what += f"; an allowed band lies inside in up to {100 * shown:.0f} % of the data sets"
-        small_print(figure, [f"{what}.", by_construction_note([expected.provenance])])
+        seen = "" if observed is None else " Shaded: excluded by the observed data."
+        small_print(figure, [f"{what}.{seen}", by_construction_note([expected.provenance])])
     return figure
+
+
+def _shade(panel: Axes, mass: FloatArray, excluded: Sequence[tuple[Interval, ...]], color: str) -> None:
+    """Shade what is excluded; the axes stay at the lines: an interval without an end goes far beyond them."""
+    heights = panel.get_ylim()
+    shade_intervals(panel, mass, excluded, color)
+    panel.set(xlim=(mass.min(), mass.max()), ylim=heights)
+
+
+#: Colour of what is excluded by toys.
+_BY_TOYS = "#1f5a94"
 
 
 def _draw_ends(panel: Axes, mass: FloatArray, points: Sequence[ToyMassPoint]) -> None:
@@ -77,7 +92,7 @@ def _draw_ends(panel: Axes, mass: FloatArray, points: Sequence[ToyMassPoint]) ->
     for k in range(max(map(len, by_toys))):
         label = None if k else "toys"
         ends, sizes = _column(by_toys, k), np.nan_to_num(_column(errors, k))
-        panel.errorbar(mass, ends, sizes, color="#1f5a94", marker=".", linewidth=1.6, capsize=2, label=label)
+        panel.errorbar(mass, ends, sizes, color=_BY_TOYS, marker=".", linewidth=1.6, capsize=2, label=label)
     for k in range(max(map(len, by_wilks))):
         label = None if k else "Wilks' theorem"
         panel.plot(mass, _column(by_wilks, k), color="0.4", linestyle="--", linewidth=1.0, label=label)
@@ -103,9 +118,10 @@ def draw_by_toys(result: ToyLimitsResult) -> Figure:
         figure.subplots_adjust(left=0.16, right=0.97, top=0.93)
         _draw_ends(panel, mass, points)
         panel.set(xscale="log", yscale="log", xlabel="mediator mass [MeV]", ylabel=parameter_label(limits.choice))
+        _shade(panel, mass, [one.point.excluded for one in points], _BY_TOYS)
         panel.set_title(f"{display_name(limits.provenance.analysis)}: {limits.choice.title}", fontsize=9)
         panel.legend(loc="upper left")
-        what = f"Ends of what is excluded at {limits.provenance.level}; {result.toys.toys} toys a point"
+        what = f"Shaded: excluded by toys at {limits.provenance.level}; {result.toys.toys} toys a point"
         small_print(
             figure, [f"{what}, nuisance parameters {result.toys.ensemble}.", by_construction_note([limits.provenance])]
         )

@@ -11,7 +11,7 @@ import matplotlib as mpl
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import write_bytes
+from spec_builder.base.files import refuse_existing, write_bytes
 from spec_builder.model.provenance import distinct_notes
 
 if TYPE_CHECKING:
@@ -121,11 +121,25 @@ def save_figure(figure: Figure, path: Path, *, force: bool = False) -> None:
     Raises:
         SpecBuilderError: for another suffix, or a file that exists and no ``force``.
     """
-    if path.suffix not in FORMATS:
-        raise SpecBuilderError(f"{path}: expected a name that ends in {', '.join(FORMATS)}")
+    _check_suffix(path)
     metadata = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(path.suffix)
     with mpl.rc_context(STYLE):
         write_bytes(path, lambda p: figure.savefig(p, dpi=200, metadata=metadata), force=force)
+
+
+def _check_suffix(path: Path) -> None:
+    if path.suffix not in FORMATS:
+        raise SpecBuilderError(f"{path}: expected a name that ends in {', '.join(FORMATS)}")
+
+
+def check_figure(path: Path, *, force: bool = False) -> None:
+    """Refuse a figure's name before anything is computed.
+
+    Raises:
+        SpecBuilderError: as :func:`save_figure`.
+    """
+    _check_suffix(path)
+    refuse_existing(path, force=force)
 
 
 def save_figures(figure: Figure, output: Output, name: str) -> None:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["Library", "chosen_library", "describe_engine", "engine_name", "find_library", "run", "threads"]
 
 ENGINES = ("compiled", "numpy")
-#: Rows that a thread takes at a time.
-_CHUNK = 4096
+#: Rows that are worth a thread: it takes as long to start as a few dozen fits.
+_LEAST_ROWS = 256
 #: Bytes of the arrays that a build works on: more does not stay in the processor's cache.
 _CACHE = 1 << 20
 
@@ -142,13 +142,16 @@ def threads() -> int:
     return int(given)
 
 
-def _in_parts(part: Callable[[int], None], starts: range, workers: int) -> None:
-    """Do all parts, in threads where there is more than one."""
-    if len(starts) == 1:
-        part(starts[0])
+def _side_by_side(work: Callable[[], None], number: int) -> None:
+    """Do the same in so many threads, this one among them; they share the rows among themselves."""
+    if number == 1:
+        work()
         return
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(part, starts))
+    with ThreadPoolExecutor(number - 1) as pool:
+        others = [pool.submit(work) for _ in range(number - 1)]
+        work()
+        for other in others:
+            other.result()
 
 
 def run(
@@ -191,17 +194,14 @@ def run(
     auxiliary = Column.of(packed.auxiliary if arrays.auxiliary is None else arrays.auxiliary)
     number = library.best_build(packed.model, count) if build is None else library.builds.index(build)
 
-    def part(first: int) -> None:
-        rows = Rows(first, min(first + size, count), count, evaluations, observed, least, auxiliary, columns)
-        done = library.functions.spec_builder_minimise(
-            number, ctypes.byref(packed.model), ctypes.byref(rows), ctypes.byref(result)
-        )
-        if not done:
+    rows = Rows(ctypes.pointer(ctypes.c_int64(0)), count, count, evaluations, observed, least, auxiliary, columns)
+    arguments = number, *(ctypes.byref(part) for part in (packed.model, rows, result))
+
+    def work() -> None:
+        if not library.functions.spec_builder_minimise(*arguments):
             raise MemoryError("the compiled minimiser has no memory")
 
-    workers = threads()
-    size = count if workers == 1 else min(_CHUNK, -(-count // workers))
-    _in_parts(part, range(0, count, size), workers)
+    _side_by_side(work, min(threads(), -(-count // _LEAST_ROWS)))
     if points is not theta:
         theta[:] = points
     value += packed.constant if arrays.constant is None else arrays.constant

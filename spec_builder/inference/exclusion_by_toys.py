@@ -20,9 +20,11 @@ from spec_builder.inference.curves import natural_x, relative_couplings, total_e
 from spec_builder.inference.data import Data, Problem, Yields
 from spec_builder.inference.exclusion import PLANE_MASSES, Exclusion, MassPoint, Minimum
 from spec_builder.inference.feldman_cousins import (
+    COVERAGE_STREAMS,
     GRID,
     Observed,
     accept,
+    coverage_of,
     critical_values,
     default_values,
     local_minima,
@@ -52,7 +54,7 @@ if TYPE_CHECKING:
     from spec_builder.base.chunks import Store
     from spec_builder.histfactory.specification import Specification
     from spec_builder.inference.curves import Interval
-    from spec_builder.inference.feldman_cousins import Acceptance, CriticalValue
+    from spec_builder.inference.feldman_cousins import Acceptance, Coverage, CriticalValue
     from spec_builder.inference.toys import Chunk, Ensemble
 
 __all__ = [
@@ -61,6 +63,7 @@ __all__ = [
     "ToyExclusion",
     "ToyMassPoint",
     "YieldTable",
+    "cover_at_mass",
     "exclude_by_toys",
     "mass_models",
     "refuse_shapes",
@@ -392,7 +395,8 @@ def exclude_by_toys(
         SpecBuilderError: for a number of toys, a seed or a confidence level that is none, with dof = 2 a signal whose
             shapes change with the coupling, or fits that do not converge.
     """
-    check_toys(toys, seed)
+    level = threshold(cl, dof)
+    check_toys(toys, seed, cl)
     if dof == 2:
         refuse_shapes(problem.yields(masses), "toys with their minimum over the plane (dof 2)")
     models = mass_models(problem, masses)
@@ -419,12 +423,48 @@ def exclude_by_toys(
     thrown = compute_toys(work, executor=executor, store=store, report=report)
     lost = sum(one.lost for one in thrown)
     points = []
-    level = threshold(cl, dof)
     for model, one, grid in zip(models, observed, grids, strict=True):
         own, thrown = thrown[: grid.size], thrown[grid.size :]
         critical = critical_values(one, grid, own, cl)
         points.append(_mass_point(model, one, critical, accept(one, critical, seed), level))
     return ToyExclusion(cl, dof, toys, seed, ensemble, minimum, tuple(points), lost)
+
+
+def cover_at_mass(
+    model: MassModel,
+    values: FloatArray,
+    *,
+    cl: float = 0.9,
+    toys: int = 10_000,
+    seed: int = 0,
+    ensemble: Ensemble = "profiled",
+    executor: concurrent.futures.Executor | None = None,
+    store: Store | None = None,
+    report: Callable[[int, int], object] = lambda *_: None,
+) -> list[Coverage]:
+    """How often what limits at one mass leave (dof = 1) holds the true value.
+
+    Args:
+        model: at the mass.
+        values: truths, of the model's variable, shape (N,).
+        cl: confidence level of the limits.
+        toys: at each truth; as many more give its critical value.
+        seed: of the random numbers.
+        ensemble: where the nuisance parameters of the truths are.
+        executor: any ``concurrent.futures.Executor``; None computes here.
+        store: where finished chunks go; in memory by default.
+        report: told how many chunks are done, and of how many.
+
+    Raises:
+        SpecBuilderError: for a number of toys, a seed or a confidence level that is none, or fits that do not converge.
+    """
+    threshold(cl)
+    check_toys(toys, seed, cl)
+    work: list[Chunk] = []
+    for stream in COVERAGE_STREAMS:
+        work += model.chunks(values, ensemble, toys, seed, stream)
+    thrown = compute_toys(work, executor=executor, store=store, report=report)
+    return coverage_of(values, thrown[: values.size], thrown[values.size :], cl)
 
 
 def _least(models: Sequence[MassModel], observed: Sequence[Observed]) -> Minimum:

@@ -16,6 +16,7 @@ from scipy.special import ndtri
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.data import Data
+from spec_builder.inference.fit import may_be_absent
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import profile, threshold
 from spec_builder.inference.roots import find_roots
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from spec_builder.inference.toys import Ensemble, Toys
 
 __all__ = [
+    "COVERAGE_STREAMS",
     "Acceptance",
     "Coverage",
     "CriticalValue",
@@ -38,6 +40,7 @@ __all__ = [
     "Observed",
     "PValue",
     "accept",
+    "coverage_of",
     "critical_value",
     "critical_values",
     "default_values",
@@ -62,6 +65,8 @@ _RESAMPLINGS = 400
 _NEIGHBOURS = 7
 #: Streams of random numbers by their purpose.
 _GRID_STREAM, _COVERAGE_STREAM, _CRITICAL_STREAM, _GOODNESS_STREAM, _NULL_STREAM, _ERROR_STREAM = range(1, 7)
+#: Of toys whose coverage is asked for, and of those that give the critical values.
+COVERAGE_STREAMS = (_COVERAGE_STREAM, _CRITICAL_STREAM)
 _STEEP = 1e100
 #: Minima nearer to each other than this, in parts of the value, are the same.
 _APART = 1e-4
@@ -457,7 +462,7 @@ def feldman_cousins(
         seed: of the random numbers. The result is a function of it and of ``toys``, whoever computes it.
         ensemble: where the nuisance parameters of the hypotheses are, see :func:`hypotheses`.
         values: ascending grid, shape (G,); 61 over what the interval may be by default.
-        null: the value without a signal; None if there is none.
+        null: the value without a signal; None if there is none. A parameter with a constraint has none.
         executor: any ``concurrent.futures.Executor``; None computes here.
         store: where finished chunks go; in memory by default.
         report: told how many chunks are done, and of how many.
@@ -466,12 +471,13 @@ def feldman_cousins(
         SpecBuilderError: for a number of toys, a seed, an ensemble or a confidence level that is none, a held
             parameter, or fits that do not converge.
     """
-    check_toys(toys, seed)
     level = threshold(cl)
+    check_toys(toys, seed, cl)
     observed = Observed.of(likelihood, parameter)
     grid = default_values(observed, cl) if values is None else np.asarray(values, dtype=np.float64)
     _check_grid(grid, observed, parameter)
-    null_height = _height_at(observed, null)
+    absent = null is not None and may_be_absent(likelihood, parameter, null)
+    null_height = _height_at(observed, null if absent else None)
     more = [observed.value, *([null] if null_height is not None and np.isfinite(null_height) else [])]
     truths = hypotheses(likelihood, parameter, np.append(grid, np.array(more, dtype=np.float64)), ensemble)
     streams = [(_GRID_STREAM, i) for i in range(grid.size)] + [(_GOODNESS_STREAM, 0), (_NULL_STREAM, 0)][: len(more)]
@@ -610,11 +616,20 @@ def measure_coverage(
         executor: any ``concurrent.futures.Executor``; None computes here.
         store: where finished chunks go; in memory by default.
         report: told how many chunks are done, and of how many.
+
+    Raises:
+        SpecBuilderError: for a number of toys, a seed, an ensemble or a confidence level that is none, a value beyond
+            the parameter's domain, or fits that do not converge.
     """
-    level = threshold(cl)
+    threshold(cl)
+    check_toys(toys, seed, cl)
+    low, high = likelihood.bounds[:, likelihood.index(parameter)]
+    outside = values[~((values >= low) & (values <= high))]
+    if outside.size:
+        raise SpecBuilderError(f"value {outside[0]:g}: beyond the domain of {parameter}, {low:g} to {high:g}")
     truths = hypotheses(likelihood, parameter, values, ensemble)
     count = len(truths)
-    streams = [(stream, i) for stream in (_COVERAGE_STREAM, _CRITICAL_STREAM) for i in range(count)]
+    streams = [(stream, i) for stream in COVERAGE_STREAMS for i in range(count)]
     thrown = throw(
         likelihood,
         parameter,
@@ -626,8 +641,21 @@ def measure_coverage(
         store=store,
         report=report,
     )
+    return coverage_of(values, thrown[:count], thrown[count:], cl)
+
+
+def coverage_of(values: FloatArray, thrown: Sequence[Toys], others: Sequence[Toys], cl: float) -> list[Coverage]:
+    """How often intervals of toys cover the truth.
+
+    Args:
+        values: the truths, shape (N,).
+        thrown: toys of each.
+        others: as many of each, which give its critical value.
+        cl: confidence level.
+    """
+    level = threshold(cl)
     found = []
-    for value, own, other in zip(values.tolist(), thrown[:count], thrown[count:], strict=True):
+    for value, own, other in zip(values.tolist(), thrown, others, strict=True):
         covers, error = _share(own.statistic <= level + TIE)
         critical, critical_error = critical_value(other.statistic, cl)
         by_toys, own_error = _share(own.statistic <= critical + TIE)

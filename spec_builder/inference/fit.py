@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spec_builder.inference.newton import BatchFit
     from spec_builder.inference.profile import Profile
 
-__all__ = ["Fit", "Minimiser", "fit"]
+__all__ = ["Fit", "Minimiser", "fit", "may_be_absent"]
 
 Minimiser = Literal["minuit", "newton"]
 MINIMISERS: tuple[Minimiser, ...] = get_args(Minimiser)
@@ -127,7 +127,7 @@ def fit(
     problems: tuple[str, ...] = ()
     if scan is not None:
         down, up, problems = _interval(likelihood, scan, value, minimum + delta)
-        if null is not None and _may_be_absent(likelihood, name, null):
+        if null is not None and may_be_absent(likelihood, name, null):
             significance = _significance(likelihood, name, null, value, minimum)
             if significance is None:
                 problems += (f"significance: no fit converges at {name} = {null:g}",)
@@ -210,7 +210,7 @@ def _interval(
     return value - below[0] if below else None, above[0] - value if above else None, problems
 
 
-def _may_be_absent(likelihood: Likelihood, name: str, null: float) -> bool:
+def may_be_absent(likelihood: Likelihood, name: str, null: float) -> bool:
     """Whether the parameter is free of constraints and can have the value without a signal."""
     index = likelihood.index(name)
     lower, upper = likelihood.bounds[:, index]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["FIELDS", "LAYOUT", "SIZES", "Column", "Model", "PackedModel", "Result", "Rows", "is_small", "pack"]
 
 #: Of the structures below; the library says which it was compiled with.
-LAYOUT = 1
+LAYOUT = 3
 
 _KINDS: tuple[Kind, ...] = (
     "identity",
@@ -44,7 +44,7 @@ _SHARED, _OWN, _SCALED = 0, 1, 2
 #: Names of the sizes of a model.
 SIZES = (
     *("parameters", "free", "bins", "factors", "groups", "slopes", "bends", "blocks", "normals", "poissons"),
-    *("shapes", "vector_groups", "affine"),
+    *("shapes", "vector_groups", "affine", "sums", "parcels"),
 )
 _ARRAYS = """
 int free_parameter
@@ -63,6 +63,8 @@ int vector_parameter, vector_free
 int slope_group, slope_free, slope_factor, slope_bends
 int bend_group, bend_row, bend_column, bend_factor, bend_other
 int block_row, block_size, block_columns, block_first, block_last
+int column_at, column_rows
+int sum_size, sum_groups, parcel_size, parcel_slopes
 int normal_parameter, normal_free, normal_datum
 double normal_weight
 int poisson_parameter, poisson_free, poisson_datum
@@ -99,8 +101,8 @@ class Rows(ctypes.Structure):
     """``Rows`` of ``model.h``."""
 
     _fields_ = (
-        ("first", ctypes.c_int64),
-        ("last", ctypes.c_int64),
+        ("next", ctypes.POINTER(ctypes.c_int64)),
+        ("count", ctypes.c_int64),
         ("stride", ctypes.c_int64),
         ("evaluations", ctypes.c_int64),
         ("observed", Column),
@@ -209,6 +211,9 @@ def pack(laid: LaidOut, free: tuple[int, ...], bounds: FloatArray) -> PackedMode
         bounds: of all parameters, shape (2, P).
     """
     spec = laid.specification
+    touched = _touched(laid)[list(free)]
+    order, columns = _elimination(touched)
+    free, touched = tuple(np.array(free, dtype=np.intp)[order].tolist()), touched[order]
     position = np.full(len(spec.parameters), -1)
     position[list(free)] = np.arange(len(free))
     slopes = [slope for g in range(len(spec.groups)) for slope in _slopes(spec, g, spec.groups[g], position)]
@@ -236,7 +241,8 @@ def pack(laid: LaidOut, free: tuple[int, ...], bounds: FloatArray) -> PackedMode
     }
     lower, upper = bounds[:, list(free)]
     values |= {"free_parameter": free, "lower": lower, "upper": upper}
-    values |= _blocks(_touched(laid, slopes, values["vector_free"], len(free)))
+    values |= _blocks(touched) | columns
+    values |= _parcels(slopes, [values[f"group_{what}"] for what in ("first", "last", "kind")])
     values |= _constraints(spec, position)
     values["stiffness"] = _stiffness(spec, free)
     straight = not bends and not any(curved) and not (np.asarray(values["vector_free"]) >= 0).any()
@@ -254,6 +260,8 @@ def pack(laid: LaidOut, free: tuple[int, ...], bounds: FloatArray) -> PackedMode
         "shapes": len(values["shape_column"]),
         "vector_groups": len(values["vector_group"]),
         "affine": int(straight),
+        "sums": len(values["sum_size"]),
+        "parcels": len(values["parcel_size"]),
     }
     # a pointer to nothing is not asked for, but must be one
     arrays = {name: np.ascontiguousarray(np.append(np.ravel(values[name]), 0), dtype=kind) for name, kind in FIELDS}
@@ -363,19 +371,66 @@ def _extent(template: FloatArray | BoolArray) -> tuple[int, int]:
     return (int(where[0]), int(where[-1]) + 1) if where.size else (0, 0)
 
 
-def _touched(laid: LaidOut, slopes: Sequence[_Slope], vector_free: object, count: int) -> BoolArray:
-    """Which bins feel which free parameter, shape (F, bins)."""
+def _parcels(slopes: Sequence[_Slope], extents: Sequence[Numbers]) -> dict[str, Numbers]:
+    """Groups of the same bins and kind, and slopes of one parameter whose groups are so, by up to four."""
+    alike = [tuple(int(number) for number in numbers) for numbers in zip(*extents, strict=True)]
+    sums = _by_fours({g: key for g, key in enumerate(alike) if key[0] < key[1]})
+    keys = {s: (slope.position, *alike[slope.group]) for s, slope in enumerate(slopes)}
+    parcels = _by_fours({s: key for s, key in keys.items() if key[1] < key[2]})
+    return {
+        "sum_size": [len(parcel) for parcel in sums],
+        "sum_groups": [number for parcel in sums for number in [*parcel, *[0] * (4 - len(parcel))]],
+        "parcel_size": [len(parcel) for parcel in parcels],
+        "parcel_slopes": [number for parcel in parcels for number in [*parcel, *[0] * (4 - len(parcel))]],
+    }
+
+
+def _by_fours(keys: dict[int, tuple[int, ...]]) -> list[list[int]]:
+    """Numbers of the same key in parcels of 4, 2 or 1."""
+    parcels = []
+    for _, same in itertools.groupby(sorted(keys, key=keys.__getitem__), key=keys.__getitem__):
+        left = list(same)
+        while left:
+            length = next(n for n in (4, 2, 1) if n <= len(left))
+            parcels.append(left[:length])
+            left = left[length:]
+    return parcels
+
+
+def _touched(laid: LaidOut) -> BoolArray:
+    """Which bins feel which parameter, shape (P, bins)."""
     spec = laid.specification
-    touched = np.zeros((count, spec.observed.size), dtype=bool)
-    templates = [g.template if c == FIXED else g.relative for g, c in zip(spec.groups, laid.column, strict=True)]
-    for slope in slopes:
-        touched[slope.position] |= templates[slope.group] != 0
-    free = np.asarray(vector_free)
-    for group, template in zip(spec.groups, templates, strict=True):
+    touched = np.zeros((len(spec.parameters), spec.observed.size), dtype=bool)
+    for group, column in zip(spec.groups, laid.column, strict=True):
+        there = (group.template if column == FIXED else group.relative) != 0
+        for parameter in {spec.factors[f].parameter for term in group.terms for f in term.factors}:
+            touched[parameter] |= there
         for vector in group.gammas:
-            bins = np.flatnonzero((free[vector] >= 0) & (template != 0))
-            touched[free[vector][bins], bins] = True
+            bins = np.flatnonzero((spec.vectors[vector] >= 0) & there)
+            touched[spec.vectors[vector][bins], bins] = True
     return touched
+
+
+def _elimination(touched: BoolArray) -> tuple[list[int], dict[str, Numbers]]:
+    """An order of the free parameters in which the Hessian's factor stays sparse, and where it is not zero.
+
+    The next one is always one that shares bins with fewest of those that are left: parameters of single bins and
+    channels come first, those that all channels share last.
+    """
+    shared = touched.astype(np.float64) @ touched.T.astype(np.float64) > 0
+    np.fill_diagonal(shared, val=False)
+    left, order, partners = np.ones(len(touched), dtype=bool), [], []
+    for _ in range(len(touched)):
+        chosen = int(np.where(left, shared.sum(axis=1), len(touched)).argmin())
+        mine = np.flatnonzero(shared[chosen])
+        order.append(chosen)
+        partners.append(mine)
+        shared[np.ix_(mine, mine)] = True
+        shared[mine, mine] = shared[chosen] = shared[:, chosen] = left[chosen] = False
+    position = np.argsort(order)
+    rows = [np.sort(position[mine]) for mine in partners]
+    at = np.cumsum([0, *(len(mine) for mine in rows)])
+    return order, {"column_at": at, "column_rows": np.concatenate([*rows, np.empty(0, dtype=np.intp)])}
 
 
 def _blocks(touched: BoolArray) -> dict[str, Numbers]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.special import gammaincinv
 
-from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.grids import check_level
 from spec_builder.inference import minuit
 from spec_builder.inference.jacobian import JacobianEngine
 from spec_builder.inference.newton import minimise
@@ -46,8 +46,7 @@ def threshold(cl: float, dof: int = 1) -> float:
         >>> round(threshold(0.9), 3), round(threshold(0.9, dof=2), 3)
         (2.706, 4.605)
     """
-    if not 0 < cl < 1:
-        raise SpecBuilderError(f"confidence level {cl:g}: expected a number between 0 and 1, such as 0.68")
+    check_level(cl)
     return float(2 * gammaincinv(dof / 2, cl))  # the inverse of the chi^2 distribution; scipy.stats is slow to import
 
 

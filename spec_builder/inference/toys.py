@@ -8,6 +8,7 @@ rule) and the chunk's number alone: it does not matter who computes it, or when.
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
@@ -72,12 +73,19 @@ _SAME = 1e-9
 _MOST_MINIMA = 3
 #: A free minimum may lie above one with the parameter held by this much: rounding.
 _ROUNDING = 1e-6
+#: A number of toys that is whole but for rounding.
+_WHOLE = 1e-6
 #: Largest share of toys whose fits may not be valid.
 _MOST_LOST = 1e-3
 
 
-def check_toys(toys: int, seed: int) -> None:
-    """Refuse a number of toys or a seed that is none.
+def check_toys(toys: int, seed: int, cl: float | None = None) -> None:
+    """Refuse a number of toys or a seed that is none, and fewer toys than a critical value needs.
+
+    Args:
+        toys: how many.
+        seed: of the random numbers.
+        cl: confidence level of a critical value. At least one toy has to lie beyond it.
 
     Raises:
         SpecBuilderError: saying what was expected.
@@ -86,6 +94,11 @@ def check_toys(toys: int, seed: int) -> None:
         raise SpecBuilderError(f"toys {toys}: expected at least 1")
     if seed < 0:
         raise SpecBuilderError(f"seed {seed}: expected a number >= 0")
+    if cl is None:
+        return
+    needed = math.ceil(1 / (1 - cl) - _WHOLE)
+    if toys < needed:
+        raise SpecBuilderError(f"toys {toys}: too few for {100 * cl:.6g} % CL, expected at least {needed}")
 
 
 def chunk_sizes(toys: int) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from spec_builder.physics.interactions import STANDARD_MODEL
 from spec_builder.physics.rates import flux_averaged_cross_section
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Channel, Experiment
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ANALYSES",
     "Analysis",
+    "Change",
     "Measurable",
     "Parameter",
     "load_analyses",
@@ -379,6 +380,10 @@ class Analysis:
         return tuple(notes)
 
 
+#: What is made of an analysis, such as a projection of it.
+Change: TypeAlias = "Callable[[Analysis], Analysis]"
+
+
 def acts_on(analysis: Analysis, choice: Choice) -> bool:
     """Whether an interaction has a cross section on any target of an analysis."""
     return any(choice.acts_on(channel.target) for channel in analysis.channels)
@@ -499,7 +504,10 @@ def _member(name: str, text: str, chosen: dict[str, str]) -> Experiment:
 
 
 def load_analyses(
-    names: Iterable[str], law: str = "normsys", variants: Mapping[str, str] | None = None
+    names: Iterable[str],
+    law: str = "normsys",
+    variants: Mapping[str, str] | None = None,
+    change: Change | None = None,
 ) -> list[Analysis]:
     """Load several analyses; a variant applies to each of them that holds its experiment.
 
@@ -507,6 +515,7 @@ def load_analyses(
         names: as :func:`load_analysis` takes them.
         law: ``normsys`` or ``linear``.
         variants: variant by experiment name.
+        change: what becomes of each, such as a projection.
 
     Raises:
         SpecBuilderError: as :func:`load_analysis`, and for a variant of an experiment that none of them holds.
@@ -521,4 +530,4 @@ def load_analyses(
     for key in wanted:
         if key not in held:
             raise SpecBuilderError(f"variant of '{key}' given, but no analysis that is exported or drawn holds it")
-    return loaded
+    return loaded if change is None else [change(analysis) for analysis in loaded]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,7 @@ from spec_builder.studies.limits import check_dof, find_limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from os import PathLike
 
     from spec_builder.base.executors import Report
     from spec_builder.model.analysis import Analysis
@@ -135,14 +136,14 @@ def _recast_file(bound: Bound) -> str:
 
 
 def compare(
-    output: Path,
+    output: str | PathLike[str],
     *,
     law: str = "normsys",
     variants: Mapping[str, str] | None = None,
     cl: float = 0.9,
     dof: int = 2,
-    folders: Sequence[Path] = (),
-    darkcast: Path | None = None,
+    folders: Sequence[str | Path] = (),
+    darkcast: str | Path | None = None,
     force: bool = False,
     report: Report = silent,
 ) -> str:
@@ -165,17 +166,17 @@ def compare(
     Raises:
         SpecBuilderError: for a broken or missing input, or a file that exists and no ``force``.
     """
-    place = Output(output, force)
+    place = Output(Path(output), force)
     place.check(COMPARISON_FILES)
     check_dof(dof)
     threshold(cl, dof)
-    bounds = load_bounds(folders)
+    bounds = load_bounds([Path(folder) for folder in folders])
     failed: list[MissingBound] = []
     combined = load_analysis("combined", law, variants)
     singles = [load_analysis(e.name, law, {e.name: e.variant} if e.variant else {}) for e in combined.experiments]
     if darkcast is not None:
         place.check(map(_recast_file, bounds))
-        bounds, failed = recast_bounds(bounds, darkcast, report=report)
+        bounds, failed = recast_bounds(bounds, Path(darkcast), report=report)
         for bound in bounds:
             if bound.darkcast:
                 place.text(_recast_file(bound), bound.to_csv())

@@ -5,22 +5,30 @@ It runs in a process of its own, from the path that the user gives; only numbers
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import queue
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
+from collections import deque
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import silent
+from spec_builder.base.patience import PATIENCE, patience_s
+from spec_builder.base.printing import one_line
 from spec_builder.paper.bounds import MissingBound, thinned
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from spec_builder.base.executors import Report
     from spec_builder.paper.bounds import Bound
@@ -32,6 +40,10 @@ _NEUTRINOS = ("nue", "numu", "nutau")
 _QUARKS = ("d", "u", "s", "c", "b", "t")
 #: DarkCast gives this for a coupling that it does not find.
 _NOT_FOUND = 1e5
+#: Bytes of an answer, and pieces of 64 kB that are kept of what is said beside it.
+_LONGEST, _PIECES = 2**24, 4
+#: Characters of a reason.
+_SHOWN = 300
 
 #: (axial, vector) couplings of charged leptons, neutrinos and quarks in units of g; how they are called.
 COUPLINGS = {
@@ -89,23 +101,81 @@ def _ask(folder: Path, interaction: str, limits: Sequence[str]) -> dict[str, Any
         "forms": _forms(interaction),
         "limits": list(limits),
     }
-    worker = Path(__file__).with_name("darkcast_worker.py")
-    with tempfile.TemporaryDirectory() as work:
-        run = subprocess.run(  # noqa: S603 - our own worker, the user's own DarkCast
-            [sys.executable, "-I", "-B", str(worker)],
-            input=json.dumps(request),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            cwd=work,
-            check=False,
-        )
+    text, complaint = _run(json.dumps(request), str(folder))
     try:
-        content: dict[str, Any] = json.loads(run.stdout)
-    except json.JSONDecodeError:
-        reason = (run.stderr.strip().splitlines() or ["no answer"])[-1]
+        content = json.loads(text)
+        if "error" not in content:
+            content = {"version": str(content["version"]), "limits": {name: content["limits"][name] for name in limits}}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        reason = one_line((complaint.strip().splitlines() or ["no answer"])[-1])[:_SHOWN]
         raise SpecBuilderError(f"{folder}: DarkCast cannot be used ({reason})") from None
-    return content
+    return dict(content)
+
+
+def _run(request: str, folder: str) -> tuple[str, str]:
+    """What the worker writes, and the end of what it and DarkCast say beside.
+
+    It has so long for each answer as any code of a user's, and ends with all that it has started.
+
+    Raises:
+        SpecBuilderError: if it takes longer, or answers without end.
+    """
+    seconds = patience_s()
+    worker = Path(__file__).with_name("darkcast_worker.py")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work:
+        process = subprocess.Popen(  # noqa: S603 - our own worker, the user's own DarkCast
+            [sys.executable, "-I", "-B", str(worker)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=work,
+            start_new_session=True,
+        )
+        complaint: deque[bytes] = deque(maxlen=_PIECES)
+        answers: queue.Queue[bytes] = queue.Queue()
+        readers = [
+            threading.Thread(target=_read, args=(stream, take), daemon=True)
+            for stream, take in ((process.stdout, answers.put), (process.stderr, complaint.append))
+        ]
+        try:
+            for reader in readers:
+                reader.start()
+            if process.stdin is not None:
+                with contextlib.suppress(OSError), process.stdin as stdin:  # it may be gone
+                    stdin.write(request.encode())
+            text = b""
+            while piece := answers.get(timeout=seconds):
+                text += piece
+                if len(text) > _LONGEST:
+                    raise SpecBuilderError(f"{folder}: DarkCast answers more than {_LONGEST >> 20} MB")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=1.0)  # it may still say why there is no answer
+        except queue.Empty:
+            raise SpecBuilderError(
+                f"{folder}: DarkCast has not answered for {seconds:g} s; {PATIENCE}=SECONDS allows more"
+            ) from None
+        finally:
+            _end(process)
+            for reader in readers:
+                reader.join(timeout=1.0)  # longer only where a child has left its group
+    return text.decode("utf-8", "replace"), b"".join(complaint).decode("utf-8", "replace")
+
+
+def _read(stream: IO[bytes], take: Callable[[bytes], object]) -> None:
+    """Hand on what a stream brings, and an empty piece at its end."""
+    with stream, contextlib.suppress(OSError, ValueError):
+        while piece := os.read(stream.fileno(), 2**16):
+            take(piece)
+    take(b"")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and its children, if there are any left."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.wait()
 
 
 def recast_bounds(
@@ -127,6 +197,8 @@ def recast_bounds(
     folder = darkcast_folder(path)
     wanted = _names_to_recast(bounds)
     answers: dict[str, dict[str, Any]] = {}
+    if wanted:
+        report(f"DarkCast: runs the code in {folder}")
     for interaction, names in wanted.items():
         report(f"DarkCast: {len(names)} limits to {interaction}")
         answers[interaction] = _ask(folder, interaction, names)
@@ -159,10 +231,13 @@ def _names_to_recast(bounds: Sequence[Bound]) -> dict[str, list[str]]:
 def _recast(bound: Bound, answer: dict[str, Any]) -> Bound | MissingBound:
     """One curve of DarkCast's answer, or why it is missing."""
     found = answer if "error" in answer else answer["limits"][bound.darkcast]
-    curve = None if "error" in found else _curve(bound, found, answer.get("version", ""))
+    try:
+        curve = None if "error" in found else _curve(bound, found, one_line(answer["version"])[:_SHOWN])
+        reason = one_line(str(found.get("error", "DarkCast finds no excluded coupling")))[:_SHOWN]
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError):
+        curve, reason = None, "DarkCast's answer is no curve"
     if curve is not None:
         return curve
-    reason = found.get("error", "DarkCast finds no excluded coupling")
     return MissingBound(bound.interaction, bound.name, bound.title, bound.source, f"not recast: {reason}")
 
 

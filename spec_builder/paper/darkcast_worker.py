@@ -1,5 +1,7 @@
 """Run with DarkCast in a process of its own: a JSON request on standard input, a JSON answer on standard output.
 
+An empty line before the answer says that something is done, to whoever waits.
+
 Imports nothing of this project, and DarkCast only from the folder that the request names. A model is a file with a
 dictionary ``xfs`` of couplings; it is written to the current folder, where DarkCast looks first.
 """
@@ -9,10 +11,14 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import os
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def load(package: str) -> Any:
@@ -54,9 +60,10 @@ def recast(darkcast: Any, name: str, model: Any) -> dict[str, Any]:
     return {"mass_GeV": [float(m) for m in lower.axes[0]], "lower": [float(g) for g in lower.vals], "upper": ends}
 
 
-def answer(request: dict[str, Any]) -> dict[str, Any]:
+def answer(request: dict[str, Any], done: Callable[[], object] = lambda: None) -> dict[str, Any]:
     """All limits of one model, each on its own: what fails says why."""
     darkcast = load(request["package"])
+    done()
     try:
         model = make_model(darkcast, request["model"], request["forms"])
     except Exception as error:  # noqa: BLE001
@@ -67,17 +74,25 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             limits[name] = recast(darkcast, name, model)
         except Exception as error:  # noqa: BLE001
             limits[name] = {"error": f"{type(error).__name__}: {error}"}
+        done()
     return {"version": str(getattr(darkcast, "__version__", "") or ""), "limits": limits}
 
 
-def main() -> None:
+def main(out: TextIO) -> None:
     """Answer; whatever DarkCast prints goes to standard error."""
     request = json.load(sys.stdin)
     warnings.simplefilter("ignore")
+
+    def done() -> None:
+        out.write("\n")
+        out.flush()
+
     with contextlib.redirect_stdout(sys.stderr):
-        content = answer(request)
-    json.dump(content, sys.stdout)
+        content = answer(request, done)
+    json.dump(content, out)
 
 
 if __name__ == "__main__":
-    main()
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as own:
+        os.dup2(2, 1)  # for what DarkCast's children print
+        main(own)

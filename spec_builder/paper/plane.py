@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,21 +16,21 @@ from spec_builder.base.text import markdown_table
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.profile import threshold
 from spec_builder.model.analysis import ANALYSES, acts_on, load_analyses
+from spec_builder.model.given import as_choices, as_names
 from spec_builder.model.provenance import distinct_notes, parameter_label
-from spec_builder.physics.interactions import choose
 from spec_builder.studies.limits import LimitsResult, check_dof, interval_text
 from spec_builder.studies.plane import profile_planes
 
 if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from os import PathLike
 
     from matplotlib.figure import Figure
 
     from spec_builder.base.executors import Report
     from spec_builder.inference.curves import Interval
-    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.analysis import Analysis, Change
     from spec_builder.physics.choices import Choice
     from spec_builder.studies.plane import Plane
 
@@ -69,15 +70,16 @@ def draw_fig4(results: Sequence[LimitsResult]) -> Figure:
 
 
 def write_plane(
-    output: Path,
+    output: str | PathLike[str],
     *,
-    analysis: str | None = None,
-    interactions: Sequence[Choice] = (),
+    analysis: str | PathLike[str] | Sequence[str | PathLike[str]] | None = None,
+    interactions: Choice | str | Sequence[Choice | str | object] = (),
     law: str = "normsys",
     variants: Mapping[str, str] | None = None,
     cl: float = 0.9,
     dof: int | None = None,
     points: int = 121,
+    change: Change | None = None,
     executor: concurrent.futures.Executor | None = None,
     force: bool = False,
     report: Report = silent,
@@ -90,12 +92,14 @@ def write_plane(
     Args:
         output: the folder.
         analysis: its name; the paper's three by default.
-        interactions: with their options; the paper's five by default.
+        interactions: as :func:`spec_builder.physics.interactions.choose` takes and gives them; the paper's five by
+            default.
         law: ``normsys`` or ``linear``.
         variants: variant by experiment name.
         cl: confidence level.
         dof: 1 or 2; None for 2, and 1 where an interaction has no mass.
         points: masses, and couplings.
+        change: what becomes of each analysis, such as a projection.
         executor: any ``concurrent.futures.Executor``; None computes here.
         force: replace files that exist.
         report: told about each step; see :class:`spec_builder.base.executors.Report`.
@@ -108,18 +112,19 @@ def write_plane(
     """
     of_paper = analysis is None and not interactions
     figure_name = _FIG4 if of_paper else _PLANE
-    place = Output(output, force)
+    place = Output(Path(output), force)
     place.check([f"{figure_name}.png"])
     if not 2 <= points <= _MOST_POINTS:
         raise SpecBuilderError(f"points {points}: a grid needs at least 2, and at most {_MOST_POINTS}")
-    chosen = list(interactions) or [choose(name) for name in PLANE_INTERACTIONS]
+    chosen = as_choices(interactions or PLANE_INTERACTIONS)
     if dof is None:
         dof = 2
     else:
         for choice in chosen:
             check_dof(dof, choice)
     threshold(cl, dof)
-    analyses = load_analyses(ANALYSES if analysis is None else [analysis], law, variants)
+    names = ANALYSES if analysis is None else ["+".join(as_names(analysis))]
+    analyses = load_analyses(names, law, variants, change)
     # of the paper's five those that act, of those that were named all
     wanted = [(a, choice) for a in analyses for choice in chosen if interactions or acts_on(a, choice)]
     planes = _profiled(wanted, points, cl, dof, executor, report)

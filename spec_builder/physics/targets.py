@@ -142,6 +142,10 @@ class Target:
     references: tuple[str, ...] = ()
     digest: str | None = None
 
+    def __post_init__(self) -> None:
+        for name in _COLUMNS:  # a user's function gets them, and everybody shares them
+            getattr(self, name).flags.writeable = False
+
     def per_tonne(self, recoil_energy_MeV: FloatArray) -> FloatArray:
         """Scatterers in a tonne that can take a recoil T, shape (scatterers, T) or (scatterers, 1)."""
         if self.shells is None:

@@ -25,7 +25,9 @@ the parameter itself where ``signed``. The file is code, and it is run only wher
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import itertools
 import re
 import sys
 import types
@@ -38,6 +40,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import read_bytes
+from spec_builder.base.patience import call
 from spec_builder.physics.choices import Interaction
 from spec_builder.physics.descriptions import read_description
 from spec_builder.physics.terms import Term
@@ -54,6 +57,8 @@ __all__ = ["KINDS", "interaction_from", "load_interaction", "reload_interaction"
 
 KINDS = ("vector", "scalar", "axial", "tensor")
 _NAME = re.compile(r"[A-Za-z0-9_]+")
+#: Of one flavour; a list without end is none.
+_MOST_TERMS = 1000
 
 
 def load_interaction(path: Path) -> Interaction:
@@ -149,11 +154,11 @@ def _from_python(file: Path, digest: str) -> Interaction:
     module = types.ModuleType(f"spec_builder_user_{file.stem}_{digest[:16]}")
     module.__file__ = str(file)
     sys.modules[module.__name__] = module
-    try:
-        exec(compile(read_bytes(file), str(file), "exec"), module.__dict__)  # noqa: S102
-    except (Exception, SystemExit) as error:  # noqa: BLE001
-        raise SpecBuilderError(f"{file}: cannot be run ({_one_line(error)})") from None
-    return _from_attributes(module, str(file))
+    content = read_bytes(file)
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise SpecBuilderError(f"{file}: has changed while it was read; run again")
+    call(str(file), "its code", lambda: exec(compile(content, str(file), "exec"), module.__dict__))  # noqa: S102
+    return call(str(file), "reading its names", lambda: _from_attributes(module, str(file)))
 
 
 def interaction_from(thing: object) -> Interaction:
@@ -162,7 +167,12 @@ def interaction_from(thing: object) -> Interaction:
     Raises:
         SpecBuilderError: naming the attribute that is missing or wrong.
     """
-    return _from_attributes(thing, f"interaction {getattr(thing, 'name', type(thing).__name__)!r}")
+    where = call(type(thing).__name__, "its name", lambda: f"interaction {_called(thing)!r}")
+    return call(where, "reading its attributes", lambda: _from_attributes(thing, where))
+
+
+def _called(thing: object) -> object:
+    return getattr(thing, "name", type(thing).__name__)
 
 
 def _from_attributes(thing: object, where: str) -> Interaction:
@@ -214,8 +224,23 @@ def _checked_range(where: str, given: object, *, signed: bool) -> tuple[float, f
     raise SpecBuilderError(f"{where}: default_range must be {expected}, found {given!r}")
 
 
-def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+def _numbers(what: str, found: object) -> FloatArray:
+    """Real numbers; text, complex numbers and objects are none, even where numpy would make some of them.
+
+    Raises:
+        SpecBuilderError: for anything else.
+    """
+    array = np.asarray(found)
+    if array.dtype.kind not in "fiu":
+        raise SpecBuilderError(f"{what} must be real numbers, found {array.dtype.name}")
+    return np.asarray(array, dtype=np.float64)
+
+
+def _read_only(array: FloatArray) -> FloatArray:
+    """A copy that a user's function cannot change."""
+    copy = np.array(array)
+    copy.flags.writeable = False
+    return copy
 
 
 class _UserTerms:
@@ -225,13 +250,14 @@ class _UserTerms:
         self._function, self._where, self._mediator = function, where, mediator
 
     def __call__(self, target: Target, T: FloatArray, flavour: str, _options: Options) -> Sequence[Term]:
-        try:
-            found = list(self._function(target, T, flavour))  # type: ignore[call-overload]
-        except SpecBuilderError:
-            raise
-        except Exception as error:  # noqa: BLE001
-            raise SpecBuilderError(f"{self._where}: terms failed ({_one_line(error)})") from None
-        return tuple(self._checked(term, (target.mass_MeV.shape[0], T.size)) for term in found)
+        def answer() -> tuple[Term, ...]:
+            terms: Any = self._function(target, _read_only(T), flavour)
+            found = list(itertools.islice(terms, _MOST_TERMS + 1))
+            if len(found) > _MOST_TERMS:
+                raise SpecBuilderError(f"{self._where}: terms must be at most {_MOST_TERMS} of them")
+            return tuple(self._checked(term, (target.mass_MeV.shape[0], T.size)) for term in found)
+
+        return call(self._where, "terms", answer)
 
     def _checked(self, term: object, shape: tuple[int, int]) -> Term:
         if not isinstance(term, Term):
@@ -244,10 +270,10 @@ class _UserTerms:
             raise SpecBuilderError(
                 f"{self._where}: propagator power of a Term must be {expected}, found {term.propagator_power!r}"
             )
-        try:
-            parts = [np.broadcast_to(np.asarray(a, dtype=np.float64), shape) for a in term.coefficients]
-        except (TypeError, ValueError):
-            parts = []
+        parts: list[FloatArray] = []
+        with contextlib.suppress(TypeError, ValueError):
+            given = list(itertools.islice(term.coefficients, 4))
+            parts = [np.broadcast_to(_numbers(f"{self._where}: coefficients of a Term", a), shape) for a in given]
         if len(parts) != 3:
             raise SpecBuilderError(
                 f"{self._where}: coefficients of a Term must be (a0, a1, a2), numbers or arrays of shape {shape}"
@@ -265,22 +291,24 @@ class _UserCrossSection:
         self._function, self._where = function, where
 
     def __call__(self, E: FloatArray, T: FloatArray, mass: float, target: Target, flavour: str) -> FloatArray:
-        try:
-            found = np.asarray(self._function(E, T, mass, target, flavour), dtype=np.float64)
-        except SpecBuilderError:
-            raise
-        except Exception as error:  # noqa: BLE001
-            raise SpecBuilderError(f"{self._where}: cross_section failed ({_one_line(error)})") from None
+        def answer() -> FloatArray:
+            found = self._function(_read_only(E), _read_only(T), mass, target, flavour)
+            return self._checked(found, E.shape, mass)
+
+        return call(self._where, "cross_section", answer)
+
+    def _checked(self, given: object, shape: tuple[int, ...], mass: float) -> FloatArray:
+        found = _numbers(f"{self._where}: cross_section", given)
         if found.ndim == 0 or found.shape[0] != 3:
             raise SpecBuilderError(
                 f"{self._where}: cross_section must return three arrays, per power 0, 1, 2 of x, "
                 f"found shape {found.shape}"
             )
         try:
-            values = np.broadcast_to(found, (3, *E.shape))
+            values = np.broadcast_to(found, (3, *shape))
         except ValueError:
             raise SpecBuilderError(
-                f"{self._where}: cross_section must return shape {(3, *E.shape)}, found {found.shape}"
+                f"{self._where}: cross_section must return shape {(3, *shape)}, found {found.shape}"
             ) from None
         if not np.isfinite(values).all():
             raise SpecBuilderError(f"{self._where}: cross_section is not finite at a mass of {mass:g} MeV")

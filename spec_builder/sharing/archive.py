@@ -16,27 +16,28 @@ from spec_builder.base.output import Output
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.histfactory.patchset import check_record
 from spec_builder.model.analysis import load_analyses
+from spec_builder.model.given import as_choices, as_names
 from spec_builder.model.provenance import Choices, option_texts
 from spec_builder.sharing.bundle import pack, seal
 from spec_builder.sharing.citations import bibtex, inspire_records
 from spec_builder.sharing.critical import check_critical, critical_file, is_critical
 from spec_builder.sharing.expected import expected_results, reference_flux_of
-from spec_builder.sharing.export import export_workspaces, patch_file
+from spec_builder.sharing.export import PatchRequest, export_workspaces, patch_file
 from spec_builder.sharing.readme import archive_readme
 from spec_builder.sharing.submission import LICENCE, check_installed, write_submission
 from spec_builder.studies.limits import find_limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from os import PathLike
 
     from spec_builder.base.executors import Report
     from spec_builder.model.analysis import Analysis
     from spec_builder.physics.choices import Choice
     from spec_builder.sharing.bundle import Files
-    from spec_builder.sharing.export import PatchRequest
     from spec_builder.studies.limits import LimitsResult
 
-__all__ = ["EXPECTED", "HS3", "archive_files", "write_archives"]
+__all__ = ["EXPECTED", "HS3", "archive_files", "contour", "data_records", "write_archives"]
 
 EXPECTED = "expected_results.json"
 HS3 = "BkgOnly.hs3.json"
@@ -45,9 +46,9 @@ CONTOUR_POINTS = 121
 
 
 def write_archives(
-    analyses: Sequence[str],
-    output: Path,
-    patches: PatchRequest,
+    analyses: str | PathLike[str] | Sequence[str | PathLike[str]],
+    output: str | PathLike[str],
+    patches: PatchRequest | Choice | str | Sequence[Choice | str | object],
     *,
     law: str = "normsys",
     variants: Mapping[str, str] | None = None,
@@ -63,9 +64,10 @@ def write_archives(
     the same bytes.
 
     Args:
-        analyses: names, as :func:`spec_builder.model.analysis.load_analysis` takes them.
+        analyses: one or several names, as :func:`spec_builder.model.analysis.load_analysis` takes them.
         output: the folder.
-        patches: the patch sets of each archive.
+        patches: the patch sets of each archive: interactions, with masses and couplings in a
+            :class:`~spec_builder.sharing.export.PatchRequest`.
         law: ``normsys`` or ``linear``.
         variants: variant by experiment name.
         submission: write the submission, with the extra ``[hepdata]``.
@@ -81,6 +83,9 @@ def write_archives(
     """
     if submission:
         check_installed()
+    analyses, output = as_names(analyses), Path(output)
+    if not isinstance(patches, PatchRequest):
+        patches = PatchRequest(patches)
     loaded = load_analyses(analyses, law, variants)
     check_record(patches.hepdata)
     names = [analysis.name for analysis in loaded]
@@ -105,11 +110,11 @@ def write_archives(
             if submission:
                 (record / f"{analysis.name}.hs3.json").write_bytes(content[HS3])
                 report(f"{analysis.name}: contours")
-                results += [_contour(analysis, choice) for choice in patches.choices_for(analysis)]
+                results += [contour(analysis, choice) for choice in patches.choices_for(analysis)]
         if submission:
             report("submission.yaml, checked with hepdata-validator")
             licence = LICENCE if {analysis.licence for analysis in loaded} == {LICENCE["name"]} else None
-            write_submission(record, names, results, patches.hepdata, licence, _data_records(loaded))
+            write_submission(record, names, results, patches.hepdata, licence, data_records(loaded))
         made = sorted(record.iterdir(), key=lambda path: (path.suffix != ".gz", path.name))
         place.check(path.name for path in made)
         return [place.file(path.name, partial(_copy, path)) for path in made]
@@ -144,14 +149,14 @@ def _refuse_twice(names: Sequence[str]) -> None:
             raise SpecBuilderError(f"analysis '{name}' stands twice")
 
 
-def _data_records(analyses: Sequence[Analysis]) -> dict[str, dict[str, str]]:
+def data_records(analyses: Sequence[Analysis]) -> dict[str, dict[str, str]]:
     """INSPIRE numbers of the data of each analysis of one experiment: a joint one has none that it could claim."""
     alone = {analysis.name: analysis.experiments[0] for analysis in analyses if len(analysis.experiments) == 1}
     return {name: inspire_records(experiment.references) for name, experiment in alone.items()}
 
 
-def _contour(analysis: Analysis, choice: Choice) -> LimitsResult:
-    """Limits over the plane, or the intervals of a parameter without a mass."""
+def contour(analysis: Analysis, choice: Choice) -> LimitsResult:
+    """What a table of the submission holds: limits over the plane, or the intervals of a parameter without a mass."""
     if not choice.has_mediator:
         return find_limits(analysis, choice, dof=1)
     return find_limits(analysis, choice, np.geomspace(*analysis.masses_MeV, CONTOUR_POINTS), dof=2)
@@ -164,7 +169,7 @@ def _refuse_others(output: Path, analyses: Sequence[str], patches: PatchRequest)
         SpecBuilderError: naming one.
     """
     ours = {"submission.yaml", *(f"{name}{suffix}" for name in analyses for suffix in (".tar.gz", ".hs3.json"))}
-    ours |= {f"exclusion_{name}_{choice.name}.yaml" for name in analyses for choice in patches.choices}
+    ours |= {f"exclusion_{name}_{choice.name}.yaml" for name in analyses for choice in as_choices(patches.choices)}
     present = sorted(path.name for path in output.iterdir()) if output.is_dir() else []
     for name in present:
         if name not in ours:
@@ -195,14 +200,15 @@ def archive_files(
     content = {name: parse_json(data.decode(), name) for name, data in sorted(exported.items())}
     workspace, metadata = content.pop("BkgOnly.json"), content.pop("BkgOnly.meta.json")
     measured = workspace["measurements"][0]["config"]["poi"]
-    expected = expected_results(workspace, reference_flux_of(metadata, measured), content)
+    results = canonical_json(expected_results(workspace, reference_flux_of(metadata, measured), content))
+    expected = parse_json(results, EXPECTED)  # in the order that readers find
     chosen = patches.choices_for(analysis)
     options = {patch_file(choice): option_texts(choice) for choice in chosen}
     tables = critical or {}
     about = Choices.of(analysis)
     added = {
         HS3: canonical_json(hs3_workspace(workspace, metadata)),
-        EXPECTED: canonical_json(expected),
+        EXPECTED: results,
         "README.md": archive_readme(about, workspace, metadata, content, expected, options, tables),
         "CITATION.bib": bibtex(text for choice in chosen for text in analysis.sources(choice)),
     }

@@ -21,12 +21,23 @@ from spec_builder.base.files import read_bytes
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["LINES", "SUMS", "broken_seals", "is_archive", "pack", "read_archive", "seal"]
+__all__ = [
+    "LINES",
+    "SUBMISSION",
+    "SUMS",
+    "broken_seals",
+    "is_archive",
+    "is_submission",
+    "pack",
+    "read_archive",
+    "seal",
+]
 
 Files = dict[str, bytes]
 
 SUMS = "SHA256SUMS"
 LINES = "LINES"
+SUBMISSION = "submission.yaml"
 SUFFIXES = (".tar.gz", ".tgz")
 #: No archive of ours comes near; what is larger is not read into memory.
 MAX_BYTES = 128 * 2**20
@@ -41,6 +52,12 @@ _SUM_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 def is_archive(name: str) -> bool:
     """Whether a command-line argument stands for an archive, or for the folder that it was unpacked to."""
     return name.endswith(SUFFIXES) or Path(name).is_dir()
+
+
+def is_submission(name: str) -> bool:
+    """Whether a command-line argument stands for a folder with a HEPData submission, or its ``submission.yaml``."""
+    path = Path(name)
+    return path.name == SUBMISSION or (path / SUBMISSION).is_file()
 
 
 def seal(files: Mapping[str, bytes]) -> Files:

@@ -92,7 +92,12 @@ def _table_problems(mass: float | None, table: Sequence[Mapping[str, Any]]) -> l
 
 
 def recompute_critical(
-    content: Mapping[str, Any], folder: Path = Path(), *, seed: int | None = None, **how: Any
+    content: Mapping[str, Any],
+    folder: Path = Path(),
+    *,
+    seed: int | None = None,
+    interaction: Path | None = None,
+    **how: Any,
 ) -> list[str]:
     """Throw the toys of a sound file again: the problems found, none if the critical values are the same.
 
@@ -100,10 +105,11 @@ def recompute_critical(
         content: of the file.
         folder: where a workspace that it names may lie.
         seed: another one than the file's: then the values are to agree within the errors.
+        interaction: file of a user's interaction. It may be code, and is not looked for.
         how: ``executor`` and ``report`` of what threw them.
 
     Raises:
-        SpecBuilderError: if the analysis cannot be loaded, or is another one now.
+        SpecBuilderError: if the analysis cannot be loaded, or is another one now, as for the user's interaction.
     """
     same = seed is None or seed == content["seed"]
     own = {
@@ -113,7 +119,7 @@ def recompute_critical(
         "ensemble": content["ensemble"],
         **how,
     }
-    again = _compute(content, folder, own).to_dict()
+    again = _compute(content, folder, own, interaction).to_dict()
     problems = []
     for (mass, table), (_, other) in zip(_tables(content), _tables(again), strict=True):
         where = "" if mass is None else f"{mass:g} MeV, "
@@ -129,7 +135,7 @@ def recompute_critical(
     return problems
 
 
-def _compute(content: Mapping[str, Any], folder: Path, own: Mapping[str, Any]) -> Any:
+def _compute(content: Mapping[str, Any], folder: Path, own: Mapping[str, Any], interaction: Path | None) -> Any:
     """The result that a file holds, by the same command."""
     grids = [np.array([point["value"] for point in table]) for _, table in _tables(content)]
     if content["law"] is None:  # a workspace, whose modifiers say it
@@ -145,16 +151,21 @@ def _compute(content: Mapping[str, Any], folder: Path, own: Mapping[str, Any]) -
         return fit_analysis_by_toys(analysis, content["parameter"], values=grids[0], **own)
     masses = [mass for mass, _ in _tables(content) if mass is not None]
     axis = np.array(masses) if masses else None
-    return find_limits_by_toys(analysis, _choice(content), axis, dof=content["dof"], values=grids, **own)
+    return find_limits_by_toys(analysis, _choice(content, interaction), axis, dof=content["dof"], values=grids, **own)
 
 
-def _choice(content: Mapping[str, Any]) -> Choice:
-    """The interaction of a file with its options."""
-    if "interaction_sha256" in content:
-        raise SpecBuilderError(f"interaction '{content['interaction']}' is a user's: run the command again")
-    names = choose(content["interaction"]).options
-    given = {name: content[option_key(name)] for name in names if option_key(name) in content}
-    return choose(content["interaction"], **given)
+def _choice(content: Mapping[str, Any], file: Path | None) -> Choice:
+    """The interaction of a file of critical values with its options."""
+    name, wanted = content["interaction"], content.get("interaction_sha256")
+    if wanted is not None and file is None:
+        raise SpecBuilderError(
+            f"interaction '{name}' is a user's, whose file with sha256 {wanted} is needed to throw the toys again"
+        )
+    plain = choose(name if wanted is None or file is None else file)
+    if wanted is not None and plain.digest != wanted:
+        raise SpecBuilderError(f"{file}: sha256 {plain.digest}, but the toys are of '{name}' with {wanted}")
+    given = {option: content[option_key(option)] for option in plain.options if option_key(option) in content}
+    return choose(plain, **given)
 
 
 def _same_workspace(content: Mapping[str, Any], workspace: Mapping[str, Any]) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json, digest, refuse_existing, write_text
+from spec_builder.base.grids import numbers_text, parse_grid
+from spec_builder.experiments.spectra import RecoilSpectrum
 from spec_builder.histfactory.patchset import patch_set_json
 from spec_builder.model.analysis import acts_on, load_analyses
+from spec_builder.model.given import as_analysis, as_choices, as_couplings, as_names, as_spectra, mass_axis
 from spec_builder.model.metadata import workspace_metadata
 from spec_builder.model.patches import build_patch_set
-from spec_builder.model.points import point_in_words, point_workspace
+from spec_builder.model.points import as_point
 from spec_builder.model.provenance import Choices
 from spec_builder.model.spectrum_patches import build_spectra_patch_set
 from spec_builder.model.workspace import YIELD_DIGITS
@@ -22,12 +26,13 @@ from spec_builder.studies.limits import find_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
+    from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
-    from spec_builder.experiments.spectra import RecoilSpectrum
+    from spec_builder.base.grids import Numbers
     from spec_builder.inference.exclusion import MassPoint
-    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.analysis import Analysis, Change
+    from spec_builder.model.given import GivenAnalysis
     from spec_builder.model.patches import Style
     from spec_builder.physics.choices import Choice
 
@@ -45,18 +50,18 @@ class PatchRequest:
     """Patch sets to write beside each workspace.
 
     Attributes:
-        choices: the interactions.
-        masses: mediator masses [MeV], for interactions that have a mediator.
-        couplings: g; None for as many around the limit at each mass as there are masses.
+        choices: the interactions, or one, as :func:`spec_builder.physics.interactions.choose` takes and gives them.
+        masses: mediator masses [MeV], for interactions that have a mediator: numbers, or the text of a grid.
+        couplings: g, likewise; None for as many around the limit at each mass as there are masses.
         style: ``total`` or ``signal``.
         hepdata: the record's identifier.
         digits: significant ones of the yields.
         where_they_act: leave an interaction out of an analysis that has no target of it.
     """
 
-    choices: Sequence[Choice]
-    masses: Sequence[float]
-    couplings: Sequence[float] | None = None
+    choices: Choice | str | Sequence[Choice | str | object]
+    masses: Numbers = "0.01:1000:31"
+    couplings: Numbers | None = None
     style: Style = "total"
     hepdata: str | None = None
     digits: int = YIELD_DIGITS
@@ -64,7 +69,7 @@ class PatchRequest:
 
     def choices_for(self, analysis: Analysis) -> list[Choice]:
         """The interactions of an analysis' patch sets."""
-        return [choice for choice in self.choices if not self.where_they_act or acts_on(analysis, choice)]
+        return [choice for choice in as_choices(self.choices) if not self.where_they_act or acts_on(analysis, choice)]
 
     def points(self, analysis: Analysis, choice: Choice) -> list[tuple[float, ...]]:
         """Mass and coupling of every patch, or the parameter alone where there is no mass.
@@ -74,29 +79,32 @@ class PatchRequest:
         """
         if not choice.has_mediator:
             return [(value,) for value in self._values(analysis, choice)]
+        masses = mass_axis(choice, self.masses).tolist()
         if self.couplings is not None:
-            return [(mass, g) for mass in self.masses for g in self.couplings]
+            couplings = as_couplings(self.couplings, choice).tolist()
+            return [(mass, g) for mass in masses for g in couplings]
         points: list[tuple[float, ...]] = []
-        for point in find_limits(analysis, choice, np.array(self.masses), dof=2).exclusion.points:
+        for point in find_limits(analysis, choice, masses, dof=2).exclusion.points:
             ends = _ends(point)
             if not ends:
                 raise SpecBuilderError(f"nothing is excluded at {point.mass_MeV:g} MeV: name the couplings")
-            points += [(point.mass_MeV, float(g)) for g in _around(min(ends), max(ends), len(self.masses))]
+            points += [(point.mass_MeV, float(g)) for g in _around(min(ends), max(ends), len(masses))]
         return points
 
     def _values(self, analysis: Analysis, choice: Choice) -> list[float]:
         """Values of a parameter without a mass: those asked for, or around the limits on both sides."""
         if self.couplings is not None:
-            return list(self.couplings)
+            return [float(value) for value in as_couplings(self.couplings, choice)]
         (point,) = find_limits(analysis, choice, dof=1).exclusion.points
         ends = _ends(point)
         if not ends:
             raise SpecBuilderError(f"no {choice.parameter} is excluded: name the values")
+        count = len(parse_grid(numbers_text(self.masses, "masses"), "masses"))
         values: list[float] = []
         for sign in (-1.0, 1.0):
             here = [abs(end) for end in ends if sign * end > 0]
             if here:
-                values += [sign * float(value) for value in _around(min(here), max(here), len(self.masses))]
+                values += [sign * float(value) for value in _around(min(here), max(here), count)]
         return sorted(values)
 
 
@@ -124,14 +132,15 @@ def patch_file(choice: Choice) -> str:
 
 
 def export_workspaces(
-    analyses: Iterable[str],
-    output: Path,
+    analyses: str | PathLike[str] | Iterable[str | PathLike[str]],
+    output: str | PathLike[str],
     *,
     law: str = "normsys",
     variants: Mapping[str, str] | None = None,
-    patches: PatchRequest | None = None,
-    spectra: Sequence[RecoilSpectrum] = (),
+    patches: PatchRequest | Choice | str | Sequence[Choice | str | object] | None = None,
+    spectra: RecoilSpectrum | str | PathLike[str] | Sequence[RecoilSpectrum] = (),
     hepdata: str | None = None,
+    change: Change | None = None,
     force: bool = False,
     report: Callable[[int, int], object] = lambda *_: None,
 ) -> list[Path]:
@@ -140,20 +149,26 @@ def export_workspaces(
     The same inputs give the same bytes. A variant applies to every analysis that holds its experiment.
 
     Args:
-        analyses: names, as :func:`spec_builder.model.analysis.load_analysis` takes them.
+        analyses: one or several names, as :func:`spec_builder.model.analysis.load_analysis` takes them.
         output: the folder.
         law: ``normsys`` or ``linear``.
         variants: variant by experiment name.
-        patches: interactions to write ``patchset_<interaction>.json`` for.
-        spectra: recoil spectra to write ``patchset_spectra.json`` for.
+        patches: interactions to write ``patchset_<interaction>.json`` for, with masses and couplings in a
+            :class:`PatchRequest`.
+        spectra: recoil spectra to write ``patchset_spectra.json`` for, or the path of their table or folder.
         hepdata: the record's identifier for the patch set of spectra.
+        change: what becomes of each analysis, such as a projection; the metadata say so.
         force: replace files that exist.
         report: told how many patch sets are made, and of how many.
 
     Raises:
         SpecBuilderError: for an unknown analysis, law or variant, or a file that exists; then nothing is written.
     """
-    loaded = load_analyses(analyses, law, variants)
+    loaded = load_analyses(as_names(analyses), law, variants, change)
+    output = Path(output)
+    if patches is not None and not isinstance(patches, PatchRequest):
+        patches = PatchRequest(patches)
+    recoils = as_spectra(spectra) if isinstance(spectra, RecoilSpectrum) or spectra else ()
     files: dict[Path, str] = {}
     made, wanted = 0, sum(len(patches.choices_for(analysis)) for analysis in loaded) if patches else 0
     report(made, wanted)
@@ -182,8 +197,8 @@ def export_workspaces(
                 metadata["patch_sets"][file] = digest(content)
                 made += 1
                 report(made, wanted)
-        if spectra:
-            content = build_spectra_patch_set(analysis, spectra, hepdata=hepdata)
+        if recoils:
+            content = build_spectra_patch_set(analysis, recoils, hepdata=hepdata)
             files[folder / SPECTRA_FILE] = patch_set_json(content)
             metadata["patch_sets"][SPECTRA_FILE] = digest(content)
         files[folder / METADATA_FILE] = canonical_json(metadata)
@@ -195,34 +210,46 @@ def export_workspaces(
 
 
 def export_point(
-    analysis: Analysis, choice: Choice, mass_MeV: float | None, value: float, path: Path, *, force: bool = False
+    analysis: GivenAnalysis,
+    choice: Choice | str | object,
+    mass_MeV: float | None,
+    value: float,
+    path: str | PathLike[str],
+    *,
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
+    force: bool = False,
 ) -> list[Path]:
     """Write one point of an interaction as a complete workspace, and beside it what that is.
 
     Args:
-        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        choice: the interaction.
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
+        choice: the interaction, as :func:`spec_builder.physics.interactions.choose` takes and gives it.
         mass_MeV: of the mediator; None where there is none, inf for the contact limit.
         value: the coupling, or the parameter; g/m [1/GeV] at mass inf.
         path: of the workspace, ``NAME.json``; ``NAME.meta.json`` lies beside it.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
         force: replace files that exist.
 
     Returns:
         The two files.
 
     Raises:
-        SpecBuilderError: if it is no point of the interaction, that acts on no target, the file's name has another
-            suffix, or a file exists; then nothing is written.
+        SpecBuilderError: for an unknown name, a mass or coupling that is none, an interaction that acts on no target,
+            another suffix, or a file that exists; then nothing is written.
     """
-    if path.suffix != ".json":
-        raise SpecBuilderError(f"{path}: expected a name that ends in .json")
-    workspace = point_workspace(analysis, choice, mass_MeV, value)
-    metadata = workspace_metadata(analysis) | {
-        **Choices.of(analysis, choice, None if mass_MeV is None else np.array([mass_MeV])).to_dict(statuses=False),
-        "point": point_in_words(choice, mass_MeV, value),
+    output = Path(path)
+    if output.suffix != ".json":
+        raise SpecBuilderError(f"{output}: expected a name that ends in .json")
+    loaded, point = as_analysis(analysis, law, variants), as_point(choice, mass_MeV, value)
+    workspace = point.workspace(loaded)
+    metadata = workspace_metadata(loaded) | {
+        **Choices.of(loaded, point.choice, point.masses_MeV).to_dict(statuses=False),
+        "point": str(point),
         "sha256": digest(workspace),
     }
-    files = {path: workspace, path.with_suffix(".meta.json"): metadata}
+    files = {output: workspace, output.with_suffix(".meta.json"): metadata}
     for file in files:
         refuse_existing(file, force=force)
     for file, content in files.items():

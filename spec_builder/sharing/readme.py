@@ -112,14 +112,15 @@ def _what(
         "and their uncertainties, with patch sets for new interactions with light mediators. This is not a product of "
         "the experiments' collaborations."
     )
-    yield f"Uncertainties act as {_LAWS[str(choices.law)]}. Variants: {choices.rows()['variants']}."
+    variants = ", ".join(sorted(choices.variant_texts)) or "default"
+    yield f"Uncertainties act as {_LAWS[str(choices.law)]}. Variants: {variants}."
     yield ""
     yield "| file | what |"
     yield "|---|---|"
     yield f"| `BkgOnly.json` | the Standard Model as a pyhf workspace; measurements `{first}` and `new_physics` |"
     yield "| `BkgOnly.meta.json` | what the workspace cannot say: choices, sources, bin edges, units, digests |"
     yield "| `BkgOnly.hs3.json` | the same model in the HEP Statistics Serialization Standard (HS3) |"
-    for name in critical:
+    for name in sorted(critical):
         yield f"| `{name}` | critical values by toys; `spec-builder verify --toys` throws them again |"
     yield "| `patchset_<interaction>.json` | JSON patches, one for each mediator mass and coupling |"
     yield "| `expected_results.json` | what the files give, with tolerances |"

@@ -16,6 +16,7 @@ from spec_builder.sharing.bundle import LINES, SUMS, broken_seals, read_archive
 from spec_builder.sharing.critical import check_critical, is_critical
 from spec_builder.sharing.expected import reference_flux_of, unexpected_results
 from spec_builder.sharing.verify import verify_patch_set, verify_workspace
+from spec_builder.sharing.verify_readme import readme_problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,8 +30,8 @@ WORKSPACE, METADATA, HS3, EXPECTED = "BkgOnly.json", "BkgOnly.meta.json", "BkgOn
 def verify_archive(name: str, *, report: Callable[[int, int], object] = lambda *_: None) -> tuple[str, list[str]]:
     """Check an archive, packed or unpacked.
 
-    First the checksums; where they hold, what they hold together: the digests, the workspace, every patch, and all
-    expected results, computed anew.
+    First the checksums; where they hold, what they hold together: the digests, the workspace, every patch, all expected
+    results, computed anew, and the README, made anew.
 
     Args:
         name: a ``.tar.gz``, or the folder that it was unpacked to.
@@ -88,6 +89,9 @@ def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], obj
     if not problems:
         flux = reference_flux_of(metadata, workspace["measurements"][0]["config"]["poi"])
         problems += [f"{file}: {what}" for file, what in unexpected_results(expected, workspace, flux, patch_sets)]
+    if not problems:
+        found = readme_problems(_text("README.md", files["README.md"]), content)
+        problems += [f"README.md:{line}: {what}" for line, what in found]
     count = sum(len(value["patches"]) for value in patch_sets.values()) if not problems else 0
     summary = (
         f"archive of {metadata.get('analysis')}, {len(files)} files; {count} patches in {len(patch_sets)} sets fitted, "

@@ -8,29 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest
+from spec_builder.base.grids import check_level
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.inference.compiled import describe_engine
 from spec_builder.inference.exclusion_by_toys import exclude_by_toys
 from spec_builder.inference.feldman_cousins import feldman_cousins
+from spec_builder.model.given import as_analysis, as_choice, as_workspace, mass_axis
 from spec_builder.model.provenance import Choices
 from spec_builder.model.signal import check_change
 from spec_builder.studies.fits import USUAL_CL, FitResult, fit_analysis, fit_workspace, named, workspace_likelihood
 from spec_builder.studies.limits import (
     LimitsResult,
-    as_choice,
     check_dof,
     in_contact_units,
     interval_text,
-    mass_axis,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.grids import Numbers
     from spec_builder.inference.exclusion_by_toys import ToyExclusion, ToyMassPoint
     from spec_builder.inference.feldman_cousins import CriticalValue, FeldmanCousins, PValue
-    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.given import GivenAnalysis, GivenWorkspace
     from spec_builder.physics.choices import Choice
 
 __all__ = [
@@ -136,32 +137,43 @@ def _p_words(found: PValue, name: str) -> str:
 
 
 def fit_analysis_by_toys(
-    analysis: Analysis, parameter: str, *, cl: float = USUAL_CL, toys: int = 1000, seed: int = 0, **how: Any
+    analysis: GivenAnalysis,
+    parameter: str,
+    *,
+    cl: float = USUAL_CL,
+    toys: int = 1000,
+    seed: int = 0,
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
+    **how: Any,
 ) -> ToyFitResult:
     """Fit a parameter of the Standard Model, with the interval by toys.
 
     Args:
-        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
         parameter: one of ``analysis.parameters``.
         cl: confidence level of the interval.
         toys: at each value of the parameter.
         seed: of the random numbers.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
         how: ``ensemble``, ``values``, ``executor``, ``store`` and ``report`` of
             :func:`spec_builder.inference.feldman_cousins.feldman_cousins`.
 
     Raises:
         SpecBuilderError: for an unknown parameter, and as that does.
     """
-    asymptotic = fit_analysis(analysis, parameter, cl=cl)
-    null = None if analysis.measurable(parameter).factor is None else 0.0
-    likelihood = analysis.likelihood(parameter)
+    loaded = as_analysis(analysis, law, variants)
+    asymptotic = fit_analysis(loaded, parameter, cl=cl)
+    null = None if loaded.measurable(parameter).factor is None else 0.0
+    likelihood = loaded.likelihood(parameter)
     found = feldman_cousins(likelihood, parameter, cl=cl, toys=toys, seed=seed, null=null, **how)
-    return ToyFitResult(asymptotic, found, {"workspace_sha256": digest(analysis.workspace)})
+    return ToyFitResult(asymptotic, found, {"workspace_sha256": digest(loaded.workspace)})
 
 
 def fit_workspace_by_toys(
-    workspace: Mapping[str, Any],
-    name: str,
+    workspace: GivenWorkspace,
+    name: str | None = None,
     *,
     measurement: str | None = None,
     poi: str | None = None,
@@ -174,8 +186,8 @@ def fit_workspace_by_toys(
     """Fit the parameter of interest of any pyhf workspace, with the interval by toys.
 
     Args:
-        workspace: content of the JSON file, patches applied.
-        name: what to call it in the result.
+        workspace: content of the JSON file, patches applied; or its path.
+        name: what to call it in the result; its path by default.
         measurement: its name; the first by default.
         poi: parameter of interest in the place of the measurement's.
         hold: values of parameters to hold, by name.
@@ -184,6 +196,7 @@ def fit_workspace_by_toys(
         seed: of the random numbers.
         how: see :func:`fit_analysis_by_toys`.
     """
+    workspace, name = as_workspace(workspace, name)
     asymptotic = fit_workspace(workspace, name, measurement=measurement, poi=poi, hold=hold, cl=cl)
     likelihood = workspace_likelihood(workspace, name, measurement, poi=poi, hold=hold)
     with named(name):
@@ -241,12 +254,14 @@ def _asymptotic_words(point: ToyMassPoint) -> str:
 
 
 def find_limits_by_toys(
-    analysis: Analysis,
+    analysis: GivenAnalysis,
     choice: Choice | str | object,
-    masses: FloatArray | None = None,
+    masses: Numbers | None = None,
     *,
     cl: float = 0.9,
     dof: int = 1,
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
     toys: int = 1000,
     seed: int = 0,
     values: Sequence[FloatArray] | None = None,
@@ -255,11 +270,14 @@ def find_limits_by_toys(
     """Exclude values of an interaction's parameter by toys, at given mediator masses where it has a mediator.
 
     Args:
-        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        choice: an interaction.
-        masses: mediator masses [MeV], shape (M,); None where there is no mediator.
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
+        choice: an interaction, as :func:`spec_builder.physics.interactions.choose` takes and gives it.
+        masses: mediator masses [MeV]: a number, a list, an array of shape (M,) or the text of a grid; by default 31
+            over the range of the analysis; None where there is no mediator.
         cl: confidence level.
         dof: 1: against the minimum at each mass; 2: over the plane, which is found for every toy.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
         toys: at each point.
         seed: of the random numbers.
         values: of the parameter at each mass, ascending, as results have them (g/m in 1/GeV at the mass inf); None for
@@ -270,17 +288,18 @@ def find_limits_by_toys(
     Raises:
         SpecBuilderError: as :func:`spec_builder.studies.limits.find_limits` and that do.
     """
-    chosen = as_choice(choice)
+    loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
     check_dof(dof, chosen)
-    axis = mass_axis(chosen, masses)
-    problem = analysis.problem(chosen)
+    check_level(cl)
+    axis = mass_axis(chosen, masses, loaded)
+    problem = loaded.problem(chosen)
     check_change(chosen, problem.yields(axis))
     if values is not None:
         how["values"] = [own / (_PER_GEV if math.isinf(mass) else 1.0) for own, mass in zip(values, axis, strict=True)]
-    found = exclude_by_toys(problem, axis, cl=cl, dof=dof, toys=toys, seed=seed, plane=analysis.masses_MeV, **how)
-    about = replace(Choices.of(analysis, chosen, cl=cl, dof=dof), notes=analysis.notes(chosen, masses))
+    found = exclude_by_toys(problem, axis, cl=cl, dof=dof, toys=toys, seed=seed, plane=loaded.masses_MeV, **how)
+    about = Choices.of(loaded, chosen, axis if chosen.has_mediator else None, cl=cl, dof=dof)
     limits = LimitsResult(about, chosen, in_contact_units(found.exclusion))
-    return ToyLimitsResult(limits, _in_contact_units(found), {"workspace_sha256": digest(analysis.workspace)})
+    return ToyLimitsResult(limits, _in_contact_units(found), {"workspace_sha256": digest(loaded.workspace)})
 
 
 def _in_contact_units(found: ToyExclusion) -> ToyExclusion:

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.grids import check_level, numbers_text, parse_signed_grid
 from spec_builder.base.text import Report, Result
-from spec_builder.inference.exclusion_by_toys import VARIABLE, mass_models, refuse_shapes
+from spec_builder.inference.exclusion_by_toys import cover_at_mass, mass_models
 from spec_builder.inference.feldman_cousins import measure_coverage
+from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_mass
 from spec_builder.model.provenance import Choices
 from spec_builder.model.signal import check_change
-from spec_builder.studies.limits import as_choice, mass_axis
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
+    from spec_builder.base.grids import Numbers
     from spec_builder.inference.feldman_cousins import Coverage
-    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.given import GivenAnalysis
     from spec_builder.physics.choices import Choice
 
 __all__ = ["CoverageResult", "cover_analysis", "cover_couplings"]
@@ -94,11 +96,13 @@ class CoverageResult(Result):
 
 
 def cover_analysis(
-    analysis: Analysis,
+    analysis: GivenAnalysis,
     parameter: str,
-    values: Sequence[float],
+    values: Numbers,
     *,
     cl: float = 0.9,
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
     toys: int = 10_000,
     seed: int = 0,
     ensemble: str = "profiled",
@@ -107,10 +111,12 @@ def cover_analysis(
     """Measure how often intervals of a parameter cover its true value.
 
     Args:
-        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
         parameter: one of ``analysis.parameters``.
-        values: true values, in units of the Standard Model's.
+        values: true values, in units of the Standard Model's: numbers, or the text of an evenly spaced grid.
         cl: confidence level of the intervals.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
         toys: at each true value.
         seed: of the random numbers.
         ensemble: where the nuisance parameters of the truths are.
@@ -120,10 +126,12 @@ def cover_analysis(
     Raises:
         SpecBuilderError: for an unknown parameter, and as that does.
     """
-    wanted = analysis.measurable(parameter)
-    truths = np.asarray(values, dtype=np.float64) * wanted.reference
+    check_level(cl)
+    loaded = as_analysis(analysis, law, variants)
+    wanted = loaded.measurable(parameter)
+    truths = np.array(parse_signed_grid(numbers_text(values, "values"), "values")) * wanted.reference
     found = measure_coverage(
-        analysis.likelihood(parameter),
+        loaded.likelihood(parameter),
         parameter,
         truths,
         cl=cl,
@@ -132,17 +140,19 @@ def cover_analysis(
         ensemble=ensemble,  # type: ignore[arg-type]  # checked there
         **how,
     )
-    about = Choices.of(analysis, cl=cl)
+    about = Choices.of(loaded, cl=cl)
     return CoverageResult(about, parameter, wanted.unit, wanted.reference, toys, seed, ensemble, tuple(found))
 
 
 def cover_couplings(
-    analysis: Analysis,
+    analysis: GivenAnalysis,
     choice: Choice | str | object,
     mass_MeV: float | None,
-    values: Sequence[float],
+    values: Numbers,
     *,
     cl: float = 0.9,
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
     toys: int = 10_000,
     seed: int = 0,
     ensemble: str = "profiled",
@@ -151,11 +161,13 @@ def cover_couplings(
     """Measure how often what limits at one mass leave (``dof=1``) holds the true value of the parameter.
 
     Args:
-        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        choice: an interaction.
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
+        choice: an interaction, as :func:`spec_builder.physics.interactions.choose` takes and gives it.
         mass_MeV: of the mediator; None where there is none.
-        values: true values of the parameter.
+        values: true values of the parameter: numbers, or the text of a grid.
         cl: confidence level of the limits.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
         toys: at each true value.
         seed: of the random numbers.
         ensemble: where the nuisance parameters of the truths are.
@@ -164,21 +176,21 @@ def cover_couplings(
     Raises:
         SpecBuilderError: as :func:`spec_builder.studies.limits.find_limits`, and for values beyond the domain.
     """
-    chosen = as_choice(choice)
-    axis = mass_axis(chosen, None if mass_MeV is None else np.array([mass_MeV]))
-    problem = analysis.problem(chosen)
+    check_level(cl)
+    loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
+    masses, wanted = as_mass(mass_MeV, chosen), as_couplings(values, chosen, "values", zero=True).tolist()
+    axis = np.array([np.nan]) if masses is None else masses
+    problem = loaded.problem(chosen)
     check_change(chosen, problem.yields(axis))
-    refuse_shapes(problem.yields(axis), "coverage")
     (model,) = mass_models(problem, axis)
     unit = 1e3 if np.isinf(axis[0]) else 1.0  # g/m in 1/GeV at the contact limit
-    truths = np.array([model.y(value / unit) for value in values])
-    low, high = model.likelihood.bounds[:, model.likelihood.index(VARIABLE)]
-    wrong = (truths < low) | (truths > high) | (np.array([value < 0 for value in values]) & (not chosen.signed))
+    truths = np.array([model.y(value / unit) for value in wanted])
+    low, high = model.ends
+    wrong = ~((truths >= low) & (truths <= high))
     if wrong.any():
-        raise SpecBuilderError(f"value {values[int(np.argmax(wrong))]:g}: beyond the domain of {chosen.parameter}")
-    found = measure_coverage(
-        model.likelihood,
-        VARIABLE,
+        raise SpecBuilderError(f"value {wanted[int(np.argmax(wrong))]:g}: beyond the domain of {chosen.parameter}")
+    found = cover_at_mass(
+        model,
         truths,
         cl=cl,
         toys=toys,
@@ -186,6 +198,6 @@ def cover_couplings(
         ensemble=ensemble,  # type: ignore[arg-type]  # checked there
         **how,
     )
-    own = tuple(replace(one, value=float(value)) for one, value in zip(found, values, strict=True))
-    about = Choices.of(analysis, chosen, cl=cl, dof=1)
+    own = tuple(replace(one, value=float(value)) for one, value in zip(found, wanted, strict=True))
+    about = Choices.of(loaded, chosen, cl=cl, dof=1)
     return CoverageResult(about, chosen.parameter, chosen.unit or "1", None, toys, seed, ensemble, own, mass_MeV)

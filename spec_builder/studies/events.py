@@ -12,17 +12,19 @@ from spec_builder.base.text import Report, Result, Shown
 from spec_builder.inference.expectation import TOTAL, covariance, expect, prior
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.model.points import point_in_words, point_workspace
+from spec_builder.model.given import as_analysis, as_workspace
+from spec_builder.model.points import as_point
 from spec_builder.model.provenance import Choices, in_words
 from spec_builder.model.workspace import NEW_PHYSICS
 from spec_builder.studies.fits import named, workspace_likelihood
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from os import PathLike
 
     from spec_builder.base.text import Cell
     from spec_builder.inference.expectation import Expectation
-    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.given import GivenAnalysis, GivenWorkspace
     from spec_builder.physics.choices import Choice
 
 __all__ = ["EventCount", "EventsResult", "events_at_point", "events_of_analysis", "events_of_workspace"]
@@ -115,44 +117,60 @@ def _row(count: EventCount) -> tuple[str, ...]:
     )
 
 
-def events_of_analysis(analysis: Analysis, parameter: str) -> EventsResult:
+def events_of_analysis(
+    analysis: GivenAnalysis, parameter: str, *, law: str | None = None, variants: Mapping[str, str] | None = None
+) -> EventsResult:
     """Events of an analysis in a fit of a parameter of the Standard Model.
 
     Args:
-        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
         parameter: one of ``analysis.parameters``, such as ``flux``.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
 
     Raises:
-        SpecBuilderError: for an unknown parameter, or if the fit is not valid.
+        SpecBuilderError: for an unknown name or parameter, or if the fit is not valid.
     """
-    counts = _counts(analysis.likelihood(parameter), analysis.name, analysis.measurable(parameter).reference)
-    return EventsResult(Choices.of(analysis), f"{parameter} with the nuisance parameters", counts)
+    loaded = as_analysis(analysis, law, variants)
+    counts = _counts(loaded.likelihood(parameter), loaded.name, loaded.measurable(parameter).reference)
+    return EventsResult(Choices.of(loaded), f"{parameter} with the nuisance parameters", counts)
 
 
-def events_at_point(analysis: Analysis, choice: Choice, mass_MeV: float | None, value: float) -> EventsResult:
+def events_at_point(
+    analysis: GivenAnalysis,
+    choice: Choice | str | object,
+    mass_MeV: float | None,
+    value: float,
+    *,
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
+) -> EventsResult:
     """Events of an analysis at a point of an interaction, whose nuisance parameters are fitted.
 
     Args:
-        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        choice: the interaction.
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
+        choice: the interaction, as :func:`spec_builder.physics.interactions.choose` takes and gives it.
         mass_MeV: of the mediator; None where there is none, inf for the contact limit.
         value: the coupling, or the parameter; g/m [1/GeV] at mass inf.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
 
     Raises:
-        SpecBuilderError: if it is no point of the interaction, that acts on no target, or the fit is not valid.
+        SpecBuilderError: for an unknown name, a mass or coupling that is none, if the interaction acts on no target,
+            the law is not one for limits, or the fit is not valid.
     """
-    analysis.check_limits()
-    workspace = point_workspace(analysis, choice, mass_MeV, value)
-    likelihood = Likelihood.from_workspace(workspace, NEW_PHYSICS)
-    about = Choices.of(analysis, choice, None if mass_MeV is None else np.array([mass_MeV]))
-    point = point_in_words(choice, mass_MeV, value)
-    return EventsResult(about, f"the nuisance parameters at {point}", _counts(likelihood, analysis.name))
+    loaded, point = as_analysis(analysis, law, variants), as_point(choice, mass_MeV, value)
+    loaded.check_limits()
+    counts = _counts(Likelihood.from_workspace(point.workspace(loaded), NEW_PHYSICS), loaded.name)
+    about = Choices.of(loaded, point.choice, point.masses_MeV)
+    return EventsResult(about, f"the nuisance parameters at {point}", counts)
 
 
 def events_of_workspace(
-    workspace: Mapping[str, Any],
-    name: str,
+    workspace: GivenWorkspace,
+    name: str | None = None,
     *,
+    patches: Sequence[str | PathLike[str]] = (),
     measurement: str | None = None,
     poi: str | None = None,
     hold: Mapping[str, float] | None = None,
@@ -160,8 +178,9 @@ def events_of_workspace(
     """Events of any pyhf workspace.
 
     Args:
-        workspace: content of the JSON file, patches applied.
+        workspace: content of a workspace, or the path of its file.
         name: what to call it in the result.
+        patches: JSON patch files to apply to a file.
         measurement: its name; the first by default.
         poi: parameter of interest in the place of the measurement's, '' for none.
         hold: values of parameters to hold, by name.
@@ -169,11 +188,12 @@ def events_of_workspace(
     Raises:
         SpecBuilderError: for an unsound workspace, an unknown parameter, or if the fit is not valid.
     """
-    with named(name):
-        likelihood = workspace_likelihood(workspace, name, measurement, poi=poi, hold=hold)
-        counts = _counts(likelihood, name)
+    content, title = as_workspace(workspace, name, patches)
+    with named(title):
+        likelihood = workspace_likelihood(content, title, measurement, poi=poi, hold=hold)
+        counts = _counts(likelihood, title)
     fitted = f"{likelihood.poi} with all other free parameters" if likelihood.poi else "all free parameters"
-    return EventsResult(Choices(name), fitted, counts)
+    return EventsResult(Choices(title), fitted, counts)
 
 
 def _counts(likelihood: Likelihood, name: str, nominal: float | None = None) -> tuple[EventCount, ...]:

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.grids import check_level
 from spec_builder.base.text import Report, Result
 from spec_builder.inference.expected_limits import expected_ends
+from spec_builder.model.given import as_analysis, as_choice, mass_axis
 from spec_builder.model.provenance import Choices, parameter_label
 from spec_builder.model.signal import check_change
-from spec_builder.studies.limits import as_choice, check_dof, mass_axis
+from spec_builder.studies.limits import check_dof
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.chunks import Store
+    from spec_builder.base.grids import Numbers
     from spec_builder.base.text import Column
     from spec_builder.inference.expected_limits import ExpectedEnds
     from spec_builder.inference.toys import Ensemble
-    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.given import GivenAnalysis
     from spec_builder.physics.choices import Choice
 
 __all__ = ["BAND", "KINDS", "ExpectedLimits", "ExpectedPoint", "Kind", "check_kind", "expect_limits", "expected_point"]
@@ -158,13 +161,15 @@ class ExpectedLimits(Result):
 
 
 def expect_limits(
-    analysis: Analysis,
+    analysis: GivenAnalysis,
     choice: Choice | str | object,
-    masses: FloatArray | None = None,
+    masses: Numbers | None = None,
     *,
     kind: Kind = "asimov",
     cl: float = 0.9,
     dof: int = 1,
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
     toys: int = 400,
     seed: int = 0,
     ensemble: Ensemble = "profiled",
@@ -175,12 +180,15 @@ def expect_limits(
     """Limits that the Standard Model would give.
 
     Args:
-        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        choice: an interaction.
-        masses: mediator masses [MeV], shape (M,); None where there is no mediator.
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
+        choice: an interaction, as :func:`spec_builder.physics.interactions.choose` takes and gives it.
+        masses: mediator masses [MeV]: a number, a list, an array of shape (M,) or the text of a grid; by default 31
+            over the range of the analysis; None where there is no mediator.
         kind: ``asimov``: the limit of the data that are expected; ``toys``: median and bands over toys.
         cl: confidence level.
         dof: 1: Delta chi^2 against the minimum at each mass; 2: over the plane.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
         toys: how many.
         seed: of the random numbers.
         ensemble: where the nuisance parameters of the Standard Model are: ``profiled`` at the observed data, or
@@ -193,10 +201,11 @@ def expect_limits(
         SpecBuilderError: as :func:`spec_builder.studies.limits.find_limits`, and for an unknown kind.
     """
     check_kind(kind)
-    chosen = as_choice(choice)
+    loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
     check_dof(dof, chosen)
-    axis = mass_axis(chosen, masses)
-    problem = analysis.problem(chosen)
+    check_level(cl)
+    axis = mass_axis(chosen, masses, loaded)
+    problem = loaded.problem(chosen)
     check_change(chosen, problem.yields(axis))
     ends = expected_ends(
         problem,
@@ -206,12 +215,12 @@ def expect_limits(
         toys=None if kind == "asimov" else toys,
         seed=seed,
         ensemble=ensemble,
-        plane=analysis.masses_MeV,
+        plane=loaded.masses_MeV,
         executor=executor,
         store=store,
         report=report,
     )
-    about = replace(Choices.of(analysis, chosen, cl=cl, dof=dof), notes=analysis.notes(chosen, masses))
+    about = Choices.of(loaded, chosen, axis if chosen.has_mediator else None, cl=cl, dof=dof)
     points = tuple(_point(float(mass), ends, i, signed=chosen.signed) for i, mass in enumerate(axis))
     count = len(ends.upper)
     return ExpectedLimits(about, chosen, kind, count, seed if kind == "toys" else None, ensemble, points)

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.grids import check_level
 from spec_builder.base.text import Report, Result
 from spec_builder.inference.expected_limits import expected_upper_limits
+from spec_builder.model.given import as_analysis, as_spectra
 from spec_builder.model.provenance import Choices, in_words
 from spec_builder.model.spectra import spectrum_notes
 from spec_builder.model.spectrum_patches import spectrum_likelihood
@@ -16,13 +18,14 @@ from spec_builder.studies.expected import BAND, check_kind, expected_point
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from os import PathLike
 
     from spec_builder.base.chunks import Store
     from spec_builder.base.text import Column
     from spec_builder.experiments.spectra import RecoilSpectrum
     from spec_builder.inference.toys import Ensemble
-    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.given import GivenAnalysis
     from spec_builder.studies.expected import ExpectedPoint, Kind
 
 __all__ = ["ExpectedStrengths", "expect_strength_limits"]
@@ -113,8 +116,8 @@ def _finite(value: float) -> float | None:
 
 
 def expect_strength_limits(
-    analysis: Analysis,
-    spectra: Sequence[RecoilSpectrum],
+    analysis: GivenAnalysis,
+    spectra: RecoilSpectrum | str | PathLike[str] | Sequence[RecoilSpectrum],
     *,
     kind: Kind = "asimov",
     cl: float = 0.9,
@@ -124,12 +127,14 @@ def expect_strength_limits(
     executor: concurrent.futures.Executor | None = None,
     store: Store | None = None,
     report: Callable[[int, int], object] = lambda *_: None,
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
 ) -> ExpectedStrengths:
     """Limits on the strength of recoil spectra that the Standard Model would give.
 
     Args:
-        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        spectra: from :func:`spec_builder.experiments.spectra.read_spectra`.
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
+        spectra: from :func:`spec_builder.experiments.spectra.read_spectra`, or the path of a table or folder.
         kind: ``asimov``: the limit of the data that are expected; ``toys``: median and bands over toys.
         cl: confidence level.
         toys: how many.
@@ -139,14 +144,18 @@ def expect_strength_limits(
         executor: any ``concurrent.futures.Executor``; None computes here.
         store: where finished chunks go; in memory by default.
         report: told how many chunks are done, and of how many.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
 
     Raises:
         SpecBuilderError: as :func:`spec_builder.studies.strengths.find_strength_limits`, and for an unknown kind.
     """
     check_kind(kind)
-    analysis.check_limits()
+    check_level(cl)
+    loaded, tables = as_analysis(analysis, law, variants), as_spectra(spectra)
+    loaded.check_limits()
     ends = expected_upper_limits(
-        [spectrum_likelihood(analysis, spectrum) for spectrum in spectra],
+        [spectrum_likelihood(loaded, spectrum) for spectrum in tables],
         cl=cl,
         toys=None if kind == "asimov" else toys,
         seed=seed,
@@ -155,11 +164,11 @@ def expect_strength_limits(
         store=store,
         report=report,
     )
-    for place, spectrum in enumerate(spectra):
+    for place, spectrum in enumerate(tables):
         if not ends.valid[:, place].any():
             raise SpecBuilderError(f"spectrum {spectrum.name}: no fit of the expected data converges")
-    points = tuple(expected_point(math.nan, ends, place, signed=False) for place in range(len(spectra)))
-    notes = tuple(dict.fromkeys(note for spectrum in spectra for note in spectrum_notes(analysis, spectrum)))
-    about = replace(Choices.of(analysis, cl=cl, dof=1), notes=notes)
+    points = tuple(expected_point(math.nan, ends, place, signed=False) for place in range(len(tables)))
+    notes = tuple(dict.fromkeys(note for spectrum in tables for note in spectrum_notes(loaded, spectrum)))
+    about = replace(Choices.of(loaded, cl=cl, dof=1), notes=notes)
     its_seed = seed if kind == "toys" else None
-    return ExpectedStrengths(about, kind, len(ends.upper), its_seed, ensemble, tuple(spectra), points)
+    return ExpectedStrengths(about, kind, len(ends.upper), its_seed, ensemble, tuple(tables), points)

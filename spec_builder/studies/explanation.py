@@ -14,18 +14,23 @@ from spec_builder.inference import minuit
 from spec_builder.inference.decomposition import decompose
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.profile import profile
+from spec_builder.model.given import as_analysis, as_spectrum
 from spec_builder.model.patches import STRENGTH
-from spec_builder.model.points import point_in_words, point_operations
+from spec_builder.model.points import Point, as_point
 from spec_builder.model.provenance import Choices, in_words
 from spec_builder.model.spectra import spectrum_notes
 from spec_builder.model.spectrum_patches import spectrum_likelihood
 from spec_builder.model.workspace import NEW_PHYSICS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from spec_builder.experiments.spectra import RecoilSpectrum
     from spec_builder.inference.decomposition import BinPart, Decomposition, PullPart
     from spec_builder.inference.newton import BatchFit
     from spec_builder.model.analysis import Analysis
+    from spec_builder.model.given import GivenAnalysis
     from spec_builder.physics.choices import Choice
 
 __all__ = ["Explanation", "explain_point", "explain_spectrum"]
@@ -107,46 +112,72 @@ class Explanation(Result):
         ]
 
 
-def explain_point(analysis: Analysis, choice: Choice, mass_MeV: float | None, value: float) -> Explanation:
+def explain_point(
+    analysis: GivenAnalysis,
+    choice: Choice | str | object,
+    mass_MeV: float | None,
+    value: float,
+    *,
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
+) -> Explanation:
     """Take Delta chi^2 of a point of an interaction against the Standard Model apart.
 
     Both are fitted in the nuisance parameters.
 
     Args:
-        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        choice: the interaction.
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
+        choice: the interaction, as :func:`spec_builder.physics.interactions.choose` takes and gives it.
         mass_MeV: of the mediator; None where there is none, inf for the contact limit.
         value: the coupling, or the parameter; g/m [1/GeV] at mass inf.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
 
     Raises:
-        SpecBuilderError: if the interaction acts on no target, the law is not one for limits, or no fit is found.
+        SpecBuilderError: for a mass or coupling that is none, if the interaction acts on no target, the law is not one
+            for limits, or no fit is found.
     """
+    return _explained_point(as_analysis(analysis, law, variants), as_point(choice, mass_MeV, value))
+
+
+def _explained_point(analysis: Analysis, point: Point) -> Explanation:
     analysis.check_limits()
-    operations = point_operations(analysis, choice, mass_MeV, value)
-    model = Likelihood.from_workspace(jsonpatch.apply_patch(analysis.workspace, operations), NEW_PHYSICS)
-    point = point_in_words(choice, mass_MeV, value)
+    workspace = jsonpatch.apply_patch(analysis.workspace, point.operations(analysis))
+    model = Likelihood.from_workspace(workspace, NEW_PHYSICS)
     fitted = minuit.minimise(model, start=model.init)
-    about = Choices.of(analysis, choice, None if mass_MeV is None else np.array([mass_MeV]))
-    return Explanation(about, point, _parts(analysis, point, model, fitted))
+    about = Choices.of(analysis, point.choice, point.masses_MeV)
+    return Explanation(about, str(point), _parts(analysis, str(point), model, fitted))
 
 
-def explain_spectrum(analysis: Analysis, spectrum: RecoilSpectrum, strength: float = 1.0) -> Explanation:
+def explain_spectrum(
+    analysis: GivenAnalysis,
+    spectrum: RecoilSpectrum | str | Path,
+    strength: float = 1.0,
+    *,
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
+) -> Explanation:
     """Take Delta chi^2 of a recoil spectrum against the Standard Model apart.
 
     Args:
-        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        spectrum: from :func:`spec_builder.experiments.spectra.read_spectrum`.
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
+        spectrum: from :func:`spec_builder.experiments.spectra.read_spectrum`, or the path of its table.
         strength: of the spectrum; 1 is its table's own rate.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
 
     Raises:
         SpecBuilderError: if the spectrum gives no events, the law is not one for limits, or no fit is found.
     """
-    analysis.check_limits()
-    model = spectrum_likelihood(analysis, spectrum)
+    loaded, spectrum = as_analysis(analysis, law, variants), as_spectrum(spectrum)
+    loaded.check_limits()
+    if isinstance(strength, str | bool) or not 0 <= strength < np.inf:
+        raise SpecBuilderError(f"strength {strength}: expected a number >= 0")
+    model = spectrum_likelihood(loaded, spectrum)
     point = f"{spectrum.name} at strength {strength:g}"
     fitted = profile(model, STRENGTH, np.array([strength])).fits
-    about = replace(Choices.of(analysis), notes=spectrum_notes(analysis, spectrum))
-    return Explanation(about, point, _parts(analysis, point, model, fitted))
+    about = replace(Choices.of(loaded), notes=spectrum_notes(loaded, spectrum))
+    return Explanation(about, point, _parts(loaded, point, model, fitted))
 
 
 def _parts(analysis: Analysis, point: str, model: Likelihood, fitted: BatchFit) -> Decomposition:

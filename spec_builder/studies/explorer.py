@@ -19,18 +19,19 @@ from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import threshold
 from spec_builder.inference.rows import take_apart
 from spec_builder.model.analysis import load_analyses
+from spec_builder.model.given import as_choices, as_names, mass_axis
 from spec_builder.model.provenance import Choices, option_texts, parameter_label
 from spec_builder.model.workspace import NEW_PHYSICS
-from spec_builder.studies.limits import find_limits, mass_axis
-from spec_builder.studies.plane import parameter_grid
+from spec_builder.studies.limits import find_limits
 from spec_builder.studies.scans import scan_analysis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Channel
-    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.analysis import Analysis, Change
     from spec_builder.model.signal import Yields
     from spec_builder.physics.choices import Choice
     from spec_builder.studies.limits import LimitsResult
@@ -44,6 +45,8 @@ POINTS = 31
 _MOST_POINTS = 201
 #: Values of a parameter without a mass: one row of them, so there may be many.
 _LINE_POINTS = 121
+#: How far a grid goes beyond the ends of what is excluded, as a factor: of a coupling, and of a parameter with a sign.
+_AROUND, _BEYOND = 5.0, 1.6
 #: Decimals of 2NLL, and significant digits of yields: they are embedded many thousand times.
 _HEIGHT_DECIMALS, _YIELD_DIGITS = 6, 12
 #: Decimals of parameters: the first that keep 2NLL to this much. Near a limit it is flat in them, far beyond it not: a
@@ -52,13 +55,14 @@ _THETA_DECIMALS, _THETA_ERROR = (4, 6, 8, 10, 12, 14, 17), 1e-6
 
 
 def explore(
-    analyses: Sequence[str],
-    choices: Sequence[Choice],
+    analyses: str | PathLike[str] | Sequence[str | PathLike[str]],
+    choices: Choice | str | Sequence[Choice | str | object],
     *,
     laws: Sequence[str] | None = None,
     variants: Mapping[str, str] | None = None,
     levels: Sequence[float] = LEVELS,
     points: int = POINTS,
+    change: Change | None = None,
     report: Callable[[int, int], object] = lambda *_: None,
 ) -> dict[str, Any]:
     """Compute what a page holds: a plane for each analysis, law and interaction.
@@ -67,12 +71,13 @@ def explore(
     interaction does not act on has no plane of it.
 
     Args:
-        analyses: as :func:`spec_builder.model.analysis.load_analysis` takes them.
-        choices: interactions, from :func:`spec_builder.physics.interactions.choose`.
+        analyses: names and paths, as :func:`spec_builder.model.analysis.load_analysis` takes them.
+        choices: one or more interactions, as :func:`spec_builder.physics.interactions.choose` takes and gives them.
         laws: ``normsys``, ``linear``; None for every law with which an analysis allows limits.
         variants: variant by experiment.
         levels: confidence levels.
-        points: masses over the analysis' range, and couplings over the interaction's.
+        points: masses over the analysis' range, and couplings around what is excluded.
+        change: what becomes of each analysis, such as a projection.
         report: told how many planes are done, and of how many.
 
     Returns:
@@ -84,8 +89,9 @@ def explore(
         SpecBuilderError: for a value twice, a number of points or a level out of range, or an interaction that acts on
             none of the analyses.
     """
-    _check(analyses, laws or LAWS, levels, points)
-    models = [model for law in laws or LAWS for model in load_analyses(analyses, law, variants)]
+    names, choices = as_names(analyses), as_choices(choices)
+    _check(names, laws or LAWS, levels, points)
+    models = [model for law in laws or LAWS for model in load_analyses(names, law, variants, change)]
     if laws is None:
         models = [model for model in models if _allows_limits(model)]
     pairs = [(i, j) for i, model in enumerate(models) for j, choice in enumerate(choices) if _acts(choice, model)]
@@ -206,18 +212,20 @@ def _axes(channel: Channel) -> dict[str, Any]:
 
 def _plane(analysis: Analysis, choice: Choice, levels: Sequence[float], points: int) -> dict[str, Any]:
     masses = _rounded(np.geomspace(*analysis.masses_MeV, points)) if choice.has_mediator else None
-    couplings = _rounded(parameter_grid(choice, points if choice.has_mediator else max(points, _LINE_POINTS)))
+    results = {
+        (level, dof): find_limits(analysis, choice, masses, cl=level, dof=dof)
+        for level in levels
+        for dof in ((1, 2) if choice.has_mediator else (1,))
+    }
+    low, high = _reach(choice, results.values())
+    number = points if choice.has_mediator else max(points, _LINE_POINTS)
+    couplings = _rounded(np.linspace(low, high, number) if choice.signed else np.geomspace(low, high, number))
     scan = scan_analysis(analysis, choice, masses, couplings)
     if scan is None:  # it is, with an output alone
         raise SpecBuilderError("the scan was written and not returned")
     columns = scan.columns
     names = [name for name in columns if name.startswith("theta_")]
     theta = _rounded_theta(analysis, choice, masses, couplings, np.array([columns[name] for name in names]))
-    results = {
-        (level, dof): find_limits(analysis, choice, masses, cl=level, dof=dof)
-        for level in levels
-        for dof in ((1, 2) if choice.has_mediator else (1,))
-    }
     facts = dict(next(iter(results.values())).report().facts)
     header = {key: text for key, text in facts.items() if key not in ("confidence", "minimum")}
     return {
@@ -243,6 +251,20 @@ def _plane(analysis: Analysis, choice: Choice, levels: Sequence[float], points: 
         },
         "limits": [_limit(result) for result in results.values()],
     }
+
+
+def _reach(choice: Choice, results: Iterable[LimitsResult]) -> tuple[float, float]:
+    """Range of the grid: around the ends of what is excluded, the interaction's own where there is none.
+
+    What is a wide range for nuclear recoils may leave out all that electron recoils exclude.
+    """
+    intervals = [pair for result in results for point in result.exclusion.points for pair in point.excluded]
+    ends = [abs(end) for pair in intervals for end in pair if end]
+    if not ends:
+        return choice.default_range
+    if choice.signed:
+        return -_BEYOND * max(ends), _BEYOND * max(ends)
+    return min(ends) / _AROUND, max(ends) * _AROUND
 
 
 def _rounded_theta(

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.grids import check_level
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.histfactory.checks import check_parameters, workspace_problems
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analysis import SIGNAL_PARAMETER
+from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices, in_words
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from spec_builder.base.text import Cell
     from spec_builder.inference.fit import Fit, Minimiser
-    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.given import GivenAnalysis, GivenWorkspace
 
 __all__ = ["USUAL_CL", "FitResult", "fit_analysis", "fit_workspace", "named", "workspace_likelihood"]
 
@@ -162,30 +164,44 @@ def format_error(sign: str, length: float | None) -> str:
 
 
 def fit_analysis(
-    analysis: Analysis, parameter: str, *, cl: float = USUAL_CL, minimiser: Minimiser = "minuit"
+    analysis: GivenAnalysis,
+    parameter: str,
+    *,
+    cl: float = USUAL_CL,
+    minimiser: Minimiser = "minuit",
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
 ) -> FitResult:
     """Fit a parameter of the Standard Model, such as the 8B flux or the weak mixing angle.
 
     Args:
-        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
         parameter: one of ``analysis.parameters``: ``flux`` or ``sin2thetaw`` for 8B neutrinos, ``count``, ``signal``
             or ``sin2thetaw`` for stopped pions, ``flux_pp`` or ``sin2thetaw`` for electron recoils.
         cl: confidence level of the interval.
         minimiser: ``minuit`` or ``newton``.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
 
     Raises:
-        SpecBuilderError: for an unknown parameter.
+        SpecBuilderError: for an unknown name or parameter, or a level that is none.
+
+    Examples:
+        >>> fit_analysis("xenonnt", "flux")
+        <FitResult xenonnt: flux [1e6 cm-2 s-1] = 4.69 +3.56 -2.25>
     """
-    measurable = analysis.measurable(parameter)
+    check_level(cl)
+    loaded = as_analysis(analysis, law, variants)
+    measurable = loaded.measurable(parameter)
     null = None if measurable.factor is None else 0.0
-    result = fit(analysis.likelihood(parameter), cl=cl, minimiser=minimiser, null=null)
-    cross_section = analysis.cross_section_cm2 if parameter == SIGNAL_PARAMETER else None
-    return FitResult(Choices.of(analysis, cl=cl), measurable.unit, result, cross_section)
+    result = fit(loaded.likelihood(parameter), cl=cl, minimiser=minimiser, null=null)
+    cross_section = loaded.cross_section_cm2 if parameter == SIGNAL_PARAMETER else None
+    return FitResult(Choices.of(loaded, cl=cl), measurable.unit, result, cross_section)
 
 
 def fit_workspace(
-    workspace: Mapping[str, Any],
-    name: str,
+    workspace: GivenWorkspace,
+    name: str | None = None,
     *,
     measurement: str | None = None,
     poi: str | None = None,
@@ -196,8 +212,8 @@ def fit_workspace(
     """Fit the parameter of interest of any pyhf workspace.
 
     Args:
-        workspace: content of the JSON file, patches applied.
-        name: what to call it in the result.
+        workspace: content of the JSON file, patches applied; or its path.
+        name: what to call it in the result; its path by default.
         measurement: its name; the first by default.
         poi: parameter of interest in the place of the measurement's, '' for none.
         hold: values of parameters to hold, by name.
@@ -207,6 +223,7 @@ def fit_workspace(
     Raises:
         SpecBuilderError: for an unsound workspace, an unknown parameter, or if no finite minimum is found.
     """
+    workspace, name = as_workspace(workspace, name)
     with named(name):
         likelihood = workspace_likelihood(workspace, name, measurement, poi=poi, hold=hold)
         result = fit(likelihood, likelihood.poi, cl=cl, minimiser=minimiser)

@@ -6,32 +6,30 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.grids import check_range
+from spec_builder.base.grids import check_level
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.inference.curves import Curves
 from spec_builder.inference.exclusion import exclude
+from spec_builder.model.given import as_analysis, as_choice, mass_axis
 from spec_builder.model.provenance import Choices, parameter_label
 from spec_builder.model.signal import check_change, check_nowhere_negative
-from spec_builder.physics.choices import Choice
 from spec_builder.physics.constants import FERMI_CONSTANT
-from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE, choose, shipped_interactions
 
 if TYPE_CHECKING:
-    from spec_builder.base.arrays import FloatArray
+    from collections.abc import Mapping
+
+    from spec_builder.base.grids import Numbers
     from spec_builder.inference.exclusion import Exclusion, MassPoint
-    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.given import GivenAnalysis
+    from spec_builder.physics.choices import Choice
 
 __all__ = [
     "LimitsResult",
-    "as_choice",
     "check_dof",
     "find_limits",
     "in_contact_units",
     "interval_text",
-    "mass_axis",
 ]
 
 #: From 1/MeV to 1/GeV.
@@ -182,68 +180,49 @@ def check_dof(dof: int, choice: Choice | None = None) -> None:
 
 
 def find_limits(
-    analysis: Analysis,
+    analysis: GivenAnalysis,
     choice: Choice | str | object,
-    masses: FloatArray | None = None,
+    masses: Numbers | None = None,
     *,
     cl: float = 0.9,
     dof: int = 1,
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
 ) -> LimitsResult:
     """Exclude values of an interaction's parameter, at given mediator masses where it has a mediator.
 
     Args:
-        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
         choice: an interaction, as :func:`spec_builder.physics.interactions.choose` takes and gives it.
-        masses: mediator masses [MeV], shape (M,); ``inf`` is the contact limit, whose parameter is g/m in 1/GeV. None
-            where there is no mediator.
+        masses: mediator masses [MeV]: a number, a list, an array of shape (M,) or the text of a grid; ``inf`` is the
+            contact limit, whose parameter is g/m in 1/GeV. By default 31 over the range of the analysis; None where
+            there is no mediator.
         cl: confidence level.
         dof: 1: Delta chi^2 against the minimum over g at each mass; 2: against the minimum over the plane.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
 
     Raises:
-        SpecBuilderError: for another ``dof``, masses that are missing or do not apply, a mass beyond floating range, or
-            an interaction that changes nothing, or that makes the signal negative.
+        SpecBuilderError: for an unknown name, another ``dof`` or level, masses that are no positive numbers, stand
+            twice, do not apply or are beyond floating range, or an interaction that changes nothing, or that makes the
+            signal negative.
+
+    Examples:
+        >>> find_limits("pandax4t", "scalar", [1, 10]).masses_MeV
+        array([ 1., 10.])
     """
-    chosen = as_choice(choice)
+    loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
     check_dof(dof, chosen)
-    axis = mass_axis(chosen, masses)
-    problem = analysis.problem(chosen)
+    check_level(cl)
+    axis = mass_axis(chosen, masses, loaded)
+    problem = loaded.problem(chosen)
     signal = problem.yields(axis)
     check_change(chosen, signal)
     check_nowhere_negative(chosen, signal, axis)
     curves = Curves(problem, signal)
-    exclusion = exclude(problem, axis, cl=cl, dof=dof, curves=curves, plane=analysis.masses_MeV)
-    about = Choices.of(analysis, chosen, axis if chosen.has_mediator else None, cl=cl, dof=dof)
+    exclusion = exclude(problem, axis, cl=cl, dof=dof, curves=curves, plane=loaded.masses_MeV)
+    about = Choices.of(loaded, chosen, axis if chosen.has_mediator else None, cl=cl, dof=dof)
     return LimitsResult(about, chosen, in_contact_units(exclusion))
-
-
-def as_choice(choice: Choice | str | object) -> Choice:
-    """A choice from itself, a name, a path or an object; never the Standard Model.
-
-    Raises:
-        SpecBuilderError: for what is no interaction beyond the Standard Model.
-    """
-    chosen = choice if isinstance(choice, Choice) else choose(choice)
-    if chosen.interaction in (STANDARD_MODEL.interaction, WEAK_MIXING_ANGLE.interaction):
-        known = ", ".join(interaction.name for interaction in shipped_interactions())
-        raise SpecBuilderError(f"interaction '{chosen.name}' is the Standard Model, expected one of {known}, or a path")
-    return chosen
-
-
-def mass_axis(choice: Choice, masses: FloatArray | None) -> FloatArray:
-    """Masses of a result [MeV]: those given, or one that is nan where there is no mediator.
-
-    Raises:
-        SpecBuilderError: if masses are missing, do not apply or are beyond floating range.
-    """
-    if not choice.has_mediator:
-        if masses is not None:
-            raise SpecBuilderError(f"interaction '{choice.name}' has no mediator: masses do not apply")
-        return np.array([np.nan])
-    if masses is None or np.size(masses) == 0:
-        raise SpecBuilderError(f"interaction '{choice.name}' has a mediator: give its masses [MeV]")
-    axis = np.asarray(masses, dtype=np.float64)
-    check_range("mass", axis[~np.isinf(axis)])
-    return axis
 
 
 def in_contact_units(exclusion: Exclusion) -> Exclusion:

@@ -11,14 +11,16 @@ import numpy as np
 from spec_builder.base.executors import loss_is_told
 from spec_builder.inference.curves import Curves
 from spec_builder.inference.exclusion import exclude
+from spec_builder.model.given import mass_axis
 from spec_builder.model.provenance import Choices
 from spec_builder.model.signal import check_change, check_nowhere_negative
-from spec_builder.studies.limits import LimitsResult, mass_axis
+from spec_builder.studies.limits import LimitsResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from spec_builder.base.arrays import FloatArray, IndexArray
+    from spec_builder.inference.exclusion import Exclusion
     from spec_builder.model.analysis import Analysis
     from spec_builder.physics.choices import Choice
 
@@ -88,7 +90,6 @@ def profile_planes(
 
 def _profile_plane(analysis: Analysis, choice: Choice, points: int, cl: float, dof: int) -> Plane:
     masses = mass_axis(choice, np.geomspace(*analysis.masses_MeV, points) if choice.has_mediator else None)
-    couplings = parameter_grid(choice, points)
     problem = analysis.problem(choice)
     signal = problem.yields(masses)
     check_change(choice, signal)
@@ -96,6 +97,7 @@ def _profile_plane(analysis: Analysis, choice: Choice, points: int, cl: float, d
     curves = Curves(problem, signal)
     dof_here = dof if choice.has_mediator else 1
     exclusion = exclude(problem, masses, cl=cl, dof=dof_here, curves=curves, plane=analysis.masses_MeV)
+    couplings = parameter_grid(choice, points, exclusion)
     fits = curves.grid(couplings)
     shape = (masses.size, points)
     return Plane(
@@ -111,8 +113,14 @@ def _profile_plane(analysis: Analysis, choice: Choice, points: int, cl: float, d
     )
 
 
-def parameter_grid(choice: Choice, points: int) -> FloatArray:
+def parameter_grid(choice: Choice, points: int, exclusion: Exclusion | None = None) -> FloatArray:
     """Values of the parameter over its default range: log-spaced, or evenly where it has a sign.
+
+    Args:
+        choice: the interaction.
+        points: how many.
+        exclusion: where an end of what is excluded lies outside of that range, it reaches to a factor of five beyond
+            the end: electron recoils exclude couplings below the range for nuclear ones.
 
     Examples:
         >>> from spec_builder.physics.interactions import choose
@@ -120,4 +128,9 @@ def parameter_grid(choice: Choice, points: int) -> FloatArray:
         [-1.0, 0.0, 1.0]
     """
     low, high = choice.default_range
-    return np.linspace(low, high, points) if choice.signed else np.geomspace(low, high, points)
+    if choice.signed:
+        return np.linspace(low, high, points)
+    intervals = [interval for point in exclusion.points for interval in point.excluded] if exclusion else []
+    ends = [end for interval in intervals for end in interval if end]
+    below, above = [end / 5 for end in ends if end < low], [end * 5 for end in ends if end > high]
+    return np.geomspace(min([low, *below]), max([high, *above]), points)

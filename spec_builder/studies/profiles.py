@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.grids import MOST_POINTS
+from spec_builder.base.grids import MOST_POINTS, check_level
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.inference.fit import fit
 from spec_builder.inference.profile import crossings, profile, search
+from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices
 from spec_builder.studies.fits import USUAL_CL, finite_or_none, format_error, named, workspace_likelihood
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from spec_builder.base.text import Column
     from spec_builder.inference.fit import Fit
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.given import GivenAnalysis, GivenWorkspace
 
 __all__ = ["ProfileResult", "profile_analysis", "profile_workspace"]
 
@@ -105,32 +106,38 @@ class ProfileResult(Result):
 
 
 def profile_analysis(
-    analysis: Analysis,
+    analysis: GivenAnalysis,
     parameter: str,
     *,
     points: int = 201,
     height: float = PROFILE_HEIGHT,
     cl: float = USUAL_CL,
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
 ) -> ProfileResult:
     """Profile a parameter of the Standard Model, such as the 8B flux, up to a given Delta chi^2.
 
     Args:
-        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
         parameter: one of ``analysis.parameters``: ``flux`` or ``sin2thetaw`` for 8B neutrinos.
         points: how many, at least 2 and at most 100 000.
         cl: confidence level of the interval around the minimum.
         height: the profile's range is where Delta chi^2 is below this, within the parameter's domain.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
 
     Raises:
-        SpecBuilderError: for an unknown parameter, or fewer or more points.
+        SpecBuilderError: for an unknown name or parameter, or fewer or more points.
     """
-    unit = analysis.measurable(parameter).unit
-    return _profile(analysis.likelihood(parameter), parameter, unit, Choices.of(analysis, cl=cl), points, height, cl)
+    check_level(cl)
+    loaded = as_analysis(analysis, law, variants)
+    unit = loaded.measurable(parameter).unit
+    return _profile(loaded.likelihood(parameter), parameter, unit, Choices.of(loaded, cl=cl), points, height, cl)
 
 
 def profile_workspace(
-    workspace: Mapping[str, Any],
-    name: str,
+    workspace: GivenWorkspace,
+    name: str | None = None,
     parameter: str | None = None,
     *,
     measurement: str | None = None,
@@ -142,8 +149,8 @@ def profile_workspace(
     """Profile any parameter of any pyhf workspace up to a given Delta chi^2.
 
     Args:
-        workspace: content of the JSON file, patches applied.
-        name: what to call it in the result.
+        workspace: content of the JSON file, patches applied; or its path.
+        name: what to call it in the result; its path by default.
         parameter: its name; the measurement's parameter of interest by default.
         measurement: its name; the first by default.
         hold: values of parameters to hold, by name.
@@ -154,6 +161,7 @@ def profile_workspace(
     Raises:
         SpecBuilderError: for an unsound workspace, an unknown parameter or one that is held, or fewer or more points.
     """
+    workspace, name = as_workspace(workspace, name)
     with named(name):
         likelihood = workspace_likelihood(workspace, name, measurement, poi=parameter, hold=hold)
         if not likelihood.poi:

@@ -6,6 +6,7 @@ A projection has no observed counts. It is compared with Asimov data, what the S
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import load_json
 from spec_builder.inference.likelihood import Likelihood
+from spec_builder.model.given import as_analysis
 from spec_builder.model.workspace import NEW_PHYSICS
 
 if TYPE_CHECKING:
@@ -21,11 +23,14 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Background, Channel, Experiment, Signal
     from spec_builder.model.analysis import Analysis
+    from spec_builder.model.given import GivenAnalysis
 
 __all__ = ["ASIMOV", "Projection", "with_data"]
 
 #: The word for data that are what the Standard Model expects.
 ASIMOV = "asimov"
+#: Factor beyond which fits have no digits left.
+_LARGEST = 1e6
 
 
 @dataclass(frozen=True)
@@ -55,12 +60,13 @@ class Projection:
         parts += [f"{name} {size:g}" for name, size in self.uncertainties.items()]
         return ", ".join(parts)
 
-    def __call__(self, analysis: Analysis) -> Analysis:
+    def __call__(self, analysis: GivenAnalysis) -> Analysis:
         """The analysis of such a run. Its counts are Asimov data until others are put in.
 
         Raises:
             SpecBuilderError: for a factor or size that is none, or a name that the analysis does not have.
         """
+        analysis = as_analysis(analysis)
         if not self:
             return analysis
         self._check(analysis)
@@ -70,8 +76,11 @@ class Projection:
     def _check_sizes(self) -> None:
         for what, sizes in (("exposure", self.exposure), ("background", self.backgrounds)):
             for name, factor in sizes.items():
-                if not (np.isfinite(factor) and factor >= 0 and (factor > 0 or what == "background")):
-                    raise SpecBuilderError(f"{what} of {_word(name)}: factor {factor:g}, expected a positive number")
+                if not (0 <= factor <= _LARGEST and (factor > 0 or what == "background")):
+                    least = "above 0" if what == "exposure" else "from 0"
+                    raise SpecBuilderError(
+                        f"{what} of {_word(name)}: factor {factor:g}, expected a number {least} to {_LARGEST:g}"
+                    )
         for name, size in self.uncertainties.items():
             if not 0 < size <= 2:
                 raise SpecBuilderError(f"uncertainty {name}: {size:g}, expected a relative size above 0, at most 2")
@@ -115,7 +124,7 @@ class Projection:
 
 
 def _word(name: str | tuple[str, str]) -> str:
-    return name if isinstance(name, str) else ".".join(name)
+    return name if isinstance(name, str) else ".".join(filter(None, name))
 
 
 def _known(what: str, given: Any, known: list[str], analysis: Analysis) -> None:
@@ -136,16 +145,18 @@ def _uncertainties(analysis: Analysis) -> list[str]:
     return sorted(set().union(*(_sizes(experiment) for experiment in analysis.experiments)))
 
 
-def with_data(analysis: Analysis, data: str | Mapping[str, Any]) -> Analysis:
+def with_data(analysis: GivenAnalysis, data: str | PathLike[str] | Mapping[str, Any]) -> Analysis:
     """An analysis with other counts in the place of the observed ones; its notes say so.
 
     Args:
-        analysis: the model.
+        analysis: the model: its name, path or what :func:`spec_builder.model.analysis.load_analysis` gives.
         data: ``asimov``: what the Standard Model expects; or counts by channel, or the path of a JSON file with them.
 
     Raises:
         SpecBuilderError: for a file that cannot be read, or counts that are not one number >= 0 for each bin.
     """
+    analysis = as_analysis(analysis)
+    data = fspath(data) if isinstance(data, PathLike) else data
     if data == ASIMOV:
         counts, text = _expected(analysis), "the counts are what the Standard Model expects (Asimov data)"
     else:

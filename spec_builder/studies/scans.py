@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from os import PathLike, fspath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,35 +17,37 @@ from spec_builder.base.chunks import FileStore, MemoryStore, compute_chunks
 from spec_builder.base.columns import check_suffix, write_columns
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest, load_json, refuse_existing
-from spec_builder.base.grids import check_range
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.base.version import __version__
 from spec_builder.histfactory.checks import check_workspace
-from spec_builder.histfactory.patch import load_workspace
 from spec_builder.histfactory.patchset import check_digest, check_labels, check_patch_set
 from spec_builder.inference.compiled import engine_name
 from spec_builder.inference.exclusion import exclude, plane_minimum
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.patches import group_patches
 from spec_builder.inference.points import CHUNK, GridPoints, ListedPoints
+from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_masses, as_workspace
 from spec_builder.model.provenance import Choices, range_text
 from spec_builder.model.signal import check_change
-from spec_builder.studies.limits import as_choice, mass_axis
+from spec_builder.studies.plane import parameter_grid
 
 if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from spec_builder.base.arrays import Column, Columns, FloatArray
     from spec_builder.base.chunks import Store
+    from spec_builder.base.grids import Numbers
     from spec_builder.inference.data import Problem
     from spec_builder.inference.plane import Minimum
     from spec_builder.model.analysis import Analysis
+    from spec_builder.model.given import GivenAnalysis, GivenWorkspace
     from spec_builder.physics.choices import Choice
 
 __all__ = ["ScanResult", "scan_analysis", "scan_files", "scan_patches"]
 
+#: Masses, and couplings, that are not asked for otherwise.
+_POINTS = 121
 _KINDS = {"valid": "?", "reason": "i1", "at_bound": "?"}
 #: Instead of a column ``delta_chi2``.
 _NO_COMPARISON = "none: the patches' models have different data (channels, counts or auxiliary data)"
@@ -158,13 +162,7 @@ def _rounded(content: Any) -> Any:
 
 
 def _grid_scan(analysis: Analysis, choice: Choice, masses: FloatArray | None, couplings: FloatArray) -> _Scan:
-    axis = mass_axis(choice, masses)
-    check_range("coupling", np.abs(couplings))
-    if not choice.signed and (couplings < 0).any():
-        raise SpecBuilderError(f"coupling {couplings.min():g}: interaction '{choice.name}' has none below 0")
-    for what, grid in (("mass", axis), ("coupling", couplings)):
-        if np.unique(grid).size < grid.size:
-            raise SpecBuilderError(f"{what}: a value stands twice in the grid")
+    axis = np.array([np.nan]) if masses is None else masses
     if np.isinf(axis).any():
         raise SpecBuilderError("mass inf: a scan has finite masses; limits take the contact limit")
     problem = analysis.problem(choice)
@@ -199,23 +197,28 @@ def _reference(analysis: Analysis, choice: Choice, problem: Problem, axis: Float
 
 
 def scan_analysis(
-    analysis: Analysis,
+    analysis: GivenAnalysis,
     choice: Choice | str | object,
-    masses: FloatArray | None,
-    couplings: FloatArray,
+    masses: Numbers | None = None,
+    couplings: Numbers | None = None,
     *,
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
     executor: concurrent.futures.Executor | None = None,
-    output: Path | None = None,
+    output: str | PathLike[str] | None = None,
     force: bool = False,
     report: Callable[[int, int], object] = lambda *_: None,
 ) -> ScanResult | None:
     """Profile 2NLL over the nuisance parameters at every point of a grid.
 
     Args:
-        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
         choice: an interaction, as :func:`spec_builder.physics.interactions.choose` takes and gives it.
-        masses: mediator masses [MeV], shape (M,); None where there is no mediator.
-        couplings: g or the interaction's own parameter, shape (G,).
+        masses: mediator masses [MeV]: a number, a list, an array of shape (M,) or the text of a grid; by default 121
+            over the range of the analysis; None where there is no mediator.
+        couplings: g or the interaction's own parameter, likewise, shape (G,); by default 121 over its default range.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
         executor: any ``concurrent.futures.Executor``; None computes here. The result does not depend on it.
         output: an ``.npz``, ``.csv`` or ``.parquet`` file. Finished chunks are kept beside it until it is written, so
             that a scan that was stopped goes on where it stood, and on the same engine ends in the same bytes.
@@ -226,21 +229,25 @@ def scan_analysis(
         The scan if no ``output`` is given.
 
     Raises:
-        SpecBuilderError: for values beyond floating range, a file that exists, or a chunk that is not this scan's.
+        SpecBuilderError: for values that are no numbers of their range or stand twice, a file that exists, or a chunk
+            that is not this scan's.
     """
-    return _run(_grid_scan(analysis, as_choice(choice), masses, couplings), executor, output, report, force=force)
+    loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
+    axis = as_masses(masses, chosen, loaded, _POINTS)
+    values = parameter_grid(chosen, _POINTS) if couplings is None else as_couplings(couplings, chosen)
+    return _run(_grid_scan(loaded, chosen, axis, values), executor, output, report, force=force)
 
 
 def scan_patches(
-    workspace: dict[str, Any],
-    patchset: Mapping[str, Any],
+    workspace: GivenWorkspace,
+    patchset: GivenWorkspace,
     *,
-    name: str = "patch set",
+    name: str | None = None,
     measurement: str | None = "new_physics",
     poi: str | None = None,
     hold: Mapping[str, float] | None = None,
     executor: concurrent.futures.Executor | None = None,
-    output: Path | None = None,
+    output: str | PathLike[str] | None = None,
     force: bool = False,
     report: Callable[[int, int], object] = lambda *_: None,
     passed_over: Callable[[str], object] | None = None,
@@ -248,9 +255,9 @@ def scan_patches(
     """Profile 2NLL at every patch of a patch set; no physics involved.
 
     Args:
-        workspace: content of the workspace's JSON file.
-        patchset: content of the patch set's JSON file.
-        name: what to call it in messages.
+        workspace: content of the workspace's JSON file, or its path.
+        patchset: content of the patch set's JSON file, or its path.
+        name: what to call the patch set in messages; its path by default.
         measurement: the measurement to minimise; None for the first.
         poi: parameter of interest in the place of the measurement's, '' for none.
         hold: values of parameters to hold, by name.
@@ -271,6 +278,7 @@ def scan_patches(
         SpecBuilderError: for a digest that does not match, a label that stands twice, or a patch that does not apply
             or compile.
     """
+    workspace, patchset, name = _as_patch_set(workspace, patchset, name)
     check_digest(workspace, patchset, name)
     check_labels(patchset["metadata"]["labels"], name)
     patches = [(str(p["metadata"]["name"]), p["patch"]) for p in patchset["patches"]]
@@ -324,6 +332,21 @@ def scan_patches(
     return _run(scan, executor, output, report, force=force)
 
 
+def _as_patch_set(
+    workspace: GivenWorkspace, patchset: GivenWorkspace, name: str | None
+) -> tuple[dict[str, Any], Mapping[str, Any], str]:
+    """Contents of a workspace and a patch set; what comes from a file is looked at."""
+    content, shown = as_workspace(workspace)
+    if isinstance(workspace, str | PathLike):
+        check_workspace(content, "standard input" if shown == "-" else shown)
+    if not isinstance(patchset, str | PathLike):
+        return content, patchset, name or "patch set"
+    path = fspath(patchset)
+    patches = load_json(path)
+    check_patch_set(patches, path)
+    return content, patches, name or path
+
+
 def _stated_minimum(patchset: Mapping[str, Any], measurement: str | None) -> dict[str, Any]:
     """The minimum over the plane that a patch set of ours states."""
     about = patchset["metadata"]
@@ -346,13 +369,11 @@ def scan_files(
     """
     if patchset is None:
         raise SpecBuilderError("a scan of a workspace needs a patch set")
-    content, patches = load_workspace(workspace), load_json(patchset)
-    check_workspace(content, "standard input" if workspace == "-" else workspace)
-    check_patch_set(patches, patchset)
+    content, patches, name = _as_patch_set(workspace, patchset, None)
     names = [m["name"] for m in content.get("measurements", [])]
     if measurement is None and "new_physics" in names:
         measurement = "new_physics"
-    return scan_patches(content, patches, name=patchset, measurement=measurement, **how)
+    return scan_patches(content, patches, name=name, measurement=measurement, **how)
 
 
 def _label_column(label: str) -> str:
@@ -369,7 +390,7 @@ def _take(column: Column, rows: Sequence[np.ndarray[Any, np.dtype[np.intp]]], in
 def _run(
     scan: _Scan,
     executor: concurrent.futures.Executor | None,
-    output: Path | None,
+    output: str | PathLike[str] | None,
     report: Callable[[int, int], object],
     *,
     force: bool,
@@ -378,12 +399,13 @@ def _run(
         memory = MemoryStore()
         compute_chunks(scan.chunks, memory, executor=executor, report=report)
         return ScanResult(_header(scan, memory), _whole_columns(_columns(scan, memory)))
-    check_suffix(output)
-    store = FileStore(output, scan.job)
+    path = Path(output)
+    check_suffix(path)
+    store = FileStore(path, scan.job)
     if store.finished:  # by a run that was killed before it had tidied up
         store.remove()
         return None
-    refuse_existing(output, force=force)
+    refuse_existing(path, force=force)
     compute_chunks(scan.chunks, store, executor=executor, report=report)
     columns = _columns(scan, store)
     if "row" in columns:  # the patches of a set fit into memory, and their order is wanted back

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.grids import parse_grid
+from spec_builder.base.grids import numbers_text, parse_grid
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.base.version import __version__
 from spec_builder.model.provenance import choice_content, option_texts, parameter_label
@@ -20,10 +20,10 @@ from spec_builder.physics.sources import Source, load_source
 from spec_builder.physics.targets import Target, load_target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.grids import Numbers
     from spec_builder.physics.choices import Choice
 
 __all__ = ["Spectrum", "recoil_spectrum"]
@@ -134,7 +134,7 @@ class Spectrum(Result):
 
 
 def recoil_spectrum(
-    energies: str | Sequence[float],
+    energies: Numbers,
     *,
     source: str | Path | Source = _DEFAULT_SOURCE,
     target: str | Path | Target = "xenon",
@@ -148,7 +148,7 @@ def recoil_spectrum(
     """Recoil spectrum of one parameter point.
 
     Args:
-        energies: recoil energies [keV], as numbers or as a grid's text.
+        energies: recoil energies [keV]: a number, a list, an array or the text of a grid.
         source: name or path of the neutrinos' source.
         target: name or path of what they scatter off.
         interaction: ``sm``, or what :func:`spec_builder.physics.interactions.choose` takes.
@@ -165,7 +165,7 @@ def recoil_spectrum(
         >>> recoil_spectrum([1.0]).rate  # doctest: +ELLIPSIS
         (238.64...,)
     """
-    text = energies if isinstance(energies, str) else ",".join(repr(float(e)) for e in energies)
+    text = numbers_text(energies, "energies")
     energy = np.array(parse_grid(text, "energies"))
     neutrinos = _source(source, hep=hep)
     scatterers = target if isinstance(target, Target) else load_target(target)

@@ -7,20 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.grids import check_level
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.inference.fit import fit
 from spec_builder.inference.profile import profile, threshold
+from spec_builder.model.given import as_analysis, as_spectra, as_spectrum
 from spec_builder.model.provenance import Choices, in_words
 from spec_builder.model.spectra import spectrum_notes
 from spec_builder.model.spectrum_patches import spectrum_likelihood
 from spec_builder.studies.fits import USUAL_CL, FitResult
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from os import PathLike
 
     from spec_builder.experiments.spectra import RecoilSpectrum
     from spec_builder.inference.fit import Minimiser
     from spec_builder.model.analysis import Analysis
+    from spec_builder.model.given import GivenAnalysis
 
 __all__ = ["Strength", "StrengthLimits", "find_strength_limits", "fit_spectrum"]
 
@@ -142,41 +146,61 @@ def _content(strength: Strength) -> dict[str, Any]:
 
 
 def fit_spectrum(
-    analysis: Analysis, spectrum: RecoilSpectrum, *, cl: float = USUAL_CL, minimiser: Minimiser = "minuit"
+    analysis: GivenAnalysis,
+    spectrum: RecoilSpectrum | str | PathLike[str],
+    *,
+    cl: float = USUAL_CL,
+    minimiser: Minimiser = "minuit",
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
 ) -> FitResult:
     """Fit the strength of a recoil spectrum, with the neutrinos at their reference size within its uncertainty.
 
     Args:
-        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        spectrum: from :func:`spec_builder.experiments.spectra.read_spectrum`.
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
+        spectrum: from :func:`spec_builder.experiments.spectra.read_spectrum`, or the path of its table.
         cl: confidence level of the interval.
         minimiser: ``minuit`` or ``newton``.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
 
     Raises:
         SpecBuilderError: if the spectrum gives no events in the analysis.
     """
-    result = fit(spectrum_likelihood(analysis, spectrum), cl=cl, minimiser=minimiser)
-    about = replace(Choices.of(analysis, cl=cl), notes=spectrum_notes(analysis, spectrum))
+    check_level(cl)
+    loaded, spectrum = as_analysis(analysis, law, variants), as_spectrum(spectrum)
+    result = fit(spectrum_likelihood(loaded, spectrum), cl=cl, minimiser=minimiser)
+    about = replace(Choices.of(loaded, cl=cl), notes=spectrum_notes(loaded, spectrum))
     return FitResult(about, f"times {spectrum.name}", result)
 
 
 def find_strength_limits(
-    analysis: Analysis, spectra: Sequence[RecoilSpectrum], *, cl: float = 0.9, minimiser: Minimiser = "minuit"
+    analysis: GivenAnalysis,
+    spectra: RecoilSpectrum | str | PathLike[str] | Sequence[RecoilSpectrum],
+    *,
+    cl: float = 0.9,
+    minimiser: Minimiser = "minuit",
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
 ) -> StrengthLimits:
     """Exclude strengths of recoil spectra: Delta chi^2 against each one's minimum over strengths >= 0.
 
     Args:
-        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        spectra: from :func:`spec_builder.experiments.spectra.read_spectra`.
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
+        spectra: from :func:`spec_builder.experiments.spectra.read_spectra`, or the path of a table or folder.
         cl: confidence level.
         minimiser: ``minuit`` or ``newton``.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
 
     Raises:
         SpecBuilderError: if a spectrum gives no events, or the law is not one for limits.
     """
-    analysis.check_limits()
-    strengths = tuple(_strength(analysis, spectrum, cl, minimiser) for spectrum in spectra)
-    return StrengthLimits(Choices.of(analysis, cl=cl, dof=1), threshold(cl), strengths)
+    check_level(cl)
+    loaded = as_analysis(analysis, law, variants)
+    loaded.check_limits()
+    strengths = tuple(_strength(loaded, spectrum, cl, minimiser) for spectrum in as_spectra(spectra))
+    return StrengthLimits(Choices.of(loaded, cl=cl, dof=1), threshold(cl), strengths)
 
 
 def _strength(analysis: Analysis, spectrum: RecoilSpectrum, cl: float, minimiser: Minimiser) -> Strength:

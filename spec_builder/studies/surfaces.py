@@ -12,6 +12,7 @@ from spec_builder.base.text import Report, Result, Shown
 from spec_builder.inference.fit import fit
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import ONE_SIGMA, crossings, search, threshold
+from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices
 from spec_builder.studies.fits import finite_or_none, named, workspace_likelihood
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import BoolArray, FloatArray
     from spec_builder.inference.fit import Fit
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.given import GivenAnalysis, GivenWorkspace
 
 __all__ = ["SurfaceResult", "profile_two", "profile_two_of_analysis", "profile_two_of_workspace"]
 
@@ -110,8 +111,8 @@ def _extent(lines: Sequence[FloatArray]) -> str:
 
 
 def profile_two_of_workspace(
-    workspace: Mapping[str, Any],
-    name: str,
+    workspace: GivenWorkspace,
+    name: str | None,
     parameters: tuple[str, str],
     *,
     measurement: str | None = None,
@@ -121,8 +122,8 @@ def profile_two_of_workspace(
     """Profile any two parameters of any pyhf workspace; see :func:`profile_two`.
 
     Args:
-        workspace: content of the JSON file, patches applied.
-        name: what to call it in the result.
+        workspace: content of the JSON file, patches applied; or its path.
+        name: what to call it in the result; None for its path.
         parameters: two free parameters.
         measurement: its name; the first by default.
         hold: values of parameters to hold, by name.
@@ -131,24 +132,35 @@ def profile_two_of_workspace(
     Raises:
         SpecBuilderError: for an unsound workspace, or as :func:`profile_two`.
     """
+    workspace, name = as_workspace(workspace, name)
     with named(name):
         likelihood = workspace_likelihood(workspace, name, measurement, poi="", hold=hold)
         return profile_two(likelihood, Choices(name), parameters, points=points)
 
 
-def profile_two_of_analysis(analysis: Analysis, parameters: tuple[str, str], *, points: int = 61) -> SurfaceResult:
+def profile_two_of_analysis(
+    analysis: GivenAnalysis,
+    parameters: tuple[str, str],
+    *,
+    points: int = 61,
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
+) -> SurfaceResult:
     """Profile the 8B flux or the weak mixing angle together with a nuisance parameter; see :func:`profile_two`.
 
     Args:
-        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
         parameters: ``flux`` or ``sin2thetaw``, and a nuisance parameter, in either order.
         points: in each direction, at least 3.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
 
     Raises:
         SpecBuilderError: if neither is ``flux`` or ``sin2thetaw``, or as :func:`profile_two`.
     """
-    known = next((name for name in parameters if name in analysis.parameters), parameters[0])
-    return profile_two(analysis.likelihood(known), Choices.of(analysis), parameters, points=points)
+    loaded = as_analysis(analysis, law, variants)
+    known = next((name for name in parameters if name in loaded.parameters), parameters[0])
+    return profile_two(loaded.likelihood(known), Choices.of(loaded), parameters, points=points)
 
 
 def profile_two(

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyhf
 import pytest
+from click.testing import CliRunner
 from matplotlib.collections import PolyCollection
 from scipy.stats import chi2
 
+from spec_builder.cli.exclusions import plane
 from spec_builder.histfactory.patch import apply_patch
 from spec_builder.inference.exclusion import plane_minimum
 from spec_builder.model.analysis import ANALYSES, load_analysis
@@ -491,6 +493,23 @@ def planes(shell: Command, tmp_path_factory: pytest.TempPathFactory) -> list[tup
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(zip(folders, pool.map(draw, folders), strict=True))
+
+
+@pytest.mark.parametrize(("words", "jobs"), [((), 1), (("--points", "200"), 3), (("--jobs", "2"), 2)])
+def test_workers_are_started_where_there_is_work_for_them(
+    words: tuple[str, ...], jobs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class StartedError(Exception):
+        pass
+
+    def start(number: int, *_: object, **__: object) -> None:
+        raise StartedError(number)
+
+    monkeypatch.setattr("spec_builder.base.executors.executor_for", start)
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    with pytest.raises(StartedError) as started:
+        CliRunner().invoke(plane, [*words, "--output", str(tmp_path / "plane")], catch_exceptions=False)
+    assert started.value.args == (jobs,)
 
 
 def test_the_same_plane_has_the_same_bytes(planes: list[tuple[Path, str]]) -> None:

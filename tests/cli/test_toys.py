@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from spec_builder.cli.output import emit
+from spec_builder.cli.toys import _job
+from spec_builder.physics.interactions import choose
 
 if TYPE_CHECKING:
     import subprocess
@@ -58,6 +60,14 @@ def test_a_stopped_fit_goes_on_and_ends_in_the_same_bytes(
     assert spec_builder(*FIT, *TOYS[:-1], "2", "--json", "-o", output).returncode == 0
     assert output.read_bytes() == whole.read_bytes()
     assert not parts.exists()
+
+
+def test_a_run_is_known_in_every_process() -> None:
+    plain, other = (_job({"toys": 5}, {}, choose("scalar", coupling_set=name)) for name in ("B", "A"))
+    assert " at 0x" not in plain
+    assert plain != other
+    assert plain != _job({"toys": 6}, {}, choose("scalar"))
+    assert plain == _job({"toys": 5, "jobs": 3}, {}, choose("scalar"))
 
 
 def test_limits_by_toys_and_their_figure(spec_builder: Command, tmp_path: Path) -> None:
@@ -123,6 +133,75 @@ def test_a_scan_of_a_projection(spec_builder: Command, tmp_path: Path) -> None:
     assert spec_builder(*words, "--exposure", "xenonnt=10", "-o", tmp_path / "other.npz").returncode == 2
 
 
+def test_a_workspace_of_a_projection_says_so(spec_builder: Command, tmp_path: Path) -> None:
+    words = ("export", "xenonnt", "--exposure", "xenonnt=10", "-o", tmp_path)
+    refused = spec_builder(*words)
+    assert refused.returncode == 2
+    assert "a projection has no observed counts" in refused.stderr
+    assert spec_builder(*words, "--data", "asimov").returncode == 0
+    about = json.loads((tmp_path / "xenonnt" / "BkgOnly.meta.json").read_text())
+    assert "projection: exposure of xenonnt times 10" in about["by_construction"]
+    assert about["experiments"]["xenonnt"]["tables"]["observed"]["status"] == "computed"
+    printed = content(spec_builder("export", "xenonnt", "--exposure", "xenonnt=10", "--data", "asimov"))
+    assert printed == json.loads((tmp_path / "xenonnt" / "BkgOnly.json").read_text())
+    assert printed["observations"][0]["data"][0] == pytest.approx(117.508, abs=1e-3)
+    several = spec_builder("export", "--exposure", "xenonnt=10", "--data", "asimov", "-o", tmp_path / "all")
+    assert several.returncode == 2
+    assert "experiment 'xenonnt' is unknown in pandax4t" in several.stderr
+    assert not (tmp_path / "all").exists()
+
+
+def test_a_plane_of_a_projection(spec_builder: Command, tmp_path: Path) -> None:
+    words = ("plane", "xenonnt", "--interaction", "scalar", "--points", "3", "--exposure", "xenonnt=10", "--jobs", "1")
+    assert spec_builder(*words, "-o", tmp_path / "refused").returncode == 2
+    run = spec_builder(*words, "--data", "asimov", "-o", tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "projection: exposure of xenonnt times 10" in run.stdout
+    by_toys = (*words, *TOYS[:-2], "--dof", "1", "--data", "asimov", "-o", tmp_path / "toys")
+    assert spec_builder(*by_toys).returncode == 0
+    found = json.loads((tmp_path / "toys" / "plane_xenonnt_scalar.json").read_text())
+    assert "projection: exposure of xenonnt times 10" in found["by_construction"]
+    assert found["ensemble"] == "nominal"
+
+
+def test_an_explanation_with_other_data(spec_builder: Command) -> None:
+    words = ("explain", "xenonnt", "--interaction", "scalar", "--mass", "10", "--coupling", "1e-5", "--json")
+    real = content(spec_builder(*words))
+    asimov = content(spec_builder(*words, "--data", "asimov"))
+    assert asimov["delta_chi2"] != pytest.approx(real["delta_chi2"], abs=0.1)
+    assert "Asimov data" in asimov["by_construction"]
+    assert spec_builder(*words, "--exposure", "xenonnt=10").returncode == 2
+
+
+def test_a_page_of_a_projection(spec_builder: Command, tmp_path: Path) -> None:
+    words = ("explore", "xenonnt", "--interaction", "scalar", "--law", "normsys", "--points", "3")
+    path = tmp_path / "page.html"
+    run = spec_builder(*words, "--exposure", "xenonnt=10", "--data", "asimov", "-o", path)
+    assert run.returncode == 0, run.stderr
+    assert "projection: exposure of xenonnt times 10" in path.read_text()
+    assert spec_builder(*words, "--exposure", "xenonnt=10", "-o", tmp_path / "other.html").returncode == 2
+
+
+def test_the_strength_of_a_spectrum_with_other_data(spec_builder: Command, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    header = "# title: mine\n# source: mine\n# status: computed\n# unit: events/(t yr keV)\n"
+    path.write_text(f"{header}recoil_energy_keV,rate\n0.5,1\n1,1\n2,0.5\n5,0\n")
+    for verb in ("fit", "limits"):
+        words = (verb, "xenonnt", "--spectrum", path, "--json")
+        found = content(spec_builder(*words, "--exposure", "xenonnt=10", "--data", "asimov"))
+        assert "projection: exposure of xenonnt times 10" in found["by_construction"]
+        assert spec_builder(*words, "--exposure", "xenonnt=10").returncode == 2
+
+
+def test_a_projection_is_not_compared_with_counts(spec_builder: Command, tmp_path: Path) -> None:
+    path = tmp_path / "counts.json"
+    path.write_text('{"xenonnt_cs2": [16, 14, 7]}')
+    words = (*LIMITS, "--expected", "asimov", "--exposure", "xenonnt=10")
+    refused = spec_builder(*words, "--data", path)
+    assert refused.returncode == 2
+    assert "a projection has no observed counts" in refused.stderr
+
+
 def test_critical_values_are_thrown_again(spec_builder: Command, tmp_path: Path) -> None:
     path = tmp_path / "toys.json"
     assert spec_builder(*FIT, *TOYS, "--json", "-o", path).returncode == 0
@@ -151,7 +230,7 @@ def test_coverage_and_its_figure(spec_builder: Command, tmp_path: Path) -> None:
 
 def test_a_plane_by_toys(spec_builder: Command, tmp_path: Path) -> None:
     words = ("plane", "xenonnt", "--interaction", "scalar", "--points", "2", "-o", tmp_path)
-    run = spec_builder(*words, "--method", "feldman-cousins", "--toys", "8", "--jobs", "1")
+    run = spec_builder(*words, "--method", "feldman-cousins", "--toys", "10", "--jobs", "1")
     assert run.returncode == 0, run.stderr
     path = tmp_path / "plane_xenonnt_scalar.json"
     assert run.stdout.strip() == str(path)
@@ -181,11 +260,27 @@ def test_coverage_of_a_coupling(spec_builder: Command) -> None:
         ((*FIT, "--exposure", "xenonnt=10"), "a projection has no observed counts: give --data asimov"),
         ((*FIT, "--exposure", "xenonnt"), "exposure 'xenonnt': expected a name and a number, such as xenonnt=10"),
         ((*FIT, "--exposure", "xenonnt=2", "--exposure", "xenonnt=3"), "exposure of 'xenonnt' is given twice"),
-        ((*FIT, "--background", "neutron=2", "--data", "asimov"), "background 'neutron."),
+        ((*FIT, "--background", "neutron=2", "--data", "asimov"), "background 'neutron' is unknown in"),
+        ((*FIT, "--exposure", "xenonnt=1e300", "--data", "asimov"), "factor 1e+300, expected a number above 0 to"),
+        ((*FIT, *TOYS, "--cl", "0.99"), "toys 40: too few for 99 % CL, expected at least 100"),
+        ((*LIMITS, *TOYS, "--cl", "0.99"), "toys 40: too few for 99 % CL, expected at least 100"),
         ((*LIMITS, "--expected", "mine"), "expected 'mine' is unknown"),
         ((*LIMITS, "--expected", "toys", *TOYS), "--expected is for --method asymptotic"),
         (("coverage", "xenonnt", "--parameter", "mine"), "parameter 'mine' is unknown"),
+        (
+            ("coverage", "xenonnt", "--parameter", "flux", "--values", "11"),
+            "value 60.06: beyond the domain of flux, 0 to",
+        ),
+        (
+            ("coverage", "xenonnt", "--parameter", "flux", "--values", "-1"),
+            "value -5.46: beyond the domain of flux, 0 to",
+        ),
+        (("coverage", "xenonnt", "--parameter", "flux", "--cl", "0.99999"), "toys 10000: too few for 99.999 % CL"),
         (("coverage", "xenonnt", "--parameter", "flux", "--json", "--csv"), "give --json or --csv, not both"),
+        (("coverage", "xenonnt", "--parameter", "flux", "--plot", "a.txt"), "a.txt: expected a name that ends in .png"),
+        ((*FIT, *TOYS, "--plot", "a.txt"), "a.txt: expected a name that ends in .png"),
+        ((*LIMITS[:-1], "1", *TOYS, "--plot", "a.png"), "limits: --plot needs at least two finite masses"),
+        ((*LIMITS[:-1], "1,inf", "--expected", "toys", "--plot", "a.png"), "--plot needs at least two finite masses"),
         (("coverage", "xenonnt"), "coverage: give --parameter or --interaction"),
         (("coverage", "xenonnt", "--parameter", "flux", "--mass", "1"), "--mass applies with an --interaction only"),
         (("coverage", "xenonnt", "--interaction", "scalar", "--mass", "1"), "coverage: give --values of g"),

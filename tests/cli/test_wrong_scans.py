@@ -54,7 +54,7 @@ MISTAKES: dict[str, Mistake] = {
     "mass NaN": Mistake(LIMITS, "--masses nan", "masses 'nan' positive"),
     "mass infinite of a scan": Mistake(SCAN, "--masses inf", "mass inf finite"),
     "masses without a mediator": Mistake(
-        "limits xenonnt --interaction nsi", "--masses 1", "'nsi' no mediator --masses does not apply"
+        "limits xenonnt --interaction nsi", "--masses 1", "'nsi' no mediator masses do not apply"
     ),
     "two degrees of freedom without a plane": Mistake(
         "limits xenonnt --interaction nsi", "--dof 2", "dof 2 'nsi' no plane"
@@ -134,7 +134,7 @@ MISTAKES: dict[str, Mistake] = {
     "plane of one point": Mistake("plane --output out", "--points 1", "points 1 at least 2"),
     "plane of many points": Mistake("plane --output out", "--points 1000000", "points 1000000 at most 2000"),
     "variant that no plane holds": Mistake("plane --output out", "--variant xenon=x", "variant of 'xenon' given"),
-    "a mass twice": Mistake(SCAN, "--masses 1,1", "mass: a value stands twice"),
+    "a mass twice": Mistake(SCAN, "--masses 1,1", "masses '1,1' 1 stands twice"),
     "two kinds of output": Mistake(LIMITS, "--json --csv", "--json or --csv"),
     # ------------------------------------------------------------ executors and files
     "no job": Mistake("scan xenonnt --interaction scalar --output out.npz", "--jobs 0", "jobs 0 at least 1"),

@@ -25,10 +25,11 @@ def test_bands_and_the_observed_limit_are_drawn() -> None:
     median, limit = panel.get_lines()
     assert median.get_ydata() == pytest.approx([point.upper["median"] for point in expected.points])
     assert limit.get_ydata() == pytest.approx([point.excluded[0][0] for point in observed.exclusion.points])
-    wide, narrow = (np.asarray(band.get_paths()[0].vertices)[:, 1].tolist() for band in panel.collections)
+    wide, narrow = (np.asarray(band.get_paths()[0].vertices)[:, 1].tolist() for band in panel.collections[:2])
     for heights, low, high in ((wide, "m2", "p2"), (narrow, "m1", "p1")):
         ends = {point.upper[name] for point in expected.points for name in (low, high)}
         assert {f"{end:.6e}" for end in ends} <= {f"{height:.6e}" for height in heights}
+    assert panel.get_ylim()[1] < 2 * max(point.upper["p2"] for point in expected.points)  # shading has no end
     labels = panel.get_legend_handles_labels()[1]
     assert labels[-1] == "observed"
     assert labels[:3] == [r"expected $\pm 2\sigma$", r"expected $\pm 1\sigma$", "expected"]
@@ -66,4 +67,4 @@ def test_limits_by_toys_stand_beside_those_of_wilks_theorem() -> None:
             assert np.isnan(drawn) if not edge else drawn == pytest.approx(edge)
     assert panel.get_legend_handles_labels()[1] == ["Wilks' theorem", "toys"]
     with pytest.raises(SpecBuilderError, match="at least two finite masses"):
-        draw_by_toys(find_limits_by_toys(load_analysis("xenonnt"), "scalar", MASSES[:1], toys=4, count=4))
+        draw_by_toys(find_limits_by_toys(load_analysis("xenonnt"), "scalar", MASSES[:1], toys=10, count=4))

@@ -269,10 +269,11 @@ def test_keys_and_choices_change_what_is_shown(page: str, browse: Callable[..., 
 
 
 def test_numbers_are_short_wherever_they_are(content: dict[str, Any], browse: Callable[..., str]) -> None:
-    script = """() => JSON.stringify(
-      [...[3.7, -0.014, 856260208.25, null].map((value) => fixed(value)), set("g 4.6e-06, Delta chi2 > 2.7")])"""
+    script = """() => JSON.stringify([
+      ...[3.7, -0.014, -0.001, 856260208.25, null].map((value) => fixed(value)),
+      set("g 4.6e-06, Delta chi2 > 2.7")])"""
     own = found(browse(with_script(explorer_page(content, NOTHING), script)))
-    assert own == ["3.70", "−0.01", "8.563×10⁸", "–", "g 4.6×10⁻⁶, Δχ² > 2.7"]
+    assert own == ["3.70", "−0.01", "0.00", "8.563×10⁸", "–", "g 4.6×10⁻⁶, Δχ² > 2.7"]
 
 
 @pytest.mark.parametrize("width", [1280, 768, 390])

@@ -196,5 +196,5 @@ def test_fields_are_those_of_the_header() -> None:
     assert fields == expected
     for structure in (packing.Rows, packing.Result, packing.Column):
         (body,) = re.findall(rf"struct {structure.__name__} \{{(.*?)\}};", header, re.DOTALL)
-        names = re.sub(r"const |double |int64_t |Column ", "", body).replace(";", ",").split(",")
+        names = re.sub(r"std::atomic<int64_t> |const |double |int64_t |Column ", "", body).replace(";", ",").split(",")
         assert [name.strip(" *\n") for name in names if name.strip()] == [name for name, *_ in structure._fields_]

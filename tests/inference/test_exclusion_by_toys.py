@@ -45,7 +45,7 @@ def assert_same(found: tuple[Interval, ...], expected: tuple[Interval, ...], rel
 @pytest.mark.parametrize("dof", [1, 2])
 def test_asymptotic_side_is_that_of_the_curves(problems: dict[str, Problem], name: str, dof: int) -> None:
     expected = exclude(problems[name], MASSES, cl=0.9, dof=dof)
-    found = exclude_by_toys(problems[name], MASSES, cl=0.9, dof=dof, toys=4, count=4)
+    found = exclude_by_toys(problems[name], MASSES, cl=0.9, dof=dof, toys=10, count=4)
     assert found.minimum.twice_nll == pytest.approx(expected.minimum.twice_nll, abs=1e-7)
     for own, other in zip(found.points, expected.points, strict=True):
         assert_same(own.asymptotic, other.excluded, 1e-6)
@@ -128,6 +128,6 @@ def test_other_data_take_the_place_of_the_observed(problems: dict[str, Problem])
     own = problem.likelihood
     asimov = Data.asimov(own, own.init)
     other = Problem(own, asimov, problem.samples, problem.yields)
-    found = exclude_by_toys(other, np.array([1.0]), toys=4, count=4)
+    found = exclude_by_toys(other, np.array([1.0]), toys=10, count=4)
     assert_same(found.points[0].asymptotic, exclude(other, np.array([1.0]), dof=1).points[0].excluded, 1e-6)
     assert found.points[0].point.best_g == pytest.approx(0.0, abs=1e-7)

@@ -41,8 +41,51 @@ def test_offsets_stay_inside(seed: int) -> None:
     assert (np.diff(arrays["term_at"]) >= 0).all()
     assert arrays["term_at"][-1] == arrays["term_factors"].size
     assert ((arrays["slope_free"] >= 0) & (arrays["slope_free"] < len(likelihood.free))).all()
-    np.testing.assert_array_equal(arrays["free_parameter"], likelihood.free)
-    np.testing.assert_array_equal(arrays["lower"], likelihood.bounds[0, list(likelihood.free)])
+    np.testing.assert_array_equal(np.sort(arrays["free_parameter"]), likelihood.free)
+    np.testing.assert_array_equal(arrays["lower"], likelihood.bounds[0, arrays["free_parameter"]])
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_factor_of_the_hessian_fills_no_other_entries(seed: int) -> None:
+    likelihood, found = packed(random_model(seed, 1)[0])
+    count = len(likelihood.free)
+    at, rows = found.arrays["column_at"][:-1], found.arrays["column_rows"][:-1]
+    lower = np.eye(count)
+    for j in range(count):
+        lower[rows[at[j] : at[j + 1]], j] = 1.0
+    assert (np.triu(lower, 1) == 0).all()
+    for i, size, columns in zip(
+        found.arrays["block_row"][:-1],
+        found.arrays["block_size"][:-1],
+        found.arrays["block_columns"][:-1].reshape(-1, 4),
+        strict=True,
+    ):
+        assert (lower[i, columns[:size]] == 1).all()
+    hessian = (lower + lower.T > 0) + 2.0 * count * np.eye(count)
+    np.testing.assert_array_equal(np.linalg.cholesky(hessian)[lower == 0], 0.0)
+
+
+def test_parameters_of_single_bins_come_first_and_fill_nothing() -> None:
+    samples = [
+        {
+            "name": "s",
+            "data": [3.0, 4.0, 5.0],
+            "modifiers": [
+                {"name": "a", "type": "shapefactor", "data": None},
+                {"name": "mu", "type": "normfactor", "data": None},
+            ],
+        }
+    ]
+    workspace = {
+        "channels": [{"name": "c", "samples": samples}],
+        "observations": [{"name": "c", "data": [9, 9, 9]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+    likelihood, found = packed(workspace)
+    last = likelihood.parameters[found.arrays["free_parameter"][3]]
+    assert last == "mu"
+    np.testing.assert_array_equal(found.arrays["column_rows"][:-1], [3, 3, 3])
 
 
 def test_a_signal_alone_is_affine() -> None:

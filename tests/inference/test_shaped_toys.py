@@ -71,7 +71,7 @@ def test_rates_of_the_hypothesis_are_those_of_its_templates(problems: dict[str, 
 @pytest.mark.parametrize("name", ["scalar", "vector_universal"])
 def test_asymptotic_side_is_that_of_the_curves(problems: dict[str, Problem], name: str) -> None:
     expected = exclude(problems[name], MASS, cl=0.9, dof=1).points[0]
-    found = exclude_by_toys(problems[name], MASS, cl=0.9, toys=8, count=4).points[0]
+    found = exclude_by_toys(problems[name], MASS, cl=0.9, toys=10, count=4).points[0]
     assert found.point.minimum == pytest.approx(expected.minimum, abs=1e-6)
     assert found.point.delta_chi2_sm == pytest.approx(expected.delta_chi2_sm, abs=1e-6)
     assert len(found.asymptotic) == len(expected.excluded)
@@ -86,6 +86,6 @@ def test_asymptotic_side_is_that_of_the_curves(problems: dict[str, Problem], nam
 def test_the_minimum_over_the_plane_is_refused(problems: dict[str, Problem]) -> None:
     words = r"sample 'cevns' has shape uncertainties \(coherent_csi_efficiency, .*\) that change with the coupling"
     with pytest.raises(SpecBuilderError, match=words):
-        exclude_by_toys(problems["scalar"], MASS, dof=2, toys=4)
+        exclude_by_toys(problems["scalar"], MASS, dof=2, toys=10)
     with pytest.raises(SpecBuilderError, match="ensemble 'mine' is unknown"):
-        exclude_by_toys(problems["scalar"], MASS, toys=4, count=4, ensemble="mine")  # type: ignore[arg-type]
+        exclude_by_toys(problems["scalar"], MASS, toys=10, count=4, ensemble="mine")  # type: ignore[arg-type]

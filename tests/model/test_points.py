@@ -12,7 +12,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.checks import workspace_problems
 from spec_builder.model.analysis import Analysis, load_analysis
 from spec_builder.model.patches import build_patch_set
-from spec_builder.model.points import point_in_words, point_workspace
+from spec_builder.model.points import as_point, point_workspace
 from spec_builder.physics.interactions import choose
 
 
@@ -47,22 +47,22 @@ def test_the_contact_limit_is_that_of_a_heavy_mediator(xenonnt: Analysis) -> Non
 @pytest.mark.parametrize(
     ("name", "mass", "value", "message"),
     [
-        ("scalar", -1.0, 1e-6, "mass -1: expected a positive number of MeV, or inf"),
-        ("scalar", np.nan, 1e-6, "mass nan: expected a positive number"),
-        ("scalar", None, 1e-6, "interaction 'scalar': expected a mediator mass"),
-        ("scalar", 1.0, -1e-6, "coupling -1e-06: expected a number >= 0"),
-        ("scalar", 1.0, np.inf, "coupling inf: expected a finite number"),
-        ("magnetic_moment", 1.0, 1e-10, "interaction 'magnetic_moment' has no mediator, expected no mass"),
+        ("scalar", -1.0, 1e-6, "masses '-1': '-1' is not a positive number"),
+        ("scalar", np.nan, 1e-6, "masses 'nan'"),
+        ("scalar", None, 1e-6, "interaction 'scalar' has a mediator: give its masses"),
+        ("scalar", 1.0, -1e-6, "coupling -1e-06: interaction 'scalar' has none below 0"),
+        ("scalar", 1.0, np.inf, "coupling 'inf'"),
+        ("magnetic_moment", 1.0, 1e-10, "interaction 'magnetic_moment' has no mediator"),
+        ("nothing", 1.0, 1e-10, "interaction 'nothing' is unknown"),
     ],
 )
 def test_what_is_no_point_is_refused(
     xenonnt: Analysis, name: str, mass: float | None, value: float, message: str
 ) -> None:
     with pytest.raises(SpecBuilderError, match=message):
-        point_workspace(xenonnt, choose(name), mass, value)
+        point_workspace(xenonnt, name, mass, value)
 
 
 def test_points_in_words() -> None:
-    assert point_in_words(choose("scalar"), 1.0, 5e-6) == "scalar, g = 5e-06 at 1 MeV"
-    assert point_in_words(choose("scalar"), np.inf, 4e-4) == "scalar, g/m [1/GeV] = 0.0004"
-    assert point_in_words(choose("nsi"), None, 0.1) == "nsi, epsilon = 0.1"
+    assert str(as_point("scalar", np.inf, 4e-4)) == "scalar, g/m [1/GeV] = 0.0004"
+    assert str(as_point("nsi", None, 0.1)) == "nsi, epsilon = 0.1"

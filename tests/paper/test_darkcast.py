@@ -119,7 +119,8 @@ def test_every_shipped_curve_has_a_name_in_darkcast_that_is_asked_for(darkcast: 
     found, failed = recast_bounds(shipped_bounds(), darkcast, report=lambda step, *_: reports.append(step))
     assert failed == []
     assert len(found) == len(shipped_bounds())
-    assert reports == [
+    assert reports[0] == f"DarkCast: runs the code in {darkcast}"
+    assert reports[1:] == [
         *("DarkCast: 16 limits to axial", "DarkCast: 20 limits to vector_bl", "DarkCast: 20 limits to vector_universal")
     ]
 
@@ -175,3 +176,50 @@ def test_the_couplings_reach_the_model(tmp_path: Path) -> None:
     recast_bounds([bound("vector_universal")], folder)
     assert [seen()[f] for f in ("tau", "numu", "c", "b")] == [[0, 1], [-0.5, 0.5], [0, 1], [0, 1]]
     assert len(seen()) == 12
+
+
+def test_a_darkcast_that_never_answers_is_ended_with_its_children(
+    darkcast: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPEC_BUILDER_PATIENCE", "3")
+    child = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(1000)"
+    (darkcast / "__init__.py").write_text(
+        f"import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-c', {child!r}])\ntime.sleep(1000)\n"
+    )
+    with pytest.raises(SpecBuilderError, match=r"darkcast: DarkCast has not answered for 3 s; SPEC_BUILDER_PATIENCE"):
+        recast_bounds([bound()], darkcast)
+    pid = int((tmp_path / "pid").read_text())
+    state = Path(f"/proc/{pid}/stat")
+    assert not state.exists() or state.read_text().split()[2] == "Z"
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("import os\nos._exit(0)", "DarkCast cannot be used .no answer"),
+        ("import sys\nsys.exit('no')", "DarkCast cannot be used .no"),
+        ("while True: print('x' * 65536)", "DarkCast has not answered for 2 s"),
+        ("import os\nwhile True: os.write(1, b'x' * 65536)", "DarkCast has not answered for 2 s"),
+        ("raise ValueError('a\\x1b[31m')", r"DarkCast cannot be used .ValueError: a\\x1b\[31m"),
+    ],
+)
+def test_whatever_darkcast_does_is_one_line(
+    darkcast: Path, monkeypatch: pytest.MonkeyPatch, code: str, words: str
+) -> None:
+    monkeypatch.setenv("SPEC_BUILDER_PATIENCE", "2")
+    (darkcast / "__init__.py").write_text(code)
+    with pytest.raises(SpecBuilderError, match=words):
+        recast_bounds([bound()], darkcast)
+
+
+def test_an_answer_that_is_no_curve_is_missing(darkcast: Path) -> None:
+    init = (darkcast / "__init__.py").read_text().replace("[1e-3, 2e-3, 4e-3, 8e-3], [1e-6", "[1e-3], [1e-6")
+    (darkcast / "__init__.py").write_text(init)
+    with pytest.raises(SpecBuilderError, match=r"recast none of 1 limits .*answer is no curve"):
+        recast_bounds([bound()], darkcast)
+
+
+def test_it_says_whose_code_it_runs(darkcast: Path) -> None:
+    said: list[str] = []
+    recast_bounds([bound()], darkcast, report=lambda step, *_: said.append(step))
+    assert said == [f"DarkCast: runs the code in {darkcast}", "DarkCast: 1 limits to vector_bl"]

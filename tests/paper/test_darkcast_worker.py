@@ -78,7 +78,7 @@ def test_the_answer_is_alone_on_standard_output(
     package: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(request(package, ["Line"], [{"e": 1.0}]))))
-    darkcast_worker.main()
+    darkcast_worker.main(sys.stdout)
     printed = capsys.readouterr()
     assert json.loads(printed.out)["limits"]["Line"]["lower"] == [1e-6, 2e-6]
     assert "a word on standard output" in printed.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import subprocess
 import sys
@@ -265,9 +266,13 @@ def test_a_free_cross_section_has_no_contact_limit(tmp_path: Path) -> None:
         ('("Vogel and Engel",)', "(1,)", "model.py: references must be a list of texts"),
         ("def terms", "def others", "model.py: expected one of the functions 'terms' and 'cross_section'"),
         ("def terms", "cross_section = 1\ndef terms", "model.py: expected one of the functions"),
-        ("import numpy as np", "import numpi", "model.py: cannot be run .ModuleNotFoundError: No module named 'numpi'"),
-        ("import numpy as np", "import numpy as", "model.py: cannot be run .SyntaxError"),
-        ("import numpy as np", "raise SystemExit(0)", "model.py: cannot be run .SystemExit: 0"),
+        (
+            "import numpy as np",
+            "import numpi",
+            "model.py: its code failed .ModuleNotFoundError: No module",
+        ),
+        ("import numpy as np", "import numpy as", "model.py: its code failed .SyntaxError"),
+        ("import numpy as np", "raise SystemExit(0)", "model.py: its code failed .SystemExit: 0"),
     ],
 )
 def test_mistakes_in_python(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -381,3 +386,55 @@ def test_an_object_that_is_no_interaction() -> None:
         choose(3)
     with pytest.raises(SpecBuilderError, match="interaction 'x': terms must be a function, found 3"):
         choose(SimpleNamespace(name="x", terms=3))
+
+
+def _answers(body: str) -> str:
+    return (
+        f"import numpy as np\nimport sys\nname = 'bad'\ndef cross_section(E, T, m, scatterers, flavour):\n    {body}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("sys.exit(0)", r"cross_section failed \(SystemExit: 0\)"),
+        ("return np.zeros((3, *E.shape)) + 1j", "cross_section must be real numbers, found complex128"),
+        ("return 'abc'", "cross_section must be real numbers, found str"),
+        ("return None", "cross_section must be real numbers, found object"),
+        ("return np.full((3, *E.shape), np.nan)", "cross_section is not finite at a mass of 1 MeV"),
+        ("return np.zeros((2, 2))", r"must return three arrays, per power 0, 1, 2 of x, found shape \(2, 2\)"),
+        ("T[...] *= 1000; return np.zeros((3, *E.shape))", "cross_section failed .*read-only"),
+        ("scatterers.mass_MeV[...] = 1", "cross_section failed .*read-only"),
+    ],
+)
+def test_whatever_a_cross_section_does_names_its_file(tmp_path: Path, body: str, words: str) -> None:
+    (tmp_path / "bad.py").write_text(_answers(body))
+    choice = choose(str(tmp_path / "bad.py"))
+    with pytest.raises(SpecBuilderError, match=rf"bad\.py: .*{words}"):
+        rate(load_source("solar_8b"), load_target("xenon"), choice, np.array([1.0]), np.array([1.0]))
+
+
+def test_terms_without_end_are_refused() -> None:
+    def terms(scatterers: object, T: object, flavour: str) -> object:
+        del scatterers, T, flavour
+        return itertools.repeat(Term(1, 0, np.zeros(3)))
+
+    choice = choose(SimpleNamespace(name="endless", terms=terms))
+    with pytest.raises(SpecBuilderError, match="'endless': terms must be at most 1000"):
+        rate(load_source("solar_8b"), load_target("xenon"), choice, np.array([1.0]), np.array([1.0]))
+
+
+def test_complex_coefficients_are_refused() -> None:
+    choice = choose(SimpleNamespace(name="turned", terms=lambda *_: [Term(1, 0, np.array([1j, 0, 0]))]))
+    with pytest.raises(SpecBuilderError, match="'turned': coefficients of a Term must be real numbers"):
+        rate(load_source("solar_8b"), load_target("xenon"), choice, np.array([1.0]), np.array([1.0]))
+
+
+def test_an_object_whose_attributes_end_the_program() -> None:
+    class Hostile:
+        @property
+        def name(self) -> str:
+            sys.exit(0)
+
+    with pytest.raises(SpecBuilderError, match=r"Hostile: its name failed \(SystemExit: 0\)"):
+        choose(Hostile())

@@ -11,6 +11,8 @@ import pytest
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json, digest
 from spec_builder.model.analysis import load_analysis
+from spec_builder.model.given import as_choices
+from spec_builder.physics.interactions import choose
 from spec_builder.sharing.archive import write_archives
 from spec_builder.sharing.bundle import read_archive
 from spec_builder.sharing.critical import check_critical, recompute_critical
@@ -69,8 +71,24 @@ def test_a_changed_number_is_found(results: dict[str, dict[str, Any]]) -> None:
 def test_other_data_are_refused(results: dict[str, dict[str, Any]]) -> None:
     with pytest.raises(SpecBuilderError, match="of other data or a projection"):
         recompute_critical(results["fit"] | {"workspace_sha256": "0" * 64})
-    with pytest.raises(SpecBuilderError, match="is a user's"):
+    with pytest.raises(SpecBuilderError, match="is a user's, whose file with sha256 0000"):
         recompute_critical(results["limits"] | {"interaction_sha256": "0" * 64})
+
+
+def test_critical_values_of_a_users_interaction(tmp_path: Path) -> None:
+    file, other = tmp_path / "mine.toml", tmp_path / "other.toml"
+    for path, charge in ((file, "-1.0"), (other, "1.0")):
+        charges = f"{{ u = 0.5, d = 0.5, nu = {charge}, e = -1.0 }}"
+        path.write_text(f'name = "mine"\ntitle = "mine"\nkind = "vector"\ncharges = {charges}\nreferences = ["me"]\n')
+    analysis = load_analysis("xenonnt")
+    found = find_limits_by_toys(analysis, choose(str(file)), np.array([1.0]), toys=30, count=4)
+    content = json.loads(found.to_json())
+    assert check_critical(content) == []
+    assert recompute_critical(content, interaction=file) == []
+    with pytest.raises(SpecBuilderError, match=f"whose file with sha256 {content['interaction_sha256']} is needed"):
+        recompute_critical(content)
+    with pytest.raises(SpecBuilderError, match=r"other\.toml: sha256 [0-9a-f]{64}, but the toys are of 'mine' with"):
+        recompute_critical(content, interaction=other)
 
 
 def test_critical_values_of_a_workspace(tmp_path: Path) -> None:
@@ -90,7 +108,7 @@ def test_an_archive_with_critical_values(
 ) -> None:
     source = tmp_path / "limits.json"
     source.write_text(json.dumps(results["limits"]))
-    request = PatchRequest(small_request.choices[:1], [1.0, 10.0])
+    request = PatchRequest(as_choices(small_request.choices)[:1], [1.0, 10.0])
     (path,) = write_archives(["xenonnt"], tmp_path / "out", request, submission=False, critical=[str(source)])
     files = read_archive(path)
     assert json.loads(files["critical_scalar.json"]) == results["limits"]

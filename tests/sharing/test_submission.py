@@ -68,8 +68,8 @@ def test_data_of_one_experiment_alone_are_found_in_inspire(record: Path) -> None
 
 
 def test_a_joint_analysis_claims_no_record() -> None:
-    assert build._data_records([load_analysis("combined")]) == {}
-    assert build._data_records([load_analysis("texono")]) == {"texono": {}}
+    assert build.data_records([load_analysis("combined")]) == {}
+    assert build.data_records([load_analysis("texono")]) == {"texono": {}}
 
 
 def test_hs3_files_are_marked_as_such_and_are_those_of_the_archives(record: Path) -> None:

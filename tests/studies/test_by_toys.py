@@ -106,3 +106,11 @@ def test_limits_of_a_signed_parameter_have_no_lower_end_in_json() -> None:
         assert point["excluded"][-1][1] is None
         assert point["mass_MeV"] is None
         assert "< -0." in str(result)
+
+
+def test_a_constrained_parameter_has_no_significance() -> None:
+    workspace = load_analysis("xenonnt").workspace
+    constrained = fit_workspace_by_toys(workspace, "mine.json", measurement="new_physics", poi="flux_8b", toys=20)
+    assert constrained.toys.significance is None
+    assert constrained.asymptotic.fit.significance is None
+    assert "signal by toys" not in str(constrained)

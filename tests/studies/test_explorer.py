@@ -130,10 +130,21 @@ def test_an_analysis_has_the_laws_with_which_it_allows_limits_and_the_interactio
         ({"laws": ("linear", "linear")}, "law linear: given twice"),
         ({"laws": ("log",)}, "law 'log' is unknown"),
         ({"analyses": ("xenonnt", "xenonnt")}, "analysis xenonnt: given twice"),
-        ({"analyses": ()}, "analysis: expected at least one"),
+        ({"analyses": ()}, "analysis: the list is empty, expected at least one"),
     ],
 )
 def test_wrong_questions(wrong: dict[str, Any], message: str) -> None:
     asked: dict[str, Any] = {"analyses": ("xenonnt",), "choices": [choose("scalar")]} | wrong
     with pytest.raises(SpecBuilderError, match=message):
         explore(**asked)
+
+
+def test_the_grid_goes_around_what_is_excluded() -> None:
+    """Electron recoils exclude couplings below the range that an interaction has for nuclear ones."""
+    content = explore(("eves", "xenonnt"), [choose("axial")], laws=("normsys",), levels=(0.9,), points=5)
+    for plane in content["planes"]:
+        ends = [end for limit in plane["limits"] for row in limit["excluded"] for pair in row for end in pair if end]
+        assert plane["couplings"][0] == pytest.approx(min(ends) / 5, rel=1e-5)
+        assert plane["couplings"][-1] == pytest.approx(max(ends) * 5, rel=1e-5)
+    (below,) = {plane["couplings"][0] for plane in content["planes"] if plane["model"] == 0}
+    assert below < choose("axial").default_range[0]

@@ -200,7 +200,8 @@ def test_limits_on_the_same_model_from_a_file(tmp_path: Path, file: str, text: s
 
 def test_one_degree_of_freedom_is_the_default() -> None:
     masses = np.array([1.0, 100.0])
-    plain, one, two = (find_limits(xenonnt(), "axial", masses, **how) for how in ({}, {"dof": 1}, {"dof": 2}))
+    plain = find_limits(xenonnt(), "axial", masses)
+    one, two = (find_limits(xenonnt(), "axial", masses, dof=dof) for dof in (1, 2))
     assert plain.to_dict() == one.to_dict()
     assert ends(two) > ends(one)
 
@@ -214,7 +215,7 @@ def ends(result: LimitsResult) -> list[float]:
     [
         ("nsi", {"masses": np.array([1.0])}, "interaction 'nsi' has no mediator: masses do not apply"),
         ("nsi", {"dof": 2}, "dof 2: interaction 'nsi' has no mass and so no plane, expected 1"),
-        ("scalar", {}, "interaction 'scalar' has a mediator: give its masses [MeV]"),
+        ("scalar", {"masses": []}, "masses: the list is empty, expected at least one number"),
         ("scalar", {"masses": np.array([1.0]), "dof": 3}, "dof 3: expected 1 or 2"),
         ("scalar", {"masses": np.array([1e60])}, "mass 1e+60 is beyond floating range"),
         ("scalar", {"masses": np.array([1e40]), "cl": 2.0}, "confidence level 2"),

@@ -66,3 +66,14 @@ def test_the_executor_does_not_matter(make: Callable[[], Executor]) -> None:
     for one, other in zip(here, there, strict=True):
         assert one.twice_nll.tobytes() == other.twice_nll.tobytes()
         assert one.limits.to_json() == other.limits.to_json()
+
+
+def test_a_grid_reaches_what_is_excluded() -> None:
+    """Electron recoils exclude couplings below the range that the interaction has for nuclear ones."""
+    axial, points = choose("axial"), 9
+    recoils, nuclei = profile_planes([(load_analysis(name), axial) for name in ("eves", "xenonnt")], points=points)
+    ends = [end for point in recoils.limits.exclusion.points for pair in point.excluded for end in pair if end]
+    assert min(ends) < axial.default_range[0]
+    assert recoils.couplings[0] == pytest.approx(min(ends) / 5)
+    assert (nuclei.couplings[0], nuclei.couplings[-1]) == pytest.approx(axial.default_range)
+    assert (recoils.delta_chi2[:, 0] < recoils.limits.exclusion.threshold).all()

@@ -90,5 +90,5 @@ def test_mistakes(options: dict[str, Any], message: str) -> None:
 
 @pytest.mark.parametrize("energies", [[0.0], [-1.0], [float("nan")], [], "1:0.1:3"])
 def test_bad_energies(energies: Any) -> None:
-    with pytest.raises(SpecBuilderError, match="energies "):
+    with pytest.raises(SpecBuilderError, match="energies"):
         recoil_spectrum(energies)

@@ -34,7 +34,9 @@ const words = (name) => SAMPLES[name] || name.replaceAll("_", " ");
 // Decimals as far as they tell something.
 function fixed(value, digits = 2) {
   if (value === null) return "–";
-  return Math.abs(value) < 1e5 ? value.toFixed(digits).replace("-", "−") : shown(value, digits + 2);
+  if (Math.abs(value) >= 1e5) return shown(value, digits + 2);
+  const text = value.toFixed(digits);
+  return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");
 }
 
 // plotly reads some HTML in texts
