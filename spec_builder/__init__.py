@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from spec_builder.studies.coverage import CoverageResult, cover_analysis, cover_couplings
     from spec_builder.studies.events import EventsResult, events_at_point, events_of_analysis, events_of_workspace
     from spec_builder.studies.expected import ExpectedLimits, expect_limits
+    from spec_builder.studies.expected_strengths import ExpectedStrengths, expect_strength_limits
     from spec_builder.studies.explanation import Explanation, explain_point, explain_spectrum
     from spec_builder.studies.explorer import explore
     from spec_builder.studies.fits import FitResult, fit_analysis, fit_workspace
@@ -59,6 +60,7 @@ __all__ = [
     "CoverageResult",
     "EventsResult",
     "ExpectedLimits",
+    "ExpectedStrengths",
     "Experiment",
     "Explanation",
     "FitResult",
@@ -87,6 +89,7 @@ __all__ = [
     "events_of_analysis",
     "events_of_workspace",
     "expect_limits",
+    "expect_strength_limits",
     "explain_point",
     "explain_spectrum",
     "explore",
@@ -131,6 +134,7 @@ _HOME = {
     "CoverageResult": "studies.coverage",
     "EventsResult": "studies.events",
     "ExpectedLimits": "studies.expected",
+    "ExpectedStrengths": "studies.expected_strengths",
     "Experiment": "experiments.description",
     "Explanation": "studies.explanation",
     "FitResult": "studies.fits",
@@ -158,6 +162,7 @@ _HOME = {
     "events_of_analysis": "studies.events",
     "events_of_workspace": "studies.events",
     "expect_limits": "studies.expected",
+    "expect_strength_limits": "studies.expected_strengths",
     "explain_point": "studies.explanation",
     "explain_spectrum": "studies.explanation",
     "explore": "studies.explorer",

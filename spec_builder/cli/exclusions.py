@@ -43,7 +43,7 @@ from spec_builder.cli.parsing import (
     only,
 )
 from spec_builder.cli.pictures import Plots, plot_options
-from spec_builder.cli.spectra import limits_of_spectra, scan_spectra, spectrum_option
+from spec_builder.cli.spectra import print_limits, scan_spectra, spectrum_option
 from spec_builder.cli.toys import (
     by_toys,
     changed_analysis,
@@ -105,13 +105,7 @@ def limits(
     if choices["spectrum"] is not None:
         given = given_options(context, choices | {"dof": dof})
         plots = Plots.taken(choices, output, force=force)
-        emit(
-            limits_of_spectra(analysis, given, choices, cl, plots),
-            output,
-            force=force,
-            as_json=choices["as_json"],
-            as_csv=choices["as_csv"],
-        )
+        print_limits(analysis, given, choices, cl, output, plots)
         return
     plots = Plots.taken(choices, output, force=force)
     loaded, choice = analysis_and_choice(analysis, choices)
@@ -317,6 +311,7 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
 
     force = choices.pop("force")
     loaded = load_changed(analysis, choices)
+    loaded.check_limits()
     make_folder(folder)
     for choice in interactions:
         path = folder / f"plane_{loaded.name}_{choice.name}.json"

@@ -55,9 +55,6 @@ if TYPE_CHECKING:
     from spec_builder.studies.profiles import ProfileResult
     from spec_builder.studies.surfaces import SurfaceResult
 
-#: Of a figure of spectra; what has more is drawn as a row of bins.
-_MOST_PANELS = 9
-
 
 @click.command()
 @click.argument("target", metavar="ANALYSIS|WORKSPACE.json|-", shell_complete=ANALYSIS_WORDS)
@@ -174,9 +171,9 @@ def _draw_fit(analysis: Analysis, result: FitResult, plots: Plots) -> None:
     """Spectra, or where there are too many the bins."""
     if plots:
         from spec_builder.figures.bins import draw_bins  # noqa: PLC0415
-        from spec_builder.figures.spectra import draw_spectra, panel_count  # noqa: PLC0415
+        from spec_builder.figures.spectra import can_be_spectra, draw_spectra  # noqa: PLC0415
 
-        plots.save(draw_spectra if panel_count(analysis) <= _MOST_PANELS else draw_bins, analysis, result)
+        plots.save(draw_spectra if can_be_spectra(analysis) else draw_bins, analysis, result)
 
 
 def _fit_by_toys(analysis: Analysis, choices: dict[str, Any], output: str, plots: Plots, *, as_json: bool) -> None:

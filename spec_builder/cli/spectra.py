@@ -9,9 +9,17 @@ import click
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.cli.options import FILES
-from spec_builder.cli.output import bibtex_of
+from spec_builder.cli.output import bibtex_of, emit
 from spec_builder.cli.parsing import only
-from spec_builder.cli.toys import PROJECTION_OPTIONS, load_changed
+from spec_builder.cli.toys import (
+    PROJECTION_OPTIONS,
+    TOY_OPTIONS,
+    by_toys,
+    changed_analysis,
+    check_toy_options,
+    load_changed,
+    toy_run,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +28,7 @@ if TYPE_CHECKING:
     from spec_builder.cli.pictures import Plots
     from spec_builder.experiments.spectra import RecoilSpectrum
 
-__all__ = ["fit_of_spectrum", "limits_of_spectra", "scan_spectra", "spectra_of", "spectrum_option"]
+__all__ = ["fit_of_spectrum", "print_limits", "scan_spectra", "spectra_of", "spectrum_option"]
 
 spectrum_option = click.option(
     "--spectrum",
@@ -54,24 +62,39 @@ def fit_of_spectrum(target: str, given: set[str], choices: Mapping[str, Any]) ->
     return fit_spectrum(analysis, spectrum, cl=choices["cl"], minimiser=choices["minimiser"])
 
 
-def limits_of_spectra(
-    target: str, given: set[str], choices: Mapping[str, Any], cl: float, plots: Plots
-) -> str | Result:
-    """What ``limits ANALYSIS --spectrum FILE|FOLDER`` prints."""
+def print_limits(
+    target: str, given: set[str], choices: Mapping[str, Any], cl: float, output: str, plots: Plots
+) -> None:
+    """``limits ANALYSIS --spectrum FILE|FOLDER``, observed or expected."""
+    from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
+    from spec_builder.studies.expected_strengths import expect_strength_limits  # noqa: PLC0415
     from spec_builder.studies.strengths import find_strength_limits  # noqa: PLC0415
 
-    allowed = {"spectrum", "law", "variants", "as_json", "as_csv", "cite", "plots", "width"}
-    only(given, allowed | PROJECTION_OPTIONS, "a spectrum")
-    analysis = load_changed(target, choices)
+    expected = choices["expected"]
+    drawn = {"plots", "width"} if expected is None else set()
+    own = {"spectrum", "law", "variants", "as_json", "as_csv", "cite", "expected"}
+    only(given, own | drawn | TOY_OPTIONS | PROJECTION_OPTIONS, "a spectrum")
+    analysis = load_analysis(target, choices["law"], choices["variants"])
     spectra = spectra_of(choices["spectrum"])
+    form: dict[str, bool] = {"force": plots.force, "as_json": choices["as_json"], "as_csv": choices["as_csv"]}
     if choices["cite"]:
-        return bibtex_of([*analysis.sources(), *(spectrum.source for spectrum in spectra)], "iminuit")
-    result = find_strength_limits(analysis, spectra, cl=cl)
-    if plots:
-        from spec_builder.figures.pages import draw_result  # noqa: PLC0415
+        sources = [*analysis.sources(), *(spectrum.source for spectrum in spectra)]
+        emit(bibtex_of(sources, "iminuit"), output, force=plots.force)
+        return
+    check_toy_options(given, toys=expected == "toys")
+    analysis = changed_analysis(analysis, choices, expected=expected is not None)
+    if expected is None:
+        found = find_strength_limits(analysis, spectra, cl=cl)
+        if plots:
+            from spec_builder.figures.pages import draw_result  # noqa: PLC0415
 
-        plots.save(draw_result, result)
-    return result
+            plots.save(draw_result, found)
+        emit(found, output, **form)
+        return
+    job = {**choices, "cl": cl, "digests": [spectrum.sha256 for spectrum in spectra]}
+    with toy_run(output, job, analysis.workspace, force=plots.force) as how:
+        thrown = expect_strength_limits(analysis, spectra, kind=expected, cl=cl, **by_toys(choices), **how)
+        emit(thrown, output, **form)
 
 
 def scan_spectra(target: str, given: set[str], choices: Mapping[str, Any], how: Mapping[str, Any]) -> None:
@@ -82,6 +105,5 @@ def scan_spectra(target: str, given: set[str], choices: Mapping[str, Any], how: 
 
     only(given, {"spectrum", "law", "variants", "jobs", "dask"}, "a spectrum")
     analysis = load_analysis(target, choices["law"], choices["variants"])
-    analysis.check_limits()
     patches = build_spectra_patch_set(analysis, spectra_of(choices["spectrum"]))
     scan_patches(analysis.workspace, patches, name=choices["spectrum"], **how)

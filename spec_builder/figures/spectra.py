@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from spec_builder.model.analysis import Analysis
     from spec_builder.studies.fits import FitResult
 
-__all__ = ["draw_spectra", "fit_text", "panel_count"]
+__all__ = ["can_be_spectra", "draw_spectra", "fit_text", "panel_count"]
 
 #: Panels side by side, by the width.
 _COLUMNS = {"single": 1, "double": 3}
@@ -43,6 +43,10 @@ _COLUMNS = {"single": 1, "double": 3}
 _LABELLED = 12
 #: Height of a row of the legend in that of a panel.
 _LEGEND_ROW = 0.075
+#: Panels of a figure.
+_MOST_PANELS = 9
+#: Unit of an axis that counts combinations of several observables.
+_CLASSES = "class"
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,12 @@ class _Expected:
 def panel_count(analysis: Analysis) -> int:
     """How many panels :func:`draw_spectra` draws: one for each observable of each channel."""
     return sum(len(channel.axes) for channel in analysis.channels)
+
+
+def can_be_spectra(analysis: Analysis) -> bool:
+    """Whether spectra can be read: not too many panels, and no axis of classes, which have no order."""
+    units = {axis.unit for channel in analysis.channels for axis in channel.axes}
+    return panel_count(analysis) <= _MOST_PANELS and _CLASSES not in units
 
 
 def draw_spectra(analysis: Analysis, result: FitResult, *, width: str | None = None) -> Page:

@@ -11,14 +11,15 @@ from spec_builder.base.chunks import MemoryStore, compute_chunks
 from spec_builder.inference.curves import Curves
 from spec_builder.inference.data import Data, Problem
 from spec_builder.inference.exclusion_by_toys import YieldTable
+from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.plane import PLANE_MASSES, Lattice, plane_minima
 from spec_builder.inference.profile import threshold
-from spec_builder.inference.toys import check_toys, draw, generator_of, hypothesis
+from spec_builder.inference.toys import check_toys, draw, generator_of, hypotheses, hypothesis
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from spec_builder.base.arrays import BoolArray, Columns, FloatArray
     from spec_builder.base.chunks import Store
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from spec_builder.inference.data import Yields
     from spec_builder.inference.toys import Ensemble
 
-__all__ = ["ExpectedEnds", "LimitChunk", "expected_ends"]
+__all__ = ["ExpectedEnds", "LimitChunk", "UpperChunk", "expected_ends", "expected_upper_limits"]
 
 #: Toys of a chunk: each has its own scan at every mass.
 TOYS_PER_CHUNK = 8
@@ -161,6 +162,19 @@ def expected_ends(
         model = likelihood.specification
         return LimitChunk(model, signal, problem.signed, theta, its_seed, number, count, level, table)
 
+    columns = _computed(chunk, toys, seed, store, executor, report)
+    return ExpectedEnds(columns["upper"], columns["lower"], columns["bands"], columns["valid"])
+
+
+def _computed(
+    chunk: Callable[[int, int, int | None], LimitChunk | UpperChunk],
+    toys: int | None,
+    seed: int,
+    store: Store | None,
+    executor: concurrent.futures.Executor | None,
+    report: Callable[[int, int], object],
+) -> Columns:
+    """Columns of all chunks, made by their number, count and seed."""
     if toys is None:
         chunks = [chunk(0, 1, None)]
     else:
@@ -169,8 +183,83 @@ def expected_ends(
         chunks = [chunk(number, size, seed) for number, size in enumerate(sizes)]
     kept = MemoryStore() if store is None else store
     compute_chunks([lambda one=one: one for one in chunks], kept, executor=executor, report=report)  # type: ignore[misc]
-    columns = {
-        name: np.concatenate([kept.load(index, name) for index in range(len(chunks))])
-        for name in ("upper", "lower", "bands", "valid")
-    }
+    names = ("upper", "lower", "bands", "valid")
+    return {name: np.concatenate([kept.load(index, name) for index in range(len(chunks))]) for name in names}
+
+
+# ---------------------------------------------------------------- a parameter of interest
+
+
+@dataclass(frozen=True)
+class UpperChunk:
+    """Upper limits on the parameters of interest of M models, for a chunk of toys or for Asimov data.
+
+    Attributes:
+        specifications: the models.
+        theta: the hypothesis in each.
+        seed: of the random numbers, the same ones for all models; None for Asimov data.
+        chunk: its number.
+        count: toys that are kept of it.
+        cl: confidence level.
+    """
+
+    specifications: tuple[Specification, ...]
+    theta: tuple[FloatArray, ...]
+    seed: int | None
+    chunk: int
+    count: int
+    cl: float
+
+    def compute(self) -> Columns:
+        """Columns ``upper``, ``lower``, ``bands`` and ``valid``, shape (N, M) each."""
+        shape = (self.count, len(self.specifications))
+        upper, valid = np.full(shape, np.inf), np.zeros(shape, dtype=bool)
+        for place, (specification, theta) in enumerate(zip(self.specifications, self.theta, strict=True)):
+            likelihood = Likelihood(specification)
+            if self.seed is None:
+                data = Data.asimov(likelihood, theta)
+            else:
+                data = draw(likelihood, theta, generator_of(self.seed, (_STREAM,), self.chunk), TOYS_PER_CHUNK)
+            for toy in range(self.count):
+                found = fit(data.take(slice(toy, toy + 1)).into(likelihood), cl=self.cl, null=None)
+                valid[toy, place] = found.valid
+                if found.up is not None:
+                    upper[toy, place] = found.value + found.up
+        return {"upper": upper, "lower": np.full(shape, -np.inf), "bands": np.zeros(shape, dtype=bool), "valid": valid}
+
+
+def expected_upper_limits(
+    likelihoods: Sequence[Likelihood],
+    *,
+    cl: float = 0.9,
+    toys: int | None = None,
+    seed: int = 0,
+    ensemble: Ensemble = "profiled",
+    executor: concurrent.futures.Executor | None = None,
+    store: Store | None = None,
+    report: Callable[[int, int], object] = lambda *_: None,
+) -> ExpectedEnds:
+    """Upper limits on each model's parameter of interest that data without it, at 0, would give.
+
+    Args:
+        likelihoods: M models of the same data.
+        cl: confidence level.
+        toys: N; None for Asimov data, one data set.
+        seed: of the random numbers. The result is a function of it and of ``toys``.
+        ensemble: where the nuisance parameters of the hypothesis are.
+        executor: any ``concurrent.futures.Executor``; None computes here.
+        store: where finished chunks go; in memory by default.
+        report: told how many chunks are done, and of how many.
+
+    Raises:
+        SpecBuilderError: for a number of toys or a seed that is none, or if no fit of the observed data converges.
+    """
+    nothing = np.zeros(1)
+    theta = tuple(hypotheses(one, one.poi, nothing, ensemble)[0] for one in likelihoods)
+    specifications = tuple(one.specification for one in likelihoods)
+
+    def chunk(number: int, count: int, its_seed: int | None) -> UpperChunk:
+        return UpperChunk(specifications, theta, its_seed, number, count, cl)
+
+    columns = _computed(chunk, toys, seed, store, executor, report)
     return ExpectedEnds(columns["upper"], columns["lower"], columns["bands"], columns["valid"])

@@ -66,6 +66,7 @@ class Point:
 
     def workspace(self, analysis: Analysis) -> Workspace:
         """The complete workspace, see :func:`point_workspace`."""
+        analysis.check_limits()
         workspace: Workspace = jsonpatch.apply_patch(analysis.workspace, self.operations(analysis))
         measurements = workspace["measurements"]
         first = next(measurement for measurement in measurements if measurement["name"] == NEW_PHYSICS)
@@ -117,6 +118,7 @@ def point_workspace(
         variants: variant by experiment name, where a name is given.
 
     Raises:
-        SpecBuilderError: for an unknown name, a mass or coupling that is none, or if the interaction acts on no target.
+        SpecBuilderError: for an unknown name, a mass or coupling that is none, a law that is not one for limits, or if
+            the interaction acts on no target.
     """
     return as_point(choice, mass_MeV, value).workspace(as_analysis(analysis, law, variants))

@@ -137,8 +137,9 @@ def build_spectra_patch_set(
         hepdata: the record's identifier, ``ins`` and seven digits.
 
     Raises:
-        SpecBuilderError: if two spectra have the same values, or one gives no events.
+        SpecBuilderError: if two spectra have the same values, one gives no events, or the law is not one for limits.
     """
+    analysis.check_limits()
     labels = tuple(spectra[0].labels) or ("spectrum",)
     seen: dict[tuple[float | str, ...], str] = {}
     for spectrum in spectra:

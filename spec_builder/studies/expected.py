@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from spec_builder.model.given import GivenAnalysis
     from spec_builder.physics.choices import Choice
 
-__all__ = ["BAND", "KINDS", "ExpectedLimits", "ExpectedPoint", "expect_limits"]
+__all__ = ["BAND", "KINDS", "ExpectedLimits", "ExpectedPoint", "Kind", "check_kind", "expect_limits", "expected_point"]
 
 Kind = Literal["asimov", "toys"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -253,8 +253,7 @@ def expect_limits(
     Raises:
         SpecBuilderError: as :func:`spec_builder.studies.limits.find_limits`, and for an unknown kind.
     """
-    if kind not in KINDS:
-        raise unknown_name("expected", kind, KINDS)
+    check_kind(kind)
     loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
     check_dof(dof, chosen)
     check_level(cl)
@@ -282,10 +281,25 @@ def expect_limits(
     return ExpectedLimits(about, chosen, kind, count, seed if kind == "toys" else None, ensemble, points)
 
 
+def check_kind(kind: str) -> None:
+    """Refuse a kind of expected limits that there is none of.
+
+    Raises:
+        SpecBuilderError: naming those there are.
+    """
+    if kind not in KINDS:
+        raise unknown_name("expected", kind, KINDS)
+
+
 def _point(mass: float, ends: ExpectedEnds, place: int, *, signed: bool) -> ExpectedPoint:
-    good = ends.valid[:, place]
-    if not good.any():
+    if not ends.valid[:, place].any():
         raise SpecBuilderError(f"no fit of the expected data converges at {mass:g} MeV")
+    return expected_point(mass, ends, place, signed=signed)
+
+
+def expected_point(mass: float, ends: ExpectedEnds, place: int, *, signed: bool) -> ExpectedPoint:
+    """Quantiles over data sets at the mass of a place, at least one of whose fits must be valid."""
+    good = ends.valid[:, place]
     unit = _PER_GEV if math.isinf(mass) else 1.0
     upper, lower = ends.upper[good, place] * unit, ends.lower[good, place] * unit
     ordered = np.sort(upper)

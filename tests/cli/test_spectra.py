@@ -67,6 +67,23 @@ def test_a_scan_and_the_patch_set_of_the_same_folder_agree(spec_builder: Command
     assert spec_builder("verify", *files[:1], *files[2:]).returncode == 0
 
 
+def test_expected_limits_and_those_of_a_run_that_does_not_exist(spec_builder: Command, desk: Path) -> None:
+    words = ("limits", "xenonnt", "--spectrum", "spectra")
+
+    def medians(*more: str) -> list[float]:
+        run = spec_builder(*words, *more, "--json")
+        assert run.returncode == 0, run.stderr
+        return [one["expected"]["median"] for one in json.loads(run.stdout)["spectra"]]
+
+    now, later = medians("--expected", "asimov"), medians("--expected", "asimov", "--exposure", "xenonnt=10")
+    assert all(new < old for new, old in zip(later, now, strict=True))
+    toys = ("--expected", "toys", "--toys", "6", "-j", "1")
+    run = spec_builder(*words, *toys, "--csv", "-o", "toys.csv")
+    assert run.returncode == 0, run.stderr
+    header = next(line for line in (desk / "toys.csv").read_text("utf-8").splitlines() if not line.startswith("#"))
+    assert header.split(",")[2:7] == [f"strength_{name}" for name in ("m2", "m1", "median", "p1", "p2")]
+
+
 def test_cite_holds_what_the_spectrum_s_source_names(spec_builder: Command) -> None:
     for verb in ("fit", "limits"):
         assert "2411.11749" in spec_builder(verb, "xenonnt", "--spectrum", "spectra/m06.csv", "--cite").stdout
@@ -81,6 +98,8 @@ def test_cite_holds_what_the_spectrum_s_source_names(spec_builder: Command) -> N
         ("fit shared.json --spectrum spectra/m06.csv", "--spectrum does not apply to a workspace"),
         ("limits xenonnt --spectrum spectra --interaction scalar", "--interaction does not apply to a spectrum"),
         ("limits xenonnt --spectrum spectra --dof 2", "--dof does not apply to a spectrum"),
+        ("limits xenonnt --spectrum spectra --toys 5", "--toys applies with toys only"),
+        ("limits xenonnt --spectrum spectra --exposure xenonnt=2", "a projection has no observed counts"),
         ("limits xenonnt --spectrum spectra --masses 1", "--masses does not apply to a spectrum"),
         ("limits xenonnt --spectrum .", ".: no .csv files in this folder, expected recoil spectra"),
         ("limits coherent_csi --spectrum spectra", "its source has a fluence"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy.stats import poisson
 
 from spec_builder.drawing.spectra import poisson_interval
 from spec_builder.experiments.reading import load_experiment
-from spec_builder.figures.spectra import draw_spectra
+from spec_builder.figures.spectra import can_be_spectra, draw_spectra
 from spec_builder.inference.expectation import covariance, expect, prior
 from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.model.analysis import ANALYSES, load_analysis
@@ -164,3 +165,15 @@ def test_no_error_bar_reaches_into_the_legend() -> None:
         (bars,) = (c for c in panel.containers if isinstance(c, ErrorbarContainer))
         ends = [point[1] for segments in bars.lines[2] for line in segments.get_segments() for point in line]
         assert max(ends) < below, panel.get_title()
+
+
+def test_classes_and_many_panels_are_no_spectra(combined: Analysis) -> None:
+    assert can_be_spectra(combined)
+    assert can_be_spectra(load_analysis("global"))
+    xenonnt, *others = combined.experiments
+    (channel,) = xenonnt.channels
+    axes = (*channel.axes, replace(channel.axes[0], unit="class"))
+    classes = replace(xenonnt, channels=(replace(channel, axes=axes),))
+    assert not can_be_spectra(replace(combined, experiments=(classes, *others)))
+    many = replace(xenonnt, channels=(channel,) * 10)
+    assert not can_be_spectra(replace(combined, experiments=(many,)))

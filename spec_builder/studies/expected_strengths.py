@@ -1,0 +1,174 @@
+"""Expected limits on the strength of recoil spectra: what data of the Standard Model would exclude."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.grids import check_level
+from spec_builder.base.text import Report, Result
+from spec_builder.inference.expected_limits import expected_upper_limits
+from spec_builder.model.given import as_analysis, as_spectra
+from spec_builder.model.provenance import Choices, in_words
+from spec_builder.model.spectra import spectrum_notes
+from spec_builder.model.spectrum_patches import spectrum_likelihood
+from spec_builder.studies.expected import BAND, check_kind, expected_point
+
+if TYPE_CHECKING:
+    import concurrent.futures
+    from collections.abc import Callable, Mapping, Sequence
+    from os import PathLike
+
+    from spec_builder.base.chunks import Store
+    from spec_builder.base.text import Column
+    from spec_builder.experiments.spectra import RecoilSpectrum
+    from spec_builder.inference.toys import Ensemble
+    from spec_builder.model.given import GivenAnalysis
+    from spec_builder.studies.expected import ExpectedPoint, Kind
+
+__all__ = ["ExpectedStrengths", "expect_strength_limits"]
+
+
+@dataclass(frozen=True, repr=False)
+class ExpectedStrengths(Result):
+    """Expected limits on the strengths of recoil spectra in one analysis.
+
+    Attributes:
+        provenance: the choices behind it.
+        kind: ``asimov`` or ``toys``.
+        toys: how many, the same ones for all spectra; 1 for Asimov data.
+        seed: of the random numbers; None for Asimov data.
+        ensemble: where the nuisance parameters of the Standard Model are.
+        spectra: the tables.
+        points: quantiles of the limit on the strength of each; their mass is nan.
+    """
+
+    provenance: Choices
+    kind: Kind
+    toys: int
+    seed: int | None
+    ensemble: str
+    spectra: tuple[RecoilSpectrum, ...]
+    points: tuple[ExpectedPoint, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON; an end that does not exist is None."""
+        return self.provenance.to_dict() | {
+            "schema": "spec_builder/expected_strengths/1",
+            "cl": self.provenance.cl,
+            "kind": self.kind,
+            "toys": self.toys,
+            "seed": self.seed,
+            "ensemble": self.ensemble,
+            "spectra": [
+                {
+                    "name": spectrum.name,
+                    "title": spectrum.title,
+                    "source": spectrum.source,
+                    "status": spectrum.status,
+                    "sha256": spectrum.sha256,
+                    "labels": dict(spectrum.labels),
+                    "expected": {name: _finite(point.upper[name]) if name in self._names else None for name in BAND},
+                    "median_error": _finite(point.median_error) if self.kind == "toys" else None,
+                    "valid": point.valid,
+                }
+                for spectrum, point in zip(self.spectra, self.points, strict=True)
+            ],
+        }
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """The quantiles that there are."""
+        return tuple(BAND) if self.kind == "toys" else ("median",)
+
+    def report(self) -> Report:
+        """A row for each spectrum: labels, and quantiles of the limit."""
+        thrown = "Asimov data" if self.kind == "asimov" else f"{self.toys} toys, seed {self.seed}"
+        facts = {
+            "confidence": f"{self.provenance.level}, by the threshold of Delta chi2",
+            "data": f"{thrown} of the Standard Model, nuisance parameters {self.ensemble}",
+        }
+        columns: dict[str, Column] = {"spectrum": [spectrum.name for spectrum in self.spectra]}
+        for label in self.spectra[0].labels:
+            columns[label] = [spectrum.labels[label] for spectrum in self.spectra]
+        for name in self._names:
+            columns[f"strength_{name}"] = [point.upper[name] for point in self.points]
+        if self.kind == "toys":
+            columns["median_error"] = [point.median_error for point in self.points]
+        sources = "; ".join(dict.fromkeys(f"{s.source} ({s.status})" for s in self.spectra))
+        notes = in_words(self.provenance.notes)
+        return Report(
+            f"Expected limits on the strength of recoil spectra, {self.provenance.analysis}",
+            facts | self.provenance.rows() | {"spectra": sources},
+            columns,
+            notes={"left out": notes} if notes else {},
+            details={
+                "columns": "quantiles over data sets of the strength above which everything is excluded; inf where "
+                "nothing is; strength 1 is the table's own rate"
+            },
+        )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def expect_strength_limits(
+    analysis: GivenAnalysis,
+    spectra: RecoilSpectrum | str | PathLike[str] | Sequence[RecoilSpectrum],
+    *,
+    kind: Kind = "asimov",
+    cl: float = 0.9,
+    toys: int = 400,
+    seed: int = 0,
+    ensemble: Ensemble = "profiled",
+    executor: concurrent.futures.Executor | None = None,
+    store: Store | None = None,
+    report: Callable[[int, int], object] = lambda *_: None,
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
+) -> ExpectedStrengths:
+    """Limits on the strength of recoil spectra that the Standard Model would give.
+
+    Args:
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
+        spectra: from :func:`spec_builder.experiments.spectra.read_spectra`, or the path of a table or folder.
+        kind: ``asimov``: the limit of the data that are expected; ``toys``: median and bands over toys.
+        cl: confidence level.
+        toys: how many.
+        seed: of the random numbers.
+        ensemble: where the nuisance parameters of the Standard Model are: ``profiled`` at the observed data, or
+            ``nominal``.
+        executor: any ``concurrent.futures.Executor``; None computes here.
+        store: where finished chunks go; in memory by default.
+        report: told how many chunks are done, and of how many.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
+
+    Raises:
+        SpecBuilderError: as :func:`spec_builder.studies.strengths.find_strength_limits`, and for an unknown kind.
+    """
+    check_kind(kind)
+    check_level(cl)
+    loaded, tables = as_analysis(analysis, law, variants), as_spectra(spectra)
+    loaded.check_limits()
+    ends = expected_upper_limits(
+        [spectrum_likelihood(loaded, spectrum) for spectrum in tables],
+        cl=cl,
+        toys=None if kind == "asimov" else toys,
+        seed=seed,
+        ensemble=ensemble,
+        executor=executor,
+        store=store,
+        report=report,
+    )
+    for place, spectrum in enumerate(tables):
+        if not ends.valid[:, place].any():
+            raise SpecBuilderError(f"spectrum {spectrum.name}: no fit of the expected data converges")
+    points = tuple(expected_point(math.nan, ends, place, signed=False) for place in range(len(tables)))
+    notes = tuple(dict.fromkeys(note for spectrum in tables for note in spectrum_notes(loaded, spectrum)))
+    about = replace(Choices.of(loaded, cl=cl, dof=1), notes=notes)
+    its_seed = seed if kind == "toys" else None
+    return ExpectedStrengths(about, kind, len(ends.upper), its_seed, ensemble, tuple(tables), points)
