@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from spec_builder.studies.explanation import Explanation, explain_point, explain_spectrum
     from spec_builder.studies.explorer import explore
     from spec_builder.studies.fits import FitResult, fit_analysis, fit_workspace
+    from spec_builder.studies.impacts import RankingResult, rank_analysis, rank_workspace
     from spec_builder.studies.limits import LimitsResult, find_limits
     from spec_builder.studies.profiles import ProfileResult, profile_analysis, profile_workspace
     from spec_builder.studies.projections import Projection, with_data
@@ -70,6 +71,7 @@ __all__ = [
     "PatchRequest",
     "ProfileResult",
     "Projection",
+    "RankingResult",
     "ScanResult",
     "Source",
     "SpecBuilderError",
@@ -113,6 +115,8 @@ __all__ = [
     "point_workspace",
     "profile_analysis",
     "profile_workspace",
+    "rank_analysis",
+    "rank_workspace",
     "read_spectra",
     "read_spectrum",
     "recoil_spectrum",
@@ -144,6 +148,7 @@ _HOME = {
     "PatchRequest": "sharing.export",
     "ProfileResult": "studies.profiles",
     "Projection": "studies.projections",
+    "RankingResult": "studies.impacts",
     "ScanResult": "studies.scans",
     "Source": "physics.sources",
     "SpecBuilderError": "base.errors",
@@ -186,6 +191,8 @@ _HOME = {
     "point_workspace": "model.points",
     "profile_analysis": "studies.profiles",
     "profile_workspace": "studies.profiles",
+    "rank_analysis": "studies.impacts",
+    "rank_workspace": "studies.impacts",
     "read_spectra": "experiments.spectra",
     "read_spectrum": "experiments.spectra",
     "recoil_spectrum": "studies.spectrum",

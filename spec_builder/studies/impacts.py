@@ -14,17 +14,19 @@ from spec_builder.drawing.style import MARKERS, Line, axis_label
 from spec_builder.inference import minuit
 from spec_builder.inference.expectation import centre_and_width, covariance
 from spec_builder.inference.profile import profile
-from spec_builder.studies.fits import fit_analysis, fit_workspace, workspace_likelihood
+from spec_builder.model.given import as_analysis, as_workspace
+from spec_builder.studies.fits import USUAL_CL, fit_analysis, fit_workspace, workspace_likelihood
 from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from os import PathLike
 
     from matplotlib.axes import Axes
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.model.analysis import Analysis
+    from spec_builder.model.given import GivenAnalysis, GivenWorkspace
     from spec_builder.model.provenance import Choices
     from spec_builder.studies.fits import FitResult
 
@@ -200,34 +202,46 @@ def _words(change: float | None) -> str:
     return "-" if change is None else f"{change:+.4g}"
 
 
-def rank_analysis(analysis: Analysis, parameter: str, *, cl: float = 0.6827) -> RankingResult:
+def rank_analysis(
+    analysis: GivenAnalysis,
+    parameter: str,
+    *,
+    cl: float = USUAL_CL,
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
+) -> RankingResult:
     """Rank the nuisance parameters of an analysis by their impact on a parameter of the Standard Model.
 
     Args:
-        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
         parameter: one of ``analysis.parameters``.
         cl: confidence level of the fit's interval.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
 
     Raises:
-        SpecBuilderError: for an unknown parameter, or if nothing has a constraint.
+        SpecBuilderError: for an unknown name or parameter, or if nothing has a constraint.
     """
-    return rank_parameters(analysis.likelihood(parameter), fit_analysis(analysis, parameter, cl=cl))
+    loaded = as_analysis(analysis, law, variants)
+    return rank_parameters(loaded.likelihood(parameter), fit_analysis(loaded, parameter, cl=cl))
 
 
 def rank_workspace(
-    workspace: Mapping[str, Any],
-    name: str,
+    workspace: GivenWorkspace,
+    name: str | None = None,
     *,
+    patches: Sequence[str | PathLike[str]] = (),
     measurement: str | None = None,
     poi: str | None = None,
     hold: Mapping[str, float] | None = None,
-    cl: float = 0.6827,
+    cl: float = USUAL_CL,
 ) -> RankingResult:
     """Rank the nuisance parameters of any pyhf workspace by their impact on its parameter of interest.
 
     Args:
-        workspace: content of the JSON file, patches applied.
+        workspace: content of a workspace, or the path of its file.
         name: what to call it in the result.
+        patches: JSON patch files to apply to a file.
         measurement: its name; the first by default.
         poi: parameter of interest in the place of the measurement's.
         hold: values of parameters to hold, by name.
@@ -237,8 +251,9 @@ def rank_workspace(
         SpecBuilderError: for an unsound workspace, no parameter of interest that is free, or if nothing has a
             constraint.
     """
-    result = fit_workspace(workspace, name, measurement=measurement, poi=poi, hold=hold, cl=cl)
-    return rank_parameters(workspace_likelihood(workspace, name, measurement, poi=poi, hold=hold), result)
+    content, title = as_workspace(workspace, name, patches)
+    result = fit_workspace(content, title, measurement=measurement, poi=poi, hold=hold, cl=cl)
+    return rank_parameters(workspace_likelihood(content, title, measurement, poi=poi, hold=hold), result)
 
 
 def rank_parameters(likelihood: Likelihood, result: FitResult) -> RankingResult:
