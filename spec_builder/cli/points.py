@@ -25,6 +25,7 @@ from spec_builder.cli.options import (
 )
 from spec_builder.cli.output import bibtex_of, emit
 from spec_builder.cli.parsing import analysis_and_choice, given_options, is_workspace, only
+from spec_builder.cli.toys import PROJECTION_OPTIONS, changed_analysis, load_changed, projection_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +55,7 @@ coupling_option = click.option(
 @patch_option
 @poi_option
 @fix_option
+@projection_options
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="CSV of all bins with a header of choices.")
 @cite_option
@@ -75,14 +77,12 @@ def events(context: click.Context, /, target: str, output: str, force: bool, **c
         only(given, common | {"measurement", "patches", "poi", "hold"}, "a workspace")
         result = _of_workspace(target, choices)
     else:
-        from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
-
-        common |= {"law", "variants", "cite"}
+        common |= {"law", "variants", "cite", *PROJECTION_OPTIONS}
         if choices["interaction"] is not None:
             only(given, common | {"interaction", "mass", "coupling", *option_names()}, "a point of an interaction")
         else:
             only(given, common | {"parameter"}, "the fit of a parameter")
-        loaded = load_analysis(target, choices["law"], choices["variants"])
+        loaded = load_changed(target, choices)
         result = _of_analysis(loaded, choices)
         if choices["cite"]:
             chosen = choice_of(choices["interaction"], choices) if choices["interaction"] is not None else None
@@ -116,6 +116,7 @@ def _of_analysis(analysis: Analysis, choices: Mapping[str, Any]) -> EventsResult
 @coupling_option
 @law_option
 @variant_option
+@projection_options
 @output_of(".json")
 @force_option
 def point(analysis: str, output: str, force: bool, **choices: Any) -> None:
@@ -127,6 +128,7 @@ def point(analysis: str, output: str, force: bool, **choices: Any) -> None:
     from spec_builder.sharing.export import export_point  # noqa: PLC0415
 
     loaded, chosen = analysis_and_choice(analysis, choices)
+    loaded = changed_analysis(loaded, choices)
     at = (choices["mass"], choices["coupling"])
     if output == "-":
         from spec_builder.base.files import canonical_json  # noqa: PLC0415

@@ -34,6 +34,20 @@ def test_events_of_an_analysis_a_point_and_a_file(spec_builder: Command) -> None
     assert "2411.11749" in spec_builder("events", "xenonnt", *POINT, "--cite").stdout
 
 
+def test_points_of_a_run_that_does_not_exist(spec_builder: Command) -> None:
+    future = ("--exposure", "xenonnt=10", "--data", "asimov")
+    now = json.loads(spec_builder("events", "xenonnt", *POINT, "--json").stdout)["events"]
+    then = json.loads(spec_builder("events", "xenonnt", *POINT, *future, "--json").stdout)["events"]
+    assert [e["prefit"] for e in then] == pytest.approx([10 * e["prefit"] for e in now])
+    workspace = json.loads(spec_builder("point", "xenonnt", *POINT, *future).stdout)
+    (signal,) = [s["data"] for s in workspace["channels"][0]["samples"] if s["name"] == "cevns"]
+    assert sum(signal) == pytest.approx(
+        sum(e["prefit"] for e in then if e["sample"] == "cevns" and e["bin"] is not None)
+    )
+    refused = spec_builder("point", "xenonnt", *POINT, *future[:2])
+    assert (refused.returncode, "no observed counts" in refused.stderr) == (2, True)
+
+
 def test_pyhf_fits_a_point_and_refuses_to_test_it(spec_builder: Command, shell: Command, desk: Path) -> None:
     assert spec_builder("point", "xenonnt", *POINT, "-o", "point.json").returncode == 0
     about = json.loads((desk / "point.meta.json").read_text("utf-8"))
