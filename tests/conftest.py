@@ -1,8 +1,24 @@
-"""What all tests share: hypothesis draws the same examples everywhere and is not timed."""
+"""What all tests share: hypothesis draws the same examples everywhere and is not timed; signals mean what they did."""
 
 from __future__ import annotations
 
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 settings.register_profile("reproducible", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("reproducible")
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """The entry point of the command, called in this process, leaves its own handlers behind."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -297,10 +297,11 @@ def make_folder(folder: Path, *, what: Path | None = None) -> None:
     Raises:
         SpecBuilderError: if it cannot be made, or is a file.
     """
+    above = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not above.is_dir():
+        raise SpecBuilderError(f"{what or folder}: cannot be written ({above} is not a folder)")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise SpecBuilderError(f"{what or folder}: cannot be written (Not a directory)") from None
     except OSError as error:
         raise SpecBuilderError(f"{what or folder}: cannot be written ({error.strerror})") from None
 

@@ -139,7 +139,7 @@ def axis_label(parameter: str, unit: str = "1") -> str:
 
     Examples:
         >>> axis_label("g"), axis_label("mu_nu", "mu_B")
-        ('coupling $g$', '$\\\\mu_\\\\nu$ [$\\\\mu_\\\\mathrm{B}$]')
+        ('coupling $g$', '$\\mu_\\nu$ [$\\mu_\\mathrm{B}$]')
     """
     symbol = _SYMBOLS.get(parameter, parameter.replace("_", " "))
     named = f"coupling {symbol}" if parameter == "g" else symbol

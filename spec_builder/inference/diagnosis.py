@@ -48,7 +48,10 @@ def flat_directions(likelihood: Likelihood, theta: FloatArray) -> tuple[tuple[st
     flat: list[tuple[str, ...]] = [(names[i],) for i in alone]
     if not left or not np.isfinite(information).all() or not (scale > 0).all():
         return tuple(flat)
-    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+    try:
+        values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+    except np.linalg.LinAlgError:  # numbers too far apart to say
+        return tuple(flat)
     for value, vector in zip(values, vectors.T, strict=True):
         if value < _FLAT * len(left):
             flat.append(tuple(names[left[k]] for k in np.flatnonzero(np.abs(vector) > _SHARE)))

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Explanation", "explain_point", "explain_spectrum"]
 
+#: Numbers that are written out.
+_LONG = 1e6
 #: Bins that are shown, those with the largest parts; the others are added up.
 _SHOWN = 12
 #: Bars of a picture; the others are added up in one.
@@ -64,7 +66,7 @@ class Explanation(PicturedResult):
         """What :meth:`plot` draws."""
         return (
             "Parts of Delta chi2 against the Standard Model by bin and by pull, the largest above; all of them add up "
-            f"to {self.parts.delta_chi2:.4f}. Both hypotheses are fitted in the nuisance parameters."
+            f"to {_short(self.parts.delta_chi2, 4)}. Both hypotheses are fitted in the nuisance parameters."
         )
 
     @property
@@ -129,7 +131,10 @@ class Explanation(PicturedResult):
             "point": [part.point for part in parts],
             "delta_chi2": [part.delta_chi2 for part in parts],
         }
-        facts = {"Delta chi2": f"{self.parts.delta_chi2:.4f} against the Standard Model", **self.provenance.rows()}
+        facts = {
+            "Delta chi2": f"{_short(self.parts.delta_chi2, 4)} against the Standard Model",
+            **self.provenance.rows(),
+        }
         shown = Shown(("part", "observed", "Standard Model", "point", "Delta chi2"), tuple(self._rows()))
         notes = {"note": in_words(self.provenance.notes)} if self.provenance.notes else {}
         explained = "bins: events expected; pulls: values of the parameters; delta_chi2 adds up to Delta chi2"
@@ -150,7 +155,7 @@ class Explanation(PicturedResult):
                 f"{part.observed:g}",
                 f"{part.reference:.4g}",
                 f"{part.point:.4g}",
-                f"{part.delta_chi2:+.3f}",
+                _signed(part.delta_chi2),
             )
             for part in ranked[:_SHOWN]
         ]
@@ -159,12 +164,21 @@ class Explanation(PicturedResult):
             sums = [sum(getattr(part, name) for part in rest) for name in ("observed", "reference", "point")]
             change = sum(part.delta_chi2 for part in rest)
             rows.append(
-                (f"{len(rest)} other bins", f"{sums[0]:g}", f"{sums[1]:.4g}", f"{sums[2]:.4g}", f"{change:+.3f}")
+                (f"{len(rest)} other bins", f"{sums[0]:g}", f"{sums[1]:.4g}", f"{sums[2]:.4g}", _signed(change))
             )
         return rows + [
-            (part.parameter, "", f"{part.reference:+.3f}", f"{part.point:+.3f}", f"{part.delta_chi2:+.3f}")
+            (part.parameter, "", f"{part.reference:+.3f}", f"{part.point:+.3f}", _signed(part.delta_chi2))
             for part in self.parts.pulls
         ]
+
+
+def _short(number: float, digits: int) -> str:
+    """With so many digits behind the point; far from the limits as a power of ten."""
+    return f"{number:.{digits}f}" if abs(number) < _LONG else f"{number:.4g}"
+
+
+def _signed(number: float) -> str:
+    return f"+{_short(number, 3)}" if number >= 0 else _short(number, 3)
 
 
 def explain_point(

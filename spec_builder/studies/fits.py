@@ -45,6 +45,8 @@ _ROUNDING_TOLD = 1e-5
 _SIGNIFICANCE_TOLD = 0.01
 
 
+#: EDM that is told.
+_LEAST_EDM = 1e-12
 #: What a cross section is printed in [cm^2].
 _CROSS_SECTION = 1e-40
 
@@ -226,7 +228,7 @@ class FitResult(PicturedResult):
             "interval": f"{100 * fit.cl:.4g} % CL, Delta chi2 = {fit.threshold:.4g}",
             "choices": about.line,
             "chi2 / ndof": f"{fit.chi2_min:.3f} / {fit.ndof}, p = {fit.p_value:.3f} (saturated, asymptotic)",
-            "2NLL": f"{fit.twice_nll:.9f}, EDM {fit.edm:.1e}, {state}",
+            "2NLL": f"{fit.twice_nll:.9f}, EDM {_edm_text(fit.edm)}, {state}",
         }
         if not fit.parameter:
             del facts["interval"]
@@ -264,6 +266,11 @@ class FitResult(PicturedResult):
         return notes
 
 
+def _edm_text(edm: float) -> str:
+    """An EDM; below what a double resolves it is another on every machine, and says nothing."""
+    return f"{edm:.1e}" if not edm < _LEAST_EDM else f"below {_LEAST_EDM:.0e}"
+
+
 def finite_or_none(number: float) -> float | None:
     """The number, or None where JSON could not hold it."""
     return number if np.isfinite(number) else None
@@ -299,7 +306,7 @@ def fit_analysis(
 
     Examples:
         >>> fit_analysis("xenonnt", "flux")
-        <FitResult xenonnt: flux [1e6 cm-2 s-1] = 4.69 +3.56 -2.25>
+        <FitResult xenonnt: flux [1e6 cm-2 s-1] = 5.693 +3.19 -2.83>
     """
     check_level(cl)
     loaded = as_analysis(analysis, law, variants)

@@ -42,5 +42,5 @@ def test_the_decision_goes_below(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", "utf-8")
-    with pytest.raises(SpecBuilderError, match="Not a directory"):
+    with pytest.raises(SpecBuilderError, match="is not a folder"):
         Output(tmp_path / "file").make()

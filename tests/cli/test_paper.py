@@ -69,7 +69,7 @@ def test_files_and_table(spec_builder: Command, tmp_path: Path) -> None:
     for label, analysis in (
         ("XENONnT*", "xenonnt"),
         ("PandaX-4T*", "pandax4t"),
-        ("combined*", "combined"),
+        ("XENONnT + PandaX-4T*", "combined"),
         ("COHERENT CsI", "coherent_csi"),
     ):
         again = spec_builder(

@@ -237,7 +237,9 @@ def test_a_plane_by_toys(spec_builder: Command, tmp_path: Path) -> None:
     found = json.loads(path.read_text())
     assert found["dof"] == 2
     assert [point["mass_MeV"] for point in found["points"]] == pytest.approx([0.01, 1000.0])
-    assert {p.name for p in tmp_path.iterdir()} == {f"plane_xenonnt_scalar.{kind}" for kind in ("json", "csv", "png")}
+    assert {p.name for p in tmp_path.iterdir()} == {
+        f"plane_xenonnt_scalar.{kind}" for kind in ("json", "csv", "png", "txt")
+    }
     assert spec_builder("plane", "--method", "feldman-cousins").returncode == 2
     assert spec_builder(*words, "--toys", "8").returncode == 2
 

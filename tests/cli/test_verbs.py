@@ -103,7 +103,7 @@ WRITING = {
     "spectrum": ("spectrum", "--energies", "1"),
     "fit": ("fit", "xenonnt", "--parameter", "flux", "--json"),
     "fit of a workspace": ("fit", str(WORKSPACE)),
-    "profile": ("profile", "xenonnt", "--parameter", "flux", "--points", "5"),
+    "profile": ("profile", "xenonnt", "--parameter", "flux", "--points", "5", "--csv"),
 }
 
 
@@ -112,7 +112,8 @@ def test_output_holds_what_is_printed_without_it(spec_builder: Command, tmp_path
     text = printed(spec_builder(*WRITING[verb]))
     assert text.endswith("\n")
     assert printed(spec_builder(*WRITING[verb], "--output", "-")) == text
-    file = tmp_path / "a new folder" / "result é.txt"
+    form = ".json" if "--json" in WRITING[verb] else ".csv" if "--csv" in WRITING[verb] else ".txt"
+    file = tmp_path / "a new folder" / f"result é{form}"
     assert printed(spec_builder(*WRITING[verb], "--output", file)) == ""
     assert file.read_text("utf-8") == text
     assert list(file.parent.iterdir()) == [file]

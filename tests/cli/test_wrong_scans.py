@@ -144,7 +144,7 @@ MISTAKES: dict[str, Mistake] = {
         "scan xenonnt --interaction scalar", "--output out.root", "out.root: .npz or .csv"
     ),
     "scan exists": Mistake("scan xenonnt --interaction scalar --jobs 1", "--output old.npz", "old.npz: exists --force"),
-    "limits exist": Mistake(LIMITS, "--masses 1 --json --output old.npz", "old.npz: exists --force"),
+    "limits exist": Mistake(LIMITS, "--masses 1 --output old.npz", "old.npz: exists --force"),
     "plane exists": Mistake("plane --jobs 1 --points 3", "--output old", "old/ exists --force"),
     "patch set exists": Mistake(
         "export xenonnt --interaction scalar --masses 1,2", "--output old", "patchset_scalar.json: exists --force"

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.experiments.spectra import RecoilSpectrum
+from spec_builder.inference import minuit
 from spec_builder.model.analysis import Analysis, load_analysis
 from spec_builder.physics.interactions import choose
 from spec_builder.studies.explanation import Explanation, explain_point, explain_spectrum
 from spec_builder.studies.limits import find_limits
 from spec_builder.studies.strengths import find_strength_limits
+
+if TYPE_CHECKING:
+    from spec_builder.inference.newton import BatchFit
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +82,21 @@ def test_all_bins_stand_in_the_columns_and_the_largest_in_the_text(explanation: 
     assert "stays at the Standard Model" in text
 
 
-def test_a_point_where_no_fit_is_found_is_refused(xenonnt: Analysis) -> None:
+def test_a_point_where_no_fit_is_found_is_refused(xenonnt: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SpecBuilderError, match="coupling"):
         explain_point(xenonnt, choose("scalar"), 1e-2, 1e100)
+    found = minuit.minimise
+
+    def not_valid(*given: Any, **settings: Any) -> BatchFit:
+        fits = found(*given, **settings)
+        return replace(fits, reason=np.ones_like(fits.reason))
+
+    monkeypatch.setattr(minuit, "minimise", not_valid)
     with pytest.raises(SpecBuilderError, match=r"the fit at scalar, g = .* is not valid; expected a point near"):
-        explain_point(xenonnt, choose("scalar"), 1e-2, 1e8)
+        explain_point(xenonnt, choose("scalar"), 1e-2, 1e-5)
+
+
+def test_far_from_the_limits_numbers_stay_short(xenonnt: Analysis) -> None:
+    text = str(explain_point(xenonnt, "scalar", 1e-2, 1e8))
+    assert max(map(len, text.splitlines()[-5:])) < 100
+    assert "Delta chi2       6.555e+52 against the Standard Model" in text
