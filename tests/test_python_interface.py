@@ -196,3 +196,23 @@ def test_everything_reads_in_a_line_a_notebook_and_a_file(name: str, tmp_path: P
 
 def test_a_choice_shows_what_tells_it_from_others() -> None:
     assert repr(sb.choose("scalar")) != repr(sb.choose("scalar", coupling_set="A"))
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda: sb.fit_analysis("xenonnt", ["flux"]), "parameter .* is unknown in xenonnt"),  # type: ignore[arg-type]
+        (lambda: sb.find_limits("pandax4t", "scalar", 1, variants="ce_rich"), "variants 'ce_rich': expected names"),  # type: ignore[arg-type]
+        (lambda: sb.load_analysis("xenonnt", variants={"xenonnt": 3}), "variants .*: expected names by experiment"),  # type: ignore[dict-item]
+        (lambda: sb.fit_workspace([1, 2]), "workspace: expected the content of a workspace or a path, found list"),  # type: ignore[arg-type]
+        (lambda: sb.fit_workspace(sb.load_analysis("xenonnt").workspace, hold={"mu_8b": "1"}), "cannot be held at '1'"),  # type: ignore[dict-item]
+        (lambda: sb.events_of_workspace({}, patches=["a.json"]), "patches: they apply to the path of a workspace"),
+        (lambda: sb.profile_analysis("xenonnt", "flux", height=-1), "height -1: expected a number > 0"),
+        (lambda: sb.profile_analysis("xenonnt", "flux", points=11.5), "points 11.5: expected a whole number"),  # type: ignore[arg-type]
+        (lambda: sb.fit_analysis_by_toys("xenonnt", "flux", toys="50"), "toys '50': expected a whole number"),  # type: ignore[arg-type]
+        (lambda: sb.fit_analysis_by_toys("xenonnt", "flux", toys=50, seed="a"), "seed 'a': expected a whole number"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_of_another_kind_is_refused(ask: Any, message: str) -> None:
+    with pytest.raises(sb.SpecBuilderError, match=message):
+        ask()

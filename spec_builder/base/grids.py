@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from numbers import Integral
 from typing import TypeAlias
 
 from spec_builder.base.errors import SpecBuilderError
@@ -14,6 +15,7 @@ __all__ = [
     "Numbers",
     "check_level",
     "check_range",
+    "check_whole",
     "number_of",
     "numbers_text",
     "parse_grid",
@@ -149,6 +151,16 @@ def check_level(cl: float) -> None:
     if isinstance(cl, str | bool) or not 0 < cl < 1:
         shown = f"{cl:g}" if isinstance(cl, int | float) else repr(cl)
         raise SpecBuilderError(f"confidence level {shown}: expected a number between 0 and 1, such as 0.68")
+
+
+def check_whole(what: str, given: object) -> None:
+    """Refuse what is no whole number.
+
+    Raises:
+        SpecBuilderError: naming it.
+    """
+    if isinstance(given, bool) or not isinstance(given, Integral):
+        raise SpecBuilderError(f"{what} {given!r}: expected a whole number")
 
 
 def check_range(what: str, values: Iterable[float]) -> None:

@@ -469,6 +469,9 @@ def hold(specification: Specification, values: Mapping[str, float]) -> Specifica
         if name not in parameters:
             raise unknown_name("parameter", name, parameters)
         spec = parameters[name]
+        given: object = value
+        if not isinstance(given, float | int | np.number) or not np.isfinite(value):
+            raise SpecBuilderError(f"parameter '{name}' cannot be held at {value!r}, expected a number")
         if not spec.lower <= value <= spec.upper:
             raise SpecBuilderError(
                 f"parameter '{name}' cannot be held at {value:g}, outside its bounds [{spec.lower:g}, {spec.upper:g}]"

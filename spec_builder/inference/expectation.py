@@ -18,8 +18,8 @@ __all__ = ["TOTAL", "Expectation", "centre_and_width", "covariance", "expect", "
 
 #: Name of the sum over samples.
 TOTAL = "total"
-#: Distance to a bound below which a parameter counts as being on it.
-BOUND_MARGIN = 1e-9
+#: Distance to a bound, in units of the domain, below which a parameter counts as being on it.
+BOUND_MARGIN = 1e-12
 
 
 @dataclass(frozen=True)
@@ -50,19 +50,24 @@ def centre_and_width(constraint: Constraint) -> tuple[float, float]:
 def covariance(likelihood: Likelihood, theta: FloatArray) -> FloatArray:
     """Covariance of the free parameters at a minimum, from the Hessian: shape (P, P).
 
-    Held parameters, and those on a bound, have none.
+    Held parameters, and those on a bound, have none. All is NaN where it cannot be known.
 
     Args:
         likelihood: the model.
         theta: the minimum, shape (P,).
     """
     lower, upper = likelihood.bounds
-    inside = (theta > lower + BOUND_MARGIN) & (theta < upper - BOUND_MARGIN)
-    moving = [i for i in likelihood.free if inside[i]]  # on a bound a parameter does not vary
+    margin = BOUND_MARGIN * (upper - lower)
+    inside = (theta > lower + margin) & (theta < upper - margin)
+    moving = np.ix_(*[[i for i in likelihood.free if inside[i]]] * 2)  # on a bound a parameter does not vary
+    information = likelihood.hessian(theta)[0][moving] / 2
+    scale = np.sqrt(np.abs(np.diag(information)))
+    scale[scale == 0] = 1.0  # each in units of its own size: they may differ by any power of ten
     found = np.zeros((theta.size, theta.size))
-    found[np.ix_(moving, moving)] = np.linalg.pinv(
-        likelihood.hessian(theta)[0][np.ix_(moving, moving)] / 2, hermitian=True
-    )
+    try:
+        found[moving] = np.linalg.pinv(information / np.outer(scale, scale), hermitian=True) / np.outer(scale, scale)
+    except np.linalg.LinAlgError:
+        found[:] = np.nan
     return found
 
 

@@ -131,7 +131,7 @@ def fit(
     if scan is not None:
         down, up, problems = _interval(likelihood, scan, value, minimum + delta)
         if null is not None and may_be_absent(likelihood, name, null):
-            significance = _significance(likelihood, name, null, value, minimum)
+            significance = _significance(likelihood, scan, null, value, minimum)
             if significance is None:
                 problems += (f"significance: no fit converges at {name} = {null:g}",)
     chi2_min = max(minimum - likelihood.saturated, 0.0)  # rounding may take it below
@@ -166,15 +166,16 @@ def _bounds(likelihood: Likelihood, theta: FloatArray) -> dict[str, str]:
     """The free parameters on a bound, each with the bound: ``lower`` or ``upper``."""
     lower, upper = likelihood.bounds
     names = likelihood.parameters
-    low = {names[i]: "lower" for i in likelihood.free if theta[i] <= lower[i] + BOUND_MARGIN}
-    return low | {names[i]: "upper" for i in likelihood.free if theta[i] >= upper[i] - BOUND_MARGIN}
+    margin = BOUND_MARGIN * (upper - lower)
+    low = {names[i]: "lower" for i in likelihood.free if theta[i] <= lower[i] + margin[i]}
+    return low | {names[i]: "upper" for i in likelihood.free if theta[i] >= upper[i] - margin[i]}
 
 
-def _significance(likelihood: Likelihood, name: str, null: float, value: float, minimum: float) -> float | None:
+def _significance(likelihood: Likelihood, scan: Profile, null: float, value: float, minimum: float) -> float | None:
     """sqrt(q0) of the parameter's best value against its null value; None if 2NLL is not known there."""
     if value <= null:
         return 0.0
-    nothing = height_at(likelihood, name, null)
+    nothing = height_at(likelihood, scan.parameter, null, scan)
     return None if np.isnan(nothing) else float(np.sqrt(max(nothing - minimum, 0.0)))
 
 

@@ -13,6 +13,7 @@ from spec_builder.histfactory.interpolation import scalar_factor
 from spec_builder.inference import newton
 from spec_builder.inference.descent import UNFINISHED, solve
 from spec_builder.inference.engine import Engine
+from spec_builder.inference.expectation import BOUND_MARGIN
 from spec_builder.inference.newton import (
     IMPOSSIBLE,
     INSIDE,
@@ -373,8 +374,8 @@ def minimise(
     constant = likelihood.engine(free, layout).constant if arrays.constant is None else arrays.constant
     _finish(ended, (theta, value, edm, reason), np.asarray(constant))
     lower, upper = bounds
-    inside = theta[:, list(free)]
-    at_bound = ((inside - lower <= 1e-9) | (upper - inside <= 1e-9)).any(axis=1)
+    inside, margin = theta[:, list(free)], BOUND_MARGIN * (upper - lower)
+    at_bound = ((inside - lower <= margin) | (upper - inside <= margin)).any(axis=1)
     return BatchFit(value, theta, edm, reason, at_bound)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.inference.newton import BatchFit
 
-__all__ = ["Crossings", "Profile", "crossings", "height_at", "profile", "threshold"]
+__all__ = ["Crossings", "Profile", "crossings", "follow", "height_at", "profile", "threshold"]
 
 #: Confidence level of one standard deviation of a normal distribution: Delta chi^2 = 1.
 ONE_SIGMA = 0.6826894921370859
@@ -34,7 +34,7 @@ _SEARCH_ERROR, _SEARCH_PART = 0.1, 0.05
 _BRANCH_ERROR, _BRANCH_PART = 1e-2, 1e-2
 #: A minimum is another one if it is lower by this.
 _LOWER = 1e-6
-#: Tolerance of a crossing, relative and absolute.
+#: Tolerance of a crossing, relative, and in units of the best value.
 _ROOT = 1e-10
 #: Height above a level that stands for an infinite one while a crossing is sought.
 _STEEP = 1e100
@@ -111,6 +111,22 @@ def search(likelihood: Likelihood, parameter: str) -> Profile:
     return found if found.values.size == count else _from_each_other(likelihood, found)
 
 
+def follow(likelihood: Likelihood, scan: Profile, values: FloatArray) -> Profile:
+    """A profile at other values that keeps to the lowest branch of a search.
+
+    Args:
+        likelihood: the model.
+        scan: a profile over the domain, from :func:`search`.
+        values: of its parameter, shape (N,).
+    """
+    found = profile(likelihood, scan.parameter, values)
+    everywhere = np.arange(len(values))
+    right = np.clip(np.searchsorted(scan.values, values), 0, scan.values.size - 1)
+    for nearest in (np.maximum(right - 1, 0), right):
+        found, _ = _if_lower(likelihood, found, everywhere, scan.fits.theta[nearest])
+    return found
+
+
 def _from_each_other(likelihood: Likelihood, scan: Profile) -> Profile:
     """The profile with lower minima, where the fits of other points lead to some.
 
@@ -164,9 +180,17 @@ def _not_parabolic(scan: Profile, slopes: FloatArray, error: float, part: float)
         return np.flatnonzero(difference > error + part * above)
 
 
-def height_at(likelihood: Likelihood, parameter: str, value: float) -> float:
-    """Profiled 2NLL at one value of a parameter; infinite where it truly is, NaN if no minimiser converges."""
-    fits = profile(likelihood, parameter, np.array([value])).fits
+def height_at(likelihood: Likelihood, parameter: str, value: float, scan: Profile | None = None) -> float:
+    """Profiled 2NLL at one value of a parameter; infinite where it truly is, NaN if no minimiser converges.
+
+    Args:
+        likelihood: the model.
+        parameter: the parameter to hold.
+        value: its value.
+        scan: a profile over the domain whose lowest branch is kept to, if there is one.
+    """
+    at = np.array([value])
+    fits = (profile(likelihood, parameter, at) if scan is None else follow(likelihood, scan, at)).fits
     if not fits.known[0]:
         fits = minuit.minimise(likelihood, start=fits.theta, fixed=(parameter,))
     return float(fits.twice_nll[0]) if fits.known[0] else float("nan")
@@ -205,7 +229,7 @@ def crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: f
     nearest = int(np.argmin(np.abs(scan.values - best_value)))
     theta = np.append(scan.fits.theta, scan.fits.theta[nearest : nearest + 1], axis=0)
     own = np.where(scan.fits.known, scan.fits.twice_nll, np.nan)
-    heights = np.append(own, height_at(likelihood, parameter, best_value)) - level
+    heights = np.append(own, height_at(likelihood, parameter, best_value, scan)) - level
     unknown = values[np.isnan(heights)]
     order = np.argsort(values)
     order = order[~np.isnan(heights[order])]
@@ -227,7 +251,8 @@ def crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: f
         return np.where(np.isnan(found), 0.0, np.minimum(found, _STEEP))  # zero ends the search
 
     ends = ((values[k], heights[k]) for k in (place, place + 1))
-    roots = find_roots(height, *ends, relative=_ROOT, absolute=_ROOT).x
+    # in units of the parameter's own size: it may be measured in 1e-10
+    roots = find_roots(height, *ends, relative=_ROOT, absolute=_ROOT * min(abs(best_value), 1.0)).x
     sides = values[place] >= best_value
     lost = [bool(failed[~sides].any()), bool(failed[sides].any())]
     below = [float(root) for root in roots[~failed & (roots <= best_value)]]

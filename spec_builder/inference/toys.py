@@ -18,6 +18,7 @@ from scipy.special import gammaln, xlogy
 
 from spec_builder.base.chunks import MemoryStore, Work, compute_chunks
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.grids import check_whole
 from spec_builder.base.names import unknown_name
 from spec_builder.inference.data import Data
 from spec_builder.inference.likelihood import Likelihood
@@ -96,6 +97,8 @@ def check_toys(toys: int, seed: int, cl: float | None = None) -> None:
     Raises:
         SpecBuilderError: saying what was expected.
     """
+    check_whole("toys", toys)
+    check_whole("seed", seed)
     if toys < 1:
         raise SpecBuilderError(f"toys {toys}: expected at least 1")
     if toys > MOST_TOYS:
@@ -108,7 +111,7 @@ def check_toys(toys: int, seed: int, cl: float | None = None) -> None:
         return
     needed = math.ceil(1 / (1 - cl) - _WHOLE)
     if toys < needed:
-        raise SpecBuilderError(f"toys {toys}: too few for {100 * cl:.6g} % CL, expected at least {needed}")
+        raise SpecBuilderError(f"toys {toys}: too few for {100 * cl:.10g} % CL, expected at least {needed}")
 
 
 def chunk_sizes(toys: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
@@ -26,7 +27,7 @@ from spec_builder.physics.interactions import STANDARD_MODEL
 from spec_builder.physics.rates import flux_averaged_cross_section
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Channel, Experiment
@@ -268,8 +269,8 @@ class Analysis(Described):
         Raises:
             UnknownNameError: naming those there are.
         """
-        if parameter not in self.parameters:
-            raise unknown_name("parameter", parameter, self.parameters, where=f"in {self.name}")
+        if not isinstance(parameter, str) or parameter not in self.parameters:
+            raise unknown_name("parameter", str(parameter), self.parameters, where=f"in {self.name}")
         return self.parameters[parameter]
 
     def polynomial(self, parameter: str) -> dict[str, dict[str, Yields]]:
@@ -434,7 +435,7 @@ def load_analysis(text: str, law: str = "normsys", variants: Mapping[str, str] |
     """
     if law not in LAWS:
         raise unknown_name("law", law, LAWS)
-    chosen = dict(variants or {})
+    chosen = _checked_variants(variants)
     own = own_analysis(text) if is_own_analysis(text) else None
     experiments: list[Experiment] = []
     label = []
@@ -460,6 +461,17 @@ def load_analysis(text: str, law: str = "normsys", variants: Mapping[str, str] |
         whole.masses_MeV if whole else None,
         _changes(own) if own else (),
     )
+
+
+def _checked_variants(variants: object) -> dict[str, str]:
+    """Variants by experiment, as a dictionary of one's own."""
+    if variants is None:
+        return {}
+    if not isinstance(variants, Mapping) or not all(isinstance(one, str) for pair in variants.items() for one in pair):
+        raise SpecBuilderError(
+            f"variants {variants!r}: expected names by experiment, such as {{'pandax4t': 'ce_rich'}}"
+        )
+    return dict(variants)
 
 
 def _with_sizes(experiment: Experiment, own: NamedAnalysis) -> Experiment:

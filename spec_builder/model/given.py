@@ -6,6 +6,7 @@ Every study takes its arguments through here, from Python and from the command l
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -20,7 +21,7 @@ from spec_builder.model.analysis import Analysis, load_analysis
 from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE, choose, shipped_interactions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.grids import Numbers
@@ -286,4 +287,10 @@ def as_workspace(
     if isinstance(given, str | PathLike):
         path = fspath(given)
         return load_workspace(path, [fspath(patch) for patch in patches]), name or path
+    content: object = given
+    if not isinstance(content, Mapping):
+        kind = type(given).__name__
+        raise SpecBuilderError(f"workspace: expected the content of a workspace or a path, found {kind}")
+    if patches:
+        raise SpecBuilderError("patches: they apply to the path of a workspace; apply them to its content yourself")
     return dict(given), name or "workspace"

@@ -114,7 +114,7 @@ class Choices:
         """Confidence level and degrees of freedom in words."""
         if self.cl is None:
             return ""
-        return f"{100 * self.cl:.6g} % CL" + ("" if self.dof is None else f", dof {self.dof}")
+        return f"{100 * self.cl:.10g} % CL" + ("" if self.dof is None else f", dof {self.dof}")
 
     @property
     def line(self) -> str:

@@ -216,7 +216,7 @@ def _limits_row(result: LimitsResult) -> tuple[str, ...]:
         result.choice.name,
         str(about.law),
         ", ".join(options) or "default",
-        f"{100 * exclusion.cl:g} %, {exclusion.dof}",
+        f"{100 * exclusion.cl:.10g} %, {exclusion.dof}",
     )
     if not result.choice.has_mediator:
         return (*about_choices, parameter_label(result.choice), _intervals(lightest.excluded))

@@ -180,7 +180,7 @@ def _table_description(result: LimitsResult) -> str:
         over = f"masses from {range_text(masses)} and {domain}"
     freedom = "two degrees" if exclusion.dof == 2 else "one degree"
     return (
-        f"{values} of the interaction {choice.name} excluded at {100 * exclusion.cl:g} % CL by {about.analysis}"
+        f"{values} of the interaction {choice.name} excluded at {100 * exclusion.cl:.10g} % CL by {about.analysis}"
         f"{against}: -2 ln L, nuisance parameters profiled, is more than {exclusion.threshold:.4f} above its minimum "
         f"{exclusion.minimum.twice_nll:.6f} over {over} ({freedom} of freedom, without CLs). Every crossing is listed: "
         "between two excluded intervals there is an allowed band. '-': there is no such interval, or it has no "

@@ -122,7 +122,7 @@ class ToyFitResult(Result):
         """The interval beside the asymptotic one; the columns hold the critical values."""
         plain, toys = self.asymptotic.report(), self.toys
         facts = {
-            f"{100 * toys.cl:.4g} % by toys": _interval_words(toys.interval, toys.interval_error),
+            f"{100 * toys.cl:.10g} % by toys": _interval_words(toys.interval, toys.interval_error),
             "by Wilks' theorem": _interval_words(toys.asymptotic, (None, None)),
             "toys": f"{toys.toys} at each of {len(toys.critical)} values, seed {toys.seed}, nuisance parameters "
             f"{toys.ensemble}" + (f", {toys.lost} without a fit" if toys.lost else ""),

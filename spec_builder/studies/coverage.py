@@ -16,6 +16,7 @@ from spec_builder.inference.feldman_cousins import measure_coverage
 from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_mass
 from spec_builder.model.provenance import Choices
 from spec_builder.model.signal import check_change, check_nowhere_negative
+from spec_builder.studies.limits import json_mass
 from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class CoverageResult(PicturedResult):
             "toys": self.toys,
             "seed": self.seed,
             "ensemble": self.ensemble,
-            "mass_MeV": self.mass_MeV,
+            "mass_MeV": json_mass(self.mass_MeV),
             "values": [asdict(value) for value in self.values],
         }
 
@@ -112,7 +113,8 @@ class CoverageResult(PicturedResult):
         )
         facts = {"intervals": self.provenance.level}
         if self.mass_MeV is not None:
-            facts["mass"] = f"{self.mass_MeV:g} MeV"
+            contact = np.isinf(self.mass_MeV)
+            facts["mass"] = "inf: the contact limit, g/m in 1/GeV" if contact else f"{self.mass_MeV:g} MeV"
         facts |= {
             "toys": f"{self.toys} at each value, seed {self.seed}, nuisance parameters {self.ensemble}",
         }
@@ -233,4 +235,5 @@ def cover_couplings(
     )
     own = tuple(replace(one, value=float(value)) for one, value in zip(found, wanted, strict=True))
     about = Choices.of(loaded, chosen, cl=cl, dof=1)
-    return CoverageResult(about, chosen.parameter, chosen.unit or "1", None, toys, seed, ensemble, own, mass_MeV)
+    mass = None if masses is None else float(masses[0])
+    return CoverageResult(about, chosen.parameter, chosen.unit or "1", None, toys, seed, ensemble, own, mass)

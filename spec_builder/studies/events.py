@@ -16,7 +16,7 @@ from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.points import as_point
 from spec_builder.model.provenance import Choices, in_words
 from spec_builder.model.workspace import NEW_PHYSICS
-from spec_builder.studies.fits import named, workspace_likelihood
+from spec_builder.studies.fits import caveats_of, named, workspace_likelihood
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,17 +67,20 @@ class EventsResult(Result):
         provenance: the choices behind it.
         hypothesis: what was fitted, in words.
         counts: bin by bin, then the sums of each channel.
+        caveats: what the errors leave out, in words: parameters on a bound, and what 2NLL does not depend on.
     """
 
     provenance: Choices
     hypothesis: str
     counts: tuple[EventCount, ...]
+    caveats: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
         return self.provenance.to_dict() | {
             "schema": "spec_builder/events/1",
             "hypothesis": self.hypothesis,
+            "caveats": list(self.caveats),
             "events": [vars(count) for count in self.counts],
         }
 
@@ -98,6 +101,8 @@ class EventsResult(Result):
         shown = Shown(("channel", "bin", "sample", "before the fit", "at the minimum", "observed"), rows)
         facts = {"fitted": self.hypothesis, "choices": self.provenance.line}
         notes = {"bins": "too many to show here; JSON and CSV have them"} if many else {}
+        if self.caveats:
+            notes["errors"] = "; ".join(self.caveats)
         if self.provenance.notes:
             notes["note"] = in_words(self.provenance.notes)
         if self.provenance.by_construction:
@@ -132,8 +137,8 @@ def events_of_analysis(
         SpecBuilderError: for an unknown name or parameter, or if the fit is not valid.
     """
     loaded = as_analysis(analysis, law, variants)
-    counts = _counts(loaded.likelihood(parameter), loaded.name, loaded.measurable(parameter).reference)
-    return EventsResult(Choices.of(loaded), f"{parameter} with the nuisance parameters", counts)
+    counted = _counts(loaded.likelihood(parameter), loaded.name, loaded.measurable(parameter).reference)
+    return EventsResult(Choices.of(loaded), f"{parameter} with the nuisance parameters", *counted)
 
 
 def events_at_point(
@@ -161,9 +166,9 @@ def events_at_point(
     """
     loaded, point = as_analysis(analysis, law, variants), as_point(choice, mass_MeV, value)
     loaded.check_limits()
-    counts = _counts(Likelihood.from_workspace(point.workspace(loaded), NEW_PHYSICS), loaded.name)
+    counted = _counts(Likelihood.from_workspace(point.workspace(loaded), NEW_PHYSICS), loaded.name)
     about = Choices.of(loaded, point.choice, point.masses_MeV)
-    return EventsResult(about, f"the nuisance parameters at {point}", counts)
+    return EventsResult(about, f"the nuisance parameters at {point}", *counted)
 
 
 def events_of_workspace(
@@ -191,23 +196,32 @@ def events_of_workspace(
     content, title = as_workspace(workspace, name, patches)
     with named(title):
         likelihood = workspace_likelihood(content, title, measurement, poi=poi, hold=hold)
-        counts = _counts(likelihood, title)
+        counted = _counts(likelihood, title)
     fitted = f"{likelihood.poi} with all other free parameters" if likelihood.poi else "all free parameters"
-    return EventsResult(Choices(title), fitted, counts)
+    return EventsResult(Choices(title), fitted, *counted)
 
 
-def _counts(likelihood: Likelihood, name: str, nominal: float | None = None) -> tuple[EventCount, ...]:
-    """Events before the fit, the parameter of interest at its nominal value if one is given, and at the minimum."""
+def _counts(
+    likelihood: Likelihood, name: str, nominal: float | None = None
+) -> tuple[tuple[EventCount, ...], tuple[str, ...]]:
+    """Events before the fit, the parameter of interest at its nominal value if one is given, and at the minimum.
+
+    Beside them what the errors leave out.
+    """
+    if any(group.sample == TOTAL for group in likelihood.specification.groups):
+        raise SpecBuilderError(f"{name}: a sample is named '{TOTAL}', which the sum of all is; give it another name")
     found = fit(likelihood, likelihood.poi)
     if not found.valid:
         raise SpecBuilderError(f"{name}: the fit is not valid, so that there are no events at the minimum")
     theta = np.array([found.theta[parameter] for parameter in likelihood.parameters])
+    errors = covariance(likelihood, theta)
+    if not np.isfinite(errors).all():
+        raise SpecBuilderError(f"{name}: the errors of the parameters at the minimum cannot be computed")
     start, widths = prior(likelihood)
     if nominal is not None:
         start[likelihood.index(likelihood.poi)] = nominal
-    before = expect(likelihood, start, widths)
-    after = expect(likelihood, theta, covariance(likelihood, theta))
-    return (*_bins(likelihood, before, after), *_sums(likelihood, before, after))
+    before, after = expect(likelihood, start, widths), expect(likelihood, theta, errors)
+    return (*_bins(likelihood, before, after), *_sums(likelihood, before, after)), caveats_of(found)
 
 
 def _bins(likelihood: Likelihood, before: Expectation, after: Expectation) -> list[EventCount]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from spec_builder.inference.fit import Fit, Minimiser, Pull
     from spec_builder.model.given import GivenAnalysis, GivenWorkspace
 
-__all__ = ["USUAL_CL", "FitResult", "fit_analysis", "fit_workspace", "named", "workspace_likelihood"]
+__all__ = ["USUAL_CL", "FitResult", "caveats_of", "fit_analysis", "fit_workspace", "named", "workspace_likelihood"]
 
 #: Confidence level of intervals that are not asked for otherwise: one standard deviation, to four digits.
 USUAL_CL = 0.6827
@@ -172,7 +172,9 @@ class FitResult(PicturedResult):
         content["schema"] = "spec_builder/fit/1"
         content["unit"] = self.unit
         content["pulls"] = {name: pull.value for name, pull in self.fit.pulls.items()}
-        content["pull_uncertainties"] = {name: pull.uncertainty for name, pull in self.fit.pulls.items()}
+        content["pull_uncertainties"] = {
+            name: finite_or_none(pull.uncertainty) for name, pull in self.fit.pulls.items()
+        }
         content["negative_components"] = list(self.fit.negative_components)
         content["problems"] = list(self.fit.problems)
         content["parameter"] = self.fit.parameter or None
@@ -225,7 +227,7 @@ class FitResult(PicturedResult):
             met = (f"{name} at its {bound} bound {fit.theta[name]:g}" for name, bound in fit.bounds.items())
             state += f", AT A BOUND: {', '.join(met)}"
         facts = {
-            "interval": f"{100 * fit.cl:.4g} % CL, Delta chi2 = {fit.threshold:.4g}",
+            "interval": f"{100 * fit.cl:.10g} % CL, Delta chi2 = {fit.threshold:.4g}",
             "choices": about.line,
             "chi2 / ndof": f"{fit.chi2_min:.3f} / {fit.ndof}, p = {fit.p_value:.3f} (saturated, asymptotic)",
             "2NLL": f"{fit.twice_nll:.9f}, EDM {_edm_text(fit.edm)}, {state}",
@@ -269,6 +271,13 @@ class FitResult(PicturedResult):
 def _edm_text(edm: float) -> str:
     """An EDM; below what a double resolves it is another on every machine, and says nothing."""
     return f"{edm:.1e}" if not edm < _LEAST_EDM else f"below {_LEAST_EDM:.0e}"
+
+
+def caveats_of(fit: Fit) -> tuple[str, ...]:
+    """What errors from the Hessian leave out at a minimum, in words: parameters on a bound, and flat directions."""
+    bounds = (f"{name} is at its {bound} bound and has none" for name, bound in fit.bounds.items())
+    flat = (f"2NLL does not depend on {' and '.join(names)}, which have none that mean anything" for names in fit.flat)
+    return (*bounds, *flat)
 
 
 def finite_or_none(number: float) -> float | None:

@@ -15,7 +15,7 @@ from spec_builder.inference import minuit
 from spec_builder.inference.expectation import centre_and_width, covariance
 from spec_builder.inference.profile import profile
 from spec_builder.model.given import as_analysis, as_workspace
-from spec_builder.studies.fits import USUAL_CL, fit_analysis, fit_workspace, workspace_likelihood
+from spec_builder.studies.fits import USUAL_CL, caveats_of, fit_analysis, fit_workspace, workspace_likelihood
 from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ class RankingResult(PicturedResult):
             "up": fit.up,
             "down": fit.down,
             "cl": fit.cl,
+            "caveats": list(caveats_of(fit)),
             "impacts": [
                 {
                     "parameter": one.parameter,
@@ -138,6 +139,7 @@ class RankingResult(PicturedResult):
         )
         headings = ("nuisance parameter", "pull", "+ after", "- after", "+ before", "- before")
         wrong = ", ".join(one.parameter for one in self.impacts if not one.valid)
+        caveats = "; ".join(caveats_of(self.fit.fit))
         facts = {"fit": own.title, "interval": own.facts.get("interval", ""), **self.provenance.rows()}
         explained = (
             f"after_up, after_down: change of the best {self.fit.fit.parameter} with the parameter held at its best "
@@ -148,7 +150,7 @@ class RankingResult(PicturedResult):
             {name: text for name, text in facts.items() if text},
             columns,
             Shown(headings, rows),
-            {"NOT VALID": wrong} if wrong else {},
+            {name: text for name, text in (("NOT VALID", wrong), ("errors", caveats)) if text},
             details={"columns": explained},
         )
 
@@ -274,7 +276,12 @@ def rank_parameters(likelihood: Likelihood, result: FitResult) -> RankingResult:
     if not result.fit.valid:
         raise SpecBuilderError(f"{name}: the fit is not valid, so there is nothing to rank")
     theta = np.array([result.fit.theta[parameter] for parameter in likelihood.parameters])
-    sigma = np.sqrt(np.maximum(np.diag(covariance(likelihood, theta)), 0.0))
+    if any(poi in names for names in result.fit.flat):
+        raise SpecBuilderError(f"{name}: 2NLL does not depend on {poi}, so there is nothing to rank")
+    errors = covariance(likelihood, theta)
+    if not np.isfinite(errors).all():
+        raise SpecBuilderError(f"{name}: the errors of the parameters at the minimum cannot be computed")
+    sigma = np.sqrt(np.maximum(np.diag(errors), 0.0))
     ranked = [i for i in likelihood.constrained() if i in likelihood.free and likelihood.parameters[i] != poi]
     if not ranked:
         raise SpecBuilderError(f"{name}: no parameter has a constraint, so there is nothing to rank")

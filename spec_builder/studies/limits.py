@@ -41,6 +41,7 @@ __all__ = [
     "find_limits",
     "in_contact_units",
     "interval_text",
+    "json_mass",
 ]
 
 #: From 1/MeV to 1/GeV.
@@ -174,7 +175,7 @@ class LimitsResult(PicturedResult):
         del exclusion["points"]
         minimum = self.exclusion.minimum
         exclusion["minimum"]["at"] = "sm" if minimum.g == 0 else "point"
-        exclusion["minimum"]["mass_MeV"] = _json_mass(minimum.mass_MeV)
+        exclusion["minimum"]["mass_MeV"] = json_mass(minimum.mass_MeV)
         return self.provenance.to_dict() | {
             "schema": "spec_builder/limits/2",
             "parameter": self.choice.parameter,
@@ -258,7 +259,7 @@ def interval_text(low: float | None, high: float | None, form: str = ".6g", betw
     return f"> {low:{form}}" if high is None else f"{low:{form}} {between} {high:{form}}"
 
 
-def _json_mass(mass_MeV: float | None) -> float | str | None:
+def json_mass(mass_MeV: float | None) -> float | str | None:
     """A mass as it stands in JSON: ``inf`` for the contact limit, None where there is none."""
     if mass_MeV is None or math.isnan(mass_MeV):
         return None
@@ -267,7 +268,7 @@ def _json_mass(mass_MeV: float | None) -> float | str | None:
 
 def _json_point(point: MassPoint) -> dict[str, Any]:
     content = asdict(point)
-    content["mass_MeV"] = _json_mass(point.mass_MeV)
+    content["mass_MeV"] = json_mass(point.mass_MeV)
     content["excluded"] = [list(interval) for interval in point.excluded]
     if math.isinf(point.mass_MeV):  # the parameter is g/m there
         content["g_over_m_per_GeV"] = content["excluded"]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.grids import MOST_POINTS, check_level
+from spec_builder.base.grids import MOST_POINTS, check_level, check_whole
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.curves import draw_levels, draw_profile, draw_standard_model
 from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.fit import fit
-from spec_builder.inference.profile import crossings, profile, search, threshold
+from spec_builder.inference.profile import crossings, follow, search, threshold
 from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices
 from spec_builder.studies.fits import USUAL_CL, finite_or_none, format_error, named, workspace_likelihood
@@ -142,7 +142,7 @@ class ProfileResult(PicturedResult):
         reach = f"{self.values[0]:.4g} to {self.values[-1]:.4g}"
         facts = {
             "unit": f"{best.parameter}: {self.unit}",
-            "least at": f"{interval}{unit}, {100 * best.cl:.4g} % CL; 2NLL {best.twice_nll:.9f}",
+            "least at": f"{interval}{unit}, {100 * best.cl:.10g} % CL; 2NLL {best.twice_nll:.9f}",
             "points": f"{len(self.valid)} from {reach}, {wrong or 'none'} not valid",
         }
         columns: dict[str, Column] = {
@@ -242,13 +242,17 @@ def _profile(
     height: float,
     cl: float,
 ) -> ProfileResult:
+    check_whole("points", points)
     if not 2 <= points <= MOST_POINTS:
         raise SpecBuilderError(f"points {points}: a profile needs at least 2, and at most {MOST_POINTS}")
     best = fit(likelihood, parameter, cl=cl)
-    below, above, _ = crossings(likelihood, search(likelihood, parameter), best.value, best.twice_nll + height)
+    if not (np.isfinite(height) and height > 0):
+        raise SpecBuilderError(f"height {height:g}: expected a number > 0")
+    scan = search(likelihood, parameter)
+    below, above, _ = crossings(likelihood, scan, best.value, best.twice_nll + height)
     lower, upper = likelihood.bounds[:, likelihood.index(parameter)]
     values = np.linspace(below[0] if below else lower, above[0] if above else upper, points)
-    fits = profile(likelihood, parameter, values).fits
+    fits = follow(likelihood, scan, values).fits
     return ProfileResult(
         provenance,
         unit,

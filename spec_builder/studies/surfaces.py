@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.grids import check_whole
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.fit import fit
@@ -210,6 +211,7 @@ def profile_two(
     first, second = parameters
     if first == second:
         raise SpecBuilderError(f"parameter '{first}' is given twice: a profile of two parameters needs two")
+    check_whole("points", points)
     if not 3 <= points <= MOST_POINTS:
         raise SpecBuilderError(
             f"points {points}: a profile of two parameters needs at least 3, and at most {MOST_POINTS}"

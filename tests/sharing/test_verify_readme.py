@@ -42,9 +42,9 @@ def test_a_changed_note_is_found(files: dict[str, bytes]) -> None:
 
 def test_one_of_another_version_may_use_other_words_but_no_other_numbers(files: dict[str, bytes]) -> None:
     readme, content = contents(files)
-    content["BkgOnly.meta.json"]["version"] = content["BkgOnly.meta.json"]["version"].replace("0.3", "0.2")
+    content["BkgOnly.meta.json"]["version"] = content["BkgOnly.meta.json"]["version"].replace("0.4", "0.2")
     older = readme.replace("## Data", "## Numbers").replace("25.25", "25.35")
-    older = older.replace("spec_builder 0.3", "spec_builder 0.2")
+    older = older.replace("spec_builder 0.4", "spec_builder 0.2")
     (problem,) = readme_problems(older, content)
     assert "expected '| `xenonnt_cs2` | 3 | 16 14 7 | `accidental` | 25.25 |'" in problem[1]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import numpy as np
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
@@ -16,6 +19,12 @@ from spec_builder.studies.coverage import cover_analysis, cover_couplings
 @pytest.fixture(scope="module")
 def flux() -> ToyFitResult:
     return fit_analysis_by_toys(load_analysis("xenonnt"), "flux", toys=150, seed=3)
+
+
+def test_the_contact_limit_can_be_written() -> None:
+    found = cover_couplings("xenonnt", "scalar", np.inf, [1e-4], toys=20)
+    assert json.loads(found.to_json())["mass_MeV"] == "inf"
+    assert "g/m in 1/GeV" in str(found)
 
 
 def test_coverage_is_in_units_of_the_standard_model() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,13 @@ def test_many_bins_are_summed_for_people() -> None:
     text = str(events_of_analysis(load_analysis("coherent_csi"), "signal"))
     assert "too many to show" in text
     assert len(text.splitlines()) < 20
+
+
+def test_a_sample_named_as_the_sum_is_refused() -> None:
+    model = copy.deepcopy(load_analysis("xenonnt").workspace)
+    model["channels"][0]["samples"][0]["name"] = "total"
+    with pytest.raises(SpecBuilderError, match="a sample is named 'total', which the sum of all is"):
+        events_of_workspace(model)
 
 
 def test_a_fit_that_is_not_valid_has_no_events() -> None:
