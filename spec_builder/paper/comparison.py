@@ -230,6 +230,7 @@ def compare_one(
     Raises:
         SpecBuilderError: for an interaction without a mediator, a broken input, or a file that exists and no ``force``.
     """
+    from spec_builder.drawing.curves import check_masses  # noqa: PLC0415
     from spec_builder.drawing.page import save_pages  # noqa: PLC0415
     from spec_builder.paper.figures import draw_comparison  # noqa: PLC0415
 
@@ -240,6 +241,7 @@ def compare_one(
     bounds = bounds_on(choice.name, folders)
     at = np.geomspace(*analysis.masses_MeV, _MASSES) if masses is None else masses
     result = find_limits(analysis, choice, at, cl=cl, dof=dof)
+    check_masses(result.masses_MeV[np.isfinite(result.masses_MeV)])
     save_pages(draw_comparison(result, bounds), place, name)
     place.text(f"{name}.csv", result.to_csv())
     return result

@@ -110,7 +110,7 @@ class LimitsResult(PicturedResult):
             ends = min(ends[0], panel.get_ylim()[0]), max(ends[1], panel.get_ylim()[1])
         mass_coupling_axes(panel, mass, axis, ends)
         draw_excluded(panel, mass, excluded, line=look, label=name)
-        panel.legend(title=f"{self.choice.title}, {level_note(self.provenance)}", loc="upper left")
+        panel.legend(title=f"{self.choice.title}\n{level_note(self.provenance)}", loc="upper left")
         return panel
 
     @property

@@ -36,6 +36,8 @@ LEVELS = (ONE_SIGMA, 0.95)
 #: The grid reaches to this Delta chi^2 of either parameter: three standard deviations of two parameters together.
 SURFACE_HEIGHT = 11.829158
 MOST_POINTS = 1001
+#: Contours are straight between the points of the grid: of fewer they would be off by what shows.
+FEWEST_POINTS = 31
 
 
 @dataclass(frozen=True, repr=False)
@@ -158,7 +160,7 @@ def profile_two_of_workspace(
         parameters: two free parameters.
         measurement: its name; the first by default.
         hold: values of parameters to hold, by name.
-        points: in each direction, at least 3.
+        points: in each direction, at least 31.
 
     Raises:
         SpecBuilderError: for an unsound workspace, or as :func:`profile_two`.
@@ -182,7 +184,7 @@ def profile_two_of_analysis(
     Args:
         analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
         parameters: ``flux`` or ``sin2thetaw``, and a nuisance parameter, in either order.
-        points: in each direction, at least 3.
+        points: in each direction, at least 31.
         law: ``normsys`` or ``linear``, where a name is given.
         variants: variant by experiment name, where a name is given.
 
@@ -203,7 +205,7 @@ def profile_two(
         likelihood: the model.
         provenance: where it comes from.
         parameters: two free parameters.
-        points: in each direction, at least 3.
+        points: in each direction, at least 31.
 
     Raises:
         SpecBuilderError: for an unknown parameter, one that is held, twice the same, or fewer or more points.
@@ -212,9 +214,9 @@ def profile_two(
     if first == second:
         raise SpecBuilderError(f"parameter '{first}' is given twice: a profile of two parameters needs two")
     check_whole("points", points)
-    if not 3 <= points <= MOST_POINTS:
+    if not FEWEST_POINTS <= points <= MOST_POINTS:
         raise SpecBuilderError(
-            f"points {points}: a profile of two parameters needs at least 3, and at most {MOST_POINTS}"
+            f"points {points}: a profile of two parameters needs at least {FEWEST_POINTS}, and at most {MOST_POINTS}"
         )
     for name in parameters:
         if likelihood.index(name) not in likelihood.free:

@@ -353,7 +353,7 @@ def test_two_parameters_and_their_contours(desk: Callable[..., None], spec_build
 
 
 def test_two_parameters_of_an_analysis(spec_builder: Command) -> None:
-    options = ("--parameter", "flux", "--parameter", "xenonnt_accidental", "--points", "9", "--json")
+    options = ("--parameter", "flux", "--parameter", "xenonnt_accidental", "--points", "31", "--json")
     surface = json.loads(spec_builder("profile", "xenonnt", *options).stdout)
     fit = json.loads(spec_builder("fit", "xenonnt", "--parameter", "flux", "--json").stdout)
     assert surface["parameters"] == ["flux", "xenonnt_accidental"]

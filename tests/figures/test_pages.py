@@ -24,7 +24,7 @@ def test_an_explanation_is_bars_that_add_up() -> None:
 
 
 def test_contours_are_those_of_the_result() -> None:
-    found = profile_two_of_analysis(load_analysis("xenonnt"), ("flux", "xenonnt_accidental"), points=11)
+    found = profile_two_of_analysis(load_analysis("xenonnt"), ("flux", "xenonnt_accidental"), points=31)
     (panel,) = draw_result(found).axes
     drawn = [np.asarray(line.get_xydata()) for line in panel.get_lines()]
     lines = [line for lines in found.contours.values() for line in lines]

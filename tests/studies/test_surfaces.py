@@ -16,7 +16,7 @@ from spec_builder.studies.surfaces import LEVELS, SurfaceResult, profile_two_of_
 
 @pytest.fixture(scope="module")
 def surface() -> SurfaceResult:
-    return profile_two_of_analysis(load_analysis("xenonnt"), ("flux", "xenonnt_accidental"), points=15)
+    return profile_two_of_analysis(load_analysis("xenonnt"), ("flux", "xenonnt_accidental"), points=31)
 
 
 def test_the_grid_is_profiled(surface: SurfaceResult) -> None:
@@ -53,7 +53,7 @@ def test_rows_of_the_table_are_the_grid(surface: SurfaceResult) -> None:
 
 def test_a_workspace_gives_the_same_surface(surface: SurfaceResult) -> None:
     workspace = load_analysis("xenonnt").workspace
-    found = profile_two_of_workspace(workspace, "BkgOnly.json", ("mu_8b", "xenonnt_accidental"), points=15)
+    found = profile_two_of_workspace(workspace, "BkgOnly.json", ("mu_8b", "xenonnt_accidental"), points=31)
     np.testing.assert_allclose(found.values[1], surface.values[1], rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(found.values[0] * 5.46, surface.values[0], rtol=1e-3, atol=1e-3)
 
