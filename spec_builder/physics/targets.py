@@ -121,7 +121,7 @@ class Target(Described):
         mass_MeV: of one scatterer.
         spin: ground-state spin J.
         targets_per_tonne: scatterers in a tonne; free electrons where ``shells`` are given are a part of them.
-        form_factor: a key of :data:`FORM_FACTORS`.
+        form_factor: a key of ``FORM_FACTORS``.
         spin_responses: by isotope and multipole; empty where no isotope with spin has one.
         spin_reference: source of the spin responses, or empty.
         shells: electrons by binding energy, for ``electron``; None where all count as free.
