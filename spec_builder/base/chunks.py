@@ -200,7 +200,7 @@ class FileStore:
         self._open_folder()
         draft = self._folder / f"output{self._output.suffix}"
         write(draft)
-        write_text(self._digest, _file_digest(draft), force=True)
+        write_text(self._digest, self._seal(draft), force=True)
         refuse_existing(self._output, force=force)
         try:
             shutil.move(draft, self._output)
@@ -213,7 +213,11 @@ class FileStore:
         """Whether the output is this scan's, moved to its place by a run that was killed right after."""
         if not (self._digest.is_file() and self._output.is_file()):
             return False
-        return read_bytes(self._digest) == _file_digest(self._output).encode()
+        return read_bytes(self._digest) == self._seal(self._output).encode()
+
+    def _seal(self, path: Path) -> str:
+        """What says that a file is this scan's output: its digest, and that of the scan."""
+        return f"{_file_digest(path)} {hashlib.sha256(self._job.encode()).hexdigest()}"
 
     @property
     def _digest(self) -> Path:

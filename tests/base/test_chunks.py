@@ -319,10 +319,13 @@ def test_whenever_the_last_step_is_killed_the_next_run_ends_it(
 def test_another_file_in_the_place_of_the_output_is_not_this_scans(folder: Path) -> None:
     output = folder.with_name("scan.npz")
     output.write_bytes(b"older")
-    (folder / "output.sha256").write_text(hashlib.sha256(b"newer").hexdigest(), "utf-8")
+    file, job, other = (hashlib.sha256(name).hexdigest() for name in (b"newer", b"job", b"another job"))
+    (folder / "output.sha256").write_text(f"{file} {job}", "utf-8")
     assert not FileStore(output, "job").finished
     output.write_bytes(b"newer")
     assert FileStore(output, "job").finished
+    (folder / "output.sha256").write_text(f"{file} {other}", "utf-8")
+    assert not FileStore(output, "job").finished
 
 
 def test_a_store_makes_no_folder_before_it_has_a_chunk(tmp_path: Path) -> None:
