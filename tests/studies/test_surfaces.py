@@ -22,7 +22,7 @@ def surface() -> SurfaceResult:
 def test_the_grid_is_profiled(surface: SurfaceResult) -> None:
     likelihood = load_analysis("xenonnt").likelihood("flux")
     a, b = surface.values
-    assert surface.delta_chi2.shape == (15, 15)
+    assert surface.delta_chi2.shape == (31, 31)
     assert surface.valid.all()
     assert surface.delta_chi2.min() >= -1e-8
     start = likelihood.init.copy()
@@ -45,10 +45,10 @@ def test_contours_are_at_their_height(surface: SurfaceResult) -> None:
 def test_rows_of_the_table_are_the_grid(surface: SurfaceResult) -> None:
     lines = [line for line in surface.to_csv().splitlines() if not line.startswith("#")]
     rows = list(csv.DictReader(io.StringIO("\n".join(lines))))
-    assert len(rows) == 225
-    assert float(rows[16]["flux"]) == pytest.approx(surface.values[0][1], rel=1e-6)
-    assert float(rows[16]["xenonnt_accidental"]) == pytest.approx(surface.values[1][1], rel=1e-6)
-    assert float(rows[16]["delta_chi2"]) == pytest.approx(surface.delta_chi2[1, 1], abs=1e-5)
+    assert len(rows) == 31 * 31
+    assert float(rows[32]["flux"]) == pytest.approx(surface.values[0][1], rel=1e-6)
+    assert float(rows[32]["xenonnt_accidental"]) == pytest.approx(surface.values[1][1], rel=1e-6)
+    assert float(rows[32]["delta_chi2"]) == pytest.approx(surface.delta_chi2[1, 1], abs=1e-5)
 
 
 def test_a_workspace_gives_the_same_surface(surface: SurfaceResult) -> None:
@@ -61,9 +61,9 @@ def test_a_workspace_gives_the_same_surface(surface: SurfaceResult) -> None:
 @pytest.mark.parametrize(
     ("parameters", "points", "message"),
     [
-        (("flux", "flux"), 9, "parameter 'flux' is given twice"),
-        (("flux", "xenonnt_accidental"), 2, "points 2: a profile of two parameters needs at least 3, and at most 1001"),
-        (("flux", "moon"), 9, "parameter 'moon' is unknown"),
+        (("flux", "flux"), 31, "parameter 'flux' is given twice"),
+        (("flux", "xenonnt_accidental"), 2, "points 2: a profile of two parameters needs at least 31, and at most 1001"),
+        (("flux", "moon"), 31, "parameter 'moon' is unknown"),
     ],
 )
 def test_mistakes(parameters: tuple[str, str], points: int, message: str) -> None:
