@@ -17,8 +17,12 @@ settings.load_profile("reproducible")
 
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:
-    """The entry point of the command, called in this process, leaves its own handlers behind."""
+    """Ctrl-C means what it does to Python, and what the entry point of the command sets goes again.
+
+    A job in the background ignores it, and so would all that it starts.
+    """
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
