@@ -62,7 +62,11 @@ def test_a_workspace_gives_the_same_surface(surface: SurfaceResult) -> None:
     ("parameters", "points", "message"),
     [
         (("flux", "flux"), 31, "parameter 'flux' is given twice"),
-        (("flux", "xenonnt_accidental"), 2, "points 2: a profile of two parameters needs at least 31, and at most 1001"),
+        (
+            ("flux", "xenonnt_accidental"),
+            2,
+            "points 2: a profile of two parameters needs at least 31, and at most 1001",
+        ),
         (("flux", "moon"), 31, "parameter 'moon' is unknown"),
     ],
 )
