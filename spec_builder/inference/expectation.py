@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -98,16 +99,7 @@ def expect(likelihood: Likelihood, theta: FloatArray, errors: FloatArray) -> Exp
         errors: covariance of the parameters, shape (P, P).
     """
     central = _table(likelihood, theta)
-    widths = np.sqrt(np.diag(errors))
-    moving = np.flatnonzero(widths)
-    parts = np.zeros((moving.size, *central.shape))
-    for part, i in zip(parts, moving, strict=True):
-        step = np.zeros(theta.size)
-        step[i] = widths[i]
-        part[:] = (_table(likelihood, theta + step) - _table(likelihood, theta - step)) / 2
-    correlation = errors[np.ix_(moving, moving)] / np.outer(widths[moving], widths[moving])
-    variance = np.einsum("isb,ij,jsb->sb", parts, correlation, parts, optimize=True)
-    spread = np.sqrt(np.maximum(variance, 0.0))
+    spread = _spread(partial(_table, likelihood), theta, errors)
     bins = likelihood.observed.size
     names = [*likelihood.sample_rates(theta), TOTAL]
 
@@ -134,16 +126,29 @@ def sum_errors(
     Returns:
         Shape (S,).
     """
+    return _spread(lambda point: sums(likelihood.rates(point[None]))[0], theta, errors)
+
+
+def _spread(numbers: Callable[[FloatArray], FloatArray], theta: FloatArray, errors: FloatArray) -> FloatArray:
+    """One standard deviation of numbers that follow the parameters, of the shape of the numbers.
+
+    Args:
+        numbers: from a point (P,) to an array.
+        theta: the point, shape (P,).
+        errors: covariance of the parameters, shape (P, P).
+    """
     widths = np.sqrt(np.diag(errors))
     moving = np.flatnonzero(widths)
-    if not moving.size:
-        return np.zeros(sums(likelihood.rates(theta[None])).shape[1])
-    step = np.zeros((moving.size, theta.size))
-    step[np.arange(moving.size), moving] = widths[moving]
-    parts = (sums(likelihood.rates(theta + step)) - sums(likelihood.rates(theta - step))) / 2
+    shape = numbers(theta).shape
+    parts = np.zeros((moving.size, int(np.prod(shape))))
+    for part, i in zip(parts, moving, strict=True):
+        step = np.zeros(theta.size)
+        step[i] = widths[i]
+        part[:] = (numbers(theta + step) - numbers(theta - step)).ravel() / 2
     correlation = errors[np.ix_(moving, moving)] / np.outer(widths[moving], widths[moving])
-    found: FloatArray = np.sqrt(np.maximum(np.einsum("is,ij,js->s", parts, correlation, parts), 0.0))
-    return found
+    variance = np.sum(parts * (correlation @ parts), axis=0)
+    spread: FloatArray = np.sqrt(np.maximum(variance, 0.0)).reshape(shape)
+    return spread
 
 
 def _table(likelihood: Likelihood, theta: FloatArray) -> FloatArray:
