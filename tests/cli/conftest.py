@@ -49,3 +49,27 @@ def spec_builder(
         return subprocess.CompletedProcess(command, status if isinstance(status, int) else 1, printed.out, printed.err)
 
     return run
+
+
+#: A recoil spectrum of one's own, falling to zero at ``end`` keV.
+FALLING_SPECTRUM = """\
+# title: A falling spectrum
+# source: made up for arXiv:2411.11749
+# status: computed
+# unit: recoil_energy_keV: keV; rate: events/(t yr keV)
+# labels: mass_GeV = {mass}
+recoil_energy_keV,rate
+0.0,40.0
+{end},0.0
+"""
+
+
+@pytest.fixture
+def spectra_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, with three recoil spectra in ``spectra/``."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "spectra").mkdir()
+    for mass in (4, 6, 10):
+        spectrum = FALLING_SPECTRUM.format(mass=mass, end=mass / 2)
+        (tmp_path / f"spectra/m{mass:02d}.csv").write_text(spectrum, "utf-8")
+    return tmp_path

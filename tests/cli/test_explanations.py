@@ -10,29 +10,10 @@ import pytest
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
-    from pathlib import Path
 
     Command = Callable[..., subprocess.CompletedProcess[str]]
 
-TEXT = """\
-# title: A falling spectrum
-# source: made up for arXiv:2411.11749
-# status: computed
-# unit: recoil_energy_keV: keV; rate: events/(t yr keV)
-# labels: mass_GeV = {mass}
-recoil_energy_keV,rate
-0.0,40.0
-{end},0.0
-"""
-
-
-@pytest.fixture(autouse=True)
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "spectra").mkdir()
-    for mass in (4, 6, 10):
-        (tmp_path / f"spectra/m{mass:02d}.csv").write_text(TEXT.format(mass=mass, end=mass / 2), "utf-8")
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("spectra_desk")
 
 
 def test_explain_says_what_speaks_against_a_point(spec_builder: Command) -> None:

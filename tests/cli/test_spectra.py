@@ -14,25 +14,7 @@ if TYPE_CHECKING:
 
     Command = Callable[..., subprocess.CompletedProcess[str]]
 
-TEXT = """\
-# title: A falling spectrum
-# source: made up for arXiv:2411.11749
-# status: computed
-# unit: recoil_energy_keV: keV; rate: events/(t yr keV)
-# labels: mass_GeV = {mass}
-recoil_energy_keV,rate
-0.0,40.0
-{end},0.0
-"""
-
-
-@pytest.fixture(autouse=True)
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "spectra").mkdir()
-    for mass in (4, 6, 10):
-        (tmp_path / f"spectra/m{mass:02d}.csv").write_text(TEXT.format(mass=mass, end=mass / 2), "utf-8")
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("spectra_desk")
 
 
 def test_fit_prints_the_strength(spec_builder: Command) -> None:
@@ -52,14 +34,14 @@ def test_limits_of_a_folder_have_a_row_for_each_spectrum(spec_builder: Command) 
     assert "excluded strength" in spec_builder("limits", "xenonnt", "--spectrum", "spectra/m06.csv").stdout
 
 
-def test_a_scan_and_the_patch_set_of_the_same_folder_agree(spec_builder: Command, desk: Path) -> None:
+def test_a_scan_and_the_patch_set_of_the_same_folder_agree(spec_builder: Command, spectra_desk: Path) -> None:
     assert spec_builder("scan", "xenonnt", "--spectrum", "spectra", "--jobs", "1", "-o", "a.csv").returncode == 0
     run = spec_builder("export", "xenonnt", "--spectrum", "spectra", "--output", "shared")
     assert run.stdout.splitlines()[-2:] == ["shared/xenonnt/patchset_spectra.json", "shared/xenonnt/BkgOnly.meta.json"]
     files = ["shared/xenonnt/BkgOnly.json", "--patchset", "shared/xenonnt/patchset_spectra.json"]
     assert spec_builder("scan", *files, "--jobs", "1", "-o", "b.csv").returncode == 0
     rows = [
-        [line.split(",") for line in (desk / name).read_text("utf-8").splitlines() if not line.startswith("#")]
+        [line.split(",") for line in (spectra_desk / name).read_text("utf-8").splitlines() if not line.startswith("#")]
         for name in ("a.csv", "b.csv")
     ]
     assert rows[0] == rows[1]
@@ -67,7 +49,7 @@ def test_a_scan_and_the_patch_set_of_the_same_folder_agree(spec_builder: Command
     assert spec_builder("verify", *files[:1], *files[2:]).returncode == 0
 
 
-def test_expected_limits_and_those_of_a_run_that_does_not_exist(spec_builder: Command, desk: Path) -> None:
+def test_expected_limits_and_those_of_a_run_that_does_not_exist(spec_builder: Command, spectra_desk: Path) -> None:
     words = ("limits", "xenonnt", "--spectrum", "spectra")
 
     def medians(*more: str) -> list[float]:
@@ -80,7 +62,9 @@ def test_expected_limits_and_those_of_a_run_that_does_not_exist(spec_builder: Co
     toys = ("--expected", "toys", "--toys", "6", "-j", "1")
     run = spec_builder(*words, *toys, "--csv", "-o", "toys.csv")
     assert run.returncode == 0, run.stderr
-    header = next(line for line in (desk / "toys.csv").read_text("utf-8").splitlines() if not line.startswith("#"))
+    header = next(
+        line for line in (spectra_desk / "toys.csv").read_text("utf-8").splitlines() if not line.startswith("#")
+    )
     assert header.split(",")[2:7] == [f"strength_{name}" for name in ("m2", "m1", "median", "p1", "p2")]
 
 
@@ -115,10 +99,10 @@ def test_mistakes_end_in_one_line(spec_builder: Command, typed: str, words: str)
     assert run.stderr.count("error: ") == 1
 
 
-def test_fit_draws_its_bins(spec_builder: Command, desk: Path) -> None:
+def test_fit_draws_its_bins(spec_builder: Command, spectra_desk: Path) -> None:
     run = spec_builder("fit", "xenonnt", "--parameter", "flux", "--plot", "bins.png")
     assert run.stdout.startswith("xenonnt: flux")
-    assert (desk / "bins.png").read_bytes().startswith(b"\x89PNG")
+    assert (spectra_desk / "bins.png").read_bytes().startswith(b"\x89PNG")
     again = spec_builder("fit", "xenonnt", "--parameter", "flux", "--plot", "bins.png")
     assert (again.returncode, "exists already" in again.stderr) == (2, True)
     refused = spec_builder("fit", "xenonnt", "--spectrum", "spectra/m06.csv", "--plot", "b.png")
