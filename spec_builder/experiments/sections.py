@@ -9,9 +9,10 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import parse_toml, read_text
+from spec_builder.base.names import meant, unknown_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from spec_builder.base.arrays import FloatArray
@@ -43,7 +44,7 @@ def finite_number(value: object) -> float:
 
 
 class Section:
-    """A TOML table whose keys are taken one by one; what is left over is an unknown key.
+    """A TOML table whose keys are taken one by one; what is left over does not belong there.
 
     Args:
         file: named in messages.
@@ -86,6 +87,16 @@ class Section:
         """Keys that are left."""
         return list(self._content)
 
+    def only(self, *known: str) -> None:
+        """Refuse keys that are none of these, before one that was misspelt is missed.
+
+        Raises:
+            SpecBuilderError: naming the first, and the one that was probably meant.
+        """
+        for key in self._content:
+            if key not in known:
+                raise self.complaint(unknown_key(self.path(key), known))
+
     def take(self, key: str) -> Any:
         """The value of a key, which is then gone.
 
@@ -103,6 +114,16 @@ class Section:
         value = self.take(key)
         if not isinstance(value, str):
             raise self.error(key, "a text", value)
+        return value
+
+    def one_of(self, key: str, words: Iterable[str]) -> str:
+        """One of a few words."""
+        known = tuple(words)
+        value = self.text(key)
+        if value not in known:
+            raise self.complaint(
+                f"{self.path(key)} must be one of {', '.join(known)}, found {value!r}{meant(value, known)}"
+            )
         return value
 
     def identifier(self, key: str) -> str:
@@ -189,9 +210,8 @@ class Section:
 
     def finish(self) -> None:
         """Refuse the keys that are left."""
-        if self._content:
-            unknown = ", ".join(self.path(key) for key in self._content)
-            raise self.complaint(f"unknown key {unknown}")
+        for key in self._content:
+            raise self.complaint(f"key '{self.path(key)}' does not apply here")
 
     def _child(self, key: str, content: object) -> Section:
         where = ".".join(part for part in (self.where, key) if part)

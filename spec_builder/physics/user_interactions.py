@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "interaction_from", "load_interaction", "reload_interaction"]
 
 KINDS = ("vector", "scalar", "axial", "tensor")
+#: Keys of a TOML file of any kind.
+_KEYS = ("name", "title", "kind", "references", "default_range")
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 #: Of one flavour; a list without end is none.
 _MOST_TERMS = 1000
@@ -98,9 +100,13 @@ def _from_toml(file: Path) -> Interaction:
     from spec_builder.physics.interactions import shipped_interactions  # noqa: PLC0415
 
     description = read_description(file)
+    options = {i.name: tuple(option.name for option in i.options) for i in shipped_interactions() if i.name in KINDS}
+    own = {kind: ("charges",) if kind == "vector" else names for kind, names in options.items()}
+    description.only(*_KEYS, *(key for keys in own.values() for key in keys))
     name = description.name("name")
     _check_name(str(file), name)
     kind = description.one_of("kind", KINDS)
+    description.only(*_KEYS, *own[kind])
     shipped = next(i for i in shipped_interactions() if i.name == kind)
     given = _charges(description) if kind == "vector" else {}
     for option in shipped.options:
@@ -129,6 +135,7 @@ def _from_toml(file: Path) -> Interaction:
 def _charges(description: Description) -> dict[str, object]:
     """The charges of a vector: all must be given, but that of the electron where only nuclei are targets."""
     section = description.section("charges")
+    section.only("u", "d", "nu", "e")
     names = ("u", "d", "nu", "e") if "e" in section else ("u", "d", "nu")
     charges: dict[str, object] = {name: section.number(name) for name in names}
     section.finish()
