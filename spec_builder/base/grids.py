@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TypeAlias
 
 from spec_builder.base.errors import SpecBuilderError
@@ -20,6 +20,8 @@ __all__ = [
     "numbers_text",
     "parse_grid",
     "parse_signed_grid",
+    "real_number",
+    "shown_number",
 ]
 
 #: What a user gives for a grid: a number, a list or an array of them, or the text of a grid.
@@ -42,6 +44,32 @@ def number_of(text: str) -> float:
         (-1500.0, nan)
     """
     return float(text) if _NUMBER.fullmatch(text) else math.nan
+
+
+def real_number(value: object) -> float:
+    """A number as a float; NaN for anything else: true and the text of a number are none.
+
+    Examples:
+        >>> real_number(3), real_number(True), real_number("3"), real_number(10**400)
+        (3.0, nan, nan, inf)
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def shown_number(value: object) -> str:
+    """What was given for a number, for messages.
+
+    Examples:
+        >>> shown_number(12.0), shown_number(True), shown_number("2")
+        ('12', 'True', "'2'")
+    """
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    return f"{real_number(value):g}" if is_number else repr(value)
 
 
 def parse_grid(text: str, what: str) -> list[float]:
@@ -133,13 +161,11 @@ def _number_text(item: object, what: str) -> str:
     """A number with all its digits; text stays."""
     if isinstance(item, str):
         return item
-    try:
-        number = float(item) if not isinstance(item, bool) else None  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = None
-    if number is None:
+    if getattr(item, "ndim", None) == 0:  # an array of one number
+        item = item.item()  # type: ignore[attr-defined]
+    if isinstance(item, bool) or not isinstance(item, Real):
         raise SpecBuilderError(f"{what}: expected numbers or the text of a grid, found {type(item).__name__}")
-    return repr(number).removesuffix(".0")
+    return repr(real_number(item)).removesuffix(".0")
 
 
 def check_level(cl: float) -> None:
@@ -148,9 +174,8 @@ def check_level(cl: float) -> None:
     Raises:
         SpecBuilderError: if it is not a number between 0 and 1.
     """
-    if isinstance(cl, str | bool) or not 0 < cl < 1:
-        shown = f"{cl:g}" if isinstance(cl, int | float) else repr(cl)
-        raise SpecBuilderError(f"confidence level {shown}: expected a number between 0 and 1, such as 0.68")
+    if not 0 < real_number(cl) < 1:
+        raise SpecBuilderError(f"confidence level {shown_number(cl)}: expected a number between 0 and 1, such as 0.68")
 
 
 def check_whole(what: str, given: object) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path
+from spec_builder.base.grids import real_number
 from spec_builder.base.names import meant, unknown_name
 from spec_builder.experiments import keys
 from spec_builder.experiments.consistency import check_parameters
@@ -27,7 +28,7 @@ from spec_builder.experiments.description import (
 )
 from spec_builder.experiments.former import former_path, is_former, translate
 from spec_builder.experiments.response import ChargeYieldResponse, GaussianResponse, MatrixResponse, Selection
-from spec_builder.experiments.sections import Section, finite_number, read_toml
+from spec_builder.experiments.sections import Section, read_toml
 from spec_builder.experiments.tables import ENERGY, Tables
 from spec_builder.experiments.variants import choose_variant
 from spec_builder.physics.descriptions import is_path
@@ -430,7 +431,7 @@ def _resolution(section: Section, content: object) -> tuple[tuple[float, float],
     """Pairs of a coefficient and a power of the energy."""
     terms = content if isinstance(content, list) else []
     pairs = [term for term in terms if isinstance(term, list) and len(term) == 2]
-    resolution = tuple((finite_number(coefficient), finite_number(power)) for coefficient, power in pairs)
+    resolution = tuple((real_number(coefficient), real_number(power)) for coefficient, power in pairs)
     if not pairs or len(pairs) < len(terms) or not np.isfinite(resolution).all():
         raise section.error("resolution_keV", "a list of [coefficient, power of the energy in keV]", content)
     return resolution

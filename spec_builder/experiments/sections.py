@@ -9,6 +9,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import parse_toml, read_text
+from spec_builder.base.grids import real_number
 from spec_builder.base.names import meant, unknown_key
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import FloatArray
 
-__all__ = ["NAME", "Section", "finite_number", "read_toml"]
+__all__ = ["NAME", "Section", "read_toml"]
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 #: A relative uncertainty beyond this is taken for a percentage.
@@ -31,16 +32,6 @@ def read_toml(file: Path) -> dict[str, Any]:
         SpecBuilderError: if it cannot be read or is not TOML.
     """
     return parse_toml(read_text(file), str(file))
-
-
-def finite_number(value: object) -> float:
-    """A TOML number as a float; NaN for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return float("nan")
-    try:
-        return float(value)
-    except OverflowError:
-        return float("inf")
 
 
 class Section:
@@ -152,7 +143,7 @@ class Section:
     def positive(self, key: str) -> float:
         """A positive finite number."""
         value = self.take(key)
-        number = finite_number(value)
+        number = real_number(value)
         if not 0 < number < np.inf:
             raise self.error(key, "a positive number", value)
         return number
@@ -160,7 +151,7 @@ class Section:
     def increasing(self, key: str) -> FloatArray:
         """At least two increasing numbers, shape (n,)."""
         value = self.take(key)
-        numbers = np.array([finite_number(v) for v in value] if isinstance(value, list) else [])
+        numbers = np.array([real_number(v) for v in value] if isinstance(value, list) else [])
         if numbers.size < 2 or not (np.isfinite(numbers).all() and (np.diff(numbers) > 0).all()):
             raise self.error(key, "a list of at least two increasing numbers", value)
         return numbers

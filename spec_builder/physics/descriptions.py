@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path, parse_toml, read_bytes
+from spec_builder.base.grids import real_number
 from spec_builder.base.names import meant, unknown_key, unknown_name
 from spec_builder.base.tables import read_table
 
@@ -110,7 +111,7 @@ class Description:
     def number(self, key: str) -> float:
         """A finite number."""
         value = self.take(key)
-        number = _as_float(value)
+        number = real_number(value)
         if not math.isfinite(number):
             raise self.error(key, "a number", value)
         return number
@@ -128,7 +129,7 @@ class Description:
         """A list of positive numbers, at least one."""
         values = self.take(key)
         good = isinstance(values, list) and values
-        numbers = tuple(_as_float(value) for value in values) if good else ()
+        numbers = tuple(real_number(value) for value in values) if good else ()
         if not numbers or not all(0 < number < math.inf for number in numbers):
             raise self.error(key, "a list of positive numbers", values)
         return numbers
@@ -201,16 +202,6 @@ class Description:
         """
         for key in self._content:
             raise SpecBuilderError(f"{self.file}: key '{self._path(key)}' does not apply here")
-
-
-def _as_float(value: object) -> float:
-    """A TOML number; NaN for anything else, infinity for a whole number beyond all bounds."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return math.nan
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
 
 
 def _check_units(table: Table, units: Mapping[str, tuple[str, ...]]) -> None:

@@ -40,6 +40,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.grids import real_number, shown_number
 from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Described, Report
 from spec_builder.physics import oscillation
@@ -235,9 +236,9 @@ class Source(Described):
         changed = dict(zip(self.names, self.components, strict=True))
         for name, total in totals.items():
             component = self.component(name)
-            if not 0 < total < np.inf:
+            if not 0 < real_number(total) < np.inf:
                 raise SpecBuilderError(
-                    f"source '{self.name}': total of '{name}' is {total}, expected a positive number"
+                    f"source '{self.name}': total of '{name}' is {shown_number(total)}, expected a positive number"
                 )
             changed[name] = component.scaled(total / component.total)
         return replace(self, components=tuple(changed.values()))
