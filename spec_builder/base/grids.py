@@ -28,6 +28,8 @@ __all__ = [
 Numbers: TypeAlias = "str | float | Iterable[float]"
 
 _LARGEST = 1e50
+#: Delta chi2 of the least level is 1.6e-6, well above the tolerance of a minimum; 1 less the largest is still printed.
+_LEAST_LEVEL, _LEAST_COMPLEMENT = 1e-3, 1e-9
 #: A grid with more points is a slip of the finger; it would not fit into memory.
 MOST_POINTS = 100_000
 #: Characters of a grid that a message repeats.
@@ -172,10 +174,16 @@ def check_level(cl: float) -> None:
     """Refuse what is no confidence level.
 
     Raises:
-        SpecBuilderError: if it is not a number between 0 and 1.
+        SpecBuilderError: if it is not a number between 0 and 1, or so near to one of them that fits cannot tell.
     """
-    if not 0 < real_number(cl) < 1:
+    level = real_number(cl)
+    if not 0 < level < 1:
         raise SpecBuilderError(f"confidence level {shown_number(cl)}: expected a number between 0 and 1, such as 0.68")
+    if not _LEAST_LEVEL <= level <= 1 - _LEAST_COMPLEMENT:
+        raise SpecBuilderError(
+            f"confidence level {level!r}: fits have no digits left, expected {_LEAST_LEVEL:g} to 1 - "
+            f"{_LEAST_COMPLEMENT:g}"
+        )
 
 
 def check_whole(what: str, given: object) -> None:

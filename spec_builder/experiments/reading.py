@@ -81,6 +81,9 @@ def experiment_folder(name_or_path: str) -> Path:
         return folder
     if name_or_path and folder.is_dir():
         raise SpecBuilderError(f"{folder}: expected a file experiment.toml in this folder")
+    if "/" in name_or_path:
+        found = "a file" if folder.is_file() else "no such folder"
+        raise SpecBuilderError(f"{name_or_path}: {found}, expected a folder with an experiment.toml")
     more = " or the path of a folder with an experiment.toml"
     raise unknown_name("experiment", name_or_path, shipped_experiments(), more=more)
 

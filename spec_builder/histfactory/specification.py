@@ -16,6 +16,7 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import real_number
 from spec_builder.base.names import unknown_name
+from spec_builder.base.printing import counted
 from spec_builder.histfactory.checks import setting_problems
 from spec_builder.histfactory.interpolation import Factor
 
@@ -326,7 +327,7 @@ def _bin_count(channel: Mapping[str, Any], observation: Sequence[float]) -> int:
 
 def _bins(where: str, key: str, values: Sequence[float], bins: int) -> FloatArray:
     if len(values) != bins:
-        raise SpecBuilderError(f"{where}: {key} has {len(values)} bins, expected {bins}")
+        raise SpecBuilderError(f"{where}: {key} has {counted(len(values), 'bin')}, expected {bins}")
     return np.array(values, dtype=np.float64)
 
 

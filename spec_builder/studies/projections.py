@@ -161,6 +161,8 @@ def with_data(analysis: GivenAnalysis, data: str | PathLike[str] | Mapping[str, 
     """
     analysis = as_analysis(analysis)
     data = fspath(data) if isinstance(data, PathLike) else data
+    if data == "":
+        raise SpecBuilderError(f"data '': expected {ASIMOV}, or the name of a JSON file of counts")
     if data == ASIMOV:
         counts, text = _expected(analysis), "the counts are what the Standard Model expects (Asimov data)"
     else:

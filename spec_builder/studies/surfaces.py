@@ -194,6 +194,11 @@ def profile_two_of_analysis(
         SpecBuilderError: for both of ``flux`` and ``sin2thetaw``, or as :func:`profile_two`.
     """
     loaded = as_analysis(analysis, law, variants)
+    if set(parameters) <= set(loaded.parameters) and len(set(parameters)) == 2:
+        raise SpecBuilderError(
+            f"parameters {' and '.join(parameters)}: an analysis measures one of them at a time, expected one of them "
+            "and a nuisance parameter"
+        )
     known = next((name for name in parameters if name in loaded.parameters), None)
     likelihood = nuisance_likelihood(loaded, *parameters) if known is None else loaded.likelihood(known)
     return profile_two(likelihood, Choices.of(loaded), parameters, points=points)

@@ -235,10 +235,25 @@ CASES = {
     "patch of an analysis": Case(
         "fit xenonnt --parameter flux --patch patch.json", "--patch does not apply analysis", [patch()]
     ),
+    "data without a name": Case(["fit", "xenonnt", "--parameter", "flux", "--data", ""], ["data '':", "asimov"]),
+    "plot without a name": Case(["fit", "xenonnt", "--parameter", "flux", "--plot", ""], ["plot '':", ".png"]),
+    "interaction without a name": Case(["limits", "xenonnt", "--interaction", ""], ["interaction: give one of scalar"]),
+    "factor that is odd text": Case(
+        "fit xenonnt --parameter flux --exposure xenonnt=1_0 --data asimov", "exposure 'xenonnt=1_0' number"
+    ),
+    "value that is odd text": Case("fit ws.json --fix mu_8b=1_0", "fix 'mu_8b=1_0' number", [workspace()]),
+    "option of nobody": Case(
+        "limits xenonnt --interaction scalar --option coupling_st=A",
+        "option 'coupling_st' unknown 'scalar' coupling_set, scalar_form mean 'coupling_set'",
+    ),
+    "level near zero": Case("fit xenonnt --parameter flux --cl 1e-300", "level 1e-300: digits 0.001"),
+    "two measured parameters": Case(
+        "profile xenonnt --parameter flux --parameter sin2thetaw", "flux and sin2thetaw one nuisance"
+    ),
     "json and csv": Case("profile xenonnt --parameter flux --json --csv", "--json --csv both"),
     "export of two without a folder": Case("export xenonnt pandax4t", "--output DIR one analysis"),
     # a user's own experiment
-    "folder missing": Case("fit ./mine --parameter flux", "'./mine' folder experiment.toml"),
+    "folder missing": Case("fit ./mine --parameter flux", "./mine: no such folder experiment.toml"),
     "folder without a description": Case("fit mine --parameter flux", "mine: experiment.toml", [folder("mine")]),
     "broken TOML": Case(
         "fit mine --parameter flux",

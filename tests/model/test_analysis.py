@@ -75,7 +75,7 @@ def test_by_construction_names_the_experiment() -> None:
         ),
         ("xenonnt+lz", "linear", {}, "analysis 'xenonnt+lz' is unknown, expected one of"),
         ("", "linear", {}, "analysis '' is unknown, expected one of"),
-        ("./nowhere", "linear", {}, "experiment './nowhere' is unknown, expected one of coherent_csi, "),
+        ("./nowhere", "linear", {}, "./nowhere: no such folder, expected a folder with an experiment"),
         ("xenonnt", "lognormal", {}, "law 'lognormal' is unknown, expected one of normsys, linear"),
         (
             "xenonnt",

@@ -67,6 +67,7 @@ def test_a_workspace_gives_the_same_surface(surface: SurfaceResult) -> None:
             2,
             "points 2: a profile of two parameters needs at least 31, and at most 1001",
         ),
+        (("flux", "sin2thetaw"), 31, "parameters flux and sin2thetaw: an analysis measures one of them at a time"),
         (("flux", "moon"), 31, "parameter 'moon' is unknown"),
     ],
 )
