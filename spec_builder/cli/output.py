@@ -93,8 +93,6 @@ def check_output(given: Mapping[str, Any], forms: tuple[str, ...]) -> None:
     from spec_builder.base.files import refuse_existing  # noqa: PLC0415
     from spec_builder.base.saving import check_form, has_form  # noqa: PLC0415
 
-    if not output:
-        raise SpecBuilderError("output '': expected the name of a file, or - for standard output")
     path = Path(str(output))
     if has_form(path) and not given.get("cite"):
         suffix = check_form(path, forms)

@@ -164,7 +164,8 @@ def _profiled(
     failed = Counter(int(reason) for plane in planes for reason in plane.reason[plane.reason > 0])
     why = "".join(f"; {REASONS[reason]}: {count}" for reason, count in sorted(failed.items()))
     profiled = sum(plane.reason.size for plane in planes)
-    report(f"{profiled} points profiled, {failed.total()} of them not valid{why}")
+    state = f"{failed.total()} of them not valid" if failed else "all valid"
+    report(f"{profiled} points profiled, {state}{why}")
     return planes
 
 

@@ -105,7 +105,14 @@ def test_a_name_without_a_stem_or_of_an_unknown_form_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_name_that_is_empty_is_refused(spec_builder: Command) -> None:
-    run = spec_builder("fit", "xenonnt", "--parameter", "flux", "--output", "")
-    assert run.stderr == "spec-builder: error: output '': expected the name of a file, or - for standard output\n"
-    assert run.returncode == 2
+@pytest.mark.parametrize(
+    "typed",
+    [*WRITTEN, "export xenonnt", "plane xenonnt", "archive xenonnt", "reproduce", "compare", "import xenonnt x"],
+)
+def test_a_name_that_is_empty_is_refused(
+    spec_builder: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = spec_builder(*typed.split(), "--output", "")
+    assert (run.returncode, run.stderr) == (2, "spec-builder: error: output '': expected a name\n")
+    assert list(tmp_path.iterdir()) == []

@@ -58,7 +58,7 @@ def test_readme_of_another_style(tmp_path: Path) -> None:
     request = PatchRequest([choose("vector_bl")], [10.0], [2e-5, 4e-5], "signal", "ins1234567")
     (path,) = write_archives(["xenonnt"], tmp_path, request, law="linear", submission=False)
     summary, problems = verify_archive(str(path))
-    assert (problems, "2 patches in 1 sets" in summary) == ([], True)
+    assert (problems, "2 patches in 1 set " in summary) == ([], True)
     with tarfile.open(path) as tar:
         tar.extractall(tmp_path, filter="data")
     assert read_and_run(tmp_path / "xenonnt") == (7, 4)
