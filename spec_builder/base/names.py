@@ -1,4 +1,4 @@
-"""What is said of a name that nothing has: those there are, and the one that was probably meant."""
+"""What is said of a name or a key that nothing has: those there are, and the one that was probably meant."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spec_builder.base.errors import UnknownNameError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["meant", "unknown_name"]
+__all__ = ["meant", "unknown_key", "unknown_name"]
 
 #: How alike two names are that may be a slip of the finger, from 0 to 1.
 _ALIKE = 0.7
@@ -28,6 +28,25 @@ def meant(name: str, known: Iterable[str]) -> str:
     by_letters = {word.lower().replace("-", "_"): word for word in known}
     near = difflib.get_close_matches(name.lower().replace("-", "_"), list(by_letters), n=1, cutoff=_ALIKE)
     return f"; did you mean '{by_letters[near[0]]}'?" if near else ""
+
+
+def unknown_key(path: str, known: Iterable[str]) -> str:
+    """What is said of a key of a file that nothing asks for.
+
+    Args:
+        path: of the key in its file, such as ``runs[0].nmae``.
+        known: the keys that may stand there.
+
+    Examples:
+        >>> unknown_key("runs[0].nmae", ["name", "exposure_t"])
+        "unknown key 'runs[0].nmae'; did you mean 'name'?"
+        >>> unknown_key("runs[0].livetime", ["name", "exposure_t"])
+        "unknown key 'runs[0].livetime', expected one of name, exposure_t"
+    """
+    names = list(known)
+    near = meant(path.rpartition(".")[2], names)
+    there = f", expected one of {', '.join(names)}" if names and not near else ""
+    return f"unknown key '{path}'{near or there}"
 
 
 def unknown_name(what: str, name: str, known: Iterable[str], *, where: str = "", more: str = "") -> UnknownNameError:

@@ -72,10 +72,10 @@ def read_spectrum(path: str | Path) -> RecoilSpectrum:
     table = read_table(path, columns=("recoil_energy_keV", "rate"))
     check_unit(table, {"recoil_energy_keV": ENERGY, "rate": RATE})
     energy, rate = table["recoil_energy_keV"], table["rate"]
-    if energy.size < 2 or energy[0] < 0 or (np.diff(energy) <= 0).any():
-        raise SpecBuilderError(f"{path}: recoil_energy_keV must be >= 0 and increasing, at least two rows")
-    if (rate < 0).any() or not rate.any():
-        raise SpecBuilderError(f"{path}: rate must be >= 0, and above 0 somewhere")
+    table.check_increasing("recoil_energy_keV", zero=True)
+    table.check("rate", rate >= 0, "a number >= 0")
+    if not rate.any():
+        raise SpecBuilderError(f"{path}: rate must be above 0 somewhere")
     return RecoilSpectrum(
         name=re.sub(r"\W", "_", path.stem, flags=re.ASCII),
         title=table.metadata["title"],

@@ -11,6 +11,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError, UnknownNameError
 from spec_builder.base.names import meant, unknown_name
+from spec_builder.base.printing import counted
 from spec_builder.base.text import Described, Report
 from spec_builder.experiments.consistency import check_channels, check_data_sets, check_parameters
 from spec_builder.experiments.description import SIGNAL_SAMPLE, channel_columns
@@ -126,7 +127,7 @@ class Analysis(Described):
         if self.changes:
             facts["changes"] = "; ".join(self.changes)
         bins = sum(channel.bins for channel in self.channels)
-        return Report(f"{self.name}: law {self.law}, {bins} bins", facts, channel_columns(self.channels))
+        return Report(f"{self.name}: law {self.law}, {counted(bins, 'bin')}", facts, channel_columns(self.channels))
 
     @property
     def variants(self) -> dict[str, str]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path
+from spec_builder.base.names import unknown_name
 from spec_builder.base.tables import packaged_table, read_table
 
 if TYPE_CHECKING:
@@ -137,14 +138,10 @@ def read_bound(path: Path) -> Bound:
             raise SpecBuilderError(f"{path}: header line '# {key}: ...' is missing")
     family = table.metadata["family"]
     if family not in FAMILIES:
-        raise SpecBuilderError(f"{path}: family '{family}' is unknown, expected one of {', '.join(FAMILIES)}")
+        raise SpecBuilderError(f"{path}: {unknown_name('family', family, FAMILIES)}")
     mass, low, high = (table[column] for column in _COLUMNS)
-    if mass[0] <= 0 or (np.diff(mass) <= 0).any():
-        worst = 0 if mass[0] <= 0 else int(np.argmax(np.diff(mass) <= 0)) + 1
-        raise SpecBuilderError(f"{path}: mass_MeV {mass[worst]:g}: expected positive masses that increase")
-    if not ((low > 0) & (low < high)).all():
-        worst = int(np.argmin((low > 0) & (low < high)))
-        raise SpecBuilderError(f"{path}: at mass_MeV {mass[worst]:g}: expected 0 < g_low < g_high")
+    table.check("mass_MeV", np.diff(mass, prepend=0) > 0, "positive masses that increase")
+    table.check("g_low", (low > 0) & (low < high), "0 < g_low < g_high")
     return Bound(
         interaction=path.parent.name,
         name=path.stem,

@@ -12,6 +12,7 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import silent
 from spec_builder.base.output import Output
+from spec_builder.base.printing import counted
 from spec_builder.base.text import markdown_table
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.profile import threshold
@@ -157,13 +158,14 @@ def _profiled(
     executor: concurrent.futures.Executor | None,
     report: Report,
 ) -> list[Plane]:
-    step = f"{len(choices)} planes of {points} x {points} points, and their contours"
+    step = f"{counted(len(choices), 'plane')} of {points} x {points} points, and their contours"
     report(step)
     planes = profile_planes(choices, points=points, cl=cl, dof=dof, executor=executor, report=partial(report, step))
     failed = Counter(int(reason) for plane in planes for reason in plane.reason[plane.reason > 0])
     why = "".join(f"; {REASONS[reason]}: {count}" for reason, count in sorted(failed.items()))
     profiled = sum(plane.reason.size for plane in planes)
-    report(f"{profiled} points profiled, {failed.total()} of them not valid{why}")
+    state = f"{failed.total()} of them not valid" if failed else "all valid"
+    report(f"{profiled} points profiled, {state}{why}")
     return planes
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.grids import number_of, real_number
 
 __all__ = ["SHIPPED_OPTIONS", "Option", "Value"]
 
@@ -36,7 +37,8 @@ class Option:
             SpecBuilderError: if it is not allowed.
         """
         for value in self.allowed:
-            if given == value or str(given) == str(value):
+            same = isinstance(given, bool) is isinstance(value, bool) and given == value
+            if same or str(given) == str(value):
                 return value
         number = math.nan if self.allowed or isinstance(given, bool) else _number(given)
         if not math.isfinite(number):
@@ -54,10 +56,7 @@ class Option:
 
 def _number(given: object) -> float:
     """A number or its text; NaN for anything else."""
-    try:
-        return float(given)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return float("nan")
+    return number_of(given) if isinstance(given, str) else real_number(given)
 
 
 _SETS = ("A", "B", "C", "D", "E")

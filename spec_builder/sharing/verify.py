@@ -10,6 +10,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest, load_json
+from spec_builder.base.printing import counted
 from spec_builder.histfactory.checks import check_parameters, check_workspace, unused_settings, workspace_problems
 from spec_builder.histfactory.hs3_reading import is_hs3
 from spec_builder.histfactory.patch import load_workspace, patched_workspace
@@ -65,7 +66,7 @@ def verify_file(name: str, *, report: Callable[[int, int], object] = lambda *_: 
         return kind, problems
     bins = sum(len(observation["data"]) for observation in content["observations"])
     summary = (
-        f"{kind}, {len(content['channels'])} channel(s), {bins} bins, "
+        f"{kind}, {counted(len(content['channels']), 'channel')}, {counted(bins, 'bin')}, "
         f"measurements {', '.join(m['name'] for m in content['measurements'])}, sha256 {digest(content)}"
     )
     summary = "; ".join([summary, *workspace_notes(content)])
@@ -87,7 +88,10 @@ def _verify_patch_set(
     if problems:
         return "patch set", problems
     labels = ", ".join(content["metadata"]["labels"])
-    return f"patch set, {len(content['patches'])} patches in {labels}, each applied and evaluated", problems
+    return (
+        f"patch set, {counted(len(content['patches']), 'patch', 'patches')} in {labels}, each applied and evaluated",
+        problems,
+    )
 
 
 def verify_patch_set(

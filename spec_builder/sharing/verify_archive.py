@@ -10,6 +10,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import MAX_JSON_MEMORY, canonical_json, digest, json_memory, parse_json
+from spec_builder.base.printing import counted
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.histfactory.patchset import check_patch_set
 from spec_builder.sharing.bundle import LINES, SUMS, broken_seals, read_archive
@@ -93,8 +94,9 @@ def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], obj
         found = readme_problems(_text("README.md", files["README.md"]), content)
         problems += [f"README.md:{line}: {what}" for line, what in found]
     count = sum(len(value["patches"]) for value in patch_sets.values()) if not problems else 0
+    fitted = f"{counted(count, 'patch', 'patches')} in {counted(len(patch_sets), 'set')}"
     summary = (
-        f"archive of {metadata.get('analysis')}, {len(files)} files; {count} patches in {len(patch_sets)} sets fitted, "
+        f"archive of {metadata.get('analysis')}, {counted(len(files), 'file')}; {fitted} fitted, "
         f"all as expected; workspace sha256 {digest(workspace)}"
     )
     return summary, problems

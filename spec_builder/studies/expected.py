@@ -11,6 +11,7 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level
 from spec_builder.base.names import unknown_name
+from spec_builder.base.printing import counted
 from spec_builder.base.text import Report
 from spec_builder.drawing.curves import check_masses, draw_expected_bands, mass_coupling_axes, range_of_ends
 from spec_builder.drawing.style import axis_label
@@ -99,7 +100,7 @@ class ExpectedLimits(PicturedResult):
     def drawn(self) -> str:
         """What :meth:`plot` draws."""
         shown = max((point.allowed_bands for point in self.points), default=0.0)
-        thrown = "Asimov data" if self.kind == "asimov" else f"the median and the bands of {self.toys} toys"
+        thrown = "Asimov data" if self.kind == "asimov" else f"the median and the bands of {counted(self.toys, 'toy')}"
         band = f"; an allowed band lies inside in up to {100 * shown:.0f} % of the data sets" if shown > 0 else ""
         return f"Where the outermost excluded interval is expected to begin: {thrown}{band}."
 
@@ -178,7 +179,7 @@ class ExpectedLimits(PicturedResult):
     def report(self) -> Report:
         """A row for each mass: quantiles of the limit."""
         symbol = self.choice.parameter
-        thrown = "Asimov data" if self.kind == "asimov" else f"{self.toys} toys, seed {self.seed}"
+        thrown = "Asimov data" if self.kind == "asimov" else f"{counted(self.toys, 'toy')}, seed {self.seed}"
         facts = {
             "confidence": f"{self.provenance.level}, by the threshold of Delta chi2",
             "data": f"{thrown} of the Standard Model, nuisance parameters {self.ensemble}",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level
+from spec_builder.base.printing import counted
 from spec_builder.base.text import Report, Result
 from spec_builder.inference.expected_limits import expected_upper_limits
 from spec_builder.model.given import as_analysis, as_spectra
@@ -85,7 +86,7 @@ class ExpectedStrengths(Result):
 
     def report(self) -> Report:
         """A row for each spectrum: labels, and quantiles of the limit."""
-        thrown = "Asimov data" if self.kind == "asimov" else f"{self.toys} toys, seed {self.seed}"
+        thrown = "Asimov data" if self.kind == "asimov" else f"{counted(self.toys, 'toy')}, seed {self.seed}"
         facts = {
             "confidence": f"{self.provenance.level}, by the threshold of Delta chi2",
             "data": f"{thrown} of the Standard Model, nuisance parameters {self.ensemble}",

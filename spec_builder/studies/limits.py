@@ -292,8 +292,8 @@ def check_dof(dof: int, choice: Choice | None = None) -> None:
     Raises:
         SpecBuilderError: saying so.
     """
-    if dof not in (1, 2):
-        raise SpecBuilderError(f"dof {dof}: expected 1 or 2")
+    if isinstance(dof, bool) or dof not in (1, 2):
+        raise SpecBuilderError(f"dof {dof!r}: expected 1 or 2")
     if choice is not None and dof == 2 and not choice.has_mediator:
         raise SpecBuilderError(f"dof 2: interaction '{choice.name}' has no mass and so no plane, expected 1")
 

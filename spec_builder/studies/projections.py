@@ -5,6 +5,7 @@ A projection has no observed counts. It is compared with Asimov data, what the S
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
@@ -13,14 +14,15 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import load_json
+from spec_builder.base.grids import real_number, shown_number
 from spec_builder.base.names import unknown_name
+from spec_builder.base.printing import counted
+from spec_builder.experiments.tables import MOST_COUNTS
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.given import as_analysis
 from spec_builder.model.workspace import NEW_PHYSICS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Background, Channel, Experiment, Signal
     from spec_builder.model.analysis import Analysis
@@ -77,14 +79,17 @@ class Projection:
     def _check_sizes(self) -> None:
         for what, sizes in (("exposure", self.exposure), ("background", self.backgrounds)):
             for name, factor in sizes.items():
-                if not (0 <= factor <= _LARGEST and (factor > 0 or what == "background")):
+                number = real_number(factor)
+                if not (0 <= number <= _LARGEST and (number > 0 or what == "background")):
                     least = "above 0" if what == "exposure" else "from 0"
+                    expected = f"a number {least} to {_LARGEST:g}"
                     raise SpecBuilderError(
-                        f"{what} of {_word(name)}: factor {factor:g}, expected a number {least} to {_LARGEST:g}"
+                        f"{what} of {_word(name)}: factor {shown_number(factor)}, expected {expected}"
                     )
         for name, size in self.uncertainties.items():
-            if not 0 < size <= 2:
-                raise SpecBuilderError(f"uncertainty {name}: {size:g}, expected a relative size above 0, at most 2")
+            if not 0 < real_number(size) <= 2:
+                found = shown_number(size)
+                raise SpecBuilderError(f"uncertainty {name}: {found}, expected a relative size above 0, at most 2")
 
     def _check(self, analysis: Analysis) -> None:
         self._check_sizes()
@@ -156,6 +161,8 @@ def with_data(analysis: GivenAnalysis, data: str | PathLike[str] | Mapping[str, 
     """
     analysis = as_analysis(analysis)
     data = fspath(data) if isinstance(data, PathLike) else data
+    if data == "":
+        raise SpecBuilderError(f"data '': expected {ASIMOV}, or the name of a JSON file of counts")
     if data == ASIMOV:
         counts, text = _expected(analysis), "the counts are what the Standard Model expects (Asimov data)"
     else:
@@ -184,16 +191,26 @@ def _expected(analysis: Analysis) -> dict[str, FloatArray]:
 
 def _read(analysis: Analysis, content: Any, where: str) -> dict[str, FloatArray]:
     channels = {channel.name: channel.bins for channel in analysis.channels}
-    if not isinstance(content, dict) or content.keys() != channels.keys():
-        found = ", ".join(map(str, content)) if isinstance(content, dict) else "no object"
-        raise SpecBuilderError(f"{where}: expected counts of the channels {', '.join(channels)}, found {found}")
-    counts = {}
+    if not isinstance(content, Mapping):
+        found = type(content).__name__
+        raise SpecBuilderError(f"{where}: expected counts by channel ({', '.join(channels)}), found {found}")
+    for name in content:
+        if name not in channels:
+            raise SpecBuilderError(f"{where}: {unknown_name('channel', name, channels, where=f'in {analysis.name}')}")
     for name, bins in channels.items():
-        try:
-            numbers = np.array(content[name], dtype=np.float64)
-        except (TypeError, ValueError):
-            numbers = np.full(0, np.nan)
-        if numbers.shape != (bins,) or not (np.isfinite(numbers) & (numbers >= 0)).all():
-            raise SpecBuilderError(f"{where}: {name}: expected {bins} counts >= 0")
-        counts[name] = numbers
-    return counts
+        if name not in content:
+            raise SpecBuilderError(f"{where}: channel '{name}' is missing, expected its {counted(bins, 'count')}")
+    return {name: _counts(content[name], bins, f"{where}: {name}") for name, bins in channels.items()}
+
+
+def _counts(given: Any, bins: int, where: str) -> FloatArray:
+    """The counts of a channel, shape (bins,): numbers from 0 on, whole or not."""
+    if not isinstance(given, list | tuple) and getattr(given, "ndim", 0) != 1:
+        raise SpecBuilderError(f"{where}: expected a list of {counted(bins, 'count')}, found {given!r}")
+    items = list(given)
+    if len(items) != bins:
+        raise SpecBuilderError(f"{where}: expected {counted(bins, 'count')}, found {len(items)}")
+    for i, item in enumerate(items):
+        if not 0 <= real_number(item) <= MOST_COUNTS:
+            raise SpecBuilderError(f"{where}[{i}] is {shown_number(item)}, expected a number from 0 to {MOST_COUNTS:g}")
+    return np.array([real_number(item) for item in items])

@@ -115,9 +115,10 @@ class ScanResult(Result):
     def _facts(self) -> dict[str, str]:
         valid, twice_nll = self.columns["valid"], self.columns["twice_nll"]
         best = int(np.argmin(twice_nll))
+        wrong, at_bound = int(np.sum(~valid)), int(np.sum(self.columns["at_bound"]))
+        state = f"{wrong} not valid" if wrong else "all valid"
         facts = {
-            "points": f"{valid.size}, {int(np.sum(~valid)) or 'none'} not valid, "
-            f"{int(np.sum(self.columns['at_bound'])) or 'none'} at a bound",
+            "points": f"{valid.size}, {state}, {at_bound or 'none'} at a bound",
             "least 2NLL": f"{twice_nll[best]:.9f} in row {best}",
             "delta_chi2": self.metadata["delta_chi2"],
         }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.grids import numbers_text, parse_grid
+from spec_builder.base.grids import numbers_text, parse_grid, real_number, shown_number
 from spec_builder.base.text import Report, Shown
 from spec_builder.base.version import __version__
 from spec_builder.drawing.style import PALETTE
@@ -270,8 +270,8 @@ def _angle(choice: Choice, sin2thetaw: float | None) -> float:
         return SIN2_THETA_W
     if not _is_standard_model(choice):
         raise SpecBuilderError("sin2thetaw applies to interaction 'sm' only; the others use 0.23857")
-    if not 0 <= sin2thetaw <= 1:
-        raise SpecBuilderError(f"sin2thetaw {sin2thetaw:g}: expected a number from 0 to 1")
+    if not 0 <= real_number(sin2thetaw) <= 1:
+        raise SpecBuilderError(f"sin2thetaw {shown_number(sin2thetaw)}: expected a number from 0 to 1")
     return sin2thetaw
 
 

@@ -18,6 +18,7 @@ from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices
 from spec_builder.studies.fits import finite_or_none, named, workspace_likelihood
 from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
+from spec_builder.studies.profiles import nuisance_likelihood
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,7 +128,7 @@ class SurfaceResult(PicturedResult):
         facts = {
             "least at": f"{first} = {self.best.theta[first]:.4g}, {second} = {self.best.theta[second]:.4g}",
             "2NLL": f"{self.best.twice_nll:.9f} at the minimum",
-            "points": f"{rows} x {columns}, {wrong or 'none'} not valid",
+            "points": f"{rows} x {columns}, {f'{wrong} not valid' if wrong else 'all valid'}",
         }
         for cl, lines in self.contours.items():
             facts[f"{100 * cl:.4g} % CL"] = f"Delta chi2 = {threshold(cl, 2):.4g}, {_extent(lines)}"
@@ -179,21 +180,28 @@ def profile_two_of_analysis(
     law: str | None = None,
     variants: Mapping[str, str] | None = None,
 ) -> SurfaceResult:
-    """Profile the 8B flux or the weak mixing angle together with a nuisance parameter; see :func:`profile_two`.
+    """Profile the 8B flux or the weak mixing angle with a nuisance parameter, or two of these; see :func:`profile_two`.
 
     Args:
         analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
-        parameters: ``flux`` or ``sin2thetaw``, and a nuisance parameter, in either order.
+        parameters: ``flux`` or ``sin2thetaw``, and a nuisance parameter, in either order; or two nuisance parameters,
+            in the measurement ``new_physics``.
         points: in each direction, at least 31.
         law: ``normsys`` or ``linear``, where a name is given.
         variants: variant by experiment name, where a name is given.
 
     Raises:
-        SpecBuilderError: if neither is ``flux`` or ``sin2thetaw``, or as :func:`profile_two`.
+        SpecBuilderError: for both of ``flux`` and ``sin2thetaw``, or as :func:`profile_two`.
     """
     loaded = as_analysis(analysis, law, variants)
-    known = next((name for name in parameters if name in loaded.parameters), parameters[0])
-    return profile_two(loaded.likelihood(known), Choices.of(loaded), parameters, points=points)
+    if set(parameters) <= set(loaded.parameters) and len(set(parameters)) == 2:
+        raise SpecBuilderError(
+            f"parameters {' and '.join(parameters)}: an analysis measures one of them at a time, expected one of them "
+            "and a nuisance parameter"
+        )
+    known = next((name for name in parameters if name in loaded.parameters), None)
+    likelihood = nuisance_likelihood(loaded, *parameters) if known is None else loaded.likelihood(known)
+    return profile_two(likelihood, Choices.of(loaded), parameters, points=points)
 
 
 def profile_two(

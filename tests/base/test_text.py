@@ -133,7 +133,7 @@ def test_csv_is_exact_and_quoted_where_it_must_be() -> None:
 def test_a_scan_s_table_holds_its_first_and_last_rows() -> None:
     scan = results()["scan"]
     facts = dict(row[:2] for row in cells(scan._repr_html_()) if len(row) == 2)
-    assert facts["points"] == "18, none not valid, none at a bound"
+    assert facts["points"] == "18, all valid, none at a bound"
     rows = [row for row in cells(scan._repr_html_()) if len(row) > 2]
     assert rows[0] == list(scan.columns)
     assert [float(row[0]) for row in rows[1:]] == [1, 1, 1, 10, 10, 10]

@@ -45,7 +45,7 @@ def test_archive_and_verify(spec_builder: Command, made: Path) -> None:
     run = spec_builder("verify", made)
     assert run.returncode == 0
     assert run.stdout.startswith(
-        f"{made}: ok (archive of xenonnt, 8 files; 4 patches in 1 sets fitted, all as expected;"
+        f"{made}: ok (archive of xenonnt, 8 files; 4 patches in 1 set fitted, all as expected;"
     )
     assert run.stderr == ""
 

@@ -67,9 +67,18 @@ def test_a_workspace_gives_the_same_surface(surface: SurfaceResult) -> None:
             2,
             "points 2: a profile of two parameters needs at least 31, and at most 1001",
         ),
+        (("flux", "sin2thetaw"), 31, "parameters flux and sin2thetaw: an analysis measures one of them at a time"),
         (("flux", "moon"), 31, "parameter 'moon' is unknown"),
     ],
 )
 def test_mistakes(parameters: tuple[str, str], points: int, message: str) -> None:
     with pytest.raises(SpecBuilderError, match=message):
         profile_two_of_analysis(load_analysis("xenonnt"), parameters, points=points)
+
+
+def test_two_nuisance_parameters_with_the_sources_at_their_reference_sizes() -> None:
+    analysis = load_analysis("xenonnt")
+    names = ("flux_8b", "xenonnt_fiducial")
+    found = profile_two_of_analysis(analysis, names, points=31)
+    same = profile_two_of_workspace(analysis.workspace, "xenonnt", names, measurement="new_physics", points=31)
+    np.testing.assert_allclose(found.delta_chi2, same.delta_chi2, atol=1e-12)
