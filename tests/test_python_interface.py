@@ -201,7 +201,7 @@ def test_a_choice_shows_what_tells_it_from_others() -> None:
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        (lambda: sb.fit_analysis("xenonnt", ["flux"]), "parameter .* is unknown in xenonnt"),  # type: ignore[arg-type]
+        (lambda: sb.fit_analysis("xenonnt", ["flux"]), "parameter .*: expected a name"),  # type: ignore[arg-type]
         (lambda: sb.find_limits("pandax4t", "scalar", 1, variants="ce_rich"), "variants 'ce_rich': expected names"),  # type: ignore[arg-type]
         (lambda: sb.load_analysis("xenonnt", variants={"xenonnt": 3}), "variants .*: expected names by experiment"),  # type: ignore[dict-item]
         (lambda: sb.fit_workspace([1, 2]), "workspace: expected the content of a workspace or a path, found list"),  # type: ignore[arg-type]

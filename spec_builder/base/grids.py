@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
-from numbers import Integral
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
+from typing import Any, TypeAlias
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import shown
 
 __all__ = [
     "MOST_POINTS",
     "Numbers",
+    "as_levels",
     "check_level",
     "check_range",
     "check_whole",
@@ -29,7 +31,7 @@ _LARGEST = 1e50
 #: A grid with more points is a slip of the finger; it would not fit into memory.
 MOST_POINTS = 100_000
 #: Characters of a grid that a message repeats.
-_LONGEST = 200
+_LONGEST = 80
 #: A number as people write it: Python takes 1_0 for 10 too, and the digits of all alphabets.
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
 
@@ -123,7 +125,8 @@ def numbers_text(given: Numbers, what: str) -> str:
     """
     if isinstance(given, str):
         return given
-    items = list(given) if isinstance(given, Iterable) and getattr(given, "ndim", True) else [given]
+    listed = isinstance(given, Iterable) and not isinstance(given, bytes | Mapping) and getattr(given, "ndim", True)
+    items = list(given) if listed else [given]  # type: ignore[arg-type]
     if not items:
         raise SpecBuilderError(f"{what}: the list is empty, expected at least one number")
     return ",".join(_number_text(item, what) for item in items)
@@ -135,22 +138,40 @@ def _number_text(item: object, what: str) -> str:
         return item
     try:
         number = float(item) if not isinstance(item, bool) else None  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = None
     if number is None:
         raise SpecBuilderError(f"{what}: expected numbers or the text of a grid, found {type(item).__name__}")
     return repr(number).removesuffix(".0")
 
 
-def check_level(cl: float) -> None:
+def check_level(cl: Any) -> None:
     """Refuse what is no confidence level.
 
     Raises:
         SpecBuilderError: if it is not a number between 0 and 1.
     """
-    if isinstance(cl, str | bool) or not 0 < cl < 1:
-        shown = f"{cl:g}" if isinstance(cl, int | float) else repr(cl)
-        raise SpecBuilderError(f"confidence level {shown}: expected a number between 0 and 1, such as 0.68")
+    is_number = isinstance(cl, Real) and not isinstance(cl, bool)
+    if not is_number or not 0 < cl < 1:
+        text = f"{cl:g}" if isinstance(cl, float) else shown(cl)
+        raise SpecBuilderError(f"confidence level {text}: expected a number between 0 and 1, such as 0.68")
+
+
+def as_levels(given: Any) -> list[float]:
+    """Confidence levels, from one or a list of them.
+
+    Raises:
+        SpecBuilderError: for what is none.
+
+    Examples:
+        >>> as_levels(0.9), as_levels((0.68, 0.95))
+        ([0.9], [0.68, 0.95])
+    """
+    listed = isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping | type)
+    levels = list(given) if listed else [given]
+    for level in levels:
+        check_level(level)
+    return [float(level) for level in levels]
 
 
 def check_whole(what: str, given: object) -> None:
@@ -160,7 +181,7 @@ def check_whole(what: str, given: object) -> None:
         SpecBuilderError: naming it.
     """
     if isinstance(given, bool) or not isinstance(given, Integral):
-        raise SpecBuilderError(f"{what} {given!r}: expected a whole number")
+        raise SpecBuilderError(f"{what} {shown(given)}: expected a whole number")
 
 
 def check_range(what: str, values: Iterable[float]) -> None:
@@ -202,12 +223,12 @@ def _count(item: str, text: str, what: str) -> int:
 def _finite(item: str, text: str, what: str) -> float:
     value = number_of(item)
     if not math.isfinite(value):
-        raise SpecBuilderError(f"{what} '{_short(text)}': '{item.strip()}' is not a number")
+        raise SpecBuilderError(f"{what} '{_short(text)}': '{_short(item.strip())}' is not a number")
     return value
 
 
 def _positive(item: str, text: str, what: str) -> float:
     value = number_of(item)
     if not 0 < value < math.inf:
-        raise SpecBuilderError(f"{what} '{_short(text)}': '{item.strip()}' is not a positive number")
+        raise SpecBuilderError(f"{what} '{_short(text)}': '{_short(item.strip())}' is not a positive number")
     return value

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from spec_builder.base.arguments import check_argument, check_path
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json
 from spec_builder.base.saving import save_result
@@ -196,6 +197,8 @@ class Result(ABC):
         Raises:
             SpecBuilderError: for another suffix, or a file that exists and no ``force``.
         """
+        check_path("path", path)
+        check_argument("force", force)
         save_result(self, path, force=force)
 
     def to_dataframe(self) -> Any:

@@ -17,6 +17,7 @@ from spec_builder.cli.toys import (
     by_toys,
     changed_analysis,
     check_toy_options,
+    expected_of,
     load_changed,
     toy_run,
 )
@@ -70,7 +71,7 @@ def print_limits(
     from spec_builder.studies.expected_strengths import expect_strength_limits  # noqa: PLC0415
     from spec_builder.studies.strengths import find_strength_limits  # noqa: PLC0415
 
-    expected = choices["expected"]
+    expected = expected_of(choices)
     drawn = {"plots", "width"} if expected is None else set()
     own = {"spectrum", "law", "variants", "as_json", "as_csv", "cite", "expected"}
     only(given, own | drawn | TOY_OPTIONS | PROJECTION_OPTIONS, "a spectrum")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import silent
 from spec_builder.base.output import Output
@@ -139,6 +140,7 @@ def _recast_file(bound: Bound) -> str:
     return f"bounds/{bound.interaction}/{bound.name}.csv"
 
 
+@checked
 def compare(
     output: str | PathLike[str],
     *,
@@ -204,6 +206,7 @@ def compare(
     return write_bounds(place, found[: len(PANELS)], bounds, missing, found[len(PANELS) :])
 
 
+@checked
 def compare_one(
     analysis: Analysis,
     choice: Choice,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import shown
 
 __all__ = ["SHIPPED_OPTIONS", "Option", "Value"]
 
@@ -36,12 +37,12 @@ class Option:
             SpecBuilderError: if it is not allowed.
         """
         for value in self.allowed:
-            if given == value or str(given) == str(value):
+            if str(given) == str(value) or (isinstance(given, str | int | float) and given == value):
                 return value
         number = math.nan if self.allowed or isinstance(given, bool) else _number(given)
         if not math.isfinite(number):
             words = self.name.replace("_", " ")
-            raise SpecBuilderError(f"interaction '{interaction}': {words} '{given}', expected {self._expected()}")
+            raise SpecBuilderError(f"interaction '{interaction}': {words} {_shown(given)}, expected {self._expected()}")
         return number
 
     def _expected(self) -> str:
@@ -52,11 +53,16 @@ class Option:
         return " or ".join(words) if len(words) <= 2 else f"one of {', '.join(words)}"
 
 
+def _shown(given: object) -> str:
+    """A value as it would be typed."""
+    return f"'{given}'" if isinstance(given, int | float) else shown(given)
+
+
 def _number(given: object) -> float:
     """A number or its text; NaN for anything else."""
     try:
         return float(given)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return float("nan")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.inference.expectation import TOTAL, covariance, expect, prior
@@ -122,6 +123,7 @@ def _row(count: EventCount) -> tuple[str, ...]:
     )
 
 
+@checked
 def events_of_analysis(
     analysis: GivenAnalysis, parameter: str, *, law: str | None = None, variants: Mapping[str, str] | None = None
 ) -> EventsResult:
@@ -141,6 +143,7 @@ def events_of_analysis(
     return EventsResult(Choices.of(loaded), f"{parameter} with the nuisance parameters", *counted)
 
 
+@checked
 def events_at_point(
     analysis: GivenAnalysis,
     choice: Choice | str | object,
@@ -171,6 +174,7 @@ def events_at_point(
     return EventsResult(about, f"the nuisance parameters at {point}", *counted)
 
 
+@checked
 def events_of_workspace(
     workspace: GivenWorkspace,
     name: str | None = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import check_argument, checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import MOST_POINTS, check_level, check_whole
 from spec_builder.base.text import Report, Shown
@@ -75,6 +76,7 @@ class ProfileResult(PicturedResult):
             ax: axes to draw into; new ones if there are none.
             label: for the legend; data set and interval by default.
         """
+        check_argument("label", label)
         panel, about, best = own_axes(ax), self.provenance, self.best
         first = not panel.has_data()
         heights = np.where(self.valid, self.delta_chi2, np.nan)
@@ -165,6 +167,7 @@ class ProfileResult(PicturedResult):
         return list(zip(self.values[rows].tolist(), self.delta_chi2[rows].tolist(), strict=True))
 
 
+@checked
 def profile_analysis(
     analysis: GivenAnalysis,
     parameter: str,
@@ -197,6 +200,7 @@ def profile_analysis(
     return replace(found, reference=measurable.reference)
 
 
+@checked
 def profile_workspace(
     workspace: GivenWorkspace,
     name: str | None = None,
@@ -246,7 +250,7 @@ def _profile(
     if not 2 <= points <= MOST_POINTS:
         raise SpecBuilderError(f"points {points}: a profile needs at least 2, and at most {MOST_POINTS}")
     best = fit(likelihood, parameter, cl=cl)
-    if not (np.isfinite(height) and height > 0):
+    if not height > 0:
         raise SpecBuilderError(f"height {height:g}: expected a number > 0")
     scan = search(likelihood, parameter)
     below, above, _ = crossings(likelihood, scan, best.value, best.twice_nll + height)

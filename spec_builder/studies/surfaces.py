@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_whole
 from spec_builder.base.text import Report, Shown
@@ -143,6 +144,7 @@ def _extent(lines: Sequence[FloatArray]) -> str:
     return f"{low[0]:.4g} to {high[0]:.4g} and {low[1]:.4g} to {high[1]:.4g}"
 
 
+@checked
 def profile_two_of_workspace(
     workspace: GivenWorkspace,
     name: str | None,
@@ -171,6 +173,7 @@ def profile_two_of_workspace(
         return profile_two(likelihood, Choices(name), parameters, points=points)
 
 
+@checked
 def profile_two_of_analysis(
     analysis: GivenAnalysis,
     parameters: tuple[str, str],
