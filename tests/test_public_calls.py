@@ -74,6 +74,7 @@ class Made:
     folder: Path
     analysis: sb.Analysis
     request: sb.PatchRequest
+    content: dict[str, Any]
     numbers: itertools.count[int]
 
     def new(self, suffix: str = "") -> Path:
@@ -93,7 +94,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     request = sb.PatchRequest("scalar", masses="10", couplings="1e-5")
     sb.export_workspaces("xenonnt", folder / "export", patches=request)
     sb.write_archives("xenonnt", folder / "archive", request, submission=False)
-    return Made(folder, sb.load_analysis("xenonnt"), request, itertools.count())
+    content = sb.explore("xenonnt", "scalar", points=2, levels=[0.9], laws=["normsys"])
+    return Made(folder, sb.load_analysis("xenonnt"), request, content, itertools.count())
 
 
 #: A cheap valid call of each public function; the arguments that are left out have their defaults.
@@ -104,6 +106,10 @@ CALLS: dict[str, Callable[[Made], dict[str, Any]]] = {
     "choose": lambda _: {"interaction": "scalar"},
     "cover_analysis": lambda m: {"analysis": m.analysis, "parameter": "flux", "values": [1], "toys": 10},
     "cover_couplings": lambda m: point(m) | {"values": [1e-5], "toys": 10},
+    "describe_experiment": lambda _: {"name_or_path": "xenonnt"},
+    "draw_expected": lambda m: {"expected": sb.expect_limits(m.analysis, "scalar", [1, 10])},
+    "draw_fit": lambda m: {"analysis": m.analysis, "result": sb.fit_analysis(m.analysis, "flux")},
+    "draw_result": lambda _: {"result": sb.recoil_spectrum([1, 2])},
     "events_at_point": lambda m: point(m, value=1e-5),
     "events_of_analysis": lambda m: {"analysis": m.analysis, "parameter": "flux"},
     "events_of_workspace": lambda m: {"workspace": m.workspace},
@@ -123,6 +129,7 @@ CALLS: dict[str, Callable[[Made], dict[str, Any]]] = {
     "fit_workspace": lambda m: {"workspace": m.workspace},
     "fit_workspace_by_toys": lambda m: {"workspace": m.workspace, "toys": 10, "values": [0.2, 1, 2]},
     "hs3_workspace": lambda m: {"workspace": m.analysis.workspace},
+    "list_experiments": lambda _: {},
     "load_analysis": lambda _: {"analysis": "xenonnt"},
     "load_experiment": lambda _: {"name_or_path": "xenonnt"},
     "load_source": lambda _: {"name_or_path": "solar_8b"},
@@ -131,6 +138,8 @@ CALLS: dict[str, Callable[[Made], dict[str, Any]]] = {
     "point_workspace": lambda m: point(m, value=1e-5),
     "profile_analysis": lambda m: {"analysis": m.analysis, "parameter": "flux", "points": 5},
     "profile_workspace": lambda m: {"workspace": m.workspace, "points": 5},
+    "profile_two_of_analysis": lambda m: {"analysis": m.analysis, "parameters": ["flux", "xenonnt_fiducial"]},
+    "profile_two_of_workspace": lambda m: {"workspace": m.workspace, "parameters": ["mu_8b", "xenonnt_fiducial"]},
     "rank_analysis": lambda m: {"analysis": m.analysis, "parameter": "flux"},
     "rank_workspace": lambda m: {"workspace": m.workspace},
     "read_spectra": lambda m: {"path": m.folder / "spectrum.csv"},
@@ -139,6 +148,8 @@ CALLS: dict[str, Callable[[Made], dict[str, Any]]] = {
     "scan_analysis": lambda m: {"analysis": m.analysis, "choice": "nsi", "couplings": [0.1]},
     "scan_files": lambda m: {"workspace": m.workspace, "patchset": m.workspace.with_name("patchset_scalar.json")},
     "scan_patches": lambda m: {"workspace": m.workspace, "patchset": m.workspace.with_name("patchset_scalar.json")},
+    "scan_spectra": lambda m: spectrum(m, "spectra"),
+    "verify": lambda m: {"path": m.workspace},
     "verify_archive": lambda m: {"path": m.folder / "archive" / "xenonnt.tar.gz"},
     "verify_file": lambda m: {"path": m.workspace},
     "with_data": lambda m: {"analysis": m.analysis, "data": "asimov"},
@@ -148,11 +159,14 @@ CALLS: dict[str, Callable[[Made], dict[str, Any]]] = {
         "patches": m.request,
         "submission": False,
     },
+    "write_explorer": lambda m: {"content": m.content, "path": m.new(".html")},
     "write_plane": lambda m: {"output": m.new(), "analysis": "xenonnt", "interactions": "nsi", "points": 2},
 }
 #: Calls that end where they look at their files, before they compute for long.
 STOPPED: dict[str, Callable[[Made], dict[str, Any]]] = {
     "compare": lambda m: {"output": m.workspace, "darkcast": m.folder / "no"},
+    "compare_analysis": lambda m: {"analysis": m.analysis, "choice": "scalar", "output": m.workspace},
+    "reproduce": lambda m: {"output": m.workspace},
     "import_xenonnt": lambda m: {"release": m.folder / "empty", "model": "2026", "output": m.new()},
 }
 #: Arguments without which a call takes long, or whose junk is nearly all taken: their names are checked elsewhere too.
@@ -163,7 +177,8 @@ SLOW = {
 #: What these make is what a user calls; nobody calls the classes themselves.
 MADE_BY_FUNCTIONS = {
     *("Analysis", "Channel", "Choice", "CoverageResult", "EventsResult", "ExpectedLimits", "ExpectedStrengths"),
-    *("Experiment", "Explanation", "FitResult", "Likelihood", "LimitsResult", "NewPhysics", "ProfileResult"),
+    *("Experiment", "Explanation", "FitResult", "Likelihood", "LimitsResult", "NewPhysics", "Page", "ProfileResult"),
+    "SurfaceResult",
     *("RankingResult", "ScanResult", "Source", "SpecBuilderError", "Spectrum", "StrengthLimits", "Target"),
     *("ToyFitResult", "ToyLimitsResult"),
 }

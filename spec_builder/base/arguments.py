@@ -197,7 +197,7 @@ def _check_real(what: str, given: object) -> None:
 
 def _check_name_or_path(what: str, given: object) -> None:
     """Refuse what is neither; that nothing has an empty name is said with the names there are."""
-    if given != "":
+    if not isinstance(given, str) or given:
         check_path(what, given)
 
 
@@ -265,11 +265,11 @@ _CHECKS: Mapping[str, Callable[[str, object], None]] = {
     **dict.fromkeys(_TEXTS, check_text),
     **dict.fromkeys(("darkcast", "output", "path", "release"), check_path),
     **dict.fromkeys(("count", "digits", "dof", "jobs", "points", "seed", "toys"), check_whole),
-    **dict.fromkeys(("force", "hep", "submission", "where_they_act"), _check_flag),
+    **dict.fromkeys(("as_json", "force", "hep", "submission", "where_they_act"), _check_flag),
     **dict.fromkeys(("change", "passed_over", "report"), _check_call),
-    **dict.fromkeys(("critical", "folders"), _check_names),
     **dict.fromkeys(("laws", "methods", "sources"), _check_words),
     "cl": _check_level,
+    "critical": _check_names,
     "digests": _check_digests,
     "executor": _check_executor,
     "hold": _check_held,

@@ -29,9 +29,10 @@ from spec_builder.inference.exclusion import exclude, plane_minimum
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.patches import group_patches
 from spec_builder.inference.points import CHUNK, GridPoints, ListedPoints
-from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_masses, as_workspace
+from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_masses, as_spectra, as_workspace
 from spec_builder.model.provenance import Choices, range_text
 from spec_builder.model.signal import check_change
+from spec_builder.model.spectrum_patches import build_spectra_patch_set
 from spec_builder.studies.plane import parameter_grid
 
 if TYPE_CHECKING:
@@ -41,13 +42,14 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import Column, Columns, FloatArray
     from spec_builder.base.chunks import Store
     from spec_builder.base.grids import Numbers
+    from spec_builder.experiments.spectra import RecoilSpectrum
     from spec_builder.inference.data import Problem
     from spec_builder.inference.plane import Minimum
     from spec_builder.model.analysis import Analysis
     from spec_builder.model.given import GivenAnalysis, GivenWorkspace
     from spec_builder.physics.choices import Choice
 
-__all__ = ["ScanResult", "scan_analysis", "scan_files", "scan_patches"]
+__all__ = ["ScanResult", "scan_analysis", "scan_files", "scan_patches", "scan_spectra"]
 
 #: Masses, and couplings, that are not asked for otherwise.
 _POINTS = 121
@@ -401,6 +403,34 @@ def _stated_minimum(patchset: Mapping[str, Any], measurement: str | None) -> dic
     if about.get("measurement") != measurement or not np.isfinite(least):
         return {}
     return {"minimum": about["minimum"], "delta_chi2": "against the minimum that the patch set states"}
+
+
+@checked
+def scan_spectra(
+    analysis: GivenAnalysis,
+    spectra: RecoilSpectrum | str | PathLike[str] | Sequence[RecoilSpectrum],
+    *,
+    name: str | None = None,
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
+    **how: Any,
+) -> ScanResult | None:
+    """Profile 2NLL at strength 1 of each recoil spectrum, with a column for each of their labels.
+
+    Args:
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
+        spectra: from :func:`spec_builder.experiments.spectra.read_spectra`, or the path of a table or folder.
+        name: what to call them in messages.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
+        how: ``executor``, ``jobs``, ``output``, ``force`` and ``report`` of :func:`scan_patches`.
+
+    Raises:
+        SpecBuilderError: if a spectrum gives no events, or as :func:`scan_patches`.
+    """
+    loaded, tables = as_analysis(analysis, law, variants), as_spectra(spectra)
+    patches = build_spectra_patch_set(loaded, tables)
+    return scan_patches(loaded.workspace, patches, name=name or "spectra", **how)
 
 
 @checked

@@ -15,7 +15,7 @@ from spec_builder.base.names import shown
 from spec_builder.base.text import Report, Shown
 from spec_builder.base.version import __version__
 from spec_builder.drawing.style import PALETTE
-from spec_builder.model.provenance import choice_content, option_texts, parameter_label
+from spec_builder.model.provenance import Choices, choice_content, option_texts, parameter_label
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE, choose
 from spec_builder.physics.rates import rate
@@ -70,6 +70,13 @@ class Spectrum(PicturedResult):
     standard_model: tuple[float, ...]
     new_physics: tuple[float, ...]
     version: str = __version__
+
+    @property
+    def provenance(self) -> Choices:
+        """Source, target, interaction and the sources of their tables."""
+        choice = None if self.coupling is None else self.choice
+        about = f"{self.source.name} on {self.target.name}"
+        return Choices(about, choice=choice, version=self.version, sources=self.sources)
 
     @property
     def drawn(self) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_whole
+from spec_builder.base.names import shown
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.fit import fit
@@ -147,8 +148,8 @@ def _extent(lines: Sequence[FloatArray]) -> str:
 @checked
 def profile_two_of_workspace(
     workspace: GivenWorkspace,
-    name: str | None,
-    parameters: tuple[str, str],
+    name: str | None = None,
+    parameters: Sequence[str] = (),
     *,
     measurement: str | None = None,
     hold: Mapping[str, float] | None = None,
@@ -170,13 +171,13 @@ def profile_two_of_workspace(
     workspace, name = as_workspace(workspace, name)
     with named(name):
         likelihood = workspace_likelihood(workspace, name, measurement, poi="", hold=hold)
-        return profile_two(likelihood, Choices(name), parameters, points=points)
+        return profile_two(likelihood, Choices(name), _pair(parameters), points=points)
 
 
 @checked
 def profile_two_of_analysis(
     analysis: GivenAnalysis,
-    parameters: tuple[str, str],
+    parameters: Sequence[str],
     *,
     points: int = 61,
     law: str | None = None,
@@ -195,8 +196,21 @@ def profile_two_of_analysis(
         SpecBuilderError: if neither is ``flux`` or ``sin2thetaw``, or as :func:`profile_two`.
     """
     loaded = as_analysis(analysis, law, variants)
-    known = next((name for name in parameters if name in loaded.parameters), parameters[0])
-    return profile_two(loaded.likelihood(known), Choices.of(loaded), parameters, points=points)
+    pair = _pair(parameters)
+    known = next((name for name in pair if name in loaded.parameters), pair[0])
+    return profile_two(loaded.likelihood(known), Choices.of(loaded), pair, points=points)
+
+
+def _pair(parameters: Sequence[str]) -> tuple[str, str]:
+    """Two names.
+
+    Raises:
+        SpecBuilderError: for anything else.
+    """
+    is_list = isinstance(parameters, list | tuple) and all(isinstance(name, str) for name in parameters)
+    if not is_list or len(parameters) != 2:
+        raise SpecBuilderError(f"parameters {shown(parameters)}: expected two names, such as ('flux', 'flux_8b')")
+    return parameters[0], parameters[1]
 
 
 def profile_two(
