@@ -43,7 +43,7 @@ R = TypeVar("R")
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
-    """The function, whose arguments are refused if they are of another kind than their names say.
+    """The function, whose arguments are refused if they are of another kind than their names say; numpy does not warn.
 
     An argument that is its own default is never refused, None not where the annotation has it, and a name that is not
     in the list of this module is left to the function.
@@ -70,7 +70,10 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         for name, value in given.items():
             if value is not defaults[name] and not (value is None and name in optional):
                 check_argument(name, value)
-        return function(*args, **kwargs)
+        import numpy as np  # noqa: PLC0415  # --help needs none
+
+        with np.errstate(all="ignore"):  # what is not finite is told in words, from Python as by the command line
+            return function(*args, **kwargs)
 
     return call
 

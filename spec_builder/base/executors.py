@@ -168,6 +168,9 @@ def _start_worker() -> None:
     started the pool, whoever forked the worker, and the fork server ends with the last worker.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import numpy as np  # noqa: PLC0415  # only where there are numbers
+
+    np.seterr(all="ignore")  # what is not finite is told in words
     parent = multiprocessing.parent_process()
     if parent is None:
         return

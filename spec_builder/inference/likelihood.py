@@ -265,6 +265,7 @@ class Likelihood:
             raise SpecBuilderError(f"theta has {points.shape[1]} values, expected {len(self.parameters)}")
         return np.ascontiguousarray(points.T)
 
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def rates(self, theta: FloatArray) -> FloatArray:
         """Expected events, shape (N, bins), at theta (N, P)."""
         return self.engine().rates(self._columns(theta)).T
@@ -323,14 +324,17 @@ class Likelihood:
         channel, bins = next(item for item in self.specification.channels.items() if place < item[1].stop)
         return f"channel '{channel}', bin {place - bins.start}"
 
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def twice_nll(self, theta: FloatArray) -> FloatArray:
         """2NLL at theta (N, P): shape (N,); infinite where a rate is negative."""
         return self.engine()(self._columns(theta)).value
 
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def gradient(self, theta: FloatArray) -> FloatArray:
         """Gradient of 2NLL in all parameters at theta (N, P): shape (N, P)."""
         return self.engine(tuple(range(len(self.parameters))))(self._columns(theta)).gradient.T
 
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def hessian(self, theta: FloatArray) -> FloatArray:
         """Hessian of 2NLL in all parameters at theta (N, P): shape (N, P, P)."""
         parts = self.engine(tuple(range(len(self.parameters))))(self._columns(theta))

@@ -286,7 +286,7 @@ class Analysis(Described):
 
         A measurement of a source's size carries no prior on it (the first measurement of the workspace, e.g.
         ``b8_flux``); the weak mixing angle keeps it (``new_physics``). A size runs from 0 to ten times the Standard
-        Model, sin^2 theta_W from 0 to 1.
+        Model, sin^2 theta_W from 0 to 1; either starts at the Standard Model, which is where it is before a fit.
         """
         wanted = self.measurable(parameter)
         likelihood = Likelihood.from_workspace(self.workspace, wanted.measurement)

@@ -61,7 +61,7 @@ def test_a_missing_and_an_unknown_argument_are_the_calls_own() -> None:
         ("digests", "x", "digests 'x': expected the SHA-256 of files by name"),
         ("laws", "linear", "laws 'linear': expected a list of texts"),
         ("sources", [1], "sources of type list: expected a list of texts"),
-        ("folders", 1, "folders: expected a name, a path or a list of them, found int"),
+        ("critical", 1, "critical: expected a name, a path or a list of them, found int"),
         ("cl", 90, "confidence level 90: expected a number between 0 and 1, such as 0.68"),
         ("label", 1, "label 1: expected a name"),
     ],
@@ -78,7 +78,7 @@ def test_refused(name: str, given: Any, message: str) -> None:
         ("force", np.True_),
         ("seed", np.int64(3)),
         ("height", np.float32(1)),
-        ("folders", []),
+        ("critical", []),
         ("no_such_name", object()),
     ],
 )
