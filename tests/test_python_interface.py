@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -216,3 +217,14 @@ def test_a_choice_shows_what_tells_it_from_others() -> None:
 def test_what_is_of_another_kind_is_refused(ask: Any, message: str) -> None:
     with pytest.raises(sb.SpecBuilderError, match=message):
         ask()
+
+
+def test_jobs_are_worker_processes() -> None:
+    """The same numbers as here, and no executor beside them."""
+    alone = sb.expect_limits("xenonnt", "scalar", [10], kind="toys", toys=600)
+    assert sb.expect_limits("xenonnt", "scalar", [10], kind="toys", toys=600, jobs=2).to_dict() == alone.to_dict()
+    with ThreadPoolExecutor(1) as pool:
+        found = sb.expect_limits("xenonnt", "scalar", [10], kind="toys", toys=600, executor=pool)
+        assert found.to_dict() == alone.to_dict()
+        with pytest.raises(sb.SpecBuilderError, match="jobs 2: an executor is given too, expected one of them"):
+            sb.expect_limits("xenonnt", "scalar", [10], executor=pool, jobs=2)
