@@ -17,7 +17,7 @@ _ALIKE = 0.7
 #: Characters of a value that a message repeats.
 _LONGEST = 40
 #: Characters of a name that is unknown.
-_LONGEST_NAME = 60
+_LONGEST_NAME = 120
 
 
 def meant(name: str, known: Iterable[str]) -> str:
