@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import shown
 
 __all__ = [
     "MOST_POINTS",
     "Numbers",
+    "as_levels",
     "check_level",
     "check_range",
     "check_whole",
@@ -33,7 +35,7 @@ _LEAST_LEVEL, _LEAST_COMPLEMENT = 1e-3, 1e-9
 #: A grid with more points is a slip of the finger; it would not fit into memory.
 MOST_POINTS = 100_000
 #: Characters of a grid that a message repeats.
-_LONGEST = 200
+_LONGEST = 80
 #: A number as people write it: Python takes 1_0 for 10 too, and the digits of all alphabets.
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
 
@@ -153,7 +155,8 @@ def numbers_text(given: Numbers, what: str) -> str:
     """
     if isinstance(given, str):
         return given
-    items = list(given) if isinstance(given, Iterable) and getattr(given, "ndim", True) else [given]
+    listed = isinstance(given, Iterable) and not isinstance(given, bytes | Mapping) and getattr(given, "ndim", True)
+    items = list(given) if listed else [given]  # type: ignore[arg-type]
     if not items:
         raise SpecBuilderError(f"{what}: the list is empty, expected at least one number")
     return ",".join(_number_text(item, what) for item in items)
@@ -170,7 +173,7 @@ def _number_text(item: object, what: str) -> str:
     return repr(real_number(item)).removesuffix(".0")
 
 
-def check_level(cl: float) -> None:
+def check_level(cl: Any) -> None:
     """Refuse what is no confidence level.
 
     Raises:
@@ -186,6 +189,23 @@ def check_level(cl: float) -> None:
         )
 
 
+def as_levels(given: Any) -> list[float]:
+    """Confidence levels, from one or a list of them.
+
+    Raises:
+        SpecBuilderError: for what is none.
+
+    Examples:
+        >>> as_levels(0.9), as_levels((0.68, 0.95))
+        ([0.9], [0.68, 0.95])
+    """
+    listed = isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping | type)
+    levels = list(given) if listed else [given]
+    for level in levels:
+        check_level(level)
+    return [float(level) for level in levels]
+
+
 def check_whole(what: str, given: object) -> None:
     """Refuse what is no whole number.
 
@@ -193,7 +213,7 @@ def check_whole(what: str, given: object) -> None:
         SpecBuilderError: naming it.
     """
     if isinstance(given, bool) or not isinstance(given, Integral):
-        raise SpecBuilderError(f"{what} {given!r}: expected a whole number")
+        raise SpecBuilderError(f"{what} {shown(given)}: expected a whole number")
 
 
 def check_range(what: str, values: Iterable[float]) -> None:
@@ -235,12 +255,12 @@ def _count(item: str, text: str, what: str) -> int:
 def _finite(item: str, text: str, what: str) -> float:
     value = number_of(item)
     if not math.isfinite(value):
-        raise SpecBuilderError(f"{what} '{_short(text)}': '{item.strip()}' is not a number")
+        raise SpecBuilderError(f"{what} '{_short(text)}': '{_short(item.strip())}' is not a number")
     return value
 
 
 def _positive(item: str, text: str, what: str) -> float:
     value = number_of(item)
     if not 0 < value < math.inf:
-        raise SpecBuilderError(f"{what} '{_short(text)}': '{item.strip()}' is not a positive number")
+        raise SpecBuilderError(f"{what} '{_short(text)}': '{_short(item.strip())}' is not a positive number")
     return value

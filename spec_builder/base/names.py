@@ -1,4 +1,4 @@
-"""What is said of a name or a key that nothing has: those there are, and the one that was probably meant."""
+"""What is said of a name or a key that nothing has, and of the one that was probably meant; values in messages."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from spec_builder.base.errors import UnknownNameError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["meant", "unknown_key", "unknown_name"]
+__all__ = ["meant", "shown", "unknown_key", "unknown_name"]
 
 #: How alike two names are that may be a slip of the finger, from 0 to 1.
 _ALIKE = 0.7
+#: Characters of a value that a message repeats.
+_LONGEST = 40
+#: Characters of a name that is unknown.
+_LONGEST_NAME = 120
 
 
 def meant(name: str, known: Iterable[str]) -> str:
@@ -49,6 +53,22 @@ def unknown_key(path: str, known: Iterable[str]) -> str:
     return f"unknown key '{path}'{near or there}"
 
 
+def shown(given: object) -> str:
+    """What was given, as a message repeats it: a number or a short text as it is typed, anything else by its kind.
+
+    Examples:
+        >>> shown("x"), shown(None), shown(1.5), shown([1, 2]), shown({}), shown(int)
+        ("'x'", 'None', '1.5', 'of type list', 'of type dict', 'of type type')
+    """
+    if given is None or isinstance(given, str | bytes | int | float | complex):
+        text = repr(given)
+        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    shape = getattr(given, "shape", None)
+    if isinstance(shape, tuple):
+        return f"of type {type(given).__name__} and shape {shape}"
+    return f"of type {type(given).__name__}"
+
+
 def unknown_name(what: str, name: str, known: Iterable[str], *, where: str = "", more: str = "") -> UnknownNameError:
     """The error of a name that nothing has.
 
@@ -64,6 +84,7 @@ def unknown_name(what: str, name: str, known: Iterable[str], *, where: str = "",
         law 'linaer' is unknown, expected one of normsys, linear; did you mean 'linear'?
     """
     names = list(dict.fromkeys(map(str, known)))
+    name = str(name) if len(str(name)) <= _LONGEST_NAME else f"{str(name)[:_LONGEST_NAME]}..."
     there = f"{' ' if where else ''}{where}"
     text = f"{what} '{name}' is unknown{there}, expected one of {', '.join(names)}{more}{meant(str(name), names)}"
     return UnknownNameError(text, name=name)

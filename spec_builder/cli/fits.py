@@ -170,10 +170,9 @@ def _rank(likelihood: Likelihood, result: FitResult, plots: Plots, output: str, 
 def _draw_fit(analysis: Analysis, result: FitResult, plots: Plots) -> None:
     """Spectra, or where there are too many the bins."""
     if plots:
-        from spec_builder.figures.bins import draw_bins  # noqa: PLC0415
-        from spec_builder.figures.spectra import can_be_spectra, draw_spectra  # noqa: PLC0415
+        from spec_builder.figures.bins import draw_fit  # noqa: PLC0415
 
-        plots.save(draw_spectra if can_be_spectra(analysis) else draw_bins, analysis, result)
+        plots.save(draw_fit, analysis, result)
 
 
 def _fit_by_toys(analysis: Analysis, choices: dict[str, Any], output: str, plots: Plots, *, as_json: bool) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spec_builder.base.arguments import check_argument, check_path
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import refuse_existing, write_bytes, write_text
 from spec_builder.drawing.style import STYLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
+    from os import PathLike
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -86,9 +88,11 @@ class Page:
         """The figure's axes, in the order in which they were made."""
         return self.figure.axes
 
-    def save(self, path: Path, *, force: bool = False) -> None:
+    def save(self, path: str | PathLike[str], *, force: bool = False) -> None:
         """Write the figure and, beside it, its caption; see :func:`save_page`."""
-        save_page(self, [path], force=force)
+        check_path("path", path)
+        check_argument("force", force)
+        save_page(self, [Path(path)], force=force)
 
 
 def styled() -> Any:
@@ -104,7 +108,7 @@ def width_of(name: str) -> float:
     Raises:
         SpecBuilderError: naming the ones there are.
     """
-    if name not in WIDTHS:
+    if not isinstance(name, str) or name not in WIDTHS:
         raise SpecBuilderError(f"width '{name}' is unknown, expected one of {', '.join(WIDTHS)}")
     return WIDTHS[name]
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path
 from spec_builder.base.grids import real_number
@@ -88,7 +90,8 @@ def experiment_folder(name_or_path: str) -> Path:
     raise unknown_name("experiment", name_or_path, shipped_experiments(), more=more)
 
 
-def load_experiment(name_or_path: str, variant: str | None = None) -> Experiment:
+@checked
+def load_experiment(name_or_path: str | PathLike[str], variant: str | None = None) -> Experiment:
     """Read and check an experiment.
 
     Args:
@@ -104,7 +107,7 @@ def load_experiment(name_or_path: str, variant: str | None = None) -> Experiment
         >>> xenonnt.channels[0].observed.tolist(), xenonnt.statuses["observed"]
         ([16.0, 14.0, 7.0], 'measured')
     """
-    folder = experiment_folder(name_or_path)
+    folder = experiment_folder(fspath(name_or_path))
     file = folder / "experiment.toml"
     content = read_toml(file)
     shown: Callable[[str], str] = str

@@ -75,7 +75,7 @@ def draw_lines(planes: Sequence[Plane], *, width: str = "single") -> Page:
         panel.axhline(threshold, color="0.6", linewidth=0.6, zorder=0)
         panel.set_xscale("linear" if choice.signed else "log")
         panel.set_xlim(planes[0].couplings[0], planes[0].couplings[-1])
-        panel.set_ylim(0, 4 * threshold)
+        panel.set_ylim(0, 4 * threshold or 1.0)
         panel.set_xlabel(axis_label(choice.parameter, choice.unit or "1"))
         panel.legend(loc="upper center", title=f"{choice.title}\n{level_note(limits[0].provenance)}")
     what = f"Profiles of Delta chi2; excluded is what lies above the grey line, Delta chi2 = {threshold:.3f}."

@@ -89,7 +89,7 @@ def draw_spectra(analysis: Analysis, result: FitResult, *, width: str | None = N
         width: ``single`` or ``double``; as the number of panels asks for by default.
     """
     likelihood = analysis.likelihood(result.fit.parameter)
-    expected = _expected(analysis, likelihood, result)
+    expected = _expected(likelihood, result)
     count = panel_count(analysis)
     size = width or ("single" if count == 1 else "double")
     columns = min(count, _COLUMNS[size])
@@ -121,10 +121,9 @@ def fit_text(result: FitResult) -> str:
     return f"fit of {fit.parameter}{unit} = {fit.value:.4g}"
 
 
-def _expected(analysis: Analysis, likelihood: Likelihood, result: FitResult) -> _Expected:
+def _expected(likelihood: Likelihood, result: FitResult) -> _Expected:
     theta = np.array([result.fit.theta[name] for name in likelihood.parameters])
     before, _ = prior(likelihood)
-    before[likelihood.index(result.fit.parameter)] = analysis.measurable(result.fit.parameter).reference
     samples = likelihood.sample_rates(theta)
     return _Expected(samples, covariance(likelihood, theta), likelihood.rates(before[None])[0], theta)
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.executors import silent
+from spec_builder.base.executors import silent, workers
 from spec_builder.base.output import Output
 from spec_builder.base.printing import counted
 from spec_builder.base.text import markdown_table
@@ -66,6 +67,7 @@ def draw_fig4(results: Sequence[LimitsResult]) -> Page:
     return draw_plane(results, looks=looks, couplings=_COUPLINGS)
 
 
+@checked
 def write_plane(
     output: str | PathLike[str],
     *,
@@ -78,6 +80,7 @@ def write_plane(
     points: int = 121,
     change: Change | None = None,
     executor: concurrent.futures.Executor | None = None,
+    jobs: int | None = None,
     force: bool = False,
     report: Report = silent,
 ) -> str:
@@ -98,6 +101,8 @@ def write_plane(
         points: masses, and couplings.
         change: what becomes of each analysis, such as a projection.
         executor: any ``concurrent.futures.Executor``; None computes here.
+        jobs: worker processes in the place of an executor; a script that asks for them has its calls below
+            ``if __name__ == "__main__":``.
         force: replace files that exist.
         report: told about each step; see :class:`spec_builder.base.executors.Report`.
 
@@ -107,13 +112,14 @@ def write_plane(
     Raises:
         SpecBuilderError: if a file exists and ``force`` is not given.
     """
-    of_paper = analysis is None and not interactions
+    paper_interactions = interactions is None or (isinstance(interactions, list | tuple) and not interactions)
+    of_paper = analysis is None and paper_interactions
     figure_name = _FIG4 if of_paper else _PLANE
     place = Output(Path(output), force)
     place.check([f"{figure_name}{suffix}" for suffix in (".png", ".pdf", ".txt")])
     if not 2 <= points <= _MOST_POINTS:
         raise SpecBuilderError(f"points {points}: a grid needs at least 2, and at most {_MOST_POINTS}")
-    chosen = as_choices(interactions or PLANE_INTERACTIONS)
+    chosen = as_choices(PLANE_INTERACTIONS if paper_interactions else interactions)
     if dof is None:
         dof = 2
     else:
@@ -123,8 +129,9 @@ def write_plane(
     names = ANALYSES if analysis is None else ["+".join(as_names(analysis))]
     analyses = load_analyses(names, law, variants, change)
     # of the paper's five those that act, of those that were named all
-    wanted = [(a, choice) for a in analyses for choice in chosen if interactions or acts_on(a, choice)]
-    planes = _profiled(wanted, points, cl, dof, executor, report)
+    wanted = [(a, choice) for a in analyses for choice in chosen if not paper_interactions or acts_on(a, choice)]
+    with workers(executor, jobs, preload=["spec_builder.studies.plane"]) as pool:
+        planes = _profiled(wanted, points, cl, dof, pool, report)
     for plane in planes:
         _write_numbers(plane, place)
     _draw(planes, place, figure_name)

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import number_of, real_number
+from spec_builder.base.names import shown
 
 __all__ = ["SHIPPED_OPTIONS", "Option", "Value"]
 
@@ -43,7 +44,7 @@ class Option:
         number = math.nan if self.allowed or isinstance(given, bool) else _number(given)
         if not math.isfinite(number):
             words = self.name.replace("_", " ")
-            raise SpecBuilderError(f"interaction '{interaction}': {words} '{given}', expected {self._expected()}")
+            raise SpecBuilderError(f"interaction '{interaction}': {words} {_shown(given)}, expected {self._expected()}")
         return number
 
     def _expected(self) -> str:
@@ -52,6 +53,11 @@ class Option:
         if not words:
             return "a number"
         return " or ".join(words) if len(words) <= 2 else f"one of {', '.join(words)}"
+
+
+def _shown(given: object) -> str:
+    """A value as it would be typed."""
+    return f"'{given}'" if isinstance(given, int | float) else shown(given)
 
 
 def _number(given: object) -> float:

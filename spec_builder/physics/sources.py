@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import real_number, shown_number
 from spec_builder.base.names import unknown_name
@@ -254,6 +255,7 @@ def shipped_sources() -> tuple[str, ...]:
     return shipped_names("sources")
 
 
+@checked
 def load_source(name_or_path: str | Path) -> Source:
     """A shipped source by its name, or a user's by the path of its file or folder.
 

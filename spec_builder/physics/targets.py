@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import read_text
 from spec_builder.base.names import unknown_name
@@ -207,6 +208,7 @@ def shipped_targets() -> tuple[str, ...]:
     return shipped_names("targets")
 
 
+@checked
 def load_target(name_or_path: str | Path) -> Target:
     """A shipped target by its name, or a user's by the path of its file or folder.
 

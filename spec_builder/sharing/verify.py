@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+from os import fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest, load_json
 from spec_builder.base.printing import counted
@@ -24,6 +26,7 @@ from spec_builder.sharing.critical import check_critical, critical_summary, is_c
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
 
@@ -37,11 +40,14 @@ _ALIKE = 0.8
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found not to be finite
-def verify_file(name: str, *, report: Callable[[int, int], object] = lambda *_: None) -> tuple[str, list[str]]:
+@checked
+def verify_file(
+    path: str | PathLike[str], *, report: Callable[[int, int], object] = lambda *_: None
+) -> tuple[str, list[str]]:
     """Check a workspace, the ``.meta.json`` beside one, a patch set of the ``BkgOnly.json`` beside it, critical values.
 
     Args:
-        name: path of the file, ``-`` for standard input.
+        path: of the file, ``-`` for standard input.
         report: told how many patches of a patch set are applied, and of how many.
 
     Returns:
@@ -50,6 +56,7 @@ def verify_file(name: str, *, report: Callable[[int, int], object] = lambda *_: 
     Raises:
         SpecBuilderError: if the file cannot be read as JSON at all.
     """
+    name = fspath(path)
     content = load_json(name)
     if name.endswith(".meta.json"):
         return "metadata of a workspace", _verify_metadata(Path(name), content)

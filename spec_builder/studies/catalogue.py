@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.files import canonical_json
 from spec_builder.base.printing import counted
 from spec_builder.experiments.reading import load_experiment, shipped_experiments
@@ -12,6 +13,7 @@ from spec_builder.physics.interactions import STANDARD_MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Channel, Experiment, Run
@@ -22,8 +24,9 @@ __all__ = ["describe_experiment", "list_experiments"]
 _COLUMNS = 12
 
 
+@checked
 def list_experiments(*, as_json: bool = False) -> str:
-    """The shipped experiments, a line each."""
+    """The shipped experiments, a line each, or as JSON: what ``spec-builder experiments`` prints."""
     loaded = [load_experiment(name) for name in shipped_experiments()]
     if as_json:
         return canonical_json([{"name": e.name, "title": e.title, "variants": list(e.variants)} for e in loaded])
@@ -42,8 +45,17 @@ def _summary(channel: Channel) -> str:
     return f"{counted(channel.bins, 'bin')} of {axes}, {exposure}, {counted(int(channel.observed.sum()), 'event')}"
 
 
-def describe_experiment(name_or_path: str, *, as_json: bool = False) -> str:
-    """One experiment in full."""
+@checked
+def describe_experiment(name_or_path: str | PathLike[str], *, as_json: bool = False) -> str:
+    """One experiment in full with its sources and statuses: what ``spec-builder experiments NAME`` prints.
+
+    Args:
+        name_or_path: as :func:`spec_builder.experiments.reading.load_experiment` takes it.
+        as_json: in the place of lines.
+
+    Raises:
+        SpecBuilderError: as that does.
+    """
     experiment = load_experiment(name_or_path)
     kernels = [signal_kernel(channel) for channel in experiment.channels]
     signals = {kernel.channel.name: kernel.samples() for kernel in kernels}

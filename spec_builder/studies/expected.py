@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.executors import workers
 from spec_builder.base.grids import check_level
 from spec_builder.base.names import unknown_name
 from spec_builder.base.printing import counted
@@ -16,6 +18,7 @@ from spec_builder.base.text import Report
 from spec_builder.drawing.curves import check_masses, draw_expected_bands, mass_coupling_axes, range_of_ends
 from spec_builder.drawing.style import axis_label
 from spec_builder.inference.expected_limits import expected_ends
+from spec_builder.inference.toys import TOYS_MODULES
 from spec_builder.model.given import as_analysis, as_choice, mass_axis
 from spec_builder.model.provenance import Choices, parameter_label
 from spec_builder.model.signal import check_change, check_nowhere_negative
@@ -214,6 +217,7 @@ class ExpectedLimits(PicturedResult):
         return columns
 
 
+@checked
 def expect_limits(
     analysis: GivenAnalysis,
     choice: Choice | str | object,
@@ -228,6 +232,7 @@ def expect_limits(
     seed: int = 0,
     ensemble: Ensemble = "profiled",
     executor: concurrent.futures.Executor | None = None,
+    jobs: int | None = None,
     store: Store | None = None,
     report: Callable[[int, int], object] = lambda *_: None,
 ) -> ExpectedLimits:
@@ -248,6 +253,8 @@ def expect_limits(
         ensemble: where the nuisance parameters of the Standard Model are: ``profiled`` at the observed data, or
             ``nominal``.
         executor: any ``concurrent.futures.Executor``; None computes here.
+        jobs: worker processes in the place of an executor; a script that asks for them has its calls below
+            ``if __name__ == "__main__":``.
         store: where finished chunks go; in memory by default.
         report: told how many chunks are done, and of how many.
 
@@ -263,19 +270,20 @@ def expect_limits(
     signal = problem.yields(axis)
     check_change(chosen, signal)
     check_nowhere_negative(chosen, signal, axis)
-    ends = expected_ends(
-        problem,
-        axis,
-        cl=cl,
-        dof=dof,
-        toys=None if kind == "asimov" else toys,
-        seed=seed,
-        ensemble=ensemble,
-        plane=loaded.masses_MeV,
-        executor=executor,
-        store=store,
-        report=report,
-    )
+    with workers(executor, jobs, preload=TOYS_MODULES) as pool:
+        ends = expected_ends(
+            problem,
+            axis,
+            cl=cl,
+            dof=dof,
+            toys=None if kind == "asimov" else toys,
+            seed=seed,
+            ensemble=ensemble,
+            plane=loaded.masses_MeV,
+            executor=pool,
+            store=store,
+            report=report,
+        )
     about = Choices.of(loaded, chosen, axis if chosen.has_mediator else None, cl=cl, dof=dof)
     points = tuple(_point(float(mass), ends, i, signed=chosen.signed) for i, mass in enumerate(axis))
     count = len(ends.upper)
@@ -289,7 +297,7 @@ def check_kind(kind: str) -> None:
         SpecBuilderError: naming those there are.
     """
     if kind not in KINDS:
-        raise unknown_name("expected", kind, KINDS)
+        raise unknown_name("kind", kind, KINDS)
 
 
 def _point(mass: float, ends: ExpectedEnds, place: int, *, signed: bool) -> ExpectedPoint:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jsonpatch
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.pulls import draw_parts, name_rows, rows_height
@@ -181,6 +182,7 @@ def _signed(number: float) -> str:
     return f"+{_short(number, 3)}" if number >= 0 else _short(number, 3)
 
 
+@checked
 def explain_point(
     analysis: GivenAnalysis,
     choice: Choice | str | object,
@@ -218,6 +220,7 @@ def _explained_point(analysis: Analysis, point: Point) -> Explanation:
     return Explanation(about, str(point), _parts(analysis, str(point), model, fitted))
 
 
+@checked
 def explain_spectrum(
     analysis: GivenAnalysis,
     spectrum: RecoilSpectrum | str | Path,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level
 from spec_builder.base.text import Report, Shown
@@ -290,6 +291,7 @@ def format_error(sign: str, length: float | None) -> str:
     return f"{sign}{'none' if length is None else f'{length:.3g}'}"
 
 
+@checked
 def fit_analysis(
     analysis: GivenAnalysis,
     parameter: str,
@@ -326,6 +328,7 @@ def fit_analysis(
     return FitResult(Choices.of(loaded, cl=cl), measurable.unit, result, cross_section)
 
 
+@checked
 def fit_workspace(
     workspace: GivenWorkspace,
     name: str | None = None,

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import check_argument, checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level
+from spec_builder.base.names import shown
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.curves import check_masses, draw_bars, draw_excluded, mass_coupling_axes, range_of_ends
-from spec_builder.drawing.style import axis_label, line_of
+from spec_builder.drawing.style import Line, axis_label, line_of
 from spec_builder.inference.curves import Curves
 from spec_builder.inference.exclusion import exclude
 from spec_builder.model.given import as_analysis, as_choice, mass_axis
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import BoolArray, FloatArray
     from spec_builder.base.grids import Numbers
-    from spec_builder.drawing.style import Line
     from spec_builder.inference.curves import Interval
     from spec_builder.inference.exclusion import Exclusion, MassPoint
     from spec_builder.inference.plane import Minimum
@@ -92,6 +93,9 @@ class LimitsResult(PicturedResult):
         Raises:
             SpecBuilderError: if there are fewer than two finite masses.
         """
+        check_argument("label", label)
+        if line is not None and not isinstance(line, Line):
+            raise SpecBuilderError(f"line {shown(line)}: expected a Line of colour and dashes")
         look = line or line_of(self.provenance.analysis)
         name = label or dataset_label(self.provenance)
         axis = axis_label(self.choice.parameter, self.choice.unit or "1")
@@ -298,6 +302,7 @@ def check_dof(dof: int, choice: Choice | None = None) -> None:
         raise SpecBuilderError(f"dof 2: interaction '{choice.name}' has no mass and so no plane, expected 1")
 
 
+@checked
 def find_limits(
     analysis: GivenAnalysis,
     choice: Choice | str | object,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import shown
 from spec_builder.base.text import Result
 from spec_builder.drawing.page import new_axes
 from spec_builder.drawing.style import display_name
@@ -57,5 +59,15 @@ class PicturedResult(Result):
 
 
 def own_axes(ax: Axes | None, height: float = HEIGHT) -> Axes:
-    """The axes that were given, or new ones of one column's width."""
-    return new_axes(height) if ax is None else ax
+    """The axes that were given, or new ones of one column's width.
+
+    Raises:
+        SpecBuilderError: for what are no axes: a figure, or the array of several that ``subplots`` gives.
+    """
+    if ax is None:
+        return new_axes(height)
+    from matplotlib.axes import Axes  # noqa: PLC0415  # only where something is drawn
+
+    if not isinstance(ax, Axes):
+        raise SpecBuilderError(f"ax {shown(ax)}: expected axes of matplotlib, such as one of figure.subplots()")
+    return ax

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import check_argument, checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import MOST_POINTS, check_level, check_whole, real_number, shown_number
 from spec_builder.base.names import unknown_name
@@ -78,6 +79,7 @@ class ProfileResult(PicturedResult):
             ax: axes to draw into; new ones if there are none.
             label: for the legend; data set and interval by default.
         """
+        check_argument("label", label)
         panel, about, best = own_axes(ax), self.provenance, self.best
         first = not panel.has_data()
         heights = np.where(self.valid, self.delta_chi2, np.nan)
@@ -169,6 +171,7 @@ class ProfileResult(PicturedResult):
         return list(zip(self.values[rows].tolist(), self.delta_chi2[rows].tolist(), strict=True))
 
 
+@checked
 def profile_analysis(
     analysis: GivenAnalysis,
     parameter: str,
@@ -222,6 +225,7 @@ def nuisance_likelihood(analysis: Analysis, *parameters: str) -> Likelihood:
     return likelihood
 
 
+@checked
 def profile_workspace(
     workspace: GivenWorkspace,
     name: str | None = None,

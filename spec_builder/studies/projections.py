@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import check_number, checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import load_json
 from spec_builder.base.grids import real_number, shown_number
-from spec_builder.base.names import unknown_name
+from spec_builder.base.names import shown, unknown_name
 from spec_builder.base.printing import counted
 from spec_builder.experiments.tables import MOST_COUNTS
 from spec_builder.inference.likelihood import Likelihood
@@ -23,6 +24,8 @@ from spec_builder.model.given import as_analysis
 from spec_builder.model.workspace import NEW_PHYSICS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Background, Channel, Experiment, Signal
     from spec_builder.model.analysis import Analysis
@@ -49,6 +52,11 @@ class Projection:
     exposure: Mapping[str, float] = field(default_factory=dict)
     backgrounds: Mapping[tuple[str, str], float] = field(default_factory=dict)
     uncertainties: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_factors("exposure", self.exposure, "{'xenonnt': 10}", lambda name: isinstance(name, str))
+        _check_factors("backgrounds", self.backgrounds, "{('pandax4t', 'cathode'): 0.5}", _is_pair)
+        _check_factors("uncertainties", self.uncertainties, "{'flux_8b': 0.04}", lambda name: isinstance(name, str))
 
     def __bool__(self) -> bool:
         return bool(self.exposure or self.backgrounds or self.uncertainties)
@@ -129,6 +137,21 @@ class Projection:
         return replace(sample, uncertainties=sizes)
 
 
+def _is_pair(name: object) -> bool:
+    """Whether it names a background: experiment and sample."""
+    return isinstance(name, tuple) and len(name) == 2 and all(isinstance(part, str) for part in name)
+
+
+def _check_factors(what: str, given: object, example: str, is_name: Callable[[object], bool]) -> None:
+    """Refuse what is no mapping of names to numbers."""
+    if not isinstance(given, Mapping) or not all(map(is_name, given)):
+        raise SpecBuilderError(f"{what} {shown(given)}: expected numbers by name, such as {example}")
+    for name, size in given.items():
+        if isinstance(size, float) and not np.isfinite(size):
+            continue  # its range is told with those of the analysis
+        check_number(f"{what} of {_word(name)}:", size)
+
+
 def _word(name: str | tuple[str, str]) -> str:
     return name if isinstance(name, str) else ".".join(filter(None, name))
 
@@ -149,6 +172,7 @@ def _uncertainties(analysis: Analysis) -> list[str]:
     return sorted(set().union(*(_sizes(experiment) for experiment in analysis.experiments)))
 
 
+@checked
 def with_data(analysis: GivenAnalysis, data: str | PathLike[str] | Mapping[str, Any]) -> Analysis:
     """An analysis with other counts in the place of the observed ones; its notes say so.
 
@@ -163,7 +187,9 @@ def with_data(analysis: GivenAnalysis, data: str | PathLike[str] | Mapping[str, 
     data = fspath(data) if isinstance(data, PathLike) else data
     if data == "":
         raise SpecBuilderError(f"data '': expected {ASIMOV}, or the name of a JSON file of counts")
-    if data == ASIMOV:
+    if not isinstance(data, str | Mapping):
+        raise SpecBuilderError(f"data {shown(data)}: expected '{ASIMOV}', counts by channel or the path of a file")
+    if isinstance(data, str) and data == ASIMOV:
         counts, text = _expected(analysis), "the counts are what the Standard Model expects (Asimov data)"
     else:
         where = data if isinstance(data, str) else "data"

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import check_path, checked
 from spec_builder.base.chunks import FileStore, MemoryStore, compute_chunks
 from spec_builder.base.columns import check_suffix, write_columns
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.executors import workers
 from spec_builder.base.files import digest, load_json, refuse_existing
 from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Report, Result, Shown
@@ -27,9 +29,10 @@ from spec_builder.inference.exclusion import exclude, plane_minimum
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.patches import group_patches
 from spec_builder.inference.points import CHUNK, GridPoints, ListedPoints
-from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_masses, as_workspace
+from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_masses, as_spectra, as_workspace
 from spec_builder.model.provenance import Choices, range_text
 from spec_builder.model.signal import check_change
+from spec_builder.model.spectrum_patches import build_spectra_patch_set
 from spec_builder.studies.plane import parameter_grid
 
 if TYPE_CHECKING:
@@ -39,16 +42,19 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import Column, Columns, FloatArray
     from spec_builder.base.chunks import Store
     from spec_builder.base.grids import Numbers
+    from spec_builder.experiments.spectra import RecoilSpectrum
     from spec_builder.inference.data import Problem
     from spec_builder.inference.plane import Minimum
     from spec_builder.model.analysis import Analysis
     from spec_builder.model.given import GivenAnalysis, GivenWorkspace
     from spec_builder.physics.choices import Choice
 
-__all__ = ["ScanResult", "scan_analysis", "scan_files", "scan_patches"]
+__all__ = ["ScanResult", "scan_analysis", "scan_files", "scan_patches", "scan_spectra"]
 
 #: Masses, and couplings, that are not asked for otherwise.
 _POINTS = 121
+#: What worker processes need.
+_MODULES = ("spec_builder.studies.scans",)
 #: Points of a scan.
 MOST_POINTS = 100_000_000
 _KINDS = {"valid": "?", "reason": "i1", "at_bound": "?"}
@@ -222,6 +228,7 @@ def _reference(analysis: Analysis, choice: Choice, problem: Problem, axis: Float
     return exclude(problem, axis, dof=1).minimum, domain
 
 
+@checked
 def scan_analysis(
     analysis: GivenAnalysis,
     choice: Choice | str | object,
@@ -231,6 +238,7 @@ def scan_analysis(
     law: str | None = None,
     variants: Mapping[str, str] | None = None,
     executor: concurrent.futures.Executor | None = None,
+    jobs: int | None = None,
     output: str | PathLike[str] | None = None,
     force: bool = False,
     report: Callable[[int, int], object] = lambda *_: None,
@@ -246,6 +254,8 @@ def scan_analysis(
         law: ``normsys`` or ``linear``, where a name is given.
         variants: variant by experiment name, where a name is given.
         executor: any ``concurrent.futures.Executor``; None computes here. The result does not depend on it.
+        jobs: worker processes in the place of an executor; a script that asks for them has its calls below
+            ``if __name__ == "__main__":``.
         output: an ``.npz``, ``.csv`` or ``.parquet`` file. Finished chunks are kept beside it until it is written, so
             that a scan that was stopped goes on where it stood, and on the same engine ends in the same bytes.
         force: replace a file that exists.
@@ -261,9 +271,12 @@ def scan_analysis(
     loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
     axis = as_masses(masses, chosen, loaded, _POINTS)
     values = parameter_grid(chosen, _POINTS) if couplings is None else as_couplings(couplings, chosen)
-    return _run(_grid_scan(loaded, chosen, axis, values), executor, output, report, force=force)
+    scan = _grid_scan(loaded, chosen, axis, values)
+    with workers(executor, jobs, preload=_MODULES) as pool:
+        return _run(scan, pool, output, report, force=force)
 
 
+@checked
 def scan_patches(
     workspace: GivenWorkspace,
     patchset: GivenWorkspace,
@@ -273,6 +286,7 @@ def scan_patches(
     poi: str | None = None,
     hold: Mapping[str, float] | None = None,
     executor: concurrent.futures.Executor | None = None,
+    jobs: int | None = None,
     output: str | PathLike[str] | None = None,
     force: bool = False,
     report: Callable[[int, int], object] = lambda *_: None,
@@ -288,6 +302,7 @@ def scan_patches(
         poi: parameter of interest in the place of the measurement's, '' for none.
         hold: values of parameters to hold, by name.
         executor: any ``concurrent.futures.Executor``; None computes here.
+        jobs: worker processes in the place of an executor; see :func:`scan_analysis`.
         output: an ``.npz``, ``.csv`` or ``.parquet`` file; see :func:`scan_analysis`.
         force: replace a file that exists.
         report: told how many chunks are done, and of how many.
@@ -355,22 +370,28 @@ def scan_patches(
         metadata |= {"delta_chi2": _NO_COMPARISON}
         metadata.pop("minimum", None)
     scan = _Scan(metadata, [workspace, patchset], chunks, labels, len(patches) - len(lost))
-    return _run(scan, executor, output, report, force=force)
+    with workers(executor, jobs, preload=_MODULES) as pool:
+        return _run(scan, pool, output, report, force=force)
 
 
 def _as_patch_set(
     workspace: GivenWorkspace, patchset: GivenWorkspace, name: str | None
 ) -> tuple[dict[str, Any], Mapping[str, Any], str]:
-    """Contents of a workspace and a patch set; what comes from a file is looked at."""
+    """Contents of a workspace and a patch set; what comes from a file is looked at in full."""
     content, shown = as_workspace(workspace)
-    if isinstance(workspace, str | PathLike):
-        check_workspace(content, "standard input" if shown == "-" else shown)
-    if not isinstance(patchset, str | PathLike):
-        return content, patchset, name or "patch set"
-    path = fspath(patchset)
-    patches = load_json(path)
-    check_patch_set(patches, path)
-    return content, patches, name or path
+    check_workspace(content, "standard input" if shown == "-" else shown)
+    if isinstance(patchset, str | PathLike):
+        check_path("patchset", patchset)
+        path = fspath(patchset)
+        patches = load_json(path)
+        check_patch_set(patches, path)
+        return content, patches, name or path
+    try:
+        _ = patchset["metadata"]["labels"], [(p["metadata"], p["patch"]) for p in patchset["patches"]]
+    except (IndexError, KeyError, TypeError):
+        check_patch_set(patchset, "patch set")  # says what is wrong with it
+        raise
+    return content, patchset, name or "patch set"
 
 
 def _stated_minimum(patchset: Mapping[str, Any], measurement: str | None) -> dict[str, Any]:
@@ -385,8 +406,37 @@ def _stated_minimum(patchset: Mapping[str, Any], measurement: str | None) -> dic
     return {"minimum": about["minimum"], "delta_chi2": "against the minimum that the patch set states"}
 
 
+@checked
+def scan_spectra(
+    analysis: GivenAnalysis,
+    spectra: RecoilSpectrum | str | PathLike[str] | Sequence[RecoilSpectrum],
+    *,
+    name: str | None = None,
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
+    **how: Any,
+) -> ScanResult | None:
+    """Profile 2NLL at strength 1 of each recoil spectrum, with a column for each of their labels.
+
+    Args:
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
+        spectra: from :func:`spec_builder.experiments.spectra.read_spectra`, or the path of a table or folder.
+        name: what to call them in messages.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
+        how: ``executor``, ``jobs``, ``output``, ``force`` and ``report`` of :func:`scan_patches`.
+
+    Raises:
+        SpecBuilderError: if a spectrum gives no events, or as :func:`scan_patches`.
+    """
+    loaded, tables = as_analysis(analysis, law, variants), as_spectra(spectra)
+    patches = build_spectra_patch_set(loaded, tables)
+    return scan_patches(loaded.workspace, patches, name=name or "spectra", **how)
+
+
+@checked
 def scan_files(
-    workspace: str, patchset: str | None, *, measurement: str | None = None, **how: Any
+    workspace: str | PathLike[str], patchset: str | PathLike[str] | None, *, measurement: str | None = None, **how: Any
 ) -> ScanResult | None:
     """Read a workspace and a patch set and scan them; see :func:`scan_patches`.
 

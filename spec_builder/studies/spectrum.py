@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.grids import numbers_text, parse_grid, real_number, shown_number
+from spec_builder.base.grids import number_of, numbers_text, parse_grid, real_number, shown_number
+from spec_builder.base.names import shown
 from spec_builder.base.text import Report, Shown
 from spec_builder.base.version import __version__
 from spec_builder.drawing.style import PALETTE
-from spec_builder.model.provenance import choice_content, option_texts, parameter_label
+from spec_builder.model.provenance import Choices, choice_content, option_texts, parameter_label
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE, choose
 from spec_builder.physics.rates import rate
@@ -68,6 +70,13 @@ class Spectrum(PicturedResult):
     standard_model: tuple[float, ...]
     new_physics: tuple[float, ...]
     version: str = __version__
+
+    @property
+    def provenance(self) -> Choices:
+        """Source, target, interaction and the sources of their tables."""
+        choice = None if self.coupling is None else self.choice
+        about = f"{self.source.name} on {self.target.name}"
+        return Choices(about, choice=choice, version=self.version, sources=self.sources)
 
     @property
     def drawn(self) -> str:
@@ -158,6 +167,7 @@ class Spectrum(PicturedResult):
         return f"dR/dT of {self.source.name} on {self.target.name} [{self.unit}]: {', '.join(choices)}"
 
 
+@checked
 def recoil_spectrum(
     energies: Numbers,
     *,
@@ -195,6 +205,7 @@ def recoil_spectrum(
     neutrinos = _source(source, hep=hep)
     scatterers = target if isinstance(target, Target) else load_target(target)
     choice = choose(interaction, **options)
+    mass, coupling = _one("mass", mass), _one("coupling", coupling)
     _check_point(choice, mass, coupling)
     angle = _angle(choice, sin2thetaw)
     standard = _standard_model(neutrinos, scatterers, energy, angle)
@@ -215,6 +226,19 @@ def recoil_spectrum(
         standard_model=tuple(standard.tolist()),
         new_physics=tuple(added.tolist()),
     )
+
+
+def _one(what: str, given: Any) -> float | None:
+    """One number, which may be text, as a floating one; whether it is in its range is said of an interaction's own."""
+    if given is None:
+        return None
+    if isinstance(given, float):
+        return given
+    items = numbers_text(given, what).split(",")
+    value = math.inf if items == ["inf"] else number_of(items[0])
+    if len(items) != 1 or math.isnan(value):
+        raise SpecBuilderError(f"{what} {shown(given)}: expected a number")
+    return value
 
 
 def _source(source: str | Path | Source, *, hep: bool) -> Source:

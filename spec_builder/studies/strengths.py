@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.grids import check_level
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.curves import Interval, draw_bars
@@ -178,6 +179,7 @@ def _content(strength: Strength) -> dict[str, Any]:
     }
 
 
+@checked
 def fit_spectrum(
     analysis: GivenAnalysis,
     spectrum: RecoilSpectrum | str | PathLike[str],
@@ -207,6 +209,7 @@ def fit_spectrum(
     return FitResult(about, f"times {spectrum.name}", result)
 
 
+@checked
 def find_strength_limits(
     analysis: GivenAnalysis,
     spectra: RecoilSpectrum | str | PathLike[str] | Sequence[RecoilSpectrum],

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_whole
+from spec_builder.base.names import shown
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.fit import fit
@@ -144,10 +146,11 @@ def _extent(lines: Sequence[FloatArray]) -> str:
     return f"{low[0]:.4g} to {high[0]:.4g} and {low[1]:.4g} to {high[1]:.4g}"
 
 
+@checked
 def profile_two_of_workspace(
     workspace: GivenWorkspace,
-    name: str | None,
-    parameters: tuple[str, str],
+    name: str | None = None,
+    parameters: Sequence[str] = (),
     *,
     measurement: str | None = None,
     hold: Mapping[str, float] | None = None,
@@ -169,12 +172,13 @@ def profile_two_of_workspace(
     workspace, name = as_workspace(workspace, name)
     with named(name):
         likelihood = workspace_likelihood(workspace, name, measurement, poi="", hold=hold)
-        return profile_two(likelihood, Choices(name), parameters, points=points)
+        return profile_two(likelihood, Choices(name), _pair(parameters), points=points)
 
 
+@checked
 def profile_two_of_analysis(
     analysis: GivenAnalysis,
-    parameters: tuple[str, str],
+    parameters: Sequence[str],
     *,
     points: int = 61,
     law: str | None = None,
@@ -194,14 +198,27 @@ def profile_two_of_analysis(
         SpecBuilderError: for both of ``flux`` and ``sin2thetaw``, or as :func:`profile_two`.
     """
     loaded = as_analysis(analysis, law, variants)
-    if set(parameters) <= set(loaded.parameters) and len(set(parameters)) == 2:
+    pair = _pair(parameters)
+    if set(pair) <= set(loaded.parameters) and len(set(pair)) == 2:
         raise SpecBuilderError(
-            f"parameters {' and '.join(parameters)}: an analysis measures one of them at a time, expected one of them "
+            f"parameters {' and '.join(pair)}: an analysis measures one of them at a time, expected one of them "
             "and a nuisance parameter"
         )
-    known = next((name for name in parameters if name in loaded.parameters), None)
-    likelihood = nuisance_likelihood(loaded, *parameters) if known is None else loaded.likelihood(known)
-    return profile_two(likelihood, Choices.of(loaded), parameters, points=points)
+    known = next((name for name in pair if name in loaded.parameters), None)
+    likelihood = nuisance_likelihood(loaded, *pair) if known is None else loaded.likelihood(known)
+    return profile_two(likelihood, Choices.of(loaded), pair, points=points)
+
+
+def _pair(parameters: Sequence[str]) -> tuple[str, str]:
+    """Two names.
+
+    Raises:
+        SpecBuilderError: for anything else.
+    """
+    is_list = isinstance(parameters, list | tuple) and all(isinstance(name, str) for name in parameters)
+    if not is_list or len(parameters) != 2:
+        raise SpecBuilderError(f"parameters {shown(parameters)}: expected two names, such as ('flux', 'flux_8b')")
+    return parameters[0], parameters[1]
 
 
 def profile_two(

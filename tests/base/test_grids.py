@@ -66,9 +66,7 @@ def test_spaces_are_allowed() -> None:
     ],
 )
 def test_mistakes(text: str, message: str) -> None:
-    with pytest.raises(
-        SpecBuilderError, match=re.escape(f"masses '{text[:200]}{'...' * (len(text) > 200)}': {message}")
-    ):
+    with pytest.raises(SpecBuilderError, match=re.escape(f"masses '{text[:80]}{'...' * (len(text) > 80)}': {message}")):
         parse_grid(text, "masses")
 
 

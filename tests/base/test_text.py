@@ -17,7 +17,7 @@ import pytest
 
 from spec_builder import find_limits, fit_analysis, load_analysis, profile_analysis, scan_analysis
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.text import Report
+from spec_builder.base.text import Described, Report
 from spec_builder.physics.interactions import choose
 from spec_builder.studies.spectrum import recoil_spectrum
 
@@ -138,3 +138,22 @@ def test_a_scan_s_table_holds_its_first_and_last_rows() -> None:
     assert rows[0] == list(scan.columns)
     assert [float(row[0]) for row in rows[1:]] == [1, 1, 1, 10, 10, 10]
     assert [float(row[1]) for row in rows[1:]] == pytest.approx(scan.columns["g"][[0, 1, 2, -3, -2, -1]], rel=1e-5)
+
+
+@pytest.mark.parametrize("count", [0, 39, 40, 41, 300])
+def test_a_notebook_shows_the_ends_of_a_long_table(count: int) -> None:
+    class Long(Described):
+        def report(self) -> Report:
+            return Report("long", {}, {"n": list(range(count)), "m": list(range(count))})
+
+    shown, whole = Long()._repr_html_(), Long().to_html()
+    assert whole.count("<tr>") == count + 1
+    if count <= 40:
+        assert shown == whole
+        return
+    assert shown.count("<tr>") == 42
+    assert f'<td colspan="2">{count - 40} rows are left out</td>' in shown
+    assert "<tr><td>19</td><td>19</td></tr>" in shown
+    assert f"<tr><td>{count - 20}</td>" in shown
+    assert f"<tr><td>{count - 21}</td>" not in shown
+    assert f"<tr><td>{count - 1}</td>" in shown
