@@ -106,6 +106,7 @@ _SYMBOLS = {
 }
 
 STYLE: Any = {
+    "axes.formatter.use_mathtext": True,
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spec_builder.drawing.page import Page, new_figure, styled
+from spec_builder.drawing.page import Page, legend_above, new_figure, styled
 from spec_builder.drawing.spectra import (
     BACKGROUND_COLORS,
     BACKGROUND_HATCHES,
@@ -232,8 +232,7 @@ def _legends(figure: Figure, tops: Sequence[float], common: Sequence[str], colum
         shared |= {label: named.pop(label) for label in common if label in named}
         samples.append(named)
         panel.set_ylim(0, top * (1 + _GAP))
-    labels = [label for label in common if label in shared]
-    figure.legend([shared[label] for label in labels], labels, loc="outside upper center", ncols=columns)
+    legend_above(figure, {label: shared[label] for label in common if label in shared}, columns)
     for abreast in (2, 1):  # one below the other where two would be wider than the panel
         for panel, named in zip(panels, samples, strict=True):
             if named and not _fits(panel):

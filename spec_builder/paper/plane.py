@@ -19,7 +19,7 @@ from spec_builder.model.analysis import ANALYSES, acts_on, load_analyses
 from spec_builder.model.given import as_choices, as_names
 from spec_builder.model.provenance import distinct_notes, parameter_label
 from spec_builder.studies.limits import LimitsResult, check_dof, interval_text
-from spec_builder.studies.plane import profile_planes
+from spec_builder.studies.plane import LINE_POINTS, profile_planes
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -94,7 +94,7 @@ def write_plane(
         variants: variant by experiment name.
         cl: confidence level.
         dof: 1 or 2; None for 2, and 1 where an interaction has no mass.
-        points: masses, and couplings.
+        points: masses, and couplings; where there is no mass values of the parameter, 401 at least.
         change: what becomes of each analysis, such as a projection.
         executor: any ``concurrent.futures.Executor``; None computes here.
         force: replace files that exist.
@@ -157,7 +157,7 @@ def _profiled(
     executor: concurrent.futures.Executor | None,
     report: Report,
 ) -> list[Plane]:
-    step = f"{len(choices)} planes of {points} x {points} points, and their contours"
+    step = _step_text([choice for _, choice in choices], points)
     report(step)
     planes = profile_planes(choices, points=points, cl=cl, dof=dof, executor=executor, report=partial(report, step))
     failed = Counter(int(reason) for plane in planes for reason in plane.reason[plane.reason > 0])
@@ -165,6 +165,17 @@ def _profiled(
     profiled = sum(plane.reason.size for plane in planes)
     report(f"{profiled} points profiled, {failed.total()} of them not valid{why}")
     return planes
+
+
+def _step_text(choices: Sequence[Choice], points: int) -> str:
+    """How many planes and lines are profiled."""
+    planes = sum(choice.has_mediator for choice in choices)
+    lines = len(choices) - planes
+    told = [f"{planes} plane{'s' * (planes > 1)} of {points} x {points} points, and contours"] * bool(planes)
+    if lines:
+        count = max(points, LINE_POINTS)
+        told.append(f"{lines} line{'s' * (lines > 1)} of at least {count} values, and what is excluded")
+    return "; ".join(told)
 
 
 def _write_numbers(plane: Plane, place: Output) -> None:

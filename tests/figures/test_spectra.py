@@ -180,7 +180,7 @@ def test_eight_panels_fit_on_a_page_and_legends_cover_nothing(fit_of_all: FitRes
         assert frame.x0 <= box.x0 < box.x1 <= frame.x1, panel.get_title()
         assert frame.y0 <= box.y0 < box.y1 <= frame.y1
         assert max(ends) < panel.transData.inverted().transform(box.get_points()).min(axis=0)[1], panel.get_title()
-        assert min(text.get_fontsize() for text in legend_of.get_texts()) >= 6
+        assert min(float(text.get_fontsize()) for text in legend_of.get_texts()) >= 6
 
 
 def test_narrow_panels_show_signal_and_background_and_the_caption_says_of_what(fit_of_all: FitResult) -> None:
