@@ -66,10 +66,7 @@ def fits_summary(fits: dict[tuple[str, str, str], FitResult], choices: list[FitR
             (
                 *(_LABELS[parameter], analysis, f"{_cell(linear)}{star}", f"{_cell(normsys)}{star}", printed),
                 "" if sigma is None else f"{sigma:.2f} sigma",
-                *(
-                    f"{linear.fit.chi2_min:.2f}/{linear.fit.ndof}",
-                    p_value,
-                ),
+                *(f"{linear.fit.chi2_min:.2f}/{linear.fit.ndof}", p_value),
             )
         )
     lines = [

@@ -187,7 +187,8 @@ def test_narrow_panels_show_signal_and_background_and_the_caption_says_of_what(f
     analysis = load_analysis("global")
     page = draw_spectra(analysis, fit_of_all, width="single")
     shared = [text.get_text() for text in page.figure.legends[0].get_texts()]
-    assert shared == ["data", "total", "uncertainty", "pre-fit", "signal", "background"]
+    # three columns, which are read row by row
+    assert shared == ["data", "pre-fit", "total", "signal", "uncertainty", "background"]
     likelihood = analysis.likelihood("sin2thetaw")
     theta = np.array([fit_of_all.fit.theta[name] for name in likelihood.parameters])
     rates = likelihood.sample_rates(theta)
