@@ -45,7 +45,7 @@ _LOOKS: dict[str, tuple[str, Any, str]] = {
     "vector_universal": ("#0072B2", "-", "universal vector"),
     "vector_bl": ("#D55E00", "-.", r"vector $B-L$"),
     "axial": ("#E69F00", "--", "axial vector"),
-    "tensor": ("#CC79A7", "-", "tensor"),
+    "tensor": ("#CC79A7", (0, (3, 1, 1, 1, 1, 1)), "tensor"),
 }
 _COUPLINGS = (1e-6, 1e-1)
 #: Name of the figure of the paper's analyses, and of any other.
