@@ -67,8 +67,8 @@ def compare(analysis: str | None, output: str, folders: tuple[str, ...], darkcas
     A curve of your own is a file DIR/<interaction>/<name>.csv with interaction scalar, axial, vector_bl or
     vector_universal; or what limits wrote as JSON or CSV.
 
-    With an ANALYSIS and an --interaction its limit alone over existing bounds and curves of your own on the same
-    interaction; DIR may then hold a folder of any interaction's name.
+    With an ANALYSIS and an --interaction its limit over existing bounds, curves of your own and limits of other data
+    computed here on the same interaction; DIR may then hold a folder of any interaction's name.
     """
     from spec_builder.base.locks import alone_in  # noqa: PLC0415
     from spec_builder.paper.comparison import compare as run  # noqa: PLC0415
@@ -80,8 +80,8 @@ def compare(analysis: str | None, output: str, folders: tuple[str, ...], darkcas
             raise SpecBuilderError("compare: --darkcast is for the paper's Fig. 5: leave out ANALYSIS")
         loaded, choice = analysis_and_choice(analysis, own | choices)
         level = {name: choices[name] for name in ("cl", "dof", "force")}
-        compare_analysis(loaded, choice, output, own["masses"], folders=folders, **level)
-        click.echo(output)
+        told = compare_analysis(loaded, choice, output, own["masses"], folders=folders, **level)
+        click.echo(told, nl=False)
         return
     for name, value in own.items():
         if value:

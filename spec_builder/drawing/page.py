@@ -28,6 +28,8 @@ __all__ = [
     "Page",
     "caption_path",
     "check_pages",
+    "entries_of",
+    "legend_above",
     "new_axes",
     "new_figure",
     "save_page",
@@ -140,6 +142,34 @@ def new_axes(height: float = 2.7) -> Axes:
     with styled():
         _, axes = plt.subplots(figsize=(WIDTHS["single"], height), layout="constrained")
     return axes
+
+
+def legend_above(figure: Figure, entries: Mapping[str, Any], columns: int, **look: Any) -> None:
+    """A legend above all panels, read row by row; with fewer columns where it would be wider than the figure.
+
+    Args:
+        figure: with the constrained layout, which makes room.
+        entries: artists by their names, in the order in which they are read.
+        columns: at most.
+        look: of the legend.
+    """
+    names = list(entries)
+    for count in range(min(columns, max(1, len(names))), 0, -1):
+        in_rows = [name for first in range(count) for name in names[first::count]]  # a legend is filled by columns
+        handles = [entries[name] for name in in_rows]
+        legend = figure.legend(handles, in_rows, loc="outside upper center", ncols=count, **look)
+        if count == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
+
+
+def entries_of(panels: Iterable[Axes]) -> dict[str, Any]:
+    """Artists with a name in panels, by their names."""
+    found: dict[str, Any] = {}
+    for panel in panels:
+        handles, names = panel.get_legend_handles_labels()
+        found |= {name: handle for name, handle in zip(names, handles, strict=True) if name not in found}
+    return found
 
 
 def caption_path(path: Path) -> Path:

@@ -10,7 +10,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.names import shown
-from spec_builder.drawing.page import Page, new_figure, styled, width_of
+from spec_builder.drawing.page import Page, entries_of, legend_above, new_figure, styled, width_of
 from spec_builder.drawing.spectra import SIGNAL_COLORS, Layer, draw_counts, draw_stack
 from spec_builder.drawing.style import PALETTE, display_name
 from spec_builder.figures.pages import caption_of
@@ -139,8 +139,7 @@ def draw_bins(analysis: Analysis, result: FitResult, *, width: str | None = None
         observable = " and ".join(dict.fromkeys(channel.axes[0].name for channel in analysis.channels))
         left.set_title(f"summed over all but {observable}")
         right.set_title(f"{len(rank.names)} of {len(bins.names)} bins: the largest signal to background")
-        handles, labels = right.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=6 if size == "double" else 3)
+        legend_above(figure, entries_of([right]), 6 if size == "double" else 3)
     what = "Data with central 68 % Poisson intervals over the samples after the fit, stacked; empty bins have no bar."
     return Page(figure, caption_of(f"Bins of {display_name(analysis.name)}: {fit_text(result)}", [result], what))
 
@@ -156,6 +155,6 @@ def _draw(panel: Axes, bins: Bins) -> None:
     total = draw_stack(panel, edges, layers)
     tops = draw_counts(panel, places, bins.observed, empty=False)  # its interval would hide others
     panel.set_xticks(np.arange(len(bins.names)), [name.replace("_", " ") for name in bins.names], rotation=90)
-    panel.tick_params(axis="x", labelsize=5)
+    panel.tick_params(axis="x", labelsize=6)
     panel.set_ylim(0, 1.15 * float(max(tops.max(initial=0), total.max())))
     panel.set_ylabel("events / bin")

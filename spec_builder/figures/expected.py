@@ -16,6 +16,7 @@ from spec_builder.studies.pictures import level_note
 __all__ = ["draw_expected"]
 
 _OBSERVED = Line("#0072B2", "-")
+_OBSERVED_TEXT = "Observed, lines: ends of what is excluded; the hatched side of each is excluded."
 
 
 def draw_expected(expected: ExpectedLimits, observed: LimitsResult | None = None, *, width: str = "single") -> Page:
@@ -37,12 +38,12 @@ def draw_expected(expected: ExpectedLimits, observed: LimitsResult | None = None
         if not isinstance(limits, kind):
             raise SpecBuilderError(f"{what} {shown(limits)}: expected limits, of expect_limits or of find_limits")
     with styled():
-        figure = new_figure(width, 2.9)
+        figure = new_figure(width, 3.0)
         panel = figure.subplots()
         expected.plot(panel)
         if observed is not None:
-            observed.plot(panel, label="observed", line=_OBSERVED)
+            observed.plot(panel, label="observed", line=_OBSERVED, hatched=True)
             panel.legend(loc="upper left", title=level_note(expected.provenance))
     results: list[Pictured] = [expected] if observed is None else [expected, observed]
-    text = [result.drawn for result in results]
+    text = [expected.drawn, *([_OBSERVED_TEXT] if observed is not None else [])]
     return Page(figure, caption_of(expected.report().title, results, *text))

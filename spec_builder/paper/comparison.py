@@ -15,12 +15,12 @@ from spec_builder.base.output import Output
 from spec_builder.base.text import markdown_table
 from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.inference.profile import ONE_SIGMA, threshold
-from spec_builder.model.analysis import load_analysis
+from spec_builder.model.analysis import acts_on, load_analysis
 from spec_builder.model.given import as_analysis, as_choice
 from spec_builder.model.provenance import distinct_notes, in_words
 from spec_builder.paper.angle import fitted_points, points_csv, published_points
 from spec_builder.paper.bounds import PANELS, bounds_on, load_bounds, missing_bounds
-from spec_builder.paper.computed import COMPANIONS, COMPUTED, PART_MASSES, computed_tables
+from spec_builder.paper.computed import COMPANIONS, COMPUTED, PART_MASSES, PARTS, computed_tables
 from spec_builder.paper.darkcast import recast_bounds
 from spec_builder.physics.interactions import choose
 from spec_builder.studies.fits import fit_analysis
@@ -222,8 +222,11 @@ def compare_analysis(
     variants: Mapping[str, str] | None = None,
     folders: GivenCurves = (),
     force: bool = False,
-) -> LimitsResult:
+) -> str:
     """Write the limit of any analysis over existing bounds and curves of one's own: figure, caption and contour.
+
+    Over them are also the limits of :data:`spec_builder.paper.computed.PARTS` on the same interaction, where it acts on
+    their targets and no data are in both.
 
     Args:
         analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
@@ -238,7 +241,7 @@ def compare_analysis(
         force: replace files that exist.
 
     Returns:
-        The limits that are drawn.
+        What is drawn over what, in Markdown.
 
     Raises:
         SpecBuilderError: for an interaction without a mediator, a broken input, or a file that exists and no ``force``.
@@ -256,6 +259,30 @@ def compare_analysis(
     at = np.geomspace(*loaded.masses_MeV, _MASSES) if masses is None else masses
     result = find_limits(loaded, chosen, at, cl=cl, dof=dof)
     check_masses(result.masses_MeV[np.isfinite(result.masses_MeV)])
-    save_pages(draw_comparison(result, bounds), place, name)
+    others = [find_limits(other, chosen, at, cl=cl, dof=dof) for other in _companions_of(loaded, chosen)]
+    save_pages(draw_comparison(result, bounds, others), place, name)
     place.text(f"{name}.csv", result.to_csv())
-    return result
+    return _told(chosen, [result, *others], bounds)
+
+
+def _companions_of(analysis: Analysis, choice: Choice) -> list[Analysis]:
+    """The parts of the joint limit on which an interaction acts and that share no data with an analysis."""
+    own = {experiment.name for experiment in analysis.experiments}
+    found = [load_analysis(name, str(analysis.law)) for name in PARTS]
+    return [
+        other
+        for other in found
+        if acts_on(other, choice) and not own & {experiment.name for experiment in other.experiments}
+    ]
+
+
+def _told(choice: Choice, ours: Sequence[LimitsResult], bounds: Sequence[Bound]) -> str:
+    """Which curves are drawn."""
+    names = ", ".join(result.provenance.analysis for result in ours)
+    lines = [f"Limits on {choice.name} computed here ({ours[0].provenance.level}): {names}.", ""]
+    if not bounds:
+        lines.append(f"No existing bound on interaction {choice.name} is known here, and none is drawn.")
+    else:
+        rows = [(bound.title, bound.confidence, bound.source) for bound in bounds]
+        lines.append(markdown_table(("existing bound", "CL", "reference"), rows))
+    return "\n".join([*lines, ""])

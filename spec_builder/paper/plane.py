@@ -13,7 +13,6 @@ from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import silent, workers
 from spec_builder.base.output import Output
-from spec_builder.base.printing import counted
 from spec_builder.base.text import markdown_table
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.profile import threshold
@@ -21,7 +20,7 @@ from spec_builder.model.analysis import ANALYSES, acts_on, load_analyses
 from spec_builder.model.given import as_choices, as_names
 from spec_builder.model.provenance import distinct_notes, parameter_label
 from spec_builder.studies.limits import LimitsResult, check_dof, interval_text
-from spec_builder.studies.plane import profile_planes
+from spec_builder.studies.plane import LINE_POINTS, profile_planes
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -47,7 +46,7 @@ _LOOKS: dict[str, tuple[str, Any, str]] = {
     "vector_universal": ("#0072B2", "-", "universal vector"),
     "vector_bl": ("#D55E00", "-.", r"vector $B-L$"),
     "axial": ("#E69F00", "--", "axial vector"),
-    "tensor": ("#CC79A7", "-", "tensor"),
+    "tensor": ("#CC79A7", (0, (3, 1, 1, 1, 1, 1)), "tensor"),
 }
 _COUPLINGS = (1e-6, 1e-1)
 #: Name of the figure of the paper's analyses, and of any other.
@@ -98,7 +97,7 @@ def write_plane(
         variants: variant by experiment name.
         cl: confidence level.
         dof: 1 or 2; None for 2, and 1 where an interaction has no mass.
-        points: masses, and couplings.
+        points: masses, and couplings; where there is no mass values of the parameter, 401 at least.
         change: what becomes of each analysis, such as a projection.
         executor: any ``concurrent.futures.Executor``; None computes here.
         jobs: worker processes in the place of an executor; a script that asks for them has its calls below
@@ -165,7 +164,7 @@ def _profiled(
     executor: concurrent.futures.Executor | None,
     report: Report,
 ) -> list[Plane]:
-    step = f"{counted(len(choices), 'plane')} of {points} x {points} points, and their contours"
+    step = _step_text([choice for _, choice in choices], points)
     report(step)
     planes = profile_planes(choices, points=points, cl=cl, dof=dof, executor=executor, report=partial(report, step))
     failed = Counter(int(reason) for plane in planes for reason in plane.reason[plane.reason > 0])
@@ -174,6 +173,17 @@ def _profiled(
     state = f"{failed.total()} of them not valid" if failed else "all valid"
     report(f"{profiled} points profiled, {state}{why}")
     return planes
+
+
+def _step_text(choices: Sequence[Choice], points: int) -> str:
+    """How many planes and lines are profiled."""
+    planes = sum(choice.has_mediator for choice in choices)
+    lines = len(choices) - planes
+    told = [f"{planes} plane{'s' * (planes > 1)} of {points} x {points} points, and contours"] * bool(planes)
+    if lines:
+        count = max(points, LINE_POINTS)
+        told.append(f"{lines} line{'s' * (lines > 1)} of at least {count} values, and what is excluded")
+    return "; ".join(told)
 
 
 def _write_numbers(plane: Plane, place: Output) -> None:

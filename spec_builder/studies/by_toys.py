@@ -32,7 +32,7 @@ from spec_builder.studies.limits import (
     in_contact_units,
     interval_text,
 )
-from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import PicturedResult, dataset_label, interaction_label, level_note, own_axes
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -367,7 +367,7 @@ class ToyLimitsResult(PicturedResult):
         for k in range(max(map(len, by_wilks))):
             label = None if k else "Wilks' theorem"
             panel.plot(mass, _column(by_wilks, k), color="0.4", linestyle="--", linewidth=1.0, label=label)
-        panel.set_title(f"{dataset_label(limits.provenance)}: {limits.choice.title}")
+        panel.set_title(f"{dataset_label(limits.provenance)}\n{interaction_label(limits.choice)}")
         panel.legend(title=level_note(limits.provenance), loc="upper left")
         return panel
 

@@ -23,7 +23,7 @@ from spec_builder.model.given import as_analysis, as_choice, mass_axis
 from spec_builder.model.provenance import Choices, parameter_label
 from spec_builder.model.signal import check_change, check_nowhere_negative
 from spec_builder.studies.limits import check_dof
-from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import PicturedResult, dataset_label, interaction_label, level_note, own_axes
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -127,7 +127,7 @@ class ExpectedLimits(PicturedResult):
         mass_coupling_axes(panel, mass, axis_label(self.choice.parameter, self.choice.unit or "1"), ends)
         draw_expected_bands(panel, mass, band)
         about = self.provenance
-        panel.set_title(f"{dataset_label(about)}: {self.choice.title}")
+        panel.set_title(f"{dataset_label(about)}\n{interaction_label(self.choice)}")
         panel.legend(title=level_note(about), loc="upper left")
         return panel
 

@@ -12,6 +12,7 @@ from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.pulls import draw_parts, name_rows, rows_height
+from spec_builder.drawing.style import plain
 from spec_builder.inference import minuit
 from spec_builder.inference.decomposition import decompose
 from spec_builder.inference.likelihood import Likelihood
@@ -46,6 +47,8 @@ _LONG = 1e6
 _SHOWN = 12
 #: Bars of a picture; the others are added up in one.
 _DRAWN = 16
+#: Letters of a point in a title.
+_POINT_LETTERS = 40
 
 
 @dataclass(frozen=True, repr=False)
@@ -91,7 +94,7 @@ class Explanation(PicturedResult):
         panel = own_axes(ax, self.drawn_height)
         draw_parts(panel, [size for _, size in rows], r"part of $\Delta\chi^2$ to the Standard Model")
         name_rows(panel, [name for name, _ in rows])
-        point = self.point.replace("_", " ").replace("$", r"\$")
+        point = plain(self.point.replace("_", " "), _POINT_LETTERS)
         panel.set_title(f"{dataset_label(self.provenance)}\n{point}, {level_note(self.provenance)}", loc="right")
         panel.legend(loc="best", title=rf"$\Delta\chi^2 = {self.parts.delta_chi2:.2f}$")
         return panel

@@ -21,7 +21,7 @@ from spec_builder.model.given import as_analysis, as_choice, mass_axis
 from spec_builder.model.provenance import Choices, parameter_label
 from spec_builder.model.signal import check_change, check_nowhere_negative
 from spec_builder.physics.constants import FERMI_CONSTANT
-from spec_builder.studies.pictures import HEIGHT, PicturedResult, dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import HEIGHT, PicturedResult, dataset_label, interaction_label, level_note, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,13 +82,16 @@ class LimitsResult(PicturedResult):
         """Height of a figure of it [in]."""
         return HEIGHT if self.choice.has_mediator else 1.5
 
-    def plot(self, ax: Axes | None = None, *, label: str | None = None, line: Line | None = None) -> Axes:
+    def plot(
+        self, ax: Axes | None = None, *, label: str | None = None, line: Line | None = None, hatched: bool = False
+    ) -> Axes:
         """What is excluded against the mediator mass; bars along the parameter where there is no mass.
 
         Args:
             ax: axes to draw into; new ones if there are none.
             label: for the legend; the data set by default.
             line: colour and dashes; those of the analysis by default.
+            hatched: the excluded side is hatched, in place of a light band.
 
         Raises:
             SpecBuilderError: if there are fewer than two finite masses.
@@ -103,7 +106,7 @@ class LimitsResult(PicturedResult):
             panel = own_axes(ax, self.drawn_height)
             (point,) = self.exclusion.points
             draw_bars(panel, [(name, point.excluded, point.best_g, look.color)], axis, signed=self.choice.signed)
-            panel.set_title(f"{self.choice.title}\n{level_note(self.provenance)}", loc="right")
+            panel.set_title(f"{interaction_label(self.choice)}\n{level_note(self.provenance)}", loc="right")
             return panel
         mass = np.array([point.mass_MeV for point in self.drawn_points])
         check_masses(mass)
@@ -113,8 +116,8 @@ class LimitsResult(PicturedResult):
         if panel.has_data():
             ends = min(ends[0], panel.get_ylim()[0]), max(ends[1], panel.get_ylim()[1])
         mass_coupling_axes(panel, mass, axis, ends)
-        draw_excluded(panel, mass, excluded, line=look, label=name)
-        panel.legend(title=f"{self.choice.title}\n{level_note(self.provenance)}", loc="upper left")
+        draw_excluded(panel, mass, excluded, line=look, label=name, hatched=hatched)
+        panel.legend(title=f"{interaction_label(self.choice)}\n{level_note(self.provenance)}", loc="upper left")
         return panel
 
     @property

@@ -20,7 +20,7 @@ from spec_builder.inference.profile import crossings, follow, search, threshold
 from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices
 from spec_builder.model.workspace import NEW_PHYSICS
-from spec_builder.studies.fits import USUAL_CL, finite_or_none, format_error, named, workspace_likelihood
+from spec_builder.studies.fits import USUAL_CL, errors_text, finite_or_none, named, workspace_likelihood
 from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class ProfileResult(PicturedResult):
         heights = np.where(self.valid, self.delta_chi2, np.nan)
         draw_profile(panel, self.values, heights, line=line_of(about.analysis), label=label or self._label())
         if first:
-            draw_levels(panel, {"68 % CL": threshold(0.68), "90 % CL": threshold(0.9)})
+            draw_levels(panel, {"68 % CL, dof 1": threshold(0.68), "90 % CL, dof 1": threshold(0.9)})
             if self.reference is not None:
                 draw_standard_model(panel, self.reference)
         panel.set_ylim(0, _DRAWN_HEIGHT)
@@ -99,8 +99,11 @@ class ProfileResult(PicturedResult):
             return dataset_label(self.provenance)
         size = max(end for end in (best.up, best.down) if end is not None)
         digits = max(0, 1 - int(np.floor(np.log10(size)))) if size > 0 else 3
-        up, down = (r"\mathrm{none}" if end is None else f"{end:.{digits}f}" for end in (best.up, best.down))
-        return f"{dataset_label(self.provenance)}: ${best.value:.{digits}f}^{{+{up}}}_{{-{down}}}$"
+        if best.up is None or best.down is None:
+            errors = errors_text(best.up, best.down, f".{digits}f")
+            return f"{dataset_label(self.provenance)}: {best.value:.{digits}f} {errors}"
+        ends = f"^{{+{best.up:.{digits}f}}}_{{-{best.down:.{digits}f}}}"
+        return f"{dataset_label(self.provenance)}: ${best.value:.{digits}f}{ends}$"
 
     @property
     def parameter(self) -> str:
@@ -142,7 +145,7 @@ class ProfileResult(PicturedResult):
         """Minimum and choices; people see about a dozen points of the profile."""
         best = self.best
         unit = "" if self.unit == "1" else f" [{self.unit}]"
-        interval = f"{best.value:.4g} {format_error('+', best.up)} {format_error('-', best.down)}"
+        interval = f"{best.value:.4g} {errors_text(best.up, best.down)}"
         wrong = len(self.valid) - sum(self.valid)
         state = f"{wrong} not valid" if wrong else "all valid"
         reach = f"{self.values[0]:.4g} to {self.values[-1]:.4g}"

@@ -21,7 +21,7 @@ from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE,
 from spec_builder.physics.rates import rate
 from spec_builder.physics.sources import Source, load_source
 from spec_builder.physics.targets import Target, load_target
-from spec_builder.studies.pictures import PicturedResult, own_axes
+from spec_builder.studies.pictures import PicturedResult, interaction_label, own_axes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +92,7 @@ class Spectrum(PicturedResult):
         panel = own_axes(ax)
         rows = [("Standard Model", self.standard_model, PALETTE[0])]
         if self.coupling is not None:
-            rows.append((f"with {self.choice.title}", self.rate, PALETTE[1]))
+            rows.append((f"with {interaction_label(self.choice)}", self.rate, PALETTE[1]))
         for label, rates, line in rows:
             panel.plot(self.energies_keV, rates, color=line.color, linestyle=line.style, linewidth=1.4, label=label)
         panel.set(xscale="log", yscale="log", xlabel="recoil energy [keV]", ylabel=f"rate [{self.unit}]")

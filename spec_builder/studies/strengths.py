@@ -11,7 +11,7 @@ from spec_builder.base.arguments import checked
 from spec_builder.base.grids import check_level
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.curves import Interval, draw_bars
-from spec_builder.drawing.style import line_of
+from spec_builder.drawing.style import line_of, plain
 from spec_builder.inference.fit import fit
 from spec_builder.inference.profile import profile, threshold
 from spec_builder.model.given import as_analysis, as_spectra, as_spectrum
@@ -98,7 +98,7 @@ class StrengthLimits(PicturedResult):
         for one in self.strengths:
             excluded: list[Interval] = [] if one.low is None else [(0.0, one.low)]
             excluded += [] if one.high is None else [(one.high, None)]
-            name = one.spectrum.name.replace("_", " ").replace("$", r"\$")
+            name = plain(one.spectrum.name.replace("_", " "))
             rows.append((name, excluded, one.best, color))
         draw_bars(panel, rows, "strength", signed=False)
         panel.set_title(f"{dataset_label(self.provenance)}\n{level_note(self.provenance)}", loc="right")

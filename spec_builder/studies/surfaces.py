@@ -13,6 +13,7 @@ from spec_builder.base.grids import check_whole
 from spec_builder.base.names import shown
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.style import axis_label, line_of
+from spec_builder.inference.expectation import centre_and_width
 from spec_builder.inference.fit import fit
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import ONE_SIGMA, crossings, search, threshold
@@ -55,6 +56,7 @@ class SurfaceResult(PicturedResult):
         delta_chi2: 2NLL less the minimum, shape (A, B).
         valid: the minimiser converged, shape (A, B).
         contours: lines of constant Delta chi^2 by confidence level (two degrees of freedom), each of shape (N, 2).
+        units: of the two parameters.
     """
 
     provenance: Choices
@@ -64,6 +66,7 @@ class SurfaceResult(PicturedResult):
     delta_chi2: FloatArray
     valid: BoolArray
     contours: Mapping[float, Sequence[FloatArray]]
+    units: tuple[str, str] = ("1", "1")
 
     @property
     def drawn(self) -> str:
@@ -80,15 +83,17 @@ class SurfaceResult(PicturedResult):
         color = line_of(self.provenance.analysis).color
         for (cl, lines), dashes in zip(self.contours.items(), ("-", "--"), strict=True):
             for k, points in enumerate(lines):
-                label = None if k else f"{100 * cl:.4g} % CL"
+                label = None if k else f"{100 * cl:.4g} % CL, dof 2"
                 panel.plot(points[:, 0], points[:, 1], color=color, linestyle=dashes, linewidth=1.4, label=label)
         first, second = (self.best.theta[name] for name in self.parameters)
         panel.plot([first], [second], "+", color="black", markersize=6)
         a, b = self.values
         panel.set_xlim(a[0], a[-1])
         panel.set_ylim(b[0], b[-1])
-        panel.set(xlabel=axis_label(self.parameters[0]), ylabel=axis_label(self.parameters[1]))
-        panel.legend(title=f"{dataset_label(self.provenance)} {level_note(self.provenance)}")
+        labels = [axis_label(name, unit) for name, unit in zip(self.parameters, self.units, strict=True)]
+        panel.set(xlabel=labels[0], ylabel=labels[1])
+        panel.set_title("\n".join(filter(None, (dataset_label(self.provenance), level_note(self.provenance)))))
+        panel.legend()
         return panel
 
     def to_dict(self) -> dict[str, Any]:
@@ -96,6 +101,7 @@ class SurfaceResult(PicturedResult):
         return self.provenance.to_dict() | {
             "schema": "spec_builder/surface/1",
             "parameters": list(self.parameters),
+            "units": list(self.units),
             "best": {
                 "values": [self.best.theta[name] for name in self.parameters],
                 "twice_nll": self.best.twice_nll,
@@ -124,11 +130,12 @@ class SurfaceResult(PicturedResult):
         return Report(title, self._facts() | self.provenance.rows(), columns, Shown((), ()))
 
     def _facts(self) -> dict[str, str]:
-        first, second = self.parameters
         wrong = int(np.sum(~self.valid))
         rows, columns = self.delta_chi2.shape
+        units = [f" [{unit}]" if unit != "1" else "" for unit in self.units]
+        named = zip(self.parameters, units, strict=True)
         facts = {
-            "least at": f"{first} = {self.best.theta[first]:.4g}, {second} = {self.best.theta[second]:.4g}",
+            "least at": ", ".join(f"{name}{unit} = {self.best.theta[name]:.4g}" for name, unit in named),
             "2NLL": f"{self.best.twice_nll:.9f} at the minimum",
             "points": f"{rows} x {columns}, {f'{wrong} not valid' if wrong else 'all valid'}",
         }
@@ -205,8 +212,10 @@ def profile_two_of_analysis(
             "and a nuisance parameter"
         )
     known = next((name for name in pair if name in loaded.parameters), None)
-    likelihood = nuisance_likelihood(loaded, *pair) if known is None else loaded.likelihood(known)
-    return profile_two(likelihood, Choices.of(loaded), pair, points=points)
+    if known is None:
+        return profile_two(nuisance_likelihood(loaded, *pair), Choices.of(loaded), pair, points=points)
+    units = {known: loaded.measurable(known).unit}
+    return profile_two(loaded.likelihood(known), Choices.of(loaded), pair, points=points, units=units)
 
 
 def _pair(parameters: Sequence[str]) -> tuple[str, str]:
@@ -222,7 +231,12 @@ def _pair(parameters: Sequence[str]) -> tuple[str, str]:
 
 
 def profile_two(
-    likelihood: Likelihood, provenance: Choices, parameters: tuple[str, str], *, points: int = 61
+    likelihood: Likelihood,
+    provenance: Choices,
+    parameters: tuple[str, str],
+    *,
+    points: int = 61,
+    units: Mapping[str, str] | None = None,
 ) -> SurfaceResult:
     """Profile 2NLL over two parameters, in the box where either's own profile is below three standard deviations.
 
@@ -231,6 +245,7 @@ def profile_two(
         provenance: where it comes from.
         parameters: two free parameters.
         points: in each direction, at least 31.
+        units: of parameters that have one. What is constrained to 0 +- 1 is in standard deviations of its constraint.
 
     Raises:
         SpecBuilderError: for an unknown parameter, one that is held, twice the same, or fewer or more points.
@@ -254,7 +269,17 @@ def profile_two(
     fits = minimise(likelihood, start=start, fixed=parameters)
     height = (fits.twice_nll - best.twice_nll).reshape(points, points)
     contours = {cl: _contours(a, b, height, threshold(cl, 2)) for cl in LEVELS}
-    return SurfaceResult(provenance, parameters, best, (a, b), height, fits.valid.reshape(points, points), contours)
+    valid = fits.valid.reshape(points, points)
+    own = (_unit(likelihood, parameters[0], units or {}), _unit(likelihood, parameters[1], units or {}))
+    return SurfaceResult(provenance, parameters, best, (a, b), height, valid, contours, own)
+
+
+def _unit(likelihood: Likelihood, name: str, units: Mapping[str, str]) -> str:
+    """Unit of a parameter."""
+    constraint = likelihood.specification.parameters[likelihood.index(name)].constraint
+    if name not in units and constraint is not None and centre_and_width(constraint) == (0.0, 1.0):
+        return "standard deviations"
+    return units.get(name, "1")
 
 
 def _range(likelihood: Likelihood, name: str, best: Fit, points: int) -> FloatArray:

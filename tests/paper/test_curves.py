@@ -46,8 +46,8 @@ def test_limits_are_drawn_beside_the_shipped_curves(limits: LimitsResult, tmp_pa
         assert len(names) == len(bounds_on("scalar")) + 1
         assert names[-1] in ("xenonnt_scalar", "mine")
         assert len(load_bounds(given)) == len(load_bounds()) + 1
-    result = compare_analysis("pandax4t", "scalar", tmp_path / "out", [1, 10], folders=limits)
-    assert result.masses_MeV.tolist() == [1, 10]
+    told = compare_analysis("pandax4t", "scalar", tmp_path / "out", [1, 10], folders=limits)
+    assert told.startswith("Limits on scalar computed here (90 % CL, dof 2")
     assert "xenonnt, scalar" in (tmp_path / "out" / "comparison_pandax4t_scalar.txt").read_text()
 
 

@@ -7,6 +7,7 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.newton import minimise
@@ -40,6 +41,18 @@ def test_contours_are_at_their_height(surface: SurfaceResult) -> None:
     assert (outer[:, 1] <= b[-1]).all()
     dict_ = surface.to_dict()
     assert [round(c["delta_chi2"], 3) for c in dict_["contours"]] == [2.296, 5.991]
+
+
+def test_axes_and_contours_name_units_level_and_degrees_of_freedom(surface: SurfaceResult) -> None:
+    panel = surface.plot(Figure().subplots())
+    assert panel.get_xlabel() == r"$^8$B flux [$10^6$ cm$^{-2}$ s$^{-1}$]"
+    assert panel.get_ylabel() == "xenonnt accidental [standard deviations]"
+    legend = panel.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["68.27 % CL, dof 2", "95 % CL, dof 2"]
+    assert panel.get_title() == "XENONnT*\nlaw normsys"
+    assert surface.to_dict()["units"] == ["1e6 cm-2 s-1", "standard deviations"]
+    assert "flux [1e6 cm-2 s-1] = " in surface.report().facts["least at"]
 
 
 def test_rows_of_the_table_are_the_grid(surface: SurfaceResult) -> None:
