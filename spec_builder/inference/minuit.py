@@ -363,8 +363,8 @@ def minimise(
 ) -> BatchFit:
     """Minimise 2NLL with MIGRAD, one point after the other, and end with the steps of ``newton``.
 
-    Where MIGRAD does not converge from the start values within 500 calls, it starts again from the model's own, and
-    then from the minimum that ``newton`` finds. Arguments and result are those of
+    Where MIGRAD does not converge from the start values within 500 calls, it starts again from the minimum that
+    ``newton`` finds, and then from the model's own. Arguments and result are those of
     :func:`spec_builder.inference.newton.minimise`.
     """
     rows = given_rows(rows, sample, yields)
@@ -457,8 +457,8 @@ def _starts(
     It does not from a bound, for a signal 1e4 times the data, or where the minimum is on a bound.
     """
     yield theta[0]
-    yield likelihood.init
     yield newton.minimise(likelihood, start=theta, fixed=fixed, rows=row()).theta[0]
+    yield likelihood.init
 
 
 def minos(likelihood: Likelihood, parameter: str, cl: float) -> tuple[float | None, float | None]:
