@@ -250,8 +250,9 @@ class _Model:
             barrier: least counts, shape (bins or 1, N or 1).
         """
         theta, *rest = found
+        reason = found[-1]
         largest = np.broadcast_to(self.observed(arrays).max(axis=0, initial=0.0), theta.shape[1:])
-        left = np.flatnonzero(_not_ended(rest[-1]) & (largest > _MANY_COUNTS))
+        left = np.flatnonzero(_not_ended(reason) & (largest > _MANY_COUNTS))
         if not left.size:
             return
         there, own, least = start[:, left], arrays.take(left), _of_rows(barrier, left)

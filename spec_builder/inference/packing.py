@@ -138,7 +138,7 @@ class PackedModel:
 
     def thinned(self, part: float) -> PackedModel:
         """The model with a part of its rates and counts."""
-        numbers = part * self.arrays["numbers"]
+        numbers = np.multiply(part, self.arrays["numbers"], dtype=np.float64)
         model = Model.from_buffer_copy(self.model)
         model.numbers = numbers.ctypes.data
         return replace(self, model=model, arrays=self.arrays | {"numbers": numbers}, observed=part * self.observed)

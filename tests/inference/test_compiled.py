@@ -7,7 +7,7 @@ import dataclasses
 import re
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
@@ -142,7 +142,7 @@ def test_threads_share_the_rows(
     likelihood = Likelihood.from_workspace(generic)
     monkeypatch.setenv("SPEC_BUILDER_THREADS", "3")
     meeting = Meeting(LIBRARY.functions, number)
-    library = dataclasses.replace(LIBRARY, functions=meeting)
+    library = dataclasses.replace(LIBRARY, functions=cast("Any", meeting))
     bytes_of(library, likelihood, everything_by_row(likelihood, rows), LIBRARY.builds[-1])
     assert len(meeting.threads) == number
     assert len(meeting.queues) == 1
@@ -163,7 +163,7 @@ def test_a_thread_takes_rows_that_no_other_has(generic: dict[str, Any], build: i
 
     likelihood = Likelihood.from_workspace(generic)
     rows, name = everything_by_row(likelihood, 300), LIBRARY.builds[build]
-    late = dataclasses.replace(LIBRARY, functions=Late(LIBRARY.functions, 1))
+    late = dataclasses.replace(LIBRARY, functions=cast("Any", Late(LIBRARY.functions, 1)))
     size = 300 * likelihood.init.size  # the first numbers are theta
     whole, rest = (
         np.frombuffer(bytes_of(library, likelihood, rows, name))[:size].reshape(-1, 300) for library in (LIBRARY, late)
