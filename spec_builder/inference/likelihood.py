@@ -157,6 +157,18 @@ class Likelihood:
             raise SpecBuilderError(f"observed counts must be {self.observed.size} numbers >= 0")
         return Likelihood(replace(self.specification, observed=counts))
 
+    def thinned(self, part: float) -> Likelihood:
+        """The same model with a part of its rates and counts, made once like :meth:`engine`."""
+        if part not in self._thinned:
+            spec = self.specification
+            groups = tuple(replace(group, template=part * group.template) for group in spec.groups)
+            self._thinned[part] = Likelihood(replace(spec, observed=part * spec.observed, groups=groups))
+        return self._thinned[part]
+
+    @cached_property
+    def _thinned(self) -> dict[float, Likelihood]:
+        return {}
+
     def with_polynomial(
         self,
         sample: str | tuple[str, ...],

@@ -16,7 +16,7 @@ from spec_builder.drawing.style import plain
 from spec_builder.inference import minuit
 from spec_builder.inference.decomposition import decompose
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.inference.profile import profile
+from spec_builder.inference.profile import follow, search
 from spec_builder.model.given import as_analysis, as_spectrum
 from spec_builder.model.patches import STRENGTH
 from spec_builder.model.points import Point, as_point
@@ -250,7 +250,7 @@ def explain_spectrum(
         raise SpecBuilderError(f"strength {strength}: expected a number >= 0")
     model = spectrum_likelihood(loaded, spectrum)
     point = f"{spectrum.name} at strength {strength:g}"
-    fitted = profile(model, STRENGTH, np.array([strength])).fits
+    fitted = follow(model, search(model, STRENGTH), np.array([strength])).fits
     about = replace(Choices.of(loaded), notes=spectrum_notes(loaded, spectrum))
     return Explanation(about, point, _parts(loaded, point, model, fitted))
 

@@ -277,10 +277,10 @@ def _profile(
     check_whole("points", points)
     if not 2 <= points <= MOST_POINTS:
         raise SpecBuilderError(f"points {points}: a profile needs at least 2, and at most {MOST_POINTS}")
-    best = fit(likelihood, parameter, cl=cl)
     if not 0 < real_number(height) < np.inf:
         raise SpecBuilderError(f"height {shown_number(height)}: expected a number > 0")
     scan = search(likelihood, parameter)
+    best = fit(likelihood, parameter, cl=cl, scan=scan)
     below, above, _ = crossings(likelihood, scan, best.value, best.twice_nll + height)
     lower, upper = likelihood.bounds[:, likelihood.index(parameter)]
     values = np.linspace(below[0] if below else lower, above[0] if above else upper, points)

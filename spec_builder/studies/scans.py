@@ -28,7 +28,7 @@ from spec_builder.inference.compiled import engine_name
 from spec_builder.inference.exclusion import exclude, plane_minimum
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.patches import group_patches
-from spec_builder.inference.points import CHUNK, GridPoints, ListedPoints
+from spec_builder.inference.points import GridPoints, ListedPoints, chunk_size
 from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_masses, as_spectra, as_workspace
 from spec_builder.model.provenance import Choices, range_text
 from spec_builder.model.signal import check_change
@@ -39,11 +39,12 @@ if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import Callable, Iterator, Sequence
 
-    from spec_builder.base.arrays import Column, Columns, FloatArray
+    from spec_builder.base.arrays import Column, Columns, FloatArray, IndexArray
     from spec_builder.base.chunks import Store
     from spec_builder.base.grids import Numbers
     from spec_builder.experiments.spectra import RecoilSpectrum
     from spec_builder.inference.data import Problem
+    from spec_builder.inference.patches import PatchGroup
     from spec_builder.inference.plane import Minimum
     from spec_builder.model.analysis import Analysis
     from spec_builder.model.given import GivenAnalysis, GivenWorkspace
@@ -322,8 +323,8 @@ def scan_patches(
     workspace, patchset, name = _as_patch_set(workspace, patchset, name)
     check_digest(workspace, patchset, name)
     check_labels(patchset["metadata"]["labels"], name)
-    patches = [(str(p["metadata"]["name"]), p["patch"]) for p in patchset["patches"]]
     lost: dict[str, str] = {}
+    patches = [(str(p["metadata"]["name"]), p["patch"]) for p in patchset["patches"]]
     failed = None if passed_over is None else lambda row, why: lost.setdefault(patches[row][0], why)
     try:
         groups = group_patches(workspace, patches, measurement, poi=poi, hold=hold, failed=failed)
@@ -334,24 +335,7 @@ def scan_patches(
             passed_over(f"{name}: {why}")
     if not groups:
         raise SpecBuilderError(f"{name}: no patch is left to scan")
-    chunks: list[Callable[[], _Points]] = []
-    rows: list[np.ndarray[Any, np.dtype[np.intp]]] = []
-    for group in groups:
-        for begin in range(0, len(group.rows), CHUNK):
-            part = slice(begin, begin + CHUNK)
-            yields = None if group.yields is None else group.yields[part]
-            points = ListedPoints.of(group.likelihood.specification, group.sample, yields)
-            chunks.append(lambda points=points: _Points(points))  # type: ignore[misc]
-            rows.append(np.array(group.rows[part]))
-    names = np.array([patch_name for patch_name, _ in patches])
-    values = [p["metadata"]["values"] for p in patchset["patches"]]
-    labels: dict[str, tuple[str, Callable[[int], Column]]] = {
-        "row": ("<i8", lambda index: rows[index]),
-        "patch": (names.dtype.str, lambda index: names[rows[index]]),
-    }
-    for i, label in enumerate(patchset["metadata"]["labels"]):
-        column = np.array([value[i] for value in values])
-        labels[_label_column(label)] = (column.dtype.str, partial(_take, column, rows))
+    rows, chunks = _patch_chunks(groups)
     metadata = {
         "schema": "spec_builder/patch_scan/1",
         "version": __version__,
@@ -369,9 +353,41 @@ def scan_patches(
     if len({group.data for group in groups}) > 1:
         metadata |= {"delta_chi2": _NO_COMPARISON}
         metadata.pop("minimum", None)
-    scan = _Scan(metadata, [workspace, patchset], chunks, labels, len(patches) - len(lost))
+    count = len(patches) - len(lost)
+    scan = _Scan(metadata, [workspace, patchset], chunks, _patch_labels(patchset, rows), count)
     with workers(executor, jobs, preload=_MODULES) as pool:
         return _run(scan, pool, output, report, force=force)
+
+
+def _patch_chunks(groups: Sequence[PatchGroup]) -> tuple[list[IndexArray], list[Callable[[], _Points]]]:
+    """Rows of the patches of each chunk, and its work."""
+    rows: list[IndexArray] = []
+    chunks: list[Callable[[], _Points]] = []
+    for group in groups:
+        size = chunk_size(group.likelihood)
+        for begin in range(0, len(group.rows), size):
+            part = slice(begin, begin + size)
+            yields = None if group.yields is None else group.yields[part]
+            points = ListedPoints.of(group.likelihood.specification, group.sample, yields)
+            chunks.append(lambda points=points: _Points(points))  # type: ignore[misc]
+            rows.append(np.array(group.rows[part]))
+    return rows, chunks
+
+
+def _patch_labels(
+    patchset: Mapping[str, Any], rows: Sequence[IndexArray]
+) -> dict[str, tuple[str, Callable[[int], Column]]]:
+    """Columns that tell the patches of each chunk."""
+    names = np.array([str(patch["metadata"]["name"]) for patch in patchset["patches"]])
+    values = [patch["metadata"]["values"] for patch in patchset["patches"]]
+    labels: dict[str, tuple[str, Callable[[int], Column]]] = {
+        "row": ("<i8", lambda index: rows[index]),
+        "patch": (names.dtype.str, lambda index: names[rows[index]]),
+    }
+    for i, label in enumerate(patchset["metadata"]["labels"]):
+        column = np.array([value[i] for value in values])
+        labels[_label_column(label)] = (column.dtype.str, partial(_take, column, rows))
+    return labels
 
 
 def _as_patch_set(
@@ -458,7 +474,7 @@ def _label_column(label: str) -> str:
     return f"label_{label}" if taken else label
 
 
-def _take(column: Column, rows: Sequence[np.ndarray[Any, np.dtype[np.intp]]], index: int) -> Column:
+def _take(column: Column, rows: Sequence[IndexArray], index: int) -> Column:
     taken: Column = column[rows[index]]
     return taken
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import BoolArray, FloatArray
     from spec_builder.inference.fit import Fit
     from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.inference.profile import Profile
     from spec_builder.model.given import GivenAnalysis, GivenWorkspace
 
 __all__ = ["SurfaceResult", "profile_two", "profile_two_of_analysis", "profile_two_of_workspace"]
@@ -261,8 +262,9 @@ def profile_two(
     for name in parameters:
         if likelihood.index(name) not in likelihood.free:
             raise SpecBuilderError(f"parameter '{name}' is held, and has no profile")
-    best = fit(likelihood, first, cl=ONE_SIGMA, null=None)
-    a, b = (_range(likelihood, name, best, points) for name in parameters)
+    scans = [search(likelihood, name) for name in parameters]
+    best = fit(likelihood, first, cl=ONE_SIGMA, null=None, scan=scans[0])
+    a, b = (_range(likelihood, scan, best, points) for scan in scans)
     start = np.tile([best.theta[name] for name in likelihood.parameters], (points * points, 1))
     start[:, likelihood.index(first)] = np.repeat(a, points)
     start[:, likelihood.index(second)] = np.tile(b, points)
@@ -282,10 +284,11 @@ def _unit(likelihood: Likelihood, name: str, units: Mapping[str, str]) -> str:
     return units.get(name, "1")
 
 
-def _range(likelihood: Likelihood, name: str, best: Fit, points: int) -> FloatArray:
+def _range(likelihood: Likelihood, scan: Profile, best: Fit, points: int) -> FloatArray:
     """Where the parameter's profile is below the height, or up to its bounds."""
+    name = scan.parameter
     lower, upper = likelihood.bounds[:, likelihood.index(name)]
-    below, above, _ = crossings(likelihood, search(likelihood, name), best.theta[name], best.twice_nll + SURFACE_HEIGHT)
+    below, above, _ = crossings(likelihood, scan, best.theta[name], best.twice_nll + SURFACE_HEIGHT)
     return np.linspace(below[0] if below else lower, above[0] if above else upper, points)
 
 
