@@ -125,6 +125,7 @@ class _Parameters:
     overrides: Mapping[str, Mapping[str, Any]]
     specs: dict[str, ParameterSpec] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)
+    shapes: dict[str, str] = field(default_factory=dict)
 
     def add(
         self,
@@ -140,6 +141,11 @@ class _Parameters:
     ) -> str:
         """Register (or share) a parameter; ``index`` is its place in a vector of them."""
         full = name if index is None else f"{name}[{index}]"
+        shape = "one number" if index is None else "a number for each bin"
+        if self.shapes.setdefault(name, shape) != shape:
+            raise SpecBuilderError(
+                f"{where}: parameter '{name}' is used as {shape} and as {self.shapes[name]}; rename one"
+            )
         if self.roles.setdefault(full, role) != role:
             raise SpecBuilderError(
                 f"{where}: parameter '{name}' is used as {role} and as {self.roles[full]}; rename one"
@@ -154,6 +160,10 @@ class _Parameters:
             auxiliary = given["auxdata"][at] if "auxdata" in given else constraint.auxiliary
             key = "sigmas" if constraint.kind == "normal" else "factors"
             scale = given[key][at] if key in given else constraint.scale
+            if constraint.kind == "poisson" and auxiliary < 0:
+                raise SpecBuilderError(
+                    f"{where}: the auxiliary datum of '{name}' is {auxiliary:g}, expected a count >= 0"
+                )
             if not scale > 0:
                 raise SpecBuilderError(f"{where}: the constraint of '{name}' has scale {scale}, expected > 0")
             constraint = Constraint(constraint.kind, float(auxiliary), float(scale))
@@ -337,11 +347,36 @@ class _StatError:
     uncertainty: FloatArray
 
 
+def _check_stat_errors(channels: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse a ``staterror`` whose samples have it in different channels, as pyhf does, with no more than an assertion.
+
+    Raises:
+        SpecBuilderError: naming two of the samples.
+    """
+    places: dict[str, dict[str, list[str]]] = {}
+    for channel in channels:
+        for sample in channel["samples"]:
+            for modifier in sample["modifiers"]:
+                if modifier["type"] == "staterror":
+                    of_sample = places.setdefault(modifier["name"], {}).setdefault(sample["name"], [])
+                    of_sample.append(channel["name"])
+    for name, samples in places.items():
+        (first, expected), *others = samples.items()
+        for sample, found in others:
+            if found != expected:
+                here, there = (", ".join(f"'{channel}'" for channel in names) for names in (expected, found))
+                raise SpecBuilderError(
+                    f"modifier '{name}': sample '{first}' has it in channel {here} and sample '{sample}' in channel "
+                    f"{there}; expected the same channels, or another name"
+                )
+
+
 def _stat_errors(
     channels: Sequence[Mapping[str, Any]], slices: Mapping[str, slice], parameters: _Parameters
 ) -> dict[str, _StatError]:
     """Register the gamma parameters of ``staterror``, whose widths are relative to the sum of its samples."""
     errors: dict[str, _StatError] = {}
+    _check_stat_errors(channels)
     for channel in channels:
         place = slices[channel["name"]]
         bins = place.stop - place.start

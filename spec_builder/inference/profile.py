@@ -27,6 +27,9 @@ ONE_SIGMA = 0.6826894921370859
 #: First points of the search for minima and crossings, over the whole domain of the parameter: of a small model, whose
 #: fits cost next to nothing, and of a large one, where points are added only where the profile calls for them.
 _SEARCH_POINTS, _FEW_SEARCH_POINTS = 401, 41
+#: A grid with wider steps than this gets points near the minimum: from a part of the parameter's size on, so many for
+#: each power of ten.
+_WIDE, _CLOSE, _A_DECADE = 1e4, 1e-2, 4
 #: A search adds points as often as this at most; each time it halves intervals.
 _REFINEMENTS = 12
 #: An interval is halved where 2NLL is not known to this much, or to this part of its height above the minimum.
@@ -109,10 +112,14 @@ def search(likelihood: Likelihood, parameter: str) -> Profile:
     others = likelihood.free_without((parameter,))
     large = isinstance(likelihood.engine(others), JacobianEngine)
     count = _FEW_SEARCH_POINTS if large else _SEARCH_POINTS
-    found = profile(likelihood, parameter, np.linspace(lower, upper, count))
+    values = np.linspace(lower, upper, count)
+    if upper - lower > _WIDE * count:
+        values = np.union1d(values, _near_the_minimum(likelihood, index, (upper - lower) / count))
+        count = values.size
+    found = profile(likelihood, parameter, values)
     if may_have_minima(likelihood, others):
         everywhere = np.arange(count)
-        begin = scattered(likelihood, _SEARCH_POINTS // count * count)
+        begin = scattered(likelihood, max(_SEARCH_POINTS // count, 1) * count)
         for first in range(0, len(begin), count):
             found, _ = _if_lower(likelihood, found, everywhere, begin[first : first + count], patient=False)
         found, _ = _if_lower(likelihood, found, everywhere, np.tile(lowest(likelihood), (count, 1)))
@@ -130,6 +137,22 @@ def search(likelihood: Likelihood, parameter: str) -> Profile:
         found = Profile(parameter, values[order], found.fits.joined(added.fits).take(order))
         slopes = slopes[order]
     return found if found.values.size == count else _from_each_other(likelihood, found)
+
+
+def _near_the_minimum(likelihood: Likelihood, index: int, step: float) -> FloatArray:
+    """Values on either side of the minimum, from a part of the parameter's size up to a step of a grid.
+
+    They lie evenly in powers of ten: bounds of 1e30, as good as none, have no point of a grid near the minimum.
+    """
+    best = float(minimise(likelihood, start=likelihood.init[None]).theta[0, index])
+    size = max(abs(best), 1.0)
+    if not size < step:
+        return np.zeros(0)
+    lower, upper = likelihood.bounds[:, index]
+    distances = np.geomspace(_CLOSE * size, step, int(_A_DECADE * np.log10(step / size)) + 20)
+    near = np.concatenate([best - distances, [best], best + distances])
+    inside: FloatArray = near[(near >= lower) & (near <= upper)]
+    return inside
 
 
 def lowest(likelihood: Likelihood) -> FloatArray:

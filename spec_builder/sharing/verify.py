@@ -211,7 +211,21 @@ def verify_workspace(workspace: Any) -> list[str]:
         f"(is '{meant}' meant?)"
         for measurement, name, meant in _misspelt_settings(workspace)
     ]
+    problems += [
+        f"measurement '{measurement}': the parameter of interest '{poi}' is one of several, which pyhf does not take; "
+        "name one that stands alone, or none"
+        for measurement, poi in _interests_in_vectors(workspace)
+    ]
     return problems or list(_model_problems(workspace, missing))
+
+
+def _interests_in_vectors(workspace: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Parameters of interest that are an element of a vector over bins, with their measurements."""
+    used = {m["name"] for c in workspace["channels"] for s in c["samples"] for m in s["modifiers"]}
+    interests = [(m["name"], m["config"]["poi"]) for m in workspace["measurements"]]
+    return [
+        (measurement, poi) for measurement, poi in interests if poi not in used and poi.split("[")[0] in used - {""}
+    ]
 
 
 def workspace_notes(workspace: Mapping[str, Any]) -> list[str]:
