@@ -347,36 +347,11 @@ class _StatError:
     uncertainty: FloatArray
 
 
-def _check_stat_errors(channels: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse a ``staterror`` whose samples have it in different channels, as pyhf does, with no more than an assertion.
-
-    Raises:
-        SpecBuilderError: naming two of the samples.
-    """
-    places: dict[str, dict[str, list[str]]] = {}
-    for channel in channels:
-        for sample in channel["samples"]:
-            for modifier in sample["modifiers"]:
-                if modifier["type"] == "staterror":
-                    of_sample = places.setdefault(modifier["name"], {}).setdefault(sample["name"], [])
-                    of_sample.append(channel["name"])
-    for name, samples in places.items():
-        (first, expected), *others = samples.items()
-        for sample, found in others:
-            if found != expected:
-                here, there = (", ".join(f"'{channel}'" for channel in names) for names in (expected, found))
-                raise SpecBuilderError(
-                    f"modifier '{name}': sample '{first}' has it in channel {here} and sample '{sample}' in channel "
-                    f"{there}; expected the same channels, or another name"
-                )
-
-
 def _stat_errors(
     channels: Sequence[Mapping[str, Any]], slices: Mapping[str, slice], parameters: _Parameters
 ) -> dict[str, _StatError]:
     """Register the gamma parameters of ``staterror``, whose widths are relative to the sum of its samples."""
     errors: dict[str, _StatError] = {}
-    _check_stat_errors(channels)
     for channel in channels:
         place = slices[channel["name"]]
         bins = place.stop - place.start
