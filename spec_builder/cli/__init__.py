@@ -151,6 +151,8 @@ def _look_ahead(context: click.Context, args: list[str]) -> None:
     for option in single:
         if single.count(option) > 1:
             raise click.UsageError(f"Option '{option.opts[0]}' is given twice, expected once", ctx=context)
+    if given.get("output") == "":  # '' is the folder that one is in
+        raise SpecBuilderError("output '': expected a name")
     for option in single:
         if isinstance(option, OutputOption):
             check_output(given, option.forms)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.grids import number_of
 from spec_builder.base.names import unknown_name
 from spec_builder.cli.interactions import InteractionCommand, choice_of, interaction_option
 from spec_builder.cli.options import (
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from spec_builder.model.analysis import Analysis, Change
     from spec_builder.physics.choices import Choice
     from spec_builder.studies.coverage import CoverageResult
+    from spec_builder.studies.expected import Kind
 
 __all__ = [
     "PROJECTION_OPTIONS",
@@ -45,6 +47,7 @@ __all__ = [
     "changes_of",
     "check_toy_options",
     "coverage",
+    "expected_of",
     "expected_option",
     "load_changed",
     "method_of",
@@ -54,6 +57,7 @@ __all__ = [
 ]
 
 METHODS = ("asymptotic", "feldman-cousins")
+EXPECTED = ("asimov", "toys")
 #: Options that mean something with toys alone, and those of projections, by their names in Python.
 TOY_OPTIONS = {"toys", "seed", "ensemble", "jobs", "dask"}
 PROJECTION_OPTIONS = {"data", "exposure", "background", "uncertainty"}
@@ -65,10 +69,7 @@ def _factors(what: str, example: str) -> Callable[..., dict[str, float]]:
         found: dict[str, float] = {}
         for value in values:
             name, equals, number = value.partition("=")
-            try:
-                size = float(number)
-            except ValueError:
-                size = float("nan")
+            size = number_of(number)
             if not (name and equals) or size != size:  # noqa: PLR0124  # NaN is no factor
                 raise SpecBuilderError(f"{what} '{value}': expected a name and a number, such as {example}")
             if name in found:
@@ -132,7 +133,7 @@ projection_options = _together(
 )
 
 expected_option = choice(
-    "--expected", ("asimov", "toys"), help="Limits that the Standard Model would give, in place of the observed ones."
+    "--expected", EXPECTED, help="Limits that the Standard Model would give, in place of the observed ones."
 )
 
 
@@ -146,6 +147,18 @@ def method_of(choices: Mapping[str, Any]) -> str:
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
     return method
+
+
+def expected_of(choices: Mapping[str, Any]) -> Kind | None:
+    """The kind of expected limits by its name, None for observed ones.
+
+    Raises:
+        SpecBuilderError: naming the ones there are.
+    """
+    expected: Kind | None = choices["expected"]
+    if expected is not None and expected not in EXPECTED:
+        raise unknown_name("expected", expected, EXPECTED)
+    return expected
 
 
 def check_toy_options(given: set[str], *, toys: bool) -> None:

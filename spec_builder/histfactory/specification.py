@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from spec_builder.base.arguments import is_number
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.names import unknown_name
+from spec_builder.base.names import shown, unknown_name
+from spec_builder.base.printing import counted
 from spec_builder.histfactory.checks import setting_problems
 from spec_builder.histfactory.interpolation import Factor
 
@@ -325,7 +327,7 @@ def _bin_count(channel: Mapping[str, Any], observation: Sequence[float]) -> int:
 
 def _bins(where: str, key: str, values: Sequence[float], bins: int) -> FloatArray:
     if len(values) != bins:
-        raise SpecBuilderError(f"{where}: {key} has {len(values)} bins, expected {bins}")
+        raise SpecBuilderError(f"{where}: {key} has {counted(len(values), 'bin')}, expected {bins}")
     return np.array(values, dtype=np.float64)
 
 
@@ -469,9 +471,8 @@ def hold(specification: Specification, values: Mapping[str, float]) -> Specifica
         if name not in parameters:
             raise unknown_name("parameter", name, parameters)
         spec = parameters[name]
-        given: object = value
-        if not isinstance(given, float | int | np.number) or not np.isfinite(value):
-            raise SpecBuilderError(f"parameter '{name}' cannot be held at {value!r}, expected a number")
+        if not is_number(value):
+            raise SpecBuilderError(f"parameter '{name}' cannot be held at {shown(value)}, expected a number")
         if not spec.lower <= value <= spec.upper:
             raise SpecBuilderError(
                 f"parameter '{name}' cannot be held at {value:g}, outside its bounds [{spec.lower:g}, {spec.upper:g}]"

@@ -98,6 +98,7 @@ def fit(
     cl: float = 0.68,
     minimiser: Minimiser = "minuit",
     null: float | None = 0.0,
+    scan: Profile | None = None,
 ) -> Fit:
     """Fit a likelihood and find the interval of one parameter.
 
@@ -111,6 +112,8 @@ def fit(
         minimiser: ``minuit`` (iminuit) or ``newton``.
         null: the parameter's value without a signal, for the significance; None if there is no such value. A
             parameter with a constraint has none.
+        scan: a profile over the parameter's domain, from :func:`spec_builder.inference.profile.search`; made here by
+            default.
 
     Raises:
         SpecBuilderError: for an unknown parameter or minimiser, or if no finite minimum is found.
@@ -118,7 +121,8 @@ def fit(
     name = _parameter_of_interest(likelihood) if parameter is None else parameter
     minimise = _minimiser(minimiser, likelihood)
     delta, index = threshold(cl), likelihood.index(name) if name else None
-    scan = search(likelihood, name) if index in likelihood.free else None
+    if scan is None and index in likelihood.free:
+        scan = search(likelihood, name)
     best = minimise(likelihood, start=_start(likelihood, scan))
     theta, minimum = best.theta[0], float(best.twice_nll[0])
     if not np.isfinite(minimum):

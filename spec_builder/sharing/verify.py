@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
+from os import fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest, load_json
+from spec_builder.base.printing import counted
 from spec_builder.histfactory.checks import check_parameters, check_workspace, unused_settings, workspace_problems
 from spec_builder.histfactory.hs3_reading import is_hs3
 from spec_builder.histfactory.patch import load_workspace, patched_workspace
@@ -23,6 +26,7 @@ from spec_builder.sharing.critical import check_critical, critical_summary, is_c
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
 
@@ -38,11 +42,14 @@ _MOST_VALUES = 300_000
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found not to be finite
-def verify_file(name: str, *, report: Callable[[int, int], object] = lambda *_: None) -> tuple[str, list[str]]:
+@checked
+def verify_file(
+    path: str | PathLike[str], *, report: Callable[[int, int], object] = lambda *_: None
+) -> tuple[str, list[str]]:
     """Check a workspace, the ``.meta.json`` beside one, a patch set of the ``BkgOnly.json`` beside it, critical values.
 
     Args:
-        name: path of the file, ``-`` for standard input.
+        path: of the file, ``-`` for standard input.
         report: told how many patches of a patch set are applied, and of how many.
 
     Returns:
@@ -51,6 +58,7 @@ def verify_file(name: str, *, report: Callable[[int, int], object] = lambda *_: 
     Raises:
         SpecBuilderError: if the file cannot be read as JSON at all.
     """
+    name = fspath(path)
     content = load_json(name)
     if name.endswith(".meta.json"):
         return "metadata of a workspace", _verify_metadata(Path(name), content)
@@ -67,7 +75,7 @@ def verify_file(name: str, *, report: Callable[[int, int], object] = lambda *_: 
         return kind, problems
     bins = sum(len(observation["data"]) for observation in content["observations"])
     summary = (
-        f"{kind}, {len(content['channels'])} channel(s), {bins} bins, "
+        f"{kind}, {counted(len(content['channels']), 'channel')}, {counted(bins, 'bin')}, "
         f"measurements {', '.join(m['name'] for m in content['measurements'])}, sha256 {digest(content)}"
     )
     summary = "; ".join([summary, *workspace_notes(content)])
@@ -89,7 +97,10 @@ def _verify_patch_set(
     if problems:
         return "patch set", problems
     labels = ", ".join(content["metadata"]["labels"])
-    return f"patch set, {len(content['patches'])} patches in {labels}, each applied and evaluated", problems
+    return (
+        f"patch set, {counted(len(content['patches']), 'patch', 'patches')} in {labels}, each applied and evaluated",
+        problems,
+    )
 
 
 def verify_patch_set(

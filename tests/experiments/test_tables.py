@@ -70,9 +70,9 @@ def test_status_and_source_are_kept_by_channel(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("0,0.5\n1,1.2\n", "efficiency must lie between 0 and 1"),
-        ("0,-0.1\n1,0.2\n", "efficiency must lie between 0 and 1"),
-        ("1,0.1\n1,0.2\n", "reconstructed_energy_keV must be positive and increasing"),
+        ("0,0.5\n1,1.2\n", "t.csv:7: efficiency is 1.2, expected a number from 0 to 1"),
+        ("0,-0.1\n1,0.2\n", "t.csv:6: efficiency is -0.1, expected a number from 0 to 1"),
+        ("1,0.1\n1,0.2\n", "reconstructed_energy_keV is 1, expected more than in the row above"),
     ],
 )
 def test_efficiencies(tmp_path: Path, rows: str, message: str) -> None:

@@ -30,8 +30,8 @@ def folder(tmp_path: Path) -> Path:
 def test_all_that_we_write_is_sound(folder: Path) -> None:
     said = {path.name: verify_file(str(path)) for path in sorted(folder.iterdir())}
     assert [problems for _, problems in said.values()] == [[]] * 4
-    assert said["BkgOnly.json"][0].startswith("workspace, 1 channel(s), 3 bins, measurements b8_flux, new_physics")
-    assert said["model.hs3.json"][0].startswith("model in HS3, 1 channel(s), 3 bins")
+    assert said["BkgOnly.json"][0].startswith("workspace, 1 channel, 3 bins, measurements b8_flux, new_physics")
+    assert said["model.hs3.json"][0].startswith("model in HS3, 1 channel, 3 bins")
     assert said["patchset_vector_bl.json"][0] == "patch set, 4 patches in mass_MeV, g, each applied and evaluated"
 
 
