@@ -18,6 +18,7 @@ __all__ = [
     "check_level",
     "check_range",
     "check_whole",
+    "json_mass",
     "number_of",
     "numbers_text",
     "parse_grid",
@@ -264,3 +265,10 @@ def _positive(item: str, text: str, what: str) -> float:
     if not 0 < value < math.inf:
         raise SpecBuilderError(f"{what} '{_short(text)}': '{_short(item.strip())}' is not a positive number")
     return value
+
+
+def json_mass(mass_MeV: float | None) -> float | str | None:
+    """A mass as it stands in JSON: ``inf`` for the contact limit, None where there is none."""
+    if mass_MeV is None or math.isnan(mass_MeV):
+        return None
+    return "inf" if math.isinf(mass_MeV) else mass_MeV

@@ -126,7 +126,7 @@ def read_table(path: Path, *, columns: Iterable[str], labels: Iterable[str] = ()
             row, no rows, or a value that is not a finite number.
     """
     numeric, text, open_ended = tuple(columns), tuple(labels), tuple(endless)
-    lines = read_text(path).splitlines()
+    lines = read_text(path).split("\n")  # splitlines would end lines at other characters too
     metadata = _metadata(path, lines)
     start = len(lines) - len(_after_header(lines))
     try:

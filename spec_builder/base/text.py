@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from html import escape
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Cell", "Column", "Described", "Report", "Result", "Shown", "markdown_table"]
 
+#: What may begin a tag of HTML, which pages in Markdown may hold.
+_TAG = re.compile("<(?=[A-Za-z/!?])")
 Cell: TypeAlias = "str | float | bool | None"
 #: Rows that a notebook shows.
 _MOST_ROWS = 40
@@ -282,7 +285,9 @@ def _html_row(tag: str, cells: Sequence[str]) -> str:
 
 
 def _escaped(cell: str) -> str:
-    return cell.replace("|", r"\|").replace("\n", " ")
+    """Text that stays one cell, and text: no name is a row, a tag or a link of its own."""
+    line = " ".join(cell.splitlines())
+    return _TAG.sub("&lt;", line).replace("|", r"\|")
 
 
 def _for_people(cell: Cell) -> str:

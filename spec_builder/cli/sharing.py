@@ -38,9 +38,12 @@ from spec_builder.cli.spectra import spectra_of, spectrum_option
 from spec_builder.cli.toys import changes_of, projection_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from spec_builder.sharing.export import PatchRequest
+
+#: Problems of one file that verify prints.
+_MOST_TOLD = 20
 
 _patches = click.option(
     "--patch", "patches", multiple=True, metavar="FILE", shell_complete=FILES, help="JSON patch to apply; repeatable."
@@ -168,7 +171,7 @@ def verify(files: tuple[str, ...], toys: bool, seed: int | None, interaction: st
                 summary, problems = check(name, toys=toys, report=partial(report, ""), **how)
         except SpecBuilderError as error:
             summary, problems = "", [str(error)]
-        for problem in problems:
+        for problem in [*problems[:_MOST_TOLD], *_further(problems)]:
             shown = "standard input" if name == "-" else name
             complain(problem if problem.startswith(f"{shown}:") else f"{shown}: {problem}")
         if problems:
@@ -177,6 +180,12 @@ def verify(files: tuple[str, ...], toys: bool, seed: int | None, interaction: st
             click.echo(one_line(f"{name}: ok ({summary})"))
     if failed:
         sys.exit(2)
+
+
+def _further(problems: Sequence[str]) -> list[str]:
+    """A line for the problems beyond those that are told: a file can have as many as it likes."""
+    rest = len(problems) - _MOST_TOLD
+    return [f"and {rest} more problems"] if rest > 0 else []
 
 
 @click.command(cls=InteractionCommand, short_help="Write what a HEPData record needs.")

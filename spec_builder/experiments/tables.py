@@ -103,7 +103,7 @@ class Tables:
         path = self.folder / file
         try:
             contained = path.resolve().is_relative_to(self.folder.resolve())
-        except (OSError, ValueError):  # a loop of links, a NUL in the name
+        except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL in the name
             contained = False
         if not contained:
             raise SpecBuilderError(f"{self.folder}: table {file!r} lies outside this folder, expected one inside it")

@@ -28,6 +28,8 @@ __all__ = [
 STANDARD_MODEL = "Standard Model"
 #: Range of masses where the description of an analysis names none [MeV].
 _WIDE_MEV = (1e-3, 1e3)
+#: Of an analysis; each is read and checked in some milliseconds.
+_MOST_EXPERIMENTS = 100
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,8 @@ def own_analysis(path: str) -> NamedAnalysis:
     listed = root.texts("experiments")
     if not listed:
         raise root.error("experiments", "a list of at least one name or folder", [])
+    if len(listed) > _MOST_EXPERIMENTS:
+        raise root.complaint(f"{len(listed)} experiments, expected at most {_MOST_EXPERIMENTS}")
     experiments = tuple(e if e in shipped_experiments() else str(file.parent / e) for e in listed)
     masses = _range(root) if "masses_MeV" in root else None
     fluxes = {}

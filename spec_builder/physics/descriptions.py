@@ -188,7 +188,7 @@ class Description:
         path = self.folder / name
         try:
             contained = path.resolve().is_relative_to(self.folder.resolve())
-        except (OSError, ValueError):  # a loop of links, a NUL in the name
+        except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL in the name
             contained = False
         if not contained:
             raise self.error(key, f"a file inside {self.folder}", name)

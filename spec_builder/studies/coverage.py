@@ -10,7 +10,7 @@ import numpy as np
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import workers
-from spec_builder.base.grids import check_level, numbers_text, parse_signed_grid
+from spec_builder.base.grids import check_level, json_mass, numbers_text, parse_signed_grid
 from spec_builder.base.text import Report
 from spec_builder.drawing.style import axis_label
 from spec_builder.inference.exclusion_by_toys import cover_at_mass, mass_models
@@ -19,7 +19,6 @@ from spec_builder.inference.toys import TOYS_MODULES
 from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_mass
 from spec_builder.model.provenance import Choices
 from spec_builder.model.signal import check_change, check_nowhere_negative
-from spec_builder.studies.limits import json_mass
 from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:

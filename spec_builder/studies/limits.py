@@ -10,7 +10,7 @@ import numpy as np
 
 from spec_builder.base.arguments import check_argument, checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.grids import check_level
+from spec_builder.base.grids import check_level, json_mass
 from spec_builder.base.names import shown
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.curves import check_masses, draw_bars, draw_excluded, mass_coupling_axes, range_of_ends
@@ -42,7 +42,6 @@ __all__ = [
     "find_limits",
     "in_contact_units",
     "interval_text",
-    "json_mass",
 ]
 
 #: From 1/MeV to 1/GeV.
@@ -264,13 +263,6 @@ def interval_text(low: float | None, high: float | None, form: str = ".6g", betw
     if low is None:
         return f"< {high:{form}}"
     return f"> {low:{form}}" if high is None else f"{low:{form}} {between} {high:{form}}"
-
-
-def json_mass(mass_MeV: float | None) -> float | str | None:
-    """A mass as it stands in JSON: ``inf`` for the contact limit, None where there is none."""
-    if mass_MeV is None or math.isnan(mass_MeV):
-        return None
-    return "inf" if math.isinf(mass_MeV) else mass_MeV
 
 
 def _json_point(point: MassPoint) -> dict[str, Any]:

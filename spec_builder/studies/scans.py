@@ -19,6 +19,7 @@ from spec_builder.base.columns import check_suffix, write_columns
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import workers
 from spec_builder.base.files import digest, load_json, refuse_existing
+from spec_builder.base.grids import json_mass
 from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.base.version import __version__
@@ -209,7 +210,7 @@ def _grid_scan(analysis: Analysis, choice: Choice, masses: FloatArray | None, co
         "workspace_sha256": digest(analysis.workspace),
         "masses_MeV": axis.tolist() if choice.has_mediator else None,
         "couplings": couplings.tolist(),
-        "minimum": {"twice_nll": minimum.twice_nll, "mass_MeV": minimum.mass_MeV, "g": minimum.g},
+        "minimum": {"twice_nll": minimum.twice_nll, "mass_MeV": json_mass(minimum.mass_MeV), "g": minimum.g},
         "delta_chi2": f"against the minimum over {against}",
         "reasons": _REASONS,
     }

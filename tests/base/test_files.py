@@ -170,3 +170,11 @@ def test_many_keys_are_compared_in_no_time() -> None:
 
 def test_a_pair_of_halves_is_a_character() -> None:
     assert parse_json('"\\ud83d\\ude00"', "x") == "\N{GRINNING FACE}"
+
+
+def test_a_link_that_leads_to_nothing_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "link.txt").symlink_to(tmp_path / "elsewhere.txt")
+    for force in (False, True):
+        with pytest.raises(SpecBuilderError, match=r"link\.txt: is a link that leads to nothing, expected a file name"):
+            write_text(tmp_path / "link.txt", "text", force=force)
+    assert not (tmp_path / "elsewhere.txt").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.grids import check_level, numbers_text, parse_grid
+from spec_builder.base.grids import check_level, json_mass, numbers_text, parse_grid
 
 positive = st.floats(1e-12, 1e12)
 
@@ -95,3 +96,7 @@ def test_what_is_no_level(cl: Any, message: str) -> None:
 def test_what_is_no_number_stands_in_no_grid(item: Any) -> None:
     with pytest.raises(SpecBuilderError, match="masses: expected numbers or the text of a grid, found"):
         numbers_text([item, 2.0], "masses")
+
+
+def test_the_contact_limit_is_text_in_json() -> None:
+    assert [json_mass(mass) for mass in (2.5, math.inf, math.nan, None)] == [2.5, "inf", None, None]

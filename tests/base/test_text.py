@@ -140,6 +140,13 @@ def test_a_scan_s_table_holds_its_first_and_last_rows() -> None:
     assert [float(row[1]) for row in rows[1:]] == pytest.approx(scan.columns["g"][[0, 1, 2, -3, -2, -1]], rel=1e-5)
 
 
+def test_a_name_in_markdown_is_text_in_one_cell() -> None:
+    text = Report("<script>", {"law": "a\nb"}, {"x": ["<img onerror=x>\r| 1 |"]}).to_markdown()
+    assert "**&lt;script>**" in text
+    assert "| law | a b |" in text
+    assert r"| &lt;img onerror=x> \| 1 \| |" in text
+
+
 @pytest.mark.parametrize("count", [0, 39, 40, 41, 300])
 def test_a_notebook_shows_the_ends_of_a_long_table(count: int) -> None:
     class Long(Described):

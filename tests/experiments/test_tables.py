@@ -88,3 +88,9 @@ def test_fractions_of_time(tmp_path: Path) -> None:
     tables = written(tmp_path, "fractions: 1", "bin,prompt,delayed\n0,0.9,0.4\n1,0.1,0.7\n")
     with pytest.raises(SpecBuilderError, match=r"delayed must sum to at most 1, found 1\.1"):
         tables.fractions("t.csv", ["prompt", "delayed"], 2)
+
+
+def test_a_loop_of_links_leads_outside(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(SpecBuilderError, match="table 'loop' lies outside this folder, expected one inside it"):
+        Tables(tmp_path).inside("loop")

@@ -126,6 +126,7 @@ def test_the_measured_flux_does_not_move_with_its_prediction(own: Path) -> None:
             r"mine\.toml: name 'combined' is that of a shipped experiment",
         ),
         (('"near"]', '"far"]'), r"far"),
+        (('["xenonnt", "near"]', f"{['xenonnt'] * 101}"), r"mine\.toml: 101 experiments, expected at most 100"),
         (('["xenonnt", "near"]', "[]"), r"mine\.toml: experiments must be a list of at least one"),
         (("title", "tilte"), r"mine\.toml: unknown key 'tilte'; did you mean 'title'"),
         (("masses_MeV", "masses"), r"mine\.toml: unknown key 'masses'; did you mean 'masses_MeV'"),

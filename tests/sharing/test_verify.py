@@ -69,3 +69,18 @@ def test_a_workspace_without_its_own_interest_is_noted() -> None:
     workspace["measurements"][0]["config"]["poi"] = "mu_sig"
     assert verify_workspace(workspace) == []
     assert any("mu_sig" in note for note in workspace_notes(workspace))
+
+
+def test_millions_of_numbers_are_not_shown_to_the_slow_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("spec_builder.sharing.verify.schema_problem", slow)
+    numbers = [1.0] * 400_000
+    workspace = {
+        "channels": [{"name": "c", "samples": [{"name": "s", "data": numbers, "modifiers": []}]}],
+        "observations": [{"name": "c", "data": numbers}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+    assert verify_workspace(workspace) == ["400000 bins: expected at most 100000"]
