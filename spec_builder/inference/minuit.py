@@ -369,7 +369,7 @@ def minimise(
     """
     rows = given_rows(rows, sample, yields)
     free = likelihood.free_without(fixed)
-    theta = starting_points(likelihood, start, rows)
+    theta = starting_points(likelihood, start, rows, free)
     layout, arrays = take_apart(likelihood, rows)
     count = len(theta)
     value, edm, reason = np.empty(count), np.empty(count), np.empty(count, dtype=np.intp)
