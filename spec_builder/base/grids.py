@@ -32,7 +32,7 @@ Numbers: TypeAlias = "str | float | Iterable[float]"
 
 _LARGEST = 1e50
 #: Delta chi2 of the least level is 1.6e-6, well above the tolerance of a minimum; 1 less the largest is still printed.
-_LEAST_LEVEL, _LEAST_COMPLEMENT = 1e-3, 1e-9
+_LEAST_LEVEL, _LEAST_COMPLEMENT = 1e-3, 1e-15
 #: A grid with more points is a slip of the finger; it would not fit into memory.
 MOST_POINTS = 100_000
 #: Characters of a grid that a message repeats.

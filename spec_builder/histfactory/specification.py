@@ -127,6 +127,7 @@ class _Parameters:
     overrides: Mapping[str, Mapping[str, Any]]
     specs: dict[str, ParameterSpec] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)
+    shapes: dict[str, str] = field(default_factory=dict)
 
     def add(
         self,
@@ -142,6 +143,11 @@ class _Parameters:
     ) -> str:
         """Register (or share) a parameter; ``index`` is its place in a vector of them."""
         full = name if index is None else f"{name}[{index}]"
+        shape = "one number" if index is None else "a number for each bin"
+        if self.shapes.setdefault(name, shape) != shape:
+            raise SpecBuilderError(
+                f"{where}: parameter '{name}' is used as {shape} and as {self.shapes[name]}; rename one"
+            )
         if self.roles.setdefault(full, role) != role:
             raise SpecBuilderError(
                 f"{where}: parameter '{name}' is used as {role} and as {self.roles[full]}; rename one"
@@ -156,6 +162,10 @@ class _Parameters:
             auxiliary = given["auxdata"][at] if "auxdata" in given else constraint.auxiliary
             key = "sigmas" if constraint.kind == "normal" else "factors"
             scale = given[key][at] if key in given else constraint.scale
+            if constraint.kind == "poisson" and auxiliary < 0:
+                raise SpecBuilderError(
+                    f"{where}: the auxiliary datum of '{name}' is {auxiliary:g}, expected a count >= 0"
+                )
             if not scale > 0:
                 raise SpecBuilderError(f"{where}: the constraint of '{name}' has scale {scale}, expected > 0")
             constraint = Constraint(constraint.kind, float(auxiliary), float(scale))

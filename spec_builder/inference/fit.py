@@ -13,7 +13,7 @@ from spec_builder.base.names import unknown_name
 from spec_builder.inference import minuit, newton
 from spec_builder.inference.diagnosis import flat_directions, rounding
 from spec_builder.inference.expectation import BOUND_MARGIN, centre_and_width, covariance
-from spec_builder.inference.profile import crossings, height_at, search, threshold
+from spec_builder.inference.profile import crossings, height_at, lowest, search, threshold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +27,8 @@ __all__ = ["Fit", "Minimiser", "fit", "may_be_absent"]
 
 Minimiser = Literal["minuit", "newton"]
 MINIMISERS: tuple[Minimiser, ...] = get_args(Minimiser)
+#: A minimum that is higher than a known point by more than this is another one.
+_LOWER = 1e-7
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def fit(
     delta, index = threshold(cl), likelihood.index(name) if name else None
     if scan is None and index in likelihood.free:
         scan = search(likelihood, name)
-    best = minimise(likelihood, start=_start(likelihood, scan))
+    best = _minimum(likelihood, minimise, _start(likelihood, scan))
     theta, minimum = best.theta[0], float(best.twice_nll[0])
     if not np.isfinite(minimum):
         why = likelihood.impossible_bin()
@@ -208,13 +210,23 @@ def _minimiser(name: str, likelihood: Likelihood) -> Callable[..., BatchFit]:
     return minuit.minimise if name == "minuit" and likelihood.free else newton.minimise
 
 
+def _minimum(likelihood: Likelihood, minimise: Callable[..., BatchFit], start: FloatArray) -> BatchFit:
+    """The minimum from a start, by Newton's steps where MIGRAD has left it for a higher one or has not ended."""
+    found: BatchFit = minimise(likelihood, start=start)
+    known = float(likelihood.twice_nll(start)[0])
+    if found.valid[0] and not found.twice_nll[0] > known + _LOWER:
+        return found
+    other = newton.minimise(likelihood, start=start)
+    return other if other.valid[0] or not found.valid[0] else found
+
+
 def _start(likelihood: Likelihood, scan: Profile | None) -> FloatArray:
-    """The best point of a profile, else the model's own start."""
+    """The best point of a profile, else of fits from all over the domain."""
     if scan is None:
-        return likelihood.init
+        return lowest(likelihood)
     heights = np.where(scan.fits.valid, scan.fits.twice_nll, np.inf)
     if not np.isfinite(heights).any():
-        return likelihood.init
+        return lowest(likelihood)
     best: FloatArray = scan.fits.theta[int(np.argmin(heights))]
     return best
 

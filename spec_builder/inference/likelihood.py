@@ -101,8 +101,8 @@ class Likelihood:
 
     @cached_property
     def free(self) -> tuple[int, ...]:
-        """Indices of the parameters that a fit varies."""
-        return tuple(i for i, spec in enumerate(self.specification.parameters) if not spec.fixed)
+        """Indices of the parameters that a fit varies: those that are not held, and whose bounds leave room."""
+        return tuple(i for i, p in enumerate(self.specification.parameters) if not p.fixed and p.lower < p.upper)
 
     def free_without(self, fixed: tuple[str, ...]) -> tuple[int, ...]:
         """Indices of the free parameters less those named."""

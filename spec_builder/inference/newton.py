@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spec_builder.inference import compiled, descent
-from spec_builder.inference.descent import ROUNDED, UNFINISHED, run, run_damped
+from spec_builder.inference.descent import EDM_VALID, ROUNDED, UNFINISHED, run, run_damped
 from spec_builder.inference.rows import FIXED, Rows, take_apart
+from spec_builder.inference.saddles import off_saddles
+from spec_builder.inference.starts import scattered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +40,10 @@ _MANY_COUNTS, _FEW_COUNTS, _MORE_COUNTS = 1e4, 100.0, 10**0.5
 INSIDE = 1e-3
 #: A parameter so near to its bound, in parts of its domain, is set to it if 2NLL is not higher there.
 NEAR = 1e-5
+#: Points of the domain that are tried as starts where no other has positive rates.
+_ELSEWHERE = 64
+#: EDM up to which a row may stand on a saddle.
+_SADDLE_EDM = 1e-6
 #: Why a row is not valid, by the number in :attr:`BatchFit.reason`.
 REASONS = (
     "valid",
@@ -102,6 +108,7 @@ def minimise(
     rows: Rows | None = None,
     sample: str | None = None,
     yields: FloatArray | None = None,
+    patient: bool = True,
 ) -> BatchFit:
     """Minimise 2NLL at many points.
 
@@ -113,6 +120,7 @@ def minimise(
         rows: what the points have of their own.
         sample: a sample whose nominal yields differ from point to point: short for rows with these yields.
         yields: its events per bin, shape (N, bins).
+        patient: go on with rows that Newton's steps do not end; not where many starts are tried.
 
     Returns:
         A row for each point.
@@ -129,7 +137,7 @@ def minimise(
     margin = INSIDE * (upper - lower)
     library = compiled.chosen_library()
     packed = None if library is None else likelihood.packed(tuple(free), layout)
-    model = _Model(likelihood, tuple(free), layout, library, packed)
+    model = _Model(likelihood, tuple(free), layout, library, packed, patient)
     value, edm, reason = model.minimise(theta, arrays)
     lost = ~np.isfinite(value)
     if lost.any():
@@ -146,6 +154,8 @@ def minimise(
         value[lost], edm[lost], reason[lost] = model.minimise(again, arrays.take(lost))
         theta[:, lost] = again
         reason[~np.isfinite(value) & (reason != IMPOSSIBLE)] = NOT_FINITE
+    if patient:
+        model.start_elsewhere((theta, value, edm, reason), arrays)
     inside = theta[free]
     at_bound = ((inside <= lower[:, None]) | (inside >= upper[:, None])).any(axis=0)
     reason = np.where(np.isfinite(value) | (reason == IMPOSSIBLE), reason, NOT_FINITE)
@@ -163,7 +173,7 @@ def least_counts(likelihood: Likelihood, theta: FloatArray, layout: Layout, arra
         layout: what comes by row.
         arrays: it.
     """
-    model = _Model(likelihood, likelihood.free, layout, None, None)
+    model = _Model(likelihood, likelihood.free, layout, None, None, patient=True)
     return model.barrier(theta, arrays)
 
 
@@ -176,6 +186,7 @@ class _Model:
     layout: Layout
     library: compiled.Library | None
     packed: PackedModel | None
+    patient: bool
 
     @property
     def engine(self) -> Engine | JacobianEngine:
@@ -200,6 +211,7 @@ class _Model:
         start = theta.copy()
         if not (self.observed(arrays) == 0).any():
             value, edm, reason = self.descend(theta, arrays, nothing)
+            self._leave_saddles((theta, value, edm, reason), arrays, nothing)
             self._grow(start, (theta, value, edm, reason), arrays, nothing)
             self._take_care((theta, value, edm, reason), arrays, nothing)
             return value, edm, reason
@@ -213,6 +225,7 @@ class _Model:
             possible[:, some] *= ~empty
             barrier = barrier * possible
         value, edm, reason = self.descend(theta, arrays, barrier)
+        self._leave_saddles((theta, value, edm, reason), arrays, barrier)
         self._grow(start, (theta, value, edm, reason), arrays, barrier)
         self._come_down(start, (theta, value, edm, reason), arrays, (barrier, possible))
         self._take_care((theta, value, edm, reason), arrays, barrier)
@@ -230,6 +243,32 @@ class _Model:
             value[:] = np.where(np.isfinite(value), self.engine(theta, arrays).value, np.inf)
         self._settle(theta, arrays, value)
         return value, edm, reason
+
+    def start_elsewhere(self, found: tuple[FloatArray, FloatArray, FloatArray, IndexArray], arrays: RowArrays) -> None:
+        """Fit rows whose rates are not positive at any start so far: from the best of points all over the domain.
+
+        Args:
+            found: theta (P, N), 2NLL, EDM and reason (N,) so far, overwritten where a point has positive rates.
+            arrays: what the rows have of their own.
+        """
+        theta, *rest = found
+        reason = rest[2]
+        lost = np.flatnonzero(reason == NOT_FINITE)
+        for begin in range(0, lost.size, BATCH // _ELSEWHERE):
+            some = lost[begin : begin + BATCH // _ELSEWHERE]
+            points = np.repeat(theta[:, some], _ELSEWHERE, axis=1)
+            free = list(self.free)
+            points[free] = np.tile(scattered(self.likelihood, _ELSEWHERE)[:, free].T, some.size)
+            own = arrays.take(np.repeat(some, _ELSEWHERE))
+            with np.errstate(all="ignore"):
+                heights = self.engine(points, own, barrier=_BARRIER).value.reshape(some.size, _ELSEWHERE)
+            best = np.argmin(np.where(np.isfinite(heights), heights, np.inf), axis=1)
+            there = points[:, np.arange(some.size) * _ELSEWHERE + best]
+            results = self.minimise(there, arrays.take(some))
+            started = np.isfinite(results[0])
+            theta[:, some[started]] = there[:, started]
+            for whole, part in zip(rest, results, strict=True):
+                whole[some[started]] = part[started]
 
     def _grow(
         self,
@@ -253,7 +292,7 @@ class _Model:
         reason = found[-1]
         largest = np.broadcast_to(self.observed(arrays).max(axis=0, initial=0.0), theta.shape[1:])
         left = np.flatnonzero(_not_ended(reason) & (largest > _MANY_COUNTS))
-        if not left.size:
+        if not (left.size and self.patient):
             return
         there, own, least = start[:, left], arrays.take(left), _of_rows(barrier, left)
         # by row, so that none depends on the others
@@ -294,7 +333,7 @@ class _Model:
         """
         theta, *rest = found
         left = np.flatnonzero(rest[-1] == UNFINISHED)
-        if not left.size:
+        if not (left.size and self.patient):
             return
         there, own = start[:, left], arrays.take(left)
         last, possible = (_of_rows(part, left) for part in barriers)
@@ -305,6 +344,40 @@ class _Model:
         theta[:, left[good]] = there[:, good]
         for whole, part in zip(rest, results, strict=True):
             whole[left[good]] = part[good]
+
+    def _leave_saddles(
+        self,
+        found: tuple[FloatArray, FloatArray, FloatArray, IndexArray],
+        arrays: RowArrays,
+        barrier: FloatArray,
+    ) -> None:
+        """Go on with rows that stand on a saddle, on both sides of it, and keep the lower end.
+
+        Args:
+            found: theta (P, N), 2NLL, EDM and reason (N,) so far, overwritten where the row ends.
+            arrays: what the rows have of their own.
+            barrier: least counts, shape (bins or 1, N or 1).
+        """
+        theta, *rest = found
+        value, edm, reason = rest
+        # where the Hessian is not positive an EDM is not below this; far above it there is a slope
+        left = np.flatnonzero(np.isfinite(value) & (edm >= 2 * EDM_VALID) & (edm <= _SADDLE_EDM))
+        if not left.size or self.engine.affine:
+            return
+        own = arrays.take(left)
+        least = barrier if barrier.shape[1] == 1 else barrier[:, left]
+        numbers, *sides = off_saddles(self.engine, self.likelihood.bounds, theta[:, left], own, least)
+        places = left[numbers]
+        height = np.full(places.size, np.inf)
+        reason[places] = UNFINISHED
+        own, least = own.take(numbers), least if least.shape[1] == 1 else least[:, numbers]
+        for there in sides:
+            results = self.descend(there, own, least)
+            better = (results[2] == 0) & (results[0] <= height)
+            theta[:, places[better]] = there[:, better]
+            height = np.where(better, results[0], height)
+            for whole, part in zip(rest, results, strict=True):
+                whole[places[better]] = part[better]
 
     def _take_care(
         self,
@@ -324,7 +397,7 @@ class _Model:
         """
         theta, value, edm, reason = found
         left = np.flatnonzero(_not_ended(reason) & np.isfinite(value))
-        if not left.size:
+        if not (left.size and self.patient):
             return
         there, own = theta[:, left], arrays.take(left)
         least = _of_rows(barrier, left)

@@ -71,7 +71,7 @@ def test_mistakes(text: str, message: str) -> None:
         parse_grid(text, "masses")
 
 
-@pytest.mark.parametrize("cl", [0.001, 0.6827, 1 - 1e-9])
+@pytest.mark.parametrize("cl", [0.001, 0.6827, 1 - 1e-14])
 def test_levels(cl: float) -> None:
     check_level(cl)
 
@@ -83,7 +83,7 @@ def test_levels(cl: float) -> None:
         (None, "confidence level None: expected a number"),
         ("0.9", "confidence level '0.9': expected a number"),
         (90, "confidence level 90: expected a number"),
-        (1e-300, "confidence level 1e-300: fits have no digits left, expected 0.001 to 1 - 1e-09"),
+        (1e-300, "confidence level 1e-300: fits have no digits left, expected 0.001 to 1 - 1e-15"),
         (0.9999999999999999, "fits have no digits left"),
     ],
 )
