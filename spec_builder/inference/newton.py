@@ -132,8 +132,8 @@ def minimise(
     """
     rows = given_rows(rows, sample, yields)
     free = list(likelihood.free_without(fixed))
-    theta = np.ascontiguousarray(starting_points(likelihood, start, rows, free).T)
     layout, arrays = take_apart(likelihood, rows)
+    theta = np.ascontiguousarray(starting_points(likelihood, start, rows, free).T)
     lower, upper = likelihood.bounds[:, free]
     own = likelihood.init[free]
     margin = INSIDE * (upper - lower)
