@@ -202,8 +202,14 @@ class FileStore:
     def load(self, index: int, name: str) -> Column:
         """One column of a chunk."""
         with np.load(self._path(index), allow_pickle=False) as content:
+            if name not in content.files:
+                raise self.strange(index)
             column: Column = content[name]
         return column
+
+    def strange(self, index: int) -> SpecBuilderError:
+        """The error of a chunk that holds something else than this run's."""
+        return SpecBuilderError(f"{self._path(index)}: corrupted chunk of a scan; delete it and run again")
 
     def names(self, index: int) -> list[str]:
         """Columns of a chunk."""

@@ -49,6 +49,11 @@ class Constraint:
     auxiliary: float
     scale: float
 
+    @property
+    def unit(self) -> float:
+        """What auxiliary data are divided by to be in units of the parameter."""
+        return self.scale if self.kind == "poisson" else 1.0
+
 
 @dataclass(frozen=True)
 class ParameterSpec:
@@ -107,6 +112,8 @@ class Specification:
             none does, shape (bins,).
         shape_kind: the even part of the interpolation of a ``histosys``.
         shaped: (sample, parameter) of every ``histosys``.
+        bent: positions of the parameters of those ``histosys`` that bend back: hi and lo lie on the same side of the
+            nominal events in some bin, so that two values of the parameter give the same rate.
     """
 
     channels: Mapping[str, slice]
@@ -118,6 +125,7 @@ class Specification:
     vectors: tuple[IndexArray, ...] = ()
     shape_kind: Kind = "histosys_code4p"
     shaped: frozenset[tuple[str, str]] = frozenset()
+    bent: tuple[int, ...] = ()
 
 
 @dataclass
@@ -198,6 +206,7 @@ class _Builder:
     groups: list[Group] = field(default_factory=list)
     vectors: dict[tuple[str, ...], int] = field(default_factory=dict)  # names of the parameters by bin, '' for none
     shaped: set[tuple[str, str]] = field(default_factory=set)
+    bent: set[str] = field(default_factory=set)
 
     def factor(self, parameter: str, kind: Kind, high: float = 1.0, low: float = 1.0) -> int:
         key = (parameter, kind, high, low)
@@ -254,6 +263,8 @@ class _Builder:
                     self.shaped.add((str(sample["name"]), name))
                     high_data = _bins(here, "hi_data", data["hi_data"], nominal.size)
                     low_data = _bins(here, "lo_data", data["lo_data"], nominal.size)
+                    if ((high_data - nominal) * (low_data - nominal) > 0).any():
+                        self.bent.add(name)
                     add_shape((high_data - low_data) / 2, (self.factor(name, "identity"),))
                     even = (high_data + low_data) / 2 - nominal
                     if (np.abs(even) > 1e-13 * np.abs(nominal)).any():
@@ -524,6 +535,6 @@ def _read(
         raise _unknown_interest(name, poi, specs, chosen=interest is not None)
     factors = tuple(Factor(index[p], kind, high, low) for p, kind, high, low in builder.factor_index)
     vectors = tuple(np.array([index.get(p, -1) for p in names], dtype=np.intp) for names in builder.vectors)
-    return Specification(
-        slices, observed, specs, factors, tuple(builder.groups), poi, vectors, codes[1], frozenset(builder.shaped)
-    )
+    bent = tuple(sorted(index[name] for name in builder.bent))
+    shaped = frozenset(builder.shaped)
+    return Specification(slices, observed, specs, factors, tuple(builder.groups), poi, vectors, codes[1], shaped, bent)

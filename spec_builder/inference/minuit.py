@@ -24,6 +24,7 @@ from spec_builder.inference.newton import (
     starting_points,
 )
 from spec_builder.inference.rows import FIXED, PLAIN, SHARED, Layout, Rows, take_apart
+from spec_builder.inference.starts import bent_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -369,8 +370,8 @@ def minimise(
     """
     rows = given_rows(rows, sample, yields)
     free = likelihood.free_without(fixed)
-    theta = starting_points(likelihood, start, rows)
     layout, arrays = take_apart(likelihood, rows)
+    theta = starting_points(likelihood, start, rows, free)
     count = len(theta)
     value, edm, reason = np.empty(count), np.empty(count), np.empty(count, dtype=np.intp)
     function = point_function(likelihood, free, layout)
@@ -391,6 +392,9 @@ def minimise(
     ended = newton.minimise(likelihood, start=theta, fixed=fixed, rows=rows)
     constant = likelihood.engine(free, layout).constant if arrays.constant is None else arrays.constant
     _finish(ended, (theta, value, edm, reason), np.asarray(constant))
+    if start is None and bent_shapes(likelihood, free, layout, arrays):
+        lowest = newton.minimise(likelihood, fixed=fixed, rows=rows)
+        _finish(lowest, (theta, value, edm, reason), np.asarray(constant))
     lower, upper = bounds
     inside, margin = theta[:, list(free)], BOUND_MARGIN * (upper - lower)
     at_bound = ((inside - lower <= margin) | (upper - inside <= margin)).any(axis=1)

@@ -11,7 +11,7 @@ from spec_builder.inference import compiled, descent
 from spec_builder.inference.descent import EDM_VALID, ROUNDED, UNFINISHED, run, run_damped
 from spec_builder.inference.rows import FIXED, Rows, take_apart
 from spec_builder.inference.saddles import off_saddles
-from spec_builder.inference.starts import scattered
+from spec_builder.inference.starts import bent_shapes, scattered, sides
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +42,8 @@ INSIDE = 1e-3
 NEAR = 1e-5
 #: Points of the domain that are tried as starts where no other has positive rates.
 _ELSEWHERE = 64
+#: Another minimum is lower by more than this.
+_LOWER = 1e-9
 #: EDM up to which a row may stand on a saddle.
 _SADDLE_EDM = 1e-6
 #: Why a row is not valid, by the number in :attr:`BatchFit.reason`.
@@ -130,8 +132,8 @@ def minimise(
     """
     rows = given_rows(rows, sample, yields)
     free = list(likelihood.free_without(fixed))
-    theta = np.ascontiguousarray(starting_points(likelihood, start, rows).T)
     layout, arrays = take_apart(likelihood, rows)
+    theta = np.ascontiguousarray(starting_points(likelihood, start, rows, free).T)
     lower, upper = likelihood.bounds[:, free]
     own = likelihood.init[free]
     margin = INSIDE * (upper - lower)
@@ -156,6 +158,8 @@ def minimise(
         reason[~np.isfinite(value) & (reason != IMPOSSIBLE)] = NOT_FINITE
     if patient:
         model.start_elsewhere((theta, value, edm, reason), arrays)
+    if start is None:
+        model.start_on_either_side((theta, value, edm, reason), arrays)
     inside = theta[free]
     at_bound = ((inside <= lower[:, None]) | (inside >= upper[:, None])).any(axis=0)
     reason = np.where(np.isfinite(value) | (reason == IMPOSSIBLE), reason, NOT_FINITE)
@@ -313,6 +317,32 @@ class _Model:
             return replace(self, packed=self.packed.thinned(part))
         return self if part == 1 else replace(self, likelihood=self.likelihood.thinned(part))
 
+    def start_on_either_side(
+        self, found: tuple[FloatArray, FloatArray, FloatArray, IndexArray], arrays: RowArrays
+    ) -> None:
+        """Fit rows whose shapes bend back from other values of their parameters too, and keep the lowest minima.
+
+        Args:
+            found: theta (P, N), 2NLL, EDM and reason (N,) so far, overwritten where another minimum is lower.
+            arrays: what the rows have of their own.
+        """
+        theta, *rest = found
+        value, reason = rest[0], rest[2]
+        bent = bent_shapes(self.likelihood, self.free, self.layout, arrays)
+        if not bent:
+            return
+        model, free = replace(self, patient=False), list(self.free)
+        begin = theta.copy()
+        begin[free] = self.likelihood.init[free, None]
+        for values in sides(self.likelihood, bent):
+            there = begin.copy()
+            there[bent] = values[:, None]
+            results = model.minimise(there, arrays)
+            lower = (results[2] == 0) & ((reason != 0) | (results[0] < value - _LOWER))
+            theta[:, lower] = there[:, lower]
+            for whole, part in zip(rest, results, strict=True):
+                whole[lower] = part[lower]
+
     def _come_down(
         self,
         start: FloatArray,
@@ -463,6 +493,12 @@ class _Model:
         lower_there = height <= value[rows]
         theta[:, rows] = np.where(lower_there, there, theta[:, rows])
         value[rows] = np.where(lower_there, height, value[rows])
+        # the others were where the barrier wants them
+        left = np.flatnonzero(rows)[lower_there]
+        there, own = theta[:, left], arrays.take(left)
+        results = self.descend(there, own, np.zeros((1, 1)))
+        better = (results[2] == 0) & (results[0] < value[left])
+        theta[:, left[better]], value[left[better]] = there[:, better], results[0][better]
 
 
 def _not_ended(reason: IndexArray) -> BoolArray:
@@ -505,10 +541,22 @@ def given_rows(rows: Rows | None, sample: str | None, yields: FloatArray | None)
     return Rows(yields={sample: np.ascontiguousarray(np.asarray(yields, dtype=np.float64).T)})
 
 
-def starting_points(likelihood: Likelihood, start: FloatArray | None, rows: Rows) -> FloatArray:
-    """A copy of the start values, or the model's own for each row: shape (N, P)."""
+def starting_points(likelihood: Likelihood, start: FloatArray | None, rows: Rows, free: Sequence[int]) -> FloatArray:
+    """A copy of the start values, or the model's own for each row: shape (N, P).
+
+    A free parameter whose auxiliary datum comes by row starts where that puts it, as it does in a model of its own.
+    """
     count = rows.count()
-    if start is None:
-        return np.tile(likelihood.init, (1 if count is None else count, 1))
-    points = np.array(start, dtype=np.float64, ndmin=2)
-    return np.repeat(points, count, axis=0) if len(points) == 1 and count is not None else points
+    if start is not None:
+        points = np.array(start, dtype=np.float64, ndmin=2)
+        return np.repeat(points, count, axis=0) if len(points) == 1 and count is not None else points
+    points = np.tile(likelihood.init, (1 if count is None else count, 1))
+    if rows.auxiliary is None:
+        return points
+    lower, upper = likelihood.bounds
+    margin = INSIDE * (upper - lower)
+    for i, data in zip(likelihood.constrained(), rows.auxiliary, strict=True):
+        constraint = likelihood.specification.parameters[i].constraint
+        if i in free and constraint is not None:
+            points[:, i] = np.clip(data / constraint.unit, lower[i] + margin[i], upper[i] - margin[i])
+    return points

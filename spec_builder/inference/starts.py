@@ -1,4 +1,8 @@
-"""Points all over a model's domain for fits to start from, where 2NLL may have several minima."""
+"""Points for fits to start from where 2NLL may have several minima.
+
+A shape that bends back, with hi_data and lo_data of a histosys on the same side of the nominal events in some
+bin, gives the same rate at two values of its parameter, and 2NLL a minimum near each.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,9 @@ from spec_builder.inference.expectation import centre_and_width
 if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.inference.rows import Layout, RowArrays
 
-__all__ = ["may_have_minima", "scattered"]
+__all__ = ["bent_shapes", "may_have_minima", "scattered", "sides"]
 
 #: Free parameters of a model up to which a search looks for several minima.
 _MOST = 30
@@ -24,6 +29,11 @@ _SPREAD = 1.5
 _LEAST = 0.05
 #: Parameters without a constraint are scattered over so many powers of ten of their domain, in every second point.
 _DECADES = 4.0
+#: Where parameters of shapes that bend back start too, in standard deviations, and their signs in turn. Of 47 175 fits
+#: of random small models with such shapes, 910 are not the lowest of 34 from the model's start alone, 60 with these
+#: eight and the auxiliary data.
+_DISTANCES = (2.0, 3.5)
+_SIGNS = ((1.0, 1.0), (-1.0, -1.0), (1.0, -1.0), (-1.0, 1.0))
 
 
 def may_have_minima(likelihood: Likelihood, free: tuple[int, ...]) -> bool:
@@ -67,3 +77,40 @@ def scattered(likelihood: Likelihood, count: int) -> FloatArray:
         least = _LEAST * centre if spec.lower >= 0 else -np.inf
         points[:, i] = np.clip(np.maximum(place, least), spec.lower, spec.upper)
     return points
+
+
+def bent_shapes(likelihood: Likelihood, free: tuple[int, ...], layout: Layout, arrays: RowArrays) -> list[int]:
+    """Positions of the free parameters whose shapes bend back, in the model or in a row.
+
+    Args:
+        likelihood: the model.
+        free: indices of the free parameters.
+        layout: what comes by row.
+        arrays: it.
+    """
+    bent = set(likelihood.specification.bent)
+    columns = arrays.columns[len(layout.yields) :]
+    shapes = {(s.sample, s.parameter, s.part): column for s, column in zip(layout.shapes, columns, strict=False)}
+    for (sample, parameter, part), even in shapes.items():
+        odd = shapes.get((sample, parameter, "odd"), np.zeros_like(even))
+        if part == "even" and (np.abs(even) > np.abs(odd)).any():
+            bent.add(likelihood.index(parameter))
+    return sorted(bent & set(free))
+
+
+def sides(likelihood: Likelihood, bent: list[int]) -> list[FloatArray]:
+    """Values of the parameters of bent shapes, on either side of their centres: shape (len(bent),) each.
+
+    Args:
+        likelihood: the model.
+        bent: their positions.
+    """
+    lower, upper = likelihood.bounds[:, bent]
+    constraints = [likelihood.specification.parameters[i].constraint for i in bent]
+    places = [centre_and_width(constraint) for constraint in constraints if constraint is not None]
+    centre, width = np.array(places).T
+    return [
+        np.clip(centre + distance * width * np.resize(signs, len(bent)), lower, upper)
+        for distance in _DISTANCES
+        for signs in (_SIGNS if len(bent) > 1 else _SIGNS[:2])
+    ]

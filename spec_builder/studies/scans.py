@@ -499,6 +499,9 @@ def _run(
         store.remove()
         return None
     refuse_existing(path, force=force)
+    for index in range(len(scan.chunks)):
+        if index in store:
+            _check_chunk(scan, store, index)
     compute_chunks(scan.chunks, store, executor=executor, report=report)
     columns = _columns(scan, store)
     if "row" in columns:  # the patches of a set fit into memory, and their order is wanted back
@@ -506,6 +509,23 @@ def _run(
         columns = {name: (column.dtype.str, partial(_whole, column)) for name, column in content.items()}
     store.finish(lambda draft: write_columns(draft, columns, scan.count, _header(scan, store), force=True), force=force)
     return None
+
+
+def _check_chunk(scan: _Scan, store: FileStore, index: int) -> None:
+    """Refuse a chunk that another run left, and that has not this scan's columns, a number for each of its points.
+
+    Raises:
+        SpecBuilderError: naming its file.
+    """
+    _, of_chunk = next(iter(scan.labels.values()))
+    wanted = (len(of_chunk(index)),)
+    names = set(store.names(index))
+    columns = names - {_ENGINE}
+    known = all(name in _OWN_COLUMNS or name.startswith("theta_") for name in columns)
+    if not known or not {_ENGINE, "twice_nll", *_KINDS} <= names:
+        raise store.strange(index)
+    if any(store.load(index, name).shape != wanted for name in columns):
+        raise store.strange(index)
 
 
 def _header(scan: _Scan, store: Store) -> dict[str, Any]:

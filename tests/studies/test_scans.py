@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
 import json
 import os
 import signal
@@ -379,6 +380,28 @@ def test_chunks_are_compressed(tmp_path: Path) -> None:
     (chunk,) = (tmp_path / "scan.npz.parts").glob("chunk-*.npz")
     with np.load(chunk) as content:
         assert chunk.stat().st_size < 0.85 * sum(content[name].nbytes for name in content.files)
+
+
+@pytest.mark.parametrize("change", ["short", "two axes", "missing", "foreign"])
+def test_a_forged_chunk_without_a_number_for_each_point(tmp_path: Path, change: str) -> None:
+    output = tmp_path / "scan.npz"
+    stopped(output, 1)
+    (chunk,) = (tmp_path / "scan.npz.parts").glob("chunk-*.npz")
+    with np.load(chunk) as content:
+        columns = {name: content[name] for name in content.files}
+    own = [name for name in columns if name not in ("job", "index", "engine")]
+    if change == "short":
+        columns |= {name: columns[name][1:] for name in own}
+    elif change == "two axes":
+        columns |= {name: columns[name][:, None] for name in own}
+    elif change == "missing":
+        del columns["twice_nll"]
+    else:
+        columns["../x"] = columns["edm"]
+    np.savez(chunk, **columns)
+    chunk.write_bytes(chunk.read_bytes() + hashlib.sha256(chunk.read_bytes()).digest())
+    with pytest.raises(SpecBuilderError, match=r"chunk-00000\d\.npz: corrupted chunk of a scan; delete it"):
+        scan_vector(output=output)
 
 
 def test_a_damaged_chunk_is_named_and_can_be_deleted(here: ScanResult, tmp_path: Path) -> None:
