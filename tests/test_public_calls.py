@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -212,6 +213,7 @@ def refusals(call: Callable[..., Any], valid: Callable[[], dict[str, Any]], argu
                 wrong.append(f"{argument} = {label}: not one line: {text!r}")
         except Exception as error:  # noqa: BLE001  # whatever it is, it should not be
             wrong.append(f"{argument} = {label}: {type(error).__name__}: {error}")
+        plt.close("all")
     return wrong
 
 
@@ -279,7 +281,6 @@ def test_what_results_are_asked_for(name: str, made: Made, monkeypatch: pytest.M
     if hasattr(result, "plot"):
         for argument in inspect.signature(result.plot).parameters:
             wrong += refusals(result.plot, dict, argument, made.folder)
-        mpl.pyplot.close("all")
     assert wrong == []
     assert json.loads(result.to_json()) == json.loads(json.dumps(result.to_dict()))
     for text in (result.to_csv(), result.to_markdown(), result.to_html(), str(result)):

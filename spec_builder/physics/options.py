@@ -38,7 +38,9 @@ class Option:
             SpecBuilderError: if it is not allowed.
         """
         for value in self.allowed:
-            same = isinstance(given, bool) is isinstance(value, bool) and given == value
+            same = (
+                isinstance(given, int | float) and isinstance(given, bool) is isinstance(value, bool) and given == value
+            )
             if same or str(given) == str(value):
                 return value
         number = math.nan if self.allowed or isinstance(given, bool) else _number(given)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from spec_builder.base.arguments import checked
+from spec_builder.base.arguments import check_argument
 from spec_builder.base.files import data_path, read_text
 from spec_builder.base.version import __version__
 
@@ -42,7 +42,6 @@ def _trimmed(doi: str) -> str:
     return _trimmed(doi[:-1]) if doi.endswith(")") and doi.count("(") < doi.count(")") else doi
 
 
-@checked
 def bibtex(sources: Iterable[str] | None = None, *, methods: Iterable[str] = ()) -> str:
     """Entries to cite.
 
@@ -50,6 +49,10 @@ def bibtex(sources: Iterable[str] | None = None, *, methods: Iterable[str] = ())
         sources: of the tables that a result used; None for everything there is.
         methods: keys of further entries, such as ``iminuit``.
     """
+    # not by a decorator, which needs numpy: --cite is quick
+    if sources is not None:
+        check_argument("sources", sources)
+    check_argument("methods", methods)
     entries = _entries()
     if sources is None:
         return "\n\n".join(entries.values()) + "\n"

@@ -185,10 +185,10 @@ def with_data(analysis: GivenAnalysis, data: str | PathLike[str] | Mapping[str, 
     """
     analysis = as_analysis(analysis)
     data = fspath(data) if isinstance(data, PathLike) else data
-    if data == "":
-        raise SpecBuilderError(f"data '': expected {ASIMOV}, or the name of a JSON file of counts")
     if not isinstance(data, str | Mapping):
         raise SpecBuilderError(f"data {shown(data)}: expected '{ASIMOV}', counts by channel or the path of a file")
+    if data == "":
+        raise SpecBuilderError(f"data '': expected {ASIMOV}, or the name of a JSON file of counts")
     if isinstance(data, str) and data == ASIMOV:
         counts, text = _expected(analysis), "the counts are what the Standard Model expects (Asimov data)"
     else:

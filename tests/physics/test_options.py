@@ -18,7 +18,7 @@ def test_values_may_come_as_text() -> None:
     assert charge.value("0.5", "mine") == 0.5
     assert factor.value("4", "mine") == 4
     for wrong in ("nan", True, None, "five"):
-        with pytest.raises(SpecBuilderError, match=r"interaction 'mine': u '.*', expected a number"):
+        with pytest.raises(SpecBuilderError, match=r"interaction 'mine': u '?.*'?, expected a number"):
             charge.value(wrong, "mine")
     with pytest.raises(SpecBuilderError, match="longitudinal factor '2', expected 1 or 4"):
         factor.value(2, "mine")
@@ -27,5 +27,5 @@ def test_values_may_come_as_text() -> None:
 @pytest.mark.parametrize(("name", "given"), [("longitudinal_factor", True), ("u", True), ("u", "1_0"), ("u", None)])
 def test_true_and_odd_texts_are_no_numbers(name: str, given: object) -> None:
     option = next(o for options in SHIPPED_OPTIONS.values() for o in options if o.name == name)
-    with pytest.raises(SpecBuilderError, match=f"'{given}', expected"):
+    with pytest.raises(SpecBuilderError, match=f"'?{given}'?, expected"):
         option.value(given, "mine")

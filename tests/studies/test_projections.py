@@ -124,7 +124,7 @@ def test_what_is_no_number_is_no_factor(combined: Analysis, size: Any) -> None:
         Projection(backgrounds={("xenonnt", "neutron"): size}),
         Projection(uncertainties={"flux_8b": size}),
     ):
-        with pytest.raises(SpecBuilderError, match=f"{size!r}, expected a"):
+        with pytest.raises(SpecBuilderError, match=f"{size!r}[:,] expected a"):
             projection(combined)
 
 
