@@ -27,6 +27,7 @@ __all__ = [
     "check_output",
     "complain",
     "emit",
+    "say_written",
 ]
 
 
@@ -101,6 +102,11 @@ def check_output(given: Mapping[str, Any], forms: tuple[str, ...]) -> None:
     refuse_existing(path, force=bool(given.get("force")))
 
 
+def say_written(path: str | Path) -> None:
+    """Name a file or folder that was written, in one line."""
+    click.echo(printable(str(path)).replace("\n", "\\n"))
+
+
 def complain(message: str) -> None:
     """Say what is wrong, in one line on stderr."""
     shown = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}..."
@@ -131,7 +137,7 @@ class Progress:
             self._end_line()
             self._step = step
             self._start()
-            click.echo(step, err=True)
+            click.echo(one_line(step), err=True)
         if not total:
             return
         if self._first < 0:

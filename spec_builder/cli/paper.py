@@ -19,7 +19,7 @@ from spec_builder.cli.options import (
     range_option,
     variant_option,
 )
-from spec_builder.cli.output import Progress
+from spec_builder.cli.output import Progress, emit, say_written
 from spec_builder.cli.parsing import (
     analysis_and_choice,
     jobs_or_cores,
@@ -40,7 +40,7 @@ def reproduce(jobs: int | None, output: str, force: bool) -> None:
         from spec_builder.paper.reproduce import reproduce as run  # noqa: PLC0415
 
         summary = run(Path(output), executor=executor, force=force, report=report)
-    click.echo(summary, nl=False)
+    emit(summary, "-", force=False)
 
 
 @click.command(cls=InteractionCommand, short_help="Draw the paper's Figs. 3 and 5, or any limit, beside others'.")
@@ -75,7 +75,7 @@ def compare(analysis: str | None, output: str, folders: tuple[str, ...], darkcas
         loaded, choice = analysis_and_choice(analysis, own | choices)
         level = {name: choices[name] for name in ("cl", "dof", "force")}
         compare_one(loaded, choice, Path(output), own["masses"], folders=[Path(f) for f in folders], **level)
-        click.echo(output)
+        say_written(output)
         return
     for name, value in own.items():
         if value:
@@ -89,4 +89,4 @@ def compare(analysis: str | None, output: str, folders: tuple[str, ...], darkcas
             report=report,
             **choices,
         )
-    click.echo(table, nl=False)
+    emit(table, "-", force=False)
