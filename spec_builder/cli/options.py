@@ -9,6 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.grids import number_of
 from spec_builder.base.saving import FORMATS
 
 if TYPE_CHECKING:
@@ -85,10 +86,7 @@ def _held(context: click.Context, parameter: click.Parameter, values: tuple[str,
     held: dict[str, float] = {}
     for value in values:
         name, equals, number = value.rpartition("=")
-        try:
-            place = float(number)
-        except ValueError:
-            place = math.nan
+        place = number_of(number)
         if not (name and equals and math.isfinite(place)):
             raise SpecBuilderError(f"fix '{value}': expected NAME=VALUE with a number, such as mu=1")
         if name in held:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from time import monotonic
@@ -36,7 +37,15 @@ class InterruptedByUserError(KeyboardInterrupt):
 
 
 class TerminatedError(KeyboardInterrupt):
-    """The process was asked to end, by SIGTERM."""
+    """The process was asked to end, by SIGTERM or, where its terminal is gone, SIGHUP.
+
+    Attributes:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__()
+        self.number = number
 
 
 class StoppedError(Exception):
@@ -48,7 +57,7 @@ class StoppedError(Exception):
 
     def __init__(self, stop: BaseException, message: str = "stopped") -> None:
         super().__init__(message)
-        self.status = 143 if isinstance(stop, TerminatedError) else 130
+        self.status = 128 + (stop.number if isinstance(stop, TerminatedError) else signal.SIGINT)
 
 
 #: Characters of a message: one may hold what a file holds.

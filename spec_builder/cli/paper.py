@@ -74,7 +74,8 @@ def compare(analysis: str | None, output: str, folders: tuple[str, ...], darkcas
             raise SpecBuilderError("compare: --darkcast is for the paper's Fig. 5: leave out ANALYSIS")
         loaded, choice = analysis_and_choice(analysis, own | choices)
         level = {name: choices[name] for name in ("cl", "dof", "force")}
-        compare_one(loaded, choice, Path(output), own["masses"], folders=[Path(f) for f in folders], **level)
+        with alone_in(Path(output)):
+            compare_one(loaded, choice, Path(output), own["masses"], folders=[Path(f) for f in folders], **level)
         say_written(output)
         return
     for name, value in own.items():

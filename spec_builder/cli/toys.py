@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.grids import number_of
 from spec_builder.base.names import unknown_name
 from spec_builder.cli.interactions import InteractionCommand, choice_of, interaction_option
 from spec_builder.cli.options import (
@@ -65,11 +67,8 @@ def _factors(what: str, example: str) -> Callable[..., dict[str, float]]:
         found: dict[str, float] = {}
         for value in values:
             name, equals, number = value.partition("=")
-            try:
-                size = float(number)
-            except ValueError:
-                size = float("nan")
-            if not (name and equals) or size != size:  # noqa: PLR0124  # NaN is no factor
+            size = number_of(number)
+            if not (name and equals and math.isfinite(size)):
                 raise SpecBuilderError(f"{what} '{value}': expected a name and a number, such as {example}")
             if name in found:
                 raise SpecBuilderError(f"{what} of '{name}' is given twice")

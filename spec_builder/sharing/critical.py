@@ -170,7 +170,7 @@ def recompute_critical(
     problems = []
     for (mass, table), (_, other) in zip(_tables(content), _tables(again), strict=True):
         where = "" if mass is None else f"{mass:g} MeV, "
-        file, new = (np.array([[point[key] for key in _NUMBERS] for point in part]).T for part in (table, other))
+        file, new = (np.array([[point[key] for key in _NUMBERS] for point in part], float).T for part in (table, other))
         errors = np.hypot(smooth_errors(file[2]), smooth_errors(new[2]))
         allowed = _SAME * (1 + np.abs(new[1])) + (0.0 if same else _SIGMA * errors)
         problems += [
@@ -184,7 +184,7 @@ def recompute_critical(
 
 def _compute(content: Mapping[str, Any], folder: Path, own: Mapping[str, Any], interaction: Path | None) -> Any:
     """The result that a file holds, by the same command."""
-    grids = [np.array([point["value"] for point in table]) for _, table in _tables(content)]
+    grids = [np.array([point["value"] for point in table], dtype=np.float64) for _, table in _tables(content)]
     if content["law"] is None:  # a workspace, whose modifiers say it
         named = Path(content["analysis"])
         path = named if named.is_file() else folder / named.name

@@ -397,8 +397,8 @@ def find_limits_by_toys(
         variants: variant by experiment name, where a name is given.
         toys: at each point.
         seed: of the random numbers.
-        values: of the parameter at each mass, ascending, as results have them (g/m in 1/GeV at the mass inf); None for
-            a grid over what the intervals may be.
+        values: a grid of the parameter at each mass, ascending, as results have them (g/m in 1/GeV at the mass inf);
+            None for one over what the intervals may be.
         how: ``ensemble``, ``count``, ``executor``, ``store`` and ``report`` of
             :func:`spec_builder.inference.exclusion_by_toys.exclude_by_toys`.
 
@@ -414,6 +414,8 @@ def find_limits_by_toys(
     check_change(chosen, signal)
     check_nowhere_negative(chosen, signal, axis)
     if values is not None:
+        if len(values) != len(axis):
+            raise SpecBuilderError(f"values: {len(values)} grids, expected one for each of {len(axis)} masses")
         how["values"] = [own / (_PER_GEV if math.isinf(mass) else 1.0) for own, mass in zip(values, axis, strict=True)]
     found = exclude_by_toys(problem, axis, cl=cl, dof=dof, toys=toys, seed=seed, plane=loaded.masses_MeV, **how)
     about = Choices.of(loaded, chosen, axis if chosen.has_mediator else None, cl=cl, dof=dof)

@@ -634,3 +634,14 @@ def test_variant_of_an_experiment_without_any(tmp_path: Path) -> None:
     (folder / TOML).write_text(text[: text.index("[variants")], encoding="utf-8")
     with pytest.raises(SpecBuilderError, match="variant 'charge_yield' of xenonnt is unknown, expected one of: none"):
         load_experiment(str(folder), "charge_yield")
+
+
+def test_an_absolute_uncertainty_of_next_to_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "texono"
+    shutil.copytree(data_path("experiments", "texono"), folder)
+    table = folder / "backgrounds.csv"
+    table.write_text(re.sub(r"(?m)^0,.*$", "0,51e-320", table.read_text("utf-8")), "utf-8")
+    with pytest.raises(
+        SpecBuilderError, match=r"absolute_uncertainties must be sizes that compare with its 5\.09999e-319"
+    ):
+        load_experiment(str(folder))
