@@ -13,16 +13,22 @@ from spec_builder.base.version import __version__
 if TYPE_CHECKING:
     from spec_builder.base.errors import SpecBuilderError
     from spec_builder.cli.doctor import diagnose
+    from spec_builder.drawing.page import Page
     from spec_builder.experiments.description import Channel, Experiment
     from spec_builder.experiments.reading import load_experiment
     from spec_builder.experiments.releases.xenonnt import import_xenonnt
     from spec_builder.experiments.spectra import read_spectra, read_spectrum
+    from spec_builder.figures.bins import draw_fit
+    from spec_builder.figures.expected import draw_expected
+    from spec_builder.figures.explorer import write_explorer
+    from spec_builder.figures.pages import draw_result
     from spec_builder.histfactory.hs3 import hs3_workspace
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.model.analysis import Analysis, load_analysis
     from spec_builder.model.points import point_workspace
-    from spec_builder.paper.comparison import compare
+    from spec_builder.paper.comparison import compare, compare_analysis
     from spec_builder.paper.plane import write_plane
+    from spec_builder.paper.reproduce import reproduce
     from spec_builder.physics.choices import Choice, NewPhysics
     from spec_builder.physics.interactions import choose, parse_new_physics, shipped_interactions
     from spec_builder.physics.sources import Source, load_source
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
     from spec_builder.sharing.archive import write_archives
     from spec_builder.sharing.citations import bibtex
     from spec_builder.sharing.export import PatchRequest, export_point, export_workspaces
+    from spec_builder.sharing.verification import verify
     from spec_builder.sharing.verify import verify_file
     from spec_builder.sharing.verify_archive import verify_archive
     from spec_builder.studies.by_toys import (
@@ -39,6 +46,7 @@ if TYPE_CHECKING:
         fit_analysis_by_toys,
         fit_workspace_by_toys,
     )
+    from spec_builder.studies.catalogue import describe_experiment, list_experiments
     from spec_builder.studies.coverage import CoverageResult, cover_analysis, cover_couplings
     from spec_builder.studies.events import EventsResult, events_at_point, events_of_analysis, events_of_workspace
     from spec_builder.studies.expected import ExpectedLimits, expect_limits
@@ -50,9 +58,10 @@ if TYPE_CHECKING:
     from spec_builder.studies.limits import LimitsResult, find_limits
     from spec_builder.studies.profiles import ProfileResult, profile_analysis, profile_workspace
     from spec_builder.studies.projections import Projection, with_data
-    from spec_builder.studies.scans import ScanResult, scan_analysis, scan_files, scan_patches
+    from spec_builder.studies.scans import ScanResult, scan_analysis, scan_files, scan_patches, scan_spectra
     from spec_builder.studies.spectrum import Spectrum, recoil_spectrum
     from spec_builder.studies.strengths import StrengthLimits, find_strength_limits, fit_spectrum
+    from spec_builder.studies.surfaces import SurfaceResult, profile_two_of_analysis, profile_two_of_workspace
 
 __all__ = [
     "Analysis",
@@ -68,6 +77,7 @@ __all__ = [
     "Likelihood",
     "LimitsResult",
     "NewPhysics",
+    "Page",
     "PatchRequest",
     "ProfileResult",
     "Projection",
@@ -77,6 +87,7 @@ __all__ = [
     "SpecBuilderError",
     "Spectrum",
     "StrengthLimits",
+    "SurfaceResult",
     "Target",
     "ToyFitResult",
     "ToyLimitsResult",
@@ -84,9 +95,14 @@ __all__ = [
     "bibtex",
     "choose",
     "compare",
+    "compare_analysis",
     "cover_analysis",
     "cover_couplings",
+    "describe_experiment",
     "diagnose",
+    "draw_expected",
+    "draw_fit",
+    "draw_result",
     "events_at_point",
     "events_of_analysis",
     "events_of_workspace",
@@ -107,6 +123,7 @@ __all__ = [
     "fit_workspace_by_toys",
     "hs3_workspace",
     "import_xenonnt",
+    "list_experiments",
     "load_analysis",
     "load_experiment",
     "load_source",
@@ -114,20 +131,26 @@ __all__ = [
     "parse_new_physics",
     "point_workspace",
     "profile_analysis",
+    "profile_two_of_analysis",
+    "profile_two_of_workspace",
     "profile_workspace",
     "rank_analysis",
     "rank_workspace",
     "read_spectra",
     "read_spectrum",
     "recoil_spectrum",
+    "reproduce",
     "scan_analysis",
     "scan_files",
     "scan_patches",
+    "scan_spectra",
     "shipped_interactions",
+    "verify",
     "verify_archive",
     "verify_file",
     "with_data",
     "write_archives",
+    "write_explorer",
     "write_plane",
 ]
 
@@ -145,6 +168,7 @@ _HOME = {
     "Likelihood": "inference.likelihood",
     "LimitsResult": "studies.limits",
     "NewPhysics": "physics.choices",
+    "Page": "drawing.page",
     "PatchRequest": "sharing.export",
     "ProfileResult": "studies.profiles",
     "Projection": "studies.projections",
@@ -154,15 +178,21 @@ _HOME = {
     "SpecBuilderError": "base.errors",
     "Spectrum": "studies.spectrum",
     "StrengthLimits": "studies.strengths",
+    "SurfaceResult": "studies.surfaces",
     "Target": "physics.targets",
     "ToyFitResult": "studies.by_toys",
     "ToyLimitsResult": "studies.by_toys",
     "bibtex": "sharing.citations",
     "choose": "physics.interactions",
     "compare": "paper.comparison",
+    "compare_analysis": "paper.comparison",
     "cover_analysis": "studies.coverage",
     "cover_couplings": "studies.coverage",
+    "describe_experiment": "studies.catalogue",
     "diagnose": "cli.doctor",
+    "draw_expected": "figures.expected",
+    "draw_fit": "figures.bins",
+    "draw_result": "figures.pages",
     "events_at_point": "studies.events",
     "events_of_analysis": "studies.events",
     "events_of_workspace": "studies.events",
@@ -183,6 +213,7 @@ _HOME = {
     "fit_workspace_by_toys": "studies.by_toys",
     "hs3_workspace": "histfactory.hs3",
     "import_xenonnt": "experiments.releases.xenonnt",
+    "list_experiments": "studies.catalogue",
     "load_analysis": "model.analysis",
     "load_experiment": "experiments.reading",
     "load_source": "physics.sources",
@@ -190,20 +221,26 @@ _HOME = {
     "parse_new_physics": "physics.interactions",
     "point_workspace": "model.points",
     "profile_analysis": "studies.profiles",
+    "profile_two_of_analysis": "studies.surfaces",
+    "profile_two_of_workspace": "studies.surfaces",
     "profile_workspace": "studies.profiles",
     "rank_analysis": "studies.impacts",
     "rank_workspace": "studies.impacts",
     "read_spectra": "experiments.spectra",
     "read_spectrum": "experiments.spectra",
     "recoil_spectrum": "studies.spectrum",
+    "reproduce": "paper.reproduce",
     "scan_analysis": "studies.scans",
     "scan_files": "studies.scans",
     "scan_patches": "studies.scans",
+    "scan_spectra": "studies.scans",
     "shipped_interactions": "physics.interactions",
+    "verify": "sharing.verification",
     "verify_archive": "sharing.verify_archive",
     "verify_file": "sharing.verify",
     "with_data": "studies.projections",
     "write_archives": "sharing.archive",
+    "write_explorer": "figures.explorer",
     "write_plane": "paper.plane",
 }
 

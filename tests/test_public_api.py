@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import spec_builder
+from spec_builder.cli import cli
 
 NAMES = [
     "Analysis",
@@ -24,6 +26,7 @@ NAMES = [
     "Likelihood",
     "LimitsResult",
     "NewPhysics",
+    "Page",
     "PatchRequest",
     "ProfileResult",
     "Projection",
@@ -33,6 +36,7 @@ NAMES = [
     "SpecBuilderError",
     "Spectrum",
     "StrengthLimits",
+    "SurfaceResult",
     "Target",
     "ToyFitResult",
     "ToyLimitsResult",
@@ -40,9 +44,14 @@ NAMES = [
     "bibtex",
     "choose",
     "compare",
+    "compare_analysis",
     "cover_analysis",
     "cover_couplings",
+    "describe_experiment",
     "diagnose",
+    "draw_expected",
+    "draw_fit",
+    "draw_result",
     "events_at_point",
     "events_of_analysis",
     "events_of_workspace",
@@ -63,6 +72,7 @@ NAMES = [
     "fit_workspace_by_toys",
     "hs3_workspace",
     "import_xenonnt",
+    "list_experiments",
     "load_analysis",
     "load_experiment",
     "load_source",
@@ -70,20 +80,26 @@ NAMES = [
     "parse_new_physics",
     "point_workspace",
     "profile_analysis",
+    "profile_two_of_analysis",
+    "profile_two_of_workspace",
     "profile_workspace",
     "rank_analysis",
     "rank_workspace",
     "read_spectra",
     "read_spectrum",
     "recoil_spectrum",
+    "reproduce",
     "scan_analysis",
     "scan_files",
     "scan_patches",
+    "scan_spectra",
     "shipped_interactions",
+    "verify",
     "verify_archive",
     "verify_file",
     "with_data",
     "write_archives",
+    "write_explorer",
     "write_plane",
 ]
 
@@ -124,3 +140,17 @@ def test_a_public_name_comes_from_where_it_is_defined() -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="'spec_builder' has no attribute 'xenon1t'"):
         spec_builder.xenon1t  # noqa: B018
+
+
+def test_every_verb_has_a_name_in_python() -> None:
+    """The table of docs/python.md: all verbs but the shell's completion, and public names only."""
+    text = (Path(__file__).parents[1] / "docs" / "python.md").read_text("utf-8")
+    table = text.partition("| verb | from Python |")[2].partition("\n\n")[0]
+    cells = [line.split("|") for line in table.splitlines()[2:]]
+    rows = {verb.strip(" `"): re.findall(r"`(\w+)`", names) for _, verb, names, _ in cells}
+    assert list(rows) == [verb for verb in cli.commands if verb != "completion"]
+    for verb, names in rows.items():
+        assert names, verb
+        assert set(names) <= set(NAMES), verb
+    words = re.findall(r"`([a-z_]+)`", text.partition("Options are arguments")[2])
+    assert set(words) - set(NAMES) == {"save", "plot", "jobs"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -201,7 +202,7 @@ def test_a_choice_shows_what_tells_it_from_others() -> None:
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        (lambda: sb.fit_analysis("xenonnt", ["flux"]), "parameter .* is unknown in xenonnt"),  # type: ignore[arg-type]
+        (lambda: sb.fit_analysis("xenonnt", ["flux"]), "parameter .*: expected a name"),  # type: ignore[arg-type]
         (lambda: sb.find_limits("pandax4t", "scalar", 1, variants="ce_rich"), "variants 'ce_rich': expected names"),  # type: ignore[arg-type]
         (lambda: sb.load_analysis("xenonnt", variants={"xenonnt": 3}), "variants .*: expected names by experiment"),  # type: ignore[dict-item]
         (lambda: sb.fit_workspace([1, 2]), "workspace: expected the content of a workspace or a path, found list"),  # type: ignore[arg-type]
@@ -216,3 +217,14 @@ def test_a_choice_shows_what_tells_it_from_others() -> None:
 def test_what_is_of_another_kind_is_refused(ask: Any, message: str) -> None:
     with pytest.raises(sb.SpecBuilderError, match=message):
         ask()
+
+
+def test_jobs_are_worker_processes() -> None:
+    """The same numbers as here, and no executor beside them."""
+    alone = sb.expect_limits("xenonnt", "scalar", [10], kind="toys", toys=600)
+    assert sb.expect_limits("xenonnt", "scalar", [10], kind="toys", toys=600, jobs=2).to_dict() == alone.to_dict()
+    with ThreadPoolExecutor(1) as pool:
+        found = sb.expect_limits("xenonnt", "scalar", [10], kind="toys", toys=600, executor=pool)
+        assert found.to_dict() == alone.to_dict()
+        with pytest.raises(sb.SpecBuilderError, match="jobs 2: an executor is given too, expected one of them"):
+            sb.expect_limits("xenonnt", "scalar", [10], executor=pool, jobs=2)

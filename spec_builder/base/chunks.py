@@ -11,6 +11,7 @@ import re
 import shutil
 import weakref
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -39,6 +40,22 @@ _OWN_NAME = re.compile(
 #: Of deflate. A scan's columns shrink to three quarters at the first level, and hardly further at the others, which
 #: take three times as long.
 _LEVEL = 1
+#: Bytes of the columns of a chunk, of which those of the largest models have a twentieth.
+_MOST_UNPACKED = 2**28
+#: What reading a file that is no chunk ends in.
+_NO_CHUNK = (
+    ValueError,
+    TypeError,
+    KeyError,
+    OSError,
+    EOFError,
+    OverflowError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 class Work(Protocol):
@@ -161,8 +178,10 @@ class FileStore:
         data = read_bytes(path)
         if hashlib.sha256(data[:-_DIGEST_BYTES]).digest() != data[-_DIGEST_BYTES:]:
             raise SpecBuilderError(f"{path}: corrupted chunk of a scan; delete it and run again")
-        with np.load(path, allow_pickle=False) as content:
-            job, index = str(content["job"]), int(content["index"])
+        try:
+            job, index = _job_and_index(data)
+        except _NO_CHUNK:
+            raise SpecBuilderError(f"{path}: corrupted chunk of a scan; delete it and run again") from None
         if job != self._job or self._path(index) != path:
             raise SpecBuilderError(f"{path}: chunk of another scan; delete {self._folder.name} or give another output")
         return index
@@ -234,6 +253,27 @@ class FileStore:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+
+def _job_and_index(data: bytes) -> tuple[str, int]:
+    """What a chunk says of itself, if it is one: anybody can sign a file.
+
+    Raises:
+        ValueError: or another of :data:`_NO_CHUNK`, if it holds more than a chunk does, objects, or columns of several
+            lengths.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > _MOST_UNPACKED:
+            raise ValueError
+    with np.load(io.BytesIO(data), allow_pickle=False) as content:
+        job, index = str(content["job"]), int(content["index"])
+        columns = [content[name] for name in content.files if name not in ("job", "index")]
+    # a text beside the columns, such as the engine's name, stands alone
+    lengths = {len(column) for column in columns if column.dtype.kind in "biuf"}
+    others = [column for column in columns if column.dtype.kind not in "biuf"]
+    if len(lengths) != 1 or not all(column.dtype.kind == "U" and column.size == 1 for column in others):
+        raise ValueError
+    return job, index
 
 
 def _compressed(content: dict[str, Any]) -> bytes:

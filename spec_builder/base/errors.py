@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 __all__ = ["ExistsError", "SpecBuilderError", "UnknownNameError"]
 
 
-class SpecBuilderError(Exception):
-    """Bad input: one line that names the file, key or value and what was expected.
+#: What ends a line, with the space around it.
+_BREAKS = re.compile(r"[ \t]*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+[ \t]*")
+#: A word that is longer than a path: its beginning, and its end.
+_LONG = re.compile(r"(\S{60})\S{150,}(\S{40})")
 
-    The command line prints the message and ends with exit status 2.
+
+class SpecBuilderError(Exception):
+    r"""Bad input: one line that names the file, key or value and what was expected.
+
+    The command line prints the message and ends with exit status 2. Whatever name or value a message repeats, it stays
+    one line, and of a word without end the middle is left out.
+
+    Examples:
+        >>> print(SpecBuilderError("name 'a\\nb' is unknown"))
+        name 'a b' is unknown
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_LONG.sub(r"\1...\2", _BREAKS.sub(" ", message)))
 
 
 class ExistsError(SpecBuilderError):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
     from types import TracebackType
 
-__all__ = ["Report", "executor_for", "loss_is_told", "process_pool", "silent", "worker_count"]
+__all__ = ["Report", "executor_for", "loss_is_told", "process_pool", "silent", "worker_count", "workers"]
 
 #: Seconds that a Dask scheduler has to say what it is.
 _PATIENCE = 10
@@ -64,6 +64,29 @@ def executor_for(
     else:
         with process_pool(jobs, preload) as pool:
             yield pool
+
+
+@contextlib.contextmanager
+def workers(
+    executor: concurrent.futures.Executor | None, jobs: int | None, *, preload: Sequence[str] = ()
+) -> Iterator[concurrent.futures.Executor | None]:
+    """What a call from Python computes with: the executor that it was given, worker processes, or None for itself.
+
+    Args:
+        executor: of the caller's own, which stays open.
+        jobs: worker processes, which end with the call; 1 or None computes here.
+        preload: modules that they will need.
+
+    Raises:
+        SpecBuilderError: for both, or as :func:`executor_for`.
+    """
+    if executor is not None and jobs is not None:
+        raise SpecBuilderError(f"jobs {jobs}: an executor is given too, expected one of them")
+    if executor is not None:
+        yield executor
+        return
+    with executor_for(1 if jobs is None else jobs, preload=preload) as own:
+        yield own
 
 
 def _knock(address: str) -> None:
@@ -146,6 +169,9 @@ def _start_worker() -> None:
     started the pool, whoever forked the worker, and the fork server ends with the last worker.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import numpy as np  # noqa: PLC0415  # only where there are numbers
+
+    np.seterr(all="ignore")  # what is not finite is told in words
     parent = multiprocessing.parent_process()
     if parent is None:
         return

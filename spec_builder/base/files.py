@@ -48,6 +48,8 @@ MAX_JSON_MEMORY = 512 * 2**20
 _MEMORY = {"{": 200, "[": 64, ",": 40, ":": 100, '"': 40}
 #: Points in a line of TOML beside those of numbers: a key of thousands of parts takes gigabytes to read.
 _MOST_POINTS = 100
+#: Bits of a whole number in TOML, which asks for 64: a longer one is no number of any kind, and cannot be printed.
+_MOST_BITS = 1100
 _DECIMAL = re.compile(r"(?<![\w.])\d+\.\d+(?:[eE][+-]?\d+)?(?![\w.])")
 #: Characters of a number in a message.
 _SHOWN = 40
@@ -218,9 +220,24 @@ def parse_toml(text: str, shown: str) -> dict[str, Any]:
         if line.count(".") > _MOST_POINTS and _DECIMAL.sub("", line).count(".") > _MOST_POINTS:
             raise SpecBuilderError(f"{shown}:{number}: more than {_MOST_POINTS} points, which no line of this kind has")
     try:
-        return tomllib.loads(text)
+        content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # integers of thousands of digits, thousands of brackets
         raise SpecBuilderError(f"{shown}: not valid TOML: {error}") from None
+    _refuse_long_numbers(content, shown)
+    return content
+
+
+def _refuse_long_numbers(content: object, shown: str) -> None:
+    """Refuse whole numbers of thousands of digits, which hexadecimal ones may have."""
+    waiting = [content]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, int) and value.bit_length() > _MOST_BITS:
+            raise SpecBuilderError(f"{shown}: not valid TOML: a whole number has more than {_MOST_BITS} bits")
 
 
 def _refuse_half_characters(content: object, shown: str) -> None:
@@ -264,6 +281,8 @@ def refuse_existing(path: Path, *, force: bool) -> None:
         raise SpecBuilderError(f"{path}: is a folder, expected a file name")
     if path.exists() and not path.is_file():
         raise SpecBuilderError(f"{path}: is a device or a pipe, expected a file name")
+    if path.is_symlink() and not path.exists():
+        raise SpecBuilderError(f"{path}: is a link that leads to nothing, expected a file name")
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if not above.is_dir():
         raise SpecBuilderError(f"{path}: cannot be written ({above} is not a folder)")

@@ -4,32 +4,39 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
-from numbers import Integral
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
+from typing import Any, TypeAlias
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import shown
 
 __all__ = [
     "MOST_POINTS",
     "Numbers",
+    "as_levels",
     "check_level",
     "check_range",
     "check_whole",
+    "json_mass",
     "number_of",
     "numbers_text",
     "parse_grid",
     "parse_signed_grid",
+    "real_number",
+    "shown_number",
 ]
 
 #: What a user gives for a grid: a number, a list or an array of them, or the text of a grid.
 Numbers: TypeAlias = "str | float | Iterable[float]"
 
 _LARGEST = 1e50
+#: Delta chi2 of the least level is 1.6e-6, well above the tolerance of a minimum; 1 less the largest is still printed.
+_LEAST_LEVEL, _LEAST_COMPLEMENT = 1e-3, 1e-15
 #: A grid with more points is a slip of the finger; it would not fit into memory.
 MOST_POINTS = 100_000
 #: Characters of a grid that a message repeats.
-_LONGEST = 200
+_LONGEST = 80
 #: A number as people write it: Python takes 1_0 for 10 too, and the digits of all alphabets.
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
 
@@ -42,6 +49,32 @@ def number_of(text: str) -> float:
         (-1500.0, nan)
     """
     return float(text) if _NUMBER.fullmatch(text) else math.nan
+
+
+def real_number(value: object) -> float:
+    """A number as a float; NaN for anything else: true and the text of a number are none.
+
+    Examples:
+        >>> real_number(3), real_number(True), real_number("3"), real_number(10**400)
+        (3.0, nan, nan, inf)
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def shown_number(value: object) -> str:
+    """What was given for a number, for messages.
+
+    Examples:
+        >>> shown_number(12.0), shown_number(True), shown_number("2")
+        ('12', 'True', "'2'")
+    """
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    return f"{real_number(value):g}" if is_number else repr(value)
 
 
 def parse_grid(text: str, what: str) -> list[float]:
@@ -123,7 +156,8 @@ def numbers_text(given: Numbers, what: str) -> str:
     """
     if isinstance(given, str):
         return given
-    items = list(given) if isinstance(given, Iterable) and getattr(given, "ndim", True) else [given]
+    listed = isinstance(given, Iterable) and not isinstance(given, bytes | Mapping) and getattr(given, "ndim", True)
+    items = list(given) if listed else [given]  # type: ignore[arg-type]
     if not items:
         raise SpecBuilderError(f"{what}: the list is empty, expected at least one number")
     return ",".join(_number_text(item, what) for item in items)
@@ -133,24 +167,44 @@ def _number_text(item: object, what: str) -> str:
     """A number with all its digits; text stays."""
     if isinstance(item, str):
         return item
-    try:
-        number = float(item) if not isinstance(item, bool) else None  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = None
-    if number is None:
+    if getattr(item, "ndim", None) == 0:  # an array of one number
+        item = item.item()  # type: ignore[attr-defined]
+    if isinstance(item, bool) or not isinstance(item, Real):
         raise SpecBuilderError(f"{what}: expected numbers or the text of a grid, found {type(item).__name__}")
-    return repr(number).removesuffix(".0")
+    return repr(real_number(item)).removesuffix(".0")
 
 
-def check_level(cl: float) -> None:
+def check_level(cl: Any) -> None:
     """Refuse what is no confidence level.
 
     Raises:
-        SpecBuilderError: if it is not a number between 0 and 1.
+        SpecBuilderError: if it is not a number between 0 and 1, or so near to one of them that fits cannot tell.
     """
-    if isinstance(cl, str | bool) or not 0 < cl < 1:
-        shown = f"{cl:g}" if isinstance(cl, int | float) else repr(cl)
-        raise SpecBuilderError(f"confidence level {shown}: expected a number between 0 and 1, such as 0.68")
+    level = real_number(cl)
+    if not 0 < level < 1:
+        raise SpecBuilderError(f"confidence level {shown_number(cl)}: expected a number between 0 and 1, such as 0.68")
+    if not _LEAST_LEVEL <= level <= 1 - _LEAST_COMPLEMENT:
+        raise SpecBuilderError(
+            f"confidence level {level!r}: fits have no digits left, expected {_LEAST_LEVEL:g} to 1 - "
+            f"{_LEAST_COMPLEMENT:g}"
+        )
+
+
+def as_levels(given: Any) -> list[float]:
+    """Confidence levels, from one or a list of them.
+
+    Raises:
+        SpecBuilderError: for what is none.
+
+    Examples:
+        >>> as_levels(0.9), as_levels((0.68, 0.95))
+        ([0.9], [0.68, 0.95])
+    """
+    listed = isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping | type)
+    levels = list(given) if listed else [given]
+    for level in levels:
+        check_level(level)
+    return [float(level) for level in levels]
 
 
 def check_whole(what: str, given: object) -> None:
@@ -160,7 +214,7 @@ def check_whole(what: str, given: object) -> None:
         SpecBuilderError: naming it.
     """
     if isinstance(given, bool) or not isinstance(given, Integral):
-        raise SpecBuilderError(f"{what} {given!r}: expected a whole number")
+        raise SpecBuilderError(f"{what} {shown(given)}: expected a whole number")
 
 
 def check_range(what: str, values: Iterable[float]) -> None:
@@ -202,12 +256,19 @@ def _count(item: str, text: str, what: str) -> int:
 def _finite(item: str, text: str, what: str) -> float:
     value = number_of(item)
     if not math.isfinite(value):
-        raise SpecBuilderError(f"{what} '{_short(text)}': '{item.strip()}' is not a number")
+        raise SpecBuilderError(f"{what} '{_short(text)}': '{_short(item.strip())}' is not a number")
     return value
 
 
 def _positive(item: str, text: str, what: str) -> float:
     value = number_of(item)
     if not 0 < value < math.inf:
-        raise SpecBuilderError(f"{what} '{_short(text)}': '{item.strip()}' is not a positive number")
+        raise SpecBuilderError(f"{what} '{_short(text)}': '{_short(item.strip())}' is not a positive number")
     return value
+
+
+def json_mass(mass_MeV: float | None) -> float | str | None:
+    """A mass as it stands in JSON: ``inf`` for the contact limit, None where there is none."""
+    if mass_MeV is None or math.isnan(mass_MeV):
+        return None
+    return "inf" if math.isinf(mass_MeV) else mass_MeV

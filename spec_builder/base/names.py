@@ -1,4 +1,4 @@
-"""What is said of a name that nothing has: those there are, and the one that was probably meant."""
+"""What is said of a name or a key that nothing has, and of the one that was probably meant; values in messages."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from spec_builder.base.errors import UnknownNameError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["meant", "unknown_name"]
+__all__ = ["meant", "shown", "unknown_key", "unknown_name"]
 
 #: How alike two names are that may be a slip of the finger, from 0 to 1.
 _ALIKE = 0.7
+#: Characters of a value that a message repeats.
+_LONGEST = 40
+#: Characters of a name that is unknown.
+_LONGEST_NAME = 120
 
 
 def meant(name: str, known: Iterable[str]) -> str:
@@ -28,6 +32,41 @@ def meant(name: str, known: Iterable[str]) -> str:
     by_letters = {word.lower().replace("-", "_"): word for word in known}
     near = difflib.get_close_matches(name.lower().replace("-", "_"), list(by_letters), n=1, cutoff=_ALIKE)
     return f"; did you mean '{by_letters[near[0]]}'?" if near else ""
+
+
+def unknown_key(path: str, known: Iterable[str]) -> str:
+    """What is said of a key of a file that nothing asks for.
+
+    Args:
+        path: of the key in its file, such as ``runs[0].nmae``.
+        known: the keys that may stand there.
+
+    Examples:
+        >>> unknown_key("runs[0].nmae", ["name", "exposure_t"])
+        "unknown key 'runs[0].nmae'; did you mean 'name'?"
+        >>> unknown_key("runs[0].livetime", ["name", "exposure_t"])
+        "unknown key 'runs[0].livetime', expected one of name, exposure_t"
+    """
+    names = list(known)
+    near = meant(path.rpartition(".")[2], names)
+    there = f", expected one of {', '.join(names)}" if names and not near else ""
+    return f"unknown key '{path}'{near or there}"
+
+
+def shown(given: object) -> str:
+    """What was given, as a message repeats it: a number or a short text as it is typed, anything else by its kind.
+
+    Examples:
+        >>> shown("x"), shown(None), shown(1.5), shown([1, 2]), shown({}), shown(int)
+        ("'x'", 'None', '1.5', 'of type list', 'of type dict', 'of type type')
+    """
+    if given is None or isinstance(given, str | bytes | int | float | complex):
+        text = repr(given)
+        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    shape = getattr(given, "shape", None)
+    if isinstance(shape, tuple):
+        return f"of type {type(given).__name__} and shape {shape}"
+    return f"of type {type(given).__name__}"
 
 
 def unknown_name(what: str, name: str, known: Iterable[str], *, where: str = "", more: str = "") -> UnknownNameError:
@@ -45,6 +84,7 @@ def unknown_name(what: str, name: str, known: Iterable[str], *, where: str = "",
         law 'linaer' is unknown, expected one of normsys, linear; did you mean 'linear'?
     """
     names = list(dict.fromkeys(map(str, known)))
+    name = str(name) if len(str(name)) <= _LONGEST_NAME else f"{str(name)[:_LONGEST_NAME]}..."
     there = f"{' ' if where else ''}{where}"
     text = f"{what} '{name}' is unknown{there}, expected one of {', '.join(names)}{more}{meant(str(name), names)}"
     return UnknownNameError(text, name=name)

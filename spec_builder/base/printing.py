@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 
-__all__ = ["one_line", "printable", "tolerant_streams"]
+__all__ = ["counted", "one_line", "printable", "tolerant_streams"]
 
 #: Control characters but line ends and tabs, those that change lines or the direction of writing, and invisible ones.
 _CONTROL = re.compile(
@@ -29,6 +29,21 @@ def _read_again(match: re.Match[str]) -> str:
 def _escape(match: re.Match[str]) -> str:
     number = ord(match[0])
     return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"  # of more digits where it has them
+
+
+def counted(number: int, word: str, words: str | None = None) -> str:
+    """A number of things, one or several.
+
+    Args:
+        number: of them.
+        word: what one is.
+        words: what several are, where it is not the word with an s.
+
+    Examples:
+        >>> counted(1, "bin"), counted(2, "bin"), counted(0, "patch", "patches")
+        ('1 bin', '2 bins', '0 patches')
+    """
+    return f"{number} {word if number == 1 else words or word + 's'}"
 
 
 def printable(text: str) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from spec_builder.base.text import Result
 
-__all__ = ["COLUMNAR", "FORMATS", "check_form", "save_result"]
+__all__ = ["COLUMNAR", "FORMATS", "check_form", "has_form", "save_result"]
 
 #: Forms that hold exact values as arrays.
 COLUMNAR = (".npz", ".parquet")
@@ -34,7 +34,7 @@ def check_form(path: str | PathLike[str], known: tuple[str, ...] = FORMATS) -> s
         known: suffixes that it may have.
 
     Raises:
-        SpecBuilderError: for another suffix, naming those that are known, or one that cannot be written here.
+        SpecBuilderError: for another suffix or none, naming those that are known, or one that cannot be written here.
 
     Examples:
         >>> check_form("limits.CSV")
@@ -43,10 +43,22 @@ def check_form(path: str | PathLike[str], known: tuple[str, ...] = FORMATS) -> s
     suffix = Path(path).suffix.lower()
     if suffix not in known:
         words = f"{', '.join(known[:-1])} or {known[-1]}" if len(known) > 1 else known[0]
-        raise SpecBuilderError(f"{path}: expected a name that ends in {words}")
+        name = Path(path).name
+        bare = f"{name} is a suffix without a name, " if name.lower() in known else ""
+        raise SpecBuilderError(f"{path}: {bare}expected a name that ends in {words}")
     if suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
         raise SpecBuilderError(f"{path}: .parquet needs pyarrow: pip install 'spec_builder[parquet]'")
     return suffix
+
+
+def has_form(path: str | PathLike[str]) -> bool:
+    """Whether a name says in what form the file is written: it has a suffix, or is one.
+
+    Examples:
+        >>> has_form("limits.csv"), has_form(".csv"), has_form("limits.v2."), has_form("limits")
+        (True, True, True, False)
+    """
+    return "." in Path(path).name
 
 
 def save_result(result: Result, path: str | PathLike[str], *, force: bool = False) -> None:

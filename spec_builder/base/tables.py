@@ -7,6 +7,7 @@ brings tables of the same form.
 from __future__ import annotations
 
 import csv
+import difflib
 import itertools
 from dataclasses import dataclass
 from functools import cache
@@ -17,12 +18,13 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path, read_text
 from spec_builder.base.grids import number_of
+from spec_builder.base.names import meant, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.arrays import BoolArray, FloatArray
 
 __all__ = ["STATUSES", "Table", "packaged_table", "read_table"]
 
@@ -31,6 +33,8 @@ STATUSES = ("measured", "published", "computed", "reconstructed", "recalled")
 
 #: Characters of a field in a message.
 _SHOWN = 40
+#: Columns that a message lists.
+_MOST_NAMES = 12
 _REQUIRED = ("title", "source", "status", "unit")
 
 
@@ -43,12 +47,14 @@ class Table:
         metadata: the ``# key: value`` lines; always holds title, source, status and unit.
         columns: numbers by column name, each of shape (rows,).
         labels: text columns by name, each of length rows.
+        lines: where each row stands in the file.
     """
 
     path: Path
     metadata: Mapping[str, str]
     columns: Mapping[str, FloatArray]
     labels: Mapping[str, tuple[str, ...]]
+    lines: tuple[int, ...]
 
     @property
     def status(self) -> str:
@@ -57,6 +63,41 @@ class Table:
 
     def __getitem__(self, column: str) -> FloatArray:
         return self.columns[column]
+
+    def place(self, row: int) -> str:
+        """File and line of a row, for messages."""
+        return f"{self.path}:{self.lines[row]}"
+
+    def check(self, column: str, good: BoolArray, expected: str) -> None:
+        """Refuse a column with a number that is not as it should be.
+
+        Args:
+            column: holds the numbers.
+            good: whether they are, by row.
+            expected: in words.
+
+        Raises:
+            SpecBuilderError: naming the first line.
+        """
+        if good.all():
+            return
+        row = int(np.argmin(good))
+        value = self.columns[column][row]
+        raise SpecBuilderError(f"{self.place(row)}: {column} is {value:g}, expected {expected}")
+
+    def check_increasing(self, column: str, *, zero: bool = False) -> None:
+        """Refuse a column that does not begin above 0, or at 0 where that is allowed, and increase; or of one row.
+
+        Raises:
+            SpecBuilderError: naming the first line.
+        """
+        values = self.columns[column]
+        first = np.concatenate([[True], np.zeros(values.size - 1, bool)])
+        sign = values >= 0 if zero else values > 0
+        self.check(column, sign | ~first, f"a number {'>=' if zero else '>'} 0 in the first row")
+        self.check(column, first | (np.diff(values, prepend=0) > 0), "more than in the row above")
+        if values.size < 2:
+            raise SpecBuilderError(f"{self.path}: the table has 1 row, expected at least two")
 
     def number(self, key: str) -> float:
         """The metadata value ``key`` as a number.
@@ -67,8 +108,7 @@ class Table:
         found = self.metadata.get(key, "nothing")
         value = number_of(found)
         if not np.isfinite(value):
-            shown = found if len(found) <= _SHOWN else f"{found[:_SHOWN]}..."
-            raise SpecBuilderError(f"{self.path}: header line '# {key}: ...' must be a number, found {shown}")
+            raise SpecBuilderError(f"{self.path}: header line '# {key}: ...' must be a number, found {_short(found)}")
         return value
 
 
@@ -86,7 +126,7 @@ def read_table(path: Path, *, columns: Iterable[str], labels: Iterable[str] = ()
             row, no rows, or a value that is not a finite number.
     """
     numeric, text, open_ended = tuple(columns), tuple(labels), tuple(endless)
-    lines = read_text(path).splitlines()
+    lines = read_text(path).split("\n")  # splitlines would end lines at other characters too
     metadata = _metadata(path, lines)
     start = len(lines) - len(_after_header(lines))
     try:
@@ -96,7 +136,7 @@ def read_table(path: Path, *, columns: Iterable[str], labels: Iterable[str] = ()
     if not rows:
         raise SpecBuilderError(f"{path}: expected a line of column names ({', '.join(numeric)})")
     names = [name.strip() for name in rows[0][1]]
-    _check_columns(path, names, (*numeric, *text))
+    _check_columns(f"{path}:{rows[0][0]}", names, (*numeric, *text))
     body = rows[1:]
     _check_rows(path, body, len(names))
     values = {}
@@ -105,7 +145,7 @@ def read_table(path: Path, *, columns: Iterable[str], labels: Iterable[str] = ()
         column = [_number(path, number, name, row[place], endless=name in open_ended) for number, row in body]
         values[name] = np.array(column)
     words = {name: tuple(row[names.index(name)].strip() for _, row in body) for name in text}
-    return Table(path, metadata, values, words)
+    return Table(path, metadata, values, words, tuple(number for number, _ in body))
 
 
 def _check_rows(path: Path, rows: Sequence[tuple[int, Sequence[str]]], count: int) -> None:
@@ -117,14 +157,18 @@ def _check_rows(path: Path, rows: Sequence[tuple[int, Sequence[str]]], count: in
             raise SpecBuilderError(f"{path}:{number}: {len(row)} values, expected {count}")
 
 
-def _check_columns(path: Path, names: Sequence[str], expected: Sequence[str]) -> None:
-    """Refuse a column that is missing, unknown, or there twice."""
+def _check_columns(place: str, names: Sequence[str], expected: Sequence[str]) -> None:
+    """Refuse a column that is unknown, there twice, or missing."""
+    for name in names:
+        if name not in expected:
+            near = meant(name, [known for known in expected if known not in names])
+            there = f", expected {_listed(expected)}"
+            raise SpecBuilderError(f"{place}: unknown column '{_short(name)}'{near or there}")
+        if names.count(name) > 1:
+            raise SpecBuilderError(f"{place}: column '{name}' stands twice")
     for name in expected:
         if name not in names:
-            raise SpecBuilderError(f"{path}: column '{name}' is missing")
-    for name in names:
-        if names.count(name) > 1 or name not in expected:
-            raise SpecBuilderError(f"{path}: unknown or repeated column '{name}', expected {', '.join(expected)}")
+            raise SpecBuilderError(f"{place}: column '{name}' is missing, expected {_listed(expected)}")
 
 
 def _after_header(lines: list[str]) -> list[str]:
@@ -141,11 +185,12 @@ def _metadata(path: Path, lines: list[str]) -> dict[str, str]:
         metadata[key.strip()] = value.strip()
     for key in _REQUIRED:
         if not metadata.get(key):
-            raise SpecBuilderError(f"{path}: header line '# {key}: ...' is missing")
+            others = [known for known in metadata if known not in _REQUIRED]
+            near = difflib.get_close_matches(key, others, n=1, cutoff=0.7)
+            found = f"; there is '# {near[0]}: ...'" if near else ""
+            raise SpecBuilderError(f"{path}: header line '# {key}: ...' is missing{found}")
     if metadata["status"] not in STATUSES:
-        raise SpecBuilderError(
-            f"{path}: status '{metadata['status']}' is unknown, expected one of {', '.join(STATUSES)}"
-        )
+        raise SpecBuilderError(f"{path}: {unknown_name('status', metadata['status'], STATUSES)}")
     return metadata
 
 
@@ -155,9 +200,18 @@ def _number(path: Path, line: int, column: str, text: str, *, endless: bool) -> 
     value = number_of(text)
     if not np.isfinite(value):
         expected = "a finite number, inf or nothing" if endless else "a finite number"
-        found = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-        raise SpecBuilderError(f"{path}:{line}: {column} is '{found}', expected {expected}")
+        raise SpecBuilderError(f"{path}:{line}: {column} is '{_short(text)}', expected {expected}")
     return value
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names in a row; of many the first ones and the last."""
+    return ", ".join(names if len(names) <= _MOST_NAMES else (*names[:3], "...", names[-1]))
+
+
+def _short(text: str) -> str:
+    """The beginning of a text that is long."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from html import escape
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from spec_builder.base.arguments import check_argument, check_path
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json
 from spec_builder.base.saving import save_result
@@ -19,7 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Cell", "Column", "Described", "Report", "Result", "Shown", "markdown_table"]
 
+#: What may begin a tag of HTML, which pages in Markdown may hold.
+_TAG = re.compile("<(?=[A-Za-z/!?])")
 Cell: TypeAlias = "str | float | bool | None"
+#: Rows that a notebook shows.
+_MOST_ROWS = 40
 #: Exact values of one column.
 Column: TypeAlias = "Sequence[Cell] | np.ndarray[Any, np.dtype[Any]]"
 
@@ -98,8 +104,12 @@ class Report:
         lines += [f"  {key}: {value}" for key, value in self.notes.items()]
         return "\n".join(lines) + "\n"
 
-    def to_html(self) -> str:
-        """A titled table of facts and notes, and below it the table for people."""
+    def to_html(self, most: int | None = None) -> str:
+        """A titled table of facts and notes, and below it the table for people.
+
+        Args:
+            most: rows of that; of more the first and the last stand there, and how many are left out between them.
+        """
         facts = dict(self.facts) | dict(self.notes)
         lines = [f"<p><strong>{escape(self.title)}</strong></p>", "<table>"]
         lines += [
@@ -109,8 +119,11 @@ class Report:
         lines.append("</table>")
         table = self.table
         if table.columns:
-            lines += ["<table>", _html_row("th", table.columns), *(_html_row("td", row) for row in table.rows)]
-            lines.append("</table>")
+            rows = [_html_row("td", row) for row in table.rows]
+            if most is not None and len(rows) > most:
+                left_out = f'<tr><td colspan="{len(table.columns)}">{len(rows) - most} rows are left out</td></tr>'
+                rows = [*rows[: most // 2], left_out, *rows[len(rows) - most + most // 2 :]]
+            lines += ["<table>", _html_row("th", table.columns), *rows, "</table>"]
         return "\n".join(lines)
 
     def to_markdown(self) -> str:
@@ -196,6 +209,8 @@ class Result(ABC):
         Raises:
             SpecBuilderError: for another suffix, or a file that exists and no ``force``.
         """
+        check_path("path", path)
+        check_argument("force", force)
         save_result(self, path, force=force)
 
     def to_dataframe(self) -> Any:
@@ -213,7 +228,8 @@ class Result(ABC):
         return f"<{type(self).__name__} {self.report().title}>"
 
     def _repr_html_(self) -> str:
-        return self.to_html()
+        """What a notebook shows: of a long table its beginning and its end."""
+        return self.report().to_html(_MOST_ROWS)
 
 
 class Described(Result):
@@ -269,7 +285,9 @@ def _html_row(tag: str, cells: Sequence[str]) -> str:
 
 
 def _escaped(cell: str) -> str:
-    return cell.replace("|", r"\|").replace("\n", " ")
+    """Text that stays one cell, and text: no name is a row, a tag or a link of its own."""
+    line = " ".join(cell.splitlines())
+    return _TAG.sub("&lt;", line).replace("|", r"\|")
 
 
 def _for_people(cell: Cell) -> str:

@@ -160,6 +160,8 @@ def _look_ahead(context: click.Context, args: list[str]) -> None:
     for parameter in order:
         if isinstance(parameter, click.Option) and isinstance(parameter.type, _NUMBERS):
             _check_digits(parameter, given[str(parameter.name)], context)
+    if given.get("output") == "":  # '' is the folder that one is in
+        raise SpecBuilderError("output '': expected a name")
     for option in single:
         if isinstance(option, OutputOption):
             check_output(given, option.forms)

@@ -50,6 +50,7 @@ from spec_builder.cli.toys import (
     changed_analysis,
     changes_of,
     check_toy_options,
+    expected_of,
     expected_option,
     load_changed,
     method_of,
@@ -114,7 +115,7 @@ def limits(
     if choices["cite"]:
         emit(bibtex_of(loaded.sources(choice)), output, force=force)
         return
-    toys, expected = method_of(choices) != "asymptotic", choices["expected"]
+    toys, expected = method_of(choices) != "asymptotic", expected_of(choices)
     check_toy_options(given_options(context, choices), toys=toys or expected == "toys")
     loaded = changed_analysis(loaded, choices, expected=expected is not None)
     if toys or expected is not None:

@@ -170,10 +170,9 @@ def _rank(likelihood: Likelihood, result: FitResult, plots: Plots, output: str, 
 def _draw_fit(analysis: Analysis, result: FitResult, plots: Plots) -> None:
     """Spectra, or where there are too many the bins."""
     if plots:
-        from spec_builder.figures.bins import draw_bins  # noqa: PLC0415
-        from spec_builder.figures.spectra import can_be_spectra, draw_spectra  # noqa: PLC0415
+        from spec_builder.figures.bins import draw_fit  # noqa: PLC0415
 
-        plots.save(draw_spectra if can_be_spectra(analysis) else draw_bins, analysis, result)
+        plots.save(draw_fit, analysis, result)
 
 
 def _fit_by_toys(analysis: Analysis, choices: dict[str, Any], output: str, plots: Plots, *, as_json: bool) -> None:
@@ -207,8 +206,8 @@ def _fit_workspace_by_toys(
     multiple=True,
     metavar="NAME",
     shell_complete=words_of("flux", "sin2thetaw"),
-    help="What to profile: flux or sin2thetaw of an ANALYSIS (others: as for fit), required there; any of a WORKSPACE "
-    "(default: its parameter of interest). Twice: both together.",
+    help="What to profile: flux or sin2thetaw (others: as for fit) or a nuisance parameter of an ANALYSIS, required "
+    "there; any of a WORKSPACE (default: its parameter of interest). Twice: both together.",
 )
 @law_option
 @variant_option
@@ -233,7 +232,8 @@ def _fit_workspace_by_toys(
 def profile(context: click.Context, /, target: str, **choices: Any) -> None:
     """Profile Delta chi2 against one parameter, or against two with contours.
 
-    Of an ANALYSIS the 8B flux or the weak mixing angle, the second may be any nuisance parameter; of a WORKSPACE any.
+    Of an ANALYSIS the 8B flux, the weak mixing angle or a nuisance parameter, this one with the sources at their
+    reference sizes; of two the second may be any nuisance parameter. Of a WORKSPACE any.
     """
     if choices["as_json"] and choices["as_csv"]:
         raise SpecBuilderError("profile: give --json or --csv, not both")

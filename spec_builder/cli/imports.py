@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from spec_builder.base.names import unknown_name
-from spec_builder.base.printing import one_line
+from spec_builder.base.printing import counted, one_line
 from spec_builder.cli.options import FILES, choice, force_option, words_of
 
 __all__ = ["import_release"]
@@ -34,4 +34,5 @@ def import_release(collaboration: str, release: str, model: str, output: str, fo
         raise unknown_name("release of", collaboration, _COLLABORATIONS)
     made = import_xenonnt(Path(release), model, Path(output), force=force)
     events = sum(int(channel.observed.sum()) for channel in made.channels)
-    click.echo(one_line(f"{output}: {made.name}, {len(made.channels)} channels, {made.bins} bins, {events} events"))
+    size = f"{counted(len(made.channels), 'channel')}, {counted(made.bins, 'bin')}, {counted(events, 'event')}"
+    click.echo(one_line(f"{output}: {made.name}, {size}"))

@@ -9,7 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.names import unknown_name
+from spec_builder.base.names import meant, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -134,11 +134,11 @@ def choices_of(names: Sequence[str], choices: Mapping[str, Any]) -> list[Choice]
     from spec_builder.model.given import as_choice  # noqa: PLC0415
     from spec_builder.physics.interactions import choose  # noqa: PLC0415
 
-    plain = [as_choice(choose(name)) for name in _meant(names)]
+    plain = [as_choice(name) for name in _meant(names)]
     given = _given(choices)
     for key, (option, value) in given.items():
         if not any(option in choice.options for choice in plain):
-            _refuse_option(key, option, value, [choice.name for choice in plain])
+            _refuse_option(key, option, value, plain)
     chosen = []
     for choice in plain:
         mine = {option: value for option, value in given.values() if option in choice.options}
@@ -189,7 +189,7 @@ def _check_value(key: str, option: Option, value: str) -> None:
     raise unknown_name(words, value, allowed)
 
 
-def _refuse_option(key: str, option: str, value: str, names: Sequence[str]) -> None:
+def _refuse_option(key: str, option: str, value: str, chosen: Sequence[Choice]) -> None:
     """Say to whom an option belongs.
 
     Raises:
@@ -199,7 +199,9 @@ def _refuse_option(key: str, option: str, value: str, names: Sequence[str]) -> N
 
     owners = [f"'{i.name}'" for i in shipped_interactions() if option in (known.name for known in i.options)]
     what = f"{key.replace('_', ' ')} '{value}'"
-    others = " or ".join(f"'{name}'" for name in names)
+    others = " or ".join(f"'{choice.name}'" for choice in chosen)
     if not owners:
-        raise SpecBuilderError(f"{what}: no option of {others}")
+        known = dict.fromkeys(name for choice in chosen for name in choice.options)
+        has = f"expected one of {', '.join(known)}" if known else "which has none"
+        raise SpecBuilderError(f"option '{option}' is unknown in {others}, {has}{meant(option, known)}")
     raise SpecBuilderError(f"{what} belongs to interaction {' or '.join(owners)}, not {others}")

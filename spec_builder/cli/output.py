@@ -66,11 +66,12 @@ _LONGEST = 2000
 
 def emit(result: str | Result, output: str, *, force: bool, as_json: bool = False, as_csv: bool = False) -> None:
     """Print, or write to a file; of a result the form is that of the flags, or of the file's suffix."""
-    if not isinstance(result, str) and output != "-" and Path(output).suffix:
-        from spec_builder.base.saving import save_result  # noqa: PLC0415
+    if not isinstance(result, str) and output != "-":
+        from spec_builder.base.saving import has_form, save_result  # noqa: PLC0415
 
-        save_result(result, output, force=force)
-        return
+        if has_form(output):
+            save_result(result, output, force=force)
+            return
     text = result if isinstance(result, str) else _text(result, as_json=as_json, as_csv=as_csv)
     if output == "-":
         click.echo(printable(text), nl=False)
@@ -100,10 +101,10 @@ def check_output(given: Mapping[str, Any], forms: tuple[str, ...]) -> None:
     if output in (None, "-"):
         return
     from spec_builder.base.files import refuse_existing  # noqa: PLC0415
-    from spec_builder.base.saving import check_form  # noqa: PLC0415
+    from spec_builder.base.saving import check_form, has_form  # noqa: PLC0415
 
     path = Path(str(output))
-    if path.suffix and not given.get("cite"):
+    if has_form(path) and not given.get("cite"):
         suffix = check_form(path, forms)
         for flag, own in (("as_json", ".json"), ("as_csv", ".csv")):
             if given.get(flag) and suffix != own:

@@ -19,7 +19,7 @@ from spec_builder.cli.options import (
     range_option,
     variant_option,
 )
-from spec_builder.cli.output import Progress, emit, say_written
+from spec_builder.cli.output import Progress, emit
 from spec_builder.cli.parsing import (
     analysis_and_choice,
     jobs_or_cores,
@@ -51,7 +51,13 @@ def reproduce(jobs: int | None, output: str, force: bool) -> None:
 @variant_option
 @cl_option
 @compared_dof_option
-@click.option("--bounds", "folders", multiple=True, metavar="DIR", help="Curves of your own; repeatable.")
+@click.option(
+    "--bounds",
+    "folders",
+    multiple=True,
+    metavar="DIR|FILE",
+    help="Curves of your own, or limits (JSON, CSV); repeatable.",
+)
 @click.option("--darkcast", metavar="DIR", help="Recast existing bounds with this DarkCast: the code in DIR is run.")
 @click.option("--output", "-o", default="comparison", show_default=True, metavar="DIR", help="Folder to write to.")
 @force_option
@@ -59,14 +65,14 @@ def compare(analysis: str | None, output: str, folders: tuple[str, ...], darkcas
     """Draw the weak mixing angle (Fig. 3) and the limits (Fig. 5) beside existing results; list their sources.
 
     A curve of your own is a file DIR/<interaction>/<name>.csv with interaction scalar, axial, vector_bl or
-    vector_universal.
+    vector_universal; or what limits wrote as JSON or CSV.
 
-    With an ANALYSIS and an --interaction its limit alone over existing bounds and curves of your own on the same
-    interaction; DIR may then hold a folder of any interaction's name.
+    With an ANALYSIS and an --interaction its limit over existing bounds, curves of your own and limits of other data
+    computed here on the same interaction; DIR may then hold a folder of any interaction's name.
     """
     from spec_builder.base.locks import alone_in  # noqa: PLC0415
     from spec_builder.paper.comparison import compare as run  # noqa: PLC0415
-    from spec_builder.paper.comparison import compare_one  # noqa: PLC0415
+    from spec_builder.paper.comparison import compare_analysis  # noqa: PLC0415
 
     own = {name: choices.pop(name) for name in ("interaction", "masses", *option_names())}
     if analysis is not None:
@@ -75,8 +81,8 @@ def compare(analysis: str | None, output: str, folders: tuple[str, ...], darkcas
         loaded, choice = analysis_and_choice(analysis, own | choices)
         level = {name: choices[name] for name in ("cl", "dof", "force")}
         with alone_in(Path(output)):
-            compare_one(loaded, choice, Path(output), own["masses"], folders=[Path(f) for f in folders], **level)
-        say_written(output)
+            told = compare_analysis(loaded, choice, output, own["masses"], folders=folders, **level)
+        emit(told, "-", force=False)
         return
     for name, value in own.items():
         if value:
@@ -85,7 +91,7 @@ def compare(analysis: str | None, output: str, folders: tuple[str, ...], darkcas
     with alone_in(Path(output)), Progress() as report:
         table = run(
             Path(output),
-            folders=[Path(folder) for folder in folders],
+            folders=folders,
             darkcast=None if darkcast is None else Path(darkcast),
             report=report,
             **choices,

@@ -61,7 +61,10 @@ class Plots:
             SpecBuilderError: for a width that is unknown or without a figure, and as
                 :func:`spec_builder.drawing.page.check_pages`.
         """
-        paths, width = tuple(map(Path, choices.pop("plots"))), choices.pop("width")
+        names, width = choices.pop("plots"), choices.pop("width")
+        if "" in names:
+            raise SpecBuilderError("plot '': expected the name of a figure, .png, .pdf or .svg")
+        paths = tuple(map(Path, names))
         if width is not None:
             from spec_builder.drawing.page import width_of  # noqa: PLC0415
 

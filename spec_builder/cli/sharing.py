@@ -39,9 +39,12 @@ from spec_builder.cli.spectra import spectra_of, spectrum_option
 from spec_builder.cli.toys import changes_of, projection_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from spec_builder.sharing.export import PatchRequest
+
+#: Problems of one file that verify prints.
+_MOST_TOLD = 20
 
 _patches = click.option(
     "--patch", "patches", multiple=True, metavar="FILE", shell_complete=FILES, help="JSON patch to apply; repeatable."
@@ -154,7 +157,7 @@ def verify(files: tuple[str, ...], toys: bool, seed: int | None, interaction: st
     promises is computed again, its README too; so are the tables of a HEPData submission (its folder). Critical
     values, the JSON of fit and limits by toys, are computed again with --toys.
     """
-    from spec_builder.sharing.bundle import is_archive  # noqa: PLC0415
+    from spec_builder.sharing.verification import verify as check  # noqa: PLC0415
 
     if not toys and any(given is not None for given in (seed, interaction, jobs)):
         raise SpecBuilderError("verify: --seed, --interaction and --jobs apply with --toys only")
@@ -163,14 +166,13 @@ def verify(files: tuple[str, ...], toys: bool, seed: int | None, interaction: st
     for name in files:
         try:
             with Progress() as report:
-                summary, problems = _verify(name, partial(report, ""), archive=is_archive(name))
-                if toys and not problems:
-                    how = {"seed": seed, "interaction": None if interaction is None else Path(interaction)}
-                    again, problems = _verify_toys(name, partial(report, ""), how, jobs, archive=is_archive(name))
-                    summary += again
+                how: dict[str, Any] = (
+                    {"seed": seed, "interaction": interaction, "jobs": jobs_or_cores(jobs)} if toys else {}
+                )
+                summary, problems = check(name, toys=toys, report=partial(report, ""), **how)
         except SpecBuilderError as error:
             summary, problems = "", [str(error)]
-        for problem in problems:
+        for problem in [*problems[:_MOST_TOLD], *_further(problems)]:
             shown = "standard input" if name == "-" else name
             complain(problem if problem.startswith(f"{shown}:") else f"{shown}: {problem}")
         if problems:
@@ -181,46 +183,10 @@ def verify(files: tuple[str, ...], toys: bool, seed: int | None, interaction: st
         sys.exit(2)
 
 
-def _verify(name: str, report: Callable[[int, int], object], *, archive: bool) -> tuple[str, list[str]]:
-    from spec_builder.sharing.bundle import is_submission  # noqa: PLC0415
-
-    if is_submission(name):
-        from spec_builder.sharing.verify_submission import verify_submission  # noqa: PLC0415
-
-        return verify_submission(name, report=report)
-    if archive:
-        from spec_builder.sharing.verify_archive import verify_archive  # noqa: PLC0415
-
-        return verify_archive(name, report=report)
-    from spec_builder.sharing.verify import verify_file  # noqa: PLC0415
-
-    return verify_file(name, report=report)
-
-
-def _verify_toys(
-    name: str, report: Callable[[int, int], object], how: dict[str, Any], jobs: int | None, *, archive: bool
-) -> tuple[str, list[str]]:
-    """Throw the toys behind the critical values of a file, or of those in an archive, again."""
-    from spec_builder.base.executors import executor_for  # noqa: PLC0415
-    from spec_builder.base.files import load_json, parse_json  # noqa: PLC0415
-    from spec_builder.sharing.bundle import read_archive  # noqa: PLC0415
-    from spec_builder.sharing.critical import is_critical, recompute_critical  # noqa: PLC0415
-
-    if archive:
-        texts = {key: data.decode() for key, data in read_archive(Path(name)).items() if key.startswith("critical_")}
-        contents = {f"{key}: ": parse_json(text, key) for key, text in texts.items()}
-    else:
-        contents = {"": load_json(name)}
-    contents = {where: content for where, content in contents.items() if is_critical(content)}
-    if not contents:
-        raise SpecBuilderError(f"{name}: holds no critical values, which --toys is for")
-    problems = []
-    preload = ["spec_builder.inference.exclusion_by_toys"]
-    with executor_for(jobs_or_cores(jobs), preload=preload) as executor:
-        for where, content in contents.items():
-            found = recompute_critical(content, Path(name).parent, **how, executor=executor, report=report)
-            problems += [f"{where}{problem}" for problem in found]
-    return "; the toys thrown again", problems
+def _further(problems: Sequence[str]) -> list[str]:
+    """A line for the problems beyond those that are told: a file can have as many as it likes."""
+    rest = len(problems) - _MOST_TOLD
+    return [f"and {rest} more problems"] if rest > 0 else []
 
 
 @click.command(cls=InteractionCommand, short_help="Write what a HEPData record needs.")

@@ -17,6 +17,7 @@ from spec_builder.cli.toys import (
     by_toys,
     changed_analysis,
     check_toy_options,
+    expected_of,
     load_changed,
     toy_run,
 )
@@ -70,7 +71,7 @@ def print_limits(
     from spec_builder.studies.expected_strengths import expect_strength_limits  # noqa: PLC0415
     from spec_builder.studies.strengths import find_strength_limits  # noqa: PLC0415
 
-    expected = choices["expected"]
+    expected = expected_of(choices)
     drawn = {"plots", "width"} if expected is None else set()
     own = {"spectrum", "law", "variants", "as_json", "as_csv", "cite", "expected"}
     only(given, own | drawn | TOY_OPTIONS | PROJECTION_OPTIONS, "a spectrum")
@@ -100,10 +101,8 @@ def print_limits(
 def scan_spectra(target: str, given: set[str], choices: Mapping[str, Any], how: Mapping[str, Any]) -> None:
     """``scan ANALYSIS --spectrum FOLDER``: 2NLL at strength 1 of each spectrum, with its labels."""
     from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
-    from spec_builder.model.spectrum_patches import build_spectra_patch_set  # noqa: PLC0415
-    from spec_builder.studies.scans import scan_patches  # noqa: PLC0415
+    from spec_builder.studies import scans  # noqa: PLC0415
 
     only(given, {"spectrum", "law", "variants", "jobs", "dask"}, "a spectrum")
     analysis = load_analysis(target, choices["law"], choices["variants"])
-    patches = build_spectra_patch_set(analysis, spectra_of(choices["spectrum"]))
-    scan_patches(analysis.workspace, patches, name=choices["spectrum"], **how)
+    scans.scan_spectra(analysis, spectra_of(choices["spectrum"]), name=choices["spectrum"], **how)

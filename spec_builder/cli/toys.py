@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from spec_builder.model.analysis import Analysis, Change
     from spec_builder.physics.choices import Choice
     from spec_builder.studies.coverage import CoverageResult
+    from spec_builder.studies.expected import Kind
 
 __all__ = [
     "PROJECTION_OPTIONS",
@@ -47,6 +48,7 @@ __all__ = [
     "changes_of",
     "check_toy_options",
     "coverage",
+    "expected_of",
     "expected_option",
     "load_changed",
     "method_of",
@@ -56,6 +58,7 @@ __all__ = [
 ]
 
 METHODS = ("asymptotic", "feldman-cousins")
+EXPECTED = ("asimov", "toys")
 #: Options that mean something with toys alone, and those of projections, by their names in Python.
 TOY_OPTIONS = {"toys", "seed", "ensemble", "jobs", "dask"}
 PROJECTION_OPTIONS = {"data", "exposure", "background", "uncertainty"}
@@ -131,7 +134,7 @@ projection_options = _together(
 )
 
 expected_option = choice(
-    "--expected", ("asimov", "toys"), help="Limits that the Standard Model would give, in place of the observed ones."
+    "--expected", EXPECTED, help="Limits that the Standard Model would give, in place of the observed ones."
 )
 
 
@@ -145,6 +148,18 @@ def method_of(choices: Mapping[str, Any]) -> str:
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
     return method
+
+
+def expected_of(choices: Mapping[str, Any]) -> Kind | None:
+    """The kind of expected limits by its name, None for observed ones.
+
+    Raises:
+        SpecBuilderError: naming the ones there are.
+    """
+    expected: Kind | None = choices["expected"]
+    if expected is not None and expected not in EXPECTED:
+        raise unknown_name("expected", expected, EXPECTED)
+    return expected
 
 
 def check_toy_options(given: set[str], *, toys: bool) -> None:

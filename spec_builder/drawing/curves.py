@@ -88,6 +88,7 @@ def draw_excluded(
     line: Line,
     label: str | None = None,
     width: float = 1.4,
+    hatched: bool = False,
 ) -> None:
     """Ends of the excluded intervals against the mass, with a light band along each on its excluded side.
 
@@ -98,6 +99,7 @@ def draw_excluded(
         line: colour and dashes.
         label: for the legend.
         width: of the lines [points].
+        hatched: the excluded side is hatched and lets through what lies below, in place of a light band.
     """
     look: dict[str, Any] = {"color": line.color, "linestyle": line.style, "linewidth": width}
     for begin, end in _stretches([len(row) for row in excluded]):
@@ -109,12 +111,14 @@ def draw_excluded(
                 if np.isfinite(edge).any():
                     panel.plot(masses, edge, label=label, **look)
                     label = None  # once in the legend
-            _draw_light(panel, masses, low, high, line.color)
+            _draw_light(panel, masses, low, high, line.color, hatched=hatched)
 
 
-def _draw_light(panel: Axes, mass: FloatArray, low: FloatArray, high: FloatArray, color: str) -> None:
+def _draw_light(panel: Axes, mass: FloatArray, low: FloatArray, high: FloatArray, color: str, *, hatched: bool) -> None:
     """The light band of one interval: along its ends, or all of it where it is narrow."""
     light: dict[str, Any] = {"color": color, "alpha": _LIGHT, "linewidth": 0, "zorder": 0.5}
+    if hatched:
+        light = {"facecolor": "none", "edgecolor": color, "hatch": "/////", "linewidth": 0, "zorder": 0.5}
     with np.errstate(invalid="ignore"):
         narrow = bool((high / low < _NARROW).all())
     if narrow:

@@ -19,7 +19,7 @@ __all__ = ["closed_outline", "draw_areas", "draw_curve", "envelope", "height_at"
 _TURNS = 15
 #: Groups of masses of an envelope in a decade.
 _GROUPS = 12
-_GREY, _NAME_SIZE = "0.35", 5.5
+_GREY, _NAME_SIZE = "0.35", 6.0
 #: Upper end of a region that has none.
 _FAR = 1e3
 

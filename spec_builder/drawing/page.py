@@ -5,15 +5,17 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spec_builder.base.arguments import check_argument, check_path
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import refuse_existing, write_files
 from spec_builder.drawing.style import STYLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
+    from os import PathLike
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -27,6 +29,8 @@ __all__ = [
     "Page",
     "caption_path",
     "check_pages",
+    "entries_of",
+    "legend_above",
     "new_axes",
     "new_figure",
     "save_page",
@@ -87,9 +91,11 @@ class Page:
         """The figure's axes, in the order in which they were made."""
         return self.figure.axes
 
-    def save(self, path: Path, *, force: bool = False) -> None:
+    def save(self, path: str | PathLike[str], *, force: bool = False) -> None:
         """Write the figure and, beside it, its caption; see :func:`save_page`."""
-        save_page(self, [path], force=force)
+        check_path("path", path)
+        check_argument("force", force)
+        save_page(self, [Path(path)], force=force)
 
 
 def styled() -> Any:
@@ -105,7 +111,7 @@ def width_of(name: str) -> float:
     Raises:
         SpecBuilderError: naming the ones there are.
     """
-    if name not in WIDTHS:
+    if not isinstance(name, str) or name not in WIDTHS:
         raise SpecBuilderError(f"width '{name}' is unknown, expected one of {', '.join(WIDTHS)}")
     return WIDTHS[name]
 
@@ -137,6 +143,34 @@ def new_axes(height: float = 2.7) -> Axes:
     with styled():
         _, axes = plt.subplots(figsize=(WIDTHS["single"], height), layout="constrained")
     return axes
+
+
+def legend_above(figure: Figure, entries: Mapping[str, Any], columns: int, **look: Any) -> None:
+    """A legend above all panels, read row by row; with fewer columns where it would be wider than the figure.
+
+    Args:
+        figure: with the constrained layout, which makes room.
+        entries: artists by their names, in the order in which they are read.
+        columns: at most.
+        look: of the legend.
+    """
+    names = list(entries)
+    for count in range(min(columns, max(1, len(names))), 0, -1):
+        in_rows = [name for first in range(count) for name in names[first::count]]  # a legend is filled by columns
+        handles = [entries[name] for name in in_rows]
+        legend = figure.legend(handles, in_rows, loc="outside upper center", ncols=count, **look)
+        if count == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
+
+
+def entries_of(panels: Iterable[Axes]) -> dict[str, Any]:
+    """Artists with a name in panels, by their names."""
+    found: dict[str, Any] = {}
+    for panel in panels:
+        handles, names = panel.get_legend_handles_labels()
+        found |= {name: handle for name, handle in zip(names, handles, strict=True) if name not in found}
+    return found
 
 
 def caption_path(path: Path) -> Path:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.drawing.style import plain
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -26,7 +28,7 @@ def rows_height(rows: int) -> float:
 
 def name_rows(panel: Axes, names: Sequence[str]) -> None:
     """Names of the rows, the first one above."""
-    panel.set_yticks(range(len(names)), [name.replace("_", " ") for name in reversed(names)])
+    panel.set_yticks(range(len(names)), [plain(name.replace("_", " ")) for name in reversed(names)])
     panel.set_ylim(-0.7, len(names) - 0.3)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import gammaincinv
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BACKGROUND_COLORS",
+    "BACKGROUND_HATCHES",
     "SIGNAL_COLORS",
     "Layer",
     "draw_counts",
@@ -24,11 +25,12 @@ __all__ = [
     "draw_stack",
     "draw_total_band",
     "label_edges",
-    "legend_of_stack",
     "poisson_interval",
 ]
 
 BACKGROUND_COLORS = ("#E69F00", "#56B4E9", "#F0E442", "#D55E00", "#999999")
+#: For those who see them in grey, where the first two are the same.
+BACKGROUND_HATCHES = (None, "....", None, "\\\\\\\\", "----")
 SIGNAL_COLORS = ("#CC79A7", "#E4B7CF", "#F3DEE9")
 #: How far the axis of ratios reaches to either side of 1, at least and at most.
 _LEAST_RATIO, _MOST_RATIO = 0.1, 1.0
@@ -148,6 +150,16 @@ def draw_ratio(
     reach = min(1.1 * float(far), _MOST_RATIO)
     panel.set_ylim(1 - reach, 1 + reach)
     panel.set_ylabel("data / fit")
+    _mark_outside(panel, centres, counts * scale)
+
+
+def _mark_outside(panel: Axes, places: FloatArray, heights: FloatArray) -> None:
+    """Triangles at the edge where a point lies beyond it."""
+    bottom, top = panel.get_ylim()
+    for marker, edge, beyond in (("^", top, heights > top), ("v", bottom, heights < bottom)):
+        if beyond.any():
+            where = np.full(int(beyond.sum()), edge)
+            panel.plot(places[beyond], where, marker, color="black", markersize=3.5, clip_on=False, zorder=5)
 
 
 def label_edges(panel: Axes, edges_by_run: Mapping[str, FloatArray], name: str, unit: str) -> None:
@@ -165,10 +177,4 @@ def label_edges(panel: Axes, edges_by_run: Mapping[str, FloatArray], name: str, 
     panel.set_xticks(np.arange(bins + 1) + 0.5, labels)
     panel.set_xticks([], minor=True)
     runs = ", ".join(run.upper() for run in edges_by_run)
-    panel.set_xlabel(f"{name} [{unit}], from above: {runs}")
-
-
-def legend_of_stack(panel: Axes, **look: Any) -> None:
-    """The legend of a stack, in the order in which it is seen."""
-    handles, labels = panel.get_legend_handles_labels()
-    panel.legend(handles[::-1], labels[::-1], **look)
+    panel.set_xlabel(f"{name} [{unit}]\nfrom above: {runs}")

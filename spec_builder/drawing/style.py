@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 __all__ = [
@@ -15,7 +16,11 @@ __all__ = [
     "axis_label",
     "display_name",
     "line_of",
+    "plain",
 ]
+
+#: Letters of a stranger's name in a figure; the caption has all of them.
+_MOST_LETTERS = 32
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,7 @@ _SYMBOLS = {
 }
 
 STYLE: Any = {
+    "axes.formatter.use_mathtext": True,
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,
@@ -124,9 +130,38 @@ STYLE: Any = {
 }
 
 
+def plain(text: str, most: int = _MOST_LETTERS) -> str:
+    r"""A stranger's text as it is drawn: dollars are no formula, letters without a glyph are marks, the middle is cut.
+
+    Args:
+        text: any.
+        most: letters that stay; names that belong together often differ at their end, which is kept.
+
+    Examples:
+        >>> plain("5 $ of my_files"), plain("a name that is much too long", 12)
+        ('5 \\$ of my_files', 'a name…long')
+    """
+    if len(text) > most:
+        end = (most - 1) // 3
+        text = f"{text[: most - 1 - end].rstrip()}…{text[len(text) - end :].lstrip()}"
+    if not text.isascii():
+        text = "".join(letter if ord(letter) in _glyphs() else "?" for letter in text)
+    return text.replace("$", r"\$")
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    """Code points of the letters in figures."""
+    from matplotlib import font_manager  # noqa: PLC0415
+
+    return frozenset(font_manager.get_font(font_manager.findfont("DejaVu Sans")).get_charmap())
+
+
 def display_name(key: str) -> str:
-    """What an analysis or a component is called in figures."""
-    return _NAMES.get(key, key.rpartition("/")[2].replace("_", " ").replace("$", r"\$"))
+    """What an analysis, a component or a parameter is called in figures."""
+    if "+" in key and "/" not in key:
+        return plain(" + ".join(_NAMES.get(part, part.replace("_", " ")) for part in key.split("+")))
+    return _NAMES.get(key) or plain(key.rpartition("/")[2].replace("_", " "))
 
 
 def line_of(analysis: str, place: int = 0) -> Line:
@@ -141,6 +176,6 @@ def axis_label(parameter: str, unit: str = "1") -> str:
         >>> axis_label("g"), axis_label("mu_nu", "mu_B")
         ('coupling $g$', '$\\mu_\\nu$ [$\\mu_\\mathrm{B}$]')
     """
-    symbol = _SYMBOLS.get(parameter, parameter.replace("_", " "))
+    symbol = _SYMBOLS.get(parameter) or plain(parameter.replace("_", " "))
     named = f"coupling {symbol}" if parameter == "g" else symbol
-    return named if unit in ("", "1", "events") else f"{named} [{_SYMBOLS.get(unit, unit)}]"
+    return named if unit in ("", "1", "events") else f"{named} [{_SYMBOLS.get(unit) or plain(unit)}]"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spec_builder.base.printing import counted
 from spec_builder.base.text import Described, Report
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class Channel(Described):
 
     def report(self) -> Report:
         """What it is; a row for each bin."""
-        axes = ", ".join(f"{axis.name} [{axis.unit}], {axis.bins} bins" for axis in self.axes)
+        axes = ", ".join(f"{axis.name} [{axis.unit}], {counted(axis.bins, 'bin')}" for axis in self.axes)
         facts = {
             "source": self.source.name,
             "target": self.target.name,
@@ -173,7 +174,8 @@ class Channel(Described):
         }
         columns: dict[str, Column] = {"bin": np.arange(self.bins), "observed": self.observed}
         columns |= {background.name: background.expected for background in self.backgrounds}
-        return Report(f"{self.name}: {self.source.name} on {self.target.name}, {self.bins} bins", facts, columns)
+        title = f"{self.name}: {self.source.name} on {self.target.name}, {counted(self.bins, 'bin')}"
+        return Report(title, facts, columns)
 
     @property
     def bins(self) -> int:

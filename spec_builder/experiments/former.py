@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from spec_builder.experiments import keys
 from spec_builder.experiments.description import SIGNAL_SAMPLE
 from spec_builder.experiments.sections import Section
 
@@ -20,6 +21,8 @@ __all__ = ["former_path", "is_former", "translate"]
 _SOURCE, _TARGET = "solar_8b", "xenon"
 #: Keys that only the former form has at the top.
 _KEYS = ("channel", "observable", "observed", "signal", "backgrounds", "runs")
+#: All keys that it had there.
+_TOP = (*_KEYS, *(key for key in keys.EXPERIMENT if key != "channels"))
 
 #: Where a key of today's form stood: pattern and replacement, tried in this order.
 _PATHS = (
@@ -38,7 +41,9 @@ _PATHS = (
 
 def is_former(content: dict[str, Any]) -> bool:
     """Whether a description has the form of version 0.2."""
-    return "channels" not in content and any(key in content for key in _KEYS)
+    if "channels" in content or isinstance(content.get("channel"), list):  # [[channel]] is a slip of today's form
+        return False
+    return any(key in content for key in _KEYS)
 
 
 def former_path(path: str) -> str:
@@ -65,6 +70,7 @@ def translate(file: Path, content: dict[str, Any]) -> dict[str, Any]:
         SpecBuilderError: for a key that is missing or unknown here; values are checked when today's form is read.
     """
     root = Section(file, content)
+    root.only(*_TOP)
     runs, edges = _runs(root)
     axis = {**_all(root, "observable", ("name", "unit")), "edges": edges}
     observed = _all(root, "observed", ("table",))
@@ -77,7 +83,7 @@ def translate(file: Path, content: dict[str, Any]) -> dict[str, Any]:
         "axes": [axis],
         "runs": runs,
         "observed": observed["table"],
-        "response": signal["response"],
+        "response": _response(signal["response"]),
         "signals": {SIGNAL_SAMPLE: {"uncertainties": signal["uncertainties"]}},
         "background_table": backgrounds["table"],
         "backgrounds": _nested(backgrounds["uncertainties"]),
@@ -98,6 +104,7 @@ def translate(file: Path, content: dict[str, Any]) -> dict[str, Any]:
 def _all(root: Section, key: str, needed: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Any]:
     """The values of a table all of whose keys are named."""
     section = root.section(key)
+    section.only(*needed, *optional)
     values = {name: section.take(name) for name in needed}
     values |= {name: section.take(name) for name in optional if name in section}
     section.finish()
@@ -109,6 +116,7 @@ def _runs(root: Section) -> tuple[list[dict[str, Any]], dict[str, list[float]]]:
     runs: list[dict[str, Any]] = []
     edges: dict[str, list[float]] = {}
     for section in root.sections("runs"):
+        section.only("name", "exposure_t_yr", "bin_edges")
         name = section.identifier("name")
         if name in edges:
             raise root.error("runs", "blocks with different names", [run["name"] for run in runs] + [name])

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path
-from spec_builder.base.names import unknown_name
+from spec_builder.base.grids import real_number
+from spec_builder.base.names import meant, unknown_name
+from spec_builder.experiments import keys
 from spec_builder.experiments.consistency import check_parameters
 from spec_builder.experiments.description import (
     SIGNAL_SAMPLE,
@@ -26,7 +30,7 @@ from spec_builder.experiments.description import (
 )
 from spec_builder.experiments.former import former_path, is_former, translate
 from spec_builder.experiments.response import ChargeYieldResponse, GaussianResponse, MatrixResponse, Selection
-from spec_builder.experiments.sections import Section, finite_number, read_toml
+from spec_builder.experiments.sections import Section, read_toml
 from spec_builder.experiments.tables import ENERGY, Tables
 from spec_builder.experiments.variants import choose_variant
 from spec_builder.physics.descriptions import is_path
@@ -41,7 +45,7 @@ if TYPE_CHECKING:
     from spec_builder.physics.sources import Source
     from spec_builder.physics.targets import Target
 
-__all__ = ["experiment_folder", "load_experiment", "shipped_experiments"]
+__all__ = ["experiment_folder", "load_experiment", "own_name", "shipped_experiments"]
 
 _LAWS = ("normsys", "linear")
 
@@ -49,6 +53,18 @@ _LAWS = ("normsys", "linear")
 def shipped_experiments() -> tuple[str, ...]:
     """Names of the experiments that come with the project."""
     return tuple(sorted(p.parent.name for p in data_path("experiments").glob("*/experiment.toml")))
+
+
+def own_name(root: Section) -> str:
+    """The name of a user's experiment or analysis, which is none of the shipped ones.
+
+    Raises:
+        SpecBuilderError: for one of those: results under it would be taken for the shipped one's.
+    """
+    name = root.identifier("name")
+    if name in (*shipped_experiments(), *read_toml(data_path("analyses.toml"))["analyses"]):
+        raise root.complaint(f"name '{name}' is that of a shipped experiment or analysis, give it another")
+    return name
 
 
 def experiment_folder(name_or_path: str) -> Path:
@@ -67,11 +83,15 @@ def experiment_folder(name_or_path: str) -> Path:
         return folder
     if name_or_path and folder.is_dir():
         raise SpecBuilderError(f"{folder}: expected a file experiment.toml in this folder")
+    if "/" in name_or_path:
+        found = "a file" if folder.is_file() else "no such folder"
+        raise SpecBuilderError(f"{name_or_path}: {found}, expected a folder with an experiment.toml")
     more = " or the path of a folder with an experiment.toml"
     raise unknown_name("experiment", name_or_path, shipped_experiments(), more=more)
 
 
-def load_experiment(name_or_path: str, variant: str | None = None) -> Experiment:
+@checked
+def load_experiment(name_or_path: str | PathLike[str], variant: str | None = None) -> Experiment:
     """Read and check an experiment.
 
     Args:
@@ -87,7 +107,7 @@ def load_experiment(name_or_path: str, variant: str | None = None) -> Experiment
         >>> xenonnt.channels[0].observed.tolist(), xenonnt.statuses["observed"]
         ([16.0, 14.0, 7.0], 'measured')
     """
-    folder = experiment_folder(name_or_path)
+    folder = experiment_folder(fspath(name_or_path))
     file = folder / "experiment.toml"
     content = read_toml(file)
     shown: Callable[[str], str] = str
@@ -96,8 +116,10 @@ def load_experiment(name_or_path: str, variant: str | None = None) -> Experiment
     variants, content = choose_variant(file, content, variant, shown=shown)
     remark = "" if variant is None else f" (variant '{variant}')"
     root = Section(file, content, shown=shown, remark=remark)
+    root.only(*keys.EXPERIMENT)
     tables = Tables(folder)
-    name = root.identifier("name")
+    is_shipped = folder.resolve().parent == data_path("experiments").resolve()
+    name = root.identifier("name") if is_shipped else own_name(root)
     experiment = Experiment(
         name=name,
         title=root.text("title"),
@@ -116,7 +138,7 @@ def load_experiment(name_or_path: str, variant: str | None = None) -> Experiment
     )
     root.finish()
     check_parameters([experiment])
-    if variant is None and name_or_path not in shipped_experiments():  # those of the shipped ones are tested
+    if variant is None and not is_shipped:  # those of the shipped ones are tested
         for each in variants:
             load_experiment(name_or_path, each)
     return experiment
@@ -126,10 +148,8 @@ def _limits_law(root: Section) -> LimitsLaw | None:
     if "limits" not in root:
         return None
     section = root.section("limits")
-    law = section.text("law")
-    if law not in _LAWS:
-        raise section.error("law", f"one of {', '.join(_LAWS)}", law)
-    limits_law = LimitsLaw(law, section.text("reason"))
+    section.only(*keys.LIMITS)
+    limits_law = LimitsLaw(section.one_of("law", _LAWS), section.text("reason"))
     section.finish()
     return limits_law
 
@@ -139,6 +159,8 @@ def _limits_law(root: Section) -> LimitsLaw | None:
 
 def _channels(root: Section, tables: Tables) -> tuple[Channel, ...]:
     sections = root.sections("channels")
+    for section in sections:
+        section.only(*keys.CHANNEL)
     names = [section.identifier("name") for section in sections]
     if len(set(names)) < len(names):
         raise root.error("channels", "blocks with different names", names)
@@ -197,7 +219,8 @@ def _name_or_path(channel: Section, key: str, shipped: tuple[str, ...], tables: 
     if is_path(text):
         return tables.inside(text)
     if text not in shipped:
-        raise channel.error(key, f"one of {', '.join(shipped)}, or a file such as ./{text}.toml", text)
+        expected = f"one of {', '.join(shipped)}, or a file such as ./{text}.toml"
+        raise SpecBuilderError(f"{channel.error(key, expected, text)}{meant(text, shipped)}")
     return text
 
 
@@ -206,9 +229,8 @@ def _with_fluxes(channel: Section, source: Source) -> Source:
     if "flux" not in channel:
         return source
     section = channel.section("flux")
+    section.only(*source.names)
     for name in section.keys():  # noqa: SIM118
-        if name not in source.names:
-            raise channel.error("flux", f"components of source '{source.name}': {', '.join(source.names)}", name)
         source = source.with_size(name, section.positive(name))
     section.finish()
     return source
@@ -217,17 +239,19 @@ def _with_fluxes(channel: Section, source: Source) -> Source:
 def _with_form_factor(channel: Section, target: Target) -> Target:
     if "form_factor" not in channel:
         return target
-    name = channel.text("form_factor")
+    name = channel.one_of("form_factor", FORM_FACTORS)
     if target.kind != "nucleus":
         raise channel.error("form_factor", f"left out: target '{target.name}' is of electrons", name)
-    if name not in FORM_FACTORS:
-        raise channel.error("form_factor", f"one of {', '.join(FORM_FACTORS)}", name)
     return target.with_form_factor(name)
 
 
 def _runs(channel: Section, key: str) -> tuple[Run, ...]:
     runs = []
+    other = {"exposure_t_yr": "exposure_t", "exposure_t": "exposure_t_yr"}[key]
     for section in channel.sections("runs"):
+        section.only(*keys.RUN)
+        if other in section:
+            raise section.complaint(f"{section.path(other)}: a source of this kind has {key} in its place")
         runs.append(Run(section.identifier("name"), section.positive(key)))
         section.finish()
     if len({run.name for run in runs}) < len(runs):
@@ -243,10 +267,12 @@ def _axes(channel: Section, runs: tuple[Run, ...]) -> tuple[Axis, ...]:
 
 
 def _axis(section: Section, runs: tuple[Run, ...]) -> Axis:
+    section.only(*keys.AXIS)
     name, unit = section.text("name"), section.text("unit")
     content = section.take("edges")
     if isinstance(content, dict):
         own = section.nested("edges", content)
+        own.only(*(run.name for run in runs))
         edges = {run.name: own.increasing(run.name) for run in runs}
         own.finish()
     else:
@@ -280,6 +306,7 @@ def _normalisation(channel: Section) -> Normalisation | None:
     if not isinstance(content, dict):
         raise channel.error("normalisation", "'absolute' or a table of events and flux_1e6_cm2_s1", content)
     section = channel.nested("normalisation", content)
+    section.only(*keys.NORMALISATION)
     events = section.positive("events")
     flux = section.positive("flux_1e6_cm2_s1") if "flux_1e6_cm2_s1" in section else None
     section.finish()
@@ -315,6 +342,7 @@ def _signals(channel: Section, source: Source, variations: Mapping[str, object])
 
 
 def _signal(name: str, section: Section, source: Source, *, alone: bool) -> Signal:
+    section.only(*keys.SIGNAL)
     components = section.texts("components") if "components" in section or not alone else None
     if components is not None and not (components and set(components) <= set(source.names)):
         expected = f"a list of components of source '{source.name}': {', '.join(source.names)}"
@@ -339,6 +367,7 @@ def _backgrounds(channel: Section, bins: int, signals: list[str], tables: Tables
 
 
 def _background(name: str, section: Section, expected: FloatArray) -> Background:
+    section.only(*keys.BACKGROUND)
     free = section.truth("free")
     uncertainties = section.sizes("uncertainties") if "uncertainties" in section or not free else {}
     absolute = {}
@@ -361,12 +390,13 @@ def _response(
     section: Section, layout: _Layout, tables: Tables
 ) -> tuple[Response, dict[str, tuple[Response, Response]]]:
     """The response and its variations."""
-    kind = section.text("kind")
-    if kind not in _KINDS:
-        raise section.error("kind", f"one of {', '.join(repr(known) for known in _KINDS)}", kind)
+    if "kind" not in section:  # it may be misspelt
+        section.only(*dict.fromkeys(key for names in keys.RESPONSE.values() for key in names))
+    kind = section.one_of("kind", _KINDS)
+    section.only(*keys.RESPONSE[kind])
     response = _KINDS[kind](section, layout, tables)
     variations = {}
-    if "variations" in section and kind == MatrixResponse.kind:
+    if "variations" in section:
         for name, block in section.named_sections("variations").items():
             variations[name] = _variation(name, block, layout, tables)
     section.finish()
@@ -379,6 +409,7 @@ def _per_run(section: Section, key: str, runs: tuple[Run, ...]) -> list[str]:
     if isinstance(content, str):
         return [content] * len(runs)
     files = section.nested(key, content)
+    files.only(*(run.name for run in runs))
     names = [files.text(run.name) for run in runs]
     files.finish()
     return names
@@ -396,6 +427,7 @@ def _matrix(section: Section, layout: _Layout, tables: Tables) -> MatrixResponse
 
 def _variation(name: str, block: Section, layout: _Layout, tables: Tables) -> tuple[Response, Response]:
     """The response at +1 and at -1 of a shape parameter."""
+    block.only(*keys.VARIATION)
     up, down = (
         MatrixResponse(_selections(f"response_{name}_{side}", _per_run(block, side, layout.runs), layout, tables))
         for side in ("up", "down")
@@ -408,7 +440,7 @@ def _resolution(section: Section, content: object) -> tuple[tuple[float, float],
     """Pairs of a coefficient and a power of the energy."""
     terms = content if isinstance(content, list) else []
     pairs = [term for term in terms if isinstance(term, list) and len(term) == 2]
-    resolution = tuple((finite_number(coefficient), finite_number(power)) for coefficient, power in pairs)
+    resolution = tuple((real_number(coefficient), real_number(power)) for coefficient, power in pairs)
     if not pairs or len(pairs) < len(terms) or not np.isfinite(resolution).all():
         raise section.error("resolution_keV", "a list of [coefficient, power of the energy in keV]", content)
     return resolution
@@ -439,6 +471,7 @@ def _charge_yield(section: Section, layout: _Layout, tables: Tables) -> ChargeYi
     edges = layout.edges()
     if "bin_edges" in section:
         own = section.section("bin_edges")
+        own.only(*(run.name for run in layout.runs))
         edges = tuple(own.increasing(run.name) for run in layout.runs)
         own.finish()
         if any(e.size != layout.bins + 1 for e in edges):

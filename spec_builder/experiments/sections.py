@@ -9,14 +9,16 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import parse_toml, read_text
+from spec_builder.base.grids import real_number
+from spec_builder.base.names import meant, unknown_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from spec_builder.base.arrays import FloatArray
 
-__all__ = ["NAME", "Section", "finite_number", "read_toml"]
+__all__ = ["NAME", "Section", "read_toml"]
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 #: A relative uncertainty beyond this is taken for a percentage.
@@ -32,18 +34,8 @@ def read_toml(file: Path) -> dict[str, Any]:
     return parse_toml(read_text(file), str(file))
 
 
-def finite_number(value: object) -> float:
-    """A TOML number as a float; NaN for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return float("nan")
-    try:
-        return float(value)
-    except OverflowError:
-        return float("inf")
-
-
 class Section:
-    """A TOML table whose keys are taken one by one; what is left over is an unknown key.
+    """A TOML table whose keys are taken one by one; what is left over does not belong there.
 
     Args:
         file: named in messages.
@@ -86,6 +78,16 @@ class Section:
         """Keys that are left."""
         return list(self._content)
 
+    def only(self, *known: str) -> None:
+        """Refuse keys that are none of these, before one that was misspelt is missed.
+
+        Raises:
+            SpecBuilderError: naming the first, and the one that was probably meant.
+        """
+        for key in self._content:
+            if key not in known:
+                raise self.complaint(unknown_key(self.path(key), known))
+
     def take(self, key: str) -> Any:
         """The value of a key, which is then gone.
 
@@ -103,6 +105,16 @@ class Section:
         value = self.take(key)
         if not isinstance(value, str):
             raise self.error(key, "a text", value)
+        return value
+
+    def one_of(self, key: str, words: Iterable[str]) -> str:
+        """One of a few words."""
+        known = tuple(words)
+        value = self.text(key)
+        if value not in known:
+            raise self.complaint(
+                f"{self.path(key)} must be one of {', '.join(known)}, found {value!r}{meant(value, known)}"
+            )
         return value
 
     def identifier(self, key: str) -> str:
@@ -131,7 +143,7 @@ class Section:
     def positive(self, key: str) -> float:
         """A positive finite number."""
         value = self.take(key)
-        number = finite_number(value)
+        number = real_number(value)
         if not 0 < number < np.inf:
             raise self.error(key, "a positive number", value)
         return number
@@ -139,7 +151,7 @@ class Section:
     def increasing(self, key: str) -> FloatArray:
         """At least two increasing numbers, shape (n,)."""
         value = self.take(key)
-        numbers = np.array([finite_number(v) for v in value] if isinstance(value, list) else [])
+        numbers = np.array([real_number(v) for v in value] if isinstance(value, list) else [])
         if numbers.size < 2 or not (np.isfinite(numbers).all() and (np.diff(numbers) > 0).all()):
             raise self.error(key, "a list of at least two increasing numbers", value)
         return numbers
@@ -189,9 +201,8 @@ class Section:
 
     def finish(self) -> None:
         """Refuse the keys that are left."""
-        if self._content:
-            unknown = ", ".join(self.path(key) for key in self._content)
-            raise self.complaint(f"unknown key {unknown}")
+        for key in self._content:
+            raise self.complaint(f"key '{self.path(key)}' does not apply here")
 
     def _child(self, key: str, content: object) -> Section:
         where = ".".join(part for part in (self.where, key) if part)

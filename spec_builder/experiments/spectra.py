@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import read_bytes
 from spec_builder.base.grids import number_of
@@ -18,6 +19,7 @@ from spec_builder.experiments.tables import ENERGY, check_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.tables import Table
@@ -59,7 +61,8 @@ class RecoilSpectrum:
         return np.interp(recoil_energy_keV, self.recoil_energy_keV, self.rate, left=0.0, right=0.0)
 
 
-def read_spectrum(path: str | Path) -> RecoilSpectrum:
+@checked
+def read_spectrum(path: str | PathLike[str]) -> RecoilSpectrum:
     """Read a table with columns ``recoil_energy_keV`` and ``rate`` [events/(t yr keV)].
 
     Above it stand ``# title``, ``# source``, ``# status`` and ``# unit`` as for every table. ``# target: xenon`` says
@@ -72,10 +75,10 @@ def read_spectrum(path: str | Path) -> RecoilSpectrum:
     table = read_table(path, columns=("recoil_energy_keV", "rate"))
     check_unit(table, {"recoil_energy_keV": ENERGY, "rate": RATE})
     energy, rate = table["recoil_energy_keV"], table["rate"]
-    if energy.size < 2 or energy[0] < 0 or (np.diff(energy) <= 0).any():
-        raise SpecBuilderError(f"{path}: recoil_energy_keV must be >= 0 and increasing, at least two rows")
-    if (rate < 0).any() or not rate.any():
-        raise SpecBuilderError(f"{path}: rate must be >= 0, and above 0 somewhere")
+    table.check_increasing("recoil_energy_keV", zero=True)
+    table.check("rate", rate >= 0, "a number >= 0")
+    if not rate.any():
+        raise SpecBuilderError(f"{path}: rate must be above 0 somewhere")
     return RecoilSpectrum(
         name=re.sub(r"\W", "_", path.stem, flags=re.ASCII),
         title=table.metadata["title"],
@@ -104,7 +107,8 @@ def _labels(table: Table) -> dict[str, float]:
     return found
 
 
-def read_spectra(path: str | Path) -> tuple[RecoilSpectrum, ...]:
+@checked
+def read_spectra(path: str | PathLike[str]) -> tuple[RecoilSpectrum, ...]:
     """The spectrum of a file, or those of all ``.csv`` files of a folder, in the order of their labels or names.
 
     Raises:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.printing import counted
 from spec_builder.base.tables import read_table
 from spec_builder.experiments.response import Selection
 
@@ -102,7 +103,7 @@ class Tables:
         path = self.folder / file
         try:
             contained = path.resolve().is_relative_to(self.folder.resolve())
-        except (OSError, ValueError):  # a loop of links, a NUL in the name
+        except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL in the name
             contained = False
         if not contained:
             raise SpecBuilderError(f"{self.folder}: table {file!r} lies outside this folder, expected one inside it")
@@ -120,29 +121,21 @@ class Tables:
     def binned(self, what: str, file: str, columns: Iterable[str], bins: int, *, unit: Sequence[str] = EVENTS) -> Table:
         """A table of numbers >= 0 with a row for each bin, in order."""
         table = self.read(what, file, {"bin": (), **dict.fromkeys(columns, unit)})
-        if table["bin"].size != bins or (table["bin"] != np.arange(bins)).any():
+        if table["bin"].size != bins:
             raise SpecBuilderError(
                 f"{table.path}: column 'bin' must count 0 to {bins - 1}, one row for each bin between the "
-                f"bin edges, found {table['bin'].size} rows"
+                f"bin edges, found {counted(table['bin'].size, 'row')}"
             )
+        table.check("bin", table["bin"] == np.arange(bins), f"0 to {bins - 1} in order, one row for each bin")
         for column in columns:
-            negative = np.flatnonzero(table[column] < 0)
-            if negative.size:
-                raise SpecBuilderError(
-                    f"{table.path}: {column} is {table[column][negative[0]]:g} in bin {negative[0]}, "
-                    "expected a number >= 0"
-                )
+            table.check(column, table[column] >= 0, "a number >= 0")
         return table
 
     def observed(self, file: str, bins: int) -> FloatArray:
         """Observed counts, shape (bins,)."""
         table = self.binned("observed", file, ("observed",), bins)
-        if (table["observed"] % 1 != 0).any():
-            raise SpecBuilderError(f"{table.path}: observed counts must be whole numbers")
-        if (table["observed"] > MOST_COUNTS).any():
-            raise SpecBuilderError(
-                f"{table.path}: observed is {table['observed'].max():g}, expected at most {MOST_COUNTS:g}"
-            )
+        table.check("observed", table["observed"] % 1 == 0, "a whole number of events")
+        table.check("observed", table["observed"] <= MOST_COUNTS, f"at most {MOST_COUNTS:g}")
         return table["observed"]
 
     def selection(self, what: str, file: str, bins: int) -> Selection:
@@ -151,8 +144,15 @@ class Tables:
         table = self.read(what, file, {"recoil_energy_keV": ENERGY, **dict.fromkeys(columns, PROBABILITY)})
         energy = increasing_energy(table, "recoil_energy_keV")
         probability = np.stack([table[column] for column in columns])
-        if (probability < 0).any() or (probability.sum(axis=0) > 1).any():
-            raise SpecBuilderError(f"{table.path}: probabilities must be >= 0 and sum to at most 1 in each row")
+        for column in columns:
+            table.check(column, table[column] >= 0, "a probability, from 0 to 1")
+        whole = probability.sum(axis=0)
+        if (whole > 1).any():
+            row = int(np.argmax(whole > 1))
+            total = float(whole[row])
+            raise SpecBuilderError(
+                f"{table.place(row)}: probabilities of the bins sum to {total:g}, expected at most 1"
+            )
         return Selection(energy, probability)
 
     def charge_yield(self, file: str) -> tuple[FloatArray, FloatArray]:
@@ -160,8 +160,9 @@ class Tables:
         columns = {"recoil_energy_keV": ENERGY, "charge_yield": CHARGE_YIELD}
         table = self.read("charge_yield", file, columns)
         energy, charge_yield = increasing_energy(table, "recoil_energy_keV"), table["charge_yield"]
-        if (charge_yield <= 0).any() or (np.diff(energy * charge_yield) <= 0).any():
-            raise SpecBuilderError(f"{table.path}: charge_yield must be positive and T Q_y(T) increasing")
+        table.check("charge_yield", charge_yield > 0, "a number > 0")
+        grows = np.diff(energy * charge_yield, prepend=0) > 0
+        table.check("charge_yield", grows, "more electrons, T Q_y(T), than in the row above")
         return energy, charge_yield
 
     def efficiency(self, file: str) -> tuple[FloatArray, FloatArray]:
@@ -169,8 +170,7 @@ class Tables:
         columns = {"reconstructed_energy_keV": ENERGY, "efficiency": PROBABILITY}
         table = self.read("efficiency", file, columns)
         energy, efficiency = increasing_energy(table, "reconstructed_energy_keV", zero=True), table["efficiency"]
-        if (efficiency < 0).any() or (efficiency > 1).any():
-            raise SpecBuilderError(f"{table.path}: efficiency must lie between 0 and 1")
+        table.check("efficiency", (efficiency >= 0) & (efficiency <= 1), "a number from 0 to 1")
         return energy, efficiency
 
     def fractions(self, file: str, groups: Sequence[str], bins: int) -> dict[str, FloatArray]:
@@ -188,8 +188,5 @@ def increasing_energy(table: Table, column: str, *, zero: bool = False) -> Float
     Raises:
         SpecBuilderError: if they are not positive and increasing, or there is one row.
     """
-    energy = table[column]
-    lowest_is_good = energy[0] >= 0 if zero else energy[0] > 0
-    if energy.size < 2 or not lowest_is_good or (np.diff(energy) <= 0).any():
-        raise SpecBuilderError(f"{table.path}: {column} must be positive and increasing, at least two rows")
-    return energy
+    table.check_increasing(column, zero=zero)
+    return table[column]

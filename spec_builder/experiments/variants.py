@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.names import meant
+from spec_builder.experiments import keys
 from spec_builder.experiments.sections import Section
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def choose_variant(
     laid_over = {key: value for key, value in content.items() if key != "variants"}
     section = Section(file, content.get("variants", {}), "variants", shown=shown)
     blocks = {name: section.section(name) for name in section.keys()}  # noqa: SIM118
+    for block in blocks.values():
+        _check_keys(block)
     descriptions = {name: block.text("description") for name, block in blocks.items()}
     for name in [] if chosen is None else chosen.split("+"):
         if name not in blocks:
@@ -50,11 +53,16 @@ def choose_variant(
     return descriptions, laid_over
 
 
-def _changes(block: Section) -> dict[str, Any]:
-    """What a variant lays over the description."""
+def _check_keys(block: Section) -> None:
+    """Refuse keys that no variant has."""
     for key in _FIXED:
         if key in block:
             raise block.complaint(f"{block.path(key)}: a variant cannot change this key")
+    block.only("description", *(key for key in keys.EXPERIMENT if key not in _FIXED))
+
+
+def _changes(block: Section) -> dict[str, Any]:
+    """What a variant lays over the description."""
     return {key: block.take(key) for key in block.keys()}  # noqa: SIM118
 
 

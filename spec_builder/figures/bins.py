@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.drawing.page import Page, new_figure, styled
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import shown
+from spec_builder.drawing.page import Page, entries_of, legend_above, new_figure, styled, width_of
 from spec_builder.drawing.spectra import SIGNAL_COLORS, Layer, draw_counts, draw_stack
 from spec_builder.drawing.style import PALETTE, display_name
 from spec_builder.figures.pages import caption_of
-from spec_builder.figures.spectra import fit_text
+from spec_builder.figures.spectra import can_be_spectra, draw_spectra, fit_text
+from spec_builder.inference.fit import Fit
+from spec_builder.model.given import as_analysis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,9 +25,10 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import FloatArray, IndexArray
     from spec_builder.model.analysis import Analysis
+    from spec_builder.model.given import GivenAnalysis
     from spec_builder.studies.fits import FitResult
 
-__all__ = ["Bins", "draw_bins", "fitted_bins", "projected", "ranked"]
+__all__ = ["Bins", "draw_bins", "draw_fit", "fitted_bins", "projected", "ranked"]
 
 #: Bins that are shown by rank.
 _RANKED = 24
@@ -44,6 +49,26 @@ class Bins:
     observed: FloatArray
     backgrounds: Mapping[str, FloatArray]
     signal: FloatArray
+
+
+def draw_fit(analysis: GivenAnalysis, result: FitResult, *, width: str | None = None) -> Page:
+    """Data over the samples of a fit: spectra, or of too many bins the projection and the bins richest in signal.
+
+    Args:
+        analysis: the one that was fitted: loaded, or by its name.
+        result: its fit of a parameter of the Standard Model.
+        width: ``single`` or ``double``; what the panels need by default.
+
+    Raises:
+        SpecBuilderError: for what is no fit of the analysis, or another width.
+    """
+    loaded = as_analysis(analysis)
+    fit = getattr(result, "fit", None)
+    if not isinstance(fit, Fit) or fit.parameter not in loaded.parameters or result.provenance.analysis != loaded.name:
+        raise SpecBuilderError(f"result {shown(result)}: expected a fit of a parameter of {loaded.name}")
+    if width is not None:
+        width_of(width)
+    return (draw_spectra if can_be_spectra(loaded) else draw_bins)(loaded, result, width=width)
 
 
 def fitted_bins(analysis: Analysis, result: FitResult) -> Bins:
@@ -114,8 +139,7 @@ def draw_bins(analysis: Analysis, result: FitResult, *, width: str | None = None
         observable = " and ".join(dict.fromkeys(channel.axes[0].name for channel in analysis.channels))
         left.set_title(f"summed over all but {observable}")
         right.set_title(f"{len(rank.names)} of {len(bins.names)} bins: the largest signal to background")
-        handles, labels = right.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=6 if size == "double" else 3)
+        legend_above(figure, entries_of([right]), 6 if size == "double" else 3)
     what = "Data with central 68 % Poisson intervals over the samples after the fit, stacked; empty bins have no bar."
     return Page(figure, caption_of(f"Bins of {display_name(analysis.name)}: {fit_text(result)}", [result], what))
 
@@ -131,6 +155,6 @@ def _draw(panel: Axes, bins: Bins) -> None:
     total = draw_stack(panel, edges, layers)
     tops = draw_counts(panel, places, bins.observed, empty=False)  # its interval would hide others
     panel.set_xticks(np.arange(len(bins.names)), [name.replace("_", " ") for name in bins.names], rotation=90)
-    panel.tick_params(axis="x", labelsize=5)
+    panel.tick_params(axis="x", labelsize=6)
     panel.set_ylim(0, 1.15 * float(max(tops.max(initial=0), total.max())))
     panel.set_ylabel("events / bin")

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import write_text
+from spec_builder.base.names import shown
 from spec_builder.drawing.style import ANALYSIS_LINES, PALETTE, Line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from os import PathLike
 
 __all__ = ["LARGEST_PAGE", "check_page_name", "explorer_page", "plotting_library", "write_explorer"]
 
 #: Bytes of a page.
 LARGEST_PAGE = 8_000_000
+_SCHEMA = "spec_builder/explorer/1"
 _PARTS = Path(__file__).with_name("page")
 _DASHES = {"-": "solid", "--": "dash", "-.": "dashdot", ":": "dot"}
 _NAMES = {"xenonnt": "XENONnT", "pandax4t": "PandaX-4T", "combined": "XENONnT + PandaX-4T"}
@@ -74,14 +78,28 @@ def explorer_page(content: Mapping[str, Any], library: str | None = None) -> str
     return page
 
 
-def write_explorer(content: Mapping[str, Any], path: Path, *, force: bool = False) -> None:
-    """Write the page of :func:`explorer_page`.
+@checked
+def write_explorer(content: Mapping[str, Any], path: str | PathLike[str], *, force: bool = False) -> Path:
+    """Write the page to explore what :func:`spec_builder.studies.explorer.explore` computed.
+
+    Args:
+        content: what that gives.
+        path: of the page, ``NAME.html``.
+        force: replace a file that exists.
+
+    Returns:
+        The page's path.
 
     Raises:
-        SpecBuilderError: as there, and for a name that does not end in ``.html`` or a file that exists.
+        SpecBuilderError: as :func:`explorer_page`, and for other content, a name that does not end in ``.html``, or a
+            file that exists.
     """
-    check_page_name(path)
-    write_text(path, explorer_page(content), force=force)
+    page = Path(path)
+    check_page_name(page)
+    if not isinstance(content, Mapping) or content.get("schema") != _SCHEMA:
+        raise SpecBuilderError(f"content {shown(content)}: expected what explore gives")
+    write_text(page, explorer_page(content), force=force)
+    return page
 
 
 def check_page_name(path: Path) -> None:

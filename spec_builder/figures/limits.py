@@ -6,12 +6,12 @@ import itertools
 from typing import TYPE_CHECKING
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.drawing.curves import draw_bars, draw_profile
-from spec_builder.drawing.page import Page, new_figure, styled
+from spec_builder.drawing.curves import draw_bars, draw_levels, draw_profile
+from spec_builder.drawing.page import Page, entries_of, legend_above, new_figure, styled
 from spec_builder.drawing.style import ANALYSIS_LINES, PALETTE, Line, axis_label
 from spec_builder.figures.pages import caption_of
 from spec_builder.figures.plane import draw_plane
-from spec_builder.studies.pictures import dataset_label, level_note
+from spec_builder.studies.pictures import dataset_label, interaction_label, level_note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from spec_builder.studies.plane import Plane
 
 __all__ = ["draw_limits", "draw_lines"]
+
+#: How far a line without a sign is drawn on either side of what is excluded, as a factor.
+_AROUND = 30.0
 
 
 def draw_limits(results: Sequence[LimitsResult], *, width: str = "single") -> Page:
@@ -46,7 +49,7 @@ def draw_limits(results: Sequence[LimitsResult], *, width: str = "single") -> Pa
             for r, line in zip(results, lines, strict=True)
         ]
         draw_bars(panel, rows, axis_label(first.choice.parameter, first.choice.unit or "1"), signed=first.choice.signed)
-        panel.set_title(f"{first.choice.title}\n{level_note(first.provenance)}", loc="right")
+        panel.set_title(f"{interaction_label(first.choice)}\n{level_note(first.provenance)}", loc="right")
     return Page(figure, caption_of(f"Limits on {first.choice.title}", results, first.drawn))
 
 
@@ -67,16 +70,27 @@ def draw_lines(planes: Sequence[Plane], *, width: str = "single") -> Page:
     limits = [plane.limits for plane in planes]
     choice, threshold = limits[0].choice, limits[0].exclusion.threshold
     with styled():
-        figure = new_figure(width, 2.7)
+        figure = new_figure(width, 2.9)
         panel = figure.subplots()
         for plane, line in zip(planes, _own_lines([one.provenance.analysis for one in limits]), strict=True):
             label = dataset_label(plane.limits.provenance)
             draw_profile(panel, plane.couplings, plane.delta_chi2[0], line=line, label=label)
-        panel.axhline(threshold, color="0.6", linewidth=0.6, zorder=0)
+        draw_levels(panel, {limits[0].provenance.level: threshold})
         panel.set_xscale("linear" if choice.signed else "log")
-        panel.set_xlim(planes[0].couplings[0], planes[0].couplings[-1])
-        panel.set_ylim(0, 4 * threshold)
+        panel.set_xlim(*_seen(planes, signed=choice.signed))
+        panel.set_ylim(0, 4 * threshold or 1.0)
         panel.set_xlabel(axis_label(choice.parameter, choice.unit or "1"))
-        panel.legend(loc="upper center", title=f"{choice.title}\n{level_note(limits[0].provenance)}")
+        title = f"{interaction_label(choice)}\n{level_note(limits[0].provenance)}"
+        legend_above(figure, entries_of([panel]), 2, title=title)
     what = f"Profiles of Delta chi2; excluded is what lies above the grey line, Delta chi2 = {threshold:.3f}."
     return Page(figure, caption_of(f"Delta chi2 of {choice.title}", limits, what))
+
+
+def _seen(planes: Sequence[Plane], *, signed: bool) -> tuple[float, float]:
+    """The part of the lines that is drawn: without a sign what is around the ends, for far below nothing happens."""
+    low = min(float(plane.couplings[0]) for plane in planes)
+    high = max(float(plane.couplings[-1]) for plane in planes)
+    ends = [end for plane in planes for row in plane.limits.excluded for pair in row for end in pair if end]
+    if signed or not ends:
+        return low, high
+    return max(low, min(ends) / _AROUND), min(high, max(ends) * _AROUND)

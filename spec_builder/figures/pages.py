@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import shown
 from spec_builder.drawing.page import Caption, Page, new_figure, styled
 from spec_builder.model.provenance import distinct_notes
 
@@ -53,6 +55,8 @@ def draw_result(result: Pictured, *, width: str = "single") -> Page:
     Raises:
         SpecBuilderError: if there is nothing to draw.
     """
+    if not hasattr(result, "drawn_height"):
+        raise SpecBuilderError(f"result {shown(result)}: expected one with a picture")
     with styled():
         figure = new_figure(width, result.drawn_height)
         result.plot(figure.subplots())

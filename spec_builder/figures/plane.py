@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spec_builder.drawing.curves import check_masses, draw_excluded, draw_level_note, mass_coupling_axes, range_of_ends
-from spec_builder.drawing.page import Page, new_figure, styled
+from spec_builder.drawing.page import Page, entries_of, legend_above, new_figure, styled
 from spec_builder.drawing.style import PALETTE, Line, axis_label
 from spec_builder.figures.pages import caption_of
-from spec_builder.studies.pictures import dataset_label, level_note
+from spec_builder.studies.pictures import dataset_label, interaction_label, level_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ Look = tuple[Line, str]
 
 def looks_by_place(results: Iterable[LimitsResult]) -> dict[str, Look]:
     """A line and a name for each interaction by its place in the list."""
-    titles = {result.choice.name: result.choice.title for result in results}
+    titles = {result.choice.name: interaction_label(result.choice) for result in results}
     return {name: (line, titles[name]) for line, name in zip(itertools.cycle(PALETTE), titles, strict=False)}
 
 
@@ -54,7 +54,7 @@ def draw_plane(
     """
     analyses = list(dict.fromkeys(result.provenance.analysis for result in results))
     if len(results) == 1 and looks is None:
-        looks = {results[0].choice.name: (PALETTE[0], results[0].choice.title)}
+        looks = {results[0].choice.name: (PALETTE[0], interaction_label(results[0].choice))}
     looks = looks or looks_by_place(results)
     for result in results:
         check_masses(np.array([point.mass_MeV for point in result.drawn_points]))
@@ -67,11 +67,8 @@ def draw_plane(
             here = [r for r in results if r.provenance.analysis == analysis]
             _draw_panel(panel, here, looks, ends or here[0].choice.default_range)
             panel.label_outer()
-        named = {
-            label: handle for panel in panels for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
-        }
         draw_level_note(panels[-1], level_note(results[0].provenance))
-        figure.legend(named.values(), named.keys(), loc="outside upper center", ncols=_COLUMNS[size])
+        legend_above(figure, entries_of(panels), _COLUMNS[size])
     return Page(figure, caption_of("Excluded couplings against the mediator mass", results, results[0].drawn))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.drawing.page import Page, new_figure, styled
+from spec_builder.drawing.page import Page, entries_of, legend_above, new_figure, styled
 from spec_builder.drawing.pulls import draw_pulls as draw_rows
 from spec_builder.drawing.pulls import name_rows, pull_axes
 from spec_builder.drawing.style import MARKERS, axis_label, line_of
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from spec_builder.studies.profiles import ProfileResult
 
 __all__ = ["draw_profiles", "draw_pulls"]
+
+_STANDARD_MODEL = "Standard Model"
 
 
 def draw_profiles(results: Sequence[ProfileResult], *, width: str | None = None) -> Page:
@@ -38,7 +40,13 @@ def draw_profiles(results: Sequence[ProfileResult], *, width: str | None = None)
                 result.plot(panel)
             panel.set_xlim(left=min(0.0, panel.get_xlim()[0]) if panel.get_xlim()[0] <= 0 else None)
             about = results[0].provenance
-            panel.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), title=level_note(about.at(results[0].best.cl)))
+            entries = entries_of([panel])
+            if _STANDARD_MODEL in entries:
+                entries[_STANDARD_MODEL] = entries.pop(_STANDARD_MODEL)  # last
+            panel.legend(
+                entries.values(), entries.keys(), loc="lower center", bbox_to_anchor=(0.5, 1.0),
+                title=level_note(about.at(results[0].best.cl)),
+            )  # fmt: skip
     title = "Delta chi2 profiles" if len(results) > 1 else results[0].report().title
     return Page(figure, caption_of(title, results, results[0].drawn))
 
@@ -69,5 +77,5 @@ def draw_pulls(results: Sequence[FitResult], *, width: str = "single") -> Page:
         pull_axes(panel, reach)
         name_rows(panel, names)
         note = f"fit of {axis_label(results[0].fit.parameter)}, {level_note(results[0].provenance.at(None))}"
-        figure.legend(loc="outside upper center", ncols=2, title=note)
+        legend_above(figure, entries_of([panel]), 2, title=note)
     return Page(figure, caption_of("Pulls of the nuisance parameters", results, results[0].drawn))

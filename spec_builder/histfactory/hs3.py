@@ -11,11 +11,15 @@ read by :mod:`spec_builder.histfactory.hs3_reading`.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spec_builder.base.arguments import check_path, checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest, load_json
+from spec_builder.base.names import shown
 from spec_builder.base.version import __version__
 from spec_builder.histfactory.checks import check_workspace
 from spec_builder.histfactory.hs3_reading import is_hs3
@@ -23,7 +27,7 @@ from spec_builder.histfactory.patch import apply_patch, patched_workspace
 from spec_builder.histfactory.specification import Constraint, read_specification
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from spec_builder.histfactory.specification import ParameterSpec, Specification
 
@@ -38,7 +42,10 @@ _HISTOSYS = {"type": "add", "in": "poly6", "out": "poly1"}
 _UNIT_GAUSSIAN = Constraint("normal", 0.0, 1.0)
 
 
-def hs3_workspace(workspace: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> dict[str, Any]:
+@checked
+def hs3_workspace(
+    workspace: Mapping[str, Any] | str | PathLike[str], metadata: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The same model in HS3: one likelihood, and an analysis for every measurement.
 
     Each channel is a ``histfactory_dist``; each measurement gives the start values, which parameters are constant,
@@ -47,12 +54,24 @@ def hs3_workspace(workspace: Mapping[str, Any], metadata: Mapping[str, Any] | No
     each run stand in ``misc``, with the units, for which HS3's axes have no key.
 
     Args:
-        workspace: content of a pyhf workspace, patches applied.
+        workspace: content of a pyhf workspace, patches applied; or the path of its file, whose ``.meta.json`` is found
+            by itself, or of a file in HS3, which becomes pyhf's JSON.
         metadata: content of its ``.meta.json``, for axes and provenance; without it the axes count bins.
 
     Raises:
         SpecBuilderError: for a constraint or a bin that HS3 cannot hold, naming it, or metadata of other bins.
     """
+    if isinstance(workspace, str | PathLike):
+        check_path("workspace", workspace)
+        return read_hs3(fspath(workspace))
+    if metadata is not None and not isinstance(metadata, Mapping):
+        raise SpecBuilderError(f"metadata {shown(metadata)}: expected the content of a .meta.json")
+    content = check_workspace(workspace, "workspace")
+    return _hs3(content, metadata)
+
+
+def _hs3(workspace: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The document of a sound workspace; see :func:`hs3_workspace`."""
     specifications = {m["name"]: _specification(workspace, m) for m in workspace["measurements"]}
     constraints = _constraints(workspace)
     luminosity = _luminosity(specifications)
@@ -351,7 +370,7 @@ def read_hs3(name: str, patches: Sequence[str] = ()) -> dict[str, Any]:
         patched = apply_patch(patched, load_json(patch), patch)
     check_workspace(patched, shown)
     try:
-        return hs3_workspace(patched, metadata)
+        return _hs3(patched, metadata)
     except SpecBuilderError as error:
         raise SpecBuilderError(f"{shown}: {error}") from None
 

@@ -150,7 +150,7 @@ def patch_set_json(content: Mapping[str, Any]) -> str:
     def text(value: object) -> str:
         return json.dumps(value, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
-    metadata = json.dumps(content["metadata"], indent=1, sort_keys=True, ensure_ascii=False)
+    metadata = json.dumps(content["metadata"], indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
     lines = ",\n".join(text(patch) for patch in content["patches"])
     return f'{{"metadata":{metadata},\n"patches":[\n{lines}\n],\n"version":{text(content["version"])}}}\n'
 

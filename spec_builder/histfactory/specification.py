@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from spec_builder.base.arguments import is_number
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.names import unknown_name
+from spec_builder.base.names import shown, unknown_name
+from spec_builder.base.printing import counted
 from spec_builder.histfactory.checks import setting_problems
 from spec_builder.histfactory.interpolation import Factor
 
@@ -125,6 +127,7 @@ class _Parameters:
     overrides: Mapping[str, Mapping[str, Any]]
     specs: dict[str, ParameterSpec] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)
+    shapes: dict[str, str] = field(default_factory=dict)
 
     def add(
         self,
@@ -140,6 +143,11 @@ class _Parameters:
     ) -> str:
         """Register (or share) a parameter; ``index`` is its place in a vector of them."""
         full = name if index is None else f"{name}[{index}]"
+        shape = "one number" if index is None else "a number for each bin"
+        if self.shapes.setdefault(name, shape) != shape:
+            raise SpecBuilderError(
+                f"{where}: parameter '{name}' is used as {shape} and as {self.shapes[name]}; rename one"
+            )
         if self.roles.setdefault(full, role) != role:
             raise SpecBuilderError(
                 f"{where}: parameter '{name}' is used as {role} and as {self.roles[full]}; rename one"
@@ -154,6 +162,10 @@ class _Parameters:
             auxiliary = given["auxdata"][at] if "auxdata" in given else constraint.auxiliary
             key = "sigmas" if constraint.kind == "normal" else "factors"
             scale = given[key][at] if key in given else constraint.scale
+            if constraint.kind == "poisson" and auxiliary < 0:
+                raise SpecBuilderError(
+                    f"{where}: the auxiliary datum of '{name}' is {auxiliary:g}, expected a count >= 0"
+                )
             if not scale > 0:
                 raise SpecBuilderError(f"{where}: the constraint of '{name}' has scale {scale}, expected > 0")
             constraint = Constraint(constraint.kind, float(auxiliary), float(scale))
@@ -325,7 +337,7 @@ def _bin_count(channel: Mapping[str, Any], observation: Sequence[float]) -> int:
 
 def _bins(where: str, key: str, values: Sequence[float], bins: int) -> FloatArray:
     if len(values) != bins:
-        raise SpecBuilderError(f"{where}: {key} has {len(values)} bins, expected {bins}")
+        raise SpecBuilderError(f"{where}: {key} has {counted(len(values), 'bin')}, expected {bins}")
     return np.array(values, dtype=np.float64)
 
 
@@ -469,9 +481,8 @@ def hold(specification: Specification, values: Mapping[str, float]) -> Specifica
         if name not in parameters:
             raise unknown_name("parameter", name, parameters)
         spec = parameters[name]
-        given: object = value
-        if not isinstance(given, float | int | np.number) or not np.isfinite(value):
-            raise SpecBuilderError(f"parameter '{name}' cannot be held at {value!r}, expected a number")
+        if not is_number(value):
+            raise SpecBuilderError(f"parameter '{name}' cannot be held at {shown(value)}, expected a number")
         if not spec.lower <= value <= spec.upper:
             raise SpecBuilderError(
                 f"parameter '{name}' cannot be held at {value:g}, outside its bounds [{spec.lower:g}, {spec.upper:g}]"

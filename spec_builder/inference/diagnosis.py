@@ -8,6 +8,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from spec_builder.base.arrays import BoolArray, FloatArray
+    from spec_builder.histfactory.specification import Constraint
     from spec_builder.inference.likelihood import Likelihood
 
 __all__ = ["flat_directions", "rounding"]
@@ -104,4 +105,10 @@ def rounding(likelihood: Likelihood, theta: FloatArray) -> float:
     rates = likelihood.rates(theta)[0]
     logarithms = np.abs(np.log(np.where(rates > 0, rates, 1.0)))
     sizes = float(np.sum(np.abs(rates) + observed * logarithms)) + abs(likelihood.saturated) / 2
+    sizes += sum(_poisson_size(spec.constraint) for spec in likelihood.specification.parameters if spec.constraint)
     return 2 * sizes * float(np.finfo(np.float64).eps)
+
+
+def _poisson_size(constraint: Constraint) -> float:
+    """Size of the terms of a Poisson constraint near its minimum, which hardly leave anything of each other."""
+    return constraint.auxiliary * float(np.log1p(constraint.auxiliary)) if constraint.kind == "poisson" else 0.0

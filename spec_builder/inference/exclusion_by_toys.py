@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import shown
 from spec_builder.inference.curves import natural_x, relative_couplings, total_events
 from spec_builder.inference.data import Data, Problem, Yields
 from spec_builder.inference.exclusion import PLANE_MASSES, Exclusion, MassPoint, Minimum
@@ -69,6 +70,8 @@ __all__ = [
     "refuse_shapes",
 ]
 
+#: Values of the parameter at a mass.
+_MOST_VALUES = 10_001
 #: Name of the fitted variable; no workspace has such a parameter.
 VARIABLE = "y of x"
 #: Levels of the lattice of masses on which each toy's minimum over the plane is found.
@@ -397,6 +400,8 @@ def exclude_by_toys(
     """
     level = threshold(cl, dof)
     check_toys(toys, seed, cl)
+    if not 2 <= count <= _MOST_VALUES:
+        raise SpecBuilderError(f"count {shown(count)}: expected 2 to {_MOST_VALUES} values of the parameter")
     if dof == 2:
         refuse_shapes(problem.yields(masses), "toys with their minimum over the plane (dof 2)")
     models = mass_models(problem, masses)

@@ -45,7 +45,8 @@ def centre_and_width(constraint: Constraint) -> tuple[float, float]:
     if constraint.kind == "normal":
         return constraint.auxiliary, constraint.scale
     mean = constraint.auxiliary / constraint.scale
-    return mean, float(np.sqrt(mean / constraint.scale))
+    # an auxiliary count of zero is known to about one
+    return mean, float(np.sqrt(constraint.auxiliary or 1.0) / constraint.scale)
 
 
 def covariance(likelihood: Likelihood, theta: FloatArray) -> FloatArray:

@@ -53,6 +53,8 @@ __all__ = [
 
 #: Two values of the statistic that differ by less are the same: counts are discrete, and fits are good to this.
 TIE = 1e-6
+#: Tolerance of a crossing in units of the best value.
+_ROOT = 1e-12
 #: Values on the grid of the parameter.
 GRID = 61
 #: The grid reaches to where the observed statistic is this many times the asymptotic threshold, plus one.
@@ -283,6 +285,11 @@ class Observed:
 
         return cls(height, (low, high), (values, joined), (float(fits.theta[best, index]), float(heights[best])), chi2)
 
+    @property
+    def least(self) -> float:
+        """What a crossing is known to where it is zero: in units of the parameter, which may be measured in 1e-10."""
+        return _ROOT * min(abs(self.value), 1.0)
+
     def lower_to(self, minimum: float) -> None:
         """Take the statistic against a lower minimum, such as that over a plane."""
         fall = max(self.minimum - minimum, 0.0)
@@ -310,7 +317,7 @@ class Observed:
             (values[place], np.minimum(heights[place], _STEEP)),
             (values[place + 1], np.minimum(heights[place + 1], _STEEP)),
             relative=1e-10,
-            absolute=1e-12,
+            absolute=self.least,
         )
         return [float(root) for root in roots.x[roots.found]]
 
@@ -382,7 +389,7 @@ def accept(observed: Observed, critical: Sequence[CriticalValue], seed: int) -> 
             (values[place], bounded[place]),
             (values[place + 1], bounded[place + 1]),
             relative=1e-9,
-            absolute=1e-12,
+            absolute=observed.least,
         )
         ends = _sharpen(roots.x.tolist(), place.tolist(), np.abs(difference) < _BLUR * errors)
     spread = _end_errors(ends, values, difference, smooth_errors(errors), seed)

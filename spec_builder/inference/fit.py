@@ -13,7 +13,7 @@ from spec_builder.base.names import unknown_name
 from spec_builder.inference import minuit, newton
 from spec_builder.inference.diagnosis import flat_directions, rounding
 from spec_builder.inference.expectation import BOUND_MARGIN, centre_and_width, covariance
-from spec_builder.inference.profile import crossings, height_at, search, threshold
+from spec_builder.inference.profile import crossings, height_at, lowest, search, threshold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +27,8 @@ __all__ = ["Fit", "Minimiser", "fit", "may_be_absent"]
 
 Minimiser = Literal["minuit", "newton"]
 MINIMISERS: tuple[Minimiser, ...] = get_args(Minimiser)
+#: A minimum that is higher than a known point by more than this is another one.
+_LOWER = 1e-7
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ def fit(
     cl: float = 0.68,
     minimiser: Minimiser = "minuit",
     null: float | None = 0.0,
+    scan: Profile | None = None,
 ) -> Fit:
     """Fit a likelihood and find the interval of one parameter.
 
@@ -111,6 +114,8 @@ def fit(
         minimiser: ``minuit`` (iminuit) or ``newton``.
         null: the parameter's value without a signal, for the significance; None if there is no such value. A
             parameter with a constraint has none.
+        scan: a profile over the parameter's domain, from :func:`spec_builder.inference.profile.search`; made here by
+            default.
 
     Raises:
         SpecBuilderError: for an unknown parameter or minimiser, or if no finite minimum is found.
@@ -118,8 +123,9 @@ def fit(
     name = _parameter_of_interest(likelihood) if parameter is None else parameter
     minimise = _minimiser(minimiser, likelihood)
     delta, index = threshold(cl), likelihood.index(name) if name else None
-    scan = search(likelihood, name) if index in likelihood.free else None
-    best = minimise(likelihood, start=_start(likelihood, scan))
+    if scan is None and index in likelihood.free:
+        scan = search(likelihood, name)
+    best = _minimum(likelihood, minimise, _start(likelihood, scan))
     theta, minimum = best.theta[0], float(best.twice_nll[0])
     if not np.isfinite(minimum):
         why = likelihood.impossible_bin()
@@ -204,13 +210,23 @@ def _minimiser(name: str, likelihood: Likelihood) -> Callable[..., BatchFit]:
     return minuit.minimise if name == "minuit" and likelihood.free else newton.minimise
 
 
+def _minimum(likelihood: Likelihood, minimise: Callable[..., BatchFit], start: FloatArray) -> BatchFit:
+    """The minimum from a start, by Newton's steps where MIGRAD has left it for a higher one or has not ended."""
+    found: BatchFit = minimise(likelihood, start=start)
+    known = float(likelihood.twice_nll(start)[0])
+    if found.valid[0] and not found.twice_nll[0] > known + _LOWER:
+        return found
+    other = newton.minimise(likelihood, start=start)
+    return other if other.valid[0] or not found.valid[0] else found
+
+
 def _start(likelihood: Likelihood, scan: Profile | None) -> FloatArray:
-    """The best point of a profile, else the model's own start."""
+    """The best point of a profile, else of fits from all over the domain."""
     if scan is None:
-        return likelihood.init
+        return lowest(likelihood)
     heights = np.where(scan.fits.valid, scan.fits.twice_nll, np.inf)
     if not np.isfinite(heights).any():
-        return likelihood.init
+        return lowest(likelihood)
     best: FloatArray = scan.fits.theta[int(np.argmin(heights))]
     return best
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy.special import gammaln, xlogy
 
+from spec_builder.base.arguments import as_numbers, check_argument, check_known, check_path, checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.names import unknown_name
+from spec_builder.base.names import shown, unknown_name
+from spec_builder.histfactory.checks import check_workspace
 from spec_builder.histfactory.interpolation import Factor, FactorBank
+from spec_builder.histfactory.patch import load_workspace
 from spec_builder.histfactory.specification import ParameterSpec, Term, hold, read_specification
 from spec_builder.inference.compilation import compile_engine
 from spec_builder.inference.engine import evaluate_terms
@@ -45,20 +49,37 @@ class Likelihood:
     specification: Specification
 
     @classmethod
+    @checked
     def from_workspace(
         cls,
-        workspace: Mapping[str, Any],
+        workspace: Mapping[str, Any] | str | PathLike[str],
         measurement: str | None = None,
         *,
         normsys: Literal["code1", "code4"] = "code4",
         histosys: Literal["code0", "code4p"] = "code4p",
         poi: str | None = None,
     ) -> Likelihood:
-        """Compile a workspace; see :func:`spec_builder.histfactory.specification.read_specification`."""
-        return cls(read_specification(workspace, measurement, normsys=normsys, histosys=histosys, poi=poi))
+        """Compile the content of a workspace, or its file.
+
+        Arguments and errors as for :func:`spec_builder.histfactory.specification.read_specification`; and errors for
+        what is no workspace.
+        """
+        check_known("normsys", normsys, ("code1", "code4"))
+        check_known("histosys", histosys, ("code0", "code4p"))
+        name = "workspace"
+        if isinstance(workspace, str | PathLike):
+            check_path(name, workspace)
+            name = fspath(workspace)
+            workspace = load_workspace(name)
+        try:
+            return cls(read_specification(workspace, measurement, normsys=normsys, histosys=histosys, poi=poi))
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            check_workspace(workspace, name)  # says what is wrong with it
+            raise
 
     def holding(self, values: Mapping[str, float]) -> Likelihood:
         """The same model with some parameters held; see :func:`spec_builder.histfactory.specification.hold`."""
+        check_argument("hold", values)
         return Likelihood(hold(self.specification, values)) if values else self
 
     # ------------------------------------------------------------------ parameters
@@ -80,8 +101,8 @@ class Likelihood:
 
     @cached_property
     def free(self) -> tuple[int, ...]:
-        """Indices of the parameters that a fit varies."""
-        return tuple(i for i, spec in enumerate(self.specification.parameters) if not spec.fixed)
+        """Indices of the parameters that a fit varies: those that are not held, and whose bounds leave room."""
+        return tuple(i for i, p in enumerate(self.specification.parameters) if not p.fixed and p.lower < p.upper)
 
     def free_without(self, fixed: tuple[str, ...]) -> tuple[int, ...]:
         """Indices of the free parameters less those named."""
@@ -104,10 +125,9 @@ class Likelihood:
         Raises:
             SpecBuilderError: if there is none of that name.
         """
-        try:
-            return self.parameters.index(parameter)
-        except ValueError:
-            raise unknown_name("parameter", parameter, self.parameters) from None
+        if not isinstance(parameter, str) or parameter not in self.parameters:
+            raise unknown_name("parameter", str(parameter), self.parameters)
+        return self.parameters.index(parameter)
 
     def constrained(self) -> tuple[int, ...]:
         """Indices of the parameters with an auxiliary measurement."""
@@ -132,10 +152,22 @@ class Likelihood:
 
     def with_observed(self, observed: Sequence[float] | FloatArray) -> Likelihood:
         """The same model with other counts, shape (bins,)."""
-        counts = np.array(observed, dtype=np.float64)
+        counts = np.array(as_numbers("observed", observed))
         if counts.shape != self.observed.shape or not (np.isfinite(counts) & (counts >= 0)).all():
             raise SpecBuilderError(f"observed counts must be {self.observed.size} numbers >= 0")
         return Likelihood(replace(self.specification, observed=counts))
+
+    def thinned(self, part: float) -> Likelihood:
+        """The same model with a part of its rates and counts, made once like :meth:`engine`."""
+        if part not in self._thinned:
+            spec = self.specification
+            groups = tuple(replace(group, template=part * group.template) for group in spec.groups)
+            self._thinned[part] = Likelihood(replace(spec, observed=part * spec.observed, groups=groups))
+        return self._thinned[part]
+
+    @cached_property
+    def _thinned(self) -> dict[float, Likelihood]:
+        return {}
 
     def with_polynomial(
         self,
@@ -238,11 +270,14 @@ class Likelihood:
         return self._packed[key]
 
     def _columns(self, theta: FloatArray) -> FloatArray:
-        points = np.atleast_2d(np.asarray(theta, dtype=np.float64))
+        points = np.atleast_2d(as_numbers("theta", theta))
+        if points.ndim > 2:
+            raise SpecBuilderError(f"theta {shown(theta)}: expected {len(self.parameters)} values for each point")
         if points.shape[1] != len(self.parameters):
             raise SpecBuilderError(f"theta has {points.shape[1]} values, expected {len(self.parameters)}")
         return np.ascontiguousarray(points.T)
 
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def rates(self, theta: FloatArray) -> FloatArray:
         """Expected events, shape (N, bins), at theta (N, P)."""
         return self.engine().rates(self._columns(theta)).T
@@ -301,14 +336,17 @@ class Likelihood:
         channel, bins = next(item for item in self.specification.channels.items() if place < item[1].stop)
         return f"channel '{channel}', bin {place - bins.start}"
 
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def twice_nll(self, theta: FloatArray) -> FloatArray:
         """2NLL at theta (N, P): shape (N,); infinite where a rate is negative."""
         return self.engine()(self._columns(theta)).value
 
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def gradient(self, theta: FloatArray) -> FloatArray:
         """Gradient of 2NLL in all parameters at theta (N, P): shape (N, P)."""
         return self.engine(tuple(range(len(self.parameters))))(self._columns(theta)).gradient.T
 
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def hessian(self, theta: FloatArray) -> FloatArray:
         """Hessian of 2NLL in all parameters at theta (N, P): shape (N, P, P)."""
         parts = self.engine(tuple(range(len(self.parameters))))(self._columns(theta))

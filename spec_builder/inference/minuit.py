@@ -86,9 +86,9 @@ class PointFunction:
         self._affine = engine.affine
         self._base, self._jacobian = np.zeros(0), np.zeros((0, 0))
         self._engine_constant = self._constant = engine.constant
+        self._held: list[float] | None = None
         self._last: list[float] = []
         self._value = 0.0
-        self._gradient: list[float] = []
         self._rates = np.zeros(0)
         self._partials: list[float] = []
 
@@ -133,11 +133,7 @@ class PointFunction:
         """Set the parameters that are not free from theta (P,), and what the row has of its own."""
         self._last = []
         self._place_row(row)
-        for i, p, function in self._fixed:
-            self._values[i], self._slopes[i] = function(float(theta[p]))
-        varied = {i for i, _, _ in self._varied}
-        self._amplitudes = [_fold(terms, self._values, varied) for terms in self._all_amplitudes]
-        self._derivatives = [(g, p, f, _fold(terms, self._values, varied)) for g, p, f, terms in self._all_derivatives]
+        self._hold([function(float(theta[p]))[0] for _, p, function in self._fixed])
         self._constant = self._engine_constant
         for i, centre, weight in self._fixed_normal:
             self._constant += (float(theta[i]) - centre) ** 2 * weight
@@ -146,8 +142,20 @@ class PointFunction:
             self._constant += 2 * (mean - count * math.log(mean))
         if self._affine:
             self._vary([0.0] * len(self.stiffness))
+            self._differentiate()
             self._base = self._transposed @ [_number(terms, self._values) for terms in self._amplitudes]
             self._jacobian = self._slopes_of_rates()
+
+    def _hold(self, held: list[float]) -> None:
+        """Multiply the factors of fixed parameters into the terms, where they are not those of the last row."""
+        if held == self._held:
+            return
+        self._held = held
+        for (i, _, _), value in zip(self._fixed, held, strict=True):
+            self._values[i] = value
+        varied = {i for i, _, _ in self._varied}
+        self._amplitudes = [_fold(terms, self._values, varied) for terms in self._all_amplitudes]
+        self._derivatives = [(g, p, f, _fold(terms, self._values, varied)) for g, p, f, terms in self._all_derivatives]
 
     def value(self, x: FloatArray) -> float:
         """2NLL; infinite where a rate is not allowed."""
@@ -155,14 +163,33 @@ class PointFunction:
         return self._value
 
     def gradient(self, x: FloatArray) -> list[float]:
-        """Gradient in the free parameters."""
-        self._evaluate(x.tolist())
-        return self._gradient
+        """Gradient in the free parameters; MIGRAD asks for it at every other point only."""
+        point = x.tolist()
+        self._evaluate(point)
+        gradient = [0.0] * len(point)
+        for p, centre, weight in self._normal:
+            gradient[p] = 2 * (point[p] - centre) * weight
+        for p, count, scale in self._poisson:
+            gradient[p] = 2 * (scale - count / point[p])
+        pulled = self._ones - self._observed / self._rates
+        if self._affine:
+            for p, slope in enumerate((self._jacobian @ pulled).tolist()):
+                gradient[p] += 2 * slope
+            return gradient
+        self._differentiate()
+        slopes = (self._templates @ pulled).tolist()
+        for (group, p, _, _), slope in zip(self._derivatives, self._partials, strict=True):
+            gradient[p] += 2 * slopes[group] * slope
+        return gradient
 
     def fisher(self, x: FloatArray) -> FloatArray:
         """The Hessian without second derivatives of the rates, shape (F, F)."""
         self._evaluate(x.tolist())
-        jacobian = self._jacobian if self._affine else self._slopes_of_rates()
+        if self._affine:
+            jacobian = self._jacobian
+        else:
+            self._differentiate()
+            jacobian = self._slopes_of_rates()
         matrix = (jacobian * (2 * self._observed / self._rates**2)) @ jacobian.T
         for p, _, weight in self._normal:
             matrix[p, p] += 2 * weight
@@ -184,37 +211,28 @@ class PointFunction:
             self._vary(x)
             rates = self._transposed @ [_number(terms, self._values) for terms in self._amplitudes]
         value = self._constant
-        gradient = [0.0] * len(x)
         for p, centre, weight in self._normal:
             pull = x[p] - centre
             value += pull * pull * weight
-            gradient[p] = 2 * pull * weight
         for p, count, scale in self._poisson:
             value += 2 * (scale * x[p] - count * math.log(scale * x[p]))
-            gradient[p] = 2 * (scale - count / x[p])
         safe = rates
         if not min(rates.tolist()) > 0:
             if (rates < 0).any() or (rates[~self._empty] <= 0).any():
                 value = math.inf
             safe = np.where(rates > 0, rates, 1.0)
-        ratio = self._observed / safe
         self._rates = safe
         self._value = value + 2 * float(rates @ self._ones - self._observed @ np.log(safe))
-        pulled = self._ones - ratio
-        if self._affine:
-            for p, slope in enumerate((self._jacobian @ pulled).tolist()):
-                gradient[p] += 2 * slope
-        else:
-            slopes = (self._templates @ pulled).tolist()
-            for (group, p, _, _), slope in zip(self._derivatives, self._partials, strict=True):
-                gradient[p] += 2 * slopes[group] * slope
-        self._gradient = gradient
 
     def _vary(self, x: list[float]) -> None:
-        """Set the factors of the free parameters, and the amplitudes' derivatives."""
+        """Set the factors of the free parameters."""
         values, slopes = self._values, self._slopes
         for i, p, function in self._varied:
             values[i], slopes[i] = function(x[p])
+
+    def _differentiate(self) -> None:
+        """Set the amplitudes' derivatives in the free parameters."""
+        values, slopes = self._values, self._slopes
         self._partials = [_number(terms, values) * slopes[f] for _, _, f, terms in self._derivatives]
 
     def _slopes_of_rates(self) -> FloatArray:
@@ -345,8 +363,8 @@ def minimise(
 ) -> BatchFit:
     """Minimise 2NLL with MIGRAD, one point after the other, and end with the steps of ``newton``.
 
-    Where MIGRAD does not converge from the start values within 500 calls, it starts again from the model's own, and
-    then from the minimum that ``newton`` finds. Arguments and result are those of
+    Where MIGRAD does not converge from the start values within 500 calls, it starts again from the minimum that
+    ``newton`` finds, and then from the model's own. Arguments and result are those of
     :func:`spec_builder.inference.newton.minimise`.
     """
     rows = given_rows(rows, sample, yields)
@@ -439,8 +457,8 @@ def _starts(
     It does not from a bound, for a signal 1e4 times the data, or where the minimum is on a bound.
     """
     yield theta[0]
-    yield likelihood.init
     yield newton.minimise(likelihood, start=theta, fixed=fixed, rows=row()).theta[0]
+    yield likelihood.init
 
 
 def minos(likelihood: Likelihood, parameter: str, cl: float) -> tuple[float | None, float | None]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spec_builder.inference import compiled, descent
-from spec_builder.inference.descent import ROUNDED, UNFINISHED, run, run_damped
+from spec_builder.inference.descent import EDM_VALID, ROUNDED, UNFINISHED, run, run_damped
 from spec_builder.inference.rows import FIXED, Rows, take_apart
+from spec_builder.inference.saddles import off_saddles
+from spec_builder.inference.starts import scattered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,10 +33,17 @@ BATCH = 2048
 _BARRIER = 1e-9
 #: Barriers of another attempt where it is not enough, before the last.
 _BARRIERS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+#: Counts that are many; with how few a minimum is sought that steps from the start do not find, and how often as many
+#: they become.
+_MANY_COUNTS, _FEW_COUNTS, _MORE_COUNTS = 1e4, 100.0, 10**0.5
 #: Start values that must not be on a bound are moved inside by this part of the parameter's domain.
 INSIDE = 1e-3
 #: A parameter so near to its bound, in parts of its domain, is set to it if 2NLL is not higher there.
 NEAR = 1e-5
+#: Points of the domain that are tried as starts where no other has positive rates.
+_ELSEWHERE = 64
+#: EDM up to which a row may stand on a saddle.
+_SADDLE_EDM = 1e-6
 #: Why a row is not valid, by the number in :attr:`BatchFit.reason`.
 REASONS = (
     "valid",
@@ -99,6 +108,7 @@ def minimise(
     rows: Rows | None = None,
     sample: str | None = None,
     yields: FloatArray | None = None,
+    patient: bool = True,
 ) -> BatchFit:
     """Minimise 2NLL at many points.
 
@@ -110,6 +120,7 @@ def minimise(
         rows: what the points have of their own.
         sample: a sample whose nominal yields differ from point to point: short for rows with these yields.
         yields: its events per bin, shape (N, bins).
+        patient: go on with rows that Newton's steps do not end; not where many starts are tried.
 
     Returns:
         A row for each point.
@@ -126,7 +137,7 @@ def minimise(
     margin = INSIDE * (upper - lower)
     library = compiled.chosen_library()
     packed = None if library is None else likelihood.packed(tuple(free), layout)
-    model = _Model(likelihood, tuple(free), layout, library, packed)
+    model = _Model(likelihood, tuple(free), layout, library, packed, patient)
     value, edm, reason = model.minimise(theta, arrays)
     lost = ~np.isfinite(value)
     if lost.any():
@@ -143,6 +154,8 @@ def minimise(
         value[lost], edm[lost], reason[lost] = model.minimise(again, arrays.take(lost))
         theta[:, lost] = again
         reason[~np.isfinite(value) & (reason != IMPOSSIBLE)] = NOT_FINITE
+    if patient:
+        model.start_elsewhere((theta, value, edm, reason), arrays)
     inside = theta[free]
     at_bound = ((inside <= lower[:, None]) | (inside >= upper[:, None])).any(axis=0)
     reason = np.where(np.isfinite(value) | (reason == IMPOSSIBLE), reason, NOT_FINITE)
@@ -160,7 +173,7 @@ def least_counts(likelihood: Likelihood, theta: FloatArray, layout: Layout, arra
         layout: what comes by row.
         arrays: it.
     """
-    model = _Model(likelihood, likelihood.free, layout, None, None)
+    model = _Model(likelihood, likelihood.free, layout, None, None, patient=True)
     return model.barrier(theta, arrays)
 
 
@@ -173,6 +186,7 @@ class _Model:
     layout: Layout
     library: compiled.Library | None
     packed: PackedModel | None
+    patient: bool
 
     @property
     def engine(self) -> Engine | JacobianEngine:
@@ -194,8 +208,11 @@ class _Model:
     def minimise(self, theta: FloatArray, arrays: RowArrays) -> tuple[FloatArray, FloatArray, IndexArray]:
         """2NLL, EDM and reason, shape (N,) each, of the minima that start from theta (P, N), which becomes theirs."""
         nothing = np.zeros((1, 1))
+        start = theta.copy()
         if not (self.observed(arrays) == 0).any():
-            value, edm, reason = self._run(theta, arrays, nothing)
+            value, edm, reason = self.descend(theta, arrays, nothing)
+            self._leave_saddles((theta, value, edm, reason), arrays, nothing)
+            self._grow(start, (theta, value, edm, reason), arrays, nothing)
             self._take_care((theta, value, edm, reason), arrays, nothing)
             return value, edm, reason
         barrier = self.barrier(theta, arrays)
@@ -207,15 +224,16 @@ class _Model:
             possible = np.ones((len(barrier), theta.shape[1]))
             possible[:, some] *= ~empty
             barrier = barrier * possible
-        start = theta.copy()
-        value, edm, reason = self._run(theta, arrays, barrier)
+        value, edm, reason = self.descend(theta, arrays, barrier)
+        self._leave_saddles((theta, value, edm, reason), arrays, barrier)
+        self._grow(start, (theta, value, edm, reason), arrays, barrier)
         self._come_down(start, (theta, value, edm, reason), arrays, (barrier, possible))
         self._take_care((theta, value, edm, reason), arrays, barrier)
         left = reason != 0
         if barrier.any() and left.any():
             # a minimum on a bound where a rate vanishes: the barrier only keeps it away
             there = theta[:, left]
-            found = self._run(there, arrays.take(left), nothing)
+            found = self.descend(there, arrays.take(left), nothing)
             good = found[2] == 0
             places = np.flatnonzero(left)[good]
             theta[:, places] = there[:, good]
@@ -225,6 +243,75 @@ class _Model:
             value[:] = np.where(np.isfinite(value), self.engine(theta, arrays).value, np.inf)
         self._settle(theta, arrays, value)
         return value, edm, reason
+
+    def start_elsewhere(self, found: tuple[FloatArray, FloatArray, FloatArray, IndexArray], arrays: RowArrays) -> None:
+        """Fit rows whose rates are not positive at any start so far: from the best of points all over the domain.
+
+        Args:
+            found: theta (P, N), 2NLL, EDM and reason (N,) so far, overwritten where a point has positive rates.
+            arrays: what the rows have of their own.
+        """
+        theta, *rest = found
+        reason = rest[2]
+        lost = np.flatnonzero(reason == NOT_FINITE)
+        for begin in range(0, lost.size, BATCH // _ELSEWHERE):
+            some = lost[begin : begin + BATCH // _ELSEWHERE]
+            points = np.repeat(theta[:, some], _ELSEWHERE, axis=1)
+            free = list(self.free)
+            points[free] = np.tile(scattered(self.likelihood, _ELSEWHERE)[:, free].T, some.size)
+            own = arrays.take(np.repeat(some, _ELSEWHERE))
+            with np.errstate(all="ignore"):
+                heights = self.engine(points, own, barrier=_BARRIER).value.reshape(some.size, _ELSEWHERE)
+            best = np.argmin(np.where(np.isfinite(heights), heights, np.inf), axis=1)
+            there = points[:, np.arange(some.size) * _ELSEWHERE + best]
+            results = self.minimise(there, arrays.take(some))
+            started = np.isfinite(results[0])
+            theta[:, some[started]] = there[:, started]
+            for whole, part in zip(rest, results, strict=True):
+                whole[some[started]] = part[started]
+
+    def _grow(
+        self,
+        start: FloatArray,
+        found: tuple[FloatArray, FloatArray, FloatArray, IndexArray],
+        arrays: RowArrays,
+        barrier: FloatArray,
+    ) -> None:
+        """Fit rows with many counts that have not ended again from their start, with few counts first and then more.
+
+        Where rates bend and are known to 1e-4 by their counts, 2NLL is a narrow valley that turns. With a part of the
+        rates and of the counts it is wide, and its lowest place is near that of the next larger part.
+
+        Args:
+            start: where the rows started, shape (P, N).
+            found: theta (P, N), 2NLL, EDM and reason (N,) so far, overwritten where the row ends.
+            arrays: what the rows have of their own.
+            barrier: least counts, shape (bins or 1, N or 1).
+        """
+        theta, *rest = found
+        reason = found[-1]
+        largest = np.broadcast_to(self.observed(arrays).max(axis=0, initial=0.0), theta.shape[1:])
+        left = np.flatnonzero(_not_ended(reason) & (largest > _MANY_COUNTS))
+        if not (left.size and self.patient):
+            return
+        there, own, least = start[:, left], arrays.take(left), _of_rows(barrier, left)
+        # by row, so that none depends on the others
+        steps = np.ceil(np.log(largest[left] / _FEW_COUNTS) / np.log(_MORE_COUNTS)).astype(np.intp)
+        for step in range(steps.max(), -1, -1):
+            rows = np.flatnonzero(steps >= step)
+            points, part = there[:, rows], _MORE_COUNTS**-step
+            results = self._thinned(part).descend(points, own.take(rows).thinned(part), _of_rows(least, rows))
+            there[:, rows] = points
+        good = results[2] == 0
+        theta[:, left[good]] = there[:, good]
+        for whole, ended in zip(rest, results, strict=True):
+            whole[left[good]] = ended[good]
+
+    def _thinned(self, part: float) -> _Model:
+        """The model with a part of its rates and counts."""
+        if self.packed is not None:
+            return replace(self, packed=self.packed.thinned(part))
+        return self if part == 1 else replace(self, likelihood=self.likelihood.thinned(part))
 
     def _come_down(
         self,
@@ -246,17 +333,51 @@ class _Model:
         """
         theta, *rest = found
         left = np.flatnonzero(rest[-1] == UNFINISHED)
-        if not left.size:
+        if not (left.size and self.patient):
             return
         there, own = start[:, left], arrays.take(left)
-        last, possible = (part if part.shape[1] == 1 else part[:, left] for part in barriers)
+        last, possible = (_of_rows(part, left) for part in barriers)
         for height in _BARRIERS:
-            self._run(there, own, height * possible)
-        results = self._run(there, own, last)
+            self.descend(there, own, height * possible)
+        results = self.descend(there, own, last)
         good = results[2] == 0
         theta[:, left[good]] = there[:, good]
         for whole, part in zip(rest, results, strict=True):
             whole[left[good]] = part[good]
+
+    def _leave_saddles(
+        self,
+        found: tuple[FloatArray, FloatArray, FloatArray, IndexArray],
+        arrays: RowArrays,
+        barrier: FloatArray,
+    ) -> None:
+        """Go on with rows that stand on a saddle, on both sides of it, and keep the lower end.
+
+        Args:
+            found: theta (P, N), 2NLL, EDM and reason (N,) so far, overwritten where the row ends.
+            arrays: what the rows have of their own.
+            barrier: least counts, shape (bins or 1, N or 1).
+        """
+        theta, *rest = found
+        value, edm, reason = rest
+        # where the Hessian is not positive an EDM is not below this; far above it there is a slope
+        left = np.flatnonzero(np.isfinite(value) & (edm >= 2 * EDM_VALID) & (edm <= _SADDLE_EDM))
+        if not left.size or self.engine.affine:
+            return
+        own = arrays.take(left)
+        least = barrier if barrier.shape[1] == 1 else barrier[:, left]
+        numbers, *sides = off_saddles(self.engine, self.likelihood.bounds, theta[:, left], own, least)
+        places = left[numbers]
+        height = np.full(places.size, np.inf)
+        reason[places] = UNFINISHED
+        own, least = own.take(numbers), least if least.shape[1] == 1 else least[:, numbers]
+        for there in sides:
+            results = self.descend(there, own, least)
+            better = (results[2] == 0) & (results[0] <= height)
+            theta[:, places[better]] = there[:, better]
+            height = np.where(better, results[0], height)
+            for whole, part in zip(rest, results, strict=True):
+                whole[places[better]] = part[better]
 
     def _take_care(
         self,
@@ -275,18 +396,18 @@ class _Model:
             barrier: least counts, shape (bins or 1, N or 1).
         """
         theta, value, edm, reason = found
-        left = np.flatnonzero(((reason == UNFINISHED) | (reason == ROUNDED)) & np.isfinite(value))
-        if not left.size:
+        left = np.flatnonzero(_not_ended(reason) & np.isfinite(value))
+        if not (left.size and self.patient):
             return
         there, own = theta[:, left], arrays.take(left)
-        least = barrier if barrier.shape[1] == 1 else barrier[:, left]
+        least = _of_rows(barrier, left)
         _, distance, why = run_damped(self.engine, self.likelihood.bounds, there, own, least)
         good = why == 0
         places = left[good]
         theta[:, places], edm[places], reason[places] = there[:, good], distance[good], 0
         value[places] = self._value(there[:, good], own.take(good))
 
-    def _run(
+    def descend(
         self, theta: FloatArray, arrays: RowArrays, barrier: FloatArray, evaluations: int | None = None
     ) -> tuple[FloatArray, FloatArray, IndexArray]:
         """2NLL (numpy: with the barrier), EDM and reason, shape (N,) each; theta (P, N) becomes the minimum's."""
@@ -299,7 +420,7 @@ class _Model:
         """2NLL at theta (P, N), shape (N,)."""
         if self.packed is None:
             return self.engine(theta, arrays).value
-        return self._run(theta.copy(), arrays, np.zeros((1, 1)), evaluations=1)[0]
+        return self.descend(theta.copy(), arrays, np.zeros((1, 1)), evaluations=1)[0]
 
     def _never_negative(self, theta: FloatArray, arrays: RowArrays) -> BoolArray:
         """Bins whose rate is zero or positive wherever the free parameters are within their bounds, shape (bins,).
@@ -342,6 +463,17 @@ class _Model:
         lower_there = height <= value[rows]
         theta[:, rows] = np.where(lower_there, there, theta[:, rows])
         value[rows] = np.where(lower_there, height, value[rows])
+
+
+def _not_ended(reason: IndexArray) -> BoolArray:
+    """Rows that another way to the minimum may help."""
+    left: BoolArray = (reason == UNFINISHED) | (reason == ROUNDED)
+    return left
+
+
+def _of_rows(barrier: FloatArray, rows: IndexArray) -> FloatArray:
+    """A barrier (bins or 1, N or 1) for some of the rows."""
+    return barrier if barrier.shape[1] == 1 else barrier[:, rows]
 
 
 def _least_amplitude(terms: Sequence[Term], factors: Sequence[Factor], low: FloatArray, high: FloatArray) -> float:

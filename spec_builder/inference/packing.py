@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
@@ -135,6 +135,13 @@ class PackedModel:
     observed: FloatArray
     auxiliary: FloatArray
     constant: float
+
+    def thinned(self, part: float) -> PackedModel:
+        """The model with a part of its rates and counts."""
+        numbers = np.multiply(part, self.arrays["numbers"], dtype=np.float64)
+        model = Model.from_buffer_copy(self.model)
+        model.numbers = numbers.ctypes.data
+        return replace(self, model=model, arrays=self.arrays | {"numbers": numbers}, observed=part * self.observed)
 
 
 class _Slope(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,10 +19,18 @@ if TYPE_CHECKING:
     from spec_builder.histfactory.specification import Specification
     from spec_builder.inference.data import Problem, Yields
 
-__all__ = ["CHUNK", "GridPoints", "ListedPoints"]
+__all__ = ["CHUNK", "GridPoints", "ListedPoints", "chunk_size"]
 
-#: Points of a chunk: whole batches of the minimiser, so that no result depends on how points are shared out.
+#: Most points of a chunk.
 CHUNK = 4 * BATCH
+#: Most batches of a chunk: a second or so where a model is large, so that executors share its points too.
+_BATCHES = 8
+
+
+def chunk_size(likelihood: Likelihood) -> int:
+    """Points of a chunk: whole batches of the minimiser, so that no result depends on how points are shared out."""
+    batch = likelihood.engine(likelihood.free).batch
+    return max(1, min(_BATCHES, CHUNK // batch)) * batch
 
 
 @dataclass(frozen=True)
@@ -75,9 +84,15 @@ class GridPoints:
         masses = next(iter(self.signal.values())).nominal.shape[1]
         return int(masses * self.couplings.size)
 
+    @cached_property
+    def size(self) -> int:
+        """Points of a chunk, but for the last."""
+        return chunk_size(self.problem.likelihood)
+
     def places(self, index: int) -> tuple[IndexArray, IndexArray]:
         """Positions of a chunk's points among the masses and among the couplings."""
-        return np.divmod(np.arange(index * CHUNK, min((index + 1) * CHUNK, len(self))), self.couplings.size)
+        begin, end = index * self.size, min((index + 1) * self.size, len(self))
+        return np.divmod(np.arange(begin, end), self.couplings.size)
 
     def chunk(self, index: int) -> ListedPoints:
         """The points of one chunk."""
@@ -88,4 +103,4 @@ class GridPoints:
     @property
     def chunks(self) -> int:
         """How many there are."""
-        return -(-len(self) // CHUNK)
+        return -(-len(self) // self.size)

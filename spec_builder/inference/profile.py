@@ -13,19 +13,23 @@ from spec_builder.inference import minuit
 from spec_builder.inference.jacobian import JacobianEngine
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.roots import find_roots
+from spec_builder.inference.starts import may_have_minima, scattered
 
 if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray, IndexArray
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.inference.newton import BatchFit
 
-__all__ = ["Crossings", "Profile", "crossings", "follow", "height_at", "profile", "threshold"]
+__all__ = ["Crossings", "Profile", "crossings", "follow", "height_at", "lowest", "profile", "threshold"]
 
 #: Confidence level of one standard deviation of a normal distribution: Delta chi^2 = 1.
 ONE_SIGMA = 0.6826894921370859
 #: First points of the search for minima and crossings, over the whole domain of the parameter: of a small model, whose
 #: fits cost next to nothing, and of a large one, where points are added only where the profile calls for them.
 _SEARCH_POINTS, _FEW_SEARCH_POINTS = 401, 41
+#: A grid with wider steps than this gets points near the minimum: from a part of the parameter's size on, so many for
+#: each power of ten.
+_WIDE, _CLOSE, _A_DECADE = 1e4, 1e-2, 4
 #: A search adds points as often as this at most; each time it halves intervals.
 _REFINEMENTS = 12
 #: An interval is halved where 2NLL is not known to this much, or to this part of its height above the minimum.
@@ -36,6 +40,10 @@ _BRANCH_ERROR, _BRANCH_PART = 1e-2, 1e-2
 _LOWER = 1e-6
 #: Tolerance of a crossing, relative, and in units of the best value.
 _ROOT = 1e-10
+#: Fits from all over the domain, for the lowest minimum.
+_STARTS = 200
+#: Fits from all over the domain at the ends of an interval, and how often a lower branch that they find is followed.
+_END_STARTS, _BRANCHES = 50, 3
 #: Height above a level that stands for an infinite one while a crossing is sought.
 _STEEP = 1e100
 
@@ -69,7 +77,14 @@ class Profile:
     fits: BatchFit
 
 
-def profile(likelihood: Likelihood, parameter: str, values: FloatArray, start: FloatArray | None = None) -> Profile:
+def profile(
+    likelihood: Likelihood,
+    parameter: str,
+    values: FloatArray,
+    start: FloatArray | None = None,
+    *,
+    patient: bool = True,
+) -> Profile:
     """Minimise 2NLL at fixed values of a parameter, all at once.
 
     Args:
@@ -77,10 +92,12 @@ def profile(likelihood: Likelihood, parameter: str, values: FloatArray, start: F
         parameter: the parameter to hold.
         values: shape (N,).
         start: where the fits start, shape (N, P); at the model's own start values by default.
+        patient: see :func:`spec_builder.inference.newton.minimise`.
     """
     begin = np.tile(likelihood.init, (len(values), 1)) if start is None else start.copy()
     begin[:, likelihood.index(parameter)] = values
-    return Profile(parameter, np.asarray(values), minimise(likelihood, start=begin, fixed=(parameter,)))
+    fits = minimise(likelihood, start=begin, fixed=(parameter,), patient=patient)
+    return Profile(parameter, np.asarray(values), fits)
 
 
 def search(likelihood: Likelihood, parameter: str) -> Profile:
@@ -92,9 +109,20 @@ def search(likelihood: Likelihood, parameter: str) -> Profile:
     """
     index = likelihood.index(parameter)
     lower, upper = likelihood.bounds[:, index]
-    large = isinstance(likelihood.engine(likelihood.free_without((parameter,))), JacobianEngine)
+    others = likelihood.free_without((parameter,))
+    large = isinstance(likelihood.engine(others), JacobianEngine)
     count = _FEW_SEARCH_POINTS if large else _SEARCH_POINTS
-    found = profile(likelihood, parameter, np.linspace(lower, upper, count))
+    values = np.linspace(lower, upper, count)
+    if upper - lower > _WIDE * count:
+        values = np.union1d(values, _near_the_minimum(likelihood, index, (upper - lower) / count))
+        count = values.size
+    found = profile(likelihood, parameter, values)
+    if may_have_minima(likelihood, others):
+        everywhere = np.arange(count)
+        begin = scattered(likelihood, max(_SEARCH_POINTS // count, 1) * count)
+        for first in range(0, len(begin), count):
+            found, _ = _if_lower(likelihood, found, everywhere, begin[first : first + count], patient=False)
+        found, _ = _if_lower(likelihood, found, everywhere, np.tile(lowest(likelihood), (count, 1)))
     found = _from_each_other(likelihood, found)
     slopes = likelihood.gradient(found.fits.theta)[:, index]
     for _ in range(_REFINEMENTS):
@@ -109,6 +137,38 @@ def search(likelihood: Likelihood, parameter: str) -> Profile:
         found = Profile(parameter, values[order], found.fits.joined(added.fits).take(order))
         slopes = slopes[order]
     return found if found.values.size == count else _from_each_other(likelihood, found)
+
+
+def _near_the_minimum(likelihood: Likelihood, index: int, step: float) -> FloatArray:
+    """Values on either side of the minimum, from a part of the parameter's size up to a step of a grid.
+
+    They lie evenly in powers of ten: bounds of 1e30, as good as none, have no point of a grid near the minimum.
+    """
+    best = float(minimise(likelihood, start=likelihood.init[None]).theta[0, index])
+    size = max(abs(best), 1.0)
+    if not size < step:
+        return np.zeros(0)
+    lower, upper = likelihood.bounds[:, index]
+    distances = np.geomspace(_CLOSE * size, step, int(_A_DECADE * np.log10(step / size)) + 20)
+    near = np.concatenate([best - distances, [best], best + distances])
+    inside: FloatArray = near[(near >= lower) & (near <= upper)]
+    return inside
+
+
+def lowest(likelihood: Likelihood) -> FloatArray:
+    """The parameters (P,) of the lowest minimum that fits from all over the domain find; else the model's own start.
+
+    Args:
+        likelihood: the model.
+    """
+    if not may_have_minima(likelihood, likelihood.free):
+        return likelihood.init
+    fits = minimise(likelihood, start=np.vstack([likelihood.init, scattered(likelihood, _STARTS)]), patient=False)
+    heights = np.where(fits.valid, fits.twice_nll, np.inf)
+    if not np.isfinite(heights).any():
+        return likelihood.init
+    best: FloatArray = fits.theta[int(np.argmin(heights))]
+    return best
 
 
 def follow(likelihood: Likelihood, scan: Profile, values: FloatArray) -> Profile:
@@ -156,10 +216,10 @@ def _from_each_other(likelihood: Likelihood, scan: Profile) -> Profile:
 
 
 def _if_lower(
-    likelihood: Likelihood, scan: Profile, places: IndexArray, start: FloatArray
+    likelihood: Likelihood, scan: Profile, places: IndexArray, start: FloatArray, *, patient: bool = True
 ) -> tuple[Profile, IndexArray]:
     """The profile with fits at some places from other starts, where they are lower; and where they are."""
-    fits = profile(likelihood, scan.parameter, scan.values[places], start).fits
+    fits = profile(likelihood, scan.parameter, scan.values[places], start, patient=patient).fits
     old = np.where(scan.fits.known[places], scan.fits.twice_nll[places], np.inf)
     lower = fits.known & (fits.twice_nll < old - _LOWER)
     if not lower.any():
@@ -224,6 +284,35 @@ def crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: f
     Returns:
         The crossings on either side; a side without one is empty.
     """
+    found = _crossings(likelihood, scan, best_value, level)
+    for _ in range(_BRANCHES):
+        lower = _with_lower_branch(likelihood, scan, found.below[:1] + found.above[:1], level)
+        if lower is None:
+            break
+        scan = lower
+        found = _crossings(likelihood, scan, best_value, level)
+    return found
+
+
+def _with_lower_branch(likelihood: Likelihood, scan: Profile, ends: list[float], level: float) -> Profile | None:
+    """The profile with a branch that is lower at the ends of an interval, None if fits from all over find none."""
+    if not ends or not may_have_minima(likelihood, likelihood.free_without((scan.parameter,))):
+        return None
+    values = np.repeat(ends, _END_STARTS)
+    begin = np.tile(scattered(likelihood, _END_STARTS), (len(ends), 1))
+    fits = profile(likelihood, scan.parameter, values, begin, patient=False).fits
+    heights = np.where(fits.known, fits.twice_nll, np.inf)
+    best = int(np.argmin(heights))
+    if not heights[best] < level - _LOWER * max(1.0, abs(level)):
+        return None
+    values = np.append(scan.values, values[best])
+    order = np.argsort(values, kind="stable")
+    joined = scan.fits.joined(fits.take(slice(best, best + 1))).take(order)
+    return _from_each_other(likelihood, Profile(scan.parameter, values[order], joined))
+
+
+def _crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: float) -> Crossings:
+    """See :func:`crossings`."""
     parameter = scan.parameter
     values = np.append(scan.values, best_value)
     nearest = int(np.argmin(np.abs(scan.values - best_value)))
@@ -235,8 +324,8 @@ def crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: f
     order = order[~np.isnan(heights[order])]
     values, heights, theta = values[order], np.minimum(heights[order], _STEEP), theta[order]
     place = np.flatnonzero(np.diff(heights > 0))
-    lowest = scan.fits.theta[int(np.argmin(np.where(scan.fits.known, scan.fits.twice_nll, np.inf)))]
-    starts = [theta[place], theta[place + 1], np.tile(lowest, (place.size, 1))]
+    least = scan.fits.theta[int(np.argmin(np.where(scan.fits.known, scan.fits.twice_nll, np.inf)))]
+    starts = [theta[place], theta[place + 1], np.tile(least, (place.size, 1))]
     failed = np.zeros(place.size, dtype=bool)
 
     def height(x: FloatArray, rows: IndexArray) -> FloatArray:

@@ -211,6 +211,11 @@ class RowArrays:
             None if self.constant is None else self.constant[rows],
         )
 
+    def thinned(self, part: float) -> RowArrays:
+        """With a part of the rates and counts."""
+        columns = tuple(part * column for column in self.columns)
+        return replace(self, columns=columns, observed=None if self.observed is None else part * self.observed)
+
 
 #: Rows that have nothing of their own, and their layout.
 SHARED, PLAIN = RowArrays(), Layout()

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ENSEMBLES",
+    "TOYS_MODULES",
     "TOYS_PER_CHUNK",
     "Chunk",
     "Ensemble",
@@ -63,6 +64,8 @@ __all__ = [
 Ensemble = Literal["profiled", "nominal"]
 #: Where the nuisance parameters of a hypothesis are: at their best values for the observed data, or at nominal ones.
 ENSEMBLES: tuple[Ensemble, ...] = get_args(Ensemble)
+#: What worker processes need to throw them.
+TOYS_MODULES = ("spec_builder.inference.exclusion_by_toys",)
 #: Toys of a chunk: a whole batch of the minimiser.
 TOYS_PER_CHUNK = BATCH
 #: Largest mean that a Poisson number is drawn for: its rounding is still far below one.

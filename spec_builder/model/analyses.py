@@ -7,9 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path
-from spec_builder.experiments.reading import shipped_experiments
+from spec_builder.experiments.reading import own_name, shipped_experiments
 from spec_builder.experiments.sections import Section, read_toml
 
 if TYPE_CHECKING:
@@ -29,6 +28,8 @@ __all__ = [
 STANDARD_MODEL = "Standard Model"
 #: Range of masses where the description of an analysis names none [MeV].
 _WIDE_MEV = (1e-3, 1e3)
+#: Of an analysis; each is read and checked in some milliseconds.
+_MOST_EXPERIMENTS = 100
 
 
 @dataclass(frozen=True)
@@ -112,12 +113,13 @@ def own_analysis(path: str) -> NamedAnalysis:
     """
     file = Path(path)
     root = Section(file, read_toml(file))
-    name, title = root.identifier("name"), root.text("title")
-    if name in {*named_analyses(), *shipped_experiments()}:
-        raise SpecBuilderError(f"{file}: name must be one of your own, found '{name}', which is shipped")
+    root.only("name", "title", "experiments", "masses_MeV", "flux", "uncertainties")
+    name, title = own_name(root), root.text("title")
     listed = root.texts("experiments")
     if not listed:
         raise root.error("experiments", "a list of at least one name or folder", [])
+    if len(listed) > _MOST_EXPERIMENTS:
+        raise root.complaint(f"{len(listed)} experiments, expected at most {_MOST_EXPERIMENTS}")
     experiments = tuple(e if e in shipped_experiments() else str(file.parent / e) for e in listed)
     masses = _range(root) if "masses_MeV" in root else None
     fluxes = {}

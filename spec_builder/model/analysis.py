@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 
+from spec_builder.base.arguments import as_names, check_known, checked
 from spec_builder.base.errors import SpecBuilderError, UnknownNameError
-from spec_builder.base.names import meant, unknown_name
+from spec_builder.base.names import meant, shown, unknown_name
+from spec_builder.base.printing import counted
 from spec_builder.base.text import Described, Report
 from spec_builder.experiments.consistency import check_channels, check_data_sets, check_parameters
 from spec_builder.experiments.description import SIGNAL_SAMPLE, channel_columns
@@ -27,7 +28,8 @@ from spec_builder.physics.interactions import STANDARD_MODEL
 from spec_builder.physics.rates import flux_averaged_cross_section
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
+    from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Channel, Experiment
@@ -126,7 +128,7 @@ class Analysis(Described):
         if self.changes:
             facts["changes"] = "; ".join(self.changes)
         bins = sum(channel.bins for channel in self.channels)
-        return Report(f"{self.name}: law {self.law}, {bins} bins", facts, channel_columns(self.channels))
+        return Report(f"{self.name}: law {self.law}, {counted(bins, 'bin')}", facts, channel_columns(self.channels))
 
     @property
     def variants(self) -> dict[str, str]:
@@ -285,7 +287,7 @@ class Analysis(Described):
 
         A measurement of a source's size carries no prior on it (the first measurement of the workspace, e.g.
         ``b8_flux``); the weak mixing angle keeps it (``new_physics``). A size runs from 0 to ten times the Standard
-        Model, sin^2 theta_W from 0 to 1.
+        Model, sin^2 theta_W from 0 to 1; either starts at the Standard Model, which is where it is before a fit.
         """
         wanted = self.measurable(parameter)
         likelihood = Likelihood.from_workspace(self.workspace, wanted.measurement)
@@ -417,12 +419,18 @@ def _idle_uncertainties(channel: Channel) -> list[str]:
     ]
 
 
-def load_analysis(text: str, law: str = "normsys", variants: Mapping[str, str] | None = None) -> Analysis:
+@checked
+def load_analysis(
+    analysis: str | PathLike[str] | Iterable[str | PathLike[str]],
+    law: str = "normsys",
+    variants: Mapping[str, str] | None = None,
+) -> Analysis:
     """Load an analysis by its name on the command line.
 
     Args:
-        text: a named analysis, an experiment or the path of an experiment's folder, or several of them joined by
-            ``+``; or the path of a user's analysis, see :func:`spec_builder.model.analyses.own_analysis`.
+        analysis: a named analysis, an experiment or the path of an experiment's folder, or several of them joined by
+            ``+`` or in a list; or the path of a user's analysis, see
+            :func:`spec_builder.model.analyses.own_analysis`.
         law: ``normsys`` or ``linear``.
         variants: variant by experiment name.
 
@@ -433,9 +441,9 @@ def load_analysis(text: str, law: str = "normsys", variants: Mapping[str, str] |
         >>> load_analysis("combined", variants={"pandax4t": "ce_rich"}).variants
         {'pandax4t': 'ce_rich'}
     """
-    if law not in LAWS:
-        raise unknown_name("law", law, LAWS)
-    chosen = _checked_variants(variants)
+    check_known("law", law, LAWS)
+    text = "+".join(as_names(analysis))
+    chosen = dict(variants or {})
     own = own_analysis(text) if is_own_analysis(text) else None
     experiments: list[Experiment] = []
     label = []
@@ -461,17 +469,6 @@ def load_analysis(text: str, law: str = "normsys", variants: Mapping[str, str] |
         whole.masses_MeV if whole else None,
         _changes(own) if own else (),
     )
-
-
-def _checked_variants(variants: object) -> dict[str, str]:
-    """Variants by experiment, as a dictionary of one's own."""
-    if variants is None:
-        return {}
-    if not isinstance(variants, Mapping) or not all(isinstance(one, str) for pair in variants.items() for one in pair):
-        raise SpecBuilderError(
-            f"variants {variants!r}: expected names by experiment, such as {{'pandax4t': 'ce_rich'}}"
-        )
-    return dict(variants)
 
 
 def _with_sizes(experiment: Experiment, own: NamedAnalysis) -> Experiment:
@@ -558,4 +555,12 @@ def load_analyses(
             raise SpecBuilderError(
                 f"variant of '{key}' given, but no analysis that is exported or drawn holds it{meant(key, held)}"
             )
-    return loaded if change is None else [change(analysis) for analysis in loaded]
+    return loaded if change is None else [_changed(analysis, change) for analysis in loaded]
+
+
+def _changed(analysis: Analysis, change: Change) -> Analysis:
+    """What becomes of an analysis, if it is one."""
+    made = change(analysis)
+    if not isinstance(made, Analysis):
+        raise SpecBuilderError(f"change: expected a function that gives an analysis, this one gave {shown(made)}")
+    return made

@@ -6,13 +6,14 @@ Every study takes its arguments through here, from Python and from the command l
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from spec_builder.base.arguments import as_names, check_path
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_range, numbers_text, parse_grid, parse_signed_grid
 from spec_builder.experiments.spectra import RecoilSpectrum, read_spectra, read_spectrum
@@ -21,8 +22,6 @@ from spec_builder.model.analysis import Analysis, load_analysis
 from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE, choose, shipped_interactions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.grids import Numbers
     from spec_builder.physics.choices import Choice
@@ -76,34 +75,7 @@ def as_analysis(given: GivenAnalysis, law: str | None = None, variants: Mapping[
                 f"{given.name}: law and variants are chosen where the analysis is loaded; it has law {given.law}"
             )
         return given
-    return load_analysis("+".join(as_names(given)), law or "normsys", variants)
-
-
-def as_names(given: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[str]:
-    """Names or paths, from one or a list of them.
-
-    Raises:
-        SpecBuilderError: for anything else, and for an empty list.
-
-    Examples:
-        >>> as_names("combined"), as_names(["xenonnt", "pandax4t"])
-        (['combined'], ['xenonnt', 'pandax4t'])
-    """
-    items: list[Any] = [given] if isinstance(given, str | PathLike) else _listed(given)
-    if not items:
-        raise SpecBuilderError("analysis: the list is empty, expected at least one name or path")
-    for item in items:
-        if not isinstance(item, str | PathLike):
-            raise SpecBuilderError(f"analysis: expected a name, a path or a list of them, found {type(item).__name__}")
-    return [fspath(item) for item in items]
-
-
-def _listed(given: Any) -> list[Any]:
-    """The items of what can be iterated over; else itself, which is refused by its type."""
-    try:
-        return list(given)
-    except TypeError:
-        return [given]
+    return load_analysis(given, law or "normsys", variants)
 
 
 def as_choice(given: Choice | str | object, **options: object) -> Choice:
@@ -119,6 +91,8 @@ def as_choice(given: Choice | str | object, **options: object) -> Choice:
     if given is None or (isinstance(given, str) and not given):
         known = ", ".join(interaction.name for interaction in shipped_interactions())
         raise SpecBuilderError(f"interaction: give one of {known}, or the path of a file")
+    if isinstance(given, list | tuple):
+        raise SpecBuilderError(f"interaction: expected one, found a list of {len(given)}")
     chosen = choose(given, **options)
     if chosen.interaction in (STANDARD_MODEL.interaction, WEAK_MIXING_ANGLE.interaction):
         known = ", ".join(interaction.name for interaction in shipped_interactions())
@@ -250,11 +224,12 @@ def as_spectra(given: RecoilSpectrum | str | PathLike[str] | Sequence[RecoilSpec
         SpecBuilderError: as :func:`spec_builder.experiments.spectra.read_spectra`, and for an empty list.
     """
     if isinstance(given, str | PathLike):
-        return read_spectra(Path(given))
-    spectra = (given,) if isinstance(given, RecoilSpectrum) else tuple(given)
+        return read_spectra(given)
+    alone = isinstance(given, RecoilSpectrum) or not isinstance(given, Sequence)
+    spectra: tuple[Any, ...] = (given,) if alone else tuple(given)  # type: ignore[arg-type]
     if not spectra:
         raise SpecBuilderError("spectra: the list is empty, expected at least one")
-    return spectra
+    return tuple(as_spectrum(spectrum) for spectrum in spectra)
 
 
 def as_spectrum(given: RecoilSpectrum | str | PathLike[str]) -> RecoilSpectrum:
@@ -265,6 +240,7 @@ def as_spectrum(given: RecoilSpectrum | str | PathLike[str]) -> RecoilSpectrum:
     """
     if isinstance(given, RecoilSpectrum):
         return given
+    check_path("spectrum", given)
     path = Path(given)
     if path.is_dir():
         raise SpecBuilderError(f"{path}: a folder, expected one table FILE.csv")
@@ -284,13 +260,15 @@ def as_workspace(
     Raises:
         SpecBuilderError: for a file that cannot be read or is none, or a patch that does not apply.
     """
+    files = as_names(patches, "patches") if not isinstance(patches, Sequence) or len(patches) else []
     if isinstance(given, str | PathLike):
+        check_path("workspace", given)
         path = fspath(given)
-        return load_workspace(path, [fspath(patch) for patch in patches]), name or path
+        return load_workspace(path, files), name or path
     content: object = given
     if not isinstance(content, Mapping):
         kind = type(given).__name__
         raise SpecBuilderError(f"workspace: expected the content of a workspace or a path, found {kind}")
-    if patches:
+    if files:
         raise SpecBuilderError("patches: they apply to the path of a workspace; apply them to its content yourself")
     return dict(given), name or "workspace"

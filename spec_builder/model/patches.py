@@ -9,7 +9,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest
-from spec_builder.base.grids import check_range
+from spec_builder.base.grids import check_range, json_mass
 from spec_builder.histfactory.patchset import patch_name, patch_set, round_value
 from spec_builder.inference.exclusion import exclude, plane_minimum
 from spec_builder.inference.newton import minimise
@@ -241,7 +241,7 @@ def build_patch_set(
             # two digits of where it lies: more would depend on the machine
             "minimum": {
                 "twice_nll": least,
-                "mass_MeV": None if minimum.mass_MeV is None else float(f"{minimum.mass_MeV:.2g}"),
+                "mass_MeV": json_mass(None if minimum.mass_MeV is None else float(f"{minimum.mass_MeV:.2g}")),
                 "g": float(f"{minimum.g:.2g}"),
             },
             "delta_chi2": f"2NLL less its minimum over {_domain(analysis, choice)}, nuisance parameters profiled",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jsonpatch
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.model.given import as_analysis, as_choice, as_coupling, as_mass
 from spec_builder.model.patches import PatchBuilder
 from spec_builder.model.workspace import NEW_PHYSICS
@@ -94,6 +95,7 @@ def as_point(choice: Choice | str | object, mass_MeV: float | None, value: float
     return Point(chosen, as_mass(mass_MeV, chosen), as_coupling(value, chosen))
 
 
+@checked
 def point_workspace(
     analysis: GivenAnalysis,
     choice: Choice | str | object,

@@ -10,6 +10,7 @@ from spec_builder.drawing.page import Page, new_figure, styled
 from spec_builder.drawing.style import ANALYSIS_LINES, MARKERS
 from spec_builder.figures.pages import caption_of
 from spec_builder.paper.angle import running_angle
+from spec_builder.studies.fits import errors_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ _PRECISE = 0.006
 #: Our points with smaller errors are written with a digit more.
 _FINE = 0.05
 _SCALES_GEV = (1e-3, 4e2)
-_NAME_SIZE = 5.5
+_NAME_SIZE = 6.0
 #: Height of a panel [points], about.
 _PANEL_POINTS = 180.0
 
@@ -124,8 +125,9 @@ def _draw_point(panel: Axes, point: AnglePoint) -> None:
 def _point_label(point: AnglePoint) -> str:
     ends = (point.up, point.down)
     digits = 3 if all(end is not None and end < _FINE for end in ends) else 2
-    up, down = ("none" if end is None else f"{end:.{digits}f}" for end in ends)
-    return f"{point.label}: ${point.value:.{digits}f}^{{+{up}}}_{{-{down}}}$"
+    if point.up is None or point.down is None:
+        return f"{point.label}: {point.value:.{digits}f} {errors_text(*ends, f'.{digits}f')}"
+    return f"{point.label}: ${point.value:.{digits}f}^{{+{point.up:.{digits}f}}}_{{-{point.down:.{digits}f}}}$"
 
 
 def _name_point(panel: Axes, point: AnglePoint) -> None:

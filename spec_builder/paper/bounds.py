@@ -7,17 +7,22 @@ folder of the same layout.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from spec_builder.base.arguments import check_path
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path
+from spec_builder.base.names import shown, unknown_name
 from spec_builder.base.tables import packaged_table, read_table
+from spec_builder.paper.curves import CURVE, Bound, bound_of_limits, read_limits
+from spec_builder.studies.limits import LimitsResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from spec_builder.base.arrays import FloatArray, IndexArray
 
@@ -25,6 +30,7 @@ __all__ = [
     "FAMILIES",
     "PANELS",
     "Bound",
+    "GivenCurves",
     "MissingBound",
     "bounds_on",
     "load_bounds",
@@ -44,65 +50,9 @@ MOST_POINTS = 60
 #: A shipped curve goes no farther than its first point beyond this [MeV].
 _HEAVIEST = 1000.0
 
-_COLUMNS = ("mass_MeV", "g_low", "g_high")
+#: Folders with curves, the JSON or CSV of limits, or limits themselves; one or several.
+GivenCurves: TypeAlias = "LimitsResult | str | PathLike[str] | Sequence[LimitsResult | str | PathLike[str]]"
 _MISSING_FILE = "missing.csv"
-
-
-@dataclass(frozen=True)
-class Bound:
-    """One experiment's excluded couplings g_low < g < g_high against the mediator mass.
-
-    Attributes:
-        interaction: one of :data:`PANELS`.
-        name: of the file, without suffix.
-        title: for labels and tables.
-        family: one of :data:`FAMILIES`.
-        source: reference.
-        status: one of :data:`spec_builder.base.tables.STATUSES`.
-        confidence: e.g. ``90 % CL``.
-        recast: how the limit came to this interaction, with its assumptions.
-        darkcast: its name in DarkCast, '' if it has none.
-        mass_MeV: increasing, shape (n,).
-        g_low: shape (n,).
-        g_high: shape (n,); infinite where the region has no upper end.
-    """
-
-    interaction: str
-    name: str
-    title: str
-    family: str
-    source: str
-    status: str
-    confidence: str
-    recast: str
-    darkcast: str
-    mass_MeV: FloatArray
-    g_low: FloatArray
-    g_high: FloatArray
-
-    @property
-    def two_sided(self) -> bool:
-        """Whether the region ends somewhere above."""
-        return bool(np.isfinite(self.g_high).any())
-
-    def to_csv(self) -> str:
-        """The table, as :func:`read_bound` reads it."""
-        header = {
-            "title": self.title,
-            "source": self.source,
-            "status": self.status,
-            "unit": "mass_MeV: MeV; g_low, g_high: 1",
-            "family": self.family,
-            "confidence": self.confidence,
-            "recast": self.recast,
-        }
-        if self.darkcast:
-            header["darkcast"] = self.darkcast
-        lines = [f"# {key}: {value}" for key, value in header.items()]
-        lines.append(",".join(_COLUMNS))
-        for mass, low, high in zip(self.mass_MeV, self.g_low, self.g_high, strict=True):
-            lines.append(f"{mass:.5g},{low:.5g},{high:.5g}")
-        return "\n".join(lines) + "\n"
 
 
 @dataclass(frozen=True)
@@ -131,20 +81,16 @@ def read_bound(path: Path) -> Bound:
         SpecBuilderError: for what :func:`spec_builder.base.tables.read_table` refuses, a missing or unknown ``family``,
             no ``confidence``, masses that do not increase, or an empty interval.
     """
-    table = read_table(path, columns=_COLUMNS, endless=("g_high",))
+    table = read_table(path, columns=CURVE, endless=("g_high",))
     for key in ("family", "confidence"):
         if not table.metadata.get(key):
             raise SpecBuilderError(f"{path}: header line '# {key}: ...' is missing")
     family = table.metadata["family"]
     if family not in FAMILIES:
-        raise SpecBuilderError(f"{path}: family '{family}' is unknown, expected one of {', '.join(FAMILIES)}")
-    mass, low, high = (table[column] for column in _COLUMNS)
-    if mass[0] <= 0 or (np.diff(mass) <= 0).any():
-        worst = 0 if mass[0] <= 0 else int(np.argmax(np.diff(mass) <= 0)) + 1
-        raise SpecBuilderError(f"{path}: mass_MeV {mass[worst]:g}: expected positive masses that increase")
-    if not ((low > 0) & (low < high)).all():
-        worst = int(np.argmin((low > 0) & (low < high)))
-        raise SpecBuilderError(f"{path}: at mass_MeV {mass[worst]:g}: expected 0 < g_low < g_high")
+        raise SpecBuilderError(f"{path}: {unknown_name('family', family, FAMILIES)}")
+    mass, low, high = (table[column] for column in CURVE)
+    table.check("mass_MeV", np.diff(mass, prepend=0) > 0, "positive masses that increase")
+    table.check("g_low", (low > 0) & (low < high), "0 < g_low < g_high")
     return Bound(
         interaction=path.parent.name,
         name=path.stem,
@@ -182,34 +128,60 @@ def shipped_bounds() -> list[Bound]:
     return _read_folder(data_path("comparison", "bounds"))
 
 
-def bounds_on(interaction: str, folders: Sequence[Path] = ()) -> list[Bound]:
+def bounds_on(interaction: str, folders: GivenCurves = ()) -> list[Bound]:
     """The shipped curves on an interaction, and a user's; a later curve of the same name replaces an earlier one.
 
     Args:
         interaction: its name; not only one of :data:`PANELS`.
-        folders: with curves as ``<interaction>/<name>.csv``.
+        folders: with curves as ``<interaction>/<name>.csv``; limits as files or results.
 
     Raises:
         SpecBuilderError: for a folder that is missing or has none of this interaction, or a broken table.
     """
     bounds = {bound.name: bound for bound in shipped_bounds() if bound.interaction == interaction}
-    for folder in folders:
-        paths = sorted((folder / interaction).glob("*.csv"))
-        if not paths:
-            raise SpecBuilderError(f"{folder}: no curve, expected {interaction}/<name>.csv below it")
-        bounds |= {bound.name: bound for bound in map(read_bound, paths)}
+    for given in _curves(folders):
+        if isinstance(given, Path):
+            paths = sorted((given / interaction).glob("*.csv"))
+            if not paths:
+                raise SpecBuilderError(f"{given}: no curve, expected {interaction}/<name>.csv below it")
+            bounds |= {bound.name: bound for bound in map(read_bound, paths)}
+        elif given.interaction != interaction:
+            raise SpecBuilderError(f"{given.title}: limits on {given.interaction}, expected some on {interaction}")
+        else:
+            bounds[given.name] = given
     return list(bounds.values())
 
 
-def load_bounds(folders: Sequence[Path] = ()) -> list[Bound]:
+def _curves(given: GivenCurves) -> list[Path | Bound]:
+    """Folders as they are, and limits as curves."""
+    items = [given] if isinstance(given, str | PathLike | LimitsResult) else given
+    if not isinstance(items, list | tuple):
+        raise SpecBuilderError(f"folders {shown(given)}: expected folders, files of limits, or limits")
+    found: list[Path | Bound] = []
+    for item in items:
+        if isinstance(item, LimitsResult):
+            found.append(bound_of_limits(item))
+            continue
+        check_path("folders", item)
+        path = Path(item)
+        is_file = path.suffix.lower() in (".json", ".csv") and not path.is_dir()
+        found.append(read_limits(path) if is_file else path)
+    return found
+
+
+def load_bounds(folders: GivenCurves = ()) -> list[Bound]:
     """The shipped curves and a user's; a later curve of the same interaction and name replaces an earlier one.
 
     Raises:
         SpecBuilderError: for a folder that is missing, empty or of another layout, or a broken table.
     """
     bounds = {(bound.interaction, bound.name): bound for bound in shipped_bounds()}
-    for folder in folders:
-        bounds |= {(bound.interaction, bound.name): bound for bound in _read_folder(folder)}
+    for given in _curves(folders):
+        own = _read_folder(given) if isinstance(given, Path) else [given]
+        for bound in own:
+            if bound.interaction not in PANELS:
+                raise SpecBuilderError(f"{bound.title}: interaction {bound.interaction} has no panel in Fig. 5")
+        bounds |= {(bound.interaction, bound.name): bound for bound in own}
     return [bound for panel in PANELS for bound in bounds.values() if bound.interaction == panel]
 
 

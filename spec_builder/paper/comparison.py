@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import silent
 from spec_builder.base.output import Output
 from spec_builder.base.text import markdown_table
 from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.inference.profile import ONE_SIGMA, threshold
-from spec_builder.model.analysis import load_analysis
+from spec_builder.model.analysis import acts_on, load_analysis
+from spec_builder.model.given import as_analysis, as_choice
 from spec_builder.model.provenance import distinct_notes, in_words
 from spec_builder.paper.angle import fitted_points, points_csv, published_points
 from spec_builder.paper.bounds import PANELS, bounds_on, load_bounds, missing_bounds
-from spec_builder.paper.computed import COMPANIONS, COMPUTED, PART_MASSES, computed_tables
+from spec_builder.paper.computed import COMPANIONS, COMPUTED, PART_MASSES, PARTS, computed_tables
 from spec_builder.paper.darkcast import recast_bounds
 from spec_builder.physics.interactions import choose
 from spec_builder.studies.fits import fit_analysis
@@ -31,12 +33,13 @@ if TYPE_CHECKING:
     from spec_builder.base.executors import Report
     from spec_builder.base.grids import Numbers
     from spec_builder.model.analysis import Analysis
-    from spec_builder.paper.bounds import Bound, MissingBound
+    from spec_builder.model.given import GivenAnalysis
+    from spec_builder.paper.bounds import Bound, GivenCurves, MissingBound
     from spec_builder.physics.choices import Choice
     from spec_builder.studies.fits import FitResult
     from spec_builder.studies.limits import LimitsResult
 
-__all__ = ["COMPARISON_FILES", "bounds_table", "compare", "compare_one", "write_angle", "write_bounds"]
+__all__ = ["COMPARISON_FILES", "bounds_table", "compare", "compare_analysis", "write_angle", "write_bounds"]
 
 _ANGLE = "fig3_weak_mixing_angle"
 _BOUNDS = "fig5_bounds"
@@ -139,6 +142,7 @@ def _recast_file(bound: Bound) -> str:
     return f"bounds/{bound.interaction}/{bound.name}.csv"
 
 
+@checked
 def compare(
     output: str | PathLike[str],
     *,
@@ -146,7 +150,7 @@ def compare(
     variants: Mapping[str, str] | None = None,
     cl: float = 0.9,
     dof: int = 2,
-    folders: Sequence[str | Path] = (),
+    folders: GivenCurves = (),
     darkcast: str | Path | None = None,
     force: bool = False,
     report: Report = silent,
@@ -159,7 +163,8 @@ def compare(
         variants: variant by experiment name.
         cl: confidence level of our limits.
         dof: 1 or 2, of our limits.
-        folders: a user's own curves, laid out as ``data/comparison/bounds``.
+        folders: a user's own curves: folders laid out as ``data/comparison/bounds``, the JSON or CSV of limits, or
+            limits.
         darkcast: DarkCast's folder; the curves that it knows are recast now and written below ``bounds``.
         force: replace files that exist.
         report: told about each step; see :class:`spec_builder.base.executors.Report`.
@@ -174,7 +179,7 @@ def compare(
     place.check(COMPARISON_FILES)
     check_dof(dof)
     threshold(cl, dof)
-    bounds = load_bounds([Path(folder) for folder in folders])
+    bounds = load_bounds(folders)
     failed: list[MissingBound] = []
     combined = load_analysis("combined", law, variants)
     singles = [load_analysis(e.name, law, {e.name: e.variant} if e.variant else {}) for e in combined.experiments]
@@ -204,28 +209,39 @@ def compare(
     return write_bounds(place, found[: len(PANELS)], bounds, missing, found[len(PANELS) :])
 
 
-def compare_one(
-    analysis: Analysis,
-    choice: Choice,
-    output: Path,
+@checked
+def compare_analysis(
+    analysis: GivenAnalysis,
+    choice: Choice | str | object,
+    output: str | PathLike[str],
     masses: Numbers | None = None,
     *,
     cl: float = 0.9,
     dof: int = 2,
-    folders: Sequence[Path] = (),
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
+    folders: GivenCurves = (),
     force: bool = False,
-) -> LimitsResult:
+) -> str:
     """Write the limit of any analysis over existing bounds and curves of one's own: figure, caption and contour.
 
+    Over them are also the limits of :data:`spec_builder.paper.computed.PARTS` on the same interaction, where it acts on
+    their targets and no data are in both.
+
     Args:
-        analysis: from :func:`spec_builder.model.analysis.load_analysis`.
-        choice: an interaction with a mediator.
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
+        choice: an interaction with a mediator, as :func:`spec_builder.physics.interactions.choose` takes and gives it.
         output: the folder.
-        masses: mediator masses [MeV]; those of the analysis by default.
+        masses: mediator masses [MeV]; 121 over the range of the analysis by default.
         cl: confidence level.
         dof: 1 or 2.
-        folders: a user's own curves, as ``<interaction>/<name>.csv``.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
+        folders: a user's own curves: folders with ``<interaction>/<name>.csv``, the JSON or CSV of limits, or limits.
         force: replace files that exist.
+
+    Returns:
+        What is drawn over what, in Markdown.
 
     Raises:
         SpecBuilderError: for an interaction without a mediator, a broken input, or a file that exists and no ``force``.
@@ -234,14 +250,39 @@ def compare_one(
     from spec_builder.drawing.page import save_pages  # noqa: PLC0415
     from spec_builder.paper.figures import draw_comparison  # noqa: PLC0415
 
-    if not choice.has_mediator:
-        raise SpecBuilderError(f"interaction '{choice.name}' has no mediator, and no plane to compare in")
-    place, name = Output(output, force), f"comparison_{analysis.name}_{choice.name}"
+    loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
+    if not chosen.has_mediator:
+        raise SpecBuilderError(f"interaction '{chosen.name}' has no mediator, and no plane to compare in")
+    place, name = Output(Path(output), force), f"comparison_{loaded.name}_{chosen.name}"
     place.check([f"{name}{suffix}" for suffix in (".png", ".pdf", ".txt", ".csv")])
-    bounds = bounds_on(choice.name, folders)
-    at = np.geomspace(*analysis.masses_MeV, _MASSES) if masses is None else masses
-    result = find_limits(analysis, choice, at, cl=cl, dof=dof)
+    bounds = bounds_on(chosen.name, folders)
+    at = np.geomspace(*loaded.masses_MeV, _MASSES) if masses is None else masses
+    result = find_limits(loaded, chosen, at, cl=cl, dof=dof)
     check_masses(result.masses_MeV[np.isfinite(result.masses_MeV)])
-    save_pages(draw_comparison(result, bounds), place, name)
+    others = [find_limits(other, chosen, at, cl=cl, dof=dof) for other in _companions_of(loaded, chosen)]
+    save_pages(draw_comparison(result, bounds, others), place, name)
     place.text(f"{name}.csv", result.to_csv())
-    return result
+    return _told(chosen, [result, *others], bounds)
+
+
+def _companions_of(analysis: Analysis, choice: Choice) -> list[Analysis]:
+    """The parts of the joint limit on which an interaction acts and that share no data with an analysis."""
+    own = {experiment.name for experiment in analysis.experiments}
+    found = [load_analysis(name, str(analysis.law)) for name in PARTS]
+    return [
+        other
+        for other in found
+        if acts_on(other, choice) and not own & {experiment.name for experiment in other.experiments}
+    ]
+
+
+def _told(choice: Choice, ours: Sequence[LimitsResult], bounds: Sequence[Bound]) -> str:
+    """Which curves are drawn."""
+    names = ", ".join(result.provenance.analysis for result in ours)
+    lines = [f"Limits on {choice.name} computed here ({ours[0].provenance.level}): {names}.", ""]
+    if not bounds:
+        lines.append(f"No existing bound on interaction {choice.name} is known here, and none is drawn.")
+    else:
+        rows = [(bound.title, bound.confidence, bound.source) for bound in bounds]
+        lines.append(markdown_table(("existing bound", "CL", "reference"), rows))
+    return "\n".join([*lines, ""])

@@ -12,7 +12,7 @@ from spec_builder.drawing.style import display_name
 from spec_builder.model.analysis import load_analysis
 from spec_builder.paper.bounds import PANELS
 from spec_builder.studies.explanation import explain_point
-from spec_builder.studies.fits import format_error
+from spec_builder.studies.fits import errors_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -131,7 +131,7 @@ def companions_summary(fits: Sequence[FitResult], computed: Sequence[LimitsResul
     rows: list[tuple[str, ...]] = []
     for result in fits:
         fit, about = result.fit, result.provenance
-        interval = f"{fit.value:.4g} {format_error('+', fit.up)} {format_error('-', fit.down)}"
+        interval = f"{fit.value:.4g} {errors_text(fit.up, fit.down)}"
         unit = "" if result.unit == "1" else result.unit
         about_fit = (", ".join(about.variants.values()) or "default", fit.parameter, unit, interval)
         sigma = "" if fit.significance is None else f"{fit.significance:.2f} sigma"

@@ -8,15 +8,15 @@ import numpy as np
 
 from spec_builder.drawing.curves import draw_excluded, draw_level_note, mass_coupling_axes, range_of_ends
 from spec_builder.drawing.existing import closed_outline, draw_areas, draw_curve, envelope, is_zigzag, name_curve
-from spec_builder.drawing.page import Page, new_figure, styled
-from spec_builder.drawing.style import Line, axis_label, line_of
+from spec_builder.drawing.page import Page, legend_above, new_figure, styled
+from spec_builder.drawing.style import axis_label, line_of, plain
 from spec_builder.figures.pages import caption_of
 from spec_builder.paper.bounds import PANELS
 from spec_builder.paper.computed import GLOBAL, STAND_INS, label_of
-from spec_builder.studies.pictures import level_note
+from spec_builder.studies.pictures import interaction_label, level_note
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -105,30 +105,35 @@ def draw_global(results: Sequence[LimitsResult]) -> Page:
     return Page(figure, caption_of("The joint limit and those of its parts", results, results[0].drawn, text))
 
 
-def draw_comparison(result: LimitsResult, bounds: Sequence[Bound], *, width: str = "single") -> Page:
+def draw_comparison(
+    result: LimitsResult, bounds: Sequence[Bound], others: Sequence[LimitsResult] = (), *, width: str = "single"
+) -> Page:
     """Excluded couplings of any analysis over existing bounds and a user's own curves on the same interaction.
 
     Args:
         result: ours.
-        bounds: the others.
+        bounds: existing ones.
+        others: limits of other analyses on the same interaction, computed here too.
         width: ``single`` or ``double``.
     """
     mass = np.array([point.mass_MeV for point in result.drawn_points])
-    excluded = [point.excluded for point in result.drawn_points]
+    excluded = [point.excluded for one in (result, *others) for point in one.drawn_points]
     around = [*excluded, *([(float(low), None)] for bound in bounds for low in bound.g_low)]
     with styled():
-        figure = new_figure(width, 3.3)
+        figure = new_figure(width, 3.4 + 0.12 * len(others))
         panel = figure.subplots()
         ends = range_of_ends(around) or result.choice.default_range
         mass_coupling_axes(panel, mass, axis_label(result.choice.parameter, result.choice.unit or "1"), ends)
         entries: dict[str, Any] = {}
+        for other in others:
+            _draw_ours(panel, other, entries)
         _draw_ours(panel, result, entries, width=1.9)
         _draw_existing(panel, bounds, entries)
-        panel.set_title(result.choice.title)
+        panel.set_title(interaction_label(result.choice))
         draw_level_note(panel, level_note(result.provenance))
-        figure.legend(entries.values(), entries.keys(), loc="outside upper center", ncols=2)
+        _legend(figure, entries, [result, *others], columns=2)
     title = f"{result.report().title}, and existing bounds"
-    return Page(figure, caption_of(title, [result], result.drawn, *_existing_text(bounds)))
+    return Page(figure, caption_of(title, [result, *others], result.drawn, *_existing_text(bounds)))
 
 
 def _four_panels(couplings: tuple[float, float], results: Sequence[LimitsResult]) -> tuple[Figure, Sequence[Axes]]:
@@ -144,11 +149,11 @@ def _four_panels(couplings: tuple[float, float], results: Sequence[LimitsResult]
     return figure, panels
 
 
-def _legend(figure: Figure, entries: dict[str, Any], results: Sequence[LimitsResult]) -> None:
+def _legend(figure: Figure, entries: Mapping[str, Any], results: Sequence[LimitsResult], columns: int = 3) -> None:
     """Ours first."""
     ours = [label for label in dict.fromkeys(map(label_of, results)) if label in entries]
     labels = [*ours, *(label for label in entries if label not in ours)]
-    figure.legend([entries[label] for label in labels], labels, loc="outside upper center", ncols=3)
+    legend_above(figure, {label: entries[label] for label in labels}, columns)
 
 
 def is_peak_search(bound: Bound) -> bool:
@@ -175,15 +180,15 @@ def _draw_existing(panel: Axes, bounds: Sequence[Bound], entries: dict[str, Any]
         entries.setdefault(_CURVES, draw_curve(panel, mass, height))
         if bound.name in _LED:
             where, place = _LED[bound.name]
-            name_curve(panel, bound.title, mass, height, where=where, place=place)
+            name_curve(panel, plain(bound.title), mass, height, where=where, place=place)
         else:
             at, above = _LABEL_AT.get(bound.name, (None, True))
-            name_curve(panel, bound.title, mass, height, where=at, above=above)
+            name_curve(panel, plain(bound.title), mass, height, where=at, above=above)
 
 
 def _draw_ours(panel: Axes, result: LimitsResult, entries: dict[str, Any], *, width: float = 1.2) -> None:
-    """A curve of our own: solid, in its analysis' colour."""
-    line = Line(line_of(result.provenance.analysis).color, "-")
+    """A curve of our own, thicker than those of others, in its analysis' colour and dashes."""
+    line = line_of(result.provenance.analysis)
     before = len(panel.get_lines())
     mass = np.array([point.mass_MeV for point in result.drawn_points])
     draw_excluded(panel, mass, [point.excluded for point in result.drawn_points], line=line, width=width)
@@ -215,10 +220,10 @@ def _existing_text(bounds: Sequence[Bound]) -> list[str]:
     confidences = ", ".join(dict.fromkeys(b.confidence for b in bounds))
     sources = "; ".join(dict.fromkeys(f"{b.title}: {b.source}" for b in bounds))
     lines = [
-        "Computed here: solid lines, with a light band on the excluded side.",
+        "Computed here: thick coloured lines, with a light band on the excluded side.",
         (
-            f"Existing bounds, excluded above a dashed line and inside the grey region: {confidences}; as published, "
-            "or recast with DarkCast under its assumptions; drawn from where their tables begin."
+            f"Existing bounds, excluded above a thin grey line and inside the grey region: {confidences}; as "
+            "published, or recast with DarkCast under its assumptions; drawn from where their tables begin."
         ),
         f"Grey region: {dumps}." if dumps else "",
         f"Peak searches ({peaks}): the weakest limit in each twelfth of a decade of mass." if peaks else "",

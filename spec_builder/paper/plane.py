@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.executors import silent
+from spec_builder.base.executors import silent, workers
 from spec_builder.base.output import Output
 from spec_builder.base.text import markdown_table
 from spec_builder.inference.newton import REASONS
@@ -19,7 +20,7 @@ from spec_builder.model.analysis import ANALYSES, acts_on, load_analyses
 from spec_builder.model.given import as_choices, as_names
 from spec_builder.model.provenance import distinct_notes, parameter_label
 from spec_builder.studies.limits import LimitsResult, check_dof, interval_text
-from spec_builder.studies.plane import profile_planes
+from spec_builder.studies.plane import LINE_POINTS, profile_planes
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -45,7 +46,7 @@ _LOOKS: dict[str, tuple[str, Any, str]] = {
     "vector_universal": ("#0072B2", "-", "universal vector"),
     "vector_bl": ("#D55E00", "-.", r"vector $B-L$"),
     "axial": ("#E69F00", "--", "axial vector"),
-    "tensor": ("#CC79A7", "-", "tensor"),
+    "tensor": ("#CC79A7", (0, (3, 1, 1, 1, 1, 1)), "tensor"),
 }
 _COUPLINGS = (1e-6, 1e-1)
 #: Name of the figure of the paper's analyses, and of any other.
@@ -65,6 +66,7 @@ def draw_fig4(results: Sequence[LimitsResult]) -> Page:
     return draw_plane(results, looks=looks, couplings=_COUPLINGS)
 
 
+@checked
 def write_plane(
     output: str | PathLike[str],
     *,
@@ -77,6 +79,7 @@ def write_plane(
     points: int = 121,
     change: Change | None = None,
     executor: concurrent.futures.Executor | None = None,
+    jobs: int | None = None,
     force: bool = False,
     report: Report = silent,
 ) -> str:
@@ -94,9 +97,11 @@ def write_plane(
         variants: variant by experiment name.
         cl: confidence level.
         dof: 1 or 2; None for 2, and 1 where an interaction has no mass.
-        points: masses, and couplings.
+        points: masses, and couplings; where there is no mass values of the parameter, 401 at least.
         change: what becomes of each analysis, such as a projection.
         executor: any ``concurrent.futures.Executor``; None computes here.
+        jobs: worker processes in the place of an executor; a script that asks for them has its calls below
+            ``if __name__ == "__main__":``.
         force: replace files that exist.
         report: told about each step; see :class:`spec_builder.base.executors.Report`.
 
@@ -106,13 +111,14 @@ def write_plane(
     Raises:
         SpecBuilderError: if a file exists and ``force`` is not given.
     """
-    of_paper = analysis is None and not interactions
+    paper_interactions = interactions is None or (isinstance(interactions, list | tuple) and not interactions)
+    of_paper = analysis is None and paper_interactions
     figure_name = _FIG4 if of_paper else _PLANE
     place = Output(Path(output), force)
     place.check([f"{figure_name}{suffix}" for suffix in (".png", ".pdf", ".txt")])
     if not 2 <= points <= _MOST_POINTS:
         raise SpecBuilderError(f"points {points}: a grid needs at least 2, and at most {_MOST_POINTS}")
-    chosen = as_choices(interactions or PLANE_INTERACTIONS)
+    chosen = as_choices(PLANE_INTERACTIONS if paper_interactions else interactions)
     if dof is None:
         dof = 2
     else:
@@ -122,8 +128,9 @@ def write_plane(
     names = ANALYSES if analysis is None else ["+".join(as_names(analysis))]
     analyses = load_analyses(names, law, variants, change)
     # of the paper's five those that act, of those that were named all
-    wanted = [(a, choice) for a in analyses for choice in chosen if interactions or acts_on(a, choice)]
-    planes = _profiled(wanted, points, cl, dof, executor, report)
+    wanted = [(a, choice) for a in analyses for choice in chosen if not paper_interactions or acts_on(a, choice)]
+    with workers(executor, jobs, preload=["spec_builder.studies.plane"]) as pool:
+        planes = _profiled(wanted, points, cl, dof, pool, report)
     for plane in planes:
         _write_numbers(plane, place)
     _draw(planes, place, figure_name)
@@ -157,14 +164,26 @@ def _profiled(
     executor: concurrent.futures.Executor | None,
     report: Report,
 ) -> list[Plane]:
-    step = f"{len(choices)} planes of {points} x {points} points, and their contours"
+    step = _step_text([choice for _, choice in choices], points)
     report(step)
     planes = profile_planes(choices, points=points, cl=cl, dof=dof, executor=executor, report=partial(report, step))
     failed = Counter(int(reason) for plane in planes for reason in plane.reason[plane.reason > 0])
     why = "".join(f"; {REASONS[reason]}: {count}" for reason, count in sorted(failed.items()))
     profiled = sum(plane.reason.size for plane in planes)
-    report(f"{profiled} points profiled, {failed.total()} of them not valid{why}")
+    state = f"{failed.total()} of them not valid" if failed else "all valid"
+    report(f"{profiled} points profiled, {state}{why}")
     return planes
+
+
+def _step_text(choices: Sequence[Choice], points: int) -> str:
+    """How many planes and lines are profiled."""
+    planes = sum(choice.has_mediator for choice in choices)
+    lines = len(choices) - planes
+    told = [f"{planes} plane{'s' * (planes > 1)} of {points} x {points} points, and contours"] * bool(planes)
+    if lines:
+        count = max(points, LINE_POINTS)
+        told.append(f"{lines} line{'s' * (lines > 1)} of at least {count} values, and what is excluded")
+    return "; ".join(told)
 
 
 def _write_numbers(plane: Plane, place: Output) -> None:

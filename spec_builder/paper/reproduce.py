@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spec_builder.base.executors import silent
+from spec_builder.base.arguments import checked
+from spec_builder.base.executors import silent, workers
 from spec_builder.base.files import canonical_json
 from spec_builder.base.grids import parse_grid
 from spec_builder.base.output import Output
@@ -26,7 +28,7 @@ from spec_builder.studies.profiles import profile_analysis
 if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from os import PathLike
 
     from spec_builder.base.executors import Report
     from spec_builder.studies.limits import LimitsResult
@@ -64,10 +66,12 @@ def _files() -> list[str]:
     return names + [f"{folder}/{file}" for folder in folders for file in (WORKSPACE_FILE, METADATA_FILE)]
 
 
+@checked
 def reproduce(
-    output: Path,
+    output: str | PathLike[str],
     *,
     executor: concurrent.futures.Executor | None = None,
+    jobs: int | None = None,
     force: bool = False,
     report: Report = silent,
 ) -> str:
@@ -76,6 +80,8 @@ def reproduce(
     Args:
         output: the folder.
         executor: any ``concurrent.futures.Executor``; None computes here.
+        jobs: worker processes in the place of an executor; a script that asks for them has its calls below
+            ``if __name__ == "__main__":``.
         force: replace files that exist.
         report: told about each step; see :class:`spec_builder.base.executors.Report`.
 
@@ -85,6 +91,7 @@ def reproduce(
     Raises:
         SpecBuilderError: if a file exists and ``force`` is not given.
     """
+    output = Path(output)
     place = Output(output, force)
     place.check(_files())
     place.make()
@@ -118,7 +125,8 @@ def reproduce(
     ]
     rows = limit_choices()
     shifted = [job for row in rows for job in row.jobs.values()]
-    found = run_jobs([*contours, *curves, *ends, *shifted], executor, partial(report, step))
+    with workers(executor, jobs, preload=["spec_builder.paper.summary"]) as pool:
+        found = run_jobs([*contours, *curves, *ends, *shifted], pool, partial(report, step))
     computed = [found[job] for job in curves]
     _write_contours(place, [found[job] for job in contours], computed)
 

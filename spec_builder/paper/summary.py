@@ -16,6 +16,7 @@ from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.model.analysis import ANALYSES, PARAMETERS, load_analysis
 from spec_builder.paper.plane import PLANE_INTERACTIONS, limits_table
 from spec_builder.physics.interactions import choose
+from spec_builder.studies.fits import errors_text, p_value_text
 from spec_builder.studies.limits import find_limits
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ def published_results() -> dict[tuple[str, str], tuple[float, float, float]]:
 def _cell(result: FitResult) -> str:
     fit = result.fit
     digits = 3 if fit.parameter == "sin2thetaw" else 2
-    up, down = ("none" if x is None else f"{x:.{digits}f}" for x in (fit.up, fit.down))
-    return f"{fit.value:.{digits}f} +{up} -{down}"
+    return f"{fit.value:.{digits}f} {errors_text(fit.up, fit.down, f'.{digits}f')}"
 
 
 def fits_summary(fits: dict[tuple[str, str, str], FitResult], choices: list[FitResult]) -> str:
@@ -60,12 +60,13 @@ def fits_summary(fits: dict[tuple[str, str, str], FitResult], choices: list[FitR
         digits = 2 if parameter == "sin2thetaw" else 1
         star = " *" if linear.provenance.by_construction else ""
         sigma = linear.fit.significance
+        p_value = p_value_text(linear.fit.p_value).removeprefix("p = ")
         printed = f"{value:.{digits}f} +{up:.{digits}f} -{down:.{digits}f}"
         rows.append(
             (
                 *(_LABELS[parameter], analysis, f"{_cell(linear)}{star}", f"{_cell(normsys)}{star}", printed),
                 "" if sigma is None else f"{sigma:.2f} sigma",
-                *(f"{linear.fit.chi2_min:.2f}/{linear.fit.ndof}", f"{linear.fit.p_value:.3f}"),
+                *(f"{linear.fit.chi2_min:.2f}/{linear.fit.ndof}", p_value),
             )
         )
     lines = [

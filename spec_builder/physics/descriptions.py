@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path, parse_toml, read_bytes
-from spec_builder.base.names import unknown_name
+from spec_builder.base.grids import real_number
+from spec_builder.base.names import meant, unknown_key, unknown_name
 from spec_builder.base.tables import read_table
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _NAME = re.compile(r"[A-Za-z0-9_]+")
 
 
 class Description:
-    """A TOML table whose values are taken key by key; what is left over is an unknown key.
+    """A TOML table whose values are taken key by key; what is left over does not belong there.
 
     Attributes:
         file: the TOML file.
@@ -45,6 +46,16 @@ class Description:
 
     def _path(self, key: str) -> str:
         return f"{self.where}.{key}" if self.where else key
+
+    def only(self, *known: str) -> None:
+        """Refuse keys that are none of these, before one that was misspelt is missed.
+
+        Raises:
+            SpecBuilderError: naming the first, and the one that was probably meant.
+        """
+        for key in self._content:
+            if key not in known:
+                raise SpecBuilderError(f"{self.file}: {unknown_key(self._path(key), known)}")
 
     def error(self, key: str, expected: str, found: object) -> SpecBuilderError:
         """The error of a value that is not what is expected."""
@@ -76,18 +87,31 @@ class Description:
             raise self.error(key, "a name of letters, digits and underscores", value)
         return value
 
+    def own_name(self, what: str, shipped: Iterable[str]) -> str:
+        """The key ``name``, which in a user's file is not one of the project's own.
+
+        Args:
+            what: is named.
+            shipped: names of the project's own.
+        """
+        name = self.name("name")
+        if self.digest is not None and name in shipped:
+            raise SpecBuilderError(f"{self.file}: name '{name}' is that of a shipped {what}, give it another")
+        return name
+
     def one_of(self, key: str, allowed: Iterable[str], default: str | None = None) -> str:
         """One of a few words."""
         words = tuple(allowed)
         value = self.text(key, default)
         if value not in words:
-            raise self.error(key, f"one of {', '.join(words)}", value)
+            expected = f"one of {', '.join(words)}"
+            raise SpecBuilderError(f"{self.error(key, expected, value)}{meant(value, words)}")
         return value
 
     def number(self, key: str) -> float:
         """A finite number."""
         value = self.take(key)
-        number = _as_float(value)
+        number = real_number(value)
         if not math.isfinite(number):
             raise self.error(key, "a number", value)
         return number
@@ -105,7 +129,7 @@ class Description:
         """A list of positive numbers, at least one."""
         values = self.take(key)
         good = isinstance(values, list) and values
-        numbers = tuple(_as_float(value) for value in values) if good else ()
+        numbers = tuple(real_number(value) for value in values) if good else ()
         if not numbers or not all(0 < number < math.inf for number in numbers):
             raise self.error(key, "a list of positive numbers", values)
         return numbers
@@ -164,7 +188,7 @@ class Description:
         path = self.folder / name
         try:
             contained = path.resolve().is_relative_to(self.folder.resolve())
-        except (OSError, ValueError):  # a loop of links, a NUL in the name
+        except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL in the name
             contained = False
         if not contained:
             raise self.error(key, f"a file inside {self.folder}", name)
@@ -174,21 +198,10 @@ class Description:
         """Refuse what nobody asked for.
 
         Raises:
-            SpecBuilderError: naming the unknown keys.
+            SpecBuilderError: naming the first key.
         """
-        if self._content:
-            unknown = ", ".join(self._path(key) for key in self._content)
-            raise SpecBuilderError(f"{self.file}: unknown key {unknown}")
-
-
-def _as_float(value: object) -> float:
-    """A TOML number; NaN for anything else, infinity for a whole number beyond all bounds."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return math.nan
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
+        for key in self._content:
+            raise SpecBuilderError(f"{self.file}: key '{self._path(key)}' does not apply here")
 
 
 def _check_units(table: Table, units: Mapping[str, tuple[str, ...]]) -> None:

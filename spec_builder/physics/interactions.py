@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.names import unknown_name
 from spec_builder.physics import electromagnetic, electron_scattering, mediators, standard_model
 from spec_builder.physics.choices import PAPER, Choice, Interaction
@@ -217,6 +218,7 @@ def shipped_interactions() -> tuple[Interaction, ...]:
     return _SHIPPED
 
 
+@checked
 def choose(interaction: str | Path | object, **options: object) -> Choice:
     """An interaction with its options.
 
@@ -241,6 +243,7 @@ def choose(interaction: str | Path | object, **options: object) -> Choice:
     return _find(interaction).choose(**options)
 
 
+@checked
 def parse_new_physics(name: str, coupling_set: str | None = None, longitudinal_factor: int | None = None) -> Choice:
     """:func:`choose` under its name of version 0.2, for one version more."""
     given = {"coupling_set": coupling_set, "longitudinal_factor": longitudinal_factor}

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.grids import number_of, real_number
+from spec_builder.base.names import shown
 
 __all__ = ["SHIPPED_OPTIONS", "Option", "Value"]
 
@@ -36,12 +38,13 @@ class Option:
             SpecBuilderError: if it is not allowed.
         """
         for value in self.allowed:
-            if given == value or str(given) == str(value):
+            same = isinstance(given, bool) is isinstance(value, bool) and given == value
+            if same or str(given) == str(value):
                 return value
         number = math.nan if self.allowed or isinstance(given, bool) else _number(given)
         if not math.isfinite(number):
             words = self.name.replace("_", " ")
-            raise SpecBuilderError(f"interaction '{interaction}': {words} '{given}', expected {self._expected()}")
+            raise SpecBuilderError(f"interaction '{interaction}': {words} {_shown(given)}, expected {self._expected()}")
         return number
 
     def _expected(self) -> str:
@@ -52,12 +55,14 @@ class Option:
         return " or ".join(words) if len(words) <= 2 else f"one of {', '.join(words)}"
 
 
+def _shown(given: object) -> str:
+    """A value as it would be typed."""
+    return f"'{given}'" if isinstance(given, int | float) else shown(given)
+
+
 def _number(given: object) -> float:
     """A number or its text; NaN for anything else."""
-    try:
-        return float(given)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return float("nan")
+    return number_of(given) if isinstance(given, str) else real_number(given)
 
 
 _SETS = ("A", "B", "C", "D", "E")

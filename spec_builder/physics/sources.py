@@ -39,7 +39,10 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.grids import real_number, shown_number
+from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Described, Report
 from spec_builder.physics import oscillation
 from spec_builder.physics.constants import MUON_MASS, PION_MASS
@@ -222,9 +225,7 @@ class Source(Described):
             SpecBuilderError: naming those there are.
         """
         if name not in self.names:
-            raise SpecBuilderError(
-                f"component '{name}' is unknown in source '{self.name}', expected one of {', '.join(self.names)}"
-            )
+            raise unknown_name("component", name, self.names, where=f"in source '{self.name}'")
         return self.components[self.names.index(name)]
 
     def with_totals(self, totals: Mapping[str, float]) -> Source:
@@ -236,9 +237,9 @@ class Source(Described):
         changed = dict(zip(self.names, self.components, strict=True))
         for name, total in totals.items():
             component = self.component(name)
-            if not 0 < total < np.inf:
+            if not 0 < real_number(total) < np.inf:
                 raise SpecBuilderError(
-                    f"source '{self.name}': total of '{name}' is {total}, expected a positive number"
+                    f"source '{self.name}': total of '{name}' is {shown_number(total)}, expected a positive number"
                 )
             changed[name] = component.scaled(total / component.total)
         return replace(self, components=tuple(changed.values()))
@@ -254,6 +255,7 @@ def shipped_sources() -> tuple[str, ...]:
     return shipped_names("sources")
 
 
+@checked
 def load_source(name_or_path: str | Path) -> Source:
     """A shipped source by its name, or a user's by the path of its file or folder.
 
@@ -274,8 +276,24 @@ def _shipped_source(name: str) -> Source:
     return _read_source(find_description("sources", "source", name))
 
 
+#: Keys of a source, of every component, and of each kind of spectrum.
+_KEYS = ("name", "title", "kind", "normalisation", "references", "components")
+_COMPONENT_KEYS = (
+    *("name", "title", "flavour", "parameter", "relative_uncertainty", "timing", "electron_density_mol_cm3"),
+    *("lowest_MeV", "total_source", "spectrum"),
+)
+_SPECTRUM_KEYS = {
+    "table": ("table", "total"),
+    "lines": ("energies_MeV", "totals"),
+    "pion_decay": ("total",),
+    "muon_decay": ("total",),
+    "fission": ("table", "range_MeV", "total"),
+}
+
+
 def _read_source(description: Description) -> Source:
-    name = description.name("name")
+    description.only(*_KEYS)
+    name = description.own_name("source", shipped_sources())
     title = description.text("title")
     kind = cast('Literal["flux", "fluence"]', description.one_of("kind", ("flux", "fluence")))
     normalisation = description.name("normalisation", f"mu_{name}")
@@ -290,9 +308,12 @@ def _read_source(description: Description) -> Source:
 
 
 def _component(section: Description) -> Component:
+    every = dict.fromkeys(key for keys in _SPECTRUM_KEYS.values() for key in keys)
+    section.only(*_COMPONENT_KEYS, *every)
     name = section.name("name")
     flavour = section.one_of("flavour", FLAVOURS)
     kind = section.one_of("spectrum", _SPECTRA)
+    section.only(*_COMPONENT_KEYS, *_SPECTRUM_KEYS[kind])
     spectrum, lowest, references = _SPECTRA[kind](section, flavour)
     density = section.positive("electron_density_mol_cm3") if "electron_density_mol_cm3" in section else None
     if density is not None and (flavour != "nue" or kind not in ("table", "lines")):
@@ -329,10 +350,10 @@ def _relative(section: Description) -> float | None:
 def _table(section: Description, _flavour: str) -> tuple[Spectrum, float, tuple[str, ...]]:
     table = section.table("table", {"E_MeV": ("MeV",), "spectrum": ("1/MeV", "MeV^-1")})
     energy, spectrum = table["E_MeV"], table["spectrum"]
-    if (energy <= 0).any() or (np.diff(energy) <= 0).any() or energy.size < 2:
-        raise SpecBuilderError(f"{table.path}: column 'E_MeV' must hold at least two increasing, positive energies")
-    if (spectrum < 0).any() or not (spectrum > 0).any():
-        raise SpecBuilderError(f"{table.path}: column 'spectrum' must be >= 0, and positive somewhere")
+    table.check_increasing("E_MeV")
+    table.check("spectrum", spectrum >= 0, "a number >= 0")
+    if not spectrum.any():
+        raise SpecBuilderError(f"{table.path}: column 'spectrum' must be positive somewhere")
     area = float(np.trapezoid(spectrum, energy))
     total = section.positive("total")
     return TableSpectrum(energy, spectrum * (total / area)), 0.0, (table.metadata["source"],)

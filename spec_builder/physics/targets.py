@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import read_text
 from spec_builder.base.names import unknown_name
@@ -207,6 +208,7 @@ def shipped_targets() -> tuple[str, ...]:
     return shipped_names("targets")
 
 
+@checked
 def load_target(name_or_path: str | Path) -> Target:
     """A shipped target by its name, or a user's by the path of its file or folder.
 
@@ -227,8 +229,12 @@ def _shipped_target(name: str) -> Target:
     return _read_target(find_description("targets", "target", name))
 
 
+_KEYS = ("name", "title", "kind", "isotopes", "spin_structure", "binding", "form_factor", "references")
+
+
 def _read_target(description: Description) -> Target:
-    name, title = description.name("name"), description.text("title")
+    description.only(*_KEYS)
+    name, title = description.own_name("target", shipped_targets()), description.text("title")
     kind = description.one_of("kind", ("nuclei", "electrons"))
     isotopes = _isotopes(description)
     target = _electrons(description, isotopes) if kind == "electrons" else _nuclei(description, isotopes)
@@ -248,19 +254,16 @@ def _isotopes(description: Description) -> Table:
         others.append("N")
     table = description.table("isotopes", units, others=others)
     for column in ("A", "Z", "abundance", "atomic_mass_u"):
-        if (table[column] <= 0).any():
-            raise SpecBuilderError(f"{table.path}: column '{column}' must hold positive numbers")
-    if (table["Z"] > table["A"]).any():
-        raise SpecBuilderError(f"{table.path}: column 'Z' must hold at most A, are the two exchanged?")
-    if (np.abs(table["atomic_mass_u"] - table["A"]) > _FROM_MASS_NUMBER).any():
-        raise SpecBuilderError(
-            f"{table.path}: column 'atomic_mass_u' must hold atomic masses near the mass number A, in u"
-        )
+        table.check(column, table[column] > 0, "a positive number")
+    for column in ("A", "Z"):
+        table.check(column, table[column] % 1 == 0, "a whole number")
+    table.check("Z", table["Z"] <= table["A"], "at most A, are the two exchanged?")
+    near = np.abs(table["atomic_mass_u"] - table["A"]) <= _FROM_MASS_NUMBER
+    table.check("atomic_mass_u", near, "an atomic mass near the mass number A, in u")
     if abs(float(table["abundance"].sum()) - 1) > _SUM_OF_ABUNDANCES:
         total = float(table["abundance"].sum())
         raise SpecBuilderError(f"{table.path}: abundances sum to {total:.6g}, expected 1 (fractions of atoms)")
-    if (table["spin"] < 0).any() or (2 * table["spin"] % 1 != 0).any():
-        raise SpecBuilderError(f"{table.path}: column 'spin' must hold multiples of 1/2")
+    table.check("spin", (table["spin"] >= 0) & (2 * table["spin"] % 1 == 0), "a multiple of 1/2")
     return table
 
 
@@ -307,9 +310,8 @@ def _spin_responses(description: Description) -> tuple[tuple[SpinResponse, ...],
     )
     for response in responses:
         if response.response not in ("transverse", "longitudinal"):
-            raise SpecBuilderError(
-                f"{table.path}: response '{response.response}' is unknown, expected transverse or longitudinal"
-            )
+            told = unknown_name("response", response.response, ("transverse", "longitudinal"))
+            raise SpecBuilderError(f"{table.path}: {told}")
     return responses, table.metadata["source"]
 
 

@@ -56,7 +56,12 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "interaction_from", "load_interaction", "reload_interaction"]
 
 KINDS = ("vector", "scalar", "axial", "tensor")
+#: Keys of a TOML file of any kind.
+_KEYS = ("name", "title", "kind", "references", "default_range")
 _NAME = re.compile(r"[A-Za-z0-9_]+")
+#: Columns of a scan's file beside the parameter, and the most characters of its symbol.
+_COLUMNS = ("mass_MeV", "row", "patch", "delta_chi2", "twice_nll", "edm", "valid", "reason", "at_bound", "metadata")
+_LONGEST_SYMBOL = 40
 #: Of one flavour; a list without end is none.
 _MOST_TERMS = 1000
 
@@ -98,9 +103,13 @@ def _from_toml(file: Path) -> Interaction:
     from spec_builder.physics.interactions import shipped_interactions  # noqa: PLC0415
 
     description = read_description(file)
+    options = {i.name: tuple(option.name for option in i.options) for i in shipped_interactions() if i.name in KINDS}
+    own = {kind: ("charges",) if kind == "vector" else names for kind, names in options.items()}
+    description.only(*_KEYS, *(key for keys in own.values() for key in keys))
     name = description.name("name")
     _check_name(str(file), name)
     kind = description.one_of("kind", KINDS)
+    description.only(*_KEYS, *own[kind])
     shipped = next(i for i in shipped_interactions() if i.name == kind)
     given = _charges(description) if kind == "vector" else {}
     for option in shipped.options:
@@ -129,6 +138,7 @@ def _from_toml(file: Path) -> Interaction:
 def _charges(description: Description) -> dict[str, object]:
     """The charges of a vector: all must be given, but that of the electron where only nuclei are targets."""
     section = description.section("charges")
+    section.only("u", "d", "nu", "e")
     names = ("u", "d", "nu", "e") if "e" in section else ("u", "d", "nu")
     charges: dict[str, object] = {name: section.number(name) for name in names}
     section.finish()
@@ -195,6 +205,7 @@ def _from_attributes(thing: object, where: str) -> Interaction:
     references = take("references", (list, tuple), "a list of texts", ())
     if not all(isinstance(text, str) for text in references):
         raise SpecBuilderError(f"{where}: references must be a list of texts, found {references!r}")
+    unit = take("unit", str, "a text", "")
     terms, cross_section = getattr(thing, "terms", None), getattr(thing, "cross_section", None)
     if (terms is None) == (cross_section is None):
         raise SpecBuilderError(f"{where}: expected one of the functions 'terms' and 'cross_section'")
@@ -203,11 +214,11 @@ def _from_attributes(thing: object, where: str) -> Interaction:
             raise SpecBuilderError(f"{where}: {key} must be a function, found {function!r}")
     return Interaction(
         name=name,
-        title=take("title", str, "a text", name),
+        title=_words(where, "title", take("title", str, "a text", name)),
         term_function=None if terms is None else _UserTerms(terms, where, mediator=mediator),
         cross_section=None if cross_section is None else _UserCrossSection(cross_section, where),
-        parameter=take("parameter", str, "a text", "g"),
-        unit=take("unit", str, "a text", ""),
+        parameter=_symbol(where, take("parameter", str, "a text", "g")),
+        unit=unit and _words(where, "unit", unit),
         signed=signed,
         has_mediator=mediator,
         default_range=_checked_range(where, getattr(thing, "default_range", None), signed=signed),
@@ -216,12 +227,31 @@ def _from_attributes(thing: object, where: str) -> Interaction:
     )
 
 
+def _words(where: str, key: str, text: str) -> str:
+    """A text of one line that is not empty."""
+    if not text.strip() or not text.isprintable():
+        raise SpecBuilderError(f"{where}: {key} must be a text of one line, found {text!r}")
+    return text
+
+
+def _symbol(where: str, text: str) -> str:
+    """The symbol of a parameter: a column of tables and files, beside their own."""
+    good = text.isprintable() and any(letter.isalpha() for letter in text)
+    if not good or len(text) > _LONGEST_SYMBOL or set(text) & set(' ,;"='):
+        raise SpecBuilderError(
+            f"{where}: parameter must be a symbol with a letter, without blanks and commas, such as g, found {text!r}"
+        )
+    if text in _COLUMNS:
+        raise SpecBuilderError(f"{where}: parameter '{text}' is a column of every scan, give it another symbol")
+    return text
+
+
 def _checked_range(where: str, given: object, *, signed: bool) -> tuple[float, float]:
     if given is None:
         return (-1.0, 1.0) if signed else (1e-7, 1e-1)
     expected = "two increasing numbers" if signed else "two increasing positive numbers"
     values = tuple(given) if isinstance(given, (list, tuple)) else ()
-    if len(values) == 2 and all(isinstance(value, (int, float)) for value in values):
+    if len(values) == 2 and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
         low, high = float(values[0]), float(values[1])
         lowest = -np.inf if signed else 0.0
         if lowest < low < high < np.inf:
@@ -267,10 +297,10 @@ class _UserTerms:
     def _checked(self, term: object, shape: tuple[int, int]) -> Term:
         if not isinstance(term, Term):
             raise SpecBuilderError(f"{self._where}: terms must be a list of Term, found {term!r}")
-        if term.order not in (1, 2):
+        if term.order not in (1, 2) or isinstance(term.order, bool):
             raise SpecBuilderError(f"{self._where}: order of a Term must be 1 or 2, found {term.order!r}")
         powers = (0, 1, 2) if self._mediator else (0,)
-        if term.propagator_power not in powers:
+        if term.propagator_power not in powers or isinstance(term.propagator_power, bool):
             expected = "0, 1 or 2" if self._mediator else "0 without a mediator"
             raise SpecBuilderError(
                 f"{self._where}: propagator power of a Term must be {expected}, found {term.propagator_power!r}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import silent
 from spec_builder.base.files import canonical_json, digest, is_temporary, load_json, parse_json
@@ -45,6 +46,7 @@ HS3 = "BkgOnly.hs3.json"
 CONTOUR_POINTS = 121
 
 
+@checked
 def write_archives(
     analyses: str | PathLike[str] | Sequence[str | PathLike[str]],
     output: str | PathLike[str],
@@ -90,7 +92,7 @@ def write_archives(
     check_record(patches.hepdata)
     names = [analysis.name for analysis in loaded]
     _refuse_twice(names)
-    tables = _critical_tables(critical, loaded)
+    tables = _critical_tables(as_names(critical, "critical") if critical != () else (), loaded)
     place = Output(output, force)
     if submission:
         _refuse_others(output, names, patches)

@@ -11,15 +11,17 @@ import hashlib
 import io
 import re
 import tarfile
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import read_bytes
+from spec_builder.sharing.unpacking import tar_members, unzipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from spec_builder.sharing.unpacking import Member
 
 __all__ = [
     "LINES",
@@ -128,43 +130,30 @@ def _read_tar(path: Path) -> Files:
     packed = read_bytes(path, most=MAX_BYTES)
     if not packed:
         raise SpecBuilderError(f"{path}: is empty, expected a .tar.gz")
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as unpacking:
-            content = unpacking.read(MAX_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise SpecBuilderError(f"{path}: truncated, damaged or not a .tar.gz ({error})") from None
-    if len(content) > MAX_BYTES:
-        raise SpecBuilderError(f"{path}: unpacks to more than {MAX_BYTES >> 20} MB: not an archive of ours")
+    content = unzipped(packed, str(path), most=MAX_BYTES)
     files: Files = {}
     folders: set[str] = set()
-    try:
-        with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
-            for member in tar:
-                if member.isdir():
-                    continue
-                folder, name = _checked_name(path, member)
-                if name in files:
-                    raise SpecBuilderError(f"{path}: member '{member.name}' stands twice")
-                if len(files) >= MAX_FILES:
-                    raise SpecBuilderError(f"{path}: more than {MAX_FILES} files: not an archive of ours")
-                extracted = tar.extractfile(member)
-                files[name] = b"" if extracted is None else extracted.read()
-                folders.add(folder)
-    except (tarfile.TarError, EOFError, ValueError, OSError) as error:
-        raise SpecBuilderError(f"{path}: truncated, damaged or not a .tar.gz ({error})") from None
+    for member in tar_members(content, str(path)):
+        folder, name = _checked_name(path, member)
+        if name in files:
+            raise SpecBuilderError(f"{path}: member '{member.name}' stands twice")
+        if len(files) >= MAX_FILES:
+            raise SpecBuilderError(f"{path}: more than {MAX_FILES} files: not an archive of ours")
+        files[name] = member.data
+        folders.add(folder)
     if len(folders) > 1:
         raise SpecBuilderError(f"{path}: holds several folders ({', '.join(sorted(folders))}), expected one")
     return files
 
 
-def _checked_name(path: Path, member: tarfile.TarInfo) -> tuple[str, str]:
+def _checked_name(path: Path, member: Member) -> tuple[str, str]:
     """Folder and name of a member.
 
     Raises:
         SpecBuilderError: if it is no file, or its name leads elsewhere.
     """
     folder, _, name = member.name.rpartition("/")
-    if not member.isreg():
+    if not member.is_file:
         raise SpecBuilderError(f"{path}: member '{member.name}' is a link or a device, expected a file")
     if not _NAME.fullmatch(name) or (folder and not _NAME.fullmatch(folder)):
         raise SpecBuilderError(f"{path}: member '{member.name}': expected FOLDER/NAME, of plain letters")

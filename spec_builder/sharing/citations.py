@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.files import data_path, read_text
 from spec_builder.base.version import __version__
 
@@ -41,6 +42,7 @@ def _trimmed(doi: str) -> str:
     return _trimmed(doi[:-1]) if doi.endswith(")") and doi.count("(") < doi.count(")") else doi
 
 
+@checked
 def bibtex(sources: Iterable[str] | None = None, *, methods: Iterable[str] = ()) -> str:
     """Entries to cite.
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spec_builder.base.arguments import check_argument, check_known, checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json, digest, refuse_existing, write_files
 from spec_builder.base.grids import numbers_text, parse_grid
 from spec_builder.base.locks import alone_in
-from spec_builder.experiments.spectra import RecoilSpectrum
 from spec_builder.histfactory.patchset import patch_set_json
 from spec_builder.model.analysis import acts_on, load_analyses
 from spec_builder.model.given import as_analysis, as_choices, as_couplings, as_names, as_spectra, mass_axis
 from spec_builder.model.metadata import workspace_metadata
-from spec_builder.model.patches import build_patch_set
+from spec_builder.model.patches import STYLES, build_patch_set
 from spec_builder.model.points import as_point
 from spec_builder.model.provenance import Choices
 from spec_builder.model.spectrum_patches import build_spectra_patch_set
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.grids import Numbers
+    from spec_builder.experiments.spectra import RecoilSpectrum
     from spec_builder.inference.exclusion import MassPoint
     from spec_builder.model.analysis import Analysis, Change
     from spec_builder.model.given import GivenAnalysis
@@ -72,6 +73,17 @@ class PatchRequest:
     hepdata: str | None = None
     digits: int = YIELD_DIGITS
     where_they_act: bool = False
+
+    def __post_init__(self) -> None:
+        as_choices(self.choices)
+        numbers_text(self.masses, "masses")
+        if self.couplings is not None:
+            numbers_text(self.couplings, "couplings")
+        for name in ("digits", "where_they_act"):
+            check_argument(name, getattr(self, name))
+        check_known("style", self.style, STYLES)
+        if self.hepdata is not None:
+            check_argument("hepdata", self.hepdata)
 
     def choices_for(self, analysis: Analysis) -> list[Choice]:
         """The interactions of an analysis' patch sets."""
@@ -144,6 +156,7 @@ def patch_file(choice: Choice) -> str:
     return f"patchset_{choice.name}.json"
 
 
+@checked
 def export_workspaces(
     analyses: str | PathLike[str] | Iterable[str | PathLike[str]],
     output: str | PathLike[str],
@@ -181,7 +194,7 @@ def export_workspaces(
     output = Path(output)
     if patches is not None and not isinstance(patches, PatchRequest):
         patches = PatchRequest(patches)
-    recoils = as_spectra(spectra) if isinstance(spectra, RecoilSpectrum) or spectra else ()
+    recoils = () if isinstance(spectra, list | tuple) and not spectra else as_spectra(spectra)
     files: dict[Path, str] = {}
     made, wanted = 0, sum(len(patches.choices_for(analysis)) for analysis in loaded) if patches else 0
     report(made, wanted)
@@ -220,6 +233,7 @@ def export_workspaces(
     return list(files)
 
 
+@checked
 def export_point(
     analysis: GivenAnalysis,
     choice: Choice | str | object,

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import MAX_JSON_MEMORY, canonical_json, digest, json_memory, parse_json
+from spec_builder.base.printing import counted
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.histfactory.patchset import check_patch_set
 from spec_builder.sharing.bundle import LINES, SUMS, broken_seals, read_archive
@@ -20,6 +22,7 @@ from spec_builder.sharing.verify_readme import readme_problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from os import PathLike
 
 __all__ = ["verify_archive"]
 
@@ -27,14 +30,17 @@ WORKSPACE, METADATA, HS3, EXPECTED = "BkgOnly.json", "BkgOnly.meta.json", "BkgOn
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found not to be finite
-def verify_archive(name: str, *, report: Callable[[int, int], object] = lambda *_: None) -> tuple[str, list[str]]:
+@checked
+def verify_archive(
+    path: str | PathLike[str], *, report: Callable[[int, int], object] = lambda *_: None
+) -> tuple[str, list[str]]:
     """Check an archive, packed or unpacked.
 
     First the checksums; where they hold, what they hold together: the digests, the workspace, every patch, all expected
     results, computed anew, and the README, made anew.
 
     Args:
-        name: a ``.tar.gz``, or the folder that it was unpacked to.
+        path: of a ``.tar.gz``, or the folder that it was unpacked to.
         report: told how many patches are applied, and of how many.
 
     Returns:
@@ -43,7 +49,7 @@ def verify_archive(name: str, *, report: Callable[[int, int], object] = lambda *
     Raises:
         SpecBuilderError: if it cannot be read as an archive at all.
     """
-    path = Path(name)
+    path = Path(path)
     files = read_archive(path)
     packed = not path.is_dir()
     problems = list(broken_seals(files, extra=packed))
@@ -93,8 +99,9 @@ def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], obj
         found = readme_problems(_text("README.md", files["README.md"]), content)
         problems += [f"README.md:{line}: {what}" for line, what in found]
     count = sum(len(value["patches"]) for value in patch_sets.values()) if not problems else 0
+    fitted = f"{counted(count, 'patch', 'patches')} in {counted(len(patch_sets), 'set')}"
     summary = (
-        f"archive of {metadata.get('analysis')}, {len(files)} files; {count} patches in {len(patch_sets)} sets fitted, "
+        f"archive of {metadata.get('analysis')}, {counted(len(files), 'file')}; {fitted} fitted, "
         f"all as expected; workspace sha256 {digest(workspace)}"
     )
     return summary, problems

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest, parse_json, read_text
 from spec_builder.base.version import __version__
@@ -23,6 +24,7 @@ from spec_builder.sharing.verify_archive import verify_archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from os import PathLike
 
     from spec_builder.model.analysis import Analysis
     from spec_builder.physics.choices import Choice
@@ -44,11 +46,14 @@ class _Member:
     files: Mapping[str, bytes]
 
 
-def verify_submission(name: str, *, report: Callable[[int, int], object] = lambda *_: None) -> tuple[str, list[str]]:
+@checked
+def verify_submission(
+    path: str | PathLike[str], *, report: Callable[[int, int], object] = lambda *_: None
+) -> tuple[str, list[str]]:
     """Check a submission: every archive, the HS3 files beside them, and all tables, computed anew.
 
     Args:
-        name: its folder, or ``submission.yaml`` there.
+        path: its folder, or ``submission.yaml`` there.
         report: told how many patches are applied, and of how many.
 
     Returns:
@@ -57,7 +62,7 @@ def verify_submission(name: str, *, report: Callable[[int, int], object] = lambd
     Raises:
         SpecBuilderError: if a file cannot be read, or there is no archive.
     """
-    path = Path(name)
+    path = Path(path)
     folder = path.parent if path.name == SUBMISSION else path
     archives = sorted(folder.glob("*.tar.gz"))
     if not archives:

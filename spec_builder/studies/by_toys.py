@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.executors import workers
 from spec_builder.base.files import digest
-from spec_builder.base.grids import check_level
+from spec_builder.base.grids import check_level, numbers_text, parse_signed_grid
+from spec_builder.base.names import shown
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.drawing.curves import check_masses, mass_coupling_axes, range_of_ends
 from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.compiled import describe_engine
 from spec_builder.inference.exclusion_by_toys import exclude_by_toys
-from spec_builder.inference.feldman_cousins import feldman_cousins
-from spec_builder.model.given import as_analysis, as_choice, as_workspace, mass_axis
+from spec_builder.inference.feldman_cousins import GRID, feldman_cousins
+from spec_builder.inference.toys import TOYS_MODULES
+from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_workspace, mass_axis
 from spec_builder.model.provenance import Choices
 from spec_builder.model.signal import check_change, check_nowhere_negative
 from spec_builder.studies.fits import USUAL_CL, FitResult, fit_analysis, fit_workspace, named, workspace_likelihood
@@ -27,18 +32,21 @@ from spec_builder.studies.limits import (
     in_contact_units,
     interval_text,
 )
-from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import PicturedResult, dataset_label, interaction_label, level_note, own_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import concurrent.futures
+    from collections.abc import Callable, Sequence
 
     from matplotlib.axes import Axes
 
     from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.chunks import Store
     from spec_builder.base.grids import Numbers
     from spec_builder.inference.curves import Interval
     from spec_builder.inference.exclusion_by_toys import ToyExclusion, ToyMassPoint
     from spec_builder.inference.feldman_cousins import CriticalValue, FeldmanCousins, PValue
+    from spec_builder.inference.toys import Ensemble
     from spec_builder.model.given import GivenAnalysis, GivenWorkspace
     from spec_builder.physics.choices import Choice
 
@@ -178,6 +186,7 @@ def _p_words(found: PValue, name: str) -> str:
     )
 
 
+@checked
 def fit_analysis_by_toys(
     analysis: GivenAnalysis,
     parameter: str,
@@ -187,7 +196,12 @@ def fit_analysis_by_toys(
     seed: int = 0,
     law: str | None = None,
     variants: Mapping[str, str] | None = None,
-    **how: Any,
+    ensemble: Ensemble = "profiled",
+    values: Numbers | None = None,
+    executor: concurrent.futures.Executor | None = None,
+    jobs: int | None = None,
+    store: Store | None = None,
+    report: Callable[[int, int], object] = lambda *_: None,
 ) -> ToyFitResult:
     """Fit a parameter of the Standard Model, with the interval by toys.
 
@@ -199,8 +213,13 @@ def fit_analysis_by_toys(
         seed: of the random numbers.
         law: ``normsys`` or ``linear``, where a name is given.
         variants: variant by experiment name, where a name is given.
-        how: ``ensemble``, ``values``, ``executor``, ``store`` and ``report`` of
-            :func:`spec_builder.inference.feldman_cousins.feldman_cousins`.
+        ensemble: where the nuisance parameters of the toys are: ``profiled`` at the observed data, or ``nominal``.
+        values: of the parameter, ascending, at which toys are thrown; None for a grid around the interval.
+        executor: any ``concurrent.futures.Executor``; None computes here.
+        jobs: worker processes in the place of an executor; a script that asks for them has its calls below
+            ``if __name__ == "__main__":``.
+        store: where finished chunks go; in memory by default.
+        report: told how many chunks are done, and of how many.
 
     Raises:
         SpecBuilderError: for an unknown parameter, and as that does.
@@ -209,10 +228,25 @@ def fit_analysis_by_toys(
     asymptotic = fit_analysis(loaded, parameter, cl=cl)
     null = None if loaded.measurable(parameter).factor is None else 0.0
     likelihood = loaded.likelihood(parameter)
-    found = feldman_cousins(likelihood, parameter, cl=cl, toys=toys, seed=seed, null=null, **how)
+    grid = _grid(values)
+    with workers(executor, jobs, preload=TOYS_MODULES) as pool:
+        found = feldman_cousins(
+            likelihood,
+            parameter,
+            values=grid,
+            null=null,
+            cl=cl,
+            toys=toys,
+            seed=seed,
+            ensemble=ensemble,
+            executor=pool,
+            store=store,
+            report=report,
+        )
     return ToyFitResult(asymptotic, found, {"workspace_sha256": digest(loaded.workspace)})
 
 
+@checked
 def fit_workspace_by_toys(
     workspace: GivenWorkspace,
     name: str | None = None,
@@ -223,7 +257,12 @@ def fit_workspace_by_toys(
     cl: float = USUAL_CL,
     toys: int = 1000,
     seed: int = 0,
-    **how: Any,
+    ensemble: Ensemble = "profiled",
+    values: Numbers | None = None,
+    executor: concurrent.futures.Executor | None = None,
+    jobs: int | None = None,
+    store: Store | None = None,
+    report: Callable[[int, int], object] = lambda *_: None,
 ) -> ToyFitResult:
     """Fit the parameter of interest of any pyhf workspace, with the interval by toys.
 
@@ -236,7 +275,13 @@ def fit_workspace_by_toys(
         cl: confidence level of the interval.
         toys: at each value of the parameter.
         seed: of the random numbers.
-        how: see :func:`fit_analysis_by_toys`.
+        ensemble: where the nuisance parameters of the toys are: ``profiled`` at the observed data, or ``nominal``.
+        values: of the parameter, ascending, at which toys are thrown; None for a grid around the interval.
+        executor: any ``concurrent.futures.Executor``; None computes here.
+        jobs: worker processes in the place of an executor; a script that asks for them has its calls below
+            ``if __name__ == "__main__":``.
+        store: where finished chunks go; in memory by default.
+        report: told how many chunks are done, and of how many.
     """
     workspace, name = as_workspace(workspace, name)
     asymptotic = fit_workspace(workspace, name, measurement=measurement, poi=poi, hold=hold, cl=cl)
@@ -244,7 +289,20 @@ def fit_workspace_by_toys(
     with named(name):
         if not likelihood.poi:
             raise SpecBuilderError("toys need a parameter of interest; name one")
-        found = feldman_cousins(likelihood, likelihood.poi, cl=cl, toys=toys, seed=seed, **how)
+        grid = _grid(values)
+        with workers(executor, jobs, preload=TOYS_MODULES) as pool:
+            found = feldman_cousins(
+                likelihood,
+                likelihood.poi,
+                values=grid,
+                cl=cl,
+                toys=toys,
+                seed=seed,
+                ensemble=ensemble,
+                executor=pool,
+                store=store,
+                report=report,
+            )
     origin = {"workspace_sha256": digest(workspace), "measurement": measurement, "hold": dict(hold or {})}
     return ToyFitResult(asymptotic, found, origin)
 
@@ -309,7 +367,7 @@ class ToyLimitsResult(PicturedResult):
         for k in range(max(map(len, by_wilks))):
             label = None if k else "Wilks' theorem"
             panel.plot(mass, _column(by_wilks, k), color="0.4", linestyle="--", linewidth=1.0, label=label)
-        panel.set_title(f"{dataset_label(limits.provenance)}: {limits.choice.title}")
+        panel.set_title(f"{dataset_label(limits.provenance)}\n{interaction_label(limits.choice)}")
         panel.legend(title=level_note(limits.provenance), loc="upper left")
         return panel
 
@@ -362,14 +420,15 @@ class ToyLimitsResult(PicturedResult):
         )
         table = plain.table
         rows = tuple((*row, _asymptotic_words(point)) for row, point in zip(table.rows, toys.points, strict=True))
-        shown = Shown((*table.columns, "by Wilks' theorem"), rows)
-        return Report(plain.title, facts, plain.columns, shown, plain.notes, plain.details)
+        side_by_side = Shown((*table.columns, "by Wilks' theorem"), rows)
+        return Report(plain.title, facts, plain.columns, side_by_side, plain.notes, plain.details)
 
 
 def _asymptotic_words(point: ToyMassPoint) -> str:
     return ", ".join(interval_text(low, high) for low, high in point.asymptotic) or "none"
 
 
+@checked
 def find_limits_by_toys(
     analysis: GivenAnalysis,
     choice: Choice | str | object,
@@ -381,8 +440,13 @@ def find_limits_by_toys(
     variants: Mapping[str, str] | None = None,
     toys: int = 1000,
     seed: int = 0,
+    ensemble: Ensemble = "profiled",
+    count: int = GRID,
     values: Sequence[FloatArray] | None = None,
-    **how: Any,
+    executor: concurrent.futures.Executor | None = None,
+    jobs: int | None = None,
+    store: Store | None = None,
+    report: Callable[[int, int], object] = lambda *_: None,
 ) -> ToyLimitsResult:
     """Exclude values of an interaction's parameter by toys, at given mediator masses where it has a mediator.
 
@@ -397,10 +461,15 @@ def find_limits_by_toys(
         variants: variant by experiment name, where a name is given.
         toys: at each point.
         seed: of the random numbers.
-        values: a grid of the parameter at each mass, ascending, as results have them (g/m in 1/GeV at the mass inf);
-            None for one over what the intervals may be.
-        how: ``ensemble``, ``count``, ``executor``, ``store`` and ``report`` of
-            :func:`spec_builder.inference.exclusion_by_toys.exclude_by_toys`.
+        ensemble: where the nuisance parameters of the toys are: ``profiled`` at the observed data, or ``nominal``.
+        count: values of the parameter at each mass.
+        values: they themselves at each mass, ascending, as results have them (g/m in 1/GeV at the mass inf); None for
+            a grid over what the intervals may be.
+        executor: any ``concurrent.futures.Executor``; None computes here.
+        jobs: worker processes in the place of an executor; a script that asks for them has its calls below
+            ``if __name__ == "__main__":``.
+        store: where finished chunks go; in memory by default.
+        report: told how many chunks are done, and of how many.
 
     Raises:
         SpecBuilderError: as :func:`spec_builder.studies.limits.find_limits` and that do.
@@ -413,14 +482,44 @@ def find_limits_by_toys(
     signal = problem.yields(axis)
     check_change(chosen, signal)
     check_nowhere_negative(chosen, signal, axis)
-    if values is not None:
-        if len(values) != len(axis):
-            raise SpecBuilderError(f"values: {len(values)} grids, expected one for each of {len(axis)} masses")
-        how["values"] = [own / (_PER_GEV if math.isinf(mass) else 1.0) for own, mass in zip(values, axis, strict=True)]
-    found = exclude_by_toys(problem, axis, cl=cl, dof=dof, toys=toys, seed=seed, plane=loaded.masses_MeV, **how)
+    grids = None if values is None else _grids(values, axis, chosen)
+    with workers(executor, jobs, preload=TOYS_MODULES) as pool:
+        found = exclude_by_toys(
+            problem,
+            axis,
+            count=count,
+            values=grids,
+            plane=loaded.masses_MeV,
+            cl=cl,
+            dof=dof,
+            toys=toys,
+            seed=seed,
+            ensemble=ensemble,
+            executor=pool,
+            store=store,
+            report=report,
+        )
     about = Choices.of(loaded, chosen, axis if chosen.has_mediator else None, cl=cl, dof=dof)
     limits = LimitsResult(about, chosen, in_contact_units(found.exclusion))
     return ToyLimitsResult(limits, _in_contact_units(found), {"workspace_sha256": digest(loaded.workspace)})
+
+
+def _grid(values: Numbers | None) -> FloatArray | None:
+    """Values of a parameter that a user gave, ascending."""
+    if values is None:
+        return None
+    return np.sort(parse_signed_grid(numbers_text(values, "values"), "values"))
+
+
+def _grids(values: object, masses: FloatArray, choice: Choice) -> list[FloatArray]:
+    """Values of an interaction's parameter at each mass, ascending, in the units of its yields."""
+    listed = list(values) if isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping) else []
+    if len(listed) != masses.size:
+        raise SpecBuilderError(f"values {shown(values)}: expected a list of values for each of {masses.size} masses")
+    return [
+        np.sort(as_couplings(own, choice, "values", zero=True)) / (_PER_GEV if math.isinf(mass) else 1.0)
+        for own, mass in zip(listed, masses, strict=True)
+    ]
 
 
 def _in_contact_units(found: ToyExclusion) -> ToyExclusion:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.files import canonical_json
+from spec_builder.base.printing import counted
 from spec_builder.experiments.reading import load_experiment, shipped_experiments
 from spec_builder.model.signal import signal_kernel
 from spec_builder.physics.interactions import STANDARD_MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Channel, Experiment, Run
@@ -21,8 +24,9 @@ __all__ = ["describe_experiment", "list_experiments"]
 _COLUMNS = 12
 
 
+@checked
 def list_experiments(*, as_json: bool = False) -> str:
-    """The shipped experiments, a line each."""
+    """The shipped experiments, a line each, or as JSON: what ``spec-builder experiments`` prints."""
     loaded = [load_experiment(name) for name in shipped_experiments()]
     if as_json:
         return canonical_json([{"name": e.name, "title": e.title, "variants": list(e.variants)} for e in loaded])
@@ -38,11 +42,20 @@ def _parts(experiment: Experiment) -> str:
 def _summary(channel: Channel) -> str:
     axes = " x ".join(axis.name for axis in channel.axes)
     exposure = f"{channel.exposure:.3g} {channel.exposure_unit}"
-    return f"{channel.bins} bins of {axes}, {exposure}, {channel.observed.sum():.0f} events"
+    return f"{counted(channel.bins, 'bin')} of {axes}, {exposure}, {counted(int(channel.observed.sum()), 'event')}"
 
 
-def describe_experiment(name_or_path: str, *, as_json: bool = False) -> str:
-    """One experiment in full."""
+@checked
+def describe_experiment(name_or_path: str | PathLike[str], *, as_json: bool = False) -> str:
+    """One experiment in full with its sources and statuses: what ``spec-builder experiments NAME`` prints.
+
+    Args:
+        name_or_path: as :func:`spec_builder.experiments.reading.load_experiment` takes it.
+        as_json: in the place of lines.
+
+    Raises:
+        SpecBuilderError: as that does.
+    """
     experiment = load_experiment(name_or_path)
     kernels = [signal_kernel(channel) for channel in experiment.channels]
     signals = {kernel.channel.name: kernel.samples() for kernel in kernels}
@@ -94,7 +107,7 @@ def _edges(edges: FloatArray) -> str:
     bins = len(edges) - 1
     if bins <= _COLUMNS:
         return ", ".join(f"{edge:g}" for edge in edges)
-    return f"{edges[0]:g}, {edges[1]:g}, ..., {edges[-1]:g} ({bins} bins)"
+    return f"{edges[0]:g}, {edges[1]:g}, ..., {edges[-1]:g} ({counted(bins, 'bin')})"
 
 
 def _event_lines(channel: Channel, signals: Mapping[str, FloatArray]) -> list[str]:
@@ -108,7 +121,7 @@ def _event_lines(channel: Channel, signals: Mapping[str, FloatArray]) -> list[st
         title = f"events per bin of {channel.axes[0].name}, summed over {channel.axes[1].name} (JSON has every bin)"
         rows = [(label, values.reshape(first, -1).sum(axis=1)) for label, values in rows]
     else:
-        title = f"events in {channel.bins} bins (JSON has every bin)"
+        title = f"events in {counted(channel.bins, 'bin')} (JSON has every bin)"
         rows = [(label, values.sum(keepdims=True)) for label, values in rows]
     lines = [f"  {title}"]
     for label, values in rows:

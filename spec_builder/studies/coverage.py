@@ -7,25 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.grids import check_level, numbers_text, parse_signed_grid
+from spec_builder.base.executors import workers
+from spec_builder.base.grids import check_level, json_mass, numbers_text, parse_signed_grid
 from spec_builder.base.text import Report
 from spec_builder.drawing.style import axis_label
 from spec_builder.inference.exclusion_by_toys import cover_at_mass, mass_models
 from spec_builder.inference.feldman_cousins import measure_coverage
+from spec_builder.inference.toys import TOYS_MODULES
 from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_mass
 from spec_builder.model.provenance import Choices
 from spec_builder.model.signal import check_change, check_nowhere_negative
-from spec_builder.studies.limits import json_mass
 from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import concurrent.futures
+    from collections.abc import Callable, Mapping
 
     from matplotlib.axes import Axes
 
+    from spec_builder.base.chunks import Store
     from spec_builder.base.grids import Numbers
     from spec_builder.inference.feldman_cousins import Coverage
+    from spec_builder.inference.toys import Ensemble
     from spec_builder.model.given import GivenAnalysis
     from spec_builder.physics.choices import Choice
 
@@ -128,6 +133,7 @@ class CoverageResult(PicturedResult):
         )
 
 
+@checked
 def cover_analysis(
     analysis: GivenAnalysis,
     parameter: str,
@@ -138,8 +144,11 @@ def cover_analysis(
     variants: Mapping[str, str] | None = None,
     toys: int = 10_000,
     seed: int = 0,
-    ensemble: str = "profiled",
-    **how: Any,
+    ensemble: Ensemble = "profiled",
+    executor: concurrent.futures.Executor | None = None,
+    jobs: int | None = None,
+    store: Store | None = None,
+    report: Callable[[int, int], object] = lambda *_: None,
 ) -> CoverageResult:
     """Measure how often intervals of a parameter cover its true value.
 
@@ -153,8 +162,11 @@ def cover_analysis(
         toys: at each true value.
         seed: of the random numbers.
         ensemble: where the nuisance parameters of the truths are.
-        how: ``executor``, ``store`` and ``report`` of
-            :func:`spec_builder.inference.feldman_cousins.measure_coverage`.
+        executor: any ``concurrent.futures.Executor``; None computes here.
+        jobs: worker processes in the place of an executor; a script that asks for them has its calls below
+            ``if __name__ == "__main__":``.
+        store: where finished chunks go; in memory by default.
+        report: told how many chunks are done, and of how many.
 
     Raises:
         SpecBuilderError: for an unknown parameter, and as that does.
@@ -163,20 +175,24 @@ def cover_analysis(
     loaded = as_analysis(analysis, law, variants)
     wanted = loaded.measurable(parameter)
     truths = np.array(parse_signed_grid(numbers_text(values, "values"), "values")) * wanted.reference
-    found = measure_coverage(
-        loaded.likelihood(parameter),
-        parameter,
-        truths,
-        cl=cl,
-        toys=toys,
-        seed=seed,
-        ensemble=ensemble,  # type: ignore[arg-type]  # checked there
-        **how,
-    )
+    with workers(executor, jobs, preload=TOYS_MODULES) as pool:
+        found = measure_coverage(
+            loaded.likelihood(parameter),
+            parameter,
+            truths,
+            cl=cl,
+            toys=toys,
+            seed=seed,
+            ensemble=ensemble,
+            executor=pool,
+            store=store,
+            report=report,
+        )
     about = Choices.of(loaded, cl=cl)
     return CoverageResult(about, parameter, wanted.unit, wanted.reference, toys, seed, ensemble, tuple(found))
 
 
+@checked
 def cover_couplings(
     analysis: GivenAnalysis,
     choice: Choice | str | object,
@@ -188,8 +204,11 @@ def cover_couplings(
     variants: Mapping[str, str] | None = None,
     toys: int = 10_000,
     seed: int = 0,
-    ensemble: str = "profiled",
-    **how: Any,
+    ensemble: Ensemble = "profiled",
+    executor: concurrent.futures.Executor | None = None,
+    jobs: int | None = None,
+    store: Store | None = None,
+    report: Callable[[int, int], object] = lambda *_: None,
 ) -> CoverageResult:
     """Measure how often what limits at one mass leave (``dof=1``) holds the true value of the parameter.
 
@@ -204,7 +223,11 @@ def cover_couplings(
         toys: at each true value.
         seed: of the random numbers.
         ensemble: where the nuisance parameters of the truths are.
-        how: as for :func:`cover_analysis`.
+        executor: any ``concurrent.futures.Executor``; None computes here.
+        jobs: worker processes in the place of an executor; a script that asks for them has its calls below
+            ``if __name__ == "__main__":``.
+        store: where finished chunks go; in memory by default.
+        report: told how many chunks are done, and of how many.
 
     Raises:
         SpecBuilderError: as :func:`spec_builder.studies.limits.find_limits`, and for values beyond the domain.
@@ -224,15 +247,10 @@ def cover_couplings(
     wrong = ~((truths >= low) & (truths <= high))
     if wrong.any():
         raise SpecBuilderError(f"value {wanted[int(np.argmax(wrong))]:g}: beyond the domain of {chosen.parameter}")
-    found = cover_at_mass(
-        model,
-        truths,
-        cl=cl,
-        toys=toys,
-        seed=seed,
-        ensemble=ensemble,  # type: ignore[arg-type]  # checked there
-        **how,
-    )
+    with workers(executor, jobs, preload=TOYS_MODULES) as pool:
+        found = cover_at_mass(
+            model, truths, cl=cl, toys=toys, seed=seed, ensemble=ensemble, executor=pool, store=store, report=report
+        )
     own = tuple(replace(one, value=float(value)) for one, value in zip(found, wanted, strict=True))
     about = Choices.of(loaded, chosen, cl=cl, dof=1)
     mass = None if masses is None else float(masses[0])

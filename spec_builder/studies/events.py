@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.inference.expectation import TOTAL, covariance, expect, prior
@@ -122,6 +123,7 @@ def _row(count: EventCount) -> tuple[str, ...]:
     )
 
 
+@checked
 def events_of_analysis(
     analysis: GivenAnalysis, parameter: str, *, law: str | None = None, variants: Mapping[str, str] | None = None
 ) -> EventsResult:
@@ -137,10 +139,11 @@ def events_of_analysis(
         SpecBuilderError: for an unknown name or parameter, or if the fit is not valid.
     """
     loaded = as_analysis(analysis, law, variants)
-    counted = _counts(loaded.likelihood(parameter), loaded.name, loaded.measurable(parameter).reference)
+    counted = _counts(loaded.likelihood(parameter), loaded.name)
     return EventsResult(Choices.of(loaded), f"{parameter} with the nuisance parameters", *counted)
 
 
+@checked
 def events_at_point(
     analysis: GivenAnalysis,
     choice: Choice | str | object,
@@ -171,6 +174,7 @@ def events_at_point(
     return EventsResult(about, f"the nuisance parameters at {point}", *counted)
 
 
+@checked
 def events_of_workspace(
     workspace: GivenWorkspace,
     name: str | None = None,
@@ -201,13 +205,8 @@ def events_of_workspace(
     return EventsResult(Choices(title), fitted, *counted)
 
 
-def _counts(
-    likelihood: Likelihood, name: str, nominal: float | None = None
-) -> tuple[tuple[EventCount, ...], tuple[str, ...]]:
-    """Events before the fit, the parameter of interest at its nominal value if one is given, and at the minimum.
-
-    Beside them what the errors leave out.
-    """
+def _counts(likelihood: Likelihood, name: str) -> tuple[tuple[EventCount, ...], tuple[str, ...]]:
+    """Events before the fit and at the minimum, and what the errors leave out."""
     if any(group.sample == TOTAL for group in likelihood.specification.groups):
         raise SpecBuilderError(f"{name}: a sample is named '{TOTAL}', which the sum of all is; give it another name")
     found = fit(likelihood, likelihood.poi)
@@ -218,8 +217,6 @@ def _counts(
     if not np.isfinite(errors).all():
         raise SpecBuilderError(f"{name}: the errors of the parameters at the minimum cannot be computed")
     start, widths = prior(likelihood)
-    if nominal is not None:
-        start[likelihood.index(likelihood.poi)] = nominal
     before, after = expect(likelihood, start, widths), expect(likelihood, theta, errors)
     return (*_bins(likelihood, before, after), *_sums(likelihood, before, after)), caveats_of(found)
 

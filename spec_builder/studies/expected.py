@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.executors import workers
 from spec_builder.base.grids import check_level
 from spec_builder.base.names import unknown_name
+from spec_builder.base.printing import counted
 from spec_builder.base.text import Report
 from spec_builder.drawing.curves import check_masses, draw_expected_bands, mass_coupling_axes, range_of_ends
 from spec_builder.drawing.style import axis_label
 from spec_builder.inference.expected_limits import expected_ends
+from spec_builder.inference.toys import TOYS_MODULES
 from spec_builder.model.given import as_analysis, as_choice, mass_axis
 from spec_builder.model.provenance import Choices, parameter_label
 from spec_builder.model.signal import check_change, check_nowhere_negative
 from spec_builder.studies.limits import check_dof
-from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import PicturedResult, dataset_label, interaction_label, level_note, own_axes
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -99,7 +103,7 @@ class ExpectedLimits(PicturedResult):
     def drawn(self) -> str:
         """What :meth:`plot` draws."""
         shown = max((point.allowed_bands for point in self.points), default=0.0)
-        thrown = "Asimov data" if self.kind == "asimov" else f"the median and the bands of {self.toys} toys"
+        thrown = "Asimov data" if self.kind == "asimov" else f"the median and the bands of {counted(self.toys, 'toy')}"
         band = f"; an allowed band lies inside in up to {100 * shown:.0f} % of the data sets" if shown > 0 else ""
         return f"Where the outermost excluded interval is expected to begin: {thrown}{band}."
 
@@ -123,7 +127,7 @@ class ExpectedLimits(PicturedResult):
         mass_coupling_axes(panel, mass, axis_label(self.choice.parameter, self.choice.unit or "1"), ends)
         draw_expected_bands(panel, mass, band)
         about = self.provenance
-        panel.set_title(f"{dataset_label(about)}: {self.choice.title}")
+        panel.set_title(f"{dataset_label(about)}\n{interaction_label(self.choice)}")
         panel.legend(title=level_note(about), loc="upper left")
         return panel
 
@@ -178,7 +182,7 @@ class ExpectedLimits(PicturedResult):
     def report(self) -> Report:
         """A row for each mass: quantiles of the limit."""
         symbol = self.choice.parameter
-        thrown = "Asimov data" if self.kind == "asimov" else f"{self.toys} toys, seed {self.seed}"
+        thrown = "Asimov data" if self.kind == "asimov" else f"{counted(self.toys, 'toy')}, seed {self.seed}"
         facts = {
             "confidence": f"{self.provenance.level}, by the threshold of Delta chi2",
             "data": f"{thrown} of the Standard Model, nuisance parameters {self.ensemble}",
@@ -213,6 +217,7 @@ class ExpectedLimits(PicturedResult):
         return columns
 
 
+@checked
 def expect_limits(
     analysis: GivenAnalysis,
     choice: Choice | str | object,
@@ -227,6 +232,7 @@ def expect_limits(
     seed: int = 0,
     ensemble: Ensemble = "profiled",
     executor: concurrent.futures.Executor | None = None,
+    jobs: int | None = None,
     store: Store | None = None,
     report: Callable[[int, int], object] = lambda *_: None,
 ) -> ExpectedLimits:
@@ -247,6 +253,8 @@ def expect_limits(
         ensemble: where the nuisance parameters of the Standard Model are: ``profiled`` at the observed data, or
             ``nominal``.
         executor: any ``concurrent.futures.Executor``; None computes here.
+        jobs: worker processes in the place of an executor; a script that asks for them has its calls below
+            ``if __name__ == "__main__":``.
         store: where finished chunks go; in memory by default.
         report: told how many chunks are done, and of how many.
 
@@ -262,19 +270,20 @@ def expect_limits(
     signal = problem.yields(axis)
     check_change(chosen, signal)
     check_nowhere_negative(chosen, signal, axis)
-    ends = expected_ends(
-        problem,
-        axis,
-        cl=cl,
-        dof=dof,
-        toys=None if kind == "asimov" else toys,
-        seed=seed,
-        ensemble=ensemble,
-        plane=loaded.masses_MeV,
-        executor=executor,
-        store=store,
-        report=report,
-    )
+    with workers(executor, jobs, preload=TOYS_MODULES) as pool:
+        ends = expected_ends(
+            problem,
+            axis,
+            cl=cl,
+            dof=dof,
+            toys=None if kind == "asimov" else toys,
+            seed=seed,
+            ensemble=ensemble,
+            plane=loaded.masses_MeV,
+            executor=pool,
+            store=store,
+            report=report,
+        )
     about = Choices.of(loaded, chosen, axis if chosen.has_mediator else None, cl=cl, dof=dof)
     points = tuple(_point(float(mass), ends, i, signed=chosen.signed) for i, mass in enumerate(axis))
     count = len(ends.upper)
@@ -288,7 +297,7 @@ def check_kind(kind: str) -> None:
         SpecBuilderError: naming those there are.
     """
     if kind not in KINDS:
-        raise unknown_name("expected", kind, KINDS)
+        raise unknown_name("kind", kind, KINDS)
 
 
 def _point(mass: float, ends: ExpectedEnds, place: int, *, signed: bool) -> ExpectedPoint:

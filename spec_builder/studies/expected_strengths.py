@@ -6,10 +6,14 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.executors import workers
 from spec_builder.base.grids import check_level
+from spec_builder.base.printing import counted
 from spec_builder.base.text import Report, Result
 from spec_builder.inference.expected_limits import expected_upper_limits
+from spec_builder.inference.toys import TOYS_MODULES
 from spec_builder.model.given import as_analysis, as_spectra
 from spec_builder.model.provenance import Choices, in_words
 from spec_builder.model.spectra import spectrum_notes
@@ -85,7 +89,7 @@ class ExpectedStrengths(Result):
 
     def report(self) -> Report:
         """A row for each spectrum: labels, and quantiles of the limit."""
-        thrown = "Asimov data" if self.kind == "asimov" else f"{self.toys} toys, seed {self.seed}"
+        thrown = "Asimov data" if self.kind == "asimov" else f"{counted(self.toys, 'toy')}, seed {self.seed}"
         facts = {
             "confidence": f"{self.provenance.level}, by the threshold of Delta chi2",
             "data": f"{thrown} of the Standard Model, nuisance parameters {self.ensemble}",
@@ -115,6 +119,7 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
+@checked
 def expect_strength_limits(
     analysis: GivenAnalysis,
     spectra: RecoilSpectrum | str | PathLike[str] | Sequence[RecoilSpectrum],
@@ -125,6 +130,7 @@ def expect_strength_limits(
     seed: int = 0,
     ensemble: Ensemble = "profiled",
     executor: concurrent.futures.Executor | None = None,
+    jobs: int | None = None,
     store: Store | None = None,
     report: Callable[[int, int], object] = lambda *_: None,
     law: str | None = None,
@@ -142,6 +148,8 @@ def expect_strength_limits(
         ensemble: where the nuisance parameters of the Standard Model are: ``profiled`` at the observed data, or
             ``nominal``.
         executor: any ``concurrent.futures.Executor``; None computes here.
+        jobs: worker processes in the place of an executor; a script that asks for them has its calls below
+            ``if __name__ == "__main__":``.
         store: where finished chunks go; in memory by default.
         report: told how many chunks are done, and of how many.
         law: ``normsys`` or ``linear``, where a name is given.
@@ -154,16 +162,18 @@ def expect_strength_limits(
     check_level(cl)
     loaded, tables = as_analysis(analysis, law, variants), as_spectra(spectra)
     loaded.check_limits()
-    ends = expected_upper_limits(
-        [spectrum_likelihood(loaded, spectrum) for spectrum in tables],
-        cl=cl,
-        toys=None if kind == "asimov" else toys,
-        seed=seed,
-        ensemble=ensemble,
-        executor=executor,
-        store=store,
-        report=report,
-    )
+    likelihoods = [spectrum_likelihood(loaded, spectrum) for spectrum in tables]
+    with workers(executor, jobs, preload=TOYS_MODULES) as pool:
+        ends = expected_upper_limits(
+            likelihoods,
+            cl=cl,
+            toys=None if kind == "asimov" else toys,
+            seed=seed,
+            ensemble=ensemble,
+            executor=pool,
+            store=store,
+            report=report,
+        )
     for place, spectrum in enumerate(tables):
         if not ends.valid[:, place].any():
             raise SpecBuilderError(f"spectrum {spectrum.name}: no fit of the expected data converges")

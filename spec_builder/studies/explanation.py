@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import jsonpatch
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.pulls import draw_parts, name_rows, rows_height
+from spec_builder.drawing.style import plain
 from spec_builder.inference import minuit
 from spec_builder.inference.decomposition import decompose
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.inference.profile import profile
+from spec_builder.inference.profile import follow, search
 from spec_builder.model.given import as_analysis, as_spectrum
 from spec_builder.model.patches import STRENGTH
 from spec_builder.model.points import Point, as_point
@@ -45,6 +47,8 @@ _LONG = 1e6
 _SHOWN = 12
 #: Bars of a picture; the others are added up in one.
 _DRAWN = 16
+#: Letters of a point in a title.
+_POINT_LETTERS = 40
 
 
 @dataclass(frozen=True, repr=False)
@@ -90,7 +94,7 @@ class Explanation(PicturedResult):
         panel = own_axes(ax, self.drawn_height)
         draw_parts(panel, [size for _, size in rows], r"part of $\Delta\chi^2$ to the Standard Model")
         name_rows(panel, [name for name, _ in rows])
-        point = self.point.replace("_", " ").replace("$", r"\$")
+        point = plain(self.point.replace("_", " "), _POINT_LETTERS)
         panel.set_title(f"{dataset_label(self.provenance)}\n{point}, {level_note(self.provenance)}", loc="right")
         panel.legend(loc="best", title=rf"$\Delta\chi^2 = {self.parts.delta_chi2:.2f}$")
         return panel
@@ -181,6 +185,7 @@ def _signed(number: float) -> str:
     return f"+{_short(number, 3)}" if number >= 0 else _short(number, 3)
 
 
+@checked
 def explain_point(
     analysis: GivenAnalysis,
     choice: Choice | str | object,
@@ -218,6 +223,7 @@ def _explained_point(analysis: Analysis, point: Point) -> Explanation:
     return Explanation(about, str(point), _parts(analysis, str(point), model, fitted))
 
 
+@checked
 def explain_spectrum(
     analysis: GivenAnalysis,
     spectrum: RecoilSpectrum | str | Path,
@@ -244,7 +250,7 @@ def explain_spectrum(
         raise SpecBuilderError(f"strength {strength}: expected a number >= 0")
     model = spectrum_likelihood(loaded, spectrum)
     point = f"{spectrum.name} at strength {strength:g}"
-    fitted = profile(model, STRENGTH, np.array([strength])).fits
+    fitted = follow(model, search(model, STRENGTH), np.array([strength])).fits
     about = replace(Choices.of(loaded), notes=spectrum_notes(loaded, spectrum))
     return Explanation(about, point, _parts(loaded, point, model, fitted))
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.grids import as_levels
 from spec_builder.base.version import __version__
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.histfactory.patchset import round_value
 from spec_builder.inference.newton import minimise
-from spec_builder.inference.profile import threshold
 from spec_builder.inference.rows import take_apart
 from spec_builder.model.analysis import load_analyses
 from spec_builder.model.given import as_choices, as_names, mass_axis
@@ -54,6 +55,7 @@ _HEIGHT_DECIMALS, _YIELD_DIGITS = 6, 12
 _THETA_DECIMALS, _THETA_ERROR = (4, 6, 8, 10, 12, 14, 17), 1e-6
 
 
+@checked
 def explore(
     analyses: str | PathLike[str] | Sequence[str | PathLike[str]],
     choices: Choice | str | Sequence[Choice | str | object],
@@ -90,6 +92,8 @@ def explore(
             none of the analyses.
     """
     names, choices = as_names(analyses), as_choices(choices)
+    laws = None if laws is None else list(laws)
+    levels = as_levels(levels)
     _check(names, laws or LAWS, levels, points)
     models = [model for law in laws or LAWS for model in load_analyses(names, law, variants, change)]
     if laws is None:
@@ -118,8 +122,6 @@ def _check(analyses: Sequence[str], laws: Sequence[str], levels: Sequence[float]
         for value in values:
             if list(values).count(value) > 1:
                 raise SpecBuilderError(f"{what} {value}: given twice")
-    for level in levels:
-        threshold(level)  # refuses what is no level
     if not 2 <= points <= _MOST_POINTS:
         raise SpecBuilderError(f"points {points}: expected 2 to {_MOST_POINTS}")
 

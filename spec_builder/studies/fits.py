@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level
 from spec_builder.base.text import Report, Shown
@@ -47,6 +48,8 @@ _SIGNIFICANCE_TOLD = 0.01
 
 #: EDM that is told.
 _LEAST_EDM = 1e-12
+#: p-values below are written with an exponent; and the least one that is written.
+_PLAIN_P, _LEAST_P = 1e-3, 1e-300
 #: What a cross section is printed in [cm^2].
 _CROSS_SECTION = 1e-40
 
@@ -216,7 +219,7 @@ class FitResult(PicturedResult):
         unit = "" if self.unit == "1" else f" [{self.unit}]"
         if not self.fit.parameter:
             return f"{self.provenance.analysis}: a fit without a parameter of interest"
-        interval = f"{format_error('+', self.fit.up)} {format_error('-', self.fit.down)}"
+        interval = errors_text(self.fit.up, self.fit.down)
         found = "held by the measurement" if self.fit.fixed else interval
         return f"{self.provenance.analysis}: {self.fit.parameter}{unit} = {self.fit.value:.4g} {found}"
 
@@ -229,7 +232,7 @@ class FitResult(PicturedResult):
         facts = {
             "interval": f"{100 * fit.cl:.10g} % CL, Delta chi2 = {fit.threshold:.4g}",
             "choices": about.line,
-            "chi2 / ndof": f"{fit.chi2_min:.3f} / {fit.ndof}, p = {fit.p_value:.3f} (saturated, asymptotic)",
+            "chi2 / ndof": f"{fit.chi2_min:.3f} / {fit.ndof}, {p_value_text(fit.p_value)} (saturated, asymptotic)",
             "2NLL": f"{fit.twice_nll:.9f}, EDM {_edm_text(fit.edm)}, {state}",
         }
         if not fit.parameter:
@@ -245,7 +248,7 @@ class FitResult(PicturedResult):
                 facts["signal"] += f", known to {hidden:.1g} as 2NLL is rounded"
         if self.cross_section_cm2 is not None:
             numbers = self._cross_section(self.cross_section_cm2)
-            interval = f"{format_error('+', numbers['up'])} {format_error('-', numbers['down'])}"
+            interval = errors_text(numbers["up"], numbers["down"])
             facts["cross section"] = (
                 f"{numbers['value']:.4g} {interval} in {numbers['unit']}, of the Standard Model "
                 f"{numbers['standard_model']:.4g}"
@@ -285,11 +288,33 @@ def finite_or_none(number: float) -> float | None:
     return number if np.isfinite(number) else None
 
 
-def format_error(sign: str, length: float | None) -> str:
-    """``+3.19``, or ``+none`` where the interval has no end."""
-    return f"{sign}{'none' if length is None else f'{length:.3g}'}"
+def errors_text(up: float | None, down: float | None, form: str = ".3g") -> str:
+    """Lengths of an interval in words.
+
+    Examples:
+        >>> errors_text(3.19, 2.83), errors_text(0.155, None), errors_text(None, None)
+        ('+3.19 -2.83', '+0.155, no lower end', 'no upper end, no lower end')
+    """
+    above = "no upper end" if up is None else f"+{up:{form}}"
+    below = "no lower end" if down is None else f"-{down:{form}}"
+    return f"{above} {below}" if up is not None and down is not None else f"{above}, {below}"
 
 
+def p_value_text(p_value: float) -> str:
+    """A p-value as a number that is never zero, or that there is none.
+
+    Examples:
+        >>> p_value_text(0.1234), p_value_text(1.2e-7), p_value_text(0.0), p_value_text(float("nan"))
+        ('p = 0.123', 'p = 1.2e-07', 'p < 1e-300', 'no p-value without degrees of freedom')
+    """
+    if np.isnan(p_value):
+        return "no p-value without degrees of freedom"
+    if p_value < _LEAST_P:
+        return f"p < {_LEAST_P:.0e}"
+    return f"p = {p_value:.3f}" if p_value >= _PLAIN_P else f"p = {p_value:.1e}"
+
+
+@checked
 def fit_analysis(
     analysis: GivenAnalysis,
     parameter: str,
@@ -326,6 +351,7 @@ def fit_analysis(
     return FitResult(Choices.of(loaded, cl=cl), measurable.unit, result, cross_section)
 
 
+@checked
 def fit_workspace(
     workspace: GivenWorkspace,
     name: str | None = None,

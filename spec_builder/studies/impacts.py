@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.pulls import draw_impacts, draw_pulls, name_rows, pull_axes, rows_height
@@ -204,6 +205,7 @@ def _words(change: float | None) -> str:
     return "-" if change is None else f"{change:+.4g}"
 
 
+@checked
 def rank_analysis(
     analysis: GivenAnalysis,
     parameter: str,
@@ -228,6 +230,7 @@ def rank_analysis(
     return rank_parameters(loaded.likelihood(parameter), fit_analysis(loaded, parameter, cl=cl))
 
 
+@checked
 def rank_workspace(
     workspace: GivenWorkspace,
     name: str | None = None,

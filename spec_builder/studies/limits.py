@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import check_argument, checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.grids import check_level
+from spec_builder.base.grids import check_level, json_mass
+from spec_builder.base.names import shown
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.curves import check_masses, draw_bars, draw_excluded, mass_coupling_axes, range_of_ends
-from spec_builder.drawing.style import axis_label, line_of
+from spec_builder.drawing.style import Line, axis_label, line_of
 from spec_builder.inference.curves import Curves
 from spec_builder.inference.exclusion import exclude
 from spec_builder.model.given import as_analysis, as_choice, mass_axis
 from spec_builder.model.provenance import Choices, parameter_label
 from spec_builder.model.signal import check_change, check_nowhere_negative
 from spec_builder.physics.constants import FERMI_CONSTANT
-from spec_builder.studies.pictures import HEIGHT, PicturedResult, dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import HEIGHT, PicturedResult, dataset_label, interaction_label, level_note, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import BoolArray, FloatArray
     from spec_builder.base.grids import Numbers
-    from spec_builder.drawing.style import Line
     from spec_builder.inference.curves import Interval
     from spec_builder.inference.exclusion import Exclusion, MassPoint
     from spec_builder.inference.plane import Minimum
@@ -41,7 +42,6 @@ __all__ = [
     "find_limits",
     "in_contact_units",
     "interval_text",
-    "json_mass",
 ]
 
 #: From 1/MeV to 1/GeV.
@@ -81,17 +81,23 @@ class LimitsResult(PicturedResult):
         """Height of a figure of it [in]."""
         return HEIGHT if self.choice.has_mediator else 1.5
 
-    def plot(self, ax: Axes | None = None, *, label: str | None = None, line: Line | None = None) -> Axes:
+    def plot(
+        self, ax: Axes | None = None, *, label: str | None = None, line: Line | None = None, hatched: bool = False
+    ) -> Axes:
         """What is excluded against the mediator mass; bars along the parameter where there is no mass.
 
         Args:
             ax: axes to draw into; new ones if there are none.
             label: for the legend; the data set by default.
             line: colour and dashes; those of the analysis by default.
+            hatched: the excluded side is hatched, in place of a light band.
 
         Raises:
             SpecBuilderError: if there are fewer than two finite masses.
         """
+        check_argument("label", label)
+        if line is not None and not isinstance(line, Line):
+            raise SpecBuilderError(f"line {shown(line)}: expected a Line of colour and dashes")
         look = line or line_of(self.provenance.analysis)
         name = label or dataset_label(self.provenance)
         axis = axis_label(self.choice.parameter, self.choice.unit or "1")
@@ -99,7 +105,7 @@ class LimitsResult(PicturedResult):
             panel = own_axes(ax, self.drawn_height)
             (point,) = self.exclusion.points
             draw_bars(panel, [(name, point.excluded, point.best_g, look.color)], axis, signed=self.choice.signed)
-            panel.set_title(f"{self.choice.title}\n{level_note(self.provenance)}", loc="right")
+            panel.set_title(f"{interaction_label(self.choice)}\n{level_note(self.provenance)}", loc="right")
             return panel
         mass = np.array([point.mass_MeV for point in self.drawn_points])
         check_masses(mass)
@@ -109,8 +115,8 @@ class LimitsResult(PicturedResult):
         if panel.has_data():
             ends = min(ends[0], panel.get_ylim()[0]), max(ends[1], panel.get_ylim()[1])
         mass_coupling_axes(panel, mass, axis, ends)
-        draw_excluded(panel, mass, excluded, line=look, label=name)
-        panel.legend(title=f"{self.choice.title}\n{level_note(self.provenance)}", loc="upper left")
+        draw_excluded(panel, mass, excluded, line=look, label=name, hatched=hatched)
+        panel.legend(title=f"{interaction_label(self.choice)}\n{level_note(self.provenance)}", loc="upper left")
         return panel
 
     @property
@@ -259,13 +265,6 @@ def interval_text(low: float | None, high: float | None, form: str = ".6g", betw
     return f"> {low:{form}}" if high is None else f"{low:{form}} {between} {high:{form}}"
 
 
-def json_mass(mass_MeV: float | None) -> float | str | None:
-    """A mass as it stands in JSON: ``inf`` for the contact limit, None where there is none."""
-    if mass_MeV is None or math.isnan(mass_MeV):
-        return None
-    return "inf" if math.isinf(mass_MeV) else mass_MeV
-
-
 def _json_point(point: MassPoint) -> dict[str, Any]:
     content = asdict(point)
     content["mass_MeV"] = json_mass(point.mass_MeV)
@@ -292,12 +291,13 @@ def check_dof(dof: int, choice: Choice | None = None) -> None:
     Raises:
         SpecBuilderError: saying so.
     """
-    if dof not in (1, 2):
-        raise SpecBuilderError(f"dof {dof}: expected 1 or 2")
+    if isinstance(dof, bool) or dof not in (1, 2):
+        raise SpecBuilderError(f"dof {dof!r}: expected 1 or 2")
     if choice is not None and dof == 2 and not choice.has_mediator:
         raise SpecBuilderError(f"dof 2: interaction '{choice.name}' has no mass and so no plane, expected 1")
 
 
+@checked
 def find_limits(
     analysis: GivenAnalysis,
     choice: Choice | str | object,

@@ -5,25 +5,35 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import shown
 from spec_builder.base.text import Result
 from spec_builder.drawing.page import new_axes
-from spec_builder.drawing.style import display_name
+from spec_builder.drawing.style import display_name, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from spec_builder.model.provenance import Choices
+    from spec_builder.physics.choices import Choice
 
-__all__ = ["HEIGHT", "PicturedResult", "dataset_label", "level_note", "own_axes"]
+__all__ = ["HEIGHT", "PicturedResult", "dataset_label", "interaction_label", "level_note", "own_axes"]
 
 #: Of a picture without rows [in].
 HEIGHT = 2.7
+#: Letters of the title of an interaction.
+_TITLE_LETTERS = 44
 
 
 def dataset_label(about: Choices) -> str:
     """Data set and variants; a star where something agrees by construction."""
     star = "*" if about.by_construction else ""
-    return ", ".join([display_name(about.analysis) + star, *about.variants.values()])
+    return ", ".join([display_name(about.analysis) + star, *map(plain, about.variants.values())])
+
+
+def interaction_label(choice: Choice) -> str:
+    """What an interaction is called in figures: its title, as far as a column has room."""
+    return plain(choice.title, _TITLE_LETTERS)
 
 
 def level_note(about: Choices) -> str:
@@ -57,5 +67,15 @@ class PicturedResult(Result):
 
 
 def own_axes(ax: Axes | None, height: float = HEIGHT) -> Axes:
-    """The axes that were given, or new ones of one column's width."""
-    return new_axes(height) if ax is None else ax
+    """The axes that were given, or new ones of one column's width.
+
+    Raises:
+        SpecBuilderError: for what are no axes: a figure, or the array of several that ``subplots`` gives.
+    """
+    if ax is None:
+        return new_axes(height)
+    from matplotlib.axes import Axes  # noqa: PLC0415  # only where something is drawn
+
+    if not isinstance(ax, Axes):
+        raise SpecBuilderError(f"ax {shown(ax)}: expected axes of matplotlib, such as one of figure.subplots()")
+    return ax

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from spec_builder.model.analysis import Analysis
     from spec_builder.physics.choices import Choice
 
-__all__ = ["Plane", "parameter_grid", "profile_planes"]
+__all__ = ["LINE_POINTS", "Plane", "line_values", "parameter_grid", "profile_planes"]
+
+#: Values of a parameter without a mass at least: a line costs nothing, and fewer would hide what is in it.
+LINE_POINTS = 401
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def profile_planes(
     Args:
         choices: analyses with interactions.
         points: masses over the analysis' range, and couplings over each interaction's default range. Where there is
-            no mediator the plane is a line of so many values.
+            no mediator the plane is a line, of :data:`LINE_POINTS` values at least; see :func:`line_values`.
         cl: confidence level of the contours.
         dof: their degrees of freedom.
         executor: any ``concurrent.futures.Executor``; None computes here.
@@ -97,9 +100,10 @@ def _profile_plane(analysis: Analysis, choice: Choice, points: int, cl: float, d
     curves = Curves(problem, signal)
     dof_here = dof if choice.has_mediator else 1
     exclusion = exclude(problem, masses, cl=cl, dof=dof_here, curves=curves, plane=analysis.masses_MeV)
-    couplings = parameter_grid(choice, points, exclusion)
+    grid = parameter_grid if choice.has_mediator else line_values
+    couplings = grid(choice, points, exclusion)
     fits = curves.grid(couplings)
-    shape = (masses.size, points)
+    shape = (masses.size, couplings.size)
     return Plane(
         LimitsResult(
             Choices.of(analysis, choice, masses if choice.has_mediator else None, cl=cl, dof=dof_here),
@@ -134,3 +138,24 @@ def parameter_grid(choice: Choice, points: int, exclusion: Exclusion | None = No
     ends = [end for interval in intervals for end in interval if end]
     below, above = [end / 5 for end in ends if end < low], [end * 5 for end in ends if end > high]
     return np.geomspace(min([low, *below]), max([high, *above]), points)
+
+
+def line_values(choice: Choice, points: int, exclusion: Exclusion) -> FloatArray:
+    """Values of a parameter without a mass: a grid around what is excluded, and the ends and the best value.
+
+    Args:
+        choice: the interaction.
+        points: how many; :data:`LINE_POINTS` at least.
+        exclusion: what is excluded. A parameter with a sign is seen from one outermost end to the other and a half of
+            their distance beyond: all of its range would hide ends that lie close to zero.
+    """
+    (point,) = exclusion.points
+    ends = [end for interval in point.excluded for end in interval if end]
+    count = max(points, LINE_POINTS)
+    if choice.signed and len(ends) > 1:
+        beyond = (max(ends) - min(ends)) / 2
+        grid: FloatArray = np.linspace(min(ends) - beyond, max(ends) + beyond, count)
+    else:
+        grid = parameter_grid(choice, count, exclusion)
+    own = np.array([*ends, point.best_g])
+    return np.unique([*grid, *own[(own >= grid[0]) & (own <= grid[-1])]])

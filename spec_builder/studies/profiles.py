@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import check_argument, checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.grids import MOST_POINTS, check_level, check_whole
+from spec_builder.base.grids import MOST_POINTS, check_level, check_whole, real_number, shown_number
+from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.curves import draw_levels, draw_profile, draw_standard_model
 from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.fit import fit
+from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.profile import crossings, follow, search, threshold
 from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices
-from spec_builder.studies.fits import USUAL_CL, finite_or_none, format_error, named, workspace_likelihood
+from spec_builder.model.workspace import NEW_PHYSICS
+from spec_builder.studies.fits import USUAL_CL, errors_text, finite_or_none, named, workspace_likelihood
 from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
@@ -27,10 +31,10 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.text import Column
     from spec_builder.inference.fit import Fit
-    from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.model.analysis import Analysis
     from spec_builder.model.given import GivenAnalysis, GivenWorkspace
 
-__all__ = ["ProfileResult", "profile_analysis", "profile_workspace"]
+__all__ = ["ProfileResult", "nuisance_likelihood", "profile_analysis", "profile_workspace"]
 
 #: A profile is drawn and listed up to this Delta chi^2.
 PROFILE_HEIGHT = 9.0
@@ -75,12 +79,13 @@ class ProfileResult(PicturedResult):
             ax: axes to draw into; new ones if there are none.
             label: for the legend; data set and interval by default.
         """
+        check_argument("label", label)
         panel, about, best = own_axes(ax), self.provenance, self.best
         first = not panel.has_data()
         heights = np.where(self.valid, self.delta_chi2, np.nan)
         draw_profile(panel, self.values, heights, line=line_of(about.analysis), label=label or self._label())
         if first:
-            draw_levels(panel, {"68 % CL": threshold(0.68), "90 % CL": threshold(0.9)})
+            draw_levels(panel, {"68 % CL, dof 1": threshold(0.68), "90 % CL, dof 1": threshold(0.9)})
             if self.reference is not None:
                 draw_standard_model(panel, self.reference)
         panel.set_ylim(0, _DRAWN_HEIGHT)
@@ -94,8 +99,11 @@ class ProfileResult(PicturedResult):
             return dataset_label(self.provenance)
         size = max(end for end in (best.up, best.down) if end is not None)
         digits = max(0, 1 - int(np.floor(np.log10(size)))) if size > 0 else 3
-        up, down = (r"\mathrm{none}" if end is None else f"{end:.{digits}f}" for end in (best.up, best.down))
-        return f"{dataset_label(self.provenance)}: ${best.value:.{digits}f}^{{+{up}}}_{{-{down}}}$"
+        if best.up is None or best.down is None:
+            errors = errors_text(best.up, best.down, f".{digits}f")
+            return f"{dataset_label(self.provenance)}: {best.value:.{digits}f} {errors}"
+        ends = f"^{{+{best.up:.{digits}f}}}_{{-{best.down:.{digits}f}}}"
+        return f"{dataset_label(self.provenance)}: ${best.value:.{digits}f}{ends}$"
 
     @property
     def parameter(self) -> str:
@@ -137,13 +145,14 @@ class ProfileResult(PicturedResult):
         """Minimum and choices; people see about a dozen points of the profile."""
         best = self.best
         unit = "" if self.unit == "1" else f" [{self.unit}]"
-        interval = f"{best.value:.4g} {format_error('+', best.up)} {format_error('-', best.down)}"
+        interval = f"{best.value:.4g} {errors_text(best.up, best.down)}"
         wrong = len(self.valid) - sum(self.valid)
+        state = f"{wrong} not valid" if wrong else "all valid"
         reach = f"{self.values[0]:.4g} to {self.values[-1]:.4g}"
         facts = {
             "unit": f"{best.parameter}: {self.unit}",
             "least at": f"{interval}{unit}, {100 * best.cl:.10g} % CL; 2NLL {best.twice_nll:.9f}",
-            "points": f"{len(self.valid)} from {reach}, {wrong or 'none'} not valid",
+            "points": f"{len(self.valid)} from {reach}, {state}",
         }
         columns: dict[str, Column] = {
             best.parameter: self.values,
@@ -165,6 +174,7 @@ class ProfileResult(PicturedResult):
         return list(zip(self.values[rows].tolist(), self.delta_chi2[rows].tolist(), strict=True))
 
 
+@checked
 def profile_analysis(
     analysis: GivenAnalysis,
     parameter: str,
@@ -177,9 +187,12 @@ def profile_analysis(
 ) -> ProfileResult:
     """Profile a parameter of the Standard Model, such as the 8B flux, up to a given Delta chi^2.
 
+    Of a nuisance parameter it is the profile in the measurement ``new_physics``: every source has its reference size
+    within its uncertainty, and all other nuisance parameters are free.
+
     Args:
         analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
-        parameter: one of ``analysis.parameters``: ``flux`` or ``sin2thetaw`` for 8B neutrinos.
+        parameter: one of ``analysis.parameters``: ``flux`` or ``sin2thetaw`` for 8B neutrinos; or a nuisance parameter.
         points: how many, at least 2 and at most 100 000.
         cl: confidence level of the interval around the minimum.
         height: the profile's range is where Delta chi^2 is below this, within the parameter's domain.
@@ -191,12 +204,31 @@ def profile_analysis(
     """
     check_level(cl)
     loaded = as_analysis(analysis, law, variants)
-    measurable = loaded.measurable(parameter)
     about = Choices.of(loaded, cl=cl)
+    if parameter not in loaded.parameters:
+        nuisance = nuisance_likelihood(loaded, parameter)
+        note = (loaded.name, f"{parameter} is profiled in measurement {NEW_PHYSICS}: sources at their reference sizes")
+        return _profile(nuisance, parameter, "1", replace(about, notes=(*about.notes, note)), points, height, cl)
+    measurable = loaded.measurable(parameter)
     found = _profile(loaded.likelihood(parameter), parameter, measurable.unit, about, points, height, cl)
     return replace(found, reference=measurable.reference)
 
 
+def nuisance_likelihood(analysis: Analysis, *parameters: str) -> Likelihood:
+    """The likelihood of the Standard Model in which nuisance parameters are profiled, measurement ``new_physics``.
+
+    Raises:
+        UnknownNameError: for a parameter that it does not have free, naming those there are.
+    """
+    likelihood = Likelihood.from_workspace(analysis.workspace, NEW_PHYSICS)
+    free = [likelihood.parameters[place] for place in likelihood.free]
+    for name in parameters:
+        if name not in free:
+            raise unknown_name("parameter", str(name), (*analysis.parameters, *free), where=f"in {analysis.name}")
+    return likelihood
+
+
+@checked
 def profile_workspace(
     workspace: GivenWorkspace,
     name: str | None = None,
@@ -245,10 +277,10 @@ def _profile(
     check_whole("points", points)
     if not 2 <= points <= MOST_POINTS:
         raise SpecBuilderError(f"points {points}: a profile needs at least 2, and at most {MOST_POINTS}")
-    best = fit(likelihood, parameter, cl=cl)
-    if not (np.isfinite(height) and height > 0):
-        raise SpecBuilderError(f"height {height:g}: expected a number > 0")
+    if not 0 < real_number(height) < np.inf:
+        raise SpecBuilderError(f"height {shown_number(height)}: expected a number > 0")
     scan = search(likelihood, parameter)
+    best = fit(likelihood, parameter, cl=cl, scan=scan)
     below, above, _ = crossings(likelihood, scan, best.value, best.twice_nll + height)
     lower, upper = likelihood.bounds[:, likelihood.index(parameter)]
     values = np.linspace(below[0] if below else lower, above[0] if above else upper, points)

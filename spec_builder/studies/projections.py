@@ -5,21 +5,26 @@ A projection has no observed counts. It is compared with Asimov data, what the S
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import check_number, checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import load_json
-from spec_builder.base.names import unknown_name
+from spec_builder.base.grids import real_number, shown_number
+from spec_builder.base.names import shown, unknown_name
+from spec_builder.base.printing import counted
+from spec_builder.experiments.tables import MOST_COUNTS
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.given import as_analysis
 from spec_builder.model.workspace import NEW_PHYSICS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Background, Channel, Experiment, Signal
@@ -47,6 +52,11 @@ class Projection:
     exposure: Mapping[str, float] = field(default_factory=dict)
     backgrounds: Mapping[tuple[str, str], float] = field(default_factory=dict)
     uncertainties: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_factors("exposure", self.exposure, "{'xenonnt': 10}", lambda name: isinstance(name, str))
+        _check_factors("backgrounds", self.backgrounds, "{('pandax4t', 'cathode'): 0.5}", _is_pair)
+        _check_factors("uncertainties", self.uncertainties, "{'flux_8b': 0.04}", lambda name: isinstance(name, str))
 
     def __bool__(self) -> bool:
         return bool(self.exposure or self.backgrounds or self.uncertainties)
@@ -77,14 +87,17 @@ class Projection:
     def _check_sizes(self) -> None:
         for what, sizes in (("exposure", self.exposure), ("background", self.backgrounds)):
             for name, factor in sizes.items():
-                if not (0 <= factor <= _LARGEST and (factor > 0 or what == "background")):
+                number = real_number(factor)
+                if not (0 <= number <= _LARGEST and (number > 0 or what == "background")):
                     least = "above 0" if what == "exposure" else "from 0"
+                    expected = f"a number {least} to {_LARGEST:g}"
                     raise SpecBuilderError(
-                        f"{what} of {_word(name)}: factor {factor:g}, expected a number {least} to {_LARGEST:g}"
+                        f"{what} of {_word(name)}: factor {shown_number(factor)}, expected {expected}"
                     )
         for name, size in self.uncertainties.items():
-            if not 0 < size <= 2:
-                raise SpecBuilderError(f"uncertainty {name}: {size:g}, expected a relative size above 0, at most 2")
+            if not 0 < real_number(size) <= 2:
+                found = shown_number(size)
+                raise SpecBuilderError(f"uncertainty {name}: {found}, expected a relative size above 0, at most 2")
 
     def _check(self, analysis: Analysis) -> None:
         self._check_sizes()
@@ -124,6 +137,21 @@ class Projection:
         return replace(sample, uncertainties=sizes)
 
 
+def _is_pair(name: object) -> bool:
+    """Whether it names a background: experiment and sample."""
+    return isinstance(name, tuple) and len(name) == 2 and all(isinstance(part, str) for part in name)
+
+
+def _check_factors(what: str, given: object, example: str, is_name: Callable[[object], bool]) -> None:
+    """Refuse what is no mapping of names to numbers."""
+    if not isinstance(given, Mapping) or not all(map(is_name, given)):
+        raise SpecBuilderError(f"{what} {shown(given)}: expected numbers by name, such as {example}")
+    for name, size in given.items():
+        if isinstance(size, float) and not np.isfinite(size):
+            continue  # its range is told with those of the analysis
+        check_number(f"{what} of {_word(name)}:", size)
+
+
 def _word(name: str | tuple[str, str]) -> str:
     return name if isinstance(name, str) else ".".join(filter(None, name))
 
@@ -144,6 +172,7 @@ def _uncertainties(analysis: Analysis) -> list[str]:
     return sorted(set().union(*(_sizes(experiment) for experiment in analysis.experiments)))
 
 
+@checked
 def with_data(analysis: GivenAnalysis, data: str | PathLike[str] | Mapping[str, Any]) -> Analysis:
     """An analysis with other counts in the place of the observed ones; its notes say so.
 
@@ -156,7 +185,11 @@ def with_data(analysis: GivenAnalysis, data: str | PathLike[str] | Mapping[str, 
     """
     analysis = as_analysis(analysis)
     data = fspath(data) if isinstance(data, PathLike) else data
-    if data == ASIMOV:
+    if data == "":
+        raise SpecBuilderError(f"data '': expected {ASIMOV}, or the name of a JSON file of counts")
+    if not isinstance(data, str | Mapping):
+        raise SpecBuilderError(f"data {shown(data)}: expected '{ASIMOV}', counts by channel or the path of a file")
+    if isinstance(data, str) and data == ASIMOV:
         counts, text = _expected(analysis), "the counts are what the Standard Model expects (Asimov data)"
     else:
         where = data if isinstance(data, str) else "data"
@@ -184,16 +217,26 @@ def _expected(analysis: Analysis) -> dict[str, FloatArray]:
 
 def _read(analysis: Analysis, content: Any, where: str) -> dict[str, FloatArray]:
     channels = {channel.name: channel.bins for channel in analysis.channels}
-    if not isinstance(content, dict) or content.keys() != channels.keys():
-        found = ", ".join(map(str, content)) if isinstance(content, dict) else "no object"
-        raise SpecBuilderError(f"{where}: expected counts of the channels {', '.join(channels)}, found {found}")
-    counts = {}
+    if not isinstance(content, Mapping):
+        found = type(content).__name__
+        raise SpecBuilderError(f"{where}: expected counts by channel ({', '.join(channels)}), found {found}")
+    for name in content:
+        if name not in channels:
+            raise SpecBuilderError(f"{where}: {unknown_name('channel', name, channels, where=f'in {analysis.name}')}")
     for name, bins in channels.items():
-        try:
-            numbers = np.array(content[name], dtype=np.float64)
-        except (TypeError, ValueError):
-            numbers = np.full(0, np.nan)
-        if numbers.shape != (bins,) or not (np.isfinite(numbers) & (numbers >= 0)).all():
-            raise SpecBuilderError(f"{where}: {name}: expected {bins} counts >= 0")
-        counts[name] = numbers
-    return counts
+        if name not in content:
+            raise SpecBuilderError(f"{where}: channel '{name}' is missing, expected its {counted(bins, 'count')}")
+    return {name: _counts(content[name], bins, f"{where}: {name}") for name, bins in channels.items()}
+
+
+def _counts(given: Any, bins: int, where: str) -> FloatArray:
+    """The counts of a channel, shape (bins,): numbers from 0 on, whole or not."""
+    if not isinstance(given, list | tuple) and getattr(given, "ndim", 0) != 1:
+        raise SpecBuilderError(f"{where}: expected a list of {counted(bins, 'count')}, found {given!r}")
+    items = list(given)
+    if len(items) != bins:
+        raise SpecBuilderError(f"{where}: expected {counted(bins, 'count')}, found {len(items)}")
+    for i, item in enumerate(items):
+        if not 0 <= real_number(item) <= MOST_COUNTS:
+            raise SpecBuilderError(f"{where}[{i}] is {shown_number(item)}, expected a number from 0 to {MOST_COUNTS:g}")
+    return np.array([real_number(item) for item in items])

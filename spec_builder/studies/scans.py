@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import check_path, checked
 from spec_builder.base.chunks import FileStore, MemoryStore, compute_chunks
 from spec_builder.base.columns import check_suffix, write_columns
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.executors import workers
 from spec_builder.base.files import digest, load_json, refuse_existing
+from spec_builder.base.grids import json_mass
 from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.base.version import __version__
@@ -26,29 +29,34 @@ from spec_builder.inference.compiled import engine_name
 from spec_builder.inference.exclusion import exclude, plane_minimum
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.patches import group_patches
-from spec_builder.inference.points import CHUNK, GridPoints, ListedPoints
-from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_masses, as_workspace
+from spec_builder.inference.points import GridPoints, ListedPoints, chunk_size
+from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_masses, as_spectra, as_workspace
 from spec_builder.model.provenance import Choices, range_text
 from spec_builder.model.signal import check_change
+from spec_builder.model.spectrum_patches import build_spectra_patch_set
 from spec_builder.studies.plane import parameter_grid
 
 if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import Callable, Iterator, Sequence
 
-    from spec_builder.base.arrays import Column, Columns, FloatArray
+    from spec_builder.base.arrays import Column, Columns, FloatArray, IndexArray
     from spec_builder.base.chunks import Store
     from spec_builder.base.grids import Numbers
+    from spec_builder.experiments.spectra import RecoilSpectrum
     from spec_builder.inference.data import Problem
+    from spec_builder.inference.patches import PatchGroup
     from spec_builder.inference.plane import Minimum
     from spec_builder.model.analysis import Analysis
     from spec_builder.model.given import GivenAnalysis, GivenWorkspace
     from spec_builder.physics.choices import Choice
 
-__all__ = ["ScanResult", "scan_analysis", "scan_files", "scan_patches"]
+__all__ = ["ScanResult", "scan_analysis", "scan_files", "scan_patches", "scan_spectra"]
 
 #: Masses, and couplings, that are not asked for otherwise.
 _POINTS = 121
+#: What worker processes need.
+_MODULES = ("spec_builder.studies.scans",)
 #: Points of a scan.
 MOST_POINTS = 100_000_000
 _KINDS = {"valid": "?", "reason": "i1", "at_bound": "?"}
@@ -115,9 +123,10 @@ class ScanResult(Result):
     def _facts(self) -> dict[str, str]:
         valid, twice_nll = self.columns["valid"], self.columns["twice_nll"]
         best = int(np.argmin(twice_nll))
+        wrong, at_bound = int(np.sum(~valid)), int(np.sum(self.columns["at_bound"]))
+        state = f"{wrong} not valid" if wrong else "all valid"
         facts = {
-            "points": f"{valid.size}, {int(np.sum(~valid)) or 'none'} not valid, "
-            f"{int(np.sum(self.columns['at_bound'])) or 'none'} at a bound",
+            "points": f"{valid.size}, {state}, {at_bound or 'none'} at a bound",
             "least 2NLL": f"{twice_nll[best]:.9f} in row {best}",
             "delta_chi2": self.metadata["delta_chi2"],
         }
@@ -201,7 +210,7 @@ def _grid_scan(analysis: Analysis, choice: Choice, masses: FloatArray | None, co
         "workspace_sha256": digest(analysis.workspace),
         "masses_MeV": axis.tolist() if choice.has_mediator else None,
         "couplings": couplings.tolist(),
-        "minimum": {"twice_nll": minimum.twice_nll, "mass_MeV": minimum.mass_MeV, "g": minimum.g},
+        "minimum": {"twice_nll": minimum.twice_nll, "mass_MeV": json_mass(minimum.mass_MeV), "g": minimum.g},
         "delta_chi2": f"against the minimum over {against}",
         "reasons": _REASONS,
     }
@@ -221,6 +230,7 @@ def _reference(analysis: Analysis, choice: Choice, problem: Problem, axis: Float
     return exclude(problem, axis, dof=1).minimum, domain
 
 
+@checked
 def scan_analysis(
     analysis: GivenAnalysis,
     choice: Choice | str | object,
@@ -230,6 +240,7 @@ def scan_analysis(
     law: str | None = None,
     variants: Mapping[str, str] | None = None,
     executor: concurrent.futures.Executor | None = None,
+    jobs: int | None = None,
     output: str | PathLike[str] | None = None,
     force: bool = False,
     report: Callable[[int, int], object] = lambda *_: None,
@@ -245,6 +256,8 @@ def scan_analysis(
         law: ``normsys`` or ``linear``, where a name is given.
         variants: variant by experiment name, where a name is given.
         executor: any ``concurrent.futures.Executor``; None computes here. The result does not depend on it.
+        jobs: worker processes in the place of an executor; a script that asks for them has its calls below
+            ``if __name__ == "__main__":``.
         output: an ``.npz``, ``.csv`` or ``.parquet`` file. Finished chunks are kept beside it until it is written, so
             that a scan that was stopped goes on where it stood, and on the same engine ends in the same bytes.
         force: replace a file that exists.
@@ -260,9 +273,12 @@ def scan_analysis(
     loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
     axis = as_masses(masses, chosen, loaded, _POINTS)
     values = parameter_grid(chosen, _POINTS) if couplings is None else as_couplings(couplings, chosen)
-    return _run(_grid_scan(loaded, chosen, axis, values), executor, output, report, force=force)
+    scan = _grid_scan(loaded, chosen, axis, values)
+    with workers(executor, jobs, preload=_MODULES) as pool:
+        return _run(scan, pool, output, report, force=force)
 
 
+@checked
 def scan_patches(
     workspace: GivenWorkspace,
     patchset: GivenWorkspace,
@@ -272,6 +288,7 @@ def scan_patches(
     poi: str | None = None,
     hold: Mapping[str, float] | None = None,
     executor: concurrent.futures.Executor | None = None,
+    jobs: int | None = None,
     output: str | PathLike[str] | None = None,
     force: bool = False,
     report: Callable[[int, int], object] = lambda *_: None,
@@ -287,6 +304,7 @@ def scan_patches(
         poi: parameter of interest in the place of the measurement's, '' for none.
         hold: values of parameters to hold, by name.
         executor: any ``concurrent.futures.Executor``; None computes here.
+        jobs: worker processes in the place of an executor; see :func:`scan_analysis`.
         output: an ``.npz``, ``.csv`` or ``.parquet`` file; see :func:`scan_analysis`.
         force: replace a file that exists.
         report: told how many chunks are done, and of how many.
@@ -306,8 +324,8 @@ def scan_patches(
     workspace, patchset, name = _as_patch_set(workspace, patchset, name)
     check_digest(workspace, patchset, name)
     check_labels(patchset["metadata"]["labels"], name)
-    patches = [(str(p["metadata"]["name"]), p["patch"]) for p in patchset["patches"]]
     lost: dict[str, str] = {}
+    patches = [(str(p["metadata"]["name"]), p["patch"]) for p in patchset["patches"]]
     failed = None if passed_over is None else lambda row, why: lost.setdefault(patches[row][0], why)
     try:
         groups = group_patches(workspace, patches, measurement, poi=poi, hold=hold, failed=failed)
@@ -318,24 +336,7 @@ def scan_patches(
             passed_over(f"{name}: {why}")
     if not groups:
         raise SpecBuilderError(f"{name}: no patch is left to scan")
-    chunks: list[Callable[[], _Points]] = []
-    rows: list[np.ndarray[Any, np.dtype[np.intp]]] = []
-    for group in groups:
-        for begin in range(0, len(group.rows), CHUNK):
-            part = slice(begin, begin + CHUNK)
-            yields = None if group.yields is None else group.yields[part]
-            points = ListedPoints.of(group.likelihood.specification, group.sample, yields)
-            chunks.append(lambda points=points: _Points(points))  # type: ignore[misc]
-            rows.append(np.array(group.rows[part]))
-    names = np.array([patch_name for patch_name, _ in patches])
-    values = [p["metadata"]["values"] for p in patchset["patches"]]
-    labels: dict[str, tuple[str, Callable[[int], Column]]] = {
-        "row": ("<i8", lambda index: rows[index]),
-        "patch": (names.dtype.str, lambda index: names[rows[index]]),
-    }
-    for i, label in enumerate(patchset["metadata"]["labels"]):
-        column = np.array([value[i] for value in values])
-        labels[_label_column(label)] = (column.dtype.str, partial(_take, column, rows))
+    rows, chunks = _patch_chunks(groups)
     metadata = {
         "schema": "spec_builder/patch_scan/1",
         "version": __version__,
@@ -353,23 +354,61 @@ def scan_patches(
     if len({group.data for group in groups}) > 1:
         metadata |= {"delta_chi2": _NO_COMPARISON}
         metadata.pop("minimum", None)
-    scan = _Scan(metadata, [workspace, patchset], chunks, labels, len(patches) - len(lost))
-    return _run(scan, executor, output, report, force=force)
+    count = len(patches) - len(lost)
+    scan = _Scan(metadata, [workspace, patchset], chunks, _patch_labels(patchset, rows), count)
+    with workers(executor, jobs, preload=_MODULES) as pool:
+        return _run(scan, pool, output, report, force=force)
+
+
+def _patch_chunks(groups: Sequence[PatchGroup]) -> tuple[list[IndexArray], list[Callable[[], _Points]]]:
+    """Rows of the patches of each chunk, and its work."""
+    rows: list[IndexArray] = []
+    chunks: list[Callable[[], _Points]] = []
+    for group in groups:
+        size = chunk_size(group.likelihood)
+        for begin in range(0, len(group.rows), size):
+            part = slice(begin, begin + size)
+            yields = None if group.yields is None else group.yields[part]
+            points = ListedPoints.of(group.likelihood.specification, group.sample, yields)
+            chunks.append(lambda points=points: _Points(points))  # type: ignore[misc]
+            rows.append(np.array(group.rows[part]))
+    return rows, chunks
+
+
+def _patch_labels(
+    patchset: Mapping[str, Any], rows: Sequence[IndexArray]
+) -> dict[str, tuple[str, Callable[[int], Column]]]:
+    """Columns that tell the patches of each chunk."""
+    names = np.array([str(patch["metadata"]["name"]) for patch in patchset["patches"]])
+    values = [patch["metadata"]["values"] for patch in patchset["patches"]]
+    labels: dict[str, tuple[str, Callable[[int], Column]]] = {
+        "row": ("<i8", lambda index: rows[index]),
+        "patch": (names.dtype.str, lambda index: names[rows[index]]),
+    }
+    for i, label in enumerate(patchset["metadata"]["labels"]):
+        column = np.array([value[i] for value in values])
+        labels[_label_column(label)] = (column.dtype.str, partial(_take, column, rows))
+    return labels
 
 
 def _as_patch_set(
     workspace: GivenWorkspace, patchset: GivenWorkspace, name: str | None
 ) -> tuple[dict[str, Any], Mapping[str, Any], str]:
-    """Contents of a workspace and a patch set; what comes from a file is looked at."""
+    """Contents of a workspace and a patch set; what comes from a file is looked at in full."""
     content, shown = as_workspace(workspace)
-    if isinstance(workspace, str | PathLike):
-        check_workspace(content, "standard input" if shown == "-" else shown)
-    if not isinstance(patchset, str | PathLike):
-        return content, patchset, name or "patch set"
-    path = fspath(patchset)
-    patches = load_json(path)
-    check_patch_set(patches, path)
-    return content, patches, name or path
+    check_workspace(content, "standard input" if shown == "-" else shown)
+    if isinstance(patchset, str | PathLike):
+        check_path("patchset", patchset)
+        path = fspath(patchset)
+        patches = load_json(path)
+        check_patch_set(patches, path)
+        return content, patches, name or path
+    try:
+        _ = patchset["metadata"]["labels"], [(p["metadata"], p["patch"]) for p in patchset["patches"]]
+    except (IndexError, KeyError, TypeError):
+        check_patch_set(patchset, "patch set")  # says what is wrong with it
+        raise
+    return content, patchset, name or "patch set"
 
 
 def _stated_minimum(patchset: Mapping[str, Any], measurement: str | None) -> dict[str, Any]:
@@ -384,8 +423,37 @@ def _stated_minimum(patchset: Mapping[str, Any], measurement: str | None) -> dic
     return {"minimum": about["minimum"], "delta_chi2": "against the minimum that the patch set states"}
 
 
+@checked
+def scan_spectra(
+    analysis: GivenAnalysis,
+    spectra: RecoilSpectrum | str | PathLike[str] | Sequence[RecoilSpectrum],
+    *,
+    name: str | None = None,
+    law: str | None = None,
+    variants: Mapping[str, str] | None = None,
+    **how: Any,
+) -> ScanResult | None:
+    """Profile 2NLL at strength 1 of each recoil spectrum, with a column for each of their labels.
+
+    Args:
+        analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
+        spectra: from :func:`spec_builder.experiments.spectra.read_spectra`, or the path of a table or folder.
+        name: what to call them in messages.
+        law: ``normsys`` or ``linear``, where a name is given.
+        variants: variant by experiment name, where a name is given.
+        how: ``executor``, ``jobs``, ``output``, ``force`` and ``report`` of :func:`scan_patches`.
+
+    Raises:
+        SpecBuilderError: if a spectrum gives no events, or as :func:`scan_patches`.
+    """
+    loaded, tables = as_analysis(analysis, law, variants), as_spectra(spectra)
+    patches = build_spectra_patch_set(loaded, tables)
+    return scan_patches(loaded.workspace, patches, name=name or "spectra", **how)
+
+
+@checked
 def scan_files(
-    workspace: str, patchset: str | None, *, measurement: str | None = None, **how: Any
+    workspace: str | PathLike[str], patchset: str | PathLike[str] | None, *, measurement: str | None = None, **how: Any
 ) -> ScanResult | None:
     """Read a workspace and a patch set and scan them; see :func:`scan_patches`.
 
@@ -407,7 +475,7 @@ def _label_column(label: str) -> str:
     return f"label_{label}" if taken else label
 
 
-def _take(column: Column, rows: Sequence[np.ndarray[Any, np.dtype[np.intp]]], index: int) -> Column:
+def _take(column: Column, rows: Sequence[IndexArray], index: int) -> Column:
     taken: Column = column[rows[index]]
     return taken
 

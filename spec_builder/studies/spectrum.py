@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.grids import numbers_text, parse_grid
+from spec_builder.base.grids import number_of, numbers_text, parse_grid, real_number, shown_number
+from spec_builder.base.names import shown
 from spec_builder.base.text import Report, Shown
 from spec_builder.base.version import __version__
 from spec_builder.drawing.style import PALETTE
-from spec_builder.model.provenance import choice_content, option_texts, parameter_label
+from spec_builder.model.provenance import Choices, choice_content, option_texts, parameter_label
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE, choose
 from spec_builder.physics.rates import rate
 from spec_builder.physics.sources import Source, load_source
 from spec_builder.physics.targets import Target, load_target
-from spec_builder.studies.pictures import PicturedResult, own_axes
+from spec_builder.studies.pictures import PicturedResult, interaction_label, own_axes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,6 +72,13 @@ class Spectrum(PicturedResult):
     version: str = __version__
 
     @property
+    def provenance(self) -> Choices:
+        """Source, target, interaction and the sources of their tables."""
+        choice = None if self.coupling is None else self.choice
+        about = f"{self.source.name} on {self.target.name}"
+        return Choices(about, choice=choice, version=self.version, sources=self.sources)
+
+    @property
     def drawn(self) -> str:
         """What :meth:`plot` draws."""
         return "Recoil spectrum before any response of a detector."
@@ -83,7 +92,7 @@ class Spectrum(PicturedResult):
         panel = own_axes(ax)
         rows = [("Standard Model", self.standard_model, PALETTE[0])]
         if self.coupling is not None:
-            rows.append((f"with {self.choice.title}", self.rate, PALETTE[1]))
+            rows.append((f"with {interaction_label(self.choice)}", self.rate, PALETTE[1]))
         for label, rates, line in rows:
             panel.plot(self.energies_keV, rates, color=line.color, linestyle=line.style, linewidth=1.4, label=label)
         panel.set(xscale="log", yscale="log", xlabel="recoil energy [keV]", ylabel=f"rate [{self.unit}]")
@@ -158,6 +167,7 @@ class Spectrum(PicturedResult):
         return f"dR/dT of {self.source.name} on {self.target.name} [{self.unit}]: {', '.join(choices)}"
 
 
+@checked
 def recoil_spectrum(
     energies: Numbers,
     *,
@@ -195,6 +205,7 @@ def recoil_spectrum(
     neutrinos = _source(source, hep=hep)
     scatterers = target if isinstance(target, Target) else load_target(target)
     choice = choose(interaction, **options)
+    mass, coupling = _one("mass", mass), _one("coupling", coupling)
     _check_point(choice, mass, coupling)
     angle = _angle(choice, sin2thetaw)
     standard = _standard_model(neutrinos, scatterers, energy, angle)
@@ -215,6 +226,19 @@ def recoil_spectrum(
         standard_model=tuple(standard.tolist()),
         new_physics=tuple(added.tolist()),
     )
+
+
+def _one(what: str, given: Any) -> float | None:
+    """One number, which may be text, as a floating one; whether it is in its range is said of an interaction's own."""
+    if given is None:
+        return None
+    if isinstance(given, float):
+        return given
+    items = numbers_text(given, what).split(",")
+    value = math.inf if items == ["inf"] else number_of(items[0])
+    if len(items) != 1 or math.isnan(value):
+        raise SpecBuilderError(f"{what} {shown(given)}: expected a number")
+    return value
 
 
 def _source(source: str | Path | Source, *, hep: bool) -> Source:
@@ -270,8 +294,8 @@ def _angle(choice: Choice, sin2thetaw: float | None) -> float:
         return SIN2_THETA_W
     if not _is_standard_model(choice):
         raise SpecBuilderError("sin2thetaw applies to interaction 'sm' only; the others use 0.23857")
-    if not 0 <= sin2thetaw <= 1:
-        raise SpecBuilderError(f"sin2thetaw {sin2thetaw:g}: expected a number from 0 to 1")
+    if not 0 <= real_number(sin2thetaw) <= 1:
+        raise SpecBuilderError(f"sin2thetaw {shown_number(sin2thetaw)}: expected a number from 0 to 1")
     return sin2thetaw
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from spec_builder.base.arguments import checked
 from spec_builder.base.grids import check_level
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.curves import Interval, draw_bars
-from spec_builder.drawing.style import line_of
+from spec_builder.drawing.style import line_of, plain
 from spec_builder.inference.fit import fit
-from spec_builder.inference.profile import profile, threshold
+from spec_builder.inference.profile import height_at, search, threshold
 from spec_builder.model.given import as_analysis, as_spectra, as_spectrum
 from spec_builder.model.provenance import Choices, in_words
 from spec_builder.model.spectra import spectrum_notes
@@ -97,7 +96,7 @@ class StrengthLimits(PicturedResult):
         for one in self.strengths:
             excluded: list[Interval] = [] if one.low is None else [(0.0, one.low)]
             excluded += [] if one.high is None else [(one.high, None)]
-            name = one.spectrum.name.replace("_", " ").replace("$", r"\$")
+            name = plain(one.spectrum.name.replace("_", " "))
             rows.append((name, excluded, one.best, color))
         draw_bars(panel, rows, "strength", signed=False)
         panel.set_title(f"{dataset_label(self.provenance)}\n{level_note(self.provenance)}", loc="right")
@@ -178,6 +177,7 @@ def _content(strength: Strength) -> dict[str, Any]:
     }
 
 
+@checked
 def fit_spectrum(
     analysis: GivenAnalysis,
     spectrum: RecoilSpectrum | str | PathLike[str],
@@ -207,6 +207,7 @@ def fit_spectrum(
     return FitResult(about, f"times {spectrum.name}", result)
 
 
+@checked
 def find_strength_limits(
     analysis: GivenAnalysis,
     spectra: RecoilSpectrum | str | PathLike[str] | Sequence[RecoilSpectrum],
@@ -238,15 +239,16 @@ def find_strength_limits(
 
 def _strength(analysis: Analysis, spectrum: RecoilSpectrum, cl: float, minimiser: Minimiser) -> Strength:
     likelihood = spectrum_likelihood(analysis, spectrum)
-    found = fit(likelihood, cl=cl, minimiser=minimiser)
-    heights = profile(likelihood, found.parameter, np.array([0.0, 1.0])).fits.twice_nll - found.twice_nll
+    scan = search(likelihood, likelihood.poi)
+    found = fit(likelihood, cl=cl, minimiser=minimiser, scan=scan)
+    nothing, table = (height_at(likelihood, likelihood.poi, at, scan) - found.twice_nll for at in (0.0, 1.0))
     return Strength(
         spectrum=spectrum,
         best=found.value,
         low=None if found.down is None else found.value - found.down,
         high=None if found.up is None else found.value + found.up,
-        delta_chi2_0=max(float(heights[0]), 0.0),
-        delta_chi2_1=max(float(heights[1]), 0.0),
+        delta_chi2_0=max(nothing, 0.0),
+        delta_chi2_1=max(table, 0.0),
         twice_nll=found.twice_nll,
         valid=found.valid,
         notes=spectrum_notes(analysis, spectrum),

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_whole
+from spec_builder.base.names import shown
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.style import axis_label, line_of
+from spec_builder.inference.expectation import centre_and_width
 from spec_builder.inference.fit import fit
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import ONE_SIGMA, crossings, search, threshold
@@ -18,6 +21,7 @@ from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices
 from spec_builder.studies.fits import finite_or_none, named, workspace_likelihood
 from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
+from spec_builder.studies.profiles import nuisance_likelihood
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import BoolArray, FloatArray
     from spec_builder.inference.fit import Fit
     from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.inference.profile import Profile
     from spec_builder.model.given import GivenAnalysis, GivenWorkspace
 
 __all__ = ["SurfaceResult", "profile_two", "profile_two_of_analysis", "profile_two_of_workspace"]
@@ -52,6 +57,7 @@ class SurfaceResult(PicturedResult):
         delta_chi2: 2NLL less the minimum, shape (A, B).
         valid: the minimiser converged, shape (A, B).
         contours: lines of constant Delta chi^2 by confidence level (two degrees of freedom), each of shape (N, 2).
+        units: of the two parameters.
     """
 
     provenance: Choices
@@ -61,6 +67,7 @@ class SurfaceResult(PicturedResult):
     delta_chi2: FloatArray
     valid: BoolArray
     contours: Mapping[float, Sequence[FloatArray]]
+    units: tuple[str, str] = ("1", "1")
 
     @property
     def drawn(self) -> str:
@@ -77,15 +84,17 @@ class SurfaceResult(PicturedResult):
         color = line_of(self.provenance.analysis).color
         for (cl, lines), dashes in zip(self.contours.items(), ("-", "--"), strict=True):
             for k, points in enumerate(lines):
-                label = None if k else f"{100 * cl:.4g} % CL"
+                label = None if k else f"{100 * cl:.4g} % CL, dof 2"
                 panel.plot(points[:, 0], points[:, 1], color=color, linestyle=dashes, linewidth=1.4, label=label)
         first, second = (self.best.theta[name] for name in self.parameters)
         panel.plot([first], [second], "+", color="black", markersize=6)
         a, b = self.values
         panel.set_xlim(a[0], a[-1])
         panel.set_ylim(b[0], b[-1])
-        panel.set(xlabel=axis_label(self.parameters[0]), ylabel=axis_label(self.parameters[1]))
-        panel.legend(title=f"{dataset_label(self.provenance)} {level_note(self.provenance)}")
+        labels = [axis_label(name, unit) for name, unit in zip(self.parameters, self.units, strict=True)]
+        panel.set(xlabel=labels[0], ylabel=labels[1])
+        panel.set_title("\n".join(filter(None, (dataset_label(self.provenance), level_note(self.provenance)))))
+        panel.legend()
         return panel
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,6 +102,7 @@ class SurfaceResult(PicturedResult):
         return self.provenance.to_dict() | {
             "schema": "spec_builder/surface/1",
             "parameters": list(self.parameters),
+            "units": list(self.units),
             "best": {
                 "values": [self.best.theta[name] for name in self.parameters],
                 "twice_nll": self.best.twice_nll,
@@ -121,13 +131,14 @@ class SurfaceResult(PicturedResult):
         return Report(title, self._facts() | self.provenance.rows(), columns, Shown((), ()))
 
     def _facts(self) -> dict[str, str]:
-        first, second = self.parameters
         wrong = int(np.sum(~self.valid))
         rows, columns = self.delta_chi2.shape
+        units = [f" [{unit}]" if unit != "1" else "" for unit in self.units]
+        named = zip(self.parameters, units, strict=True)
         facts = {
-            "least at": f"{first} = {self.best.theta[first]:.4g}, {second} = {self.best.theta[second]:.4g}",
+            "least at": ", ".join(f"{name}{unit} = {self.best.theta[name]:.4g}" for name, unit in named),
             "2NLL": f"{self.best.twice_nll:.9f} at the minimum",
-            "points": f"{rows} x {columns}, {wrong or 'none'} not valid",
+            "points": f"{rows} x {columns}, {f'{wrong} not valid' if wrong else 'all valid'}",
         }
         for cl, lines in self.contours.items():
             facts[f"{100 * cl:.4g} % CL"] = f"Delta chi2 = {threshold(cl, 2):.4g}, {_extent(lines)}"
@@ -143,10 +154,11 @@ def _extent(lines: Sequence[FloatArray]) -> str:
     return f"{low[0]:.4g} to {high[0]:.4g} and {low[1]:.4g} to {high[1]:.4g}"
 
 
+@checked
 def profile_two_of_workspace(
     workspace: GivenWorkspace,
-    name: str | None,
-    parameters: tuple[str, str],
+    name: str | None = None,
+    parameters: Sequence[str] = (),
     *,
     measurement: str | None = None,
     hold: Mapping[str, float] | None = None,
@@ -168,36 +180,64 @@ def profile_two_of_workspace(
     workspace, name = as_workspace(workspace, name)
     with named(name):
         likelihood = workspace_likelihood(workspace, name, measurement, poi="", hold=hold)
-        return profile_two(likelihood, Choices(name), parameters, points=points)
+        return profile_two(likelihood, Choices(name), _pair(parameters), points=points)
 
 
+@checked
 def profile_two_of_analysis(
     analysis: GivenAnalysis,
-    parameters: tuple[str, str],
+    parameters: Sequence[str],
     *,
     points: int = 61,
     law: str | None = None,
     variants: Mapping[str, str] | None = None,
 ) -> SurfaceResult:
-    """Profile the 8B flux or the weak mixing angle together with a nuisance parameter; see :func:`profile_two`.
+    """Profile the 8B flux or the weak mixing angle with a nuisance parameter, or two of these; see :func:`profile_two`.
 
     Args:
         analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
-        parameters: ``flux`` or ``sin2thetaw``, and a nuisance parameter, in either order.
+        parameters: ``flux`` or ``sin2thetaw``, and a nuisance parameter, in either order; or two nuisance parameters,
+            in the measurement ``new_physics``.
         points: in each direction, at least 31.
         law: ``normsys`` or ``linear``, where a name is given.
         variants: variant by experiment name, where a name is given.
 
     Raises:
-        SpecBuilderError: if neither is ``flux`` or ``sin2thetaw``, or as :func:`profile_two`.
+        SpecBuilderError: for both of ``flux`` and ``sin2thetaw``, or as :func:`profile_two`.
     """
     loaded = as_analysis(analysis, law, variants)
-    known = next((name for name in parameters if name in loaded.parameters), parameters[0])
-    return profile_two(loaded.likelihood(known), Choices.of(loaded), parameters, points=points)
+    pair = _pair(parameters)
+    if set(pair) <= set(loaded.parameters) and len(set(pair)) == 2:
+        raise SpecBuilderError(
+            f"parameters {' and '.join(pair)}: an analysis measures one of them at a time, expected one of them "
+            "and a nuisance parameter"
+        )
+    known = next((name for name in pair if name in loaded.parameters), None)
+    if known is None:
+        return profile_two(nuisance_likelihood(loaded, *pair), Choices.of(loaded), pair, points=points)
+    units = {known: loaded.measurable(known).unit}
+    return profile_two(loaded.likelihood(known), Choices.of(loaded), pair, points=points, units=units)
+
+
+def _pair(parameters: Sequence[str]) -> tuple[str, str]:
+    """Two names.
+
+    Raises:
+        SpecBuilderError: for anything else.
+    """
+    is_list = isinstance(parameters, list | tuple) and all(isinstance(name, str) for name in parameters)
+    if not is_list or len(parameters) != 2:
+        raise SpecBuilderError(f"parameters {shown(parameters)}: expected two names, such as ('flux', 'flux_8b')")
+    return parameters[0], parameters[1]
 
 
 def profile_two(
-    likelihood: Likelihood, provenance: Choices, parameters: tuple[str, str], *, points: int = 61
+    likelihood: Likelihood,
+    provenance: Choices,
+    parameters: tuple[str, str],
+    *,
+    points: int = 61,
+    units: Mapping[str, str] | None = None,
 ) -> SurfaceResult:
     """Profile 2NLL over two parameters, in the box where either's own profile is below three standard deviations.
 
@@ -206,6 +246,7 @@ def profile_two(
         provenance: where it comes from.
         parameters: two free parameters.
         points: in each direction, at least 31.
+        units: of parameters that have one. What is constrained to 0 +- 1 is in standard deviations of its constraint.
 
     Raises:
         SpecBuilderError: for an unknown parameter, one that is held, twice the same, or fewer or more points.
@@ -221,21 +262,33 @@ def profile_two(
     for name in parameters:
         if likelihood.index(name) not in likelihood.free:
             raise SpecBuilderError(f"parameter '{name}' is held, and has no profile")
-    best = fit(likelihood, first, cl=ONE_SIGMA, null=None)
-    a, b = (_range(likelihood, name, best, points) for name in parameters)
+    scans = [search(likelihood, name) for name in parameters]
+    best = fit(likelihood, first, cl=ONE_SIGMA, null=None, scan=scans[0])
+    a, b = (_range(likelihood, scan, best, points) for scan in scans)
     start = np.tile([best.theta[name] for name in likelihood.parameters], (points * points, 1))
     start[:, likelihood.index(first)] = np.repeat(a, points)
     start[:, likelihood.index(second)] = np.tile(b, points)
     fits = minimise(likelihood, start=start, fixed=parameters)
     height = (fits.twice_nll - best.twice_nll).reshape(points, points)
     contours = {cl: _contours(a, b, height, threshold(cl, 2)) for cl in LEVELS}
-    return SurfaceResult(provenance, parameters, best, (a, b), height, fits.valid.reshape(points, points), contours)
+    valid = fits.valid.reshape(points, points)
+    own = (_unit(likelihood, parameters[0], units or {}), _unit(likelihood, parameters[1], units or {}))
+    return SurfaceResult(provenance, parameters, best, (a, b), height, valid, contours, own)
 
 
-def _range(likelihood: Likelihood, name: str, best: Fit, points: int) -> FloatArray:
+def _unit(likelihood: Likelihood, name: str, units: Mapping[str, str]) -> str:
+    """Unit of a parameter."""
+    constraint = likelihood.specification.parameters[likelihood.index(name)].constraint
+    if name not in units and constraint is not None and centre_and_width(constraint) == (0.0, 1.0):
+        return "standard deviations"
+    return units.get(name, "1")
+
+
+def _range(likelihood: Likelihood, scan: Profile, best: Fit, points: int) -> FloatArray:
     """Where the parameter's profile is below the height, or up to its bounds."""
+    name = scan.parameter
     lower, upper = likelihood.bounds[:, likelihood.index(name)]
-    below, above, _ = crossings(likelihood, search(likelihood, name), best.theta[name], best.twice_nll + SURFACE_HEIGHT)
+    below, above, _ = crossings(likelihood, scan, best.theta[name], best.twice_nll + SURFACE_HEIGHT)
     return np.linspace(below[0] if below else lower, above[0] if above else upper, points)
 
 

@@ -143,3 +143,18 @@ def test_lines_of_a_file_that_is_no_table_are_not_told(tmp_path: Path) -> None:
 def test_standard_input_that_is_text_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"\xef\xbb\xbf[1]")))
     assert load_json("-") == [1]
+
+
+@pytest.mark.parametrize("number", ["0x" + "f" * 100_000, "0b" + "1" * 100_000, "[{ a = 0o" + "7" * 5000 + " }]"])
+def test_a_long_number_to_another_base(number: str) -> None:
+    with pytest.raises(SpecBuilderError, match=r"x\.toml: not valid TOML: a whole number has more than 1100 bits"):
+        parse_toml(f"a = {number}", "x.toml")
+    assert parse_toml("a = 0xffff_ffff", "x.toml") == {"a": 2**32 - 1}
+
+
+@pytest.mark.parametrize("mark", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+def test_a_line_ends_at_line_ends_alone(tmp_path: Path, mark: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(f"{HEADER}a\n1{mark}2\n", encoding="utf-8")
+    with pytest.raises(SpecBuilderError, match=r"table\.csv:6: a is '.*', expected a finite number"):
+        read_table(path, columns=("a",))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 import threading
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -456,3 +458,49 @@ def test_a_digest_that_is_no_text_is_not_this_scans(folder: Path) -> None:
     output.write_bytes(b"older")
     (folder / "output.sha256").write_bytes(b"\xff")
     assert not FileStore(output, "job").finished
+
+
+class _Evil:
+    """Runs a command where it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, ("unpickled",)
+
+
+def _signed(**content: object) -> bytes:
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **content)  # type: ignore[arg-type]
+    return stream.getvalue() + hashlib.sha256(stream.getvalue()).digest()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param({"index": 0, "x": [1.0]}, id="no job"),
+        pytest.param({"job": "j", "index": "a", "x": [1.0]}, id="index is text"),
+        pytest.param({"job": "j", "index": np.inf, "x": [1.0]}, id="index without end"),
+        pytest.param({"job": "j", "index": 0}, id="no columns"),
+        pytest.param({"job": "j", "index": 0, "x": [1.0], "y": [1.0, 2.0]}, id="columns of two lengths"),
+        pytest.param({"job": "j", "index": 0, "x": ["=cmd", "b"]}, id="text"),
+        pytest.param({"job": "j", "index": 0, "x": np.array([_Evil()], dtype=object)}, id="pickled"),
+    ],
+)
+def test_a_signed_file_that_is_no_chunk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: dict[str, object]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "s.npz.parts"
+    folder.mkdir()
+    (folder / "chunk-000000.npz").write_bytes(_signed(**content))
+    with pytest.raises(SpecBuilderError, match=r"chunk-000000\.npz: corrupted chunk of a scan; delete it"):
+        FileStore(tmp_path / "s.npz", "j")
+    assert not (tmp_path / "unpickled").exists()
+
+
+def test_a_chunk_that_unpacks_to_more_than_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spec_builder.base.chunks._MOST_UNPACKED", 2**20)
+    folder = tmp_path / "s.npz.parts"
+    folder.mkdir()
+    (folder / "chunk-000000.npz").write_bytes(_signed(job="j", index=0, x=np.zeros(2**18)))
+    with pytest.raises(SpecBuilderError, match="corrupted chunk of a scan"):
+        FileStore(tmp_path / "s.npz", "j")

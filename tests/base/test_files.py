@@ -208,3 +208,11 @@ def test_of_two_that_write_the_same_files_one_writes_all(tmp_path: Path) -> None
         write_files({first: "ours", second: write})
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
     assert second.read_text() == "theirs"
+
+
+def test_a_link_that_leads_to_nothing_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "link.txt").symlink_to(tmp_path / "elsewhere.txt")
+    for force in (False, True):
+        with pytest.raises(SpecBuilderError, match=r"link\.txt: is a link that leads to nothing, expected a file name"):
+            write_text(tmp_path / "link.txt", "text", force=force)
+    assert not (tmp_path / "elsewhere.txt").exists()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.grids import parse_grid
+from spec_builder.base.grids import check_level, json_mass, numbers_text, parse_grid
 
 positive = st.floats(1e-12, 1e12)
 
@@ -65,7 +67,36 @@ def test_spaces_are_allowed() -> None:
     ],
 )
 def test_mistakes(text: str, message: str) -> None:
-    with pytest.raises(
-        SpecBuilderError, match=re.escape(f"masses '{text[:200]}{'...' * (len(text) > 200)}': {message}")
-    ):
+    with pytest.raises(SpecBuilderError, match=re.escape(f"masses '{text[:80]}{'...' * (len(text) > 80)}': {message}")):
         parse_grid(text, "masses")
+
+
+@pytest.mark.parametrize("cl", [0.001, 0.6827, 1 - 1e-14])
+def test_levels(cl: float) -> None:
+    check_level(cl)
+
+
+@pytest.mark.parametrize(
+    ("cl", "message"),
+    [
+        (True, "confidence level True: expected a number between 0 and 1"),
+        (None, "confidence level None: expected a number"),
+        ("0.9", "confidence level '0.9': expected a number"),
+        (90, "confidence level 90: expected a number"),
+        (1e-300, "confidence level 1e-300: fits have no digits left, expected 0.001 to 1 - 1e-15"),
+        (0.9999999999999999, "fits have no digits left"),
+    ],
+)
+def test_what_is_no_level(cl: Any, message: str) -> None:
+    with pytest.raises(SpecBuilderError, match=message):
+        check_level(cl)
+
+
+@pytest.mark.parametrize("item", [True, np.True_, None, 1j, [1.0], b"1"])
+def test_what_is_no_number_stands_in_no_grid(item: Any) -> None:
+    with pytest.raises(SpecBuilderError, match="masses: expected numbers or the text of a grid, found"):
+        numbers_text([item, 2.0], "masses")
+
+
+def test_the_contact_limit_is_text_in_json() -> None:
+    assert [json_mass(mass) for mass in (2.5, math.inf, math.nan, None)] == [2.5, "inf", None, None]

@@ -66,18 +66,25 @@ def test_every_status_is_accepted(tmp_path: Path, status: str) -> None:
             id="header alone",
         ),
         pytest.param("0,1.5,first\n1,2.5e3,second\n", "", "the table has no rows", id="no rows"),
-        pytest.param("bin,events,name", "bin,evts,name", "column 'events' is missing", id="missing column"),
-        pytest.param("bin,events,name", "bin,events,label", "column 'name' is missing", id="missing label"),
+        pytest.param(
+            "bin,events,name", "bin,evts,name", "unknown column 'evts'; did you mean 'events'?", id="missing column"
+        ),
+        pytest.param(
+            "bin,events,name",
+            "bin,events,label",
+            "unknown column 'label', expected bin, events, name",
+            id="missing label",
+        ),
         pytest.param(
             "bin,events,name\n0,1.5,first\n1,2.5e3,second",
             "bin,events,name,x\n0,1.5,first,0\n1,2.5e3,second,0",
-            "unknown or repeated column 'x', expected bin, events, name",
+            "unknown column 'x', expected bin, events, name",
             id="unknown column",
         ),
         pytest.param(
             "bin,events,name\n0,1.5,first\n1,2.5e3,second",
             "bin,events,name,bin\n0,1.5,first,0\n1,2.5e3,second,0",
-            "unknown or repeated column 'bin', expected bin, events, name",
+            "column 'bin' stands twice",
             id="repeated column",
         ),
         pytest.param("1,2.5e3,second", "1,2.5e3", ":7: 2 values, expected 3", id="short row"),

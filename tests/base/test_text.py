@@ -17,7 +17,7 @@ import pytest
 
 from spec_builder import find_limits, fit_analysis, load_analysis, profile_analysis, scan_analysis
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.text import Report
+from spec_builder.base.text import Described, Report
 from spec_builder.physics.interactions import choose
 from spec_builder.studies.spectrum import recoil_spectrum
 
@@ -133,8 +133,34 @@ def test_csv_is_exact_and_quoted_where_it_must_be() -> None:
 def test_a_scan_s_table_holds_its_first_and_last_rows() -> None:
     scan = results()["scan"]
     facts = dict(row[:2] for row in cells(scan._repr_html_()) if len(row) == 2)
-    assert facts["points"] == "18, none not valid, none at a bound"
+    assert facts["points"] == "18, all valid, none at a bound"
     rows = [row for row in cells(scan._repr_html_()) if len(row) > 2]
     assert rows[0] == list(scan.columns)
     assert [float(row[0]) for row in rows[1:]] == [1, 1, 1, 10, 10, 10]
     assert [float(row[1]) for row in rows[1:]] == pytest.approx(scan.columns["g"][[0, 1, 2, -3, -2, -1]], rel=1e-5)
+
+
+def test_a_name_in_markdown_is_text_in_one_cell() -> None:
+    text = Report("<script>", {"law": "a\nb"}, {"x": ["<img onerror=x>\r| 1 |"]}).to_markdown()
+    assert "**&lt;script>**" in text
+    assert "| law | a b |" in text
+    assert r"| &lt;img onerror=x> \| 1 \| |" in text
+
+
+@pytest.mark.parametrize("count", [0, 39, 40, 41, 300])
+def test_a_notebook_shows_the_ends_of_a_long_table(count: int) -> None:
+    class Long(Described):
+        def report(self) -> Report:
+            return Report("long", {}, {"n": list(range(count)), "m": list(range(count))})
+
+    shown, whole = Long()._repr_html_(), Long().to_html()
+    assert whole.count("<tr>") == count + 1
+    if count <= 40:
+        assert shown == whole
+        return
+    assert shown.count("<tr>") == 42
+    assert f'<td colspan="2">{count - 40} rows are left out</td>' in shown
+    assert "<tr><td>19</td><td>19</td></tr>" in shown
+    assert f"<tr><td>{count - 20}</td>" in shown
+    assert f"<tr><td>{count - 21}</td>" not in shown
+    assert f"<tr><td>{count - 1}</td>" in shown

@@ -543,7 +543,7 @@ def test_hs3_is_fitted_verified_and_comes_back(
     (tmp_path / "x.hs3.json").write_text(spec_builder("hs3", "w.json").stdout, encoding="utf-8")
     ours = json.loads(spec_builder("fit", "x.hs3.json", "--json").stdout)
     assert ours["twice_nll"] == fitted(spec_builder)["twice_nll"]
-    assert spec_builder("verify", "x.hs3.json").stdout.startswith("x.hs3.json: ok (model in HS3, 1 channel(s), 2 bins")
+    assert spec_builder("verify", "x.hs3.json").stdout.startswith("x.hs3.json: ok (model in HS3, 1 channel, 2 bins")
     back = json.loads(spec_builder("hs3", "x.hs3.json").stdout)
     assert back["channels"] == NEGATIVE_BIN["channels"]
     pyhf.Workspace(back).model()

@@ -105,7 +105,7 @@ def test_a_higher_confidence_level_widens_the_interval_until_it_has_no_end(spec_
     # the signal has less than 2.58 standard deviations, so that no flux >= 0 is excluded from below at 99 %
     assert narrow["significance"] < 2.58
     assert wide["down"] is None
-    assert "-none" in printed(spec_builder("fit", "pandax4t", "--parameter", "flux", "--cl", "0.99"))
+    assert ", no lower end" in printed(spec_builder("fit", "pandax4t", "--parameter", "flux", "--cl", "0.99"))
 
 
 def test_fit_of_a_workspace_is_in_its_own_parameter(spec_builder: Command) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.copies import copy_of
+
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
+    from pathlib import Path
 
     Command = Callable[..., subprocess.CompletedProcess[str]]
 
-SHIPPED = Path(__file__).parents[2] / "data" / "experiments" / "xenonnt"
 REASON = "signals would cancel themselves"
 SPECTRUM = """\
 # title: Falling
@@ -31,8 +31,8 @@ recoil_energy_keV,rate
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of an experiment whose description refuses limits under ``linear``, and a spectrum."""
-    shutil.copytree(SHIPPED, tmp_path / "xenonnt")
-    description = tmp_path / "xenonnt" / "experiment.toml"
+    copy_of("xenonnt", tmp_path / "mine")
+    description = tmp_path / "mine" / "experiment.toml"
     law = f'\n[limits]\nlaw = "normsys"\nreason = "{REASON}"\n'
     description.write_text(description.read_text("utf-8") + law, "utf-8")
     (tmp_path / "falling.csv").write_text(SPECTRUM, "utf-8")
@@ -43,25 +43,25 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 POINT = "--interaction scalar --mass 1 --coupling 1e-5"
 ONE = "--interaction scalar --masses 1"
 TYPED = [
-    f"limits ./xenonnt {ONE}",
-    f"limits ./xenonnt {ONE} --expected asimov",
-    f"limits ./xenonnt {ONE} --expected toys --toys 5 -j 1",
-    f"limits ./xenonnt {ONE} --method feldman-cousins --toys 10 -j 1",
-    f"limits pandax4t+./xenonnt {ONE}",
-    "limits ./xenonnt --spectrum falling.csv",
-    "limits ./xenonnt --spectrum falling.csv --expected asimov",
-    "plane ./xenonnt --interaction scalar --points 3 -o out",
-    "plane ./xenonnt --interaction scalar --points 3 --method feldman-cousins --toys 10 -j 1 -o out",
-    f"scan ./xenonnt {ONE} --couplings 1e-5 -j 1 -o out.csv",
-    "scan ./xenonnt --spectrum falling.csv -j 1 -o out.csv",
-    f"explain ./xenonnt {POINT}",
-    "explain ./xenonnt --spectrum falling.csv",
-    f"export ./xenonnt {ONE} --couplings 1e-5 -o out",
-    "export ./xenonnt --spectrum falling.csv -o out",
-    f"archive ./xenonnt {ONE} -o out",
-    "coverage ./xenonnt --interaction scalar --mass 1 --values 1e-5 --toys 10 -j 1",
-    f"point ./xenonnt {POINT}",
-    "explore ./xenonnt --interaction scalar --points 3 -o out.html",
+    f"limits ./mine {ONE}",
+    f"limits ./mine {ONE} --expected asimov",
+    f"limits ./mine {ONE} --expected toys --toys 5 -j 1",
+    f"limits ./mine {ONE} --method feldman-cousins --toys 10 -j 1",
+    f"limits pandax4t+./mine {ONE}",
+    "limits ./mine --spectrum falling.csv",
+    "limits ./mine --spectrum falling.csv --expected asimov",
+    "plane ./mine --interaction scalar --points 3 -o out",
+    "plane ./mine --interaction scalar --points 3 --method feldman-cousins --toys 10 -j 1 -o out",
+    f"scan ./mine {ONE} --couplings 1e-5 -j 1 -o out.csv",
+    "scan ./mine --spectrum falling.csv -j 1 -o out.csv",
+    f"explain ./mine {POINT}",
+    "explain ./mine --spectrum falling.csv",
+    f"export ./mine {ONE} --couplings 1e-5 -o out",
+    "export ./mine --spectrum falling.csv -o out",
+    f"archive ./mine {ONE} -o out",
+    "coverage ./mine --interaction scalar --mass 1 --values 1e-5 --toys 10 -j 1",
+    f"point ./mine {POINT}",
+    "explore ./mine --interaction scalar --points 3 -o out.html",
 ]
 
 
@@ -70,7 +70,7 @@ def test_limits_under_another_law_are_refused_with_the_reason(spec_builder: Comm
     before = sorted(desk.iterdir())
     run = spec_builder(*typed.split(), "--law", "linear")
     assert run.returncode == 2
-    assert run.stderr.endswith(f"xenonnt: limits need law normsys, not linear: {REASON}\n")
+    assert run.stderr.endswith(f"mine: limits need law normsys, not linear: {REASON}\n")
     assert run.stderr.count("error: ") == 1
     assert sorted(desk.iterdir()) == before
 
@@ -79,5 +79,5 @@ def test_limits_under_another_law_are_refused_with_the_reason(spec_builder: Comm
 def test_the_flux_is_fitted_and_the_workspace_written_under_any_law(
     spec_builder: Command, desk: Path, law: str
 ) -> None:
-    assert spec_builder("fit", "./xenonnt", "--parameter", "flux", "--law", law).returncode == 0
-    assert spec_builder("export", "./xenonnt", "--law", law, "-o", desk / "out").returncode == 0
+    assert spec_builder("fit", "./mine", "--parameter", "flux", "--law", law).returncode == 0
+    assert spec_builder("export", "./mine", "--law", law, "-o", desk / "out").returncode == 0

@@ -12,7 +12,11 @@ import pytest
 from spec_builder.cli.output import Progress, say_written
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
+    from pathlib import Path
+
+    Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -76,3 +80,47 @@ def test_the_name_of_a_file_does_not_steer_the_terminal(capsys: pytest.CaptureFi
     with Progress() as report:
         report("limits of a\x1b[2J")
     assert capsys.readouterr().err == "limits of a\\x1b[2J\n"
+
+
+#: A verb that computes a result or writes a file, and suffixes that it writes.
+WRITTEN = {
+    "fit xenonnt --parameter flux": ".txt, .csv, .json, .md, .html, .npz or .parquet",
+    "profile xenonnt --parameter flux": ".txt, .csv, .json, .md, .html, .npz or .parquet",
+    "events xenonnt --parameter flux": ".txt, .csv, .json, .md, .html, .npz or .parquet",
+    "limits xenonnt --interaction scalar --masses 1": ".txt, .csv, .json, .md, .html, .npz or .parquet",
+    "explain xenonnt --interaction scalar --mass 1 --coupling 1e-5": ".txt, .csv, .json, .md, .html, .npz or .parquet",
+    "spectrum --energies 1": ".txt, .csv, .json, .md, .html, .npz or .parquet",
+    "coverage xenonnt --parameter flux": ".txt, .csv, .json, .md, .html, .npz or .parquet",
+    "experiments": ".txt or .json",
+    "point xenonnt --interaction scalar --mass 1 --coupling 1e-5": ".json",
+    "hs3 workspace.json": ".json",
+    "scan xenonnt --interaction scalar --masses 1 --couplings 1e-5": ".npz, .csv or .parquet",
+    "explore xenonnt": ".html",
+}
+
+
+@pytest.mark.parametrize("name", [".json", ".npz", ".hidden", "a.b.", "result.jpeg"])
+@pytest.mark.parametrize("typed", WRITTEN)
+def test_a_name_without_a_stem_or_of_an_unknown_form_is_refused(
+    spec_builder: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = spec_builder(*typed.split(), "--output", name)
+    assert (run.returncode, run.stdout) == (2, "")
+    (line,) = run.stderr.splitlines()
+    assert line.startswith(f"spec-builder: error: {name}: ")
+    assert line.endswith(f"expected a name that ends in {WRITTEN[typed]}")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [*WRITTEN, "export xenonnt", "plane xenonnt", "archive xenonnt", "reproduce", "compare", "import xenonnt x"],
+)
+def test_a_name_that_is_empty_is_refused(
+    spec_builder: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = spec_builder(*typed.split(), "--output", "")
+    assert (run.returncode, run.stderr) == (2, "spec-builder: error: output '': expected a name\n")
+    assert list(tmp_path.iterdir()) == []

@@ -124,3 +124,19 @@ def test_mistakes(spec_builder: Command, folder: Path, monkeypatch: pytest.Monke
     assert [word for word in words.split() if word not in run.stderr] == []
     assert sorted(folder.rglob("*")) == before
     assert (folder / "old" / "fig5_bounds.md").read_text("utf-8") == "mine"
+
+
+@pytest.mark.parametrize(
+    ("interaction", "said"),
+    [
+        ("tensor", "No existing bound on interaction tensor is known here, and none is drawn."),
+        ("vector_bl", "| BOREXINO | 90 % CL | Bellini et al."),
+    ],
+)
+def test_a_comparison_says_what_is_drawn(spec_builder: Command, tmp_path: Path, interaction: str, said: str) -> None:
+    run = spec_builder("compare", "xenonnt", "--interaction", interaction, "--masses", "1,10", "-o", tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert said in run.stdout
+    assert run.stdout.startswith(f"Limits on {interaction} computed here (90 % CL, dof 2): xenonnt, coherent_csi")
+    caption = (tmp_path / f"comparison_xenonnt_{interaction}.txt").read_text("utf-8")
+    assert "data: xenonnt, coherent_csi" in caption

@@ -45,7 +45,7 @@ def test_archive_and_verify(spec_builder: Command, made: Path) -> None:
     run = spec_builder("verify", made)
     assert run.returncode == 0
     assert run.stdout.startswith(
-        f"{made}: ok (archive of xenonnt, 8 files; 4 patches in 1 sets fitted, all as expected;"
+        f"{made}: ok (archive of xenonnt, 8 files; 4 patches in 1 set fitted, all as expected;"
     )
     assert run.stderr == ""
 
@@ -167,3 +167,11 @@ def test_hs3_says_what_it_cannot_write(spec_builder: Command, tmp_path: Path) ->
     shutil.copy(WORKSPACE, tmp_path / "BkgOnly.json")
     (tmp_path / "BkgOnly.meta.json").write_text("[]", encoding="utf-8")
     refused(spec_builder("hs3", tmp_path / "BkgOnly.json"), "BkgOnly.meta.json")
+
+
+def test_verify_counts_problems_beyond_twenty(spec_builder: Command, tmp_path: Path) -> None:
+    (tmp_path / "SHA256SUMS").write_text("wrong\n" * 100_000)
+    run = spec_builder("verify", str(tmp_path))
+    assert run.returncode == 2
+    assert len(run.stderr.splitlines()) == 21
+    assert run.stderr.splitlines()[-1].endswith("and 99980 more problems")

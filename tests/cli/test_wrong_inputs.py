@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from tests.copies import copy_of
+
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
@@ -66,7 +68,7 @@ def experiment(file: str = "", old: str = "", new: str = "") -> Prepare:
     """A copy of a shipped experiment in ``mine``, with one text in one of its files replaced."""
 
     def prepare(desk: Path) -> None:
-        shutil.copytree(ROOT / "data" / "experiments" / "xenonnt", desk / "mine")
+        copy_of("xenonnt", desk / "mine")
         if file:
             replace(desk / "mine" / file, old, new)
 
@@ -233,10 +235,25 @@ CASES = {
     "patch of an analysis": Case(
         "fit xenonnt --parameter flux --patch patch.json", "--patch does not apply analysis", [patch()]
     ),
+    "data without a name": Case(["fit", "xenonnt", "--parameter", "flux", "--data", ""], ["data '':", "asimov"]),
+    "plot without a name": Case(["fit", "xenonnt", "--parameter", "flux", "--plot", ""], ["plot '':", ".png"]),
+    "interaction without a name": Case(["limits", "xenonnt", "--interaction", ""], ["interaction: give one of scalar"]),
+    "factor that is odd text": Case(
+        "fit xenonnt --parameter flux --exposure xenonnt=1_0 --data asimov", "exposure 'xenonnt=1_0' number"
+    ),
+    "value that is odd text": Case("fit ws.json --fix mu_8b=1_0", "fix 'mu_8b=1_0' number", [workspace()]),
+    "option of nobody": Case(
+        "limits xenonnt --interaction scalar --option coupling_st=A",
+        "option 'coupling_st' unknown 'scalar' coupling_set, scalar_form mean 'coupling_set'",
+    ),
+    "level near zero": Case("fit xenonnt --parameter flux --cl 1e-300", "level 1e-300: digits 0.001"),
+    "two measured parameters": Case(
+        "profile xenonnt --parameter flux --parameter sin2thetaw", "flux and sin2thetaw one nuisance"
+    ),
     "json and csv": Case("profile xenonnt --parameter flux --json --csv", "--json --csv both"),
     "export of two without a folder": Case("export xenonnt pandax4t", "--output DIR one analysis"),
     # a user's own experiment
-    "folder missing": Case("fit ./mine --parameter flux", "'./mine' folder experiment.toml"),
+    "folder missing": Case("fit ./mine --parameter flux", "./mine: no such folder experiment.toml"),
     "folder without a description": Case("fit mine --parameter flux", "mine: experiment.toml", [folder("mine")]),
     "broken TOML": Case(
         "fit mine --parameter flux",
@@ -250,12 +267,12 @@ CASES = {
     ),
     "unknown key": Case(
         "experiments mine",
-        "experiment.toml: unknown key colour",
-        [experiment("experiment.toml", 'name = "xenonnt"', 'name = "mine"\ncolour = "red"')],
+        "experiment.toml: unknown key 'colour'",
+        [experiment("experiment.toml", 'name = "mine"', 'name = "mine"\ncolour = "red"')],
     ),
     "unknown key in a section": Case(
         "experiments mine",
-        "experiment.toml: unknown key channels[0].runs[0].livetime",
+        "experiment.toml: unknown key 'channels[0].runs[0].livetime'",
         [experiment("experiment.toml", "exposure_t_yr = 1.174398", "exposure_t_yr = 1.174398\nlivetime = 95.1")],
     ),
     "missing key": Case(
@@ -289,7 +306,7 @@ CASES = {
     ),
     "bins that do not match the response": Case(
         "fit mine --parameter flux",
-        "response_sr0.csv: column 'bin2' missing",
+        "response_sr0.csv:6: unknown column 'bin3'; mean 'bin2'",
         [experiment("response_sr0.csv", "bin0,bin1,bin2", "bin0,bin1,bin3")],
     ),
     "bins that do not match the data": Case(
@@ -299,12 +316,12 @@ CASES = {
     ),
     "negative count": Case(
         "fit mine --parameter flux",
-        "observed.csv: observed -14 bin 1, >= 0",
+        "observed.csv:8: observed -14, >= 0",
         [experiment("observed.csv", "1,14", "1,-14")],
     ),
     "count that is not whole": Case(
         "fit mine --parameter flux",
-        "observed.csv: whole numbers",
+        "observed.csv:8: observed 14.5 whole number",
         [experiment("observed.csv", "1,14", "1,14.5")],
     ),
     "NaN in a table": Case(
@@ -350,12 +367,12 @@ CASES = {
     "name with a space": Case(
         "fit mine --parameter flux",
         "experiment.toml: name letters, digits underscores 'my",
-        [experiment("experiment.toml", 'name = "xenonnt"', 'name = "my exp"')],
+        [experiment("experiment.toml", 'name = "mine"', 'name = "my exp"')],
     ),
     "variant of a user's experiment": Case(
         "fit mine --parameter flux --variant mine=rich",
         "variant 'rich' mine unknown absolute_normalisation, charge_yield",
-        [experiment("experiment.toml", 'name = "xenonnt"', 'name = "mine"')],
+        [experiment()],
     ),
     # files to read
     "file missing": Case("fit nothing.json", "nothing.json: no such file"),
@@ -489,7 +506,7 @@ CASES = {
         "out/pandax4t/BkgOnly.json: exists --force",
         [text("out/pandax4t/BkgOnly.json")],
     ),
-    "two analyses of one name": Case("export mine ./mine --output out", "'xenonnt' twice", [experiment()]),
+    "two analyses of one name": Case("export mine ./mine --output out", "'mine' twice", [experiment()]),
     "export below a file": Case("export --output out", "out cannot be written is not a folder", [text("out")]),
     "reproduction exists": Case("reproduce --output out", "out/summary.md: exists --force", [text("out/summary.md")]),
     "one file of a reproduction exists": Case(

@@ -63,7 +63,9 @@ MISTAKES: dict[str, Mistake] = {
         "plane xenonnt --interaction nsi --output out", "--dof 2", "dof 2 'nsi' no plane"
     ),
     "negative coupling without a sign": Mistake(SCAN, "--couplings=-1,1", "couplings '-1' positive number"),
-    "an option of nobody": Mistake(LIMITS, "--option colour=red", "colour 'red' no option 'scalar'"),
+    "an option of nobody": Mistake(
+        LIMITS, "--option colour=red", "option 'colour' unknown 'scalar' one of coupling_set, scalar_form"
+    ),
     "half an option": Mistake(LIMITS, "--option colour", "--option 'colour' NAME=VALUE"),
     "an option of a plane without an interaction": Mistake(
         "plane --output out", "--coupling-set A", "--coupling-set --interaction only"

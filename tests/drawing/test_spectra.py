@@ -37,3 +37,11 @@ def test_ratios_are_to_what_is_expected() -> None:
     band, before = panel.patches
     assert band.get_data().values.tolist() == pytest.approx([1.2, 1.1])  # type: ignore[attr-defined]
     assert before.get_data().values.tolist() == pytest.approx([1.2, 0.8])  # type: ignore[attr-defined]
+
+
+def test_points_beyond_the_axis_of_ratios_are_marked() -> None:
+    panel = Figure().subplots()
+    draw_ratio(panel, EDGES, np.array([40.0, 9.0]), np.array([5.0, 10.0]), np.array([1.0, 1.0]))
+    (mark,) = (line for line in panel.get_lines() if line.get_marker() == "^")
+    assert np.asarray(mark.get_xdata()).tolist() == [0.5]
+    assert np.asarray(mark.get_ydata()).tolist() == [panel.get_ylim()[1]]

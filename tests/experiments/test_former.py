@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import data_path
 from spec_builder.experiments.reading import load_experiment
+from tests.copies import copy_of
 
 TOML = "experiment.toml"
 FORMER = Path(__file__).parent / "former"
 
 #: One mistake each in the PandaX-4T description: what stands there, what stands there instead, the message.
 DESCRIPTION_MISTAKES = {
-    "broken TOML": ('name = "pandax4t"', 'name = "pandax4t', "not valid TOML: "),
+    "broken TOML": ('name = "mine"', 'name = "pandax4t', "not valid TOML: "),
     "repeated key": ('unit = "electrons"', 'unit = "electrons"\nunit = "PE"', "not valid TOML: "),
-    "unknown key": ('channel = "', 'chanel = "x"\nchannel = "', "unknown key chanel"),
-    "unknown key in a run": ('name = "us2"', 'name = "us2"\nlivetime = 1', "unknown key runs[0].livetime"),
-    "unknown key in observable": ('name = "N_e"', 'name = "N_e"\nbins = 8', "unknown key observable.bins"),
+    "unknown key": ('channel = "', 'chanel = "x"\nchannel = "', "unknown key 'chanel'"),
+    "unknown key in a run": ('name = "us2"', 'name = "us2"\nlivetime = 1', "unknown key 'runs[0].livetime'"),
+    "unknown key in observable": ('name = "N_e"', 'name = "N_e"\nbins = 8', "unknown key 'observable.bins'"),
     "unknown key in normalisation": (
         "events = 48.8",
         "events = 48.8\nerror = 1",
-        "unknown key signal.normalisation.error",
+        "unknown key 'signal.normalisation.error'",
     ),
     "unknown key in response": (
         "[signal.response]",
         '[signal.response]\nsmearing = "none"',
-        "unknown key signal.response.smearing",
+        "unknown key 'signal.response.smearing'",
     ),
     "missing title": ('title = "PandaX-4T US2"\n', "", "key 'title' is missing"),
     "missing exposure": ("exposure_t_yr = 1.04\n", "", "key 'runs[0].exposure_t_yr' is missing"),
@@ -41,7 +40,7 @@ DESCRIPTION_MISTAKES = {
     ),
     "title is a number": ('title = "PandaX-4T US2"', "title = 4", "title must be a text, found 4"),
     "name with a space": (
-        'name = "pandax4t"',
+        'name = "mine"',
         'name = "panda x"',
         "name must be a name of letters, digits and underscores, found 'panda x'",
     ),
@@ -86,13 +85,13 @@ DESCRIPTION_MISTAKES = {
     "one bin less than the tables": (
         "7.5, 8.0]",
         "7.5]",
-        "unknown or repeated column 'bin7'",
+        "unknown column 'bin7'",
     ),
-    "one bin more than the tables": ("7.5, 8.0]", "7.5, 8.0, 8.5]", "response.csv: column 'bin8' is missing"),
+    "one bin more than the tables": ("7.5, 8.0]", "7.5, 8.0, 8.5]", "response.csv:6: column 'bin8' is missing"),
     "unknown kind of response": (
         'kind = "matrix"\ntables = { us2 = "response.csv" }',
         'kind = "migration"\ntables = { us2 = "response.csv" }',
-        "signal.response.kind must be one of 'matrix', 'gaussian', 'charge_yield', found 'migration'",
+        "signal.response.kind must be one of matrix, gaussian, charge_yield, found 'migration'",
     ),
     "charge yield by default": (
         'kind = "matrix"\ntables = { us2 = "response.csv" }',
@@ -102,12 +101,12 @@ DESCRIPTION_MISTAKES = {
     "response for another run": (
         'tables = { us2 = "response.csv" }',
         'tables = { run0 = "response.csv" }',
-        "key 'signal.response.tables.us2' is missing",
+        "unknown key 'signal.response.tables.run0', expected one of us2",
     ),
     "response for one run more": (
         'tables = { us2 = "response.csv" }',
         'tables = { us2 = "response.csv", us3 = "response.csv" }',
-        "unknown key signal.response.tables.us3",
+        "unknown key 'signal.response.tables.us3'",
     ),
     "table is missing": ('table = "observed.csv"', 'table = "obs.csv"', "obs.csv: no such file"),
     "table is a folder": ('table = "observed.csv"', 'table = "."', "cannot be read (Is a directory)"),
@@ -144,12 +143,12 @@ DESCRIPTION_MISTAKES = {
     "background without an uncertainty": (
         "cathode = { pandax4t_cathode = 0.31 }\n",
         "",
-        "backgrounds.csv: unknown or repeated column 'cathode', expected bin, micro_discharge",
+        "backgrounds.csv:6: unknown column 'cathode', expected bin, micro_discharge",
     ),
     "background that is not in the table": (
         "cathode = { pandax4t_cathode = 0.31 }",
         "cathode = { pandax4t_cathode = 0.31 }\nneutron = { n = 0.5 }",
-        "backgrounds.csv: column 'neutron' is missing",
+        "backgrounds.csv:6: column 'neutron' is missing",
     ),
     "background with the signal's name": (
         "cathode = { pandax4t_cathode = 0.31 }",
@@ -175,14 +174,14 @@ VARIANT_MISTAKES = {
         TOML,
         "[variants.charge_yield]",
         "[variants.charge_yield]\nresolution = 0.1",
-        "unknown key resolution (variant 'charge_yield')",
+        "unknown key 'variants.charge_yield.resolution', expected one of description, ",
     ),
     "unknown key in response": (
         "pandax4t",
         TOML,
         "gain = 1.0",
         "gain = 1.0\nfano = 0.1",
-        "unknown key signal.response.fano",
+        "unknown key 'signal.response.fano'",
     ),
     "no gain": ("pandax4t", TOML, "gain = 1.0\n", "", "key 'signal.response.gain' is missing"),
     "negative gain": ("pandax4t", TOML, "gain = 1.0", "gain = -1", "gain must be a positive number, found -1"),
@@ -198,7 +197,7 @@ VARIANT_MISTAKES = {
         TOML,
         'kind = "charge_yield"',
         'kind = "light_yield"',
-        "signal.response.kind must be one of 'matrix', 'gaussian', 'charge_yield', found 'light_yield'",
+        "signal.response.kind must be one of matrix, gaussian, charge_yield, found 'light_yield'",
     ),
     "efficiency above one": (
         "pandax4t",
@@ -212,14 +211,14 @@ VARIANT_MISTAKES = {
         "charge_yield.csv",
         "\n0.3,3.71235\n",
         "\n0.3,-3.71235\n",
-        "charge_yield must be positive and T Q_y(T) increasing",
+        "charge_yield.csv:8: charge_yield is -3.71235, expected a number > 0",
     ),
     "observable not increasing": (
         "pandax4t",
         "charge_yield.csv",
         "\n0.3,3.71235\n",
         "\n0.3,0.1\n",
-        "charge_yield must be positive and T Q_y(T) increasing",
+        "charge_yield.csv:8: charge_yield is 0.1, expected more electrons, T Q_y(T), than",
     ),
     "number of edges": (
         "xenonnt",
@@ -240,8 +239,7 @@ VARIANT_MISTAKES = {
 
 def copy_with(tmp_path: Path, name: str, file: str, old: str, new: str) -> Path:
     """A copy of a shipped experiment in which a text that stands once in a file is replaced."""
-    folder = shutil.copytree(data_path("experiments", name), tmp_path / f"my_{name}")
-    shutil.copy(FORMER / f"{name}.toml", folder / TOML)
+    folder = copy_of(name, tmp_path / f"my_{name}", description=FORMER / f"{name}.toml")
     text = (folder / file).read_text(encoding="utf-8")
     assert text.count(old) == 1, f"'{old}' stands {text.count(old)} times in {file}"
     (folder / file).write_text(text.replace(old, new), encoding="utf-8")
@@ -300,8 +298,8 @@ def test_unknown_variant() -> None:
 
 
 def test_variant_of_an_experiment_without_any(tmp_path: Path) -> None:
-    folder = shutil.copytree(data_path("experiments", "xenonnt"), tmp_path / "mine")
+    folder = copy_of("xenonnt", tmp_path / "mine")
     text = (folder / TOML).read_text(encoding="utf-8")
     (folder / TOML).write_text(text[: text.index("[variants")], encoding="utf-8")
-    with pytest.raises(SpecBuilderError, match="variant 'charge_yield' of xenonnt is unknown, expected one of: none"):
+    with pytest.raises(SpecBuilderError, match="variant 'charge_yield' of mine is unknown, expected one of: none"):
         load_experiment(str(folder), "charge_yield")

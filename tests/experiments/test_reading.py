@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,7 @@ from spec_builder.experiments.reading import load_experiment
 from spec_builder.physics.interactions import STANDARD_MODEL
 from spec_builder.physics.rates import rate
 from spec_builder.physics.targets import form_factor
+from tests.copies import copy_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,19 +23,19 @@ TOML = "experiment.toml"
 
 #: One mistake each in the PandaX-4T description: what stands there, what stands there instead, the message.
 DESCRIPTION_MISTAKES = {
-    "broken TOML": ('name = "pandax4t"\n', 'name = "pandax4t", \n', "not valid TOML: "),
+    "broken TOML": ('name = "mine"\n', 'name = "mine", \n', "not valid TOML: "),
     "repeated key": ('unit = "electrons"', 'unit = "electrons"\nunit = "PE"', "not valid TOML: "),
     "integer of 5000 digits": ("exposure_t_yr = 1.04", "exposure_t_yr = " + "9" * 5000, "not valid TOML: "),
-    "unknown key": ('licence = "', 'license = "x"\nlicence = "', "unknown key license"),
+    "unknown key": ('licence = "', 'license = "x"\nlicence = "', "unknown key 'license'"),
     "unknown key in a channel": (
         'source = "solar_8b"',
         'source = "solar_8b"\nhall = 1',
-        "unknown key channels[0].hall",
+        "unknown key 'channels[0].hall'",
     ),
     "flux of an unknown component": (
         'source = "solar_8b"',
         'source = "solar_8b"\nflux = { hep = 8e3 }',
-        "channels[0].flux must be components of source 'solar_8b': 8b, found 'hep'",
+        "unknown key 'channels[0].flux.hep', expected one of 8b",
     ),
     "flux of zero": (
         'source = "solar_8b"',
@@ -52,34 +52,38 @@ DESCRIPTION_MISTAKES = {
         'target = "xenon_electrons"\nform_factor = "helm"',
         "channels[0].form_factor must be left out: target 'xenon_electrons' is of electrons, found 'helm'",
     ),
-    "unknown key in a run": ('name = "us2"', 'name = "us2"\nlivetime = 1', "unknown key channels[0].runs[0].livetime"),
-    "unknown key in an axis": ('name = "N_e"', 'name = "N_e"\nbins = 8', "unknown key channels[0].axes[0].bins"),
+    "unknown key in a run": (
+        'name = "us2"',
+        'name = "us2"\nlivetime = 1',
+        "unknown key 'channels[0].runs[0].livetime'",
+    ),
+    "unknown key in an axis": ('name = "N_e"', 'name = "N_e"\nbins = 8', "unknown key 'channels[0].axes[0].bins'"),
     "unknown key in normalisation": (
         "events = 48.8",
         "events = 48.8\nerror = 1",
-        "unknown key channels[0].normalisation.error",
+        "unknown key 'channels[0].normalisation.error'",
     ),
     "unknown key in response": (
         "[channels.response]",
         '[channels.response]\nsmearing = "none"',
-        "unknown key channels[0].response.smearing",
+        "unknown key 'channels[0].response.smearing'",
     ),
     "unknown key in a signal": (
         "[channels.signals.cevns]",
         "[channels.signals.cevns]\ncolour = 1",
-        "unknown key channels[0].signals.cevns.colour",
+        "unknown key 'channels[0].signals.cevns.colour'",
     ),
     "unknown key in a background": (
         "[channels.backgrounds.cathode]",
         "[channels.backgrounds.cathode]\nrate = 1",
-        "unknown key channels[0].backgrounds.cathode.rate",
+        "unknown key 'channels[0].backgrounds.cathode.rate'",
     ),
     "missing title": ('title = "PandaX-4T US2"\n', "", "key 'title' is missing"),
     "missing exposure": ("exposure_t_yr = 1.04\n", "", "key 'channels[0].runs[0].exposure_t_yr' is missing"),
     "exposure without years": (
         "exposure_t_yr = 1.04\n",
         "exposure_t = 1.04\n",
-        "key 'channels[0].runs[0].exposure_t_yr' is missing",
+        "channels[0].runs[0].exposure_t: a source of this kind has exposure_t_yr in its place",
     ),
     "missing source": ('source = "solar_8b"\n', "", "key 'channels[0].source' is missing"),
     "unknown source": (
@@ -109,7 +113,7 @@ DESCRIPTION_MISTAKES = {
     ),
     "title is a number": ('title = "PandaX-4T US2"', "title = 4", "title must be a text, found 4"),
     "name with a space": (
-        'name = "pandax4t"\n',
+        'name = "mine"\n',
         'name = "panda x"\n',
         "name must be a name of letters, digits and underscores, found 'panda x'",
     ),
@@ -167,14 +171,14 @@ DESCRIPTION_MISTAKES = {
     "edges of another run": (
         "edges = [4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 7.5, 8.0]",
         "edges = { run0 = [4.0, 5.0] }",
-        "key 'channels[0].axes[0].edges.us2' is missing",
+        "unknown key 'channels[0].axes[0].edges.run0', expected one of us2",
     ),
-    "one bin less than the tables": ("7.5, 8.0]", "7.5]", "unknown or repeated column 'bin7'"),
-    "one bin more than the tables": ("7.5, 8.0]", "7.5, 8.0, 8.5]", "response.csv: column 'bin8' is missing"),
+    "one bin less than the tables": ("7.5, 8.0]", "7.5]", "unknown column 'bin7'"),
+    "one bin more than the tables": ("7.5, 8.0]", "7.5, 8.0, 8.5]", "response.csv:6: column 'bin8' is missing"),
     "unknown kind of response": (
         'kind = "matrix"',
         'kind = "migration"',
-        "channels[0].response.kind must be one of 'matrix', 'gaussian', 'charge_yield', found 'migration'",
+        "channels[0].response.kind must be one of matrix, gaussian, charge_yield, found 'migration'",
     ),
     "charge yield without a matrix": (
         'kind = "matrix"\ntables = "response.csv"',
@@ -189,12 +193,12 @@ DESCRIPTION_MISTAKES = {
     "response for another run": (
         'tables = "response.csv"',
         'tables = { run0 = "response.csv" }',
-        "key 'channels[0].response.tables.us2' is missing",
+        "unknown key 'channels[0].response.tables.run0', expected one of us2",
     ),
     "response for one run more": (
         'tables = "response.csv"',
         'tables = { us2 = "response.csv", us3 = "response.csv" }',
-        "unknown key channels[0].response.tables.us3",
+        "unknown key 'channels[0].response.tables.us3'",
     ),
     "variation of what has a size": (
         'tables = "response.csv"\n',
@@ -316,12 +320,12 @@ DESCRIPTION_MISTAKES = {
     "background left out": (
         "[channels.backgrounds.cathode]\nuncertainties = { pandax4t_cathode = 0.31 }\n",
         "",
-        "backgrounds.csv: unknown or repeated column 'cathode', expected bin, micro_discharge",
+        "backgrounds.csv:6: unknown column 'cathode', expected bin, micro_discharge",
     ),
     "background that is not in the table": (
         "[channels.backgrounds.cathode]",
         "[channels.backgrounds.neutron]\nfree = true\n\n[channels.backgrounds.cathode]",
-        "backgrounds.csv: column 'neutron' is missing",
+        "backgrounds.csv:6: column 'neutron' is missing",
     ),
     "background with the signal's name": (
         "[channels.backgrounds.cathode]",
@@ -348,18 +352,28 @@ DESCRIPTION_MISTAKES = {
 #: The table, what stands in it, what stands there instead, the message.
 TABLE_MISTAKES = {
     "too many counts": ("observed.csv", "\n2,29\n", "\n2,1e300\n", "observed is 1e+300, expected at most 1e+15"),
-    "negative count": ("observed.csv", "\n2,29\n", "\n2,-29\n", "observed is -29 in bin 2, expected a number >= 0"),
-    "fractional count": ("observed.csv", "\n2,29\n", "\n2,29.5\n", "observed counts must be whole numbers"),
+    "negative count": (
+        "observed.csv",
+        "\n2,29\n",
+        "\n2,-29\n",
+        ":9: observed is -29, expected a number >= 0",
+    ),
+    "fractional count": (
+        "observed.csv",
+        "\n2,29\n",
+        "\n2,29.5\n",
+        ":9: observed is 29.5, expected a whole number",
+    ),
     "NaN count": ("observed.csv", "\n2,29\n", "\n2,nan\n", ":9: observed is 'nan', expected a finite number"),
     "bin left out": ("observed.csv", "\n2,29\n", "\n", "column 'bin' must count 0 to 7, one row for each bin"),
-    "bins out of order": ("observed.csv", "\n1,44\n2,29\n", "\n2,29\n1,44\n", "column 'bin' must count 0 to 7"),
+    "bins out of order": ("observed.csv", "\n1,44\n2,29\n", "\n2,29\n1,44\n", ":8: bin is 2, expected 0 to 7 in order"),
     "no status": ("observed.csv", "# status: measured\n", "", "header line '# status: ...' is missing"),
     "unknown status": ("observed.csv", "status: measured", "status: seen", "status 'seen' is unknown, expected one of"),
     "negative background": (
         "backgrounds.csv",
         "\n2,10.0243,24.4569\n",
         "\n2,-10.0243,24.4569\n",
-        "cathode is -10.0243 in bin 2, expected a number >= 0",
+        "backgrounds.csv:9: cathode is -10.0243, expected a number >= 0",
     ),
     "NaN background": (
         "backgrounds.csv",
@@ -371,19 +385,19 @@ TABLE_MISTAKES = {
         "response.csv",
         "\n0.25,0,0,0,",
         "\n0.25,0,-1e-9,0,",
-        "probabilities must be >= 0 and sum to at most 1 in each row",
+        "response.csv:7: bin1 is -1e-09, expected a probability, from 0 to 1",
     ),
     "probability above one": (
         "response.csv",
         "\n0.25,0,0,0,",
         "\n0.25,0.6,0.6,0,",
-        "probabilities must be >= 0 and sum to at most 1 in each row",
+        "response.csv:7: probabilities of the bins sum to 1.2, expected at most 1",
     ),
     "recoil energies out of order": (
         "response.csv",
         "\n0.25,0,0,0,",
         "\n0.35,0,0,0,",
-        "recoil_energy_keV must be positive and increasing, at least two rows",
+        "response.csv:8: recoil_energy_keV is 0.3, expected more than in the row above",
     ),
     "energies in GeV": (
         "response.csv",
@@ -419,7 +433,7 @@ TABLE_MISTAKES = {
         "response.csv",
         "\n0.25,0,0,0,",
         "\n0,0,0,0,",
-        "recoil_energy_keV must be positive and increasing, at least two rows",
+        "response.csv:7: recoil_energy_keV is 0, expected a number > 0 in the first row",
     ),
 }
 
@@ -430,14 +444,14 @@ VARIANT_MISTAKES = {
         TOML,
         "[variants.charge_yield]",
         "[variants.charge_yield]\nresolution = 0.1",
-        "unknown key resolution (variant 'charge_yield')",
+        "unknown key 'variants.charge_yield.resolution', expected one of description, ",
     ),
     "unknown key in response": (
         "pandax4t",
         TOML,
         "gain = 1.0",
         "gain = 1.0\nfano = 0.1",
-        "unknown key channels[0].response.fano (variant 'charge_yield')",
+        "unknown key 'channels[0].response.fano', expected one of kind, tables, charge_yield, gain, ",
     ),
     "no gain": ("pandax4t", TOML, "gain = 1.0\n", "", "key 'channels[0].response.gain' is missing (variant"),
     "negative gain": ("pandax4t", TOML, "gain = 1.0", "gain = -1", "gain must be a positive number, found -1"),
@@ -453,7 +467,7 @@ VARIANT_MISTAKES = {
         TOML,
         'kind = "charge_yield"',
         'kind = "light_yield"',
-        "channels[0].response.kind must be one of 'matrix', 'gaussian', 'charge_yield', found 'light_yield'",
+        "channels[0].response.kind must be one of matrix, gaussian, charge_yield, found 'light_yield'",
     ),
     "efficiency above one": (
         "pandax4t",
@@ -467,14 +481,14 @@ VARIANT_MISTAKES = {
         "charge_yield.csv",
         "\n0.3,3.71235\n",
         "\n0.3,-3.71235\n",
-        "charge_yield must be positive and T Q_y(T) increasing",
+        "charge_yield.csv:8: charge_yield is -3.71235, expected a number > 0",
     ),
     "observable not increasing": (
         "pandax4t",
         "charge_yield.csv",
         "\n0.3,3.71235\n",
         "\n0.3,0.1\n",
-        "charge_yield must be positive and T Q_y(T) increasing",
+        "charge_yield.csv:8: charge_yield is 0.1, expected more electrons, T Q_y(T), than",
     ),
     "unit of the yield": (
         "pandax4t",
@@ -516,14 +530,14 @@ VARIANT_MISTAKES = {
         TOML,
         "[variants.charge_yield]",
         "[variants.charge_yield]\nlicense = false",
-        "variants.charge_yield.license: there is no such key to take away",
+        "unknown key 'variants.charge_yield.license'; did you mean 'licence'?",
     ),
 }
 
 
 def copy_with(tmp_path: Path, name: str, file: str, old: str, new: str) -> Path:
     """A copy of a shipped experiment in which a text that stands once in a file is replaced."""
-    folder = shutil.copytree(data_path("experiments", name), tmp_path / f"my_{name}")
+    folder = copy_of(name, tmp_path / f"my_{name}")
     text = (folder / file).read_text(encoding="utf-8")
     assert text.count(old) == 1, f"'{old}' stands {text.count(old)} times in {file}"
     (folder / file).write_text(text.replace(old, new), encoding="utf-8")
@@ -629,19 +643,62 @@ def test_unknown_variant() -> None:
 
 
 def test_variant_of_an_experiment_without_any(tmp_path: Path) -> None:
-    folder = shutil.copytree(data_path("experiments", "xenonnt"), tmp_path / "mine")
+    folder = copy_of("xenonnt", tmp_path / "mine")
     text = (folder / TOML).read_text(encoding="utf-8")
     (folder / TOML).write_text(text[: text.index("[variants")], encoding="utf-8")
-    with pytest.raises(SpecBuilderError, match="variant 'charge_yield' of xenonnt is unknown, expected one of: none"):
+    with pytest.raises(SpecBuilderError, match="variant 'charge_yield' of mine is unknown, expected one of: none"):
         load_experiment(str(folder), "charge_yield")
 
 
 def test_an_absolute_uncertainty_of_next_to_nothing(tmp_path: Path) -> None:
-    folder = tmp_path / "texono"
-    shutil.copytree(data_path("experiments", "texono"), folder)
+    folder = copy_of("texono", tmp_path / "mine")
     table = folder / "backgrounds.csv"
     table.write_text(re.sub(r"(?m)^0,.*$", "0,51e-320", table.read_text("utf-8")), "utf-8")
     with pytest.raises(
         SpecBuilderError, match=r"absolute_uncertainties must be sizes that compare with its 5\.09999e-319"
     ):
         load_experiment(str(folder))
+
+
+@pytest.mark.parametrize("name", ["xenonnt", "pandax4t", "combined", "eves"])
+def test_a_name_that_is_shipped_is_refused(tmp_path: Path, name: str) -> None:
+    folder = copy_of("pandax4t", tmp_path / "mine", called=name)
+    with pytest.raises(SpecBuilderError) as caught:
+        load_experiment(str(folder))
+    assert str(caught.value) == (
+        f"{folder / TOML}: name '{name}' is that of a shipped experiment or analysis, give it another"
+    )
+
+
+def test_the_shipped_folder_itself_may_be_named_by_its_path() -> None:
+    assert load_experiment(str(data_path("experiments", "pandax4t"))).name == "pandax4t"
+
+
+#: One slip of the finger each in the PandaX-4T description, and the key that was meant.
+SLIPS = {
+    "tilte": "title",
+    "refrences": "references",
+    "channel": "channels",
+    "sourse": "source",
+    "tagret": "target",
+    "observd": "observed",
+    "backgroundtable": "background_table",
+    "exposure_tyr": "exposure_t_yr",
+    "egdes": "edges",
+    "uncertainity": "uncertainties",
+    "tabels": "tables",
+    "evnts": "events",
+}
+
+
+@pytest.mark.parametrize(("slip", "meant"), SLIPS.items())
+def test_a_misspelt_key_is_told_with_the_one_that_was_meant(tmp_path: Path, slip: str, meant: str) -> None:
+    folder = copy_of("pandax4t", tmp_path / "mine")
+    text = (folder / TOML).read_text("utf-8")
+    (folder / TOML).write_text(re.sub(rf"(?<=[\n {{[.]){meant}(?= =|\]|\.)", slip, text), "utf-8")
+    with pytest.raises(SpecBuilderError) as caught:
+        load_experiment(str(folder))
+    assert re.fullmatch(
+        rf"{re.escape(str(folder / TOML))}: unknown key '([\w.\[\]]+\.)?{slip}'; did you mean '{meant}'\?.*",
+        str(caught.value),
+    )

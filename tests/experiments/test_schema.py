@@ -61,6 +61,13 @@ BEYOND_A_SCHEMA = {
 }
 NOT_TOML = {"broken TOML", "repeated key", "integer of 5000 digits"}
 
+#: The description in which the mistakes are made.
+MINE = (
+    data_path("experiments", "pandax4t", "experiment.toml")
+    .read_text("utf-8")
+    .replace('name = "pandax4t"\n', 'name = "mine"\n')
+)
+
 
 def content(name: str) -> dict[str, Any]:
     return tomllib.loads(data_path("experiments", name, "experiment.toml").read_text("utf-8"))
@@ -89,13 +96,13 @@ def test_the_former_form_is_translated_into_it(name: str) -> None:
 @pytest.mark.parametrize("mistake", sorted(set(DESCRIPTION_MISTAKES) - BEYOND_A_SCHEMA - NOT_TOML))
 def test_mistakes_are_no_good_by_the_schema_either(mistake: str) -> None:
     old, new, _ = DESCRIPTION_MISTAKES[mistake]
-    text = data_path("experiments", "pandax4t", "experiment.toml").read_text("utf-8").replace(old, new)
+    text = MINE.replace(old, new)
     assert not VALIDATOR.is_valid(tomllib.loads(text))
 
 
 def test_what_is_beyond_the_schema_is_named_right() -> None:
     assert set(DESCRIPTION_MISTAKES) >= BEYOND_A_SCHEMA | NOT_TOML
-    text = data_path("experiments", "pandax4t", "experiment.toml").read_text("utf-8")
+    text = MINE
     for mistake in BEYOND_A_SCHEMA - {"exposure without years"}:
         old, new, _ = DESCRIPTION_MISTAKES[mistake]
         assert VALIDATOR.is_valid(tomllib.loads(text.replace(old, new))), mistake

@@ -12,14 +12,31 @@ from spec_builder.experiments.sections import Section, read_toml
 FILE = Path("x.toml")
 
 
-def test_what_is_left_is_unknown() -> None:
+def test_what_is_left_does_not_apply() -> None:
     section = Section(FILE, {"a": 1.5, "b": {"c": 2}})
     assert section.positive("a") == 1.5
     assert section.keys() == ["b"]
-    with pytest.raises(SpecBuilderError, match=r"x\.toml: unknown key b"):
+    with pytest.raises(SpecBuilderError, match=r"x\.toml: key 'b' does not apply here"):
         section.finish()
     assert section.section("b").positive("c") == 2
     section.finish()
+
+
+def test_a_misspelt_key_is_said_before_the_one_that_is_missing() -> None:
+    section = Section(FILE, {"efficency": "table.csv"}, "response")
+    with pytest.raises(SpecBuilderError) as caught:
+        section.only("kind", "efficiency")
+    assert str(caught.value) == "x.toml: unknown key 'response.efficency'; did you mean 'efficiency'?"
+    with pytest.raises(SpecBuilderError, match=r"unknown key 'response\.efficency', expected one of up, down"):
+        section.only("up", "down")
+    section.only("efficency")
+
+
+def test_one_of_a_few_words() -> None:
+    section = Section(FILE, {"law": "linaer"})
+    with pytest.raises(SpecBuilderError) as caught:
+        section.one_of("law", ("normsys", "linear"))
+    assert str(caught.value) == ("x.toml: law must be one of normsys, linear, found 'linaer'; did you mean 'linear'?")
 
 
 def test_paths_are_shown_as_the_file_has_them() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ from spec_builder.base.files import data_path
 from spec_builder.base.tables import STATUSES
 from spec_builder.experiments.description import Signal
 from spec_builder.experiments.reading import experiment_folder, load_experiment, shipped_experiments
+from tests.copies import copy_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,10 +132,10 @@ def test_what_agrees_by_construction_says_so(name: str, variant: str | None, exp
 
 
 def test_folder_of_the_user_is_an_experiment(tmp_path: Path) -> None:
-    folder = shutil.copytree(data_path("experiments", "xenonnt"), tmp_path / "mine")
+    folder = copy_of("xenonnt", tmp_path / "mine")
     for path in (folder, folder / "experiment.toml"):
         mine = load_experiment(str(path))
-        assert (mine.name, mine.folder) == ("xenonnt", folder)
+        assert (mine.name, mine.folder) == ("mine", folder)
         np.testing.assert_array_equal(mine.channels[0].observed, load_experiment("xenonnt").channels[0].observed)
 
 

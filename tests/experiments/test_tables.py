@@ -70,9 +70,9 @@ def test_status_and_source_are_kept_by_channel(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("0,0.5\n1,1.2\n", "efficiency must lie between 0 and 1"),
-        ("0,-0.1\n1,0.2\n", "efficiency must lie between 0 and 1"),
-        ("1,0.1\n1,0.2\n", "reconstructed_energy_keV must be positive and increasing"),
+        ("0,0.5\n1,1.2\n", "t.csv:7: efficiency is 1.2, expected a number from 0 to 1"),
+        ("0,-0.1\n1,0.2\n", "t.csv:6: efficiency is -0.1, expected a number from 0 to 1"),
+        ("1,0.1\n1,0.2\n", "reconstructed_energy_keV is 1, expected more than in the row above"),
     ],
 )
 def test_efficiencies(tmp_path: Path, rows: str, message: str) -> None:
@@ -88,3 +88,9 @@ def test_fractions_of_time(tmp_path: Path) -> None:
     tables = written(tmp_path, "fractions: 1", "bin,prompt,delayed\n0,0.9,0.4\n1,0.1,0.7\n")
     with pytest.raises(SpecBuilderError, match=r"delayed must sum to at most 1, found 1\.1"):
         tables.fractions("t.csv", ["prompt", "delayed"], 2)
+
+
+def test_a_loop_of_links_leads_outside(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(SpecBuilderError, match="table 'loop' lies outside this folder, expected one inside it"):
+        Tables(tmp_path).inside("loop")

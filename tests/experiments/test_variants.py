@@ -16,7 +16,7 @@ FILE = Path("experiment.toml")
 def described(**block: Any) -> dict[str, Any]:
     return {
         "name": "mine",
-        "notes": ["a", "b"],
+        "references": ["a", "b"],
         "channels": [{"name": "one", "size": {"x": 1, "y": 2}, "edges": [1, 2]}, {"name": "two", "edges": [3, 4]}],
         "variants": {"other": {"description": "another one", **block}},
     }
@@ -27,14 +27,14 @@ def changed(**block: Any) -> dict[str, Any]:
 
 
 def test_default_is_the_description_itself() -> None:
-    descriptions, content = choose_variant(FILE, described(notes=["c"]), None)
+    descriptions, content = choose_variant(FILE, described(references=["c"]), None)
     assert descriptions == {"other": "another one"}
     assert content == {key: value for key, value in described().items() if key != "variants"}
 
 
 def test_values_and_plain_lists_are_replaced() -> None:
-    assert changed(notes=["c"])["notes"] == ["c"]
-    assert changed(notes=[])["notes"] == []
+    assert changed(references=["c"])["references"] == ["c"]
+    assert changed(references=[])["references"] == []
     assert changed(licence="x")["licence"] == "x"
 
 
@@ -47,26 +47,26 @@ def test_named_blocks_are_changed_by_name_and_tables_by_key() -> None:
 
 
 def test_false_takes_a_key_away() -> None:
-    content = changed(channels=[{"name": "one", "size": {"x": False}}], notes=False)
+    content = changed(channels=[{"name": "one", "size": {"x": False}}], references=False)
     assert content["channels"][0]["size"] == {"y": 2}
-    assert "notes" not in content
+    assert "references" not in content
 
 
 def test_a_table_takes_the_place_of_a_value_and_back() -> None:
     assert changed(channels=[{"name": "one", "size": "none"}])["channels"][0]["size"] == "none"
-    assert changed(notes={"a": 1})["notes"] == {"a": 1}
+    assert changed(references={"a": 1})["references"] == {"a": 1}
 
 
 def test_variants_are_laid_over_each_other_in_their_order() -> None:
-    content = described(licence="x", notes=["c"])
+    content = described(licence="x", references=["c"])
     content["variants"]["more"] = {
         "description": "more",
-        "notes": ["d"],
+        "references": ["d"],
         "channels": [{"name": "two", "edges": [0, 1]}],
     }
     _, both = choose_variant(FILE, content, "other+more")
-    assert (both["licence"], both["notes"], both["channels"][1]["edges"]) == ("x", ["d"], [0, 1])
-    assert choose_variant(FILE, content, "more+other")[1]["notes"] == ["c"]
+    assert (both["licence"], both["references"], both["channels"][1]["edges"]) == ("x", ["d"], [0, 1])
+    assert choose_variant(FILE, content, "more+other")[1]["references"] == ["c"]
     with pytest.raises(SpecBuilderError, match="variant 'none' of mine is unknown, expected one of: other, more"):
         choose_variant(FILE, content, "more+none")
 
@@ -81,8 +81,9 @@ def test_the_description_is_left_as_it_is() -> None:
     ("block", "message"),
     [
         ({"channels": [{"name": "three"}]}, "channels[0].name must be one of one, two, found 'three'"),
-        ({"size": False}, "variants.other.size: there is no such key to take away"),
+        ({"licence": False}, "variants.other.licence: there is no such key to take away"),
         ({"channels": [{"name": "two", "size": False}]}, "channels[0].size: there is no such key to take away"),
+        ({"license": "x"}, "unknown key 'variants.other.license'; did you mean 'licence'?"),
         ({"name": "yours"}, "variants.other.name: a variant cannot change this key"),
         ({"variants": {}}, "variants.other.variants: a variant cannot change this key"),
     ],

@@ -36,6 +36,21 @@ def test_bands_and_the_observed_limit_are_drawn() -> None:
     assert list(BAND) == ["m2", "m1", "median", "p1", "p2"]
 
 
+def test_bands_are_seen_through_what_is_observed() -> None:
+    """The universal vector excludes a closed interval, whose area would cover the bands."""
+    analysis = load_analysis("xenonnt")
+    masses = np.array([100.0, 1000.0])
+    expected = expect_limits(analysis, "vector_universal", masses, kind="toys", toys=16, seed=1)
+    page = draw_expected(expected, find_limits(analysis, "vector_universal", masses))
+    wide, narrow, *observed = page.axes[0].collections
+    assert len(observed) == 2
+    for area in observed:
+        assert len(area.get_facecolor()) == 0
+        assert area.get_hatch()
+        assert area.get_zorder() < min(wide.get_zorder(), narrow.get_zorder())
+    assert "the hatched side of each is excluded" in " ".join(page.caption.to_text().split())
+
+
 def test_asimov_data_have_no_band() -> None:
     expected = expect_limits(load_analysis("xenonnt"), "scalar", MASSES)
     panel = draw_expected(expected).axes[0]

@@ -61,6 +61,38 @@ def test_limits_of_a_mediator_are_a_plane_or_go_into_given_axes() -> None:
     plt.close(figure)
 
 
+def test_lines_show_what_lies_close_to_zero() -> None:
+    """Charges are excluded within a hundredth of their range: 15 points over all of it would miss everything."""
+    (plane,) = profile_planes([(load_analysis("xenonnt"), choose("millicharge"))], points=15)
+    intervals = plane.limits.excluded[0]
+    ends = [end for interval in intervals for end in interval if end is not None]
+    assert len(ends) == 4
+    page = draw_lines([plane])
+    (panel,) = page.axes
+    curve = panel.get_lines()[0]
+    x, y = (np.asarray(values, dtype=float) for values in (curve.get_xdata(), curve.get_ydata()))
+    assert x.size >= 401
+    threshold = plane.limits.threshold
+    assert y[np.isin(x, ends)] == pytest.approx(np.full(4, threshold), abs=1e-6)
+    low, high = panel.get_xlim()
+    assert low < min(ends) < max(ends) < high
+    assert high - low < 3 * (max(ends) - min(ends))
+    assert "90 % CL, dof 1" in [text.get_text() for text in panel.texts]
+    assert np.count_nonzero(np.diff(np.sign(y - threshold - 1e-9))) == 4
+
+
+def test_a_line_without_a_sign_is_drawn_around_what_is_excluded() -> None:
+    page = draw_lines(lines("magnetic_moment"))
+    (panel,) = page.axes
+    ends = [pair[0] for plane in lines("magnetic_moment") for pair in plane.limits.excluded[0] if pair[0]]
+    low, high = panel.get_xlim()
+    assert low == pytest.approx(min(ends) / 30)
+    assert max(ends) < high <= 1e-8
+    page.figure.draw_without_rendering()
+    (legend,) = page.figure.legends
+    assert legend.get_window_extent().y0 >= panel.get_window_extent().y1
+
+
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(SpecBuilderError, match="different parameters do not fit into one figure"):
         draw_limits([limits("nsi"), limits("magnetic_moment")])

@@ -68,9 +68,9 @@ def test_profiles_name_axes_results_and_levels(profiles: list[ProfileResult]) ->
     assert flux.get_ylabel() == angle.get_ylabel() == r"$\Delta\chi^2$"
     assert legend(flux) == [
         "PandaX-4T*: $7.7^{+6.3}_{-5.5}$",
-        "Standard Model",
         "XENONnT*: $5.7^{+3.2}_{-2.8}$",
         "XENONnT + PandaX-4T*: $6.2^{+2.8}_{-2.6}$",
+        "Standard Model",
     ]
     assert legend(angle)[0].startswith("PandaX-4T*: $0.30^{+0.1")
 
@@ -83,7 +83,7 @@ def test_profiles_mark_standard_model_and_confidence_levels(profiles: list[Profi
             str(text.get_text()): float(text.xy[1])  # type: ignore[attr-defined]
             for text in panel.texts
         }
-        assert levels == pytest.approx({"68 % CL": 0.98894, "90 % CL": 2.70554}, abs=1e-4)
+        assert levels == pytest.approx({"68 % CL, dof 1": 0.98894, "90 % CL, dof 1": 2.70554}, abs=1e-4)
         heights = [np.ravel(line.get_ydata())[0] for line in panel.lines if np.ptp(line.get_ydata()) == 0]
         assert sorted(heights) == pytest.approx(sorted(levels.values()))
 
@@ -128,7 +128,8 @@ def test_pulls_name_axis_parameter_and_law(flux_fits: list[FitResult]) -> None:
     assert panel.get_xlabel() == r"pull $(\hat\theta - \theta_0)/\sigma_0$"
     (found,) = figure.figure.legends
     assert found.get_title().get_text() == r"fit of $^8$B flux, law linear"
-    assert [text.get_text() for text in found.get_texts()] == ["XENONnT*", "PandaX-4T*", "XENONnT + PandaX-4T*"]
+    # two columns, which are read row by row
+    assert [text.get_text() for text in found.get_texts()] == ["XENONnT*", "XENONnT + PandaX-4T*", "PandaX-4T*"]
     assert "law linear" in texts(figure)
     assert "by construction (*): - xenonnt" in texts(figure)
 

@@ -107,15 +107,19 @@ def test_spectra_have_labels_with_units(spectra: Page) -> None:
     xenonnt, xenonnt_ratio, pandax4t, pandax4t_ratio = spectra.axes
     assert "XENONnT" in xenonnt.get_title()
     assert "3.52 t yr" in xenonnt.get_title()
-    assert xenonnt_ratio.get_xlabel() == "cS2 [PE], from above: SR0, SR1"
+    assert xenonnt_ratio.get_xlabel() == "cS2 [PE]\nfrom above: SR0, SR1"
     runs = [label.get_text() for label in xenonnt_ratio.get_xticklabels()]
     assert runs == ["90\n90", "170\n156", "250\n232", "500\n500"]
     assert xenonnt.get_ylabel() == "events / bin"
     assert "PandaX-4T" in pandax4t.get_title()
     assert pandax4t_ratio.get_xlabel() == "$N_{e^-}$ [electrons]"
     assert pandax4t.get_ylabel() == "events / 0.5 electrons"
-    for panel in spectra.axes[::2]:
-        assert {"data", "total", r"CE$\nu$NS"} <= set(legend(panel))
+    assert [text.get_text() for text in spectra.figure.legends[0].get_texts()] == [
+        "data", "total", "uncertainty", "pre-fit"
+    ]  # fmt: skip
+    for panel, samples in zip(spectra.axes[::2], (4, 3), strict=True):
+        assert r"CE$\nu$NS" in legend(panel)
+        assert len(legend(panel)) == samples
 
 
 def test_spectra_say_law_flux_and_what_is_by_construction(spectra: Page) -> None:
@@ -153,18 +157,60 @@ def test_the_band_is_the_uncertainty_after_the_fit(
         np.testing.assert_allclose(before, likelihood.rates(prior(likelihood)[0][None])[0, place], rtol=1e-3)
 
 
-def test_no_error_bar_reaches_into_the_legend() -> None:
-    """Ten names stand in five rows, over a spectrum that falls."""
-    analysis = load_analysis("eves_all")
-    page = draw_spectra(analysis, fit_analysis(analysis, "flux_pp", cl=ONE_SIGMA))
+@pytest.fixture(scope="module")
+def fit_of_all() -> FitResult:
+    return fit_analysis("global", "sin2thetaw", cl=ONE_SIGMA)
+
+
+@pytest.mark.parametrize("width", ["single", "double"])
+def test_eight_panels_fit_on_a_page_and_legends_cover_nothing(fit_of_all: FitResult, width: str) -> None:
+    page = draw_spectra(load_analysis("global"), fit_of_all, width=width)
+    assert page.figure.get_size_inches()[1] <= 9.2
     page.figure.draw_without_rendering()
-    legends = [(panel, found) for panel in page.axes if (found := panel.get_legend())]
-    assert len(legends) == 5
-    for panel, found in legends:
-        below = panel.transData.inverted().transform(found.get_window_extent().get_points()).min(axis=0)[1]
+    panels = page.axes[::2]
+    assert len(panels) == 8
+    for panel in panels:
+        legend_of = panel.get_legend()
         (bars,) = (c for c in panel.containers if isinstance(c, ErrorbarContainer))
         ends = [point[1] for segments in bars.lines[2] for line in segments.get_segments() for point in line]
-        assert max(ends) < below, panel.get_title()
+        if legend_of is None:
+            assert max(ends) < panel.get_ylim()[1]
+            continue
+        box, frame = legend_of.get_window_extent(), panel.get_window_extent()
+        assert frame.x0 <= box.x0 < box.x1 <= frame.x1, panel.get_title()
+        assert frame.y0 <= box.y0 < box.y1 <= frame.y1
+        assert max(ends) < panel.transData.inverted().transform(box.get_points()).min(axis=0)[1], panel.get_title()
+        assert min(float(text.get_fontsize()) for text in legend_of.get_texts()) >= 6
+
+
+def test_narrow_panels_show_signal_and_background_and_the_caption_says_of_what(fit_of_all: FitResult) -> None:
+    analysis = load_analysis("global")
+    page = draw_spectra(analysis, fit_of_all, width="single")
+    shared = [text.get_text() for text in page.figure.legends[0].get_texts()]
+    # three columns, which are read row by row
+    assert shared == ["data", "pre-fit", "total", "signal", "uncertainty", "background"]
+    likelihood = analysis.likelihood("sin2thetaw")
+    theta = np.array([fit_of_all.fit.theta[name] for name in likelihood.parameters])
+    rates = likelihood.sample_rates(theta)
+    place = likelihood.specification.channels["xenonnt_cs2"]
+    background = sum(rates[name][place] for name in ("accidental", "neutron", "electron_recoil"))
+    drawn = steps(page.axes[0])
+    np.testing.assert_allclose(drawn["background"].values, background, rtol=1e-12)
+    np.testing.assert_allclose(drawn["signal"].values, drawn["total"].values, rtol=1e-12)
+    assert "xenonnt_cs2: cevns over accidental + neutron + electron_recoil" in texts(page)
+
+
+def test_names_of_strangers_fit_into_spectra(combined: Analysis, flux_fits: list[FitResult]) -> None:
+    xenonnt, *others = combined.experiments
+    (channel,) = xenonnt.channels
+    odd = replace(channel, axes=(replace(channel.axes[0], name="my_$axis", unit="100_%"),))
+    long = replace(xenonnt, title="a $title_with ünïcode 中 and %, " * 3, channels=(odd,))
+    page = draw_spectra(replace(combined, experiments=(long, *others)), flux_fits[2], width="double")
+    page.figure.draw_without_rendering()
+    title, _, exposure = page.axes[0].get_title().partition("\n")
+    assert len(title) <= 34
+    assert exposure == "3.52 t yr"
+    assert page.axes[1].get_xlabel().startswith(r"my \$axis [100_%]")
 
 
 def test_classes_and_many_panels_are_no_spectra(combined: Analysis) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.histfactory.patchset import patch_name, patch_set, patch_values, round_value
+from spec_builder.histfactory.patchset import patch_name, patch_set, patch_set_json, patch_values, round_value
 from spec_builder.model.analysis import load_analysis
 from spec_builder.model.patches import build_patch_set
 from spec_builder.physics.interactions import choose, shipped_interactions
@@ -88,3 +88,9 @@ def test_yields_are_those_of_the_rounded_values() -> None:
 def test_other_hepdata_records_are_refused(record: str) -> None:
     with pytest.raises(SpecBuilderError, match=f"hepdata '{record}': expected ins and seven digits"):
         patch_set("a set", "0" * 64, [], hepdata=record)
+
+
+def test_infinity_is_no_json() -> None:
+    content = {"version": "1.0.0", "patches": [], "metadata": {"minimum": {"mass_MeV": float("inf")}}}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        patch_set_json(content)

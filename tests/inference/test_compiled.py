@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import dataclasses
 import re
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
@@ -106,8 +109,68 @@ def test_all_builds_and_threads_give_the_same_bytes(generic: dict[str, Any], mon
         for build in LIBRARY.builds[1:]:
             assert bytes_of(LIBRARY, likelihood, rows, build) == expected
         monkeypatch.setenv("SPEC_BUILDER_THREADS", "3")
+        monkeypatch.setattr(compiled, "_LEAST_ROWS", 1)
         assert bytes_of(LIBRARY, likelihood, rows, LIBRARY.builds[-1]) == expected
         monkeypatch.delenv("SPEC_BUILDER_THREADS")
+
+
+class Meeting:
+    """The library's functions; so many threads must be at work together, and each starts from the same queue."""
+
+    def __init__(self, functions: Any, number: int) -> None:
+        self._functions, self._barrier = functions, threading.Barrier(number)
+        self.threads: set[int] = set()
+        self.queues: set[int] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._functions, name)
+
+    def spec_builder_minimise(self, build: int, model: Any, rows: Any, result: Any) -> int:
+        self.threads.add(threading.get_ident())
+        self.queues.add(ctypes.addressof(rows._obj.next.contents))
+        self._barrier.wait(timeout=30)  # broken, and the fit fails, where one is missing
+        done: int = self._functions.spec_builder_minimise(build, model, rows, result)
+        return done
+
+
+@needs_library
+@pytest.mark.parametrize(("rows", "number"), [(256, 1), (300, 2), (4000, 3)])
+def test_threads_share_the_rows(
+    generic: dict[str, Any], monkeypatch: pytest.MonkeyPatch, rows: int, number: int
+) -> None:
+    assert isinstance(LIBRARY, compiled.Library)
+    likelihood = Likelihood.from_workspace(generic)
+    monkeypatch.setenv("SPEC_BUILDER_THREADS", "3")
+    meeting = Meeting(LIBRARY.functions, number)
+    library = dataclasses.replace(LIBRARY, functions=cast("Any", meeting))
+    bytes_of(library, likelihood, everything_by_row(likelihood, rows), LIBRARY.builds[-1])
+    assert len(meeting.threads) == number
+    assert len(meeting.queues) == 1
+
+
+@needs_library
+@pytest.mark.parametrize("build", range(4))
+def test_a_thread_takes_rows_that_no_other_has(generic: dict[str, Any], build: int) -> None:
+    """From a queue of which others have taken 128 rows it takes the rest."""
+    assert isinstance(LIBRARY, compiled.Library)
+    if build >= len(LIBRARY.builds):
+        pytest.skip("this processor does not run the build")
+
+    class Late(Meeting):
+        def spec_builder_minimise(self, build: int, model: Any, rows: Any, result: Any) -> int:
+            rows._obj.next.contents.value = 128
+            return super().spec_builder_minimise(build, model, rows, result)
+
+    likelihood = Likelihood.from_workspace(generic)
+    rows, name = everything_by_row(likelihood, 300), LIBRARY.builds[build]
+    late = dataclasses.replace(LIBRARY, functions=cast("Any", Late(LIBRARY.functions, 1)))
+    size = 300 * likelihood.init.size  # the first numbers are theta
+    whole, rest = (
+        np.frombuffer(bytes_of(library, likelihood, rows, name))[:size].reshape(-1, 300) for library in (LIBRARY, late)
+    )
+    np.testing.assert_array_equal(rest[:, 128:], whole[:, 128:])
+    np.testing.assert_array_equal(rest[:, :128], np.tile(likelihood.init[:, None], 128))
+    assert (whole[:, :128] != rest[:, :128]).any()
 
 
 @needs_library

@@ -9,7 +9,7 @@ import pytest
 
 from spec_builder.inference import compiled, descent, newton
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.inference.rows import SHARED
+from spec_builder.inference.rows import SHARED, Rows, take_apart
 
 if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
@@ -79,6 +79,7 @@ def test_rows_of_either_engine_that_have_not_ended_go_on(monkeypatch: pytest.Mon
     if engine == "compiled" and isinstance(compiled.find_library(), str):
         pytest.skip("there is no compiled library")
     monkeypatch.setenv("SPEC_BUILDER_ENGINE", engine)
+    monkeypatch.setattr(newton, "_MANY_COUNTS", np.inf)  # or another way to the minimum is found before
     likelihood = valley()
     fits = newton.minimise(likelihood, start=starts(likelihood, 20).T)
     assert fits.valid.all()
@@ -100,3 +101,39 @@ def test_rows_may_end_with_the_last_evaluation(monkeypatch: pytest.MonkeyPatch) 
     assert ended[0] == 0
     assert ended[-1] > 0
     assert (np.diff(ended) >= 0).all()
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_many_counts_are_reached_by_way_of_few(monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+    if engine == "compiled" and isinstance(compiled.find_library(), str):
+        pytest.skip("there is no compiled library")
+    monkeypatch.setenv("SPEC_BUILDER_ENGINE", engine)
+    likelihood = valley(bins=3, events=1e10)
+    start = np.tile(likelihood.init, (21, 1))
+    start[:, likelihood.index("mu")] = np.linspace(0, 10, 21)
+    fits = newton.minimise(likelihood, start=start, fixed=("mu",))
+    assert fits.valid.all()
+    np.testing.assert_allclose(fits.twice_nll, likelihood.twice_nll(fits.theta), rtol=0, atol=2e-3)  # of 1e11
+    alone = newton.minimise(likelihood, start=start[7:8], fixed=("mu",))
+    np.testing.assert_allclose(alone.twice_nll, fits.twice_nll[7], rtol=0, atol=2e-3)
+    counts = likelihood.observed[:, None] * np.array([1.0, 1e-3])
+    rows = Rows(observed=np.round(counts))
+    both = newton.minimise(likelihood, start=start[:2], fixed=("mu",), rows=rows)
+    np.testing.assert_allclose(both.twice_nll[0], fits.twice_nll[0], rtol=0, atol=2e-3)
+    monkeypatch.setattr(newton, "_MANY_COUNTS", np.inf)
+    assert newton.minimise(likelihood, start=start, fixed=("mu",)).valid.sum() < 15
+
+
+def test_a_part_of_a_model_has_a_part_of_its_rates_and_counts() -> None:
+    likelihood = valley(bins=3, shapes=2)
+    thinned = likelihood.thinned(0.25)
+    theta = starts(likelihood, 4).T
+    np.testing.assert_allclose(thinned.rates(theta), likelihood.rates(theta) / 4, rtol=1e-12)
+    np.testing.assert_array_equal(thinned.observed, likelihood.observed / 4)
+    assert likelihood.thinned(0.25) is thinned
+    rows = Rows(yields={"signal": np.full((3, 2), 8.0)}, observed=np.full((3, 2), 4.0))
+    _, arrays = take_apart(likelihood, rows)
+    part = arrays.thinned(0.25)
+    assert part.observed is not None
+    assert (part.columns[0] == 2).all()
+    assert (part.observed == 1).all()

@@ -365,7 +365,7 @@ PARAMETERS = "measurements/0/config/parameters"
         pytest.param(
             f"{SIGNAL_LEFT}/modifiers/2/data/hi_data",
             [1.0],
-            "channel 'left', sample 'signal', modifier 'shape': hi_data has 1 bins, expected 3",
+            "channel 'left', sample 'signal', modifier 'shape': hi_data has 1 bin, expected 3",
             id="bins of histosys hi",
         ),
         pytest.param(
@@ -374,13 +374,13 @@ PARAMETERS = "measurements/0/config/parameters"
         pytest.param(
             f"{BACKGROUND_LEFT}/modifiers/4/data",
             [1.0],
-            "modifier 'bins_left': data has 1 bins, expected 3",
+            "modifier 'bins_left': data has 1 bin, expected 3",
             id="bins of shapesys",
         ),
         pytest.param(
             f"{BACKGROUND_LEFT}/modifiers/3/data",
             [1.0],
-            "modifier 'stat_left': data has 1 bins, expected 3",
+            "modifier 'stat_left': data has 1 bin, expected 3",
             id="bins of staterror",
         ),
         pytest.param(f"{BACKGROUND_LEFT}/data", [1.0], "channel 'left', sample 'background'", id="bins of a sample"),

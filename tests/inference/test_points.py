@@ -11,7 +11,8 @@ from spec_builder.inference import newton
 from spec_builder.inference.curves import polynomial_yields
 from spec_builder.inference.data import Problem
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.inference.points import CHUNK, GridPoints, ListedPoints
+from spec_builder.inference.points import CHUNK, GridPoints, ListedPoints, chunk_size
+from tests.inference.test_large_models import many_nuisances
 
 if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
@@ -95,6 +96,19 @@ def test_listed_points_are_minimised_one_by_one(likelihood: Likelihood, chunks: 
 def test_the_model_as_it_is_is_one_point(likelihood: Likelihood) -> None:
     columns = ListedPoints.of(likelihood.specification, None, None).compute()
     assert columns["twice_nll"].tolist() == newton.minimise(likelihood).twice_nll.tolist()
+
+
+def test_a_large_model_is_shared_out_in_small_chunks(likelihood: Likelihood) -> None:
+    assert chunk_size(likelihood) == CHUNK
+    large = Likelihood.from_workspace(many_nuisances(52, samples=11, bins=14, channels=1))
+    batch = large.engine(large.free).batch
+    assert 1 < batch < 50
+    assert chunk_size(large) == 8 * batch
+    problem = Problem.of(large, "s0", lambda _: np.ones((3, 1, 14)))
+    grid = GridPoints(problem, problem.yields(np.ones(1)), np.linspace(0, 1, 20 * batch))
+    assert grid.chunks == 3
+    assert [grid.places(index)[1].size for index in range(3)] == [8 * batch, 8 * batch, 4 * batch]
+    assert np.concatenate([grid.places(index)[1] for index in range(3)]).tolist() == list(range(20 * batch))
 
 
 def test_a_grid_goes_mass_by_mass(likelihood: Likelihood) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError, UnknownNameError
-from spec_builder.base.files import data_path
 from spec_builder.experiments.reading import shipped_experiments
 from spec_builder.model.analyses import measurement_kind, measurement_kinds, named_analyses
 from spec_builder.model.analysis import load_analysis
 from spec_builder.physics.interactions import choose
 from spec_builder.studies.fits import fit_analysis
+from tests.copies import copy_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +91,7 @@ masses_MeV = [0.1, 100.0]
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
     """An analysis of a shipped experiment and of a folder beside the file."""
-    shutil.copytree(data_path("experiments", "pandax4t"), tmp_path / "near")
+    copy_of("pandax4t", tmp_path / "near", called="near")
     file = tmp_path / "mine.toml"
     file.write_text(OWN)
     return file
@@ -122,11 +121,15 @@ def test_the_measured_flux_does_not_move_with_its_prediction(own: Path) -> None:
         (("flux = { 8b", "flux = { 9b"), r"mine\.toml: flux\.9b acts on nothing, expected one of 8b"),
         (("flux_8b = 0.0381", "flux_8B = 0.0381"), r"mine\.toml: uncertainties\.flux_8B acts on nothing"),
         (("0.0381", "3.81"), r"mine\.toml: uncertainties\.flux_8b must be a relative size of at most 2"),
-        (('name = "mine"', 'name = "combined"'), r"mine\.toml: name must be one of your own, found 'combined'"),
+        (
+            ('name = "mine"', 'name = "combined"'),
+            r"mine\.toml: name 'combined' is that of a shipped experiment",
+        ),
         (('"near"]', '"far"]'), r"far"),
+        (('["xenonnt", "near"]', f"{['xenonnt'] * 101}"), r"mine\.toml: 101 experiments, expected at most 100"),
         (('["xenonnt", "near"]', "[]"), r"mine\.toml: experiments must be a list of at least one"),
-        (("title", "tilte"), r"mine\.toml: key 'title' is missing"),
-        (("masses_MeV", "masses"), r"mine\.toml: unknown key masses"),
+        (("title", "tilte"), r"mine\.toml: unknown key 'tilte'; did you mean 'title'"),
+        (("masses_MeV", "masses"), r"mine\.toml: unknown key 'masses'; did you mean 'masses_MeV'"),
     ],
 )
 def test_mistakes_in_a_users_analysis(own: Path, change: tuple[str, str], message: str) -> None:

@@ -146,8 +146,10 @@ def test_names_at_the_curves_do_not_overlap(bounds: Page) -> None:
 def test_bounds_legend_names_what_is_computed_here(bounds: Page) -> None:
     (legend,) = bounds.figure.legends
     names = [text.get_text() for text in legend.get_texts()]
-    assert names[:2] == [r"XENONnT + PandaX-4T CE$\nu$NS*", r"COHERENT CsI CE$\nu$NS"]
-    assert set(names[2:]) == {"existing bounds", "beam dumps"}
+    assert len(names) == 4
+    in_rows = [names[0], names[2], names[3], names[1]]  # three columns, of which the first has two rows
+    assert in_rows[:2] == [r"XENONnT + PandaX-4T CE$\nu$NS*", r"COHERENT CsI CE$\nu$NS"]
+    assert set(in_rows[2:]) == {"existing bounds", "beam dumps"}
 
 
 def test_bounds_say_what_is_missing(bounds: Page) -> None:
@@ -211,3 +213,16 @@ def test_any_analysis_over_existing_bounds_and_curves_of_ones_own(limits: list[L
     np.testing.assert_array_equal(height, ends * 1e-4)
     assert "Sources of existing bounds: Mine: s." in small_print(page)
     assert "No existing bound" in small_print(draw_comparison(limits[0], []))
+
+
+def test_a_comparison_has_limits_of_other_data_in_a_legend_that_fits(
+    limits: list[LimitsResult], others: list[LimitsResult]
+) -> None:
+    page = draw_comparison(limits[0], [], [others[0]])
+    (legend,) = page.figure.legends
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names == [r"XENONnT + PandaX-4T CE$\nu$NS*", r"COHERENT CsI CE$\nu$NS"]
+    page.figure.draw_without_rendering()
+    assert legend.get_window_extent().width <= page.figure.bbox.width
+    styles = {line.get_linestyle() for line in page.axes[0].get_lines()}
+    assert len(styles) == 2, "to be told apart in grey"

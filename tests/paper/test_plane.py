@@ -31,7 +31,8 @@ def test_the_papers_interactions_are_of_the_list() -> None:
         text.get_text()
         for text in draw_fig4([limits(name) for name in PLANE_INTERACTIONS]).figure.legends[0].get_texts()
     ]
-    assert labels == ["scalar", "universal vector", "vector $B-L$", "axial vector", "tensor"]
+    # two columns, which are read row by row
+    assert labels == ["scalar", "vector $B-L$", "tensor", "universal vector", "axial vector"]
 
 
 def test_a_table_of_limits_of_both_kinds() -> None:
@@ -47,7 +48,10 @@ def test_a_table_of_limits_of_both_kinds() -> None:
 
 def test_any_plane_is_written(tmp_path: Path) -> None:
     chosen = [choose("vector", u=0.5), choose("nsi")]
-    table = write_plane(tmp_path, analysis="xenonnt", interactions=chosen, points=5)
+    said: list[str] = []
+    tell = lambda text, *_: said.append(text)  # noqa: E731
+    table = write_plane(tmp_path, analysis="xenonnt", interactions=chosen, points=5, report=tell)
+    assert said[0] == "1 plane of 5 x 5 points, and contours; 1 line of at least 401 values, and what is excluded"
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         [
             *(
@@ -62,7 +66,9 @@ def test_any_plane_is_written(tmp_path: Path) -> None:
     assert "charge u 0.5" in table or "u 0.5" in table
     with np.load(tmp_path / "grid_xenonnt_nsi.npz") as grid:
         assert set(grid.files) == {"epsilon", "delta_chi2", "valid", "metadata"}
-        assert grid["delta_chi2"].shape == grid["epsilon"].shape == (5,)
+        assert grid["delta_chi2"].shape == grid["epsilon"].shape
+        assert grid["epsilon"].size >= 401
+        assert np.isin([end for end in limits("nsi").excluded[0][1] if end], grid["epsilon"]).all()
         about = json.loads(str(grid["metadata"]))
     assert (about["dof"], about["signed"]) == (1, True)
     with np.load(tmp_path / "grid_xenonnt_vector.npz") as grid:

@@ -53,7 +53,7 @@ def test_mistakes_name_file_and_key() -> None:
         description({"a": 3}).section("a")
     with pytest.raises(SpecBuilderError, match=r"some.toml: a must be at least one table \[\[a\]\]"):
         description({"a": []}).sections("a")
-    with pytest.raises(SpecBuilderError, match=r"some.toml: unknown key a, b"):
+    with pytest.raises(SpecBuilderError, match=r"some.toml: key 'a' does not apply here"):
         description({"a": 1, "b": 2}).finish()
 
 

@@ -22,3 +22,10 @@ def test_values_may_come_as_text() -> None:
             charge.value(wrong, "mine")
     with pytest.raises(SpecBuilderError, match="longitudinal factor '2', expected 1 or 4"):
         factor.value(2, "mine")
+
+
+@pytest.mark.parametrize(("name", "given"), [("longitudinal_factor", True), ("u", True), ("u", "1_0"), ("u", None)])
+def test_true_and_odd_texts_are_no_numbers(name: str, given: object) -> None:
+    option = next(o for options in SHIPPED_OPTIONS.values() for o in options if o.name == name)
+    with pytest.raises(SpecBuilderError, match=f"'{given}', expected"):
+        option.value(given, "mine")

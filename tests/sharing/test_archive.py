@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from spec_builder.sharing.archive import write_archives
 from spec_builder.sharing.bundle import read_archive
 from spec_builder.sharing.export import PatchRequest
 from spec_builder.sharing.verify_archive import verify_archive
+from tests.copies import copy_of
 
 EXPERIMENTS = Path(__file__).parents[2] / "data/experiments"
 
@@ -50,14 +50,14 @@ def test_the_same_bytes_again(packed: Path, small_request: PatchRequest, tmp_pat
 
 def test_an_experiment_of_ones_own_under_another_variant(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
-    shutil.copytree(EXPERIMENTS / "pandax4t", mine)
+    copy_of("pandax4t", mine)
     request = PatchRequest([choose("tensor", longitudinal_factor=4)], [1.0, 10.0], None)
     (path,) = write_archives(
-        [str(mine)], tmp_path, request, law="linear", variants={"pandax4t": "ce_rich"}, submission=False
+        [str(mine)], tmp_path, request, law="linear", variants={"mine": "ce_rich"}, submission=False
     )
     assert verify_archive(str(path))[1] == []
     readme = read_archive(path)["README.md"].decode()
-    assert "Variants: pandax4t=ce_rich" in readme
+    assert "Variants: mine=ce_rich" in readme
     assert "longitudinal factor 4" in readme
     assert "XENONnT" not in readme
 

@@ -6,7 +6,6 @@ import json
 import math
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -17,6 +16,7 @@ from spec_builder.sharing.archive import write_archives
 from spec_builder.sharing.bundle import read_archive
 from spec_builder.sharing.export import PatchRequest
 from spec_builder.sharing.verify_archive import verify_archive
+from tests.copies import copy_of
 
 EXPERIMENTS = Path(__file__).parents[2] / "data/experiments"
 SCALAR = "patchset_scalar.json"
@@ -58,7 +58,7 @@ def test_readme_of_another_style(tmp_path: Path) -> None:
     request = PatchRequest([choose("vector_bl")], [10.0], [2e-5, 4e-5], "signal", "ins1234567")
     (path,) = write_archives(["xenonnt"], tmp_path, request, law="linear", submission=False)
     summary, problems = verify_archive(str(path))
-    assert (problems, "2 patches in 1 sets" in summary) == ([], True)
+    assert (problems, "2 patches in 1 set " in summary) == ([], True)
     with tarfile.open(path) as tar:
         tar.extractall(tmp_path, filter="data")
     assert read_and_run(tmp_path / "xenonnt") == (7, 4)
@@ -75,7 +75,7 @@ def test_readme_says_what_matters(files: dict[str, bytes]) -> None:
 
 def test_tables_without_a_licence_are_not_given_one(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
-    shutil.copytree(EXPERIMENTS / "xenonnt", folder)
+    copy_of("xenonnt", folder)
     text = (folder / "experiment.toml").read_text(encoding="utf-8")
     (folder / "experiment.toml").write_text(text.replace('licence = "CC-BY-4.0"\n', ""), encoding="utf-8")
     request = PatchRequest([choose("scalar")], [10.0], [1e-5])

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.inference.expectation import prior
 from spec_builder.model.analysis import Analysis, load_analysis
 from spec_builder.model.points import point_workspace
 from spec_builder.physics.interactions import choose
@@ -130,3 +131,12 @@ def test_cabinetry_finds_the_same(measurement: str) -> None:
                 assert [getattr(c, error) for c in bins] == pytest.approx(errors, rel=5e-3, abs=1e-9)
                 whole_error = theirs.total_stdev_model_channels[i][row]
                 assert getattr(whole, error) == pytest.approx(whole_error, rel=5e-3, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["combined", "coherent_csi", "eves", "global"])
+def test_before_a_fit_a_parameter_is_at_the_standard_model(name: str) -> None:
+    """Events and figures take their point before a fit from the likelihood alone."""
+    analysis = load_analysis(name)
+    for parameter, wanted in analysis.parameters.items():
+        likelihood = analysis.likelihood(parameter)
+        assert prior(likelihood)[0][likelihood.index(parameter)] == wanted.reference

@@ -53,5 +53,5 @@ def test_expected_limits_of_a_signed_parameter() -> None:
 
 
 def test_an_unknown_kind_of_expectation_is_refused() -> None:
-    with pytest.raises(SpecBuilderError, match="expected 'mine' is unknown, expected one of asimov, toys"):
+    with pytest.raises(SpecBuilderError, match="kind 'mine' is unknown, expected one of asimov, toys"):
         expect_limits(load_analysis("xenonnt"), "scalar", MASSES, kind="mine")  # type: ignore[arg-type]

@@ -69,7 +69,7 @@ def test_toys_are_the_same_ones_for_every_spectrum_and_come_from_the_seed(xenonn
 
 
 def test_what_is_refused(xenonnt: Analysis) -> None:
-    with pytest.raises(SpecBuilderError, match="expected 'median' is unknown, expected one of asimov, toys"):
+    with pytest.raises(SpecBuilderError, match="kind 'median' is unknown, expected one of asimov, toys"):
         expect_strength_limits(xenonnt, [spectrum(3.0)], kind="median")  # type: ignore[arg-type]
     with pytest.raises(SpecBuilderError, match="toys 0: expected at least 1"):
         expect_strength_limits(xenonnt, [spectrum(3.0)], kind="toys", toys=0)

@@ -43,6 +43,34 @@ def test_fit_as_json(analysis: Analysis) -> None:
     assert set(content["pulls"]) == {"pandax4t_signal", "pandax4t_cathode", "pandax4t_micro_discharge"}
 
 
+def test_p_values_are_never_zero_and_told_where_there_are_none() -> None:
+    one_bin = {"name": "one", "samples": [{"name": "s", "data": [3.0], "modifiers": [FREE]}]}
+    found = fit_workspace(workspace_of(one_bin, [3.0]), "x.json")
+    assert (
+        found.report()
+        .facts["chi2 / ndof"]
+        .endswith("/ 0, no p-value without degrees of freedom (saturated, asymptotic)")
+    )
+    assert "nan" not in found.report().to_text()
+    two_bins = {"name": "one", "samples": [{"name": "s", "data": [30.0, 30.0], "modifiers": [FREE]}]}
+    far = fit_workspace(workspace_of(two_bins, [300.0, 3.0]), "x.json").report().facts["chi2 / ndof"]
+    assert "p = 0.000" not in far
+    assert 0 < float(far.split("p = ")[1].split(" ")[0]) < 1e-50
+
+
+FREE = {"name": "mu", "type": "normfactor", "data": None}
+
+
+def workspace_of(channel: dict[str, Any], counts: list[float]) -> dict[str, Any]:
+    """A workspace of one channel whose size is free."""
+    return {
+        "channels": [channel],
+        "observations": [{"name": "one", "data": counts}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+
+
 def test_an_end_that_is_not_there_is_null() -> None:
     content = json.loads(fit_analysis(load_analysis("pandax4t", "linear"), "flux", cl=0.95).to_json())
     assert content["down"] is None

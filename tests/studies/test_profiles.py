@@ -11,7 +11,7 @@ import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.model.analysis import load_analysis
-from spec_builder.studies.profiles import profile_analysis
+from spec_builder.studies.profiles import profile_analysis, profile_workspace
 
 if TYPE_CHECKING:
     from spec_builder.model.analysis import Analysis
@@ -55,3 +55,26 @@ def test_profile_as_json_and_csv_hold_the_same_numbers(analysis: Analysis) -> No
 def test_too_few_points(analysis: Analysis, points: int) -> None:
     with pytest.raises(SpecBuilderError, match=f"points {points}: a profile needs at least 2"):
         profile_analysis(analysis, "flux", points=points)
+
+
+def test_a_nuisance_parameter_alone() -> None:
+    analysis = load_analysis("xenonnt", "linear")
+    result = profile_analysis(analysis, "xenonnt_accidental", points=11)
+    same = profile_workspace(analysis.workspace, "xenonnt", "xenonnt_accidental", measurement="new_physics", points=11)
+    np.testing.assert_array_equal(result.values, same.values)
+    np.testing.assert_allclose(result.delta_chi2, same.delta_chi2, atol=1e-12)
+    assert (result.parameter, result.unit, result.reference) == ("xenonnt_accidental", "1", None)
+    assert "xenonnt_accidental is profiled in measurement new_physics" in str(result)
+    assert "11 from -2.9" in str(result)
+    assert "all valid" in str(result)
+    flux = profile_analysis(analysis, "flux_8b", points=5)  # its prior is one of those that are left free
+    assert flux.best.up == pytest.approx(1.0, abs=0.1)
+
+
+def test_an_unknown_parameter_is_told_with_those_there_are(analysis: Analysis) -> None:
+    with pytest.raises(SpecBuilderError) as caught:
+        profile_analysis(analysis, "pandax4t_cathod")
+    assert str(caught.value).startswith(
+        "parameter 'pandax4t_cathod' is unknown in pandax4t, expected one of flux, sin2thetaw, flux_8b, pandax4t_"
+    )
+    assert str(caught.value).endswith("; did you mean 'pandax4t_cathode'?")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -95,11 +95,19 @@ def test_counts_from_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"cs2": [1, 2, 3]}, "expected counts of the channels xenonnt_cs2, found cs2"),
-        ([1, 2, 3], "expected counts of the channels xenonnt_cs2, found no object"),
-        ({"xenonnt_cs2": [1, 2]}, "xenonnt_cs2: expected 3 counts >= 0"),
-        ({"xenonnt_cs2": [1, 2, -3]}, "xenonnt_cs2: expected 3 counts >= 0"),
-        ({"xenonnt_cs2": ["a", 2, 3]}, "xenonnt_cs2: expected 3 counts >= 0"),
+        ({"cs2": [1, 2, 3]}, "channel 'cs2' is unknown in xenonnt, expected one of xenonnt_cs2"),
+        ({"xenonnt_s2": [1, 2, 3]}, "did you mean 'xenonnt_cs2'"),
+        ({}, "channel 'xenonnt_cs2' is missing, expected its 3 counts"),
+        ([1, 2, 3], r"expected counts by channel \(xenonnt_cs2\), found list"),
+        ({"xenonnt_cs2": [1, 2]}, "xenonnt_cs2: expected 3 counts, found 2"),
+        ({"xenonnt_cs2": 3}, "xenonnt_cs2: expected a list of 3 counts, found 3"),
+        ({"xenonnt_cs2": "123"}, "xenonnt_cs2: expected a list of 3 counts, found '123'"),
+        ({"xenonnt_cs2": [1, 2, -3]}, r"xenonnt_cs2\[2\] is -3, expected a number from 0 to 1e\+15"),
+        ({"xenonnt_cs2": [1, 1e16, 3]}, r"xenonnt_cs2\[1\] is 1e\+16, expected a number from 0"),
+        ({"xenonnt_cs2": ["2", 2, 3]}, r"xenonnt_cs2\[0\] is '2', expected a number from 0"),
+        ({"xenonnt_cs2": [True, 2, 3]}, r"xenonnt_cs2\[0\] is True, expected a number from 0"),
+        ({"xenonnt_cs2": [1, [2], 3]}, r"xenonnt_cs2\[1\] is \[2\], expected a number from 0"),
+        ({"xenonnt_cs2": [1, 2, None]}, r"xenonnt_cs2\[2\] is None, expected a number from 0"),
     ],
 )
 def test_bad_counts_are_refused(tmp_path: Path, content: object, message: str) -> None:
@@ -107,3 +115,19 @@ def test_bad_counts_are_refused(tmp_path: Path, content: object, message: str) -
     path.write_text(json.dumps(content))
     with pytest.raises(SpecBuilderError, match=message):
         with_data(load_analysis("xenonnt"), str(path))
+
+
+@pytest.mark.parametrize("size", [True, "2", None, np.nan])
+def test_what_is_no_number_is_no_factor(combined: Analysis, size: Any) -> None:
+    for projection in (
+        Projection(exposure={"xenonnt": size}),
+        Projection(backgrounds={("xenonnt", "neutron"): size}),
+        Projection(uncertainties={"flux_8b": size}),
+    ):
+        with pytest.raises(SpecBuilderError, match=f"{size!r}, expected a"):
+            projection(combined)
+
+
+def test_counts_may_be_an_array() -> None:
+    changed = with_data("xenonnt", {"xenonnt_cs2": np.array([20, 10, 5])})
+    assert changed.channels[0].observed.tolist() == [20, 10, 5]

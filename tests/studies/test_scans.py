@@ -167,8 +167,7 @@ def test_dask(here: ScanResult) -> None:
 
 @pytest.mark.parametrize("size", [CHUNK // 4, CHUNK * 4])
 def test_the_size_of_chunks_does_not_matter(here: ScanResult, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    for module in (points, scans):
-        monkeypatch.setattr(module, "CHUNK", size)
+    monkeypatch.setattr(points, "chunk_size", lambda _: size)
     told: list[tuple[int, int]] = []
     assert same(run(report=lambda *done: told.append(done)), here)
     total = -(-len(here.columns["g"]) // size)
@@ -643,7 +642,7 @@ def test_patches_of_several_chunks(workspace: dict[str, Any], monkeypatch: pytes
     names = [str(name) for name in rng.permutation(list(patches))]
     content = patch_set(workspace, {name: patches[name] for name in names})
     whole = scanned(workspace, content)
-    monkeypatch.setattr(scans, "CHUNK", 16)
+    monkeypatch.setattr(scans, "chunk_size", lambda _: 16)
     told: list[tuple[int, int]] = []
     parts = scanned(workspace, content, report=lambda *done: told.append(done))
     assert told[-1] == (8, 8)

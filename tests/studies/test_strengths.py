@@ -11,10 +11,13 @@ import pytest
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.experiments.description import LimitsLaw
 from spec_builder.experiments.spectra import RecoilSpectrum
-from spec_builder.inference.profile import profile, threshold
+from spec_builder.inference.likelihood import Likelihood
+from spec_builder.inference.profile import follow, profile, search, threshold
 from spec_builder.model.analysis import Analysis, load_analysis
 from spec_builder.model.spectrum_patches import spectrum_likelihood
+from spec_builder.studies import strengths
 from spec_builder.studies.strengths import StrengthLimits, find_strength_limits, fit_spectrum
+from tests.inference.test_branches import BRANCHES
 
 
 def spectrum(mass: float, rate: float = 40.0) -> RecoilSpectrum:
@@ -95,3 +98,15 @@ def test_limits_under_a_law_that_an_experiment_refuses(xenonnt: Analysis) -> Non
     strict = replace(experiment, limits_law=LimitsLaw("linear", "because"))
     with pytest.raises(SpecBuilderError, match="xenonnt: limits need law linear, not normsys: because"):
         find_strength_limits(replace(xenonnt, experiments=(strict,)), [spectrum(4)])
+
+
+def test_heights_are_those_of_the_lowest_branch(xenonnt: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+    likelihood = Likelihood.from_workspace(BRANCHES)
+    monkeypatch.setattr(strengths, "spectrum_likelihood", lambda *_: likelihood)
+    monkeypatch.setattr(strengths, "spectrum_notes", lambda *_: ())
+    (strength,) = find_strength_limits(xenonnt, [spectrum(4)]).strengths
+    assert strength.delta_chi2_0 == pytest.approx(0.43, abs=0.01)
+    values = np.array([0.0, 1.0])
+    heights = follow(likelihood, search(likelihood, "mu"), values).fits.twice_nll - strength.twice_nll
+    assert [strength.delta_chi2_0, strength.delta_chi2_1] == pytest.approx(heights, abs=1e-6)
+    assert (profile(likelihood, "mu", values).fits.twice_nll - strength.twice_nll > heights + 0.1).any()

@@ -7,6 +7,7 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.newton import minimise
@@ -42,6 +43,18 @@ def test_contours_are_at_their_height(surface: SurfaceResult) -> None:
     assert [round(c["delta_chi2"], 3) for c in dict_["contours"]] == [2.296, 5.991]
 
 
+def test_axes_and_contours_name_units_level_and_degrees_of_freedom(surface: SurfaceResult) -> None:
+    panel = surface.plot(Figure().subplots())
+    assert panel.get_xlabel() == r"$^8$B flux [$10^6$ cm$^{-2}$ s$^{-1}$]"
+    assert panel.get_ylabel() == "xenonnt accidental [standard deviations]"
+    legend = panel.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["68.27 % CL, dof 2", "95 % CL, dof 2"]
+    assert panel.get_title() == "XENONnT*\nlaw normsys"
+    assert surface.to_dict()["units"] == ["1e6 cm-2 s-1", "standard deviations"]
+    assert "flux [1e6 cm-2 s-1] = " in surface.report().facts["least at"]
+
+
 def test_rows_of_the_table_are_the_grid(surface: SurfaceResult) -> None:
     lines = [line for line in surface.to_csv().splitlines() if not line.startswith("#")]
     rows = list(csv.DictReader(io.StringIO("\n".join(lines))))
@@ -67,9 +80,18 @@ def test_a_workspace_gives_the_same_surface(surface: SurfaceResult) -> None:
             2,
             "points 2: a profile of two parameters needs at least 31, and at most 1001",
         ),
+        (("flux", "sin2thetaw"), 31, "parameters flux and sin2thetaw: an analysis measures one of them at a time"),
         (("flux", "moon"), 31, "parameter 'moon' is unknown"),
     ],
 )
 def test_mistakes(parameters: tuple[str, str], points: int, message: str) -> None:
     with pytest.raises(SpecBuilderError, match=message):
         profile_two_of_analysis(load_analysis("xenonnt"), parameters, points=points)
+
+
+def test_two_nuisance_parameters_with_the_sources_at_their_reference_sizes() -> None:
+    analysis = load_analysis("xenonnt")
+    names = ("flux_8b", "xenonnt_fiducial")
+    found = profile_two_of_analysis(analysis, names, points=31)
+    same = profile_two_of_workspace(analysis.workspace, "xenonnt", names, measurement="new_physics", points=31)
+    np.testing.assert_allclose(found.delta_chi2, same.delta_chi2, atol=1e-12)

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spec_builder.base.arguments import check_known, checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.names import unknown_name
 from spec_builder.base.output import Output
 from spec_builder.experiments.reading import load_experiment
 from spec_builder.experiments.releases.xenonnt_files import BINS, ENERGIES_KEV, pinned_digests, read_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
+    from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Experiment
@@ -139,8 +140,14 @@ _LIMITS_REASON = (
 )
 
 
+@checked
 def import_xenonnt(
-    release: Path, model: str, output: Path, *, force: bool = False, digests: Mapping[str, str] | None = None
+    release: str | PathLike[str],
+    model: str,
+    output: str | PathLike[str],
+    *,
+    force: bool = False,
+    digests: Mapping[str, str] | None = None,
 ) -> Experiment:
     """Write an experiment folder from XENONnT's release of 2026.
 
@@ -158,8 +165,8 @@ def import_xenonnt(
         SpecBuilderError: for an unknown model, a file of the release that is missing or not the released one, or an
             output that exists.
     """
-    if model not in MODELS:
-        raise unknown_name("model", model, MODELS)
+    release, output = Path(release), Path(output)
+    check_known("model", model, MODELS)
     if not release.is_dir():
         raise SpecBuilderError(f"{release}: no such folder, expected XENONnT's release (doi:10.5281/zenodo.20576156)")
     chosen = MODELS[model]

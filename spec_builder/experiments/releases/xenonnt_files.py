@@ -160,14 +160,14 @@ def _edges(path: Path) -> tuple[FloatArray, ...]:
 def _lists(path: Path) -> dict[str, list[float]]:
     """A file of ``name:`` lines and ``- number`` lines, which is all the YAML that the release has."""
     found: dict[str, list[float]] = {}
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         words = line.split()
         if len(words) == 1 and line.endswith(":"):
             found[line[:-1]] = []
         elif len(words) == 2 and words[0] == "-" and found:
             list(found.values())[-1].append(_number(path, number, words[1]))
         elif words:
-            raise SpecBuilderError(f"{path}:{number}: expected 'name:' or '- number', found '{line}'")
+            raise SpecBuilderError(f"{path}:{number}: expected 'name:' or '- number'")
     return found
 
 

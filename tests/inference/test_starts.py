@@ -1,0 +1,94 @@
+"""Starts all over the domain: within bounds, where constraints are, and the same every time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spec_builder.inference.fit import fit
+from spec_builder.inference.likelihood import Likelihood
+from spec_builder.inference.starts import may_have_minima, scattered
+
+
+def workspace(modifiers: list[dict[str, Any]], counts: list[float]) -> dict[str, Any]:
+    signal = {"name": "s", "data": [5.0, 3.0], "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]}
+    background = {"name": "b", "data": [20.0, 30.0], "modifiers": modifiers}
+    return {
+        "channels": [{"name": "c", "samples": [signal, background]}],
+        "observations": [{"name": "c", "data": counts}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+
+
+SIZE = {"name": "a", "type": "normsys", "data": {"hi": 1.3, "lo": 0.8}}
+BINS = {"name": "g", "type": "shapesys", "data": [4.0, 6.0]}
+LINEAR = {"name": "l", "type": "histosys", "data": {"hi_data": [22.0, 33.0], "lo_data": [18.0, 27.0]}}
+
+
+def test_starts_fill_the_domain() -> None:
+    likelihood = Likelihood.from_workspace(workspace([SIZE, BINS], [25, 33]))
+    points = scattered(likelihood, 400)
+    lower, upper = likelihood.bounds
+    assert ((points >= lower) & (points <= upper)).all()
+    assert np.array_equal(points, scattered(likelihood, 400))
+    mu = points[:, likelihood.index("mu")]
+    assert np.histogram(mu[1::2], 10, (0, 10))[0] == pytest.approx(20, abs=6)
+    assert 0.2 < np.median(mu[::2]) / 0.1 < 5  # in powers of ten below the upper bound
+    assert np.std(points[:, likelihood.index("a")]) == pytest.approx(1.5, abs=0.1)
+    assert np.std(points[:, likelihood.index("g[0]")]) == pytest.approx(1.5 * 0.2, abs=0.05)
+    assert np.corrcoef(mu, points[:, likelihood.index("a")])[0, 1] == pytest.approx(0, abs=0.2)
+
+
+def test_what_is_held_stays() -> None:
+    likelihood = Likelihood.from_workspace(workspace([SIZE, BINS], [25, 33])).holding({"a": 0.5})
+    assert (scattered(likelihood, 10)[:, likelihood.index("a")] == 0.5).all()
+
+
+def test_a_convex_likelihood_has_one_minimum() -> None:
+    convex = Likelihood.from_workspace(workspace([LINEAR], [25, 33]))
+    bent = Likelihood.from_workspace(workspace([SIZE], [25, 33]))
+    assert not may_have_minima(convex, convex.free)
+    assert may_have_minima(bent, bent.free)
+    assert not may_have_minima(bent, ())
+
+
+@pytest.mark.parametrize("minimiser", ["minuit", "newton"])
+def test_a_fit_without_interest_finds_the_lowest_minimum(minimiser: Any) -> None:
+    # a shape that raises one bin on either side, and more on the side that the start does not lead to
+    shape = {"name": "h", "type": "histosys", "data": {"hi_data": [27.0, 30.0], "lo_data": [34.0, 30.0]}}
+    content = workspace([shape], [60, 30])
+    content["channels"][0]["samples"].pop(0)
+    content["measurements"][0]["config"] = {"poi": "", "parameters": [{"name": "h", "inits": [1.0]}]}
+    likelihood = Likelihood.from_workspace(content)
+    points = np.linspace(-5, 5, 100001)[:, None]
+    found = fit(likelihood, "", minimiser=minimiser)
+    heights = likelihood.twice_nll(points)
+    assert found.valid
+    assert found.twice_nll == pytest.approx(heights.min(), abs=1e-6)
+    assert found.theta["h"] == pytest.approx(points[int(np.argmin(heights)), 0], abs=1e-3)
+
+
+@pytest.mark.parametrize("minimiser", ["minuit", "newton"])
+def test_a_start_where_no_rate_is_positive(minimiser: Any) -> None:
+    content = workspace([SIZE], [0, 0])
+    content["channels"][0]["samples"].pop()
+    content["measurements"][0]["config"]["parameters"] = [{"name": "mu", "bounds": [[-5, 5]], "inits": [0.0]}]
+    found = fit(Likelihood.from_workspace(content), cl=0.9, minimiser=minimiser)
+    assert found.valid
+    assert found.twice_nll == pytest.approx(0, abs=1e-6)
+    assert found.up == pytest.approx(2.7055 / 16, abs=1e-5)  # 2NLL is twice the expected events, 8 mu
+
+
+@pytest.mark.parametrize("minimiser", ["minuit", "newton"])
+def test_bounds_that_leave_no_room_hold_a_parameter(minimiser: Any) -> None:
+    content = workspace([SIZE], [25, 33])
+    content["measurements"][0]["config"]["parameters"] = [{"name": "mu", "bounds": [[1.0, 1.0]]}]
+    held = fit(Likelihood.from_workspace(content), minimiser=minimiser)
+    assert held.fixed
+    assert held.valid
+    assert not held.flat
+    content["measurements"][0]["config"]["parameters"] = [{"name": "mu", "fixed": True}]
+    assert held.twice_nll == pytest.approx(fit(Likelihood.from_workspace(content)).twice_nll, abs=1e-8)
