@@ -130,7 +130,7 @@ def process_pool(jobs: int, preload: Sequence[str] = ()) -> concurrent.futures.P
     """An executor of worker processes that start quickly, inherit no threads and end with this process.
 
     The process that forks them starts here, and imports what they need while this one goes on. Workers pay no heed to
-    Ctrl-C, which a terminal sends to them too: they end with the ``with`` of this executor.
+    Ctrl-C and to the end of the terminal, which are sent to them too: they end with the ``with`` of this executor.
 
     Args:
         jobs: worker processes.
@@ -141,9 +141,10 @@ def process_pool(jobs: int, preload: Sequence[str] = ()) -> concurrent.futures.P
 
         context: BaseContext = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(list(preload))
-        resource_tracker.ensure_running()  # it unblocks the signal
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
         try:
+            resource_tracker.ensure_running()  # it unblocks the other signal
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
             forkserver.ensure_running()  # it and its children inherit what is blocked
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

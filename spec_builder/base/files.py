@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from spec_builder.base.errors import ExistsError, SpecBuilderError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
     from typing import BinaryIO
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "read_text",
     "refuse_existing",
     "write_bytes",
+    "write_files",
     "write_text",
 ]
 
@@ -332,7 +334,7 @@ def is_temporary(name: str) -> bool:
 
 def write_text(path: Path, text: str, *, force: bool = False) -> None:
     """Write a text file; see :func:`write_bytes`."""
-    write_bytes(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), force=force)
+    write_files({path: text}, force=force)
 
 
 def write_bytes(path: Path, write: Callable[[Path], object], *, force: bool = False) -> None:
@@ -346,25 +348,80 @@ def write_bytes(path: Path, write: Callable[[Path], object], *, force: bool = Fa
     Raises:
         SpecBuilderError: if the file exists and ``force`` is not given, or the folder cannot be written.
     """
-    refuse_existing(path, force=force)
-    path = path.resolve()  # a link stays, and what it leads to is written
-    make_folder(path.parent, what=path)
+    write_files({path: write}, force=force)
+
+
+def write_files(files: Mapping[Path, Callable[[Path], object] | str], *, force: bool = False) -> None:
+    """Write files that belong together, each under a temporary name first: all of them, or none.
+
+    Args:
+        files: what writes the content to the path that it is given, or text, by file.
+        force: replace files that exist.
+
+    Raises:
+        SpecBuilderError: as :func:`write_bytes`.
+    """
+    for path in files:
+        refuse_existing(path, force=force)
+    whole: dict[Path, Path] = {}
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-        os.close(handle)
-    except OSError as error:
-        raise SpecBuilderError(f"{path}: cannot be written ({error.strerror})") from None
-    temporary = Path(name)
-    try:
-        write(temporary)
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        _put(temporary, path, force=force)
-    except OSError as error:
-        raise SpecBuilderError(f"{path}: cannot be written ({error.strerror})") from None
+        for path, write in files.items():
+            real = path.resolve()  # a link stays, and what it leads to is written
+            with _told(real):
+                whole[real] = _temporary_of(real)
+                _fill(whole[real], write)
+        _put_all(whole, force=force)
     finally:
-        temporary.unlink(missing_ok=True)
+        for temporary in whole.values():
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say which file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise SpecBuilderError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _temporary_of(path: Path) -> Path:
+    """An empty file beside another one; the folder is made if need be."""
+    make_folder(path.parent, what=path)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    return Path(name)
+
+
+def _fill(temporary: Path, write: Callable[[Path], object] | str) -> None:
+    if isinstance(write, str):
+        temporary.write_text(write, encoding="utf-8")
+    else:
+        write(temporary)
+    mask = os.umask(0)
+    os.umask(mask)
+    temporary.chmod(0o666 & ~mask)
+
+
+def _put_all(whole: Mapping[Path, Path], *, force: bool) -> None:
+    """Give files their names; those that have theirs lose them again if one cannot have it.
+
+    Args:
+        whole: temporary file by name.
+        force: replace files that exist.
+    """
+    done: list[Path] = []
+    try:
+        for path, temporary in whole.items():
+            with _told(path):
+                _put(temporary, path, force=force)
+            done.append(path)
+    except BaseException:
+        if not force:  # what stood there before is replaced already
+            for path in done:
+                path.unlink(missing_ok=True)
+        raise
 
 
 def _put(temporary: Path, path: Path, *, force: bool) -> None:

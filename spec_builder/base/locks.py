@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from spec_builder.base.errors import SpecBuilderError
@@ -22,8 +23,16 @@ if TYPE_CHECKING:
 
 __all__ = ["FolderLock", "alone_in"]
 
+#: Seconds between two looks at what another process holds.
+_PAUSE_S = 0.05
+#: A folder is made so often, if others remove it.
+_TRIES = 100
 #: Folders that this process holds: it does not keep itself out.
 _HELD: dict[tuple[int, int], int] = {}
+
+
+class _GoneError(SpecBuilderError):
+    """The folder is not there."""
 
 
 class FolderLock:
@@ -34,34 +43,27 @@ class FolderLock:
     Args:
         folder: the folder.
         what: what is written there, for the message.
-        wait: until another process has ended, rather than refuse.
+        wait_s: seconds to wait for the end of another process, rather than refuse at once.
 
     Raises:
         SpecBuilderError: if another process holds it.
     """
 
-    def __init__(self, folder: Path, what: Path, *, wait: bool = False) -> None:
+    def __init__(self, folder: Path, what: Path, *, wait_s: float = 0.0) -> None:
         self._key: tuple[int, int] | None = None
         if fcntl is None:
             return
-        try:
-            number = os.open(folder, os.O_RDONLY)
-        except OSError as error:
-            raise SpecBuilderError(f"{what}: cannot be written ({error.strerror})") from None
-        about = os.fstat(number)
-        key = (about.st_dev, about.st_ino)
-        if key in _HELD:
-            os.close(number)
-            return
-        try:
-            fcntl.flock(number, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            os.close(number)
-            raise SpecBuilderError(f"{what}: another run writes it; wait for its end, or give another name") from None
-        except OSError:
-            os.close(number)
-            return
-        self._key, _HELD[key] = key, number
+        end = monotonic() + wait_s
+        while self._key is None:
+            number = _opened(folder, what)
+            key = _identity(os.fstat(number))
+            if key in _HELD or not _is_locked(number, what, end):
+                os.close(number)
+                return
+            if _is_at(folder, key):
+                self._key, _HELD[key] = key, number
+            else:  # whoever held it has removed it
+                os.close(number)
 
     def release(self) -> None:
         """Let others in."""
@@ -70,24 +72,77 @@ class FolderLock:
             self._key = None
 
 
+def _opened(folder: Path, what: Path) -> int:
+    try:
+        return os.open(folder, os.O_RDONLY)
+    except FileNotFoundError as error:
+        raise _GoneError(f"{what}: cannot be written ({error.strerror})") from None
+    except OSError as error:
+        raise SpecBuilderError(f"{what}: cannot be written ({error.strerror})") from None
+
+
+def _flock(number: int) -> None:
+    if fcntl is not None:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_locked(number: int, what: Path, end: float) -> bool:
+    """Whether the lock was got; False on a file system that has none.
+
+    Raises:
+        SpecBuilderError: if another process holds it to the end.
+    """
+    while True:
+        try:
+            _flock(number)
+        except BlockingIOError:
+            if monotonic() >= end:
+                os.close(number)
+                message = f"{what}: another run writes it; wait for its end, or give another name"
+                raise SpecBuilderError(message) from None
+            sleep(_PAUSE_S)
+        except OSError:
+            return False
+        else:
+            return True
+
+
+def _is_at(folder: Path, key: tuple[int, int]) -> bool:
+    with contextlib.suppress(OSError):
+        return _identity(folder.stat()) == key
+    return False
+
+
+def _identity(about: os.stat_result) -> tuple[int, int]:
+    return about.st_dev, about.st_ino
+
+
 @contextlib.contextmanager
-def alone_in(folder: Path, *, wait: bool = False) -> Iterator[None]:
+def alone_in(folder: Path, *, wait_s: float = 0.0) -> Iterator[None]:
     """Make a folder and keep other processes out of it; without a file in it, it goes again.
 
     Args:
         folder: the folder.
-        wait: until another process has ended, rather than refuse.
+        wait_s: seconds to wait for the end of another process, rather than refuse at once.
 
     Raises:
         SpecBuilderError: if another process holds it, or it cannot be made.
     """
-    made = [above for above in (folder, *folder.parents) if not above.exists()]
-    make_folder(folder)
-    lock = FolderLock(folder, folder, wait=wait)
+    lock, made = _made_and_locked(folder, wait_s)
     try:
         yield
     finally:
-        lock.release()
         with contextlib.suppress(OSError):  # something is in it
             for above in made:
                 above.rmdir()
+        lock.release()  # whoever waits for it sees that it is gone
+
+
+def _made_and_locked(folder: Path, wait_s: float) -> tuple[FolderLock, list[Path]]:
+    """The lock of a folder, and the folders that were made for it, the lowest first."""
+    for _ in range(_TRIES):
+        made = [above for above in (folder, *folder.parents) if not above.exists()]
+        make_folder(folder)
+        with contextlib.suppress(_GoneError):  # another process has removed what it had made
+            return FolderLock(folder, folder, wait_s=wait_s), made
+    raise SpecBuilderError(f"{folder}: is removed again and again by another run; give another name")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spec_builder.base.files import make_folder, refuse_existing, write_bytes, write_text
+from spec_builder.base.files import make_folder, refuse_existing, write_bytes, write_files, write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 __all__ = ["Output"]
@@ -55,6 +55,11 @@ class Output:
         """Write a text file; see :func:`spec_builder.base.files.write_text`."""
         write_text(self.path(name), text, force=self.force)
         return self.path(name)
+
+    def files(self, files: Mapping[str, Callable[[Path], object] | str]) -> list[Path]:
+        """Write files that belong together; see :func:`spec_builder.base.files.write_files`."""
+        write_files({self.path(name): write for name, write in files.items()}, force=self.force)
+        return [self.path(name) for name in files]
 
     def file(self, name: str, write: Callable[[Path], object]) -> Path:
         """Write a file; see :func:`spec_builder.base.files.write_bytes`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import warnings
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cli", "main"]
 
+_NUMBERS = (click.types.IntParamType, click.types.FloatParamType)
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 #: In the order of ``--help``.
 _VERBS = (
@@ -60,10 +62,13 @@ _VERBS = (
 
 
 def main() -> None:
-    """Entry point: a mistake ends in one line on stderr and exit status 2, Ctrl-C in 130 and SIGTERM in 143."""
+    """Entry point: a mistake ends in one line on stderr and exit status 2, Ctrl-C in 130, SIGTERM in 143."""
     tolerant_streams()
     warnings.filterwarnings("ignore", category=RuntimeWarning)  # numbers that are not finite are told in words
     signal.signal(signal.SIGTERM, _terminate)
+    hang_up = getattr(signal, "SIGHUP", None)  # not on Windows
+    if hang_up is not None and signal.getsignal(hang_up) is signal.SIG_DFL:  # and not ignored, as under nohup
+        signal.signal(hang_up, _terminate)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # and not ignored, as in the background
         signal.signal(signal.SIGINT, _interrupt)
     try:
@@ -75,7 +80,8 @@ def main() -> None:
     except StoppedError as stop:
         for number in (signal.SIGINT, signal.SIGTERM):  # once is enough: the process is ending
             signal.signal(number, signal.SIG_IGN)
-        complain(str(stop))
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            complain(str(stop))
         sys.exit(stop.status)
     except click.exceptions.Abort:
         sys.exit(130)
@@ -96,8 +102,8 @@ def _fail(message: str) -> None:
     sys.exit(2)
 
 
-def _terminate(_: int, __: FrameType | None) -> NoReturn:
-    raise TerminatedError
+def _terminate(number: int, _: FrameType | None) -> NoReturn:
+    raise TerminatedError(number)
 
 
 def _interrupt(_: int, __: FrameType | None) -> NoReturn:
@@ -151,11 +157,26 @@ def _look_ahead(context: click.Context, args: list[str]) -> None:
     for option in single:
         if single.count(option) > 1:
             raise click.UsageError(f"Option '{option.opts[0]}' is given twice, expected once", ctx=context)
+    for parameter in order:
+        if isinstance(parameter, click.Option) and isinstance(parameter.type, _NUMBERS):
+            _check_digits(parameter, given[str(parameter.name)], context)
     if given.get("output") == "":  # '' is the folder that one is in
         raise SpecBuilderError("output '': expected a name")
     for option in single:
         if isinstance(option, OutputOption):
             check_output(given, option.forms)
+
+
+def _check_digits(option: click.Option, words: str | list[str], context: click.Context) -> None:
+    """Refuse what Python takes for a number and nobody else does: 1_0, and digits of other alphabets.
+
+    Raises:
+        click.UsageError: naming the option.
+    """
+    for word in [words] if isinstance(words, str) else words:
+        if "_" in word or not word.isascii():
+            message = f"Invalid value for '{option.opts[0]}': {word!r} is not a number"
+            raise click.UsageError(message, ctx=context)
 
 
 @click.group(cls=_Verbs, context_settings=_CONTEXT, no_args_is_help=False)

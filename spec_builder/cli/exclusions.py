@@ -34,6 +34,7 @@ from spec_builder.cli.output import (
     bibtex_of,
     complain,
     emit,
+    say_written,
 )
 from spec_builder.cli.parsing import (
     analysis_and_choice,
@@ -236,7 +237,7 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
             analysis, choice = analysis_and_choice(target, choices)
             analysis = changed_analysis(analysis, choices)
             scans.scan_analysis(analysis, choice, choices["masses"], choices["couplings"], **how)
-    click.echo(output)
+    say_written(output)
 
 
 @click.command(cls=InteractionCommand, short_help="Draw the paper's Fig. 4, or any plane, with contours and grids.")
@@ -299,7 +300,7 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
             report=report,
             **choices,
         )
-    click.echo(table, nl=False)
+    emit(table, "-", force=False)
 
 
 def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[str, Any], folder: Path) -> None:
@@ -324,4 +325,4 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
             draw_result(found).save(path.with_suffix(".png"), force=force)
             emit(found.to_csv(), str(path.with_suffix(".csv")), force=force)
             emit(found.to_json(), str(path), force=force)
-        click.echo(path)
+        say_written(path)

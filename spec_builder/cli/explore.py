@@ -9,7 +9,7 @@ import click
 
 from spec_builder.cli.interactions import ALL, InteractionCommand, choices_of, interaction_option
 from spec_builder.cli.options import ANALYSIS_WORDS, force_option, variant_option, words_of
-from spec_builder.cli.output import Progress
+from spec_builder.cli.output import Progress, say_written
 from spec_builder.cli.toys import changes_of, projection_options
 
 if TYPE_CHECKING:
@@ -73,4 +73,4 @@ def explore(analyses: tuple[str, ...], output: str, force: bool, variants: Mappi
             report=lambda done, total: report("planes", done, total),
         )
     write_explorer(content, path, force=force)
-    click.echo(output)
+    say_written(output)

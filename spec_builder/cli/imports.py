@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from spec_builder.base.names import unknown_name
-from spec_builder.base.printing import counted
+from spec_builder.base.printing import counted, one_line
 from spec_builder.cli.options import FILES, choice, force_option, words_of
 
 __all__ = ["import_release"]
@@ -35,4 +35,4 @@ def import_release(collaboration: str, release: str, model: str, output: str, fo
     made = import_xenonnt(Path(release), model, Path(output), force=force)
     events = sum(int(channel.observed.sum()) for channel in made.channels)
     size = f"{counted(len(made.channels), 'channel')}, {counted(made.bins, 'bin')}, {counted(events, 'event')}"
-    click.echo(f"{output}: {made.name}, {size}")
+    click.echo(one_line(f"{output}: {made.name}, {size}"))

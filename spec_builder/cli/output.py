@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from time import monotonic
@@ -27,6 +28,7 @@ __all__ = [
     "check_output",
     "complain",
     "emit",
+    "say_written",
 ]
 
 
@@ -35,7 +37,15 @@ class InterruptedByUserError(KeyboardInterrupt):
 
 
 class TerminatedError(KeyboardInterrupt):
-    """The process was asked to end, by SIGTERM."""
+    """The process was asked to end, by SIGTERM or, where its terminal is gone, SIGHUP.
+
+    Attributes:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__()
+        self.number = number
 
 
 class StoppedError(Exception):
@@ -47,7 +57,7 @@ class StoppedError(Exception):
 
     def __init__(self, stop: BaseException, message: str = "stopped") -> None:
         super().__init__(message)
-        self.status = 143 if isinstance(stop, TerminatedError) else 130
+        self.status = 128 + (stop.number if isinstance(stop, TerminatedError) else signal.SIGINT)
 
 
 #: Characters of a message: one may hold what a file holds.
@@ -102,6 +112,11 @@ def check_output(given: Mapping[str, Any], forms: tuple[str, ...]) -> None:
     refuse_existing(path, force=bool(given.get("force")))
 
 
+def say_written(path: str | Path) -> None:
+    """Name a file or folder that was written, in one line."""
+    click.echo(printable(str(path)).replace("\n", "\\n"))
+
+
 def complain(message: str) -> None:
     """Say what is wrong, in one line on stderr."""
     shown = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}..."
@@ -132,7 +147,7 @@ class Progress:
             self._end_line()
             self._step = step
             self._start()
-            click.echo(step, err=True)
+            click.echo(one_line(step), err=True)
         if not total:
             return
         if self._first < 0:

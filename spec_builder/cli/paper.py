@@ -19,7 +19,7 @@ from spec_builder.cli.options import (
     range_option,
     variant_option,
 )
-from spec_builder.cli.output import Progress
+from spec_builder.cli.output import Progress, emit
 from spec_builder.cli.parsing import (
     analysis_and_choice,
     jobs_or_cores,
@@ -40,7 +40,7 @@ def reproduce(jobs: int | None, output: str, force: bool) -> None:
         from spec_builder.paper.reproduce import reproduce as run  # noqa: PLC0415
 
         summary = run(Path(output), executor=executor, force=force, report=report)
-    click.echo(summary, nl=False)
+    emit(summary, "-", force=False)
 
 
 @click.command(cls=InteractionCommand, short_help="Draw the paper's Figs. 3 and 5, or any limit, beside others'.")
@@ -80,8 +80,9 @@ def compare(analysis: str | None, output: str, folders: tuple[str, ...], darkcas
             raise SpecBuilderError("compare: --darkcast is for the paper's Fig. 5: leave out ANALYSIS")
         loaded, choice = analysis_and_choice(analysis, own | choices)
         level = {name: choices[name] for name in ("cl", "dof", "force")}
-        told = compare_analysis(loaded, choice, output, own["masses"], folders=folders, **level)
-        click.echo(told, nl=False)
+        with alone_in(Path(output)):
+            told = compare_analysis(loaded, choice, output, own["masses"], folders=folders, **level)
+        emit(told, "-", force=False)
         return
     for name, value in own.items():
         if value:
@@ -95,4 +96,4 @@ def compare(analysis: str | None, output: str, folders: tuple[str, ...], darkcas
             report=report,
             **choices,
         )
-    click.echo(table, nl=False)
+    emit(table, "-", force=False)

@@ -27,6 +27,7 @@ from spec_builder.cli.output import (
     Progress,
     complain,
     emit,
+    say_written,
 )
 from spec_builder.cli.parsing import (
     given_options,
@@ -135,7 +136,7 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
             report=partial(report, ""),
         )
     for path in written:
-        click.echo(path)
+        say_written(path)
 
 
 @click.command()
@@ -237,7 +238,7 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
             report=report,
         )
     for path in written:
-        click.echo(path)
+        say_written(path)
 
 
 @click.command(short_help="Write a workspace in HS3, or a model in HS3 as a workspace.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +71,7 @@ def _factors(what: str, example: str) -> Callable[..., dict[str, float]]:
         for value in values:
             name, equals, number = value.partition("=")
             size = number_of(number)
-            if not (name and equals) or size != size:  # noqa: PLR0124  # NaN is no factor
+            if not (name and equals and math.isfinite(size)):
                 raise SpecBuilderError(f"{what} '{value}': expected a name and a number, such as {example}")
             if name in found:
                 raise SpecBuilderError(f"{what} of '{name}' is given twice")

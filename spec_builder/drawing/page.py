@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.arguments import check_argument, check_path
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import refuse_existing, write_bytes, write_text
+from spec_builder.base.files import refuse_existing, write_files
 from spec_builder.drawing.style import STYLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from os import PathLike
 
     from matplotlib.axes import Axes
@@ -208,16 +209,16 @@ def save_page(page: Page, paths: Sequence[Path], *, force: bool = False) -> None
         SpecBuilderError: for another suffix, or a figure or caption that exists and no ``force``.
     """
     check_pages(paths, force=force)
-    for path in paths:
-        metadata = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(path.suffix.lower())
+    files: dict[Path, Callable[[Path], object] | str] = {path: partial(_draw, page) for path in paths}
+    files |= dict.fromkeys(map(caption_path, paths), page.caption.to_text())
+    with styled():
+        write_files(files, force=force)
 
-        def write(place: Path, metadata: Any = metadata) -> None:
-            page.figure.savefig(place, dpi=_DOTS_PER_INCH, metadata=metadata)
 
-        with styled():
-            write_bytes(path, write, force=force)
-    for path in dict.fromkeys(map(caption_path, paths)):
-        write_text(path, page.caption.to_text(), force=force)
+def _draw(page: Page, path: Path) -> None:
+    """Write a figure, without the hour it was made at."""
+    metadata = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(path.suffix.lower())
+    page.figure.savefig(path, dpi=_DOTS_PER_INCH, metadata=metadata)
 
 
 def save_pages(page: Page, output: Output, name: str) -> None:

@@ -374,8 +374,11 @@ def _background(name: str, section: Section, expected: FloatArray) -> Background
     if "absolute_uncertainties" in section:
         own = section.section("absolute_uncertainties")
         absolute = {key: own.positive(key) for key in own.keys()}  # noqa: SIM118
-        if not expected.sum() > 0:
+        total = float(expected.sum())
+        if not total > 0:
             raise section.error("absolute_uncertainties", "left out for a background without events", absolute)
+        if not all(math.isfinite(events / total) for events in absolute.values()):
+            raise section.error("absolute_uncertainties", f"sizes that compare with its {total:g} events", absolute)
     section.finish()
     return Background(name, expected, uncertainties, absolute, free)
 

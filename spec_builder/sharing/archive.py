@@ -119,7 +119,7 @@ def write_archives(
             write_submission(record, names, results, patches.hepdata, licence, data_records(loaded))
         made = sorted(record.iterdir(), key=lambda path: (path.suffix != ".gz", path.name))
         place.check(path.name for path in made)
-        return [place.file(path.name, partial(_copy, path)) for path in made]
+        return place.files({path.name: partial(_copy, path) for path in made})
 
 
 def _critical_tables(critical: Sequence[str], analyses: Sequence[Analysis]) -> dict[str, dict[str, str]]:

@@ -14,6 +14,7 @@ from spec_builder.histfactory.patch import load_workspace
 from spec_builder.inference.feldman_cousins import smooth_errors
 from spec_builder.model.analysis import load_analysis
 from spec_builder.model.provenance import option_key
+from spec_builder.physics.descriptions import is_path
 from spec_builder.physics.interactions import choose
 from spec_builder.studies.by_toys import (
     CRITICAL_SCHEMA,
@@ -23,7 +24,7 @@ from spec_builder.studies.by_toys import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from spec_builder.physics.choices import Choice
 
@@ -34,6 +35,20 @@ _SAME = 1e-5
 #: With another seed they agree to so many of both errors.
 _SIGMA = 5.0
 _NUMBERS = ("value", "critical", "error")
+#: What each key holds, from which the toys are thrown again: of every file, and of each kind beside them.
+_ALWAYS = {
+    "analysis": "text",
+    "workspace_sha256": "text",
+    "parameter": "text",
+    "ensemble": "text",
+    "toys": "a whole number",
+    "seed": "a whole number",
+    "engine": "text",
+    "cl": "a number",
+}
+_OF_A_WORKSPACE = {"law": "null", "measurement": "text or null", "hold": "numbers by name"}
+_OF_AN_ANALYSIS = {"law": "text", "variants": "texts by name"}
+_OF_LIMITS = {"interaction": "text", "dof": "a whole number"}
 
 
 def is_critical(content: Any) -> bool:
@@ -72,22 +87,54 @@ def check_critical(content: Mapping[str, Any]) -> list[str]:
     """Problems of a file of critical values that show without toys, none if it is sound."""
     if content["critical_schema"] != CRITICAL_SCHEMA:
         return [f"critical_schema '{content['critical_schema']}' is unknown, expected {CRITICAL_SCHEMA}"]
-    needed = ("analysis", "workspace_sha256", "parameter", "ensemble", "toys", "seed", "engine", "cl")
-    missing = [key for key in needed if key not in content]
+    expected = _expected_keys(content)
+    missing = [key for key in expected if key not in content]
     if missing:
         return [f"key '{missing[0]}' is missing; run the command again"]
+    wrong = [f"key '{key}': expected {what}" for key, what in expected.items() if not _IS[what](content[key])]
+    if wrong:
+        return wrong[:1]
     try:
         return [problem for mass, table in _tables(content) for problem in _table_problems(mass, table)]
     except (KeyError, TypeError, ValueError):
         return [f"not a table of critical values: expected points with {', '.join(_NUMBERS)}"]
 
 
+def _expected_keys(content: Mapping[str, Any]) -> dict[str, str]:
+    """What each key of a file must hold."""
+    if "points" in content:
+        return _ALWAYS | _OF_AN_ANALYSIS | _OF_LIMITS
+    return _ALWAYS | (_OF_A_WORKSPACE if content.get("law", "") is None else _OF_AN_ANALYSIS)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+#: Whether a value of JSON is what was expected.
+_IS: dict[str, Callable[[Any], bool]] = {
+    "null": lambda value: value is None,
+    "text": _is_text,
+    "text or null": lambda value: value is None or _is_text(value),
+    "a whole number": lambda value: _is_number(value) and isinstance(value, int),
+    "a number": _is_number,
+    "texts by name": lambda value: isinstance(value, dict) and all(map(_is_text, value.values())),
+    "numbers by name": lambda value: isinstance(value, dict) and all(map(_is_number, value.values())),
+}
+
+
 def _table_problems(mass: float | None, table: Sequence[Mapping[str, Any]]) -> list[str]:
     where = "" if mass is None else f"{mass:g} MeV: "
-    values = [float(point["value"]) for point in table]
+    if not all(_is_number(point[key]) for point in table for key in _NUMBERS):
+        return [f"{where}expected numbers as {', '.join(_NUMBERS)} of each point"]
+    values = [point["value"] for point in table]
     if len(values) < 2 or not all(a < b for a, b in pairwise(values)):
         return [f"{where}the values of the parameter do not ascend"]
-    bad = [point for point in table if not (float(point["critical"]) >= 0 and float(point["error"]) >= 0)]
+    bad = [point for point in table if not (point["critical"] >= 0 and point["error"] >= 0)]
     return [f"{where}critical value at {point['value']:g}: expected numbers >= 0" for point in bad[:1]]
 
 
@@ -123,7 +170,7 @@ def recompute_critical(
     problems = []
     for (mass, table), (_, other) in zip(_tables(content), _tables(again), strict=True):
         where = "" if mass is None else f"{mass:g} MeV, "
-        file, new = (np.array([[point[key] for key in _NUMBERS] for point in part]).T for part in (table, other))
+        file, new = (np.array([[point[key] for key in _NUMBERS] for point in part], float).T for part in (table, other))
         errors = np.hypot(smooth_errors(file[2]), smooth_errors(new[2]))
         allowed = _SAME * (1 + np.abs(new[1])) + (0.0 if same else _SIGMA * errors)
         problems += [
@@ -137,7 +184,7 @@ def recompute_critical(
 
 def _compute(content: Mapping[str, Any], folder: Path, own: Mapping[str, Any], interaction: Path | None) -> Any:
     """The result that a file holds, by the same command."""
-    grids = [np.array([point["value"] for point in table]) for _, table in _tables(content)]
+    grids = [np.array([point["value"] for point in table], dtype=np.float64) for _, table in _tables(content)]
     if content["law"] is None:  # a workspace, whose modifiers say it
         named = Path(content["analysis"])
         path = named if named.is_file() else folder / named.name
@@ -161,6 +208,8 @@ def _choice(content: Mapping[str, Any], file: Path | None) -> Choice:
         raise SpecBuilderError(
             f"interaction '{name}' is a user's, whose file with sha256 {wanted} is needed to throw the toys again"
         )
+    if wanted is None and is_path(name):  # whose code would run
+        raise SpecBuilderError(f"interaction '{name}' is a path, expected the name of a shipped one")
     plain = choose(name if wanted is None or file is None else file)
     if wanted is not None and plain.digest != wanted:
         raise SpecBuilderError(f"{file}: sha256 {plain.digest}, but the toys are of '{name}' with {wanted}")

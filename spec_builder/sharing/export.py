@@ -11,7 +11,7 @@ import numpy as np
 
 from spec_builder.base.arguments import check_argument, check_known, checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import canonical_json, digest, refuse_existing, write_text
+from spec_builder.base.files import canonical_json, digest, refuse_existing, write_files
 from spec_builder.base.grids import numbers_text, parse_grid
 from spec_builder.base.locks import alone_in
 from spec_builder.histfactory.patchset import patch_set_json
@@ -47,6 +47,9 @@ SPECTRA_FILE = "patchset_spectra.json"
 _AROUND = 2.0
 #: Of one set: its file could not be read again with more.
 MOST_PATCHES = 100_000
+
+#: Seconds to wait while another run writes into the folder.
+_WRITING_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -225,11 +228,8 @@ def export_workspaces(
             files[folder / SPECTRA_FILE] = patch_set_json(content)
             metadata["patch_sets"][SPECTRA_FILE] = digest(content)
         files[folder / METADATA_FILE] = canonical_json(metadata)
-    with alone_in(output, wait=True):
-        for path in files:
-            refuse_existing(path, force=force)
-        for path, text in files.items():
-            write_text(path, text, force=force)
+    with alone_in(output, wait_s=_WRITING_S):
+        write_files(files, force=force)
     return list(files)
 
 
@@ -275,8 +275,5 @@ def export_point(
         "sha256": digest(workspace),
     }
     files = {output: workspace, output.with_suffix(".meta.json"): metadata}
-    for file in files:
-        refuse_existing(file, force=force)
-    for file, content in files.items():
-        write_text(file, canonical_json(content), force=force)
+    write_files({file: canonical_json(content) for file, content in files.items()}, force=force)
     return list(files)

@@ -201,7 +201,8 @@ def _channel(name: str, channel: Mapping[str, Any]) -> Iterator[str]:
     observables = " and ".join(f"{axis['name']} [{axis['unit']}]" for axis in axes)
     yield f"- channel `{name}`: {observables}"
     for run, about in channel["runs"].items():
-        exposure = next(f"{about[key]:g} {unit}" for key, unit in _EXPOSURES.items() if key in about)
+        key = next((key for key in _EXPOSURES if key in about), "exposure_t")
+        exposure = f"{about[key]:g} {_EXPOSURES[key]}"
         by_axis = about["bin_edges"] if len(axes) > 1 else [about["bin_edges"]]
         edges = "; ".join(", ".join(f"{edge:g}" for edge in values) for values in by_axis)
         yield f"  - run `{run}`: {exposure}, bin edges {edges}"

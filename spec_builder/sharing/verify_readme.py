@@ -38,7 +38,7 @@ def readme_problems(readme: str, content: Mapping[str, Any]) -> Iterator[tuple[i
     metadata = content["BkgOnly.meta.json"]
     try:
         wanted, version = _made_again(readme, content), str(metadata["version"])
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, StopIteration, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
         raise SpecBuilderError(
             f"README.md: cannot be compared, the files lack what it says ({type(error).__name__}: {error})"
         ) from None

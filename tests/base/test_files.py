@@ -15,7 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import canonical_json, load_json, parse_json, refuse_existing, write_bytes, write_text
+from spec_builder.base.files import (
+    canonical_json,
+    load_json,
+    parse_json,
+    refuse_existing,
+    write_bytes,
+    write_files,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,6 +178,36 @@ def test_many_keys_are_compared_in_no_time() -> None:
 
 def test_a_pair_of_halves_is_a_character() -> None:
     assert parse_json('"\\ud83d\\ude00"', "x") == "\N{GRINNING FACE}"
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_files_that_belong_together_are_all_written_or_none(tmp_path: Path, *, force: bool) -> None:
+    def fail(_: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    first, second = tmp_path / "a.png", tmp_path / "new" / "a.txt"
+    if force:
+        first.write_text("old")
+    with pytest.raises(SpecBuilderError, match=r"a\.txt: cannot be written \(No space left on device\)"):
+        write_files({first: "new", second: fail}, force=force)
+    assert first.exists() == force
+    assert not force or first.read_text() == "old"
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [first] * force
+    write_files({first: lambda path: path.write_text("new"), second: "text"}, force=force)
+    assert (first.read_text(), second.read_text()) == ("new", "text")
+
+
+def test_of_two_that_write_the_same_files_one_writes_all(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.png", tmp_path / "a.txt"
+
+    def write(temporary: Path) -> None:
+        temporary.write_text("ours")
+        second.write_text("theirs")
+
+    with pytest.raises(SpecBuilderError, match=r"a\.txt: exists already"):
+        write_files({first: "ours", second: write})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert second.read_text() == "theirs"
 
 
 def test_a_link_that_leads_to_nothing_is_not_followed(tmp_path: Path) -> None:

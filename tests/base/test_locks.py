@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from spec_builder.base.errors import ExistsError, SpecBuilderError
 from spec_builder.base.files import write_bytes
 from spec_builder.base.locks import FolderLock, alone_in
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TRY = (
     "import sys; from pathlib import Path; from spec_builder.base.locks import FolderLock\n"
@@ -64,3 +63,43 @@ def test_a_file_that_comes_meanwhile_stays(tmp_path: Path) -> None:
     assert [found.name for found in tmp_path.iterdir()] == ["x.txt"]
     write_bytes(path, lambda temporary: temporary.write_text("ours"), force=True)
     assert path.read_text() == "ours"
+
+
+def test_who_waits_for_a_folder_that_goes_makes_its_own(tmp_path: Path) -> None:
+    """The first run leaves without a file, and removes what the second has opened."""
+    folder = tmp_path / "out"
+    program = (
+        "import sys; from pathlib import Path; from spec_builder.base.locks import alone_in\n"
+        "with alone_in(Path(sys.argv[1]), wait_s=30):\n"
+        "    Path(sys.argv[1], 'x').touch(); print('in', flush=True); sys.stdin.read()\n"
+    )
+    with alone_in(folder):
+        command = [sys.executable, "-c", program, str(folder)]
+        second = subprocess.Popen(command, stdin=-1, stdout=-1, text=True)
+        while folder.stat().st_nlink and not _opens(second.pid, folder):
+            assert second.poll() is None
+    assert second.stdout is not None
+    assert second.stdout.readline() == "in\n"
+    assert another(folder) != ""  # the new folder is held, not the one that went
+    second.communicate()
+    assert another(folder) == ""
+    assert [path.name for path in folder.iterdir()] == ["x"]
+
+
+def _opens(number: int, folder: Path) -> bool:
+    """Whether a process has the folder open."""
+    places = Path(f"/proc/{number}/fd")
+    if not places.is_dir():
+        pytest.skip("needs /proc")
+    with contextlib.suppress(OSError):
+        return any(os.path.realpath(place) == str(folder) for place in places.iterdir())
+    return False
+
+
+def test_a_wait_has_an_end(tmp_path: Path) -> None:
+    with alone_in(tmp_path):
+        program = TRY.replace("Path('out.npz'))", "Path('out.npz'), wait_s=0.2)")
+        run = subprocess.run(
+            [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False
+        )
+    assert run.stderr.strip() == "out.npz: another run writes it; wait for its end, or give another name"

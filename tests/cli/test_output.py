@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spec_builder.cli.output import Progress
+from spec_builder.cli.output import Progress, say_written
 
 if TYPE_CHECKING:
     import subprocess
@@ -72,6 +72,14 @@ def test_what_was_done_before_does_not_count(
         report("", 8, 10)
         report("", 9, 10)
     assert capsys.readouterr().err == "\r 90 %      6 s left \n"
+
+
+def test_the_name_of_a_file_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    say_written("a\x1b[31m\r  b\nc.json: ok")
+    assert capsys.readouterr().out == "a\\x1b[31m\\x0d  b\\nc.json: ok\n"
+    with Progress() as report:
+        report("limits of a\x1b[2J")
+    assert capsys.readouterr().err == "limits of a\\x1b[2J\n"
 
 
 #: A verb that computes a result or writes a file, and suffixes that it writes.

@@ -650,6 +650,16 @@ def test_variant_of_an_experiment_without_any(tmp_path: Path) -> None:
         load_experiment(str(folder), "charge_yield")
 
 
+def test_an_absolute_uncertainty_of_next_to_nothing(tmp_path: Path) -> None:
+    folder = copy_of("texono", tmp_path / "mine")
+    table = folder / "backgrounds.csv"
+    table.write_text(re.sub(r"(?m)^0,.*$", "0,51e-320", table.read_text("utf-8")), "utf-8")
+    with pytest.raises(
+        SpecBuilderError, match=r"absolute_uncertainties must be sizes that compare with its 5\.09999e-319"
+    ):
+        load_experiment(str(folder))
+
+
 @pytest.mark.parametrize("name", ["xenonnt", "pandax4t", "combined", "eves"])
 def test_a_name_that_is_shipped_is_refused(tmp_path: Path, name: str) -> None:
     folder = copy_of("pandax4t", tmp_path / "mine", called=name)

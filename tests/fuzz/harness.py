@@ -27,14 +27,17 @@ import numpy as np
 
 from spec_builder.cli import main
 from tests.fuzz.mutations import hostile_word, mutated_content, mutated_text, shifted_content, shifted_text
-from tests.fuzz.originals import ORIGINALS, sealed
+from tests.fuzz.originals import ORIGINALS, VECTOR, sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-#: Seconds that one command may take.
-LIMIT_S = 30
+#: Seconds of the processor that one command may take, and of the clock: other work may run beside it.
+LIMIT_S, WAIT_S = 30, 600
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM, signal.SIGPROF)
+#: Toys that are thrown again: more take long, which is no fault.
+_MOST_TOYS = 1000
 #: Largest difference from pyhf in 2NLL at the same point, beside rounding.
 _SAME = 1e-6
 
@@ -59,22 +62,25 @@ def _hang(_: int, __: FrameType | None) -> None:
 def run(arguments: list[str]) -> Ended:
     """Run the command in this process, as a shell would."""
     out, err = io.StringIO(), io.StringIO()
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
     status: int | str = 0
     given = sys.argv
     sys.argv = ["spec-builder", *arguments]
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), warnings.catch_warnings():
+            signal.signal(signal.SIGPROF, _hang)
             signal.signal(signal.SIGALRM, _hang)
-            signal.alarm(LIMIT_S)
+            signal.setitimer(signal.ITIMER_PROF, LIMIT_S)
+            signal.alarm(WAIT_S)
             try:
                 main()
             finally:
+                signal.setitimer(signal.ITIMER_PROF, 0)
                 signal.alarm(0)
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else str(end.code)
     except HangError:
-        status = f"no end after {LIMIT_S} s"
+        status = f"no end after {LIMIT_S} s of the processor, or {WAIT_S} s"
     except BaseException:  # noqa: BLE001  # a traceback is what is looked for
         status = traceback.format_exc()[-3000:]
     finally:
@@ -251,7 +257,19 @@ def _spectra(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
 
 def _critical(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
     files = {"c.json": ORIGINALS.critical()}
-    return _spoilt(files, chance, ["c.json"]), ["verify", "c.json"]
+    if chance.random() < 0.7:
+        files = {"c.json": ORIGINALS.critical_of_a_user(), "i.toml": VECTOR.encode()}
+    files = _spoilt(files, chance, sorted(files))
+    verb = ["verify", "c.json", *(["--interaction", "i.toml"] if "i.toml" in files else [])]
+    if chance.random() < 0.5 and not _many_toys(files["c.json"]):
+        verb += ["--toys", "--jobs", "1", *(["--seed", "1"] if chance.random() < 0.3 else [])]
+    return files, verb
+
+
+def _many_toys(text: bytes) -> bool:
+    with contextlib.suppress(ValueError, RecursionError, TypeError, KeyError):
+        return float(json.loads(text)["toys"]) > _MOST_TOYS
+    return False
 
 
 def _hs3(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
@@ -273,6 +291,12 @@ _OPTIONS = {
     ("export", "xenonnt"): ("--law", "--variant", "--output", "--masses", "--hepdata", "--style"),
     ("scan", "xenonnt"): ("--interaction", "--masses", "--couplings", "--output", "--jobs", "--law"),
     ("verify",): ("--seed", "--jobs"),
+    ("hs3", "w.json"): ("--patch", "--output"),
+    ("archive", "xenonnt"): ("--interaction", "--masses", "--style", "--hepdata", "--law", "--critical"),
+    ("plane", "xenonnt"): ("--interaction", "--points", "--cl", "--dof", "--law", "--data", "--output"),
+    ("explore", "xenonnt"): ("--interaction", "--points", "--cl", "--law", "--page"),
+    ("compare", "xenonnt"): ("--interaction", "--masses", "--cl", "--dof", "--law", "--bounds", "--output"),
+    ("coverage", "xenonnt"): ("--parameter", "--values", "--toys", "--cl", "--seed", "--law", "--ensemble"),
 }
 _NEARLY = {
     "--interaction": ("scalar", "nsi", "magnetic_moment"),
@@ -301,6 +325,10 @@ _NEARLY = {
     "--source": ("solar_8b", "sns"),
     "--target": ("xenon", "argon"),
     "--jobs": ("1",),
+    "--page": ("out.html",),
+    "--values": ("1", "0.5,2"),
+    "--toys": ("3",),
+    "--ensemble": ("profiled", "nominal"),
 }
 
 
@@ -315,11 +343,15 @@ def _options(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
             # toys, jobs and points in a number that ends are no mistake, and take long
             if option in ("--toys", "--jobs", "--points") and value.isdecimal():
                 value = "3" if option != "--jobs" else "1"
-            arguments += [option, value]
+            arguments += ["--output" if option == "--page" else option, value]
     if "--method" in arguments and "--toys" not in arguments:
         arguments += ["--toys", "3"]
-    if verb[0] in ("fit", "scan") and "--jobs" not in arguments and verb[-1] == "xenonnt":
+    if verb[0] in ("fit", "scan", "plane", "coverage") and "--jobs" not in arguments and verb[-1] == "xenonnt":
         arguments += ["--jobs", "1"]
+    if verb[0] in ("plane", "explore") and "--points" not in arguments:
+        arguments += ["--points", "3"]
+    if verb[0] == "coverage" and "--toys" not in arguments:
+        arguments += ["--toys", "3"]
     if verb == ("verify",):
         arguments.append("w.json")
     return {"w.json": ORIGINALS.workspace(chance)}, arguments

@@ -22,7 +22,7 @@ from spec_builder.physics.interactions import choose
 from spec_builder.sharing.archive import write_archives
 from spec_builder.sharing.bundle import read_archive, seal
 from spec_builder.sharing.export import PatchRequest, export_workspaces
-from spec_builder.studies.by_toys import fit_analysis_by_toys
+from spec_builder.studies.by_toys import find_limits_by_toys, fit_analysis_by_toys
 from spec_builder.studies.scans import scan_analysis
 from tests.inference.random_models import random_model
 
@@ -175,6 +175,16 @@ class Originals:
     def critical(self) -> bytes:
         """Critical values by toys."""
         found = fit_analysis_by_toys(load_analysis("xenonnt"), "flux", toys=10, values=np.array([0.5, 1.0, 2.0]))
+        return found.to_json().encode()
+
+    @cache  # noqa: B019
+    def critical_of_a_user(self) -> bytes:
+        """Critical values by toys of limits on a user's interaction, :data:`VECTOR`."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "i.toml")
+            file.write_text(VECTOR, encoding="utf-8")
+            grid = np.array([0.0, 1e-5, 3e-5])
+            found = find_limits_by_toys(load_analysis("xenonnt"), choose(file), np.array([1.0]), toys=10, values=[grid])
         return found.to_json().encode()
 
     @cache  # noqa: B019

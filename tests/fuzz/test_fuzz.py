@@ -1,6 +1,7 @@
 """Hostile and unlucky inputs of every kind: no traceback, no hang, no wrong status, no fit that is not pyhf's.
 
-About a minute in all; ``scripts/fuzz`` goes on for as long as one likes. ``SPEC_BUILDER_FUZZ`` multiplies the inputs.
+About a minute in all; ``scripts/fuzz`` goes on for as long as one likes. ``SPEC_BUILDER_FUZZ`` (3 by default)
+multiplies the inputs.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ COUNT = {
     "HS3": 40,
     "options": 60,
 }
-MORE = int(os.environ.get("SPEC_BUILDER_FUZZ", "1"))
+MORE = int(os.environ.get("SPEC_BUILDER_FUZZ", "3"))
 
 
 @pytest.mark.parametrize("kind", KINDS)

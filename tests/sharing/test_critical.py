@@ -68,6 +68,40 @@ def test_a_changed_number_is_found(results: dict[str, dict[str, Any]]) -> None:
     assert "expected spec_builder/critical/1" in check_critical(content | {"critical_schema": "mine"})[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "key", "value", "expected"),
+    [
+        ("fit", "law", 1, "text"),
+        ("fit", "law", None, "text or null"),
+        ("fit", "variants", {"xenonnt": 1}, "texts by name"),
+        ("fit", "analysis", 0.5, "text"),
+        ("fit", "toys", True, "a whole number"),
+        ("fit", "seed", 1.5, "a whole number"),
+        ("limits", "cl", "0.9", "a number"),
+        ("limits", "dof", {}, "a whole number"),
+        ("limits", "interaction", ["scalar"], "text"),
+    ],
+)
+def test_what_the_toys_are_thrown_from_is_looked_at(
+    results: dict[str, dict[str, Any]], name: str, key: str, value: Any, expected: str
+) -> None:
+    content = results[name] | {"measurement": 1} if expected == "text or null" else results[name]
+    (problem,) = check_critical({**content, "hold": {}, key: value})
+    assert problem == f"key '{'measurement' if expected == 'text or null' else key}': expected {expected}"
+    assert check_critical({own: content[own] for own in content if own != "law"})[0].startswith("key 'law' is missing")
+    point = results["fit"]["critical"][0] | {"error": [1]}
+    assert "expected numbers as value" in check_critical(results["fit"] | {"critical": [point, point]})[0]
+
+
+def test_code_that_a_file_names_does_not_run(results: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n", encoding="utf-8")
+    content = results["limits"] | {"interaction": str(tmp_path / "mine.py")}
+    assert check_critical(content) == []
+    with pytest.raises(SpecBuilderError, match="is a path, expected the name of a shipped one"):
+        recompute_critical(content)
+    assert not (tmp_path / "ran").exists()
+
+
 def test_other_data_are_refused(results: dict[str, dict[str, Any]]) -> None:
     with pytest.raises(SpecBuilderError, match="of other data or a projection"):
         recompute_critical(results["fit"] | {"workspace_sha256": "0" * 64})

@@ -56,6 +56,16 @@ def test_metadata_without_what_a_readme_says(files: dict[str, bytes]) -> None:
         list(readme_problems(readme, content))
 
 
+def test_a_run_without_its_exposure(files: dict[str, bytes]) -> None:
+    readme, content = contents(files)
+    for experiment in content["BkgOnly.meta.json"]["experiments"].values():
+        for channel in (experiment.get("channels") or {"": experiment}).values():
+            for about in channel["runs"].values():
+                del about["exposure_t_yr"]
+    with pytest.raises(SpecBuilderError, match=r"README\.md: cannot be compared, .*KeyError: 'exposure_t'"):
+        list(readme_problems(readme, content))
+
+
 def test_an_archive_with_a_changed_readme_is_unsound(files: dict[str, bytes], tmp_path: Path) -> None:
     changed = {name: data for name, data in files.items() if name not in (LINES, SUMS)}
     changed["README.md"] = changed["README.md"].replace(b"| 25.25 |", b"| 35.25 |")

@@ -114,3 +114,8 @@ def test_a_constrained_parameter_has_no_significance() -> None:
     assert constrained.toys.significance is None
     assert constrained.asymptotic.fit.significance is None
     assert "signal by toys" not in str(constrained)
+
+
+def test_a_grid_for_each_mass() -> None:
+    with pytest.raises(SpecBuilderError, match="expected a list of values for each of 2 masses"):
+        find_limits_by_toys("xenonnt", "scalar", [1.0, 10.0], toys=20, values=[np.array([0.0, 1e-5])])

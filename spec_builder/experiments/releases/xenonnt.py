@@ -178,9 +178,7 @@ def import_xenonnt(
     runs = {run: read_run(release, run, chosen.nodes, pinned) for run in chosen.runs}
     files = {name: text for run, content in runs.items() for name, text in _tables(chosen, run, content)}
     files["experiment.toml"] = _description(chosen, runs)  # the last to be written: without it there is no experiment
-    to.check(files)
-    for name, text in files.items():
-        to.text(name, text)
+    to.files(files)
     return load_experiment(str(output))
 
 

@@ -1,0 +1,75 @@
+"""Verbs that are stopped: one line, the status that a shell would give, nothing half written, what was there kept."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from spec_builder.base.files import is_temporary
+from tests.cli.at_work import WORKS, prepare, run
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+
+WRITING = [name for name, work in WORKS.items() if work.made and not work.slow]
+STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("inputs")
+    prepare(folder)
+    return folder / "in"
+
+
+@pytest.mark.parametrize("number", STATUS, ids=lambda number: number.name)
+@pytest.mark.parametrize("name", WRITING)
+def test_stopped_while_it_writes(name: str, number: signal.Signals, inputs: Path, tmp_path: Path) -> None:
+    work = WORKS[name]
+    (tmp_path / "in").symlink_to(inputs)
+    old = {made: b"old" for made in work.made if "." in made}
+    for made, content in old.items():
+        (tmp_path / made).write_bytes(content)
+    ended = run((*work.words, "--force"), tmp_path, number=number, seconds=0)
+    assert ended.status == STATUS[number]
+    assert ended.err.splitlines()[-1].startswith("spec-builder: error: stopped")
+    assert "Traceback" not in ended.err
+    assert ended.files == old
+    assert not ended.temporary
+    assert not ended.alive
+
+
+@pytest.mark.parametrize("number", STATUS, ids=lambda number: number.name)
+@pytest.mark.parametrize("name", ["scan", "scan with workers", "limits by toys", "explore", "verify", "doctor"])
+def test_stopped_while_it_computes(name: str, number: signal.Signals, inputs: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").symlink_to(inputs)
+    ended = run(WORKS[name].words, tmp_path, number=number, seconds=0.25)
+    assert ended.status == STATUS[number]
+    assert ended.err.splitlines()[-1].startswith("spec-builder: error: stopped")
+    assert "Traceback" not in ended.err
+    assert not [file for file in ended.files if is_temporary(Path(file).name) or ".parts/" not in file]
+    assert not ended.temporary
+    assert not ended.alive
+
+
+def test_killed_with_its_workers(inputs: Path, tmp_path: Path) -> None:
+    """Of what was there nothing is lost; no worker stays."""
+    work = WORKS["scan with workers"]
+    (tmp_path / "in").symlink_to(inputs)
+    (tmp_path / "s.csv").write_bytes(b"old")
+    ended = run((*work.words, "--force"), tmp_path, number=signal.SIGKILL, seconds=0.25)
+    assert ended.status == -signal.SIGKILL
+    assert ended.files["s.csv"] == b"old"
+    assert not ended.alive
+
+
+def test_nohup_is_heeded(tmp_path: Path) -> None:
+    how = "trap '' HUP; exec \"$@\""
+    program = "import os, signal, sys; from spec_builder.cli import main; from spec_builder.base import files\n"
+    program += "put = files._put\n"
+    program += "files._put = lambda *a, **b: (os.kill(os.getpid(), signal.SIGHUP), put(*a, **b))\nmain()"
+    ended = run((*WORKS["point"].words,), tmp_path, shell=how, program=program)
+    assert ended.status == 0
+    assert set(ended.files) == {"p.json", "p.meta.json"}
