@@ -268,7 +268,7 @@ _CHECKS: Mapping[str, Callable[[str, object], None]] = {
     **dict.fromkeys(_TEXTS, check_text),
     **dict.fromkeys(("darkcast", "output", "path", "release"), check_path),
     **dict.fromkeys(("count", "digits", "dof", "jobs", "points", "seed", "toys"), check_whole),
-    **dict.fromkeys(("as_json", "force", "hep", "submission", "where_they_act"), _check_flag),
+    **dict.fromkeys(("as_json", "force", "hatched", "hep", "submission", "where_they_act"), _check_flag),
     **dict.fromkeys(("change", "passed_over", "report"), _check_call),
     **dict.fromkeys(("laws", "methods", "sources"), _check_words),
     "cl": _check_level,

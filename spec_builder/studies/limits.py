@@ -96,6 +96,7 @@ class LimitsResult(PicturedResult):
             SpecBuilderError: if there are fewer than two finite masses.
         """
         check_argument("label", label)
+        check_argument("hatched", hatched)
         if line is not None and not isinstance(line, Line):
             raise SpecBuilderError(f"line {shown(line)}: expected a Line of colour and dashes")
         look = line or line_of(self.provenance.analysis)

@@ -119,13 +119,14 @@ def test_bad_counts_are_refused(tmp_path: Path, content: object, message: str) -
 
 @pytest.mark.parametrize("size", [True, "2", None, np.nan])
 def test_what_is_no_number_is_no_factor(combined: Analysis, size: Any) -> None:
-    for projection in (
-        Projection(exposure={"xenonnt": size}),
-        Projection(backgrounds={("xenonnt", "neutron"): size}),
-        Projection(uncertainties={"flux_8b": size}),
-    ):
+    wrong: tuple[dict[str, Any], ...] = (
+        {"exposure": {"xenonnt": size}},
+        {"backgrounds": {("xenonnt", "neutron"): size}},
+        {"uncertainties": {"flux_8b": size}},
+    )
+    for factors in wrong:
         with pytest.raises(SpecBuilderError, match=f"{size!r}[:,] expected a"):
-            projection(combined)
+            Projection(**factors)(combined)
 
 
 def test_counts_may_be_an_array() -> None:
