@@ -48,7 +48,7 @@ exclude_patterns = ["_build", "conf.py", "generate.py", "terms.py", "generated/e
 nitpicky = True
 nitpick_ignore_regex = [
     # names of other packages and of type checkers alone: their documentation is not at hand when this one is built
-    ("py:.*", r"(np|numpy|npt|concurrent|collections|pathlib|click|matplotlib|scipy|jsonpatch)\..*"),
+    ("py:.*", r"(np|numpy|npt|concurrent|collections|os|pathlib|click|matplotlib|scipy|jsonpatch)\..*"),
     (
         "py:.*",
         r"(Path|Mapping|Mapping\[str|Sequence|Callable|Iterable|Iterator|Any|Literal|ClassVar|Executor|Figure|Axes|TypeAlias)",
@@ -56,7 +56,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(spec_builder\..*\.)?(FloatArray|IndexArray|BoolArray|Law|Style|Parameter|Minimiser|YieldFunction)"),
     ("py:.*", r"(spec_builder\..*\.)?(Response|Workspace|Table|Column|Store|Specification)"),
     ("py:.*", r"(LimitsLaw|Source|Target|Choice|Value|Options?|TermFunction|CrossSection|Interval|Kind|Decomposition)"),
-    ("py:.*", r"(GivenAnalysis|GivenWorkspace|Numbers|PathLike)(\[.*)?|tuple\[str|SpinResponse|Shells"),
+    ("py:.*", r"(GivenAnalysis|GivenCurves|GivenWorkspace|Numbers|PathLike|Caption|spec_builder\.figures\.pages\.Pictured)(\[.*)?|tuple\[str|SpinResponse|Shells"),
     ("py:.*", r"spec_builder\.physics\.sources\.Component"),
     ("py:.*", r"(tuple\[)?Note|What .*"),
     ("py:.*", r"hypotheses|spec_builder\.inference\.(feldman_cousins|exclusion_by_toys|rows)\..*"),

@@ -92,7 +92,7 @@ class Page:
         return self.figure.axes
 
     def save(self, path: str | PathLike[str], *, force: bool = False) -> None:
-        """Write the figure and, beside it, its caption; see :func:`save_page`."""
+        """Write the figure and, beside it, its caption; see ``save_page``."""
         check_path("path", path)
         check_argument("force", force)
         save_page(self, [Path(path)], force=force)

@@ -91,7 +91,7 @@ def write_explorer(content: Mapping[str, Any], path: str | PathLike[str], *, for
         The page's path.
 
     Raises:
-        SpecBuilderError: as :func:`explorer_page`, and for other content, a name that does not end in ``.html``, or a
+        SpecBuilderError: as ``explorer_page``, and for other content, a name that does not end in ``.html``, or a
             file that exists.
     """
     page = Path(path)

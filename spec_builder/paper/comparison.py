@@ -225,7 +225,7 @@ def compare_analysis(
 ) -> str:
     """Write the limit of any analysis over existing bounds and curves of one's own: figure, caption and contour.
 
-    Over them are also the limits of :data:`spec_builder.paper.computed.PARTS` on the same interaction, where it acts on
+    Over them are also the limits of ``spec_builder.paper.computed.PARTS`` on the same interaction, where it acts on
     their targets and no data are in both.
 
     Args:

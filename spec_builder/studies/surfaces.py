@@ -164,7 +164,7 @@ def profile_two_of_workspace(
     hold: Mapping[str, float] | None = None,
     points: int = 61,
 ) -> SurfaceResult:
-    """Profile any two parameters of any pyhf workspace; see :func:`profile_two`.
+    """Profile any two parameters of any pyhf workspace; see ``profile_two``.
 
     Args:
         workspace: content of the JSON file, patches applied; or its path.
@@ -175,7 +175,7 @@ def profile_two_of_workspace(
         points: in each direction, at least 31.
 
     Raises:
-        SpecBuilderError: for an unsound workspace, or as :func:`profile_two`.
+        SpecBuilderError: for an unsound workspace, or as ``profile_two``.
     """
     workspace, name = as_workspace(workspace, name)
     with named(name):
@@ -192,7 +192,7 @@ def profile_two_of_analysis(
     law: str | None = None,
     variants: Mapping[str, str] | None = None,
 ) -> SurfaceResult:
-    """Profile the 8B flux or the weak mixing angle with a nuisance parameter, or two of these; see :func:`profile_two`.
+    """Profile the 8B flux or the weak mixing angle with a nuisance parameter, or two of these; see ``profile_two``.
 
     Args:
         analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
@@ -203,7 +203,7 @@ def profile_two_of_analysis(
         variants: variant by experiment name, where a name is given.
 
     Raises:
-        SpecBuilderError: for both of ``flux`` and ``sin2thetaw``, or as :func:`profile_two`.
+        SpecBuilderError: for both of ``flux`` and ``sin2thetaw``, or as ``profile_two``.
     """
     loaded = as_analysis(analysis, law, variants)
     pair = _pair(parameters)
