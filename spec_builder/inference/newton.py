@@ -42,6 +42,8 @@ INSIDE = 1e-3
 NEAR = 1e-5
 #: Points of the domain that are tried as starts where no other has positive rates.
 _ELSEWHERE = 64
+#: Free parameters up to which fits start on either side of shapes that bend back.
+_MOST_FREE = 16
 #: Another minimum is lower by more than this.
 _LOWER = 1e-9
 #: EDM up to which a row may stand on a saddle.
@@ -329,7 +331,7 @@ class _Model:
         theta, *rest = found
         value, reason = rest[0], rest[2]
         bent = bent_shapes(self.likelihood, self.free, self.layout, arrays)
-        if not bent:
+        if not bent or len(self.free) > _MOST_FREE:
             return
         model, free = replace(self, patient=False), list(self.free)
         begin = theta.copy()
