@@ -10,12 +10,11 @@ import functools
 import inspect
 import math
 from collections.abc import Iterable, Mapping
-from numbers import Real
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.grids import check_level, check_whole
+from spec_builder.base.grids import check_level, check_whole, real_number
 from spec_builder.base.names import shown, unknown_name
 
 if TYPE_CHECKING:
@@ -111,12 +110,7 @@ def check_path(what: str, given: object) -> None:
 
 def is_number(given: object) -> bool:
     """Whether it is a number that a floating one can hold, and finite."""
-    if isinstance(given, bool) or not isinstance(given, Real):
-        return False
-    try:
-        return math.isfinite(given)
-    except OverflowError:
-        return False
+    return math.isfinite(real_number(given))
 
 
 def check_number(what: str, given: object) -> None:
@@ -224,15 +218,19 @@ def _check_store(what: str, given: object) -> None:
         raise SpecBuilderError(f"{what} {shown(given)}: expected a store of chunks")
 
 
+def _are_texts_by_name(given: object) -> bool:
+    return isinstance(given, Mapping) and all(isinstance(part, str) for pair in given.items() for part in pair)
+
+
 def _check_variants(what: str, given: object) -> None:
-    if not isinstance(given, Mapping) or not all(isinstance(part, str) for pair in given.items() for part in pair):
+    if not _are_texts_by_name(given):
         raise SpecBuilderError(
             f"{what} {shown(given)}: expected names by experiment, such as {{'pandax4t': 'ce_rich'}}"
         )
 
 
 def _check_digests(what: str, given: object) -> None:
-    if not isinstance(given, Mapping) or not all(isinstance(part, str) for pair in given.items() for part in pair):
+    if not _are_texts_by_name(given):
         raise SpecBuilderError(f"{what} {shown(given)}: expected the SHA-256 of files by name")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from spec_builder.inference.packing import PackedModel
     from spec_builder.inference.rows import Layout, RowArrays
 
+    #: Parameters (P, N), 2NLL, EDM and reason (N,) of rows.
+    _Found: TypeAlias = tuple[FloatArray, FloatArray, FloatArray, IndexArray]
+
 __all__ = ["REASONS", "BatchFit", "given_rows", "least_counts", "minimise", "starting_points"]
 
 #: Rows worked on together, or a multiple of them.
@@ -42,8 +45,6 @@ INSIDE = 1e-3
 NEAR = 1e-5
 #: Points of the domain that are tried as starts where no other has positive rates.
 _ELSEWHERE = 64
-#: Free parameters up to which fits start on either side of shapes that bend back.
-_MOST_FREE = 16
 #: Another minimum is lower by more than this.
 _LOWER = 1e-9
 #: EDM up to which a row may stand on a saddle.
@@ -239,27 +240,23 @@ class _Model:
         if barrier.any() and left.any():
             # a minimum on a bound where a rate vanishes: the barrier only keeps it away
             there = theta[:, left]
-            found = self.descend(there, arrays.take(left), nothing)
-            good = found[2] == 0
-            places = np.flatnonzero(left)[good]
-            theta[:, places] = there[:, good]
-            value[places], edm[places], reason[places] = (part[good] for part in found)
+            results = self.descend(there, arrays.take(left), nothing)
+            _take_over((theta, value, edm, reason), np.flatnonzero(left), (there, *results), results[2] == 0)
         if self.packed is None:
             # a row that never started stays so
             value[:] = np.where(np.isfinite(value), self.engine(theta, arrays).value, np.inf)
         self._settle(theta, arrays, value)
         return value, edm, reason
 
-    def start_elsewhere(self, found: tuple[FloatArray, FloatArray, FloatArray, IndexArray], arrays: RowArrays) -> None:
+    def start_elsewhere(self, found: _Found, arrays: RowArrays) -> None:
         """Fit rows whose rates are not positive at any start so far: from the best of points all over the domain.
 
         Args:
             found: theta (P, N), 2NLL, EDM and reason (N,) so far, overwritten where a point has positive rates.
             arrays: what the rows have of their own.
         """
-        theta, *rest = found
-        reason = rest[2]
-        lost = np.flatnonzero(reason == NOT_FINITE)
+        theta = found[0]
+        lost = np.flatnonzero(found[-1] == NOT_FINITE)
         for begin in range(0, lost.size, BATCH // _ELSEWHERE):
             some = lost[begin : begin + BATCH // _ELSEWHERE]
             points = np.repeat(theta[:, some], _ELSEWHERE, axis=1)
@@ -271,15 +268,12 @@ class _Model:
             best = np.argmin(np.where(np.isfinite(heights), heights, np.inf), axis=1)
             there = points[:, np.arange(some.size) * _ELSEWHERE + best]
             results = self.minimise(there, arrays.take(some))
-            started = np.isfinite(results[0])
-            theta[:, some[started]] = there[:, started]
-            for whole, part in zip(rest, results, strict=True):
-                whole[some[started]] = part[started]
+            _take_over(found, some, (there, *results), np.isfinite(results[0]))
 
     def _grow(
         self,
         start: FloatArray,
-        found: tuple[FloatArray, FloatArray, FloatArray, IndexArray],
+        found: _Found,
         arrays: RowArrays,
         barrier: FloatArray,
     ) -> None:
@@ -294,8 +288,7 @@ class _Model:
             arrays: what the rows have of their own.
             barrier: least counts, shape (bins or 1, N or 1).
         """
-        theta, *rest = found
-        reason = found[-1]
+        theta, reason = found[0], found[-1]
         largest = np.broadcast_to(self.observed(arrays).max(axis=0, initial=0.0), theta.shape[1:])
         left = np.flatnonzero(_not_ended(reason) & (largest > _MANY_COUNTS))
         if not (left.size and self.patient):
@@ -308,10 +301,7 @@ class _Model:
             points, part = there[:, rows], _MORE_COUNTS**-step
             results = self._thinned(part).descend(points, own.take(rows).thinned(part), _of_rows(least, rows))
             there[:, rows] = points
-        good = results[2] == 0
-        theta[:, left[good]] = there[:, good]
-        for whole, ended in zip(rest, results, strict=True):
-            whole[left[good]] = ended[good]
+        _take_over(found, left, (there, *results), results[2] == 0)
 
     def _thinned(self, part: float) -> _Model:
         """The model with a part of its rates and counts."""
@@ -319,19 +309,16 @@ class _Model:
             return replace(self, packed=self.packed.thinned(part))
         return self if part == 1 else replace(self, likelihood=self.likelihood.thinned(part))
 
-    def start_on_either_side(
-        self, found: tuple[FloatArray, FloatArray, FloatArray, IndexArray], arrays: RowArrays
-    ) -> None:
+    def start_on_either_side(self, found: _Found, arrays: RowArrays) -> None:
         """Fit rows whose shapes bend back from other values of their parameters too, and keep the lowest minima.
 
         Args:
             found: theta (P, N), 2NLL, EDM and reason (N,) so far, overwritten where another minimum is lower.
             arrays: what the rows have of their own.
         """
-        theta, *rest = found
-        value, reason = rest[0], rest[2]
+        theta, value, _, reason = found
         bent = bent_shapes(self.likelihood, self.free, self.layout, arrays)
-        if not bent or len(self.free) > _MOST_FREE:
+        if not bent:
             return
         model, free = replace(self, patient=False), list(self.free)
         begin = theta.copy()
@@ -341,14 +328,12 @@ class _Model:
             there[bent] = values[:, None]
             results = model.minimise(there, arrays)
             lower = (results[2] == 0) & ((reason != 0) | (results[0] < value - _LOWER))
-            theta[:, lower] = there[:, lower]
-            for whole, part in zip(rest, results, strict=True):
-                whole[lower] = part[lower]
+            _take_over(found, np.arange(lower.size), (there, *results), lower)
 
     def _come_down(
         self,
         start: FloatArray,
-        found: tuple[FloatArray, FloatArray, FloatArray, IndexArray],
+        found: _Found,
         arrays: RowArrays,
         barriers: tuple[FloatArray, FloatArray],
     ) -> None:
@@ -363,8 +348,7 @@ class _Model:
             arrays: what the rows have of their own.
             barriers: the last one, and where one is possible (1, else 0), shape (bins, 1 or N).
         """
-        theta, *rest = found
-        left = np.flatnonzero(rest[-1] == UNFINISHED)
+        left = np.flatnonzero(found[-1] == UNFINISHED)
         if not (left.size and self.patient):
             return
         there, own = start[:, left], arrays.take(left)
@@ -372,14 +356,11 @@ class _Model:
         for height in _BARRIERS:
             self.descend(there, own, height * possible)
         results = self.descend(there, own, last)
-        good = results[2] == 0
-        theta[:, left[good]] = there[:, good]
-        for whole, part in zip(rest, results, strict=True):
-            whole[left[good]] = part[good]
+        _take_over(found, left, (there, *results), results[2] == 0)
 
     def _leave_saddles(
         self,
-        found: tuple[FloatArray, FloatArray, FloatArray, IndexArray],
+        found: _Found,
         arrays: RowArrays,
         barrier: FloatArray,
     ) -> None:
@@ -390,30 +371,27 @@ class _Model:
             arrays: what the rows have of their own.
             barrier: least counts, shape (bins or 1, N or 1).
         """
-        theta, *rest = found
-        value, edm, reason = rest
+        theta, value, edm, reason = found
         # where the Hessian is not positive an EDM is not below this; far above it there is a slope
         left = np.flatnonzero(np.isfinite(value) & (edm >= 2 * EDM_VALID) & (edm <= _SADDLE_EDM))
         if not left.size or self.engine.affine:
             return
         own = arrays.take(left)
-        least = barrier if barrier.shape[1] == 1 else barrier[:, left]
+        least = _of_rows(barrier, left)
         numbers, *sides = off_saddles(self.engine, self.likelihood.bounds, theta[:, left], own, least)
         places = left[numbers]
         height = np.full(places.size, np.inf)
         reason[places] = UNFINISHED
-        own, least = own.take(numbers), least if least.shape[1] == 1 else least[:, numbers]
+        own, least = own.take(numbers), _of_rows(least, numbers)
         for there in sides:
             results = self.descend(there, own, least)
             better = (results[2] == 0) & (results[0] <= height)
-            theta[:, places[better]] = there[:, better]
+            _take_over(found, places, (there, *results), better)
             height = np.where(better, results[0], height)
-            for whole, part in zip(rest, results, strict=True):
-                whole[places[better]] = part[better]
 
     def _take_care(
         self,
-        found: tuple[FloatArray, FloatArray, FloatArray, IndexArray],
+        found: _Found,
         arrays: RowArrays,
         barrier: FloatArray,
     ) -> None:
@@ -477,7 +455,7 @@ class _Model:
         return safe
 
     def _settle(self, theta: FloatArray, arrays: RowArrays, value: FloatArray) -> None:
-        """Set parameters that the barrier has kept off their bounds to them, and value to 2NLL there."""
+        """Set parameters that the barrier has kept off their bounds to them, and fit the others there."""
         free = list(self.free)
         lower, upper = self.likelihood.bounds[:, free, None]
         near = NEAR * (upper - lower)
@@ -501,6 +479,19 @@ class _Model:
         results = self.descend(there, own, np.zeros((1, 1)))
         better = (results[2] == 0) & (results[0] < value[left])
         theta[:, left[better]], value[left[better]] = there[:, better], results[0][better]
+
+
+def _take_over(found: _Found, places: IndexArray, other: _Found, good: BoolArray) -> None:
+    """Overwrite rows by other fits of them where these are good.
+
+    Args:
+        found: theta (P, N), 2NLL, EDM and reason (N,).
+        places: which of the N rows were fitted again, shape (M,).
+        other: the same four, of these.
+        good: which of them to take, shape (M,).
+    """
+    for whole, part in zip(found, other, strict=True):
+        whole[..., places[good]] = part[..., good]
 
 
 def _not_ended(reason: IndexArray) -> BoolArray:

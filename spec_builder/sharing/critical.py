@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from spec_builder.physics.choices import Choice
 
-__all__ = ["check_critical", "critical_file", "critical_summary", "is_critical", "recompute_critical"]
+__all__ = ["check_critical", "critical_file", "critical_summary", "is_critical", "is_json_number", "recompute_critical"]
 
 #: With the same seed critical values agree to this: toys are the same, fits agree to rounding.
 _SAME = 1e-5
@@ -111,7 +111,8 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _is_number(value: Any) -> bool:
+def is_json_number(value: Any) -> bool:
+    """Whether a value of JSON is a number: true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -120,16 +121,16 @@ _IS: dict[str, Callable[[Any], bool]] = {
     "null": lambda value: value is None,
     "text": _is_text,
     "text or null": lambda value: value is None or _is_text(value),
-    "a whole number": lambda value: _is_number(value) and isinstance(value, int),
-    "a number": _is_number,
+    "a whole number": lambda value: is_json_number(value) and isinstance(value, int),
+    "a number": is_json_number,
     "texts by name": lambda value: isinstance(value, dict) and all(map(_is_text, value.values())),
-    "numbers by name": lambda value: isinstance(value, dict) and all(map(_is_number, value.values())),
+    "numbers by name": lambda value: isinstance(value, dict) and all(map(is_json_number, value.values())),
 }
 
 
 def _table_problems(mass: float | None, table: Sequence[Mapping[str, Any]]) -> list[str]:
     where = "" if mass is None else f"{mass:g} MeV: "
-    if not all(_is_number(point[key]) for point in table for key in _NUMBERS):
+    if not all(is_json_number(point[key]) for point in table for key in _NUMBERS):
         return [f"{where}expected numbers as {', '.join(_NUMBERS)} of each point"]
     values = [point["value"] for point in table]
     if len(values) < 2 or not all(a < b for a, b in pairwise(values)):

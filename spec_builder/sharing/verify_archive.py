@@ -15,7 +15,7 @@ from spec_builder.base.printing import counted
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.histfactory.patchset import check_patch_set
 from spec_builder.sharing.bundle import LINES, SUMS, broken_seals, read_archive
-from spec_builder.sharing.critical import check_critical, is_critical
+from spec_builder.sharing.critical import check_critical, is_critical, is_json_number
 from spec_builder.sharing.expected import reference_flux_of, unexpected_results
 from spec_builder.sharing.verify import verify_patch_set, verify_workspace
 from spec_builder.sharing.verify_readme import readme_problems
@@ -128,17 +128,13 @@ def _check_promises(patch_set: Mapping[str, Any], name: str) -> None:
     """
     about = patch_set["metadata"]
     minimum = about.get("minimum")
-    if not isinstance(minimum, dict) or not _is_number(minimum.get("twice_nll")):
+    if not isinstance(minimum, dict) or not is_json_number(minimum.get("twice_nll")):
         raise SpecBuilderError(
             f"{name}: metadata.minimum.twice_nll is missing or no number; export the patch set again"
         )
     for patch in patch_set["patches"]:
-        if not _is_number(patch["metadata"].get("delta_chi2")):
+        if not is_json_number(patch["metadata"].get("delta_chi2")):
             raise SpecBuilderError(f"{name}: patch '{patch['metadata']['name']}': delta_chi2 is missing or no number")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _text(name: str, data: bytes) -> str:
