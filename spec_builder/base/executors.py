@@ -25,6 +25,8 @@ __all__ = ["Report", "executor_for", "loss_is_told", "process_pool", "silent", "
 
 #: Seconds that a Dask scheduler has to say what it is.
 _PATIENCE = 10
+#: Seconds between looks at workers that are to end.
+_GLANCE = 0.2
 #: Worker processes of any machine, and of each core: more only take memory.
 _MOST_JOBS, _MOST_PER_CORE = 64, 4
 
@@ -159,7 +161,23 @@ class _Pool(concurrent.futures.ProcessPoolExecutor):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.shutdown(wait=True, cancel_futures=kind is not None)
+        if kind is not None:
+            self._end()
+        self.shutdown(wait=True)
+
+    def _end(self) -> None:
+        """Take up nothing else, and do not wait for what was lost on its way.
+
+        A worker that SIGTERM ends while it sends leaves half an answer, and the thread that reads it waits for the rest
+        as long as the other end is open, as it is in this process.
+        """
+        reader: Any = self._executor_manager_thread
+        workers, answers = list((self._processes or {}).values()), self._result_queue
+        self.shutdown(wait=False, cancel_futures=True)
+        while reader is not None and reader.is_alive():
+            reader.join(_GLANCE)
+            if not any(worker.is_alive() for worker in workers):
+                answers._writer.close()  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _start_worker() -> None:

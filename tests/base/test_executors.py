@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
-from concurrent.futures import CancelledError, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.executors import executor_for, loss_is_told
+from spec_builder.base.executors import executor_for, loss_is_told, process_pool
 
 
 def test_jobs_are_processes() -> None:
@@ -71,3 +73,28 @@ time.sleep(60)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def end_while_sending() -> None:
+    """End the worker after the first bytes of an answer, as SIGTERM may."""
+    frame = inspect.currentframe()
+    while frame is not None and "result_queue" not in frame.f_locals:
+        frame = frame.f_back
+    assert frame is not None
+    os.write(frame.f_locals["result_queue"]._writer.fileno(), struct.pack("!i", 1000))
+    os._exit(1)
+
+
+def stop_with_half_an_answer() -> Future[None]:
+    """Stop like Ctrl-C where the only worker has ended while it sent."""
+    pool = process_pool(1)
+    with contextlib.suppress(KeyboardInterrupt), pool:
+        answer = pool.submit(end_while_sending)
+        (worker,) = pool._processes.values()
+        worker.join()
+        raise KeyboardInterrupt
+    return answer
+
+
+def test_half_an_answer_is_not_waited_for() -> None:
+    assert isinstance(stop_with_half_an_answer().exception(timeout=10), BrokenProcessPool)
