@@ -21,7 +21,7 @@ class SpecBuilderError(Exception):
     one line, and of a word without end the middle is left out.
 
     Examples:
-        >>> print(SpecBuilderError("name 'a\\nb' is unknown"))
+        >>> print(SpecBuilderError("name 'a\nb' is unknown"))
         name 'a b' is unknown
     """
 

@@ -139,7 +139,7 @@ def plain(text: str, most: int = _MOST_LETTERS) -> str:
 
     Examples:
         >>> plain("5 $ of my_files"), plain("a name that is much too long", 12)
-        ('5 \\$ of my_files', 'a name…long')
+        ('5 \\$ of my_files', 'a name t…ong')
     """
     if len(text) > most:
         end = (most - 1) // 3

@@ -65,6 +65,7 @@ _GRID = ("--masses", "0.1:100:150", "--couplings", "1e-6:1e-4:150")
 _FIGURE = ("f.png", "f.txt")
 _FLUX = ("--parameter", "flux")
 _TOYS = ("--method", "feldman-cousins", "--toys", "60", "--jobs")
+_MANY_TOYS = ("--method", "feldman-cousins", "--toys", "20000", "--jobs")
 
 #: By name, which begins with that of a verb. What they read is made by :func:`prepare`.
 WORKS: Mapping[str, Work] = {
@@ -86,6 +87,12 @@ WORKS: Mapping[str, Work] = {
     ),
     "limits by toys": Work(
         ("limits", "xenonnt", *_SCALAR, "--masses", "1,10", *_TOYS, "2", "-o", "out.json"), ("out.json",), resumes=True
+    ),
+    "limits by many toys": Work(
+        ("limits", "xenonnt", *_SCALAR, "--masses", "1,10", *_MANY_TOYS, "1", "-o", "out.json"),
+        ("out.json",),
+        resumes=True,
+        slow=True,
     ),
     "explain": Work(
         ("explain", "combined", *_SCALAR, "--mass", "1", "--coupling", "1e-5", "--plot", "f.png", "-o", "out.txt"),

@@ -42,7 +42,7 @@ def test_stopped_while_it_writes(name: str, number: signal.Signals, inputs: Path
 
 
 @pytest.mark.parametrize("number", STATUS, ids=lambda number: number.name)
-@pytest.mark.parametrize("name", ["scan", "scan with workers", "limits by toys", "explore", "verify", "doctor"])
+@pytest.mark.parametrize("name", ["scan", "scan with workers", "limits by many toys", "explore", "verify", "doctor"])
 def test_stopped_while_it_computes(name: str, number: signal.Signals, inputs: Path, tmp_path: Path) -> None:
     (tmp_path / "in").symlink_to(inputs)
     ended = run(WORKS[name].words, tmp_path, number=number, seconds=0.25)
