@@ -64,6 +64,7 @@ _VERBS = (
 def main() -> None:
     """Entry point: a mistake ends in one line on stderr and exit status 2, Ctrl-C in 130, SIGTERM in 143."""
     tolerant_streams()
+    _stops.clear()
     warnings.filterwarnings("ignore", category=RuntimeWarning)  # numbers that are not finite are told in words
     signal.signal(signal.SIGTERM, _terminate)
     hang_up = getattr(signal, "SIGHUP", None)  # not on Windows
@@ -78,8 +79,9 @@ def main() -> None:
     except SpecBuilderError as error:
         _fail(str(error))
     except StoppedError as stop:
-        for number in (signal.SIGINT, signal.SIGTERM):  # once is enough: the process is ending
-            signal.signal(number, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM, hang_up):  # once is enough: the process is ending
+            if number is not None:
+                signal.signal(number, signal.SIG_IGN)
         with contextlib.suppress(OSError):  # the terminal may be gone
             complain(str(stop))
         sys.exit(stop.status)
@@ -102,12 +104,18 @@ def _fail(message: str) -> None:
     sys.exit(2)
 
 
+#: Signals that asked for the end.
+_stops: list[KeyboardInterrupt] = []
+
+
 def _terminate(number: int, _: FrameType | None) -> NoReturn:
-    raise TerminatedError(number)
+    _stops.append(TerminatedError(number))
+    raise _stops[-1]
 
 
 def _interrupt(_: int, __: FrameType | None) -> NoReturn:
-    raise InterruptedByUserError
+    _stops.append(InterruptedByUserError())
+    raise _stops[-1]
 
 
 def _cite(context: click.Context, _: click.Parameter, value: bool) -> None:
@@ -129,6 +137,10 @@ class _Verbs(click.Group):
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
             raise StoppedError(stop) from None
+        except Exception:
+            if not _stops:
+                raise
+            raise StoppedError(_stops[0]) from None  # compiled modules that are being loaded end in other errors
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -23,22 +23,29 @@ if TYPE_CHECKING:
 #: Seconds that the processes of a run have to end after it.
 PATIENCE_S = 60
 
-#: Sends a signal to the own session after so many seconds of the processor; 0: as soon as a file is being written, of
-#: which a part stands under its temporary name.
+#: Sends a signal to the own session after so many seconds of the processor at work; 0: as soon as a file is being
+#: written, of which a part stands under its temporary name.
 BOOTSTRAP = """
-import os, signal, sys
+import os, signal, sys, threading, time
 number, seconds = int(sys.argv.pop(1)), float(sys.argv.pop(1))
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 def send(*_):
     os.killpg(0, number)
+from spec_builder.cli import main
+def wait():
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        time.sleep(0.002)
+    send()
 if seconds:
-    signal.signal(signal.SIGVTALRM, send)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    # a signal may be lost while a compiled module is loaded
+    import importlib.metadata, iminuit, jsonschema, pyhf, scipy.optimize, scipy.special
+    import spec_builder.figures.explorer, spec_builder.sharing.verification, spec_builder.studies.scans
+    threading.Thread(target=wait, daemon=True).start()
 else:
     from spec_builder.base import files
     files._put = lambda temporary, *_, **__: send() or sys.exit("the signal did not come")
-from spec_builder.cli import main
 main()
 """
 

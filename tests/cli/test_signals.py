@@ -45,7 +45,7 @@ def test_stopped_while_it_writes(name: str, number: signal.Signals, inputs: Path
 @pytest.mark.parametrize("name", ["scan", "scan with workers", "limits by many toys", "explore", "verify", "doctor"])
 def test_stopped_while_it_computes(name: str, number: signal.Signals, inputs: Path, tmp_path: Path) -> None:
     (tmp_path / "in").symlink_to(inputs)
-    ended = run(WORKS[name].words, tmp_path, number=number, seconds=0.25)
+    ended = run(WORKS[name].words, tmp_path, number=number, seconds=0.03)
     assert ended.status == STATUS[number]
     assert ended.err.splitlines()[-1].startswith("spec-builder: error: stopped")
     assert "Traceback" not in ended.err
@@ -59,7 +59,7 @@ def test_killed_with_its_workers(inputs: Path, tmp_path: Path) -> None:
     work = WORKS["scan with workers"]
     (tmp_path / "in").symlink_to(inputs)
     (tmp_path / "s.csv").write_bytes(b"old")
-    ended = run((*work.words, "--force"), tmp_path, number=signal.SIGKILL, seconds=0.25)
+    ended = run((*work.words, "--force"), tmp_path, number=signal.SIGKILL, seconds=0.1)
     assert ended.status == -signal.SIGKILL
     assert ended.files["s.csv"] == b"old"
     assert not ended.alive
@@ -73,3 +73,20 @@ def test_nohup_is_heeded(tmp_path: Path) -> None:
     ended = run((*WORKS["point"].words,), tmp_path, shell=how, program=program)
     assert ended.status == 0
     assert set(ended.files) == {"p.json", "p.meta.json"}
+
+
+def test_what_a_signal_broke_off_is_a_stop(tmp_path: Path) -> None:
+    """A compiled module that is being loaded makes an ImportError of the signal."""
+    program = """
+import os, signal
+from spec_builder.cli import doctor, main
+def load():
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except KeyboardInterrupt:
+        raise ImportError("initialization failed")
+doctor._surroundings = load
+main()
+"""
+    ended = run(("doctor",), tmp_path, program=program)
+    assert (ended.status, ended.err) == (143, "spec-builder: error: stopped\n")
