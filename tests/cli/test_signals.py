@@ -78,14 +78,14 @@ def test_nohup_is_heeded(tmp_path: Path) -> None:
 def test_what_a_signal_broke_off_is_a_stop(tmp_path: Path) -> None:
     """A compiled module that is being loaded makes an ImportError of the signal."""
     program = """
-import os, signal
-from spec_builder.cli import doctor, main
+import os, signal, sys
+from spec_builder.cli import main
 def load():
     try:
         os.kill(os.getpid(), signal.SIGTERM)
     except KeyboardInterrupt:
         raise ImportError("initialization failed")
-doctor._surroundings = load
+sys.modules['spec_builder.cli.doctor']._surroundings = load
 main()
 """
     ended = run(("doctor",), tmp_path, program=program)
