@@ -137,6 +137,8 @@ class _Verbs(click.Group):
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
             raise StoppedError(stop) from None
+        except StoppedError:
+            raise
         except Exception:
             if not _stops:
                 raise
