@@ -236,7 +236,12 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
             only(given, set(choices) - _OF_WORKSPACE, "an analysis")
             analysis, choice = analysis_and_choice(target, choices)
             analysis = changed_analysis(analysis, choices)
-            scans.scan_analysis(analysis, choice, choices["masses"], choices["couplings"], **how)
+            couplings = choices["couplings"]
+            if couplings is None:
+                couplings = scans.default_couplings(analysis, choice, choices["masses"])
+                told = f"{choice.parameter}: {couplings.size} values from {couplings[0]:.6g} to {couplings[-1]:.6g}"
+                click.echo(f"{told}, around what is excluded", err=True)
+            scans.scan_analysis(analysis, choice, choices["masses"], couplings, **how)
     say_written(output)
 
 

@@ -146,7 +146,7 @@ range_option = click.option(
 couplings_option = click.option(
     "--couplings",
     metavar="LIST|LO:HI:N",
-    help="Couplings g, or values of the parameter (default: 121 over a range that holds the limits).",
+    help="Couplings g, or values of the parameter (default: 121 around what is excluded).",
 )
 
 
