@@ -86,7 +86,7 @@ def experiment_folder(name_or_path: str) -> Path:
     if "/" in name_or_path:
         found = "a file" if folder.is_file() else "no such folder"
         raise SpecBuilderError(f"{name_or_path}: {found}, expected a folder with an experiment.toml")
-    more = " or the path of a folder with an experiment.toml"
+    more = ", or the path of a folder with an experiment.toml"
     raise unknown_name("experiment", name_or_path, shipped_experiments(), more=more)
 
 

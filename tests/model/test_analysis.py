@@ -70,7 +70,7 @@ def test_by_construction_names_the_experiment() -> None:
             (
                 "analysis 'xenon1t' is unknown, expected one of xenonnt, pandax4t, combined, eves, eves_all, global, "
                 "coherent_csi, lz_ws2022_er, lz_ws2024_er, pandax4t_run0_er, pandax4t_run1_er, texono, xenonnt_er, "
-                "or paths of experiment folders joined by '+'"
+                "or paths of experiment folders joined by '+', or the path of an analysis, a TOML file"
             ),
         ),
         ("xenonnt+lz", "linear", {}, "analysis 'xenonnt+lz' is unknown, expected one of"),
