@@ -131,7 +131,7 @@ class Table:
 
     def _check_nameless(self, words: str, units: Mapping[str, Sequence[str]]) -> None:
         """Each of the words, which stand for no column by its name, must be the unit of one."""
-        column_of = {word: column for column, accepted in reversed(units.items()) for word in accepted}
+        column_of = {word: column for column, accepted in reversed(tuple(units.items())) for word in accepted}
         for word in (part.strip() for part in words.split(",")):
             if word not in column_of:
                 near = difflib.get_close_matches(word, list(column_of), n=1)

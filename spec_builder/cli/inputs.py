@@ -13,7 +13,6 @@ from spec_builder.cli.options import (
     cite_option,
     force_option,
     json_option,
-    output_of,
     output_option,
     words_of,
 )
@@ -33,15 +32,14 @@ if TYPE_CHECKING:
     "experiment", required=False, metavar="[NAME|PATH]", shell_complete=words_of("xenonnt", "pandax4t", files=True)
 )
 @json_option
-@output_of(".txt", ".json")
+@output_option
 @force_option
 def experiments(experiment: str | None, as_json: bool, output: str, force: bool) -> None:
     """List the shipped experiments, or show one in full with its sources and statuses."""
     from spec_builder.studies.catalogue import describe_experiment, list_experiments  # noqa: PLC0415
 
-    as_json = as_json or output.lower().endswith(".json")
-    text = list_experiments(as_json=as_json) if experiment is None else describe_experiment(experiment, as_json=as_json)
-    emit(text, output, force=force)
+    result = list_experiments() if experiment is None else describe_experiment(experiment)
+    emit(result, output, force=force, as_json=as_json)
 
 
 def _complete_source(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

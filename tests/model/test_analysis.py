@@ -142,4 +142,4 @@ def test_a_response_that_ends_early_is_told_with_every_result(tmp_path: Path) ->
         ((experiment, text),) = choices.notes
         assert experiment == "mine"
         assert "% of the accepted events of xenonnt_cs2 lie above the last recoil energy of its response" in text
-    assert text in describe_experiment(str(tmp_path / "mine"))
+    assert text in str(describe_experiment(str(tmp_path / "mine")))
