@@ -30,7 +30,7 @@ __all__ = ["RecoilSpectrum", "read_spectra", "read_spectrum"]
 RATE = ("events/(t yr keV)", "1/(t yr keV)", "counts/(t yr keV)", "t^-1 yr^-1 keV^-1")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RecoilSpectrum:
     """A recoil spectrum, linear between its rows and zero outside them.
 
@@ -55,6 +55,9 @@ class RecoilSpectrum:
     target: str
     labels: Mapping[str, float]
     sha256: str
+
+    def __repr__(self) -> str:
+        return f"<RecoilSpectrum {self.name}: {self.title}>"
 
     def at(self, recoil_energy_keV: FloatArray) -> FloatArray:
         """Rate at recoil energies [events/(t yr keV)], same shape."""

@@ -33,7 +33,7 @@ __all__ = ["PAPER", "Choice", "Interaction", "NewPhysics", "Option"]
 PAPER = "arXiv:2411.11749"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Interaction:
     """Physics beyond the Standard Model, or the Standard Model against one of its parameters.
 
@@ -83,6 +83,9 @@ class Interaction:
         from spec_builder.physics.user_interactions import reload_interaction  # noqa: PLC0415
 
         return reload_interaction, (self.path, self.digest)
+
+    def __repr__(self) -> str:
+        return f"<Interaction {self.name}: {self.title}>"
 
     def choose(self, **options: object) -> Choice:
         """The interaction with values of its options, the default of each that is not given.
