@@ -297,7 +297,7 @@ def test_what_results_are_asked_for(name: str, made: Made, monkeypatch: pytest.M
     [
         (lambda m: m.analysis.likelihood("flux"), "<Likelihood of flux: 3 bins, 7 parameters>"),
         (lambda _: sb.shipped_interactions()[0], "<Interaction scalar: scalar mediator>"),
-        (lambda m: sb.read_spectrum(m.folder / "spectrum.csv"), "<RecoilSpectrum spectrum: signal>"),
+        (lambda m: sb.read_spectrum(m.folder / "spectrum.csv"), "<RecoilSpectrum spectrum: a line>"),
     ],
 )
 def test_what_is_no_result_reads_in_a_line_too(thing: Callable[[Made], Any], text: str, made: Made) -> None:
