@@ -182,7 +182,7 @@ SLOW = {
 MADE_BY_FUNCTIONS = {
     *("Analysis", "Channel", "Choice", "CoverageResult", "EventsResult", "ExpectedLimits", "ExpectedStrengths"),
     *("Experiment", "Explanation", "FitResult", "Likelihood", "LimitsResult", "NewPhysics", "Page", "ProfileResult"),
-    "SurfaceResult",
+    *("SurfaceResult", "ExperimentDescription", "ExperimentList"),
     *("RankingResult", "ScanResult", "Source", "SpecBuilderError", "Spectrum", "StrengthLimits", "Target"),
     *("ToyFitResult", "ToyLimitsResult"),
 }

@@ -60,12 +60,12 @@ EXAMPLES = {
 }
 _ANALYSES = (
     "xenonnt, pandax4t, combined (both), coherent_csi, eves and eves_all (electron recoils), texono, global (all), an "
-    "experiment that `spec-builder experiments` lists, or the path of a folder with one of your own, joined by '+'; or a "
-    "TOML file of an analysis"
+    "experiment that `spec-builder experiments` lists, or the path of a folder with one of your own, joined by '+'; or "
+    "a TOML file of an analysis"
 )
 _INTERACTIONS = (
-    "scalar, vector_universal, vector_bl, vector, axial, tensor, nsi, magnetic_moment, millicharge, or the path of a file "
-    "of your own, .toml or .py"
+    "scalar, vector_universal, vector_bl, vector, axial, tensor, nsi, magnetic_moment, millicharge, or the path of a "
+    "file of your own, .toml or .py"
 )
 #: What options take, by the parameter that takes it.
 NAMES = {

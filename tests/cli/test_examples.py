@@ -21,9 +21,11 @@ from spec_builder.sharing.export import PatchRequest
 from tests.copies import copy_of
 
 if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
     from pathlib import Path
 
-    from tests.cli.conftest import Command
+    Command = Callable[..., subprocess.CompletedProcess[str]]
 
 #: They take minutes, or need what is not here; their own tests run them.
 ELSEWHERE = ("import ", "reproduce", "compare", "plane", "explore")
