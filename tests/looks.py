@@ -30,9 +30,10 @@ _BETWEEN = 12
 def problems(figure: Figure) -> list[str]:
     """Small letters, text beyond the page, text over text, legends over lines, panels with nothing in them."""
     figure.set_dpi(300)
-    FigureCanvasAgg(figure).draw()
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
     texts = list(_texts(figure))
-    found = [f"{t.get_fontsize():.1f} points: {t.get_text()!r}" for t in texts if t.get_fontsize() < _LEAST_SIZE]
+    found = [f"{t.get_fontsize():.1f} points: {t.get_text()!r}" for t in texts if float(t.get_fontsize()) < _LEAST_SIZE]
     for text in texts:
         box, page = _box(text), figure.bbox
         if min(box.x0, box.y0, page.x1 - box.x1, page.y1 - box.y1) < -1:
