@@ -242,8 +242,7 @@ def _rounded(content: Any) -> Any:
 
 def _grid_scan(analysis: Analysis, choice: Choice, masses: FloatArray | None, couplings: FloatArray) -> _Scan:
     axis = np.array([np.nan]) if masses is None else masses
-    if np.isinf(axis).any():
-        raise SpecBuilderError("mass inf: a scan has finite masses; limits take the contact limit")
+    _refuse_infinite(axis)
     if axis.size * couplings.size > MOST_POINTS:
         raise SpecBuilderError(f"{axis.size * couplings.size} points: expected at most {MOST_POINTS} in a scan")
     problem = analysis.problem(choice)
@@ -286,9 +285,14 @@ def default_couplings(analysis: Analysis, choice: Choice, masses: Numbers | None
         masses: of the scan, as :func:`scan_analysis` takes them.
     """
     axis = mass_axis(choice, as_masses(masses, choice, analysis, _POINTS))
-    finite = axis[~np.isinf(axis)]
-    few = np.unique(np.linspace(0, finite.size - 1, _FEW_MASSES).astype(int))
-    return parameter_grid(choice, _POINTS, exclude(analysis.problem(choice), np.sort(finite)[few], dof=1))
+    _refuse_infinite(axis)
+    few = np.unique(np.linspace(0, axis.size - 1, _FEW_MASSES).astype(int))
+    return parameter_grid(choice, _POINTS, exclude(analysis.problem(choice), np.sort(axis)[few], dof=1))
+
+
+def _refuse_infinite(axis: FloatArray) -> None:
+    if np.isinf(axis).any():
+        raise SpecBuilderError("mass inf: a scan has finite masses; limits take the contact limit")
 
 
 @checked
