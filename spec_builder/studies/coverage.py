@@ -137,7 +137,7 @@ class CoverageResult(PicturedResult):
 def cover_analysis(
     analysis: GivenAnalysis,
     parameter: str,
-    values: Numbers,
+    values: Numbers = (0.3, 1.0, 2.0),
     *,
     cl: float = 0.9,
     law: str | None = None,

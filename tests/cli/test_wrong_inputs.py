@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from tests.cli.runs import check, tree
 from tests.copies import copy_of
 
 if TYPE_CHECKING:
@@ -527,19 +528,6 @@ CASES = {
 
 
 # ---------------------------------------------------------------------------------------------- what is answered
-
-
-def tree(root: Path) -> dict[str, bytes | None]:
-    return {str(path.relative_to(root)): path.read_bytes() if path.is_file() else None for path in root.rglob("*")}
-
-
-def check(run: subprocess.CompletedProcess[str], words: list[str]) -> None:
-    assert run.returncode == 2
-    assert run.stdout == ""
-    assert run.stderr.startswith("spec-builder: error: ")
-    assert run.stderr.endswith("\n")
-    assert run.stderr.count("\n") == 1
-    assert [word for word in words if word.lower() not in run.stderr.lower()] == []
 
 
 @pytest.fixture
