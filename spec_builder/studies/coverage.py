@@ -77,7 +77,7 @@ class CoverageResult(PicturedResult):
         Args:
             ax: axes to draw into; new ones if there are none.
         """
-        from matplotlib.transforms import offset_copy  # noqa: PLC0415  # only where something is drawn
+        from matplotlib.transforms import ScaledTranslation  # noqa: PLC0415  # only where something is drawn
 
         panel = own_axes(ax)
         truth = np.array([one.value for one in self.values]) / (self.reference or 1.0)
@@ -86,7 +86,7 @@ class CoverageResult(PicturedResult):
             ("s", "#D55E00", "toys", "covers_by_toys", "error_by_toys", _ASIDE),
         ):
             heights, errors = (np.array([getattr(one, name) for one in self.values]) for name in (share, error))
-            place = offset_copy(panel.transData, panel.figure, x=aside, units="points")
+            place = panel.transData + ScaledTranslation(aside / 72, 0, panel.figure.dpi_scale_trans)
             look: dict[str, Any] = {"fmt": marker, "color": color, "markersize": 3.5, "capsize": 1.5, "label": label}
             panel.errorbar(truth, heights, errors, transform=place, **look)
             for ends in (heights - errors, heights + errors):  # the axes find only by themselves what is not moved
