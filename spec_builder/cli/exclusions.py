@@ -123,11 +123,8 @@ def limits(
         _limits_with_toys(loaded, choice, masses, choices, how, output, plots)
         return
     result = find_limits(loaded, choice, masses, cl=cl, dof=dof)
-    if plots:
-        from spec_builder.figures.pages import draw_result  # noqa: PLC0415
-
-        plots.save(draw_result, result)
-    emit(result, output, force=force, as_json=choices["as_json"], as_csv=choices["as_csv"])
+    beside = plots.of_result(result)
+    emit(result, output, force=force, beside=beside, as_json=choices["as_json"], as_csv=choices["as_csv"])
 
 
 def _limits_with_toys(
@@ -159,20 +156,17 @@ def _limits_with_toys(
         if expected is None:
             found = find_limits_by_toys(analysis, choice, masses, **own)
             result = found
-            if plots:
-                from spec_builder.figures.pages import draw_result  # noqa: PLC0415
-
-                plots.save(draw_result, found)
+            beside = plots.of_result(found)
         else:
             awaited = expect_limits(analysis, choice, masses, kind=expected, **own)
-            result = awaited
+            result, beside = awaited, {}
             if plots:
                 from spec_builder.figures.expected import draw_expected  # noqa: PLC0415
 
                 real = all(not choices[name] for name in ("data", "exposure", "background", "uncertainty"))
                 observed = find_limits(analysis, choice, masses, **level) if real else None
-                plots.save(draw_expected, awaited, observed)
-        emit(result, output, force=plots.force, as_json=choices["as_json"], as_csv=choices["as_csv"])
+                beside = plots.content(draw_expected, awaited, observed)
+        emit(result, output, force=plots.force, beside=beside, as_json=choices["as_json"], as_csv=choices["as_csv"])
 
 
 @click.command(cls=InteractionCommand)
@@ -263,7 +257,7 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
     couplings are around the limits at each mass.
     """
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
-    from spec_builder.base.locks import alone_in  # noqa: PLC0415
+    from spec_builder.base.folders import alone_in  # noqa: PLC0415
 
     given = given_options(context, choices)
     toys = method_of(choices) != "asymptotic"
@@ -307,7 +301,9 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
     """Contours of each interaction by toys, into a folder."""
     import numpy as np  # noqa: PLC0415
 
-    from spec_builder.base.files import make_folder  # noqa: PLC0415
+    from spec_builder.base.files import write_files  # noqa: PLC0415
+    from spec_builder.base.folders import make_folder  # noqa: PLC0415
+    from spec_builder.drawing.page import page_content  # noqa: PLC0415
     from spec_builder.figures.pages import draw_result  # noqa: PLC0415
     from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
 
@@ -322,7 +318,7 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
         with toy_run(str(path), choices, loaded.workspace, choice, force=force) as how:
             how |= {"cl": choices["cl"], "dof": dof, "count": choices["points"], **by_toys(choices)}
             found = find_limits_by_toys(loaded, choice, masses, **how)
-            draw_result(found).save(path.with_suffix(".png"), force=force)
-            emit(found.to_csv(), str(path.with_suffix(".csv")), force=force)
-            emit(found.to_json(), str(path), force=force)
+            figure = page_content(draw_result(found), [path.with_suffix(".png")])
+            texts = {path.with_suffix(".csv"): found.to_csv(), path: found.to_json()}
+            write_files({**figure, **texts}, force=force)
         say_written(path)
