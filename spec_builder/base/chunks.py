@@ -17,7 +17,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import loss_is_told, worker_count
-from spec_builder.base.files import move_file, read_bytes, write_bytes, write_text
+from spec_builder.base.files import move_file, read_bytes, real_path, write_bytes, write_text
 from spec_builder.base.folders import make_folder
 from spec_builder.base.locks import FolderLock
 
@@ -117,7 +117,7 @@ class FileStore:
     """
 
     def __init__(self, output: Path, job: str) -> None:
-        self._output, self._job = output.resolve(), job  # a link stays
+        self._output, self._job = real_path(output), job
         self._folder = output.with_name(output.name + ".parts")
         self._lock: FolderLock | None = None
         self._refuse_strange_folder()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from spec_builder.base.errors import ExistsError, SpecBuilderError
-from spec_builder.base.folders import make_folder, remove_empty
+from spec_builder.base.folders import make_folder, missing_folders, remove_empty
 from spec_builder.base.locks import FolderLock
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ __all__ = [
     "parse_toml",
     "read_bytes",
     "read_text",
+    "real_path",
     "refuse_existing",
     "write_bytes",
     "write_files",
@@ -299,9 +300,7 @@ def refuse_existing(path: Path, *, force: bool) -> None:
             raise SpecBuilderError(f"{path}: is a device or a pipe, expected a file name")
         if path.is_symlink() and not path.exists():
             raise SpecBuilderError(f"{path}: is a link that leads to nothing, expected a file name")
-        above = next(folder for folder in path.absolute().parents if folder.exists())
-        if not above.is_dir():
-            raise SpecBuilderError(f"{path}: cannot be written ({above} is not a folder)")
+        missing_folders(path.absolute().parent, path)
         if path.exists() and not force:
             raise ExistsError(f"{path}: exists already; give another name")
 
@@ -366,7 +365,7 @@ def write_files(files: Mapping[Path, Content], *, force: bool = False) -> None:
     made: list[Path] = []
     try:
         for path, content in files.items():
-            real = path.resolve()  # a link stays, and what it leads to is written
+            real = real_path(path)
             _refuse_twice(path, real, drafts)
             with _told(path):
                 drafts.append(_Draft(path, real, _temporary_of(real, made)))
@@ -395,6 +394,11 @@ class _Draft:
     temporary: Path
 
 
+def real_path(path: Path) -> Path:
+    """Where a file lies: a link stays, and what it leads to is written. A loop of links leads nowhere."""
+    return Path(os.path.realpath(path))
+
+
 def move_file(source: Path, path: Path, *, force: bool = False) -> None:
     """Give a file that is whole another name, on another file system by way of a copy.
 
@@ -409,7 +413,7 @@ def move_file(source: Path, path: Path, *, force: bool = False) -> None:
     refuse_existing(path, force=force)
     with _told(path):
         try:
-            _put(source, path.resolve(), path, force=force)
+            _put(source, real_path(path), path, force=force)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from typing import TYPE_CHECKING
 
 from spec_builder.base.errors import SpecBuilderError
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-__all__ = ["alone_in", "make_folder", "remove_empty"]
+__all__ = ["alone_in", "make_folder", "missing_folders", "remove_empty"]
 
 #: A folder is made so often, if others remove it.
 _TRIES = 100
@@ -32,15 +31,35 @@ def make_folder(folder: Path, *, what: Path | None = None) -> list[Path]:
     Raises:
         SpecBuilderError: if it cannot be made, or is a file.
     """
-    places = (folder.absolute(), *folder.absolute().parents)
-    missing = list(itertools.takewhile(lambda place: not place.exists(), places))
-    above = places[len(missing)]
-    if not above.is_dir():
-        raise SpecBuilderError(f"{what or folder}: cannot be written ({above} is not a folder)")
+    shown = what or folder
     try:
+        missing = missing_folders(folder, shown)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SpecBuilderError(f"{what or folder}: cannot be written ({error.strerror})") from None
+        raise SpecBuilderError(f"{shown}: cannot be written ({error.strerror})") from None
+    return missing
+
+
+def missing_folders(folder: Path, shown: Path) -> list[Path]:
+    """Those of a folder and the folders above it that are not there, the lowest first.
+
+    Args:
+        folder: the folder.
+        shown: what is to be written there, for the message.
+
+    Raises:
+        SpecBuilderError: if they cannot be made: one is a link that leads to nothing, or lies below a file.
+        OSError: if that cannot be told.
+    """
+    missing: list[Path] = []
+    for place in (folder.absolute(), *folder.absolute().parents):
+        if place.is_dir():
+            break
+        if place.exists():
+            raise SpecBuilderError(f"{shown}: cannot be written ({place} is not a folder)")
+        if place.is_symlink():
+            raise SpecBuilderError(f"{shown}: cannot be written ({place} is a link that leads to nothing)")
+        missing.append(place)
     return missing
 
 

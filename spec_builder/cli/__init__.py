@@ -6,6 +6,7 @@ import contextlib
 import signal
 import sys
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -94,9 +95,18 @@ def main() -> None:
     except MemoryError:
         _fail("more memory is needed than there is: ask for fewer points, patches or toys at a time")
     except OSError as error:
-        _fail(f"{error.filename or 'standard output'}: {error.strerror or error}")
+        _fail(f"{error.filename or _without_name()}: {error.strerror or error}")
     else:
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _without_name() -> str:
+    """What an error of the system is about that names no file."""
+    try:
+        Path.cwd()
+    except OSError:
+        return "the folder that this was started in"
+    return "standard output"
 
 
 def _fail(message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import textwrap
 from dataclasses import dataclass, field
 from functools import partial
@@ -228,10 +229,16 @@ def page_content(page: Page, paths: Iterable[Path]) -> dict[Path, Content]:
 
 
 def _draw(page: Page, path: Path) -> None:
-    """Write a figure, without the hour it was made at."""
-    metadata = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(path.suffix.lower())
+    """Write a figure, without the hour it was made at.
+
+    It is drawn in memory first: matplotlib's PDF ends in an error of its own where the disk is full.
+    """
+    suffix = path.suffix.lower()
+    metadata = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(suffix)
+    drawn = io.BytesIO()
     with styled():
-        page.figure.savefig(path, dpi=_DOTS_PER_INCH, metadata=metadata)
+        page.figure.savefig(drawn, format=suffix.removeprefix("."), dpi=_DOTS_PER_INCH, metadata=metadata)
+    path.write_bytes(drawn.getvalue())
 
 
 def both_content(page: Page, name: str) -> dict[str, Content]:

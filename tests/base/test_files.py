@@ -26,6 +26,7 @@ from spec_builder.base.files import (
     load_json,
     move_file,
     parse_json,
+    real_path,
     refuse_existing,
     write_bytes,
     write_files,
@@ -326,6 +327,15 @@ def test_another_process_gives_its_files_their_names_after_ours(tmp_path: Path) 
     write_files({tmp_path / "a": "ours", tmp_path / "b": "ours"}, force=True)
     ours.join()
     assert [(tmp_path / name).read_text() for name in ("a", "b")] == ["ours", "ours"]
+
+
+def test_a_loop_of_links_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").symlink_to("b.txt")
+    (tmp_path / "b.txt").symlink_to("a.txt")
+    assert real_path(tmp_path / "a.txt").parent == tmp_path
+    for force in (False, True):
+        with pytest.raises(SpecBuilderError, match=r"a\.txt: is a link that leads to nothing, expected a file name"):
+            write_text(tmp_path / "a.txt", "text", force=force)
 
 
 def test_a_link_that_leads_to_nothing_is_not_followed(tmp_path: Path) -> None:

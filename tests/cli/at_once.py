@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: Reads pairs of runs, one in a line of JSON, and answers with how they ended. A run that has written all its files
 #: waits for the other to have done so too, or to end; and a little before each name that it gives.
 PROGRAM = """
-import atexit, contextlib, json, os, select, signal, sys, tempfile, time
+import atexit, contextlib, json, os, resource, select, signal, sys, tempfile, time
 import iminuit, jsonschema, matplotlib.backends.backend_agg, matplotlib.backends.backend_pdf
 import matplotlib.backends.backend_svg, matplotlib.figure, pyhf, scipy.optimize, scipy.special
 from spec_builder.base import files
@@ -71,6 +71,7 @@ for line in sys.stdin:
             for end in ends[:i] + ends[i + 1:]:
                 os.close(end[1])
             meets = (ends[i][1], ends[1 - i][0]) if case["meet"] else None
+            resource.setrlimit(resource.RLIMIT_FSIZE, (case["most"], resource.RLIM_INFINITY))
             status = run(words, case["pauses"][i], case["scratch"], i, meets)
             atexit._run_exitfuncs()
             sys.stdout.flush()
@@ -171,20 +172,32 @@ class Races:
     def __exit__(self, *_: object) -> None:
         self._process.communicate()
 
-    def run(self, *runs: tuple[str, ...], pauses: tuple[float, ...] = (0, 0), meet: bool = False) -> Outcome:
+    def run(
+        self,
+        *runs: tuple[str, ...],
+        pauses: tuple[float, ...] = (0, 0),
+        meet: bool = False,
+        most: int = -1,
+        there: Mapping[str, bytes] | None = None,
+    ) -> Outcome:
         """Run in an empty folder.
 
         Args:
             runs: command lines.
             pauses: before each [s].
             meet: whether they wait for each other when they give files their names.
+            most: bytes that a file may have, as on a disk that is full; -1 for any number.
+            there: what is in the folder before, by name.
         """
         with tempfile.TemporaryDirectory() as made:
             folder, scratch = Path(made, "work"), Path(made, "scratch")
             for path in (folder, scratch, scratch / "tmp"):
                 path.mkdir()
             (folder / "in").symlink_to(self._inputs)
-            case = {"folder": str(folder), "scratch": str(scratch), "runs": runs, "pauses": pauses, "meet": meet}
+            for name, content in (there or {}).items():
+                (folder / name).write_bytes(content)
+            case = {"folder": str(folder), "scratch": str(scratch), "runs": runs}
+            case |= {"pauses": pauses, "meet": meet, "most": most}
             assert self._process.stdin is not None
             assert self._process.stdout is not None
             self._process.stdin.write(json.dumps(case) + "\n")

@@ -1,4 +1,7 @@
-"""Two runs at once on one output: the content is that of one of them, and the other is told, or comes after it."""
+"""Two runs at once on one output: the content is that of one of them, and the other is told, or comes after it.
+
+And runs that cannot write: nothing that is there is lost.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.at_once import Outcome, Races, prepare_rivals, rivals
+from tests.cli.at_work import WORKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +40,19 @@ def test_two_runs_meet_when_they_write(name: str, races: Races) -> None:
     assert forced.problem(alone, force=True) is None
     if name in ("profile", "export", "scan"):
         assert races.run(*pair, meet=True).problem(alone, force=False) is None
+
+
+@pytest.mark.parametrize("name", MEETING)
+def test_where_nothing_can_be_written_what_is_there_stays(name: str, races: Races) -> None:
+    work = WORKS[name]
+    there = {made: b"old" for made in work.made if "." in made}
+    ended = races.run((*work.words, "--force"), most=300, there=there)
+    assert ended.statuses == (2,)
+    (line,) = [line for line in ended.errors[0].splitlines() if line.startswith("spec-builder: error: ")]
+    assert line.endswith("cannot be written (File too large)")
+    assert "Traceback" not in ended.errors[0]
+    assert ended.files == there
+    assert ended.temporary == ()
 
 
 @pytest.mark.parametrize(
