@@ -196,7 +196,7 @@ class Races:
             (folder / "in").symlink_to(self._inputs)
             for name, content in (there or {}).items():
                 (folder / name).write_bytes(content)
-            case = {"folder": str(folder), "scratch": str(scratch), "runs": runs}
+            case: dict[str, object] = {"folder": str(folder), "scratch": str(scratch), "runs": runs}
             case |= {"pauses": pauses, "meet": meet, "most": most}
             assert self._process.stdin is not None
             assert self._process.stdout is not None
