@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from spec_builder.base.arguments import check_argument, check_path
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import refuse_existing, write_files
+from spec_builder.base.printing import one_line
 from spec_builder.drawing.style import STYLE
 
 if TYPE_CHECKING:
@@ -102,8 +103,10 @@ class Page:
 
 def styled() -> Any:
     """A context in which what is drawn has the style of all figures."""
-    import matplotlib as mpl  # noqa: PLC0415
-
+    try:
+        import matplotlib as mpl  # noqa: PLC0415
+    except (ValueError, OSError) as error:  # a file of settings that is none
+        raise SpecBuilderError(f"matplotlib cannot be loaded: {one_line(str(error))}") from None
     return mpl.rc_context(STYLE)
 
 
