@@ -44,7 +44,7 @@ from spec_builder.cli.parsing import (
     jobs_or_cores,
     only,
 )
-from spec_builder.cli.pictures import Plots, plot_options
+from spec_builder.cli.pictures import Plots, plot_options, width_option
 from spec_builder.cli.spectra import print_limits, scan_spectra, spectrum_option
 from spec_builder.cli.toys import (
     by_toys,
@@ -250,6 +250,7 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
 )
 @toy_options
 @projection_options
+@width_option
 @click.option("--output", "-o", default="plane", show_default=True, metavar="FOLDER", help="Folder to write to.")
 @force_option
 @click.pass_context
@@ -259,8 +260,8 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
     Without an ANALYSIS and an --interaction it is the paper's Fig. 4: three analyses, five interactions. Where there is
     no mediator the plane is a line.
 
-    With --method feldman-cousins contours by toys, beside those of Wilks' theorem, as JSON, CSV and PNG; the
-    couplings are around the limits at each mass.
+    With --method feldman-cousins contours by toys, beside those of Wilks' theorem, as JSON and CSV, and
+    the figure; the couplings are around the limits at each mass.
     """
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
     from spec_builder.base.folders import alone_in  # noqa: PLC0415
@@ -307,24 +308,24 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
     """Contours of each interaction by toys, into a folder."""
     import numpy as np  # noqa: PLC0415
 
-    from spec_builder.base.files import write_files  # noqa: PLC0415
-    from spec_builder.base.folders import make_folder  # noqa: PLC0415
-    from spec_builder.drawing.page import page_content  # noqa: PLC0415
+    from spec_builder.base.output import Output  # noqa: PLC0415
+    from spec_builder.drawing.page import both_content  # noqa: PLC0415
     from spec_builder.figures.pages import draw_result  # noqa: PLC0415
     from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
 
-    force = choices.pop("force")
+    force, width = choices.pop("force"), choices.pop("width") or "single"
     loaded = load_changed(analysis, choices)
     loaded.check_limits()
-    make_folder(folder)
-    for choice in interactions:
-        path = folder / f"plane_{loaded.name}_{choice.name}.json"
+    place = Output(folder, force)
+    names = [f"plane_{loaded.name}_{choice.name}" for choice in interactions]
+    place.check([f"{name}{suffix}" for name in names for suffix in (".png", ".pdf", ".txt", ".csv", ".json")])
+    for choice, name in zip(interactions, names, strict=True):
+        path = place.path(f"{name}.json")
         masses = np.geomspace(*loaded.masses_MeV, choices["points"]) if choice.has_mediator else None
         dof = choices["dof"] or (2 if choice.has_mediator else 1)
         with toy_run(str(path), choices, loaded.workspace, choice, force=force) as how:
             how |= {"cl": choices["cl"], "dof": dof, "count": choices["points"], **by_toys(choices)}
             found = find_limits_by_toys(loaded, choice, masses, **how)
-            figure = page_content(draw_result(found), [path.with_suffix(".png")])
-            texts = {path.with_suffix(".csv"): found.to_csv(), path: found.to_json()}
-            write_files({**figure, **texts}, force=force)
+            figure = both_content(draw_result(found, width=width), name)
+            place.files({**figure, f"{name}.csv": found.to_csv(), path.name: found.to_json()})
         say_written(path)

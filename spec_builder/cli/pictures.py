@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from spec_builder.base.files import Content
     from spec_builder.drawing.page import Page
 
-__all__ = ["Plots", "plot_options"]
+__all__ = ["Plots", "plot_options", "width_option"]
+
+width_option = choice(
+    "--width", ("single", "double"), help="Of the figure: one column or two (default: what its panels need)."
+)
 
 
 def plot_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -29,12 +33,9 @@ def plot_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
         metavar="FILE",
         help=f"{what}: PNG, PDF or SVG by the suffix, the caption beside it as .txt; repeatable.",
     )
-    width = choice(
-        "--width", ("single", "double"), help="Of the figure: one column or two (default: what its panels need)."
-    )
 
     def apply(verb: Callable[..., Any]) -> Callable[..., Any]:
-        options: Callable[..., Any] = plot(width(verb))
+        options: Callable[..., Any] = plot(width_option(verb))
         return options
 
     return apply

@@ -34,6 +34,7 @@ __all__ = [
     "check_pages",
     "entries_of",
     "legend_above",
+    "legend_over",
     "new_axes",
     "new_figure",
     "page_content",
@@ -167,6 +168,18 @@ def legend_above(figure: Figure, entries: Mapping[str, Any], columns: int, **loo
         if count == 1 or legend.get_window_extent().width <= figure.bbox.width:
             return
         legend.remove()
+
+
+def legend_over(panel: Axes, entries: Mapping[str, Any], columns: int = 1, **look: Any) -> None:
+    """A legend over one panel, outside of it, where it hides nothing.
+
+    Args:
+        panel: without a title, in a figure with the constrained layout.
+        entries: artists by their names.
+        columns: side by side.
+        look: of the legend.
+    """
+    panel.legend(entries.values(), entries.keys(), loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns, **look)
 
 
 def entries_of(panels: Iterable[Axes]) -> dict[str, Any]:

@@ -128,6 +128,7 @@ STYLE: Any = {
     "xtick.top": True,
     "ytick.right": True,
     "svg.hashsalt": "spec_builder",
+    "pdf.fonttype": 42,  # TrueType: journals refuse letters of type 3, matplotlib's default
 }
 
 

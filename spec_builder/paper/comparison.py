@@ -216,6 +216,7 @@ def compare_analysis(
     law: str | None = None,
     variants: Mapping[str, str] | None = None,
     folders: GivenCurves = (),
+    width: str = "single",
     force: bool = False,
 ) -> str:
     """Write the limit of any analysis over existing bounds and curves of one's own: figure, caption and contour.
@@ -233,21 +234,24 @@ def compare_analysis(
         law: ``normsys`` or ``linear``, where a name is given.
         variants: variant by experiment name, where a name is given.
         folders: a user's own curves: folders with ``<interaction>/<name>.csv``, the JSON or CSV of limits, or limits.
+        width: of the figure, ``single`` or ``double``.
         force: replace files that exist.
 
     Returns:
         What is drawn over what, in Markdown.
 
     Raises:
-        SpecBuilderError: for an interaction without a mediator, a broken input, or a file that exists and no ``force``.
+        SpecBuilderError: for an interaction without a mediator, a broken input, an unknown width, or a file that exists
+            and no ``force``.
     """
     from spec_builder.drawing.curves import check_masses  # noqa: PLC0415
-    from spec_builder.drawing.page import both_content  # noqa: PLC0415
+    from spec_builder.drawing.page import both_content, width_of  # noqa: PLC0415
     from spec_builder.paper.figures import draw_comparison  # noqa: PLC0415
 
     loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
     if not chosen.has_mediator:
         raise SpecBuilderError(f"interaction '{chosen.name}' has no mediator, and no plane to compare in")
+    width_of(width)
     place, name = Output(Path(output), force), f"comparison_{loaded.name}_{chosen.name}"
     place.check([f"{name}{suffix}" for suffix in (".png", ".pdf", ".txt", ".csv")])
     bounds = bounds_on(chosen.name, folders)
@@ -255,7 +259,8 @@ def compare_analysis(
     result = find_limits(loaded, chosen, at, cl=cl, dof=dof)
     check_masses(result.masses_MeV[np.isfinite(result.masses_MeV)])
     others = [find_limits(other, chosen, at, cl=cl, dof=dof) for other in _companions_of(loaded, chosen)]
-    place.files({**both_content(draw_comparison(result, bounds, others), name), f"{name}.csv": result.to_csv()})
+    figure = both_content(draw_comparison(result, bounds, others, width=width), name)
+    place.files({**figure, f"{name}.csv": result.to_csv()})
     return _told(chosen, [result, *others], bounds)
 
 
