@@ -122,11 +122,8 @@ def limits(
         _limits_with_toys(loaded, choice, masses, choices, how, output, plots)
         return
     result = find_limits(loaded, choice, masses, cl=cl, dof=dof)
-    if plots:
-        from spec_builder.figures.pages import draw_result  # noqa: PLC0415
-
-        plots.save(draw_result, result)
-    emit(result, output, force=force, as_json=choices["as_json"], as_csv=choices["as_csv"])
+    beside = plots.of_result(result)
+    emit(result, output, force=force, beside=beside, as_json=choices["as_json"], as_csv=choices["as_csv"])
 
 
 def _limits_with_toys(
@@ -158,20 +155,17 @@ def _limits_with_toys(
         if expected is None:
             found = find_limits_by_toys(analysis, choice, masses, **own)
             result = found
-            if plots:
-                from spec_builder.figures.pages import draw_result  # noqa: PLC0415
-
-                plots.save(draw_result, found)
+            beside = plots.of_result(found)
         else:
             awaited = expect_limits(analysis, choice, masses, kind=expected, **own)
-            result = awaited
+            result, beside = awaited, {}
             if plots:
                 from spec_builder.figures.expected import draw_expected  # noqa: PLC0415
 
                 real = all(not choices[name] for name in ("data", "exposure", "background", "uncertainty"))
                 observed = find_limits(analysis, choice, masses, **level) if real else None
-                plots.save(draw_expected, awaited, observed)
-        emit(result, output, force=plots.force, as_json=choices["as_json"], as_csv=choices["as_csv"])
+                beside = plots.content(draw_expected, awaited, observed)
+        emit(result, output, force=plots.force, beside=beside, as_json=choices["as_json"], as_csv=choices["as_csv"])
 
 
 @click.command(cls=InteractionCommand)
@@ -272,7 +266,7 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
     the figure; the couplings are around the limits at each mass.
     """
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
-    from spec_builder.base.locks import alone_in  # noqa: PLC0415
+    from spec_builder.base.folders import alone_in  # noqa: PLC0415
 
     given = given_options(context, choices)
     toys = method_of(choices) != "asymptotic"
@@ -317,7 +311,7 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
     import numpy as np  # noqa: PLC0415
 
     from spec_builder.base.output import Output  # noqa: PLC0415
-    from spec_builder.drawing.page import save_pages  # noqa: PLC0415
+    from spec_builder.drawing.page import both_content  # noqa: PLC0415
     from spec_builder.figures.pages import draw_result  # noqa: PLC0415
     from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
 
@@ -327,7 +321,6 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
     place = Output(folder, force)
     names = [f"plane_{loaded.name}_{choice.name}" for choice in interactions]
     place.check([f"{name}{suffix}" for name in names for suffix in (".png", ".pdf", ".txt", ".csv", ".json")])
-    place.make()
     for choice, name in zip(interactions, names, strict=True):
         path = place.path(f"{name}.json")
         masses = np.geomspace(*loaded.masses_MeV, choices["points"]) if choice.has_mediator else None
@@ -335,7 +328,6 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
         with toy_run(str(path), choices, loaded.workspace, choice, force=force) as how:
             how |= {"cl": choices["cl"], "dof": dof, "count": choices["points"], **by_toys(choices)}
             found = find_limits_by_toys(loaded, choice, masses, **how)
-            save_pages(draw_result(found, width=width), place, name)
-            place.text(f"{name}.csv", found.to_csv())
-            emit(found.to_json(), str(path), force=force)
+            figure = both_content(draw_result(found, width=width), name)
+            place.files({**figure, f"{name}.csv": found.to_csv(), path.name: found.to_json()})
         say_written(path)

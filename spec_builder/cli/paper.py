@@ -34,7 +34,7 @@ from spec_builder.cli.pictures import width_option
 def reproduce(jobs: int | None, output: str, force: bool) -> None:
     """Reproduce the paper's Sec. IV: workspaces, fits, profiles, limits, figures, and tables beside the paper's."""
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
-    from spec_builder.base.locks import alone_in  # noqa: PLC0415
+    from spec_builder.base.folders import alone_in  # noqa: PLC0415
 
     pool = executor_for(jobs_or_cores(jobs), preload=["spec_builder.paper.summary"])
     with alone_in(Path(output)), pool as executor, Progress() as report:
@@ -74,7 +74,7 @@ def compare(analysis: str | None, output: str, folders: tuple[str, ...], darkcas
     With an ANALYSIS and an --interaction its limit over existing bounds, curves of your own and limits of other data
     computed here on the same interaction; FOLDER may then hold a folder of any interaction's name.
     """
-    from spec_builder.base.locks import alone_in  # noqa: PLC0415
+    from spec_builder.base.folders import alone_in  # noqa: PLC0415
     from spec_builder.paper.comparison import compare as run  # noqa: PLC0415
     from spec_builder.paper.comparison import compare_analysis  # noqa: PLC0415
 

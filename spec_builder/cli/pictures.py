@@ -14,6 +14,7 @@ from spec_builder.cli.options import choice
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from spec_builder.base.files import Content
     from spec_builder.drawing.page import Page
 
 __all__ = ["Plots", "plot_options", "width_option"]
@@ -83,16 +84,27 @@ class Plots:
     def __bool__(self) -> bool:
         return bool(self.paths)
 
-    def save(self, draw: Callable[..., Page], *what: Any) -> None:
-        """Draw and write, if figures were asked for.
+    def content(self, draw: Callable[..., Page], *what: Any) -> dict[Path, Content]:
+        """Draw, and say what the files hold: nothing if no figure was asked for.
 
         Args:
             draw: makes the page of what follows; takes a ``width`` too.
             what: is drawn.
+
+        Returns:
+            As :func:`spec_builder.cli.output.emit` takes it.
         """
         if not self.paths:
-            return
-        from spec_builder.drawing.page import save_page  # noqa: PLC0415
+            return {}
+        from spec_builder.drawing.page import page_content  # noqa: PLC0415
 
         page = draw(*what) if self.width is None else draw(*what, width=self.width)
-        save_page(page, self.paths, force=self.force)
+        return page_content(page, self.paths)
+
+    def of_result(self, result: Any) -> dict[Path, Content]:
+        """The same, of what draws itself in one way."""
+        if not self.paths:
+            return {}
+        from spec_builder.figures.pages import draw_result  # noqa: PLC0415
+
+        return self.content(draw_result, result)

@@ -214,7 +214,7 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
     spec-builder verify checks it. submission.yaml and its tables of excluded couplings need the extra [hepdata].
     An archive is of what was observed; export writes the workspace of a projection.
     """
-    from spec_builder.base.locks import alone_in  # noqa: PLC0415
+    from spec_builder.base.folders import alone_in  # noqa: PLC0415
     from spec_builder.model.analysis import ANALYSES  # noqa: PLC0415
     from spec_builder.sharing.archive import write_archives  # noqa: PLC0415
     from spec_builder.sharing.submission import is_installed  # noqa: PLC0415

@@ -107,6 +107,7 @@ _SYMBOLS = {
 
 STYLE: Any = {
     "axes.formatter.use_mathtext": True,
+    "text.usetex": False,  # labels are written for matplotlib's own TeX
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,

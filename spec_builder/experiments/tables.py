@@ -81,7 +81,7 @@ class Tables:
         return table
 
     def binned(self, what: str, file: str, columns: Iterable[str], bins: int, *, unit: Sequence[str] = EVENTS) -> Table:
-        """A table of numbers >= 0 with a row for each bin, in order."""
+        """A table of numbers from 0 to 1e15 with a row for each bin, in order."""
         table = self.read(what, file, {"bin": (), **dict.fromkeys(columns, unit)})
         if table["bin"].size != bins:
             raise SpecBuilderError(
@@ -91,13 +91,13 @@ class Tables:
         table.check("bin", table["bin"] == np.arange(bins), f"0 to {bins - 1} in order, one row for each bin")
         for column in columns:
             table.check(column, table[column] >= 0, "a number >= 0")
+            table.check(column, table[column] <= MOST_COUNTS, f"at most {MOST_COUNTS:g}")
         return table
 
     def observed(self, file: str, bins: int) -> FloatArray:
         """Observed counts, shape (bins,)."""
         table = self.binned("observed", file, ("observed",), bins)
         table.check("observed", table["observed"] % 1 == 0, "a whole number of events")
-        table.check("observed", table["observed"] <= MOST_COUNTS, f"at most {MOST_COUNTS:g}")
         return table["observed"]
 
     def selection(self, what: str, file: str, bins: int) -> Selection:

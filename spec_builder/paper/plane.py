@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from spec_builder.base.executors import Report
+    from spec_builder.base.files import Content
     from spec_builder.drawing.page import Page
     from spec_builder.inference.curves import Interval
     from spec_builder.model.analysis import Analysis, Change
@@ -137,29 +138,32 @@ def write_plane(
     wanted = [(a, choice) for a in analyses for choice in chosen if not paper_interactions or acts_on(a, choice)]
     with workers(executor, jobs, preload=["spec_builder.studies.plane"]) as pool:
         planes = _profiled(wanted, points, cl, dof, pool, report)
+    files: dict[str, Content] = {}
     for plane in planes:
-        _write_numbers(plane, place)
-    _draw(planes, place, figure_name, width)
+        files |= _numbers(plane)
+    place.files(files | _figures(planes, figure_name, width))
     report(f"figure, contours and grids -> {output}")
     return limits_table([plane.limits for plane in planes])
 
 
-def _draw(planes: Sequence[Plane], place: Output, figure_name: str, width: str | None) -> None:
+def _figures(planes: Sequence[Plane], figure_name: str, width: str | None) -> dict[str, Content]:
     """One figure of all interactions with a mass, and one of each without."""
-    from spec_builder.drawing.page import save_pages  # noqa: PLC0415
+    from spec_builder.drawing.page import both_content  # noqa: PLC0415
     from spec_builder.figures.limits import draw_lines  # noqa: PLC0415
     from spec_builder.figures.plane import draw_plane  # noqa: PLC0415
 
+    files: dict[str, Content] = {}
     with_mass = [plane.limits for plane in planes if plane.limits.choice.has_mediator]
     if with_mass:
         figure = (draw_fig4 if figure_name == _FIG4 else draw_plane)(with_mass, width=width)
-        save_pages(figure, place, figure_name)
+        files |= both_content(figure, figure_name)
     lines: dict[str, list[Plane]] = {}
     for plane in planes:
         if not plane.limits.choice.has_mediator:
             lines.setdefault(plane.limits.choice.name, []).append(plane)
     for name, same in lines.items():
-        save_pages(draw_lines(same, width=width or "single"), place, f"line_{name}")
+        files |= both_content(draw_lines(same, width=width or "single"), f"line_{name}")
+    return files
 
 
 def _profiled(
@@ -192,10 +196,9 @@ def _step_text(choices: Sequence[Choice], points: int) -> str:
     return "; ".join(told)
 
 
-def _write_numbers(plane: Plane, place: Output) -> None:
+def _numbers(plane: Plane) -> dict[str, Content]:
     """The contours of one plane as CSV, its grid as NPZ."""
     name = f"{plane.limits.provenance.analysis}_{plane.limits.choice.name}"
-    place.text(f"contour_{name}.csv", plane.limits.to_csv())
     choice = plane.limits.choice
     content: dict[str, Any] = {
         **({"mass_MeV": plane.masses} if choice.has_mediator else {}),
@@ -204,7 +207,7 @@ def _write_numbers(plane: Plane, place: Output) -> None:
         "valid": plane.reason == 0 if choice.has_mediator else plane.reason[0] == 0,
         "metadata": np.array(plane.limits.to_json()),
     }
-    place.file(f"grid_{name}.npz", partial(_save_npz, content))
+    return {f"contour_{name}.csv": plane.limits.to_csv(), f"grid_{name}.npz": partial(_save_npz, content)}
 
 
 def _save_npz(content: dict[str, Any], path: Path) -> None:
