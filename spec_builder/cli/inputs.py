@@ -107,11 +107,8 @@ def spectrum(as_json: bool, as_csv: bool, output: str, force: bool, **choices: A
         if choices["coupling"] is None:
             raise SpecBuilderError(f"interaction '{name.name}': give --coupling ({name.unit or 'no unit'})")
     result = recoil_spectrum(interaction=name, **choices)
-    if plots:
-        from spec_builder.figures.pages import draw_result  # noqa: PLC0415
-
-        plots.save(draw_result, result)
-    emit(bibtex_of(result.sources) if cite else result, output, force=force, as_json=as_json, as_csv=as_csv)
+    told, beside = bibtex_of(result.sources) if cite else result, plots.of_result(result)
+    emit(told, output, force=force, beside=beside, as_json=as_json, as_csv=as_csv)
 
 
 def _refuse_unknown(name: str) -> None:
