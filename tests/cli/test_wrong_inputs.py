@@ -252,7 +252,7 @@ CASES = {
         "profile xenonnt --parameter flux --parameter sin2thetaw", "flux and sin2thetaw one nuisance"
     ),
     "json and csv": Case("profile xenonnt --parameter flux --json --csv", "--json --csv both"),
-    "export of two without a folder": Case("export xenonnt pandax4t", "--output DIR one analysis"),
+    "export of two without a folder": Case("export xenonnt pandax4t", "--output FOLDER one analysis"),
     # a user's own experiment
     "folder missing": Case("fit ./mine --parameter flux", "./mine: no such folder experiment.toml"),
     "folder without a description": Case("fit mine --parameter flux", "mine: experiment.toml", [folder("mine")]),
