@@ -82,7 +82,7 @@ def workspace_problems(workspace: Any) -> list[str]:
     if many is not None:
         return [many]
     names = list(_name_problems(workspace))
-    return names or [*setting_problems(workspace), *_number_problems(workspace)]
+    return names or [*setting_problems(workspace), *_number_problems(workspace), *_uneven_stat_errors(workspace)]
 
 
 def _too_many(workspace: Mapping[str, Any]) -> str | None:
@@ -230,6 +230,25 @@ def _bound_problems(where: str, given: Mapping[str, Any]) -> Iterator[str]:
             yield f"{where}: bounds {bound} are the wrong way round"
         elif max(abs(bound[0]), abs(bound[1])) > _FARTHEST_BOUND:
             yield f"{where}: bounds {bound}: expected at most {_FARTHEST_BOUND:g}, beyond which rates are no numbers"
+
+
+def _uneven_stat_errors(workspace: Mapping[str, Any]) -> Iterator[str]:
+    """Each ``staterror`` whose samples have it in different channels: pyhf stops there at an assertion."""
+    places: dict[str, dict[str, list[str]]] = {}
+    for channel in workspace["channels"]:
+        for sample in channel["samples"]:
+            for modifier in sample["modifiers"]:
+                if modifier["type"] == "staterror":
+                    places.setdefault(modifier["name"], {}).setdefault(sample["name"], []).append(channel["name"])
+    for name, samples in places.items():
+        (first, expected), *others = samples.items()
+        for sample, found in others:
+            if found != expected:
+                here, there = (", ".join(f"'{channel}'" for channel in names) for names in (expected, found))
+                yield (
+                    f"modifier '{name}': sample '{first}' has it in channel {here} and sample '{sample}' in channel "
+                    f"{there}, which pyhf does not take; expected the same channels, or another name"
+                )
 
 
 def _number_problems(workspace: Mapping[str, Any]) -> Iterator[str]:

@@ -195,7 +195,7 @@ def _specification(workspace: Mapping[str, Any], measurement: Mapping[str, Any])
     """A measurement's model; a parameter of interest that only patches bring is left out."""
     poi = measurement["config"]["poi"]
     used = {m["name"] for c in workspace["channels"] for s in c["samples"] for m in s["modifiers"]}
-    return read_specification(workspace, measurement["name"], poi=poi if poi in used else "")
+    return read_specification(workspace, measurement["name"], poi=None if poi.split("[")[0] in used else "")
 
 
 def _first_bins(workspace: Mapping[str, Any]) -> dict[tuple[str, str], int]:

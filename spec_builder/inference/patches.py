@@ -119,7 +119,7 @@ def _base(
     wanted = own if poi is None else poi
     if not {wanted, *hold} <= {"", *bare.parameters}:
         return None
-    return Likelihood.from_workspace(workspace, measurement, poi=wanted).holding(hold)
+    return Likelihood.from_workspace(workspace, measurement, poi=poi).holding(hold)
 
 
 def _compiled(

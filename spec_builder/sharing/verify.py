@@ -225,43 +225,7 @@ def verify_workspace(workspace: Any) -> list[str]:
         f"(is '{meant}' meant?)"
         for measurement, name, meant in _misspelt_settings(workspace)
     ]
-    problems += [
-        f"measurement '{measurement}': the parameter of interest '{poi}' is one of several, which pyhf does not take; "
-        "name one that stands alone, or none"
-        for measurement, poi in _interests_in_vectors(workspace)
-    ]
-    problems += _uneven_stat_errors(workspace)
     return problems or list(_model_problems(workspace, missing))
-
-
-def _uneven_stat_errors(workspace: Mapping[str, Any]) -> list[str]:
-    """Each ``staterror`` whose samples have it in different channels: pyhf stops there at an assertion."""
-    places: dict[str, dict[str, list[str]]] = {}
-    for channel in workspace["channels"]:
-        for sample in channel["samples"]:
-            for modifier in sample["modifiers"]:
-                if modifier["type"] == "staterror":
-                    places.setdefault(modifier["name"], {}).setdefault(sample["name"], []).append(channel["name"])
-    problems = []
-    for name, samples in places.items():
-        (first, expected), *others = samples.items()
-        for sample, found in others:
-            if found != expected:
-                here, there = (", ".join(f"'{channel}'" for channel in names) for names in (expected, found))
-                problems.append(
-                    f"modifier '{name}': sample '{first}' has it in channel {here} and sample '{sample}' in channel "
-                    f"{there}, which pyhf does not take; expected the same channels, or another name"
-                )
-    return problems
-
-
-def _interests_in_vectors(workspace: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Parameters of interest that are an element of a vector over bins, with their measurements."""
-    used = {m["name"] for c in workspace["channels"] for s in c["samples"] for m in s["modifiers"]}
-    interests = [(m["name"], m["config"]["poi"]) for m in workspace["measurements"]]
-    return [
-        (measurement, poi) for measurement, poi in interests if poi not in used and poi.split("[")[0] in used - {""}
-    ]
 
 
 def _is_large(content: Any) -> bool:

@@ -203,11 +203,12 @@ def anybodys(*parameters: dict[str, Any]) -> dict[str, Any]:
         {"name": "c", "data": [4.0, 7.0], "modifiers": [{"name": "shape", "type": "shapesys", "data": [1.0, 0.0]}]},
         {"name": "d", "data": [1.0, 2.0], "modifiers": [{**stat, "data": [0.3, 0.4]}]},
     ]
+    second = [
+        {"name": "b", "data": [7.0], "modifiers": [{**stat, "data": [0.4]}]},
+        {"name": "d", "data": [1.0], "modifiers": [{**stat, "data": [0.3]}]},
+    ]
     return {
-        "channels": [
-            {"name": "z", "samples": first},
-            {"name": "a", "samples": [{"name": "b", "data": [8.0], "modifiers": [{**stat, "data": [0.5]}]}]},
-        ],
+        "channels": [{"name": "z", "samples": first}, {"name": "a", "samples": second}],
         "observations": [{"name": "z", "data": [14, 19]}, {"name": "a", "data": [9]}],
         "measurements": [{"name": "any", "config": {"poi": "mu", "parameters": [LUMI, *parameters]}}],
         "version": "1.0.0",
@@ -293,8 +294,8 @@ def test_a_published_base_has_no_parameter_of_interest_yet() -> None:
             "channel 'z', sample 'c', modifier 'shape', bin 0: has no events to be uncertain of",
         ),
         (
-            lambda w: w["channels"][0]["samples"][3]["modifiers"][0].update(name="other"),
-            "channel 'z': has several staterrors \\(mc, other\\)",
+            lambda w: [c["samples"][-1]["modifiers"][0].update(name="other") for c in w["channels"]],
+            "channel 'a': has several staterrors \\(mc, other\\)",
         ),
         (
             lambda w: w["measurements"][0]["config"]["parameters"].append({"name": "mc", "sigmas": [0.1, 0.1, 0.1]}),
