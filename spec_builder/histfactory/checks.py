@@ -17,7 +17,14 @@ from spec_builder.histfactory.schema import workspace_problem
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["check_parameters", "check_workspace", "setting_problems", "unused_settings", "workspace_problems"]
+__all__ = [
+    "check_parameters",
+    "check_workspace",
+    "missing_interests",
+    "setting_problems",
+    "unused_settings",
+    "workspace_problems",
+]
 
 #: Settings that a parameter may have beside inits, bounds and fixed, by the type of its modifier.
 _SETTINGS = {
@@ -121,6 +128,17 @@ def unused_settings(workspace: Mapping[str, Any]) -> list[tuple[str, str]]:
         for given in measurement["config"]["parameters"]
         if given["name"] not in used
     ]
+
+
+def missing_interests(workspace: Mapping[str, Any]) -> dict[str, str]:
+    """Parameters of interest that no modifier has, by measurement: in published workspaces patches bring them."""
+    used = {m["name"] for c in workspace["channels"] for s in c["samples"] for m in s["modifiers"]}
+    interests = {m["name"]: m["config"]["poi"] for m in workspace["measurements"]}
+    return {
+        measurement: poi
+        for measurement, poi in interests.items()
+        if poi and not {poi, poi.rpartition("[")[0]} & (used - {""})
+    }
 
 
 def check_parameters(workspace: Mapping[str, Any]) -> None:
