@@ -16,7 +16,7 @@ from spec_builder.drawing.curves import draw_levels, draw_profile, draw_standard
 from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.inference.profile import crossings, follow, search, threshold
+from spec_builder.inference.profile import crossings, follow, reach, search, threshold
 from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices
 from spec_builder.model.workspace import NEW_PHYSICS
@@ -281,9 +281,9 @@ def _profile(
         raise SpecBuilderError(f"height {shown_number(height)}: expected a number > 0")
     scan = search(likelihood, parameter)
     best = fit(likelihood, parameter, cl=cl, scan=scan)
-    below, above, _ = crossings(likelihood, scan, best.value, best.twice_nll + height)
+    below, above, *_ = crossings(likelihood, scan, best.value, best.twice_nll + height)
     lower, upper = likelihood.bounds[:, likelihood.index(parameter)]
-    values = np.linspace(below[0] if below else lower, above[0] if above else upper, points)
+    values = np.linspace(*reach(below, above, (lower, upper)), points)
     fits = follow(likelihood, scan, values).fits
     return ProfileResult(
         provenance,
