@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from spec_builder.base.arguments import check_argument, check_path
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import refuse_existing, write_files
+from spec_builder.base.printing import one_line
 from spec_builder.drawing.style import STYLE
 
 if TYPE_CHECKING:
@@ -65,18 +66,22 @@ class Caption:
 
     def to_text(self) -> str:
         """Lines of at most a hundred characters."""
-        lines = textwrap.wrap(self.title, _LINE)
+        lines = _wrapped(self.title)
         for sentence in filter(None, self.text):
-            lines += ["", *textwrap.wrap(sentence, _LINE)]
+            lines += ["", *_wrapped(sentence)]
         lines += [""] * bool(self.facts)
         for name, value in self.facts.items():
-            lines += textwrap.wrap(f"{name}: {value}", _LINE, subsequent_indent="  ")
+            lines += _wrapped(f"{name}: {value}", indent="  ")
         for heading, entries in self.lists.items():
             if entries:
                 lines += ["", f"{heading}:"]
             for entry in entries:
-                lines += textwrap.wrap(f"- {entry}", _LINE, subsequent_indent="  ")
+                lines += _wrapped(f"- {entry}", indent="  ")
         return "\n".join(lines) + "\n"
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(one_line(text), _LINE, subsequent_indent=indent)
 
 
 @dataclass(frozen=True)

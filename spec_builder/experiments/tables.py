@@ -26,8 +26,11 @@ ENERGY = ("keV", "keVnr", "keVee")
 PROBABILITY = ("probability", "1", "fraction")
 EVENTS = ("events", "counts", "1")
 CHARGE_YIELD = ("electrons/keV", "e-/keV")
-#: Whole numbers beyond this are not told apart by floating-point numbers.
+#: Events beyond this are not told apart by floating-point numbers.
 MOST_COUNTS = 1e15
+#: Numbers in all tables of an experiment, a table that is named twice counted twice; 81 bins of three runs with two
+#: shape variations have 200 000.
+_MOST_NUMBERS = 2_000_000
 #: What the ``unit`` line may call several columns at once.
 _GROUPS = ("bins", "counts", "fractions", "backgrounds")
 #: Words that are units of something: a line that names no column is refused only for one of these.
@@ -83,16 +86,18 @@ class Tables:
         prefix: put before what a table holds.
         statuses: status by what it holds.
         sources: source by what it holds.
+        numbers: how many were read, in a list of one.
     """
 
     folder: Path
     prefix: str = ""
     statuses: dict[str, str] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
+    numbers: list[int] = field(default_factory=lambda: [0])
 
     def for_channel(self, name: str) -> Tables:
         """The same record; what is read is noted under the channel's name."""
-        return Tables(self.folder, f"{name}.", self.statuses, self.sources)
+        return Tables(self.folder, f"{name}.", self.statuses, self.sources, self.numbers)
 
     def inside(self, file: str) -> Path:
         """Path of a file of the experiment.
@@ -114,6 +119,9 @@ class Tables:
         path = self.inside(file)
         table = read_table(path, columns=columns)
         check_unit(table, {column: words for column, words in columns.items() if words})
+        self.numbers[0] += len(table.columns) * len(table.lines)
+        if self.numbers[0] > _MOST_NUMBERS:
+            raise SpecBuilderError(f"{self.folder}: more than {_MOST_NUMBERS} numbers in its tables, which none has")
         key = self.prefix + what
         self.statuses[key], self.sources[key] = table.status, table.metadata["source"]
         return table
@@ -129,13 +137,13 @@ class Tables:
         table.check("bin", table["bin"] == np.arange(bins), f"0 to {bins - 1} in order, one row for each bin")
         for column in columns:
             table.check(column, table[column] >= 0, "a number >= 0")
+            table.check(column, table[column] <= MOST_COUNTS, f"at most {MOST_COUNTS:g}")
         return table
 
     def observed(self, file: str, bins: int) -> FloatArray:
         """Observed counts, shape (bins,)."""
         table = self.binned("observed", file, ("observed",), bins)
         table.check("observed", table["observed"] % 1 == 0, "a whole number of events")
-        table.check("observed", table["observed"] <= MOST_COUNTS, f"at most {MOST_COUNTS:g}")
         return table["observed"]
 
     def selection(self, what: str, file: str, bins: int) -> Selection:

@@ -41,10 +41,12 @@ _MOST = {
     "parameters": 2000,
     "settings": 20_000,
 }
+#: Letters of a name, which stands in every row of a table, and of one in a message.
+_LONGEST_NAME, _SHOWN = 1000, 40
 _LISTS = ("inits", "bounds", "auxdata", "sigmas", "factors")
 #: Bounds of a normsys where the measurement gives none.
 _NORMSYS_BOUNDS = (-5.0, 5.0)
-#: Largest bound: RooFit's infinity is 1e30.
+#: Largest bound, and largest number of events: RooFit's infinity is 1e30.
 _FARTHEST_BOUND = 1e100
 #: Largest size of a factor: its square must still be a number.
 _MOST_DIGITS = 150.0
@@ -148,7 +150,24 @@ def _repeated(where: str, what: str, names: Sequence[str]) -> Iterator[str]:
         yield f"{where}{what} '{name}' stands twice; rename or remove one"
 
 
+def _names(workspace: Mapping[str, Any]) -> Iterator[str]:
+    """All names that stand in results."""
+    for measurement in workspace["measurements"]:
+        yield measurement["name"]
+        yield measurement["config"]["poi"]
+        yield from (given["name"] for given in measurement["config"]["parameters"])
+    for channel in workspace["channels"]:
+        yield channel["name"]
+        for sample in channel["samples"]:
+            yield sample["name"]
+            yield from (modifier["name"] for modifier in sample["modifiers"])
+
+
 def _name_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
+    for name in _names(workspace):
+        if len(name) > _LONGEST_NAME:
+            yield f"name '{name[:_SHOWN]}...' has {len(name)} letters, expected at most {_LONGEST_NAME}"
+            return
     yield from _repeated("", "channel", [c["name"] for c in workspace["channels"]])
     yield from _repeated("", "measurement", [m["name"] for m in workspace["measurements"]])
     yield from _repeated("", "observation", [o["name"] for o in workspace["observations"]])
@@ -256,6 +275,8 @@ def _numbers(where: str, data: Sequence[float], *, negative: bool = False) -> It
     for i, value in enumerate(data):
         if not math.isfinite(value):
             yield f"{where}, bin {i}: {value} is not finite; give a number"
+        elif abs(value) > _FARTHEST_BOUND:
+            yield f"{where}, bin {i}: {value:g}: expected at most {_FARTHEST_BOUND:g}, beyond which no fit ends"
         elif value < 0 and not negative:
             yield f"{where}, bin {i}: {value:g} is negative; give a number >= 0"
 

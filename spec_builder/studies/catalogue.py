@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from spec_builder.base.arguments import checked
 from spec_builder.base.files import canonical_json
-from spec_builder.base.printing import counted
+from spec_builder.base.printing import counted, in_line
 from spec_builder.experiments.reading import load_experiment, shipped_experiments
 from spec_builder.model.signal import signal_kernel
 from spec_builder.physics.interactions import STANDARD_MODEL
@@ -75,7 +75,7 @@ def describe_experiment(name_or_path: str | PathLike[str], *, as_json: bool = Fa
         lines.append(f"  by construction: {'; '.join(e.by_construction)}")
     lines.append("  variants")
     lines += [f"    {key:24} {text}" for key, text in e.variants.items()] or ["    none"]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(in_line, lines)) + "\n"
 
 
 def _channel_lines(channel: Channel, signals: Mapping[str, FloatArray], *, named: bool) -> list[str]:
