@@ -15,6 +15,7 @@ from spec_builder.base.names import meant
 from spec_builder.base.printing import tolerant_streams
 from spec_builder.base.version import __version__
 from spec_builder.cli.doctor import completion, doctor
+from spec_builder.cli.examples import tell
 from spec_builder.cli.exclusions import limits, plane, scan
 from spec_builder.cli.explanations import explain
 from spec_builder.cli.explore import explore
@@ -174,6 +175,8 @@ def _look_ahead(context: click.Context, args: list[str]) -> None:
     for parameter in order:
         if isinstance(parameter, click.Option) and isinstance(parameter.type, _NUMBERS):
             _check_digits(parameter, given[str(parameter.name)], context)
+    if given.get("as_json") and given.get("as_csv"):
+        raise SpecBuilderError(f"{context.info_name}: give --json or --csv, not both")
     if given.get("output") == "":  # '' is the folder that one is in
         raise SpecBuilderError("output '': expected a name")
     for option in single:
@@ -207,4 +210,5 @@ def cli() -> None:
 
 
 for verb in _VERBS:
+    tell(verb)
     cli.add_command(verb)

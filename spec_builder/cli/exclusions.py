@@ -15,6 +15,7 @@ from spec_builder.cli.options import (
     cite_option,
     cl_option,
     couplings_option,
+    csv_option,
     dask_option,
     dof_option,
     fix_option,
@@ -81,7 +82,7 @@ _FEW_POINTS = 250_000
 @cl_option
 @dof_option
 @json_option
-@click.option("--csv", "as_csv", is_flag=True, help="CSV with a header of choices.")
+@csv_option
 @plot_options("Draw them")
 @toy_options
 @expected_option
@@ -102,8 +103,6 @@ def limits(
     """
     from spec_builder.studies.limits import find_limits  # noqa: PLC0415
 
-    if choices["as_json"] and choices["as_csv"]:
-        raise SpecBuilderError("limits: give --json or --csv, not both")
     if choices["spectrum"] is not None:
         given = given_options(context, choices | {"dof": dof})
         plots = Plots.taken(choices, output, force=force)
@@ -236,7 +235,12 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
             only(given, set(choices) - _OF_WORKSPACE, "an analysis")
             analysis, choice = analysis_and_choice(target, choices)
             analysis = changed_analysis(analysis, choices)
-            scans.scan_analysis(analysis, choice, choices["masses"], choices["couplings"], **how)
+            couplings = choices["couplings"]
+            if couplings is None:
+                couplings = scans.default_couplings(analysis, choice, choices["masses"])
+                told = f"{choice.parameter}: {couplings.size} values from {couplings[0]:.6g} to {couplings[-1]:.6g}"
+                click.echo(f"{told}, around what is excluded", err=True)
+            scans.scan_analysis(analysis, choice, choices["masses"], couplings, **how)
     say_written(output)
 
 
@@ -247,10 +251,12 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
 @variant_option
 @cl_option
 @plane_dof_option
-@click.option("--points", default=121, show_default=True, help="Masses, and couplings; by toys 31.")
+@click.option(
+    "--points", default=121, show_default=True, metavar="N", help="Masses, and couplings (by toys: 31 by default)."
+)
 @toy_options
 @projection_options
-@click.option("--output", "-o", default="plane", show_default=True, metavar="DIR", help="Folder to write to.")
+@click.option("--output", "-o", default="plane", show_default=True, metavar="FOLDER", help="Folder to write to.")
 @force_option
 @click.pass_context
 def plane(context: click.Context, /, analysis: str | None, output: str, **choices: Any) -> None:

@@ -11,6 +11,7 @@ from spec_builder.cli.options import (
     ANALYSIS_WORDS,
     choice,
     cite_option,
+    csv_option,
     fix_option,
     force_option,
     interval_cl_option,
@@ -223,7 +224,7 @@ def _fit_workspace_by_toys(
 )
 @projection_options
 @json_option
-@click.option("--csv", "as_csv", is_flag=True, help="CSV with a header of choices.")
+@csv_option
 @plot_options("Draw the profile, or of two parameters the contours")
 @cite_option
 @output_option
@@ -235,8 +236,6 @@ def profile(context: click.Context, /, target: str, **choices: Any) -> None:
     Of an ANALYSIS the 8B flux, the weak mixing angle or a nuisance parameter, this one with the sources at their
     reference sizes; of two the second may be any nuisance parameter. Of a WORKSPACE any.
     """
-    if choices["as_json"] and choices["as_csv"]:
-        raise SpecBuilderError("profile: give --json or --csv, not both")
     if len(choices["parameters"]) > 2:
         raise SpecBuilderError("profile: give --parameter once or twice")
     given = given_options(context, choices)

@@ -28,7 +28,7 @@ from spec_builder.cli.parsing import (
 
 @click.command(short_help="The paper's Sec. IV: fits, limits, figures, tables.")
 @jobs_option
-@click.option("--output", "-o", default="results", show_default=True, metavar="DIR", help="Folder to write to.")
+@click.option("--output", "-o", default="results", show_default=True, metavar="FOLDER", help="Folder to write to.")
 @force_option
 def reproduce(jobs: int | None, output: str, force: bool) -> None:
     """Reproduce the paper's Sec. IV: workspaces, fits, profiles, limits, figures, and tables beside the paper's."""
@@ -55,20 +55,22 @@ def reproduce(jobs: int | None, output: str, force: bool) -> None:
     "--bounds",
     "folders",
     multiple=True,
-    metavar="DIR|FILE",
+    metavar="FOLDER|FILE",
     help="Curves of your own, or limits (JSON, CSV); repeatable.",
 )
-@click.option("--darkcast", metavar="DIR", help="Recast existing bounds with this DarkCast: the code in DIR is run.")
-@click.option("--output", "-o", default="comparison", show_default=True, metavar="DIR", help="Folder to write to.")
+@click.option(
+    "--darkcast", metavar="FOLDER", help="Recast existing bounds with this DarkCast: the code in FOLDER is run."
+)
+@click.option("--output", "-o", default="comparison", show_default=True, metavar="FOLDER", help="Folder to write to.")
 @force_option
 def compare(analysis: str | None, output: str, folders: tuple[str, ...], darkcast: str | None, **choices: Any) -> None:
     """Draw the weak mixing angle (Fig. 3) and the limits (Fig. 5) beside existing results; list their sources.
 
-    A curve of your own is a file DIR/<interaction>/<name>.csv with interaction scalar, axial, vector_bl or
+    A curve of your own is a file FOLDER/<interaction>/<name>.csv with interaction scalar, axial, vector_bl or
     vector_universal; or what limits wrote as JSON or CSV.
 
     With an ANALYSIS and an --interaction its limit over existing bounds, curves of your own and limits of other data
-    computed here on the same interaction; DIR may then hold a folder of any interaction's name.
+    computed here on the same interaction; FOLDER may then hold a folder of any interaction's name.
     """
     from spec_builder.base.locks import alone_in  # noqa: PLC0415
     from spec_builder.paper.comparison import compare as run  # noqa: PLC0415

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.tables import Table
 
-__all__ = ["Tables", "check_unit"]
+__all__ = ["Tables"]
 
-#: Words that the ``unit`` line may have for each kind of column.
-ENERGY = ("keV", "keVnr", "keVee")
+#: Words that the ``unit`` line may have for each kind of column; energies by the kind of what recoils.
+ENERGIES = {"nucleus": ("keV", "keVnr"), "electron": ("keV", "keVee")}
 PROBABILITY = ("probability", "1", "fraction")
 EVENTS = ("events", "counts", "1")
 CHARGE_YIELD = ("electrons/keV", "e-/keV")
@@ -31,50 +31,6 @@ MOST_COUNTS = 1e15
 #: Numbers in all tables of an experiment, a table that is named twice counted twice; 81 bins of three runs with two
 #: shape variations have 200 000.
 _MOST_NUMBERS = 2_000_000
-#: What the ``unit`` line may call several columns at once.
-_GROUPS = ("bins", "counts", "fractions", "backgrounds")
-#: Words that are units of something: a line that names no column is refused only for one of these.
-_KNOWN = frozenset(
-    {*ENERGY, *PROBABILITY, *EVENTS, *CHARGE_YIELD}
-    | {"eV", "MeV", "GeV", "TeV", "J", "%", "percent", "per cent", "permille", "PE", "electrons", "us", "s"}
-)
-
-
-def check_unit(table: Table, columns: Mapping[str, Sequence[str]]) -> None:
-    """Refuse a ``unit`` line that names another unit than a column has.
-
-    The line is ``word`` for all columns or ``column, column: word; column: word``.
-
-    Args:
-        table: the table.
-        columns: accepted words by column.
-
-    Raises:
-        SpecBuilderError: naming the column, the word and the accepted ones.
-    """
-    for item in table.metadata["unit"].split(";"):
-        names, colon, word = (part.strip() for part in item.rpartition(":"))
-        addressed = _addressed(names, columns) if colon else []
-        for column in addressed:
-            if word not in columns[column]:
-                raise _wrong_unit(table, column, word, columns[column])
-        accepted = {known for words in columns.values() for known in words}
-        if not addressed and word in _KNOWN - accepted:
-            column = next(iter(columns))
-            raise _wrong_unit(table, column, word, columns[column])
-
-
-def _addressed(names: str, columns: Mapping[str, Sequence[str]]) -> list[str]:
-    """The columns that the names before a colon stand for."""
-    named = [name.strip() for name in names.split(",")]
-    if any(name in _GROUPS for name in named):
-        return [column for column, words in columns.items() if column in named or words in (PROBABILITY, EVENTS)]
-    return [column for column in columns if column in named]
-
-
-def _wrong_unit(table: Table, column: str, word: str, accepted: Sequence[str]) -> SpecBuilderError:
-    words = ", ".join(accepted)
-    return SpecBuilderError(f"{table.path}: the unit of {column} is '{word}', expected one of: {words}")
 
 
 @dataclass
@@ -84,6 +40,7 @@ class Tables:
     Attributes:
         folder: the experiment's; no table may lie outside it.
         prefix: put before what a table holds.
+        energy: words for the unit of an energy.
         statuses: status by what it holds.
         sources: source by what it holds.
         numbers: how many were read, in a list of one.
@@ -91,13 +48,18 @@ class Tables:
 
     folder: Path
     prefix: str = ""
+    energy: tuple[str, ...] = ENERGIES["nucleus"]
     statuses: dict[str, str] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     numbers: list[int] = field(default_factory=lambda: [0])
 
     def for_channel(self, name: str) -> Tables:
         """The same record; what is read is noted under the channel's name."""
-        return Tables(self.folder, f"{name}.", self.statuses, self.sources, self.numbers)
+        return replace(self, prefix=f"{name}.")
+
+    def for_target(self, kind: str) -> Tables:
+        """The same record, for energies of nuclei or of electrons: their light is another one's energy."""
+        return replace(self, energy=ENERGIES[kind])
 
     def inside(self, file: str) -> Path:
         """Path of a file of the experiment.
@@ -118,7 +80,7 @@ class Tables:
         """A table with the columns, whose accepted units are given."""
         path = self.inside(file)
         table = read_table(path, columns=columns)
-        check_unit(table, {column: words for column, words in columns.items() if words})
+        table.check_units({column: words for column, words in columns.items() if words})
         self.numbers[0] += len(table.columns) * len(table.lines)
         if self.numbers[0] > _MOST_NUMBERS:
             raise SpecBuilderError(f"{self.folder}: more than {_MOST_NUMBERS} numbers in its tables, which none has")
@@ -149,7 +111,7 @@ class Tables:
     def selection(self, what: str, file: str, bins: int) -> Selection:
         """Probabilities of the bins against recoil energy."""
         columns = [f"bin{i}" for i in range(bins)]
-        table = self.read(what, file, {"recoil_energy_keV": ENERGY, **dict.fromkeys(columns, PROBABILITY)})
+        table = self.read(what, file, {"recoil_energy_keV": self.energy, **dict.fromkeys(columns, PROBABILITY)})
         energy = increasing_energy(table, "recoil_energy_keV")
         probability = np.stack([table[column] for column in columns])
         for column in columns:
@@ -165,7 +127,7 @@ class Tables:
 
     def charge_yield(self, file: str) -> tuple[FloatArray, FloatArray]:
         """Recoil energies and Q_y [electrons/keV], each of shape (n,)."""
-        columns = {"recoil_energy_keV": ENERGY, "charge_yield": CHARGE_YIELD}
+        columns = {"recoil_energy_keV": self.energy, "charge_yield": CHARGE_YIELD}
         table = self.read("charge_yield", file, columns)
         energy, charge_yield = increasing_energy(table, "recoil_energy_keV"), table["charge_yield"]
         table.check("charge_yield", charge_yield > 0, "a number > 0")
@@ -175,7 +137,7 @@ class Tables:
 
     def efficiency(self, file: str) -> tuple[FloatArray, FloatArray]:
         """Reconstructed energies and the efficiency there, each of shape (n,)."""
-        columns = {"reconstructed_energy_keV": ENERGY, "efficiency": PROBABILITY}
+        columns = {"reconstructed_energy_keV": self.energy, "efficiency": PROBABILITY}
         table = self.read("efficiency", file, columns)
         energy, efficiency = increasing_energy(table, "reconstructed_energy_keV", zero=True), table["efficiency"]
         table.check("efficiency", (efficiency >= 0) & (efficiency <= 1), "a number from 0 to 1")

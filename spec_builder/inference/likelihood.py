@@ -13,6 +13,7 @@ from scipy.special import gammaln, xlogy
 from spec_builder.base.arguments import as_numbers, check_argument, check_known, check_path, checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.names import shown, unknown_name
+from spec_builder.base.printing import counted
 from spec_builder.histfactory.checks import check_workspace
 from spec_builder.histfactory.interpolation import Factor, FactorBank
 from spec_builder.histfactory.patch import load_workspace
@@ -38,7 +39,7 @@ __all__ = ["Likelihood"]
 _ELSEWHERE = 0.381966
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Likelihood:
     """A pyhf model compiled into arrays.
 
@@ -76,6 +77,10 @@ class Likelihood:
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
             check_workspace(workspace, name)  # says what is wrong with it
             raise
+
+    def __repr__(self) -> str:
+        of = f" of {self.poi}" if self.poi else ""
+        return f"<Likelihood{of}: {counted(self.observed.size, 'bin')}, {counted(len(self.parameters), 'parameter')}>"
 
     def holding(self, values: Mapping[str, float]) -> Likelihood:
         """The same model with some parameters held; see :func:`spec_builder.histfactory.specification.hold`."""

@@ -320,15 +320,21 @@ class _Model:
         bent = bent_shapes(self.likelihood, self.free, self.layout, arrays)
         if not bent:
             return
-        model, free = replace(self, patient=False), list(self.free)
+        model, free, count = replace(self, patient=False), list(self.free), theta.shape[1]
         begin = theta.copy()
         begin[free] = self.likelihood.init[free, None]
-        for values in sides(self.likelihood, bent):
-            there = begin.copy()
-            there[bent] = values[:, None]
-            results = model.minimise(there, arrays)
-            lower = (results[2] == 0) & ((reason != 0) | (results[0] < value - _LOWER))
-            _take_over(found, np.arange(lower.size), (there, *results), lower)
+        places = sides(self.likelihood, bent)
+        together = max(BATCH // max(count, 1), 1)  # few rows cost as much as many
+        for first in range(0, len(places), together):
+            values = np.stack(places[first : first + together], axis=1)
+            rows = np.tile(np.arange(count), values.shape[1])
+            there = begin[:, rows]
+            there[bent] = np.repeat(values, count, axis=1)
+            heights, distances, why = model.minimise(there, arrays.take(rows))
+            for k in range(values.shape[1]):
+                side = slice(k * count, (k + 1) * count)
+                lower = (why[side] == 0) & ((reason != 0) | (heights[side] < value - _LOWER))
+                _take_over(found, rows[side], (there[:, side], heights[side], distances[side], why[side]), lower)
 
     def _come_down(
         self,

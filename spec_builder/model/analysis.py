@@ -519,7 +519,7 @@ def _member(name: str, text: str, chosen: dict[str, str]) -> Experiment:
         if error.name != name or "/" in name:
             raise
         known = (*ANALYSES, *named_analyses(), *shipped_experiments())
-        more = ", or paths of experiment folders joined by '+'"
+        more = ", or paths of experiment folders joined by '+', or the path of an analysis, a TOML file"
         told = unknown_name("analysis", text, known, more=more)
         raise SpecBuilderError(f"{told}{meant(name, known)}" if name != text else str(told)) from None
     variant = chosen.pop(plain.name, None)

@@ -250,7 +250,7 @@ class SignalKernel:
         if share <= LARGEST_SHARE_BEYOND:
             return ""
         return (
-            f"{100 * share:.2g} % of the accepted events of {self.channel.name} lie above the last recoil energy of "
+            f"{100 * share:.0f} % of the accepted events of {self.channel.name} lie above the last recoil energy of "
             "its response, if its last probability holds there; they are left out"
         )
 

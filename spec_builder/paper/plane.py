@@ -228,7 +228,7 @@ def _limits_row(result: LimitsResult) -> tuple[str, ...]:
     about, exclusion = result.provenance, result.exclusion
     lightest, heaviest = exclusion.points[0], exclusion.points[-1]
     options = [*about.variant_texts]
-    options += [f"{name.replace('_', ' ')} {value}" for name, value in result.choice.changed.items()]
+    options += [f"{name.replace('_', ' ')} {value}" for name, value in result.choice.stated.items()]
     last = heaviest.excluded[-1][0] if heaviest.excluded else None
     about_choices = (
         about.analysis + (" *" if about.by_construction else ""),

@@ -270,7 +270,7 @@ def export_point(
     loaded, point = as_analysis(analysis, law, variants), as_point(choice, mass_MeV, value)
     workspace = point.workspace(loaded)
     metadata = workspace_metadata(loaded) | {
-        **Choices.of(loaded, point.choice, point.masses_MeV).to_dict(statuses=False),
+        **Choices.of(loaded, point.choice, point.masses_MeV, couplings=point.couplings).to_dict(statuses=False),
         "point": str(point),
         "sha256": digest(workspace),
     }

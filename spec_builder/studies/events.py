@@ -170,7 +170,7 @@ def events_at_point(
     loaded, point = as_analysis(analysis, law, variants), as_point(choice, mass_MeV, value)
     loaded.check_limits()
     counted = _counts(Likelihood.from_workspace(point.workspace(loaded), NEW_PHYSICS), loaded.name)
-    about = Choices.of(loaded, point.choice, point.masses_MeV)
+    about = Choices.of(loaded, point.choice, point.masses_MeV, couplings=point.couplings)
     return EventsResult(about, f"the nuisance parameters at {point}", *counted)
 
 

@@ -341,7 +341,9 @@ def find_limits(
     check_nowhere_negative(chosen, signal, axis)
     curves = Curves(problem, signal)
     exclusion = exclude(problem, axis, cl=cl, dof=dof, curves=curves, plane=loaded.masses_MeV)
-    about = Choices.of(loaded, chosen, axis if chosen.has_mediator else None, cl=cl, dof=dof)
+    first = [p.excluded[0][0] or 0.0 for p in exclusion.points if p.excluded and math.isfinite(p.mass_MeV)]
+    masses_here = axis if chosen.has_mediator else None
+    about = Choices.of(loaded, chosen, masses_here, cl=cl, dof=dof, couplings=first)
     return LimitsResult(about, chosen, in_contact_units(exclusion))
 
 

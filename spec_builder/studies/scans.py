@@ -30,7 +30,15 @@ from spec_builder.inference.exclusion import exclude, plane_minimum
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.patches import group_patches
 from spec_builder.inference.points import GridPoints, ListedPoints, chunk_size
-from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_masses, as_spectra, as_workspace
+from spec_builder.model.given import (
+    as_analysis,
+    as_choice,
+    as_couplings,
+    as_masses,
+    as_spectra,
+    as_workspace,
+    mass_axis,
+)
 from spec_builder.model.provenance import Choices, range_text
 from spec_builder.model.signal import check_change
 from spec_builder.model.spectrum_patches import build_spectra_patch_set
@@ -51,10 +59,12 @@ if TYPE_CHECKING:
     from spec_builder.model.given import GivenAnalysis, GivenWorkspace
     from spec_builder.physics.choices import Choice
 
-__all__ = ["ScanResult", "scan_analysis", "scan_files", "scan_patches", "scan_spectra"]
+__all__ = ["ScanResult", "default_couplings", "scan_analysis", "scan_files", "scan_patches", "scan_spectra"]
 
 #: Masses, and couplings, that are not asked for otherwise.
 _POINTS = 121
+#: Masses at most at which it is asked what is excluded, to know where couplings should lie.
+_FEW_MASSES = 9
 #: What worker processes need.
 _MODULES = ("spec_builder.studies.scans",)
 #: Points of a scan.
@@ -206,7 +216,7 @@ def _grid_scan(analysis: Analysis, choice: Choice, masses: FloatArray | None, co
     points = GridPoints(problem, signal, couplings)
     metadata = {
         "schema": "spec_builder/scan/1",
-        **Choices.of(analysis, choice, axis if choice.has_mediator else None).to_dict(),
+        **Choices.of(analysis, choice, axis if choice.has_mediator else None, couplings=couplings.tolist()).to_dict(),
         "workspace_sha256": digest(analysis.workspace),
         "masses_MeV": axis.tolist() if choice.has_mediator else None,
         "couplings": couplings.tolist(),
@@ -228,6 +238,20 @@ def _reference(analysis: Analysis, choice: Choice, problem: Problem, axis: Float
     if choice.has_mediator:
         return plane_minimum(problem, analysis.masses_MeV), f"{range_text(analysis.masses_MeV)} and {domain}"
     return exclude(problem, axis, dof=1).minimum, domain
+
+
+def default_couplings(analysis: Analysis, choice: Choice, masses: Numbers | None = None) -> FloatArray:
+    """Couplings of a scan that are not asked for otherwise: 121 that hold what is excluded at 90 % CL.
+
+    Args:
+        analysis: what is scanned.
+        choice: the interaction.
+        masses: of the scan, as :func:`scan_analysis` takes them.
+    """
+    axis = mass_axis(choice, as_masses(masses, choice, analysis, _POINTS))
+    finite = axis[~np.isinf(axis)]
+    few = np.unique(np.linspace(0, finite.size - 1, _FEW_MASSES).astype(int))
+    return parameter_grid(choice, _POINTS, exclude(analysis.problem(choice), np.sort(finite)[few], dof=1))
 
 
 @checked
@@ -252,7 +276,8 @@ def scan_analysis(
         choice: an interaction, as :func:`spec_builder.physics.interactions.choose` takes and gives it.
         masses: mediator masses [MeV]: a number, a list, an array of shape (M,) or the text of a grid; by default 121
             over the range of the analysis; None where there is no mediator.
-        couplings: g or the interaction's own parameter, likewise, shape (G,); by default 121 over its default range.
+        couplings: g or the interaction's own parameter, likewise, shape (G,); by default 121 around what is excluded at
+            90 % CL, see :func:`default_couplings`.
         law: ``normsys`` or ``linear``, where a name is given.
         variants: variant by experiment name, where a name is given.
         executor: any ``concurrent.futures.Executor``; None computes here. The result does not depend on it.
@@ -272,7 +297,7 @@ def scan_analysis(
     """
     loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
     axis = as_masses(masses, chosen, loaded, _POINTS)
-    values = parameter_grid(chosen, _POINTS) if couplings is None else as_couplings(couplings, chosen)
+    values = default_couplings(loaded, chosen, masses) if couplings is None else as_couplings(couplings, chosen)
     scan = _grid_scan(loaded, chosen, axis, values)
     with workers(executor, jobs, preload=_MODULES) as pool:
         return _run(scan, pool, output, report, force=force)

@@ -39,7 +39,8 @@ def test_experiments_lists_what_is_shipped(spec_builder: Command) -> None:
 
     lines = printed(spec_builder("experiments")).splitlines()
     assert [line.split()[0] for line in lines] == list(shipped_experiments())
-    listed = {entry["name"]: entry["variants"] for entry in content(spec_builder("experiments", "--json"))}
+    found = content(spec_builder("experiments", "--json"))["experiments"]
+    listed = {entry["name"]: entry["variants"] for entry in found}
     assert listed["pandax4t"] == ["ce_rich", "md_rich", "poisson_response", "charge_yield"]
     assert listed["xenonnt"] == ["absolute_normalisation", "charge_yield"]
     assert listed["coherent_csi"] == ["collaboration_normalisation", "response_shapes"]

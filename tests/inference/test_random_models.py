@@ -20,6 +20,7 @@ from spec_builder.inference.profile import profile, search
 if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.fit import Fit
+    from spec_builder.inference.profile import Profile
 
 #: Rounding of 2NLL, in parts of the largest of its terms; both programs have it.
 ROUNDING = 1e-14
@@ -171,7 +172,7 @@ def test_few_are_refused() -> None:
     assert refused <= 2
 
 
-def is_end(theirs: Reference, found: Fit, end: float, outwards: float) -> bool:
+def is_end(theirs: Reference, found: Fit, scan: Profile, end: float, outwards: float) -> bool:
     """Whether pyhf's profile crosses the level at an end of the interval, to 1e-4 of the interval's length."""
     likelihood, level = theirs.likelihood, found.twice_nll + found.threshold
     length = abs(end - found.value)
@@ -180,7 +181,6 @@ def is_end(theirs: Reference, found: Fit, end: float, outwards: float) -> bool:
     near = np.clip(near, lower, upper)
     best = np.array([found.theta[name] for name in likelihood.parameters])
     heights = np.full(2, np.inf)
-    scan = search(likelihood, "mu")
     nearest = np.argsort(np.abs(scan.values - end))[:4]  # on whatever branch of the profile they are
     for start in (best, likelihood.init, *scan.fits.theta[nearest]):
         fits = profile(likelihood, "mu", near, np.tile(start, (2, 1))).fits
@@ -192,7 +192,8 @@ def as_pyhf_says(workspace: dict[str, Any]) -> bool:
     """Whether a fit is refused, or its minimum and the ends of its interval are those of pyhf's objective."""
     theirs = reference(workspace)
     try:
-        found = fit(theirs.likelihood)
+        scan = search(theirs.likelihood, "mu")
+        found = fit(theirs.likelihood, scan=scan)
     except SpecBuilderError:
         return True
     if not found.valid:
@@ -200,8 +201,8 @@ def as_pyhf_says(workspace: dict[str, Any]) -> bool:
     start = np.array([found.theta[name] for name in theirs.likelihood.parameters])
     if theirs.lowest(start) < found.twice_nll - theirs.tolerance():
         return False
-    up = found.up is None or is_end(theirs, found, found.value + found.up, 1.0)
-    return up and (found.down is None or is_end(theirs, found, found.value - found.down, -1.0))
+    up = found.up is None or is_end(theirs, found, scan, found.value + found.up, 1.0)
+    return up and (found.down is None or is_end(theirs, found, scan, found.value - found.down, -1.0))
 
 
 @given(workspace=workspaces())
