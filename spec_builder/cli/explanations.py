@@ -69,8 +69,5 @@ def explain(context: click.Context, /, analysis: str, output: str, force: bool, 
         result = explain_spectrum(loaded, spectrum, choices["strength"])
     else:
         result = explain_point(loaded, choice, choices["mass"], choices["coupling"])
-    if plots:
-        from spec_builder.figures.pages import draw_result  # noqa: PLC0415
-
-        plots.save(draw_result, result)
-    emit(result, output, force=force, as_json=choices["as_json"], as_csv=choices["as_csv"])
+    beside = plots.of_result(result)
+    emit(result, output, force=force, beside=beside, as_json=choices["as_json"], as_csv=choices["as_csv"])

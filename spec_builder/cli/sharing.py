@@ -118,7 +118,7 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
     change = changes_of(choices)
     if output is None:
         if len(analyses) != 1:
-            raise SpecBuilderError("export: give --output DIR, or one analysis to print its workspace")
+            raise SpecBuilderError("export: give --output FOLDER, or one analysis to print its workspace")
         (loaded,) = load_analyses(analyses, law, variants, change)
         click.echo(canonical_json(loaded.workspace), nl=False)
         return
@@ -214,7 +214,7 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
     spec-builder verify checks it. submission.yaml and its tables of excluded couplings need the extra [hepdata].
     An archive is of what was observed; export writes the workspace of a projection.
     """
-    from spec_builder.base.locks import alone_in  # noqa: PLC0415
+    from spec_builder.base.folders import alone_in  # noqa: PLC0415
     from spec_builder.model.analysis import ANALYSES  # noqa: PLC0415
     from spec_builder.sharing.archive import write_archives  # noqa: PLC0415
     from spec_builder.sharing.submission import is_installed  # noqa: PLC0415

@@ -304,11 +304,8 @@ def coverage(analysis: str, output: str, force: bool, **choices: Any) -> None:
     of = None if choices["interaction"] is None else choice_of(choices["interaction"], choices)
     with toy_run(output, choices, loaded.workspace, of, force=force) as how:
         result = _measured_coverage(loaded, of, choices, how)
-        if plots:
-            from spec_builder.figures.pages import draw_result  # noqa: PLC0415
-
-            plots.save(draw_result, result)
-        emit(result, output, force=force, as_json=choices["as_json"], as_csv=choices["as_csv"])
+        beside = plots.of_result(result)
+        emit(result, output, force=force, beside=beside, as_json=choices["as_json"], as_csv=choices["as_csv"])
 
 
 def _measured_coverage(
@@ -321,7 +318,8 @@ def _measured_coverage(
     if of is None:
         if choices["mass"] is not None:
             raise SpecBuilderError("coverage: --mass applies with an --interaction only")
-        return cover_analysis(analysis, choices["parameter"], choices["values"] or "0.3,1,2", **own)
+        values = {} if choices["values"] is None else {"values": choices["values"]}
+        return cover_analysis(analysis, choices["parameter"], **values, **own)
     if choices["values"] is None:
         raise SpecBuilderError(f"coverage: give --values of {of.parameter}")
     return cover_couplings(analysis, of, choices["mass"], choices["values"], **own)

@@ -89,7 +89,7 @@ class Tables:
         return table
 
     def binned(self, what: str, file: str, columns: Iterable[str], bins: int, *, unit: Sequence[str] = EVENTS) -> Table:
-        """A table of numbers >= 0 with a row for each bin, in order."""
+        """A table of numbers from 0 to 1e15 with a row for each bin, in order."""
         table = self.read(what, file, {"bin": (), **dict.fromkeys(columns, unit)})
         if table["bin"].size != bins:
             raise SpecBuilderError(

@@ -11,6 +11,7 @@ import numpy as np
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.text import Report, Shown
+from spec_builder.drawing.page import entries_of, legend_over
 from spec_builder.drawing.pulls import draw_parts, name_rows, rows_height
 from spec_builder.drawing.style import plain
 from spec_builder.inference import minuit
@@ -79,7 +80,7 @@ class Explanation(PicturedResult):
     @property
     def drawn_height(self) -> float:
         """Height of a figure of it [in]."""
-        return rows_height(min(len(self.parts.bins) + len(self.parts.pulls), _DRAWN + 1)) + 0.2
+        return rows_height(min(len(self.parts.bins) + len(self.parts.pulls), _DRAWN + 1)) + 0.4
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Parts of Delta chi^2 by bin and by pull, the largest above, the others summed.
@@ -98,8 +99,9 @@ class Explanation(PicturedResult):
         draw_parts(panel, [size for _, size in rows], r"part of $\Delta\chi^2$ to the Standard Model")
         name_rows(panel, [name for name, _ in rows])
         point = plain(self.point.replace("_", " "), _POINT_LETTERS)
-        panel.set_title(f"{dataset_label(self.provenance)}\n{point}, {level_note(self.provenance)}", loc="right")
-        panel.legend(loc="best", title=rf"$\Delta\chi^2 = {self.parts.delta_chi2:.2f}$")
+        about = f"{dataset_label(self.provenance)}\n{point}, {level_note(self.provenance)}"
+        title = f"{about}\n" + rf"$\Delta\chi^2 = {self.parts.delta_chi2:.2f}$"
+        legend_over(panel, entries_of([panel]), 2, title=title)
         return panel
 
     @property

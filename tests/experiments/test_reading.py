@@ -377,6 +377,7 @@ DESCRIPTION_MISTAKES = {
 #: The table, what stands in it, what stands there instead, the message.
 TABLE_MISTAKES = {
     "too many counts": ("observed.csv", "\n2,29\n", "\n2,1e300\n", "observed is 1e+300, expected at most 1e+15"),
+    "too much background": ("backgrounds.csv", ",8.33006,", ",1e308,", "cathode is 1e+308, expected at most 1e+15"),
     "negative count": (
         "observed.csv",
         "\n2,29\n",

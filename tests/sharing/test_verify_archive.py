@@ -117,7 +117,7 @@ def edited(data: bytes, *path: str | int, value: Any) -> bytes:
             "BkgOnly.meta.json",
             ("experiments",),
             [],
-            r"BkgOnly.meta.json: experiments: expected an object, found a list",
+            r"experiments: expected an object, found a list",
         ),
         ("BkgOnly.meta.json", ("reference",), {}, r"BkgOnly.meta.json: not the metadata of a .*flux_1e6"),
         (
