@@ -48,6 +48,8 @@ _MOST = {
     "parameters": 2000,
     "settings": 20_000,
 }
+#: Letters of a name, which stands in every row of a table, and of one in a message.
+_LONGEST_NAME, _SHOWN = 1000, 40
 _LISTS = ("inits", "bounds", "auxdata", "sigmas", "factors")
 #: Bounds of a normsys where the measurement gives none.
 _NORMSYS_BOUNDS = (-5.0, 5.0)
@@ -166,7 +168,24 @@ def _repeated(where: str, what: str, names: Sequence[str]) -> Iterator[str]:
         yield f"{where}{what} '{name}' stands twice; rename or remove one"
 
 
+def _names(workspace: Mapping[str, Any]) -> Iterator[str]:
+    """All names that stand in results."""
+    for measurement in workspace["measurements"]:
+        yield measurement["name"]
+        yield measurement["config"]["poi"]
+        yield from (given["name"] for given in measurement["config"]["parameters"])
+    for channel in workspace["channels"]:
+        yield channel["name"]
+        for sample in channel["samples"]:
+            yield sample["name"]
+            yield from (modifier["name"] for modifier in sample["modifiers"])
+
+
 def _name_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
+    for name in _names(workspace):
+        if len(name) > _LONGEST_NAME:
+            yield f"name '{name[:_SHOWN]}...' has {len(name)} letters, expected at most {_LONGEST_NAME}"
+            return
     yield from _repeated("", "channel", [c["name"] for c in workspace["channels"]])
     yield from _repeated("", "measurement", [m["name"] for m in workspace["measurements"]])
     yield from _repeated("", "observation", [o["name"] for o in workspace["observations"]])

@@ -43,6 +43,8 @@ WORKSPACE_FILE = "BkgOnly.json"
 OWN_MEASUREMENT = "new_physics"
 #: Likeness of two names from which on one is taken for the other misspelt.
 _ALIKE = 0.8
+#: Settings without a parameter that are compared with the parameters' names.
+_MOST_COMPARED = 100
 #: Values of a workspace that are shown to pyhf's own check of its schema; ours, which is as strict, sees all.
 _MOST_VALUES = 300_000
 
@@ -285,7 +287,8 @@ def _misspelt_settings(workspace: Mapping[str, Any]) -> list[tuple[str, str, str
     used = {m["name"] for c in workspace["channels"] for s in c["samples"] for m in s["modifiers"]}
     given = {m["name"]: {p["name"] for p in m["config"]["parameters"]} for m in workspace["measurements"]}
     found = []
-    for measurement, name in unused_settings(workspace):
+    # each is compared with all parameters: of some thousands nobody misspelt each
+    for measurement, name in unused_settings(workspace)[:_MOST_COMPARED]:
         alike = difflib.get_close_matches(name, sorted(used - given[measurement]), n=1, cutoff=_ALIKE)
         found += [(measurement, name, meant) for meant in alike]
     return found
