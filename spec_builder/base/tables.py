@@ -33,6 +33,17 @@ __all__ = ["STATUSES", "Table", "packaged_table", "read_table"]
 #: Where a table's numbers come from, from the most to the least direct.
 STATUSES = ("measured", "published", "computed", "reconstructed", "recalled")
 
+#: Other words for the units of counts and of numbers without a dimension.
+_ALSO = {
+    "dimensionless": "1",
+    "none": "1",
+    "events per bin": "events",
+    "events/bin": "events",
+    "counts per bin": "counts",
+    "counts/bin": "counts",
+}
+#: Blanks and signs of products, and what they may stand around: units are written in many ways.
+_PRODUCT, _AROUND = re.compile(r"[\s*·]+"), re.compile(r" ?([/()]) ?")
 #: Characters of a field in a message.
 _SHOWN = 40
 #: Columns that a message lists.
@@ -134,16 +145,16 @@ class Table:
             if all_named and column not in stated:
                 text = f"must name the unit of column '{column}', as in '{column}: {accepted[0]}'"
                 raise SpecBuilderError(f"{self.path}: header line '# unit: ...' {text}")
-            if column in stated and stated[column] not in accepted:
+            if column in stated and _spelled(stated[column]) not in map(_spelled, accepted):
                 raise self._wrong_unit(column, stated[column], accepted)
 
     def _check_nameless(self, words: str, units: Mapping[str, Sequence[str]]) -> None:
         """Each unit among the words, which stand for no column by its name, must be the unit of one."""
-        column_of = {word: column for column, accepted in reversed(tuple(units.items())) for word in accepted}
+        column_of = {_spelled(word): column for column, accepted in reversed(tuple(units.items())) for word in accepted}
         for word in (part.strip() for part in words.split(",")):
             parts = re.findall(r"[^\W\d_]+|%", word)
-            if word not in column_of and parts and all(map(_UNIT.fullmatch, parts)):
-                near = difflib.get_close_matches(word, list(column_of), n=1)
+            if _spelled(word) not in column_of and parts and all(map(_UNIT.fullmatch, parts)):
+                near = difflib.get_close_matches(_spelled(word), list(column_of), n=1)
                 column = column_of[near[0]] if near else next(iter(units))
                 raise self._wrong_unit(column, word, units[column])
 
@@ -260,6 +271,12 @@ def _number(path: Path, line: int, column: str, text: str, *, endless: bool) -> 
         expected = "a finite number, inf or nothing" if endless else "a finite number"
         raise SpecBuilderError(f"{path}:{line}: {column} is '{_short(text)}', expected {expected}")
     return value
+
+
+def _spelled(unit: str) -> str:
+    """A unit as accepted ones are written: ``events / (t*yr*keV)`` is ``events/(t yr keV)``."""
+    spelled = _AROUND.sub(r"\1", _PRODUCT.sub(" ", unit).strip())
+    return _ALSO.get(spelled, spelled)
 
 
 def _columns_named(names: str, units: Mapping[str, Sequence[str]]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.arguments import check_argument, check_path
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import refuse_existing, write_files
+from spec_builder.base.files import real_path, refuse_existing, write_files
 from spec_builder.base.printing import one_line
 from spec_builder.drawing.style import STYLE
 
@@ -213,13 +213,14 @@ def check_pages(paths: Iterable[Path], *, force: bool, taken: Sequence[Path] = (
             exists.
     """
     names = list(paths)
+    places = list(map(real_path, names))
     for path in names:
         if path.suffix.lower() not in FORMATS:
             raise SpecBuilderError(f"{path}: expected a name that ends in {', '.join(FORMATS)}")
-        if names.count(path) > 1:
+        if places.count(real_path(path)) > 1:
             raise SpecBuilderError(f"{path}: is named twice, expected one name for each figure")
         for own, what in ((path, "the figure"), (caption_path(path), f"the caption of {path.name}")):
-            if any(own.absolute() == other.absolute() for other in taken):
+            if real_path(own) in map(real_path, taken):
                 raise SpecBuilderError(f"{own}: is the output and {what} too, expected two names")
             refuse_existing(own, force=force)
 
@@ -245,7 +246,8 @@ def page_content(page: Page, paths: Iterable[Path]) -> dict[Path, Content]:
         As :func:`spec_builder.base.files.write_files` takes it.
     """
     files: dict[Path, Content] = {path: partial(_draw, page) for path in paths}
-    return files | dict.fromkeys(map(caption_path, files), page.caption.to_text())
+    captions = {real_path(path): path for path in map(caption_path, files)}  # one for figures of one name
+    return files | dict.fromkeys(captions.values(), page.caption.to_text())
 
 
 def _draw(page: Page, path: Path) -> None:

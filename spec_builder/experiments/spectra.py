@@ -16,6 +16,7 @@ from spec_builder.base.files import read_bytes
 from spec_builder.base.grids import number_of
 from spec_builder.base.tables import read_table
 from spec_builder.experiments.tables import ENERGIES
+from spec_builder.physics.targets import load_target, shipped_targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +45,7 @@ class RecoilSpectrum:
         target: name of the target it belongs to, '' if the table does not say.
         labels: numbers that tell spectra of one folder apart, by name.
         sha256: digest of the file.
+        recoil: what its energies are those of, ``nucleus`` (keVnr) or ``electron`` (keVee), '' if the unit is keV.
     """
 
     name: str
@@ -55,6 +57,7 @@ class RecoilSpectrum:
     target: str
     labels: Mapping[str, float]
     sha256: str
+    recoil: str = ""
 
     def __repr__(self) -> str:
         return f"<RecoilSpectrum {self.name}: {self.title}>"
@@ -76,8 +79,10 @@ def read_spectrum(path: str | PathLike[str]) -> RecoilSpectrum:
     """
     path = Path(path)
     table = read_table(path, columns=("recoil_energy_keV", "rate"))
-    of_electrons = "electrons" in table.metadata.get("target", "")
-    table.check_units({"recoil_energy_keV": ENERGIES["electron" if of_electrons else "nucleus"], "rate": RATE})
+    target = table.metadata.get("target", "")
+    kinds = (load_target(target).kind,) if target in shipped_targets() else tuple(ENERGIES)
+    energies = dict.fromkeys(word for kind in kinds for word in ENERGIES[kind])
+    table.check_units({"recoil_energy_keV": tuple(energies), "rate": RATE})
     energy, rate = table["recoil_energy_keV"], table["rate"]
     table.check_increasing("recoil_energy_keV", zero=True)
     table.check("rate", rate >= 0, "a number >= 0")
@@ -90,9 +95,10 @@ def read_spectrum(path: str | PathLike[str]) -> RecoilSpectrum:
         rate=rate,
         source=table.metadata["source"],
         status=table.status,
-        target=table.metadata.get("target", ""),
+        target=target,
         labels=_labels(table),
         sha256=hashlib.sha256(read_bytes(path)).hexdigest(),
+        recoil=next((kind for kind, (_, word) in ENERGIES.items() if word in table.metadata["unit"]), ""),
     )
 
 

@@ -31,7 +31,6 @@ __all__ = [
     "SignalKernel",
     "Template",
     "Yields",
-    "channel_yields",
     "check_change",
     "check_nowhere_negative",
     "joined",
@@ -339,11 +338,6 @@ def reference_size(channel: Channel, factor: str | None = None) -> float:
     wanted = [signal for signal in channel.signals if factor is None or signal.factor == factor]
     names = {name for signal in wanted for name in (signal.components or channel.source.names)}
     return sum(component.total for component in channel.source.components if component.name in names) * 1e-6
-
-
-def channel_yields(channel: Channel, choice: Choice, masses_MeV: FloatArray | None = None) -> dict[str, Yields]:
-    """Events of a channel by signal sample; see :meth:`SignalKernel.yields`."""
-    return signal_kernel(channel).yields(choice, masses_MeV)
 
 
 def signal_kernel(channel: Channel) -> SignalKernel:

@@ -23,11 +23,13 @@ __all__ = ["acts_on", "share_outside", "spectrum_notes", "spectrum_yields"]
 
 #: Nodes of the integral below a response's first row, evenly spaced in the logarithm over this ratio of energies.
 _NODES_BELOW, _RATIO_BELOW = 400, 1e3
+#: What recoils, by the kind of a target.
+RECOILING = {"nucleus": "nuclei", "electron": "electrons"}
 
 
 def acts_on(channel: Channel, spectrum: RecoilSpectrum) -> bool:
-    """Whether a spectrum belongs to a channel's target; one that names no target belongs to all."""
-    return spectrum.target in ("", channel.target.name)
+    """Whether a spectrum belongs to a channel's target; one that names no target belongs to all that recoil so."""
+    return spectrum.target in ("", channel.target.name) and spectrum.recoil in ("", channel.target.kind)
 
 
 def spectrum_yields(channel: Channel, spectrum: RecoilSpectrum) -> Yields:
@@ -99,7 +101,8 @@ def spectrum_notes(analysis: Analysis, spectrum: RecoilSpectrum) -> tuple[tuple[
     for experiment in analysis.experiments:
         idle = [channel.name for channel in experiment.channels if not acts_on(channel, spectrum)]
         if idle:
-            text = f"the spectrum is one on {spectrum.target}: {', '.join(idle)} stays at the Standard Model"
+            of = f"on {spectrum.target}" if spectrum.target else f"of recoiling {RECOILING[spectrum.recoil]}"
+            text = f"the spectrum is one {of}: {', '.join(idle)} stays at the Standard Model"
             notes.append((experiment.name, text))
         acting = [channel for channel in experiment.channels if acts_on(channel, spectrum)]
         share = max((share_outside(channel, spectrum) for channel in acting), default=0.0)

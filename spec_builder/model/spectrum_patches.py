@@ -13,7 +13,7 @@ from spec_builder.histfactory.patchset import patch_set
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.patches import NEW_SAMPLE, STRENGTH
 from spec_builder.model.provenance import in_words
-from spec_builder.model.spectra import acts_on, spectrum_notes, spectrum_yields
+from spec_builder.model.spectra import RECOILING, acts_on, spectrum_notes, spectrum_yields
 from spec_builder.model.workspace import NEW_PHYSICS, round_yields, signal_modifiers
 
 if TYPE_CHECKING:
@@ -74,9 +74,8 @@ def _channels_of(analysis: Analysis, spectrum: RecoilSpectrum) -> dict[str, Chan
     channels = {channel.name: channel for channel in analysis.channels if acts_on(channel, spectrum)}
     targets = sorted({channel.target.name for channel in analysis.channels})
     if not channels:
-        raise SpecBuilderError(
-            f"spectrum {spectrum.name}: its target is {spectrum.target}, but {analysis.name} has {', '.join(targets)}"
-        )
+        own = f"target is {spectrum.target}" if spectrum.target else f"energies are of {RECOILING[spectrum.recoil]}"
+        raise SpecBuilderError(f"spectrum {spectrum.name}: its {own}, but {analysis.name} has {', '.join(targets)}")
     if len(targets) > 1 and not spectrum.target:
         raise SpecBuilderError(
             f"spectrum {spectrum.name}: {analysis.name} has the targets {', '.join(targets)}, expected a header line "

@@ -67,6 +67,16 @@ def test_one_caption_stands_beside_all_formats(tmp_path: Path, flux_fits: list[F
     assert "arXiv:2408.02877" in text
 
 
+def test_names_of_one_place_are_one_file(
+    tmp_path: Path, flux_fits: list[FitResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_page(draw_pulls(flux_fits), [Path("pulls.png"), tmp_path / "pulls.svg"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pulls.png", "pulls.svg", "pulls.txt"]
+    with pytest.raises(SpecBuilderError, match="is named twice"):
+        check_pages([Path("pulls.png"), tmp_path / "pulls.png"], force=True)
+
+
 def test_a_caption_is_not_overwritten_and_never_stale(tmp_path: Path, flux_fits: list[FitResult]) -> None:
     (tmp_path / "pulls.txt").write_text("mine")
     with pytest.raises(SpecBuilderError, match=r"pulls\.txt: exists already; give another name$"):

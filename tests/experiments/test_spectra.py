@@ -47,6 +47,20 @@ def test_target_and_labels_may_be_left_out(tmp_path: Path) -> None:
     assert (spectrum.target, spectrum.labels) == ("", {})
 
 
+@pytest.mark.parametrize("unit", ["events / (t yr keV)", "events/(t*yr*keV)", "counts/(t yr  keV)"])
+def test_blanks_and_products_of_a_unit(tmp_path: Path, unit: str) -> None:
+    text = TEXT.replace("events/(t yr keV)", unit)
+    assert unit in text
+    assert read_spectrum(write(tmp_path / "a.csv", text)).rate[0] == 10.0
+
+
+@pytest.mark.parametrize(("unit", "recoil"), [("keV", ""), ("keVnr", "nucleus"), ("keVee", "electron")])
+def test_energies_of_a_spectrum_without_a_target_say_what_recoils(tmp_path: Path, unit: str, recoil: str) -> None:
+    text = "".join(line for line in TEXT.splitlines(keepends=True) if "target" not in line)
+    path = write(tmp_path / "a.csv", text.replace("recoil_energy_keV: keV", f"recoil_energy_keV: {unit}"))
+    assert read_spectrum(path).recoil == recoil
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -32,6 +32,7 @@ RESPONSE = "recoil_energy_keV,bin0,bin1\n1,0.1,0.2\n2,0.2,0.3\n"
         "keV, probability",
         "probability",
         "as in the paper",
+        "recoil_energy_keV: keV; bins: dimensionless",
     ],
 )
 def test_units_that_are_the_columns(tmp_path: Path, unit: str) -> None:
@@ -60,6 +61,11 @@ def test_units_of_something_else(tmp_path: Path, unit: str, message: str) -> Non
         written(tmp_path, unit, RESPONSE).selection("response", "t.csv", 2)
     assert message in str(caught.value)
     assert str(caught.value).startswith(f"{tmp_path / 't.csv'}: ")
+
+
+@pytest.mark.parametrize("unit", ["events", "counts", "1", "events per bin", "events / bin", "observed: counts/bin"])
+def test_words_for_counts(tmp_path: Path, unit: str) -> None:
+    assert written(tmp_path, unit, "bin,observed\n0,3\n1,4\n").observed("t.csv", 2).tolist() == [3, 4]
 
 
 def test_status_and_source_are_kept_by_channel(tmp_path: Path) -> None:

@@ -199,3 +199,10 @@ def test_a_spectrum_without_events_and_a_channel_with_a_fluence_are_refused(abso
         spectrum_patch(absolute, box(50.0, 60.0))
     with pytest.raises(SpecBuilderError, match="its source has a fluence"):
         spectrum_patch(load_analysis("coherent_csi"), box(1.0, 2.0))
+
+
+def test_energies_of_electrons_are_none_of_nuclei(absolute: Analysis) -> None:
+    electrons = replace(box(1.0, 2.0), recoil="electron")
+    with pytest.raises(SpecBuilderError, match="its energies are of electrons, but xenonnt has xenon"):
+        spectrum_patch(absolute, electrons)
+    assert spectrum_patch(load_analysis("eves"), electrons)
