@@ -123,20 +123,25 @@ def search(likelihood: Likelihood, parameter: str) -> Profile:
         for first in range(0, len(begin), count):
             found, _ = _if_lower(likelihood, found, everywhere, begin[first : first + count], patient=False)
         found, _ = _if_lower(likelihood, found, everywhere, np.tile(lowest(likelihood), (count, 1)))
-    found = _from_each_other(likelihood, found)
-    slopes = likelihood.gradient(found.fits.theta)[:, index]
+    first, best = found.values, _best_parameters(found)
+    found = _from_each_other(likelihood, found, np.arange(count))
+    slopes = likelihood.slope(found.fits.theta, parameter)
     for _ in range(_REFINEMENTS):
         halved = _not_parabolic(found, slopes, _SEARCH_ERROR, _SEARCH_PART)
         if not halved.size:
             break
         theta = (found.fits.theta[halved] + found.fits.theta[halved + 1]) / 2
         added = profile(likelihood, parameter, theta[:, index], theta)
-        slopes = np.append(slopes, likelihood.gradient(added.fits.theta)[:, index])
+        slopes = np.append(slopes, likelihood.slope(added.fits.theta, parameter))
         values = np.append(found.values, added.values)
         order = np.argsort(values, kind="stable")
         found = Profile(parameter, values[order], found.fits.joined(added.fits).take(order))
         slopes = slopes[order]
-    return found if found.values.size == count else _from_each_other(likelihood, found)
+    if found.values.size == count:
+        return found
+    same = np.array_equal(best, _best_parameters(found))
+    left = ~np.isin(found.values, first) if same else np.ones(found.values.size, dtype=bool)
+    return _from_each_other(likelihood, found, np.flatnonzero(left))
 
 
 def _near_the_minimum(likelihood: Likelihood, index: int, step: float) -> FloatArray:
@@ -187,19 +192,27 @@ def follow(likelihood: Likelihood, scan: Profile, values: FloatArray) -> Profile
     return found
 
 
-def _from_each_other(likelihood: Likelihood, scan: Profile) -> Profile:
+def _best_parameters(scan: Profile) -> FloatArray:
+    """The parameters (P,) of a profile's lowest point."""
+    known = np.where(scan.fits.known, scan.fits.twice_nll, np.inf)
+    best: FloatArray = scan.fits.theta[int(np.argmin(known))]
+    return best
+
+
+def _from_each_other(likelihood: Likelihood, scan: Profile, left: IndexArray) -> Profile:
     """The profile with lower minima, where the fits of other points lead to some.
 
     2NLL may have several minima in the other parameters. All points start from the best one's parameters, and then
     from those of a neighbour where the slopes say that it lies on another branch, as far as that goes.
+
+    Args:
+        likelihood: the model.
+        scan: the profile.
+        left: the points that have not yet started from the best one's parameters.
     """
-    known = np.where(scan.fits.known, scan.fits.twice_nll, np.inf)
-    best = scan.fits.theta[int(np.argmin(known))]
-    index = likelihood.index(scan.parameter)
-    everywhere = np.arange(scan.values.size)
-    scan, _ = _if_lower(likelihood, scan, everywhere, np.tile(best, (scan.values.size, 1)))
+    scan, _ = _if_lower(likelihood, scan, left, np.tile(_best_parameters(scan), (left.size, 1)))
     look = np.ones(scan.values.size - 1, dtype=bool)
-    slopes = likelihood.gradient(scan.fits.theta)[:, index]
+    slopes = likelihood.slope(scan.fits.theta, scan.parameter)
     for _ in range(scan.values.size):
         jumps = _not_parabolic(scan, slopes, _BRANCH_ERROR, _BRANCH_PART)
         left = jumps[look[jumps]]
@@ -209,7 +222,7 @@ def _from_each_other(likelihood: Likelihood, scan: Profile) -> Profile:
         scan, moved = _if_lower(likelihood, scan, left + 1, theta[left])
         scan, more = _if_lower(likelihood, scan, left, theta[left + 1])
         moved = np.union1d(moved, more)
-        slopes[moved] = likelihood.gradient(scan.fits.theta[moved])[:, index]
+        slopes[moved] = likelihood.slope(scan.fits.theta[moved], scan.parameter)
         look[:] = False
         look[np.clip(np.concatenate([moved - 1, moved]), 0, look.size - 1)] = True
     return scan
@@ -308,7 +321,7 @@ def _with_lower_branch(likelihood: Likelihood, scan: Profile, ends: list[float],
     values = np.append(scan.values, values[best])
     order = np.argsort(values, kind="stable")
     joined = scan.fits.joined(fits.take(slice(best, best + 1))).take(order)
-    return _from_each_other(likelihood, Profile(scan.parameter, values[order], joined))
+    return _from_each_other(likelihood, Profile(scan.parameter, values[order], joined), np.arange(values.size))
 
 
 def _crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: float) -> Crossings:
