@@ -145,13 +145,11 @@ class _Batch:
         slope = np.zeros(rows.size)
         scale = np.ones(rows.size)
         goal, noise = np.full(rows.size, EDM_GOAL), self._noise
-        slim = isinstance(self._engine, JacobianEngine) and self._engine.is_slim
-        expand = self._engine.slim if slim else self._engine
         for evaluation in range(MAX_EVALUATIONS):
             if evaluation == _PATIENCE:
                 goal = self._edm_goal(point, arrays, barrier)
             before = edm
-            new = expand(point, arrays, barrier=barrier)
+            new = self._expand(point, arrays, barrier)
             bar = value + _ARMIJO * scale * slope + _ROUNDING * np.abs(value) + noise
             accepted = (new.value <= bar) & np.isfinite(new.value)
             if accepted.all():
@@ -271,6 +269,13 @@ class _Batch:
         goal: FloatArray = np.clip(rounding, EDM_GOAL, _EDM_ROUNDED)
         return goal
 
+    def _expand(self, point: FloatArray, arrays: RowArrays, barrier: FloatArray) -> Expansion | SlimExpansion:
+        """2NLL and its derivatives, in the form that suits the model."""
+        engine = self._engine
+        if isinstance(engine, JacobianEngine) and engine.is_slim:
+            return engine.slim(point, arrays, barrier=barrier)
+        return engine(point, arrays, barrier=barrier)
+
     def _direction(self, base: FloatArray, new: Expansion | SlimExpansion) -> tuple[FloatArray, FloatArray]:
         """Newton step (F, n) over the directions that the bounds leave free, and its EDM (n,)."""
         low, high = base <= self._lower, base >= self._upper
@@ -321,12 +326,13 @@ class _Batch:
             unknown = np.union1d(unknown, np.flatnonzero(rest)[more])
         if unknown.size:
             whole = new.whole()
-            hessian, fisher = whole.hessian[..., unknown], whole.fisher[..., unknown]
-            found = self._step(hessian, fisher, gradient[:, unknown], blocked[:, unknown])
-            step[:, unknown], definite[unknown] = found
+            parts = whole.hessian[..., unknown], whole.fisher[..., unknown]
+            step[:, unknown], definite[unknown] = self._step(*parts, gradient[:, unknown], blocked[:, unknown])
         return step, definite
 
-    def _positive(self, point: FloatArray, step: FloatArray, new: Expansion, arrays: RowArrays) -> FloatArray:
+    def _positive(
+        self, point: FloatArray, step: FloatArray, new: Expansion | SlimExpansion, arrays: RowArrays
+    ) -> FloatArray:
         """Largest part of the step that keeps all rates positive, with a margin; exact where they are affine."""
         if not self._engine.affine:
             return np.ones(step.shape[1])

@@ -84,10 +84,8 @@ def _inverse(matrix: FloatArray) -> FloatArray:
             pass
         else:  # there are none, and the eigenvectors would take ten times as long
             inverse = np.linalg.inv(matrix)
-            symmetric: FloatArray = (inverse + inverse.T) / 2
-            return symmetric
-    pseudo: FloatArray = np.linalg.pinv(matrix, hermitian=True)
-    return pseudo
+            return np.asarray((inverse + inverse.T) / 2, dtype=np.float64)
+    return np.asarray(np.linalg.pinv(matrix, hermitian=True), dtype=np.float64)
 
 
 def prior(likelihood: Likelihood) -> tuple[FloatArray, FloatArray]:

@@ -407,10 +407,10 @@ def _block(spec: Specification, members: list[tuple[Group, int]], position: dict
         bins = np.array([b for b, p in enumerate(parameters) if int(p) in position], dtype=np.intp)
         positions = np.array([position[int(parameters[b])] for b in bins], dtype=np.intp)
         vectors.append(_Vector(parameters, bins, positions))
-    parameters = {spec.factors[f].parameter for f in (*product, *shapes)}
-    moving = sorted(position[p] for p in parameters if p in position)
+    moved = {spec.factors[f].parameter for f in (*product, *shapes)} & set(position)
+    moving = sorted(position[p] for p in moved)
     place_of = {p: i for i, p in enumerate(moving)}
-    own = {p: place_of[position[p]] for p in parameters if p in position}
+    own = {p: place_of[position[p]] for p in moved}
     return _Block(
         place,
         np.array(product, dtype=np.intp),

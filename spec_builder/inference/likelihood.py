@@ -349,7 +349,8 @@ class Likelihood:
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def slope(self, theta: FloatArray, parameter: str) -> FloatArray:
         """Derivative of 2NLL in one parameter at theta (N, P): shape (N,)."""
-        return self.engine((self.index(parameter),))(self._columns(theta)).gradient[0]
+        slope: FloatArray = self.engine((self.index(parameter),))(self._columns(theta)).gradient[0]
+        return slope
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def hessian(self, theta: FloatArray) -> FloatArray:

@@ -123,7 +123,7 @@ def search(likelihood: Likelihood, parameter: str) -> Profile:
         for first in range(0, len(begin), count):
             found, _ = _if_lower(likelihood, found, everywhere, begin[first : first + count], patient=False)
         found, _ = _if_lower(likelihood, found, everywhere, np.tile(lowest(likelihood), (count, 1)))
-    first, best = found.values, _best_parameters(found)
+    tried, best = found.values, _best_parameters(found)
     found = _from_each_other(likelihood, found, np.arange(count))
     slopes = likelihood.slope(found.fits.theta, parameter)
     for _ in range(_REFINEMENTS):
@@ -140,7 +140,7 @@ def search(likelihood: Likelihood, parameter: str) -> Profile:
     if found.values.size == count:
         return found
     same = np.array_equal(best, _best_parameters(found))
-    left = ~np.isin(found.values, first) if same else np.ones(found.values.size, dtype=bool)
+    left = ~np.isin(found.values, tried) if same else np.ones(found.values.size, dtype=bool)
     return _from_each_other(likelihood, found, np.flatnonzero(left))
 
 

@@ -77,9 +77,10 @@ def test_on_a_bound_a_parameter_has_no_error() -> None:
 def test_errors_of_a_large_model_are_those_of_a_small_one() -> None:
     bins = [40.0, 60.0, 50.0]
     idle = {"name": "idle", "data": [1e-9] * 3, "modifiers": []}
-    few = {"name": "s", "data": bins, "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]}
-    few["modifiers"].append({"name": "n", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}})
-    many = [{"name": f"m{i}", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}} for i in range(80)]
+    norm = {"type": "normsys", "data": {"hi": 1.1, "lo": 0.9}}
+    own = [{"name": "mu", "type": "normfactor", "data": None}, {"name": "n", **norm}]
+    few = {"name": "s", "data": bins, "modifiers": own}
+    many = [{"name": f"m{i}", **norm} for i in range(80)]
     found = []
     for modifiers in ([], many):
         workspace = {
