@@ -46,7 +46,12 @@ if TYPE_CHECKING:
         fit_analysis_by_toys,
         fit_workspace_by_toys,
     )
-    from spec_builder.studies.catalogue import describe_experiment, list_experiments
+    from spec_builder.studies.catalogue import (
+        ExperimentDescription,
+        ExperimentList,
+        describe_experiment,
+        list_experiments,
+    )
     from spec_builder.studies.coverage import CoverageResult, cover_analysis, cover_couplings
     from spec_builder.studies.events import EventsResult, events_at_point, events_of_analysis, events_of_workspace
     from spec_builder.studies.expected import ExpectedLimits, expect_limits
@@ -72,6 +77,8 @@ __all__ = [
     "ExpectedLimits",
     "ExpectedStrengths",
     "Experiment",
+    "ExperimentDescription",
+    "ExperimentList",
     "Explanation",
     "FitResult",
     "Likelihood",
@@ -163,6 +170,8 @@ _HOME = {
     "ExpectedLimits": "studies.expected",
     "ExpectedStrengths": "studies.expected_strengths",
     "Experiment": "experiments.description",
+    "ExperimentDescription": "studies.catalogue",
+    "ExperimentList": "studies.catalogue",
     "Explanation": "studies.explanation",
     "FitResult": "studies.fits",
     "Likelihood": "inference.likelihood",

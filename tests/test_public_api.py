@@ -21,6 +21,8 @@ NAMES = [
     "ExpectedLimits",
     "ExpectedStrengths",
     "Experiment",
+    "ExperimentDescription",
+    "ExperimentList",
     "Explanation",
     "FitResult",
     "Likelihood",

@@ -182,7 +182,7 @@ SLOW = {
 MADE_BY_FUNCTIONS = {
     *("Analysis", "Channel", "Choice", "CoverageResult", "EventsResult", "ExpectedLimits", "ExpectedStrengths"),
     *("Experiment", "Explanation", "FitResult", "Likelihood", "LimitsResult", "NewPhysics", "Page", "ProfileResult"),
-    "SurfaceResult",
+    *("SurfaceResult", "ExperimentDescription", "ExperimentList"),
     *("RankingResult", "ScanResult", "Source", "SpecBuilderError", "Spectrum", "StrengthLimits", "Target"),
     *("ToyFitResult", "ToyLimitsResult"),
 }
@@ -267,6 +267,15 @@ RESULTS: dict[str, Callable[[Made], Any]] = {
     "Source": lambda _: sb.load_source("solar_8b"),
     "Target": lambda _: sb.load_target("xenon"),
     "Choice": lambda _: sb.choose("scalar"),
+    "ExperimentList": lambda _: sb.list_experiments(),
+    "ExperimentDescription": lambda _: sb.describe_experiment("xenonnt"),
+    "SurfaceResult": lambda m: sb.profile_two_of_analysis(m.analysis, ["flux", "xenonnt_neutron"], points=31),
+}
+
+
+#: Descriptions of what goes in.
+WITHOUT_PICTURE = {
+    *("Analysis", "Experiment", "Source", "Target", "Choice", "ExperimentList", "ExperimentDescription"),
 }
 
 
@@ -278,6 +287,7 @@ def test_what_results_are_asked_for(name: str, made: Made, monkeypatch: pytest.M
     assert type(result).__name__ == name
     wrong = refusals(result.save, lambda: {"path": made.new(".csv")}, "path", made.folder)
     wrong += refusals(result.save, lambda: {"path": made.new(".csv")}, "force", made.folder)
+    assert hasattr(result, "plot") or name in WITHOUT_PICTURE
     if hasattr(result, "plot"):
         for argument in inspect.signature(result.plot).parameters:
             wrong += refusals(result.plot, dict, argument, made.folder)
@@ -286,6 +296,19 @@ def test_what_results_are_asked_for(name: str, made: Made, monkeypatch: pytest.M
     for text in (result.to_csv(), result.to_markdown(), result.to_html(), str(result)):
         assert text
     assert len(repr(result).splitlines()) == 1
+    assert len(repr(result)) < 200
+
+
+@pytest.mark.parametrize(
+    ("thing", "text"),
+    [
+        (lambda m: m.analysis.likelihood("flux"), "<Likelihood of flux: 3 bins, 7 parameters>"),
+        (lambda _: sb.shipped_interactions()[0], "<Interaction scalar: scalar mediator>"),
+        (lambda m: sb.read_spectrum(m.folder / "spectrum.csv"), "<RecoilSpectrum spectrum: a line>"),
+    ],
+)
+def test_what_is_no_result_reads_in_a_line_too(thing: Callable[[Made], Any], text: str, made: Made) -> None:
+    assert repr(thing(made)) == text
 
 
 def test_axes_are_neither_a_figure_nor_several_of_them(made: Made) -> None:

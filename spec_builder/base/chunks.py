@@ -8,7 +8,6 @@ import hashlib
 import io
 import os
 import re
-import shutil
 import weakref
 import zipfile
 import zlib
@@ -18,7 +17,8 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import loss_is_told, worker_count
-from spec_builder.base.files import make_folder, read_bytes, refuse_existing, write_bytes, write_text
+from spec_builder.base.files import move_file, read_bytes, real_path, write_bytes, write_text
+from spec_builder.base.folders import make_folder
 from spec_builder.base.locks import FolderLock
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class FileStore:
     """
 
     def __init__(self, output: Path, job: str) -> None:
-        self._output, self._job = output.resolve(), job  # a link stays
+        self._output, self._job = real_path(output), job
         self._folder = output.with_name(output.name + ".parts")
         self._lock: FolderLock | None = None
         self._refuse_strange_folder()
@@ -226,11 +226,7 @@ class FileStore:
         draft = self._folder / f"output{self._output.suffix}"
         write(draft)
         write_text(self._digest, self._seal(draft), force=True)
-        refuse_existing(self._output, force=force)
-        try:
-            shutil.move(draft, self._output)
-        except OSError as error:
-            raise SpecBuilderError(f"{self._output}: cannot be written ({error.strerror})") from None
+        move_file(draft, self._output, force=force)
         self.remove()
 
     @property

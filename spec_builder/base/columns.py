@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Columns = Mapping[str, tuple[str, Callable[[], Iterator[Column]]]]
 
-__all__ = ["check_suffix", "write_columns"]
+__all__ = ["check_suffix", "columns_content", "write_columns"]
 
 
 def write_columns(
@@ -44,6 +44,18 @@ def write_columns(
         SpecBuilderError: as :func:`check_suffix`, or for a file that exists and no ``force``.
     """
     check_suffix(path)
+    write_bytes(path, columns_content(path.suffix.lower(), columns, count, metadata), force=force)
+
+
+def columns_content(suffix: str, columns: Columns, count: int, metadata: Mapping[str, Any]) -> Callable[[Path], None]:
+    """What writes a columnar file to the path that it is given; see :func:`write_columns`.
+
+    Args:
+        suffix: says in what form.
+        columns: as there.
+        count: as there.
+        metadata: as there.
+    """
     text = json.dumps(metadata, sort_keys=True, ensure_ascii=False)
 
     def as_npz(temporary: Path) -> None:
@@ -68,8 +80,7 @@ def write_columns(
     def as_parquet(temporary: Path) -> None:
         _write_parquet(temporary, columns, text)
 
-    writers = {".npz": as_npz, ".csv": as_csv, ".parquet": as_parquet}
-    write_bytes(path, writers[path.suffix.lower()], force=force)
+    return {".npz": as_npz, ".csv": as_csv, ".parquet": as_parquet}[suffix]
 
 
 def _write_parquet(path: Path, columns: Columns, metadata: str) -> None:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
 import os
 import re
+import shutil
 import sys
 import tempfile
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from spec_builder.base.errors import ExistsError, SpecBuilderError
+from spec_builder.base.folders import make_folder, missing_folders, remove_empty
+from spec_builder.base.locks import FolderLock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import BinaryIO
+
+    Content = Callable[[Path], object] | str
 
 __all__ = [
     "MAX_JSON_MEMORY",
@@ -28,11 +35,12 @@ __all__ = [
     "is_temporary",
     "json_memory",
     "load_json",
-    "make_folder",
+    "move_file",
     "parse_json",
     "parse_toml",
     "read_bytes",
     "read_text",
+    "real_path",
     "refuse_existing",
     "write_bytes",
     "write_files",
@@ -55,6 +63,12 @@ _DECIMAL = re.compile(r"(?<![\w.])\d+\.\d+(?:[eE][+-]?\d+)?(?![\w.])")
 _SHOWN = 40
 #: What :func:`write_bytes` calls a file that is not whole yet.
 _TEMPORARY = re.compile(r"\..*-[a-z0-9_]{8}(\.\w+)?")
+#: Bytes of a name, as file systems have it, and of what a temporary one has more than the name that it stands for.
+_MOST_NAME, _ADDED = 255, 10
+#: A folder is made so often, if others remove it.
+_TRIES = 100
+#: Seconds to wait while another process gives files their names: it has written all of them.
+_WAIT_S = 3.0
 #: The escape of one half of a character beyond U+FFFF, or that half itself.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
@@ -277,17 +291,18 @@ def refuse_existing(path: Path, *, force: bool) -> None:
         ExistsError: if ``path`` exists and ``force`` is not given.
         SpecBuilderError: if it is no file: a folder, a device, a pipe.
     """
-    if path.is_dir():
-        raise SpecBuilderError(f"{path}: is a folder, expected a file name")
-    if path.exists() and not path.is_file():
-        raise SpecBuilderError(f"{path}: is a device or a pipe, expected a file name")
-    if path.is_symlink() and not path.exists():
-        raise SpecBuilderError(f"{path}: is a link that leads to nothing, expected a file name")
-    above = next(folder for folder in path.absolute().parents if folder.exists())
-    if not above.is_dir():
-        raise SpecBuilderError(f"{path}: cannot be written ({above} is not a folder)")
-    if path.exists() and not force:
-        raise ExistsError(f"{path}: exists already; give another name")
+    if "\0" in str(path):
+        raise SpecBuilderError(f"{path}: cannot be written (no name holds a NUL)")
+    with _told(path):
+        if path.is_dir():
+            raise SpecBuilderError(f"{path}: is a folder, expected a file name")
+        if path.exists() and not path.is_file():
+            raise SpecBuilderError(f"{path}: is a device or a pipe, expected a file name")
+        if path.is_symlink() and not path.exists():
+            raise SpecBuilderError(f"{path}: is a link that leads to nothing, expected a file name")
+        missing_folders(path.absolute().parent, path)
+        if path.exists() and not force:
+            raise ExistsError(f"{path}: exists already; give another name")
 
 
 def read_bytes(path: Path, *, most: int = MAX_FILE) -> bytes:
@@ -306,25 +321,6 @@ def read_bytes(path: Path, *, most: int = MAX_FILE) -> bytes:
             return _bounded(stream, most, str(path))
     except OSError as error:
         raise SpecBuilderError(f"{path}: cannot be read ({error.strerror})") from None
-
-
-def make_folder(folder: Path, *, what: Path | None = None) -> None:
-    """Make a folder, and those above it, if need be.
-
-    Args:
-        folder: the folder.
-        what: what is to be written there, for the message; the folder itself by default.
-
-    Raises:
-        SpecBuilderError: if it cannot be made, or is a file.
-    """
-    above = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    if not above.is_dir():
-        raise SpecBuilderError(f"{what or folder}: cannot be written ({above} is not a folder)")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SpecBuilderError(f"{what or folder}: cannot be written ({error.strerror})") from None
 
 
 def is_temporary(name: str) -> bool:
@@ -351,30 +347,85 @@ def write_bytes(path: Path, write: Callable[[Path], object], *, force: bool = Fa
     write_files({path: write}, force=force)
 
 
-def write_files(files: Mapping[Path, Callable[[Path], object] | str], *, force: bool = False) -> None:
+def write_files(files: Mapping[Path, Content], *, force: bool = False) -> None:
     """Write files that belong together, each under a temporary name first: all of them, or none.
 
+    Of several processes that write the same files one after the other gives them their names.
+
     Args:
-        files: what writes the content to the path that it is given, or text, by file.
+        files: the content of each, or what writes it to the path that it is given.
         force: replace files that exist.
+
+    Raises:
+        SpecBuilderError: as :func:`write_bytes`, or for two names of one file.
+    """
+    for path in files:
+        refuse_existing(path, force=force)
+    drafts: list[_Draft] = []
+    made: list[Path] = []
+    try:
+        for path, content in files.items():
+            real = real_path(path)
+            _refuse_twice(path, real, drafts)
+            with _told(path):
+                drafts.append(_Draft(path, real, _temporary_of(real, made)))
+                _fill(drafts[-1].temporary, content)
+        with _alone_in({draft.real.parent for draft in drafts}):
+            _put_all(drafts, force=force)
+    finally:
+        for draft in drafts:
+            with contextlib.suppress(OSError):
+                draft.temporary.unlink(missing_ok=True)
+        remove_empty(made)
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A file that is being written.
+
+    Attributes:
+        shown: its name as it was given.
+        real: its place.
+        temporary: where it is until it is whole.
+    """
+
+    shown: Path
+    real: Path
+    temporary: Path
+
+
+def real_path(path: Path) -> Path:
+    """Where a file lies: a link stays, and what it leads to is written. A loop of links leads nowhere."""
+    return Path(os.path.realpath(path))
+
+
+def move_file(source: Path, path: Path, *, force: bool = False) -> None:
+    """Give a file that is whole another name, on another file system by way of a copy.
+
+    Args:
+        source: the file, which goes.
+        path: its new name.
+        force: replace a file that exists.
 
     Raises:
         SpecBuilderError: as :func:`write_bytes`.
     """
-    for path in files:
-        refuse_existing(path, force=force)
-    whole: dict[Path, Path] = {}
-    try:
-        for path, write in files.items():
-            real = path.resolve()  # a link stays, and what it leads to is written
-            with _told(real):
-                whole[real] = _temporary_of(real)
-                _fill(whole[real], write)
-        _put_all(whole, force=force)
-    finally:
-        for temporary in whole.values():
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
+    refuse_existing(path, force=force)
+    with _told(path):
+        try:
+            _put(source, real_path(path), path, force=force)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            write_bytes(path, lambda copy: shutil.copyfile(source, copy), force=force)
+        source.unlink(missing_ok=True)
+
+
+def _refuse_twice(path: Path, real: Path, drafts: Iterable[_Draft]) -> None:
+    """Refuse two names of one file: one content would be lost."""
+    for draft in drafts:
+        if draft.real == real:
+            raise SpecBuilderError(f"{path}: is the same file as {draft.shown}, expected two files")
 
 
 @contextlib.contextmanager
@@ -386,37 +437,63 @@ def _told(path: Path) -> Iterator[None]:
         raise SpecBuilderError(f"{path}: cannot be written ({error.strerror})") from None
 
 
-def _temporary_of(path: Path) -> Path:
-    """An empty file beside another one; the folder is made if need be."""
-    make_folder(path.parent, what=path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    return Path(name)
+def _temporary_of(path: Path, made: list[Path]) -> Path:
+    """An empty file beside another one; the folder is made if need be.
+
+    Args:
+        path: the file.
+        made: takes the folders that are made.
+    """
+    prefix = f".{_shortened(path.stem, _MOST_NAME - _ADDED - len(os.fsencode(path.suffix)))}-"
+    for _ in range(_TRIES):
+        made += make_folder(path.parent, what=path)
+        with contextlib.suppress(FileNotFoundError):  # another process has removed the folder that it had made
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
+            os.close(handle)
+            return Path(name)
+    raise SpecBuilderError(f"{path}: cannot be written (the folder is removed again and again)")
 
 
-def _fill(temporary: Path, write: Callable[[Path], object] | str) -> None:
-    if isinstance(write, str):
-        temporary.write_text(write, encoding="utf-8")
+def _shortened(name: str, most: int) -> str:
+    """The beginning of a name that has so many bytes at most, in whole characters."""
+    while name and len(os.fsencode(name)) > most:
+        name = name[:-1]
+    return name
+
+
+def _fill(temporary: Path, content: Content) -> None:
+    if isinstance(content, str):
+        temporary.write_text(content, encoding="utf-8")
     else:
-        write(temporary)
+        content(temporary)
     mask = os.umask(0)
     os.umask(mask)
     temporary.chmod(0o666 & ~mask)
 
 
-def _put_all(whole: Mapping[Path, Path], *, force: bool) -> None:
+@contextlib.contextmanager
+def _alone_in(folders: Iterable[Path]) -> Iterator[None]:
+    """Keep others from giving names in folders; for a while, since one may hold a folder as long as it computes."""
+    with contextlib.ExitStack() as held:
+        for folder in sorted(folders):  # in one order, so that no two wait for each other
+            with contextlib.suppress(SpecBuilderError):
+                held.callback(FolderLock(folder, folder, wait_s=_WAIT_S).release)
+        yield
+
+
+def _put_all(drafts: Iterable[_Draft], *, force: bool) -> None:
     """Give files their names; those that have theirs lose them again if one cannot have it.
 
     Args:
-        whole: temporary file by name.
+        drafts: the files, all of them whole.
         force: replace files that exist.
     """
     done: list[Path] = []
     try:
-        for path, temporary in whole.items():
-            with _told(path):
-                _put(temporary, path, force=force)
-            done.append(path)
+        for draft in drafts:
+            with _told(draft.shown):
+                _put(draft.temporary, draft.real, draft.shown, force=force)
+            done.append(draft.real)
     except BaseException:
         if not force:  # what stood there before is replaced already
             for path in done:
@@ -424,7 +501,7 @@ def _put_all(whole: Mapping[Path, Path], *, force: bool) -> None:
         raise
 
 
-def _put(temporary: Path, path: Path, *, force: bool) -> None:
+def _put(temporary: Path, path: Path, shown: Path, *, force: bool) -> None:
     """Give a file its name: without ``force`` not that of one that another process has just made.
 
     Raises:
@@ -434,7 +511,7 @@ def _put(temporary: Path, path: Path, *, force: bool) -> None:
         try:
             os.link(temporary, path)
         except FileExistsError:
-            raise ExistsError(f"{path}: exists already; give another name") from None
+            raise ExistsError(f"{shown}: exists already; give another name") from None
         except (OSError, AttributeError):  # a file system without links
             refuse_existing(path, force=False)
         else:

@@ -37,6 +37,8 @@ _LEAST_LEVEL, _LEAST_COMPLEMENT = 1e-3, 1e-15
 MOST_POINTS = 100_000
 #: Characters of a grid that a message repeats.
 _LONGEST = 80
+#: What numbers of a name are in.
+_UNITS = {"masses": " of MeV", "energies": " of keV"}
 #: A number as people write it: Python takes 1_0 for 10 too, and the digits of all alphabets.
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
 
@@ -263,7 +265,8 @@ def _finite(item: str, text: str, what: str) -> float:
 def _positive(item: str, text: str, what: str) -> float:
     value = number_of(item)
     if not 0 < value < math.inf:
-        raise SpecBuilderError(f"{what} '{_short(text)}': '{_short(item.strip())}' is not a positive number")
+        unit = _UNITS.get(what, "")
+        raise SpecBuilderError(f"{what} '{_short(text)}': '{_short(item.strip())}' is not a positive number{unit}")
     return value
 
 

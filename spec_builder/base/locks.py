@@ -1,4 +1,4 @@
-"""One process at a time on one folder: a lock that ends with its process, and leaves nothing behind."""
+"""A lock of a folder: it ends with its process, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import make_folder
 
 fcntl: ModuleType | None
 try:
@@ -17,21 +16,18 @@ except ImportError:  # not on Windows, where two processes look after themselves
     fcntl = None
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
     from types import ModuleType
 
-__all__ = ["FolderLock", "alone_in"]
+__all__ = ["FolderLock", "GoneError"]
 
 #: Seconds between two looks at what another process holds.
 _PAUSE_S = 0.05
-#: A folder is made so often, if others remove it.
-_TRIES = 100
 #: Folders that this process holds: it does not keep itself out.
 _HELD: dict[tuple[int, int], int] = {}
 
 
-class _GoneError(SpecBuilderError):
+class GoneError(SpecBuilderError):
     """The folder is not there."""
 
 
@@ -76,7 +72,7 @@ def _opened(folder: Path, what: Path) -> int:
     try:
         return os.open(folder, os.O_RDONLY)
     except FileNotFoundError as error:
-        raise _GoneError(f"{what}: cannot be written ({error.strerror})") from None
+        raise GoneError(f"{what}: cannot be written ({error.strerror})") from None
     except OSError as error:
         raise SpecBuilderError(f"{what}: cannot be written ({error.strerror})") from None
 
@@ -115,34 +111,3 @@ def _is_at(folder: Path, key: tuple[int, int]) -> bool:
 
 def _identity(about: os.stat_result) -> tuple[int, int]:
     return about.st_dev, about.st_ino
-
-
-@contextlib.contextmanager
-def alone_in(folder: Path, *, wait_s: float = 0.0) -> Iterator[None]:
-    """Make a folder and keep other processes out of it; without a file in it, it goes again.
-
-    Args:
-        folder: the folder.
-        wait_s: seconds to wait for the end of another process, rather than refuse at once.
-
-    Raises:
-        SpecBuilderError: if another process holds it, or it cannot be made.
-    """
-    lock, made = _made_and_locked(folder, wait_s)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):  # something is in it
-            for above in made:
-                above.rmdir()
-        lock.release()  # whoever waits for it sees that it is gone
-
-
-def _made_and_locked(folder: Path, wait_s: float) -> tuple[FolderLock, list[Path]]:
-    """The lock of a folder, and the folders that were made for it, the lowest first."""
-    for _ in range(_TRIES):
-        made = [above for above in (folder, *folder.parents) if not above.exists()]
-        make_folder(folder)
-        with contextlib.suppress(_GoneError):  # another process has removed what it had made
-            return FolderLock(folder, folder, wait_s=wait_s), made
-    raise SpecBuilderError(f"{folder}: is removed again and again by another run; give another name")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING
 
 from spec_builder.base.errors import UnknownNameError
@@ -14,6 +15,8 @@ __all__ = ["meant", "shown", "unknown_key", "unknown_name"]
 
 #: How alike two names are that may be a slip of the finger, from 0 to 1.
 _ALIKE = 0.7
+#: Letters of a part of a name that may stand for it.
+_SHORTEST_PART = 2
 #: Characters of a value that a message repeats.
 _LONGEST = 40
 #: Characters of a name that is unknown.
@@ -26,12 +29,21 @@ def meant(name: str, known: Iterable[str]) -> str:
     Examples:
         >>> meant("xenont", ["xenonnt", "pandax4t"])
         "; did you mean 'xenonnt'?"
+        >>> meant("B-L", ["scalar", "vector_bl"])
+        "; did you mean 'vector_bl'?"
         >>> meant("argon", ["xenonnt", "pandax4t"])
         ''
     """
-    by_letters = {word.lower().replace("-", "_"): word for word in known}
-    near = difflib.get_close_matches(name.lower().replace("-", "_"), list(by_letters), n=1, cutoff=_ALIKE)
+    by_letters = {_letters(word): word for word in known}
+    letters = _letters(name)
+    near = difflib.get_close_matches(letters, list(by_letters), n=1, cutoff=_ALIKE)
+    if not near and len(letters) >= _SHORTEST_PART:  # B-L of vector_bl, 8b of solar_8b, Xe of xenon
+        near = sorted((word for word in by_letters if letters in word), key=len)[:1]
     return f"; did you mean '{by_letters[near[0]]}'?" if near else ""
+
+
+def _letters(word: str) -> str:
+    return re.sub(r"[\W_]", "", word.lower())
 
 
 def unknown_key(path: str, known: Iterable[str]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 
-__all__ = ["counted", "one_line", "printable", "tolerant_streams"]
+__all__ = ["counted", "one_line", "open_streams", "printable", "tolerant_streams"]
 
 #: Control characters but line ends and tabs, those that change lines or the direction of writing, and invisible ones.
 _CONTROL = re.compile(
@@ -64,6 +65,25 @@ def one_line(text: str) -> str:
         a other.json: ok
     """
     return printable(" ".join(text.split()))
+
+
+def open_streams() -> None:
+    """Give the process the streams that it was started without.
+
+    Otherwise the first files that it opens would be in their place. What is printed on an output that was closed is
+    an error, as with other programs; what is said on a closed standard error is lost.
+    """
+    for number, mode in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, mode)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+    sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 def tolerant_streams() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import write_text
+from spec_builder.base.files import write_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from spec_builder.base.files import Content
     from spec_builder.base.text import Result
 
-__all__ = ["COLUMNAR", "FORMATS", "check_form", "has_form", "save_result"]
+__all__ = ["COLUMNAR", "FORMATS", "check_form", "has_form", "result_content", "save_result"]
 
 #: Forms that hold exact values as arrays.
 COLUMNAR = (".npz", ".parquet")
@@ -72,10 +73,25 @@ def save_result(result: Result, path: str | PathLike[str], *, force: bool = Fals
     Raises:
         SpecBuilderError: as :func:`check_form`, or for a file that exists and no ``force``.
     """
+    write_files({Path(path): result_content(result, path)}, force=force)
+
+
+def result_content(result: Result, path: str | PathLike[str]) -> Content:
+    """What a result's file holds, in the form that the name's suffix says.
+
+    Args:
+        result: what to write.
+        path: a name in one of :data:`FORMATS`.
+
+    Returns:
+        As :func:`spec_builder.base.files.write_files` takes it.
+
+    Raises:
+        SpecBuilderError: as :func:`check_form`.
+    """
     suffix = check_form(path)
     if suffix in COLUMNAR:
-        _save_columns(result, Path(path), force=force)
-        return
+        return _columns_content(result, suffix)
     forms: dict[str, Callable[[], str]] = {
         ".txt": result.__str__,
         ".csv": result.to_csv,
@@ -83,7 +99,7 @@ def save_result(result: Result, path: str | PathLike[str], *, force: bool = Fals
         ".md": result.to_markdown,
         ".html": partial(_page, result),
     }
-    write_text(Path(path), forms[suffix](), force=force)
+    return forms[suffix]()
 
 
 def _page(result: Result) -> str:
@@ -91,17 +107,17 @@ def _page(result: Result) -> str:
     return f'<!DOCTYPE html>\n<meta charset="utf-8">\n<title>spec_builder</title>\n{result.to_html()}\n'
 
 
-def _save_columns(result: Result, path: Path, *, force: bool) -> None:
+def _columns_content(result: Result, suffix: str) -> Callable[[Path], None]:
     """The exact columns, with the header as metadata; a cell without a number is nan."""
     import numpy as np  # noqa: PLC0415  # --help needs none
 
-    from spec_builder.base.columns import write_columns  # noqa: PLC0415
+    from spec_builder.base.columns import columns_content  # noqa: PLC0415
 
     report = result.report()
     arrays = {name: _array(np.asarray(column, dtype=object).tolist()) for name, column in report.columns.items()}
     columns = {name: (array.dtype.str, partial(_whole, array)) for name, array in arrays.items()}
     count = max((array.size for array in arrays.values()), default=0)
-    write_columns(path, columns, count, report.header, force=force)
+    return columns_content(suffix, columns, count, report.header)
 
 
 def _array(cells: list[Any]) -> np.ndarray[Any, np.dtype[Any]]:

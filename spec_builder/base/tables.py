@@ -36,6 +36,8 @@ _SHOWN = 40
 #: Columns that a message lists.
 _MOST_NAMES = 12
 _REQUIRED = ("title", "source", "status", "unit")
+#: What the ``unit`` line may call all columns that count, or are probabilities.
+_GROUPS = ("bins", "counts", "fractions", "backgrounds")
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,47 @@ class Table:
         self.check(column, first | (np.diff(values, prepend=0) > 0), "more than in the row above")
         if values.size < 2:
             raise SpecBuilderError(f"{self.path}: the table has 1 row, expected at least two")
+
+    def check_units(self, units: Mapping[str, Sequence[str]], *, all_named: bool = False) -> None:
+        """Refuse a ``unit`` line that says another unit than a column has, or something that is no unit of one.
+
+        The line is ``column, column: word; column: word``, where a name may leave out the unit at its end and stand for
+        several columns (``bins``, ``counts``, ``fractions``, ``backgrounds``); or words without names, each the unit of
+        some column.
+
+        Args:
+            units: accepted words by column.
+            all_named: whether each of these columns must be named.
+
+        Raises:
+            SpecBuilderError: naming the column, the word and the accepted ones.
+        """
+        stated: dict[str, str] = {}
+        for item in self.metadata["unit"].split(";"):
+            names, colon, words = (part.strip() for part in item.rpartition(":"))
+            columns = _columns_named(names, units) if colon else []
+            stated |= dict.fromkeys(columns, words)
+            if not (columns or all_named or names in self.columns):
+                self._check_nameless(words, units)
+        for column, accepted in units.items():
+            if all_named and column not in stated:
+                text = f"must name the unit of column '{column}', as in '{column}: {accepted[0]}'"
+                raise SpecBuilderError(f"{self.path}: header line '# unit: ...' {text}")
+            if column in stated and stated[column] not in accepted:
+                raise self._wrong_unit(column, stated[column], accepted)
+
+    def _check_nameless(self, words: str, units: Mapping[str, Sequence[str]]) -> None:
+        """Each of the words, which stand for no column by its name, must be the unit of one."""
+        column_of = {word: column for column, accepted in reversed(tuple(units.items())) for word in accepted}
+        for word in (part.strip() for part in words.split(",")):
+            if word not in column_of:
+                near = difflib.get_close_matches(word, list(column_of), n=1)
+                column = column_of[near[0]] if near else next(iter(units))
+                raise self._wrong_unit(column, word, units[column])
+
+    def _wrong_unit(self, column: str, word: str, accepted: Sequence[str]) -> SpecBuilderError:
+        words = ", ".join(accepted)
+        return SpecBuilderError(f"{self.path}: the unit of {column} is '{_short(word)}', expected one of: {words}")
 
     def number(self, key: str) -> float:
         """The metadata value ``key`` as a number.
@@ -202,6 +245,15 @@ def _number(path: Path, line: int, column: str, text: str, *, endless: bool) -> 
         expected = "a finite number, inf or nothing" if endless else "a finite number"
         raise SpecBuilderError(f"{path}:{line}: {column} is '{_short(text)}', expected {expected}")
     return value
+
+
+def _columns_named(names: str, units: Mapping[str, Sequence[str]]) -> list[str]:
+    """The columns that the names before a colon stand for."""
+    named = [name.strip() for name in names.split(",")]
+    columns = [c for c in units if any(c == name or (name and c.startswith(f"{name}_")) for name in named)]
+    if any(name in _GROUPS for name in named):  # these are numbers without a dimension
+        columns += [column for column, accepted in units.items() if "1" in accepted and column not in columns]
+    return columns
 
 
 def _listed(names: Sequence[str]) -> str:

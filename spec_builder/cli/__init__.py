@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import signal
 import sys
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from spec_builder.base.errors import ExistsError, SpecBuilderError
 from spec_builder.base.names import meant
-from spec_builder.base.printing import tolerant_streams
+from spec_builder.base.printing import open_streams, tolerant_streams
 from spec_builder.base.version import __version__
 from spec_builder.cli.doctor import completion, doctor
+from spec_builder.cli.examples import tell
 from spec_builder.cli.exclusions import limits, plane, scan
 from spec_builder.cli.explanations import explain
 from spec_builder.cli.explore import explore
@@ -33,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["cli", "main"]
 
+#: Errors of the system that writing to a stream ends in.
+_OF_STREAMS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE, errno.EBADF}
 _NUMBERS = (click.types.IntParamType, click.types.FloatParamType)
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 #: In the order of ``--help``.
@@ -63,7 +69,11 @@ _VERBS = (
 
 def main() -> None:
     """Entry point: a mistake ends in one line on stderr and exit status 2, Ctrl-C in 130, SIGTERM in 143."""
+    open_streams()
     tolerant_streams()
+    # numpy reads it when it is loaded, and ends where it is no number; nothing that is written depends on it
+    os.environ.pop("SOURCE_DATE_EPOCH", None)
+    os.environ["MPLBACKEND"] = "agg"  # figures are files
     _stops.clear()
     warnings.filterwarnings("ignore", category=RuntimeWarning)  # numbers that are not finite are told in words
     signal.signal(signal.SIGTERM, _terminate)
@@ -94,13 +104,28 @@ def main() -> None:
     except MemoryError:
         _fail("more memory is needed than there is: ask for fewer points, patches or toys at a time")
     except OSError as error:
-        _fail(f"{error.filename or 'standard output'}: {error.strerror or error}")
+        _fail(f"{error.filename or _without_name(error)}: {error.strerror or error}")
     else:
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def _fail(message: str) -> None:
-    complain(message)
+def _without_name(error: OSError) -> str:
+    """What an error of the system is about that names no file."""
+    if error.errno in _OF_STREAMS:
+        return "standard output"
+    try:
+        Path.cwd()
+    except OSError:
+        return "the folder that this was started in"
+    return "the system"
+
+
+def _fail(message: str) -> NoReturn:
+    try:
+        complain(message)
+        sys.stdout.flush()
+    except OSError:  # nobody can be told: and nothing that is left is flushed at the end
+        os._exit(2)
     sys.exit(2)
 
 
@@ -174,6 +199,8 @@ def _look_ahead(context: click.Context, args: list[str]) -> None:
     for parameter in order:
         if isinstance(parameter, click.Option) and isinstance(parameter.type, _NUMBERS):
             _check_digits(parameter, given[str(parameter.name)], context)
+    if given.get("as_json") and given.get("as_csv"):
+        raise SpecBuilderError(f"{context.info_name}: give --json or --csv, not both")
     if given.get("output") == "":  # '' is the folder that one is in
         raise SpecBuilderError("output '': expected a name")
     for option in single:
@@ -207,4 +234,5 @@ def cli() -> None:
 
 
 for verb in _VERBS:
+    tell(verb)
     cli.add_command(verb)

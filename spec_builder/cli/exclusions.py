@@ -15,6 +15,7 @@ from spec_builder.cli.options import (
     cite_option,
     cl_option,
     couplings_option,
+    csv_option,
     dask_option,
     dof_option,
     fix_option,
@@ -43,7 +44,7 @@ from spec_builder.cli.parsing import (
     jobs_or_cores,
     only,
 )
-from spec_builder.cli.pictures import Plots, plot_options
+from spec_builder.cli.pictures import Plots, plot_options, width_option
 from spec_builder.cli.spectra import print_limits, scan_spectra, spectrum_option
 from spec_builder.cli.toys import (
     by_toys,
@@ -81,7 +82,7 @@ _FEW_POINTS = 250_000
 @cl_option
 @dof_option
 @json_option
-@click.option("--csv", "as_csv", is_flag=True, help="CSV with a header of choices.")
+@csv_option
 @plot_options("Draw them")
 @toy_options
 @expected_option
@@ -102,8 +103,6 @@ def limits(
     """
     from spec_builder.studies.limits import find_limits  # noqa: PLC0415
 
-    if choices["as_json"] and choices["as_csv"]:
-        raise SpecBuilderError("limits: give --json or --csv, not both")
     if choices["spectrum"] is not None:
         given = given_options(context, choices | {"dof": dof})
         plots = Plots.taken(choices, output, force=force)
@@ -123,11 +122,8 @@ def limits(
         _limits_with_toys(loaded, choice, masses, choices, how, output, plots)
         return
     result = find_limits(loaded, choice, masses, cl=cl, dof=dof)
-    if plots:
-        from spec_builder.figures.pages import draw_result  # noqa: PLC0415
-
-        plots.save(draw_result, result)
-    emit(result, output, force=force, as_json=choices["as_json"], as_csv=choices["as_csv"])
+    beside = plots.of_result(result)
+    emit(result, output, force=force, beside=beside, as_json=choices["as_json"], as_csv=choices["as_csv"])
 
 
 def _limits_with_toys(
@@ -159,20 +155,17 @@ def _limits_with_toys(
         if expected is None:
             found = find_limits_by_toys(analysis, choice, masses, **own)
             result = found
-            if plots:
-                from spec_builder.figures.pages import draw_result  # noqa: PLC0415
-
-                plots.save(draw_result, found)
+            beside = plots.of_result(found)
         else:
             awaited = expect_limits(analysis, choice, masses, kind=expected, **own)
-            result = awaited
+            result, beside = awaited, {}
             if plots:
                 from spec_builder.figures.expected import draw_expected  # noqa: PLC0415
 
                 real = all(not choices[name] for name in ("data", "exposure", "background", "uncertainty"))
                 observed = find_limits(analysis, choice, masses, **level) if real else None
-                plots.save(draw_expected, awaited, observed)
-        emit(result, output, force=plots.force, as_json=choices["as_json"], as_csv=choices["as_csv"])
+                beside = plots.content(draw_expected, awaited, observed)
+        emit(result, output, force=plots.force, beside=beside, as_json=choices["as_json"], as_csv=choices["as_csv"])
 
 
 @click.command(cls=InteractionCommand)
@@ -236,7 +229,14 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
             only(given, set(choices) - _OF_WORKSPACE, "an analysis")
             analysis, choice = analysis_and_choice(target, choices)
             analysis = changed_analysis(analysis, choices)
-            scans.scan_analysis(analysis, choice, choices["masses"], choices["couplings"], **how)
+            couplings = choices["couplings"]
+            if couplings is not None:
+                scans.scan_analysis(analysis, choice, choices["masses"], couplings, **how)
+            else:
+                values = scans.default_couplings(analysis, choice, choices["masses"])
+                scans.scan_analysis(analysis, choice, choices["masses"], values, **how)
+                told = f"{choice.parameter}: {values.size} values from {values[0]:.6g} to {values[-1]:.6g}"
+                click.echo(f"{told}, around what is excluded", err=True)
     say_written(output)
 
 
@@ -247,10 +247,13 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
 @variant_option
 @cl_option
 @plane_dof_option
-@click.option("--points", default=121, show_default=True, help="Masses, and couplings; by toys 31.")
+@click.option(
+    "--points", default=121, show_default=True, metavar="N", help="Masses, and couplings (by toys: 31 by default)."
+)
 @toy_options
 @projection_options
-@click.option("--output", "-o", default="plane", show_default=True, metavar="DIR", help="Folder to write to.")
+@width_option
+@click.option("--output", "-o", default="plane", show_default=True, metavar="FOLDER", help="Folder to write to.")
 @force_option
 @click.pass_context
 def plane(context: click.Context, /, analysis: str | None, output: str, **choices: Any) -> None:
@@ -259,11 +262,11 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
     Without an ANALYSIS and an --interaction it is the paper's Fig. 4: three analyses, five interactions. Where there is
     no mediator the plane is a line.
 
-    With --method feldman-cousins contours by toys, beside those of Wilks' theorem, as JSON, CSV and PNG; the
-    couplings are around the limits at each mass.
+    With --method feldman-cousins contours by toys, beside those of Wilks' theorem, as JSON and CSV, and
+    the figure; the couplings are around the limits at each mass.
     """
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
-    from spec_builder.base.locks import alone_in  # noqa: PLC0415
+    from spec_builder.base.folders import alone_in  # noqa: PLC0415
 
     given = given_options(context, choices)
     toys = method_of(choices) != "asymptotic"
@@ -307,22 +310,24 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
     """Contours of each interaction by toys, into a folder."""
     import numpy as np  # noqa: PLC0415
 
-    from spec_builder.base.files import make_folder  # noqa: PLC0415
+    from spec_builder.base.output import Output  # noqa: PLC0415
+    from spec_builder.drawing.page import both_content  # noqa: PLC0415
     from spec_builder.figures.pages import draw_result  # noqa: PLC0415
     from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
 
-    force = choices.pop("force")
+    force, width = choices.pop("force"), choices.pop("width") or "single"
     loaded = load_changed(analysis, choices)
     loaded.check_limits()
-    make_folder(folder)
-    for choice in interactions:
-        path = folder / f"plane_{loaded.name}_{choice.name}.json"
+    place = Output(folder, force)
+    names = [f"plane_{loaded.name}_{choice.name}" for choice in interactions]
+    place.check([f"{name}{suffix}" for name in names for suffix in (".png", ".pdf", ".txt", ".csv", ".json")])
+    for choice, name in zip(interactions, names, strict=True):
+        path = place.path(f"{name}.json")
         masses = np.geomspace(*loaded.masses_MeV, choices["points"]) if choice.has_mediator else None
         dof = choices["dof"] or (2 if choice.has_mediator else 1)
         with toy_run(str(path), choices, loaded.workspace, choice, force=force) as how:
             how |= {"cl": choices["cl"], "dof": dof, "count": choices["points"], **by_toys(choices)}
             found = find_limits_by_toys(loaded, choice, masses, **how)
-            draw_result(found).save(path.with_suffix(".png"), force=force)
-            emit(found.to_csv(), str(path.with_suffix(".csv")), force=force)
-            emit(found.to_json(), str(path), force=force)
+            figure = both_content(draw_result(found, width=width), name)
+            place.files({**figure, f"{name}.csv": found.to_csv(), path.name: found.to_json()})
         say_written(path)

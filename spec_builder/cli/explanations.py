@@ -6,21 +6,22 @@ from typing import Any
 
 import click
 
-from spec_builder.base.errors import SpecBuilderError
 from spec_builder.cli.interactions import InteractionCommand, choice_of, interaction_option, option_names
 from spec_builder.cli.options import (
     ANALYSIS_WORDS,
     cite_option,
+    coupling_option,
+    csv_option,
     force_option,
     json_option,
     law_option,
+    mass_option,
     output_option,
     variant_option,
 )
 from spec_builder.cli.output import bibtex_of, emit
 from spec_builder.cli.parsing import given_options, only
 from spec_builder.cli.pictures import Plots, plot_options
-from spec_builder.cli.points import coupling_option, mass_option
 from spec_builder.cli.spectra import spectrum_option
 from spec_builder.cli.toys import PROJECTION_OPTIONS, load_changed, projection_options
 
@@ -38,7 +39,7 @@ __all__ = ["explain"]
 @variant_option
 @projection_options
 @json_option
-@click.option("--csv", "as_csv", is_flag=True, help="CSV of all bins and pulls with a header of choices.")
+@csv_option
 @plot_options("Draw the parts by bin and by pull")
 @cite_option
 @output_option
@@ -49,8 +50,6 @@ def explain(context: click.Context, /, analysis: str, output: str, force: bool, 
     from spec_builder.model.given import as_spectrum  # noqa: PLC0415
     from spec_builder.studies.explanation import explain_point, explain_spectrum  # noqa: PLC0415
 
-    if choices["as_json"] and choices["as_csv"]:
-        raise SpecBuilderError("explain: give --json or --csv, not both")
     given = given_options(context, choices)
     plots = Plots.taken(choices, output, force=force)
     common = {"law", "variants", "as_json", "as_csv", "cite", "plots", "width", *PROJECTION_OPTIONS}
@@ -70,8 +69,5 @@ def explain(context: click.Context, /, analysis: str, output: str, force: bool, 
         result = explain_spectrum(loaded, spectrum, choices["strength"])
     else:
         result = explain_point(loaded, choice, choices["mass"], choices["coupling"])
-    if plots:
-        from spec_builder.figures.pages import draw_result  # noqa: PLC0415
-
-        plots.save(draw_result, result)
-    emit(result, output, force=force, as_json=choices["as_json"], as_csv=choices["as_csv"])
+    beside = plots.of_result(result)
+    emit(result, output, force=force, beside=beside, as_json=choices["as_json"], as_csv=choices["as_csv"])

@@ -43,7 +43,7 @@ _ANALYSES = ("combined", "xenonnt", "pandax4t")
     metavar="CL",
     help="Confidence level; repeatable.",
 )
-@click.option("--points", default=31, show_default=True, help="Masses, and couplings.")
+@click.option("--points", default=31, show_default=True, metavar="N", help="Masses, and couplings.")
 @projection_options
 @click.option("--output", "-o", default="explorer.html", show_default=True, metavar="FILE.html", help="Page to write.")
 @force_option

@@ -11,6 +11,7 @@ from spec_builder.cli.options import (
     ANALYSIS_WORDS,
     choice,
     cite_option,
+    csv_option,
     fix_option,
     force_option,
     interval_cl_option,
@@ -48,7 +49,9 @@ from spec_builder.cli.toys import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
+    from spec_builder.base.files import Content
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.model.analysis import Analysis
     from spec_builder.studies.fits import FitResult
@@ -124,10 +127,7 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
             how = {name: choices[name] for name in ("measurement", "poi", "hold")}
             _rank(workspace_likelihood(workspace, target, **how), result, plots, output, as_json=as_json)
             return
-        if plots:
-            from spec_builder.figures.pages import draw_result  # noqa: PLC0415
-
-            plots.save(draw_result, result)
+        beside = plots.of_result(result)
     elif choices["spectrum"] is not None:
         emit(fit_of_spectrum(target, given, choices), output, force=force, as_json=as_json)
         return
@@ -151,8 +151,8 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
         if choices["ranking"]:
             _rank(analysis.likelihood(choices["parameter"]), result, plots, output, as_json=as_json)
             return
-        _draw_fit(analysis, result, plots)
-    emit(result, output, force=force, as_json=as_json)
+        beside = _figure_of_fit(analysis, result, plots)
+    emit(result, output, force=force, as_json=as_json, beside=beside)
 
 
 def _rank(likelihood: Likelihood, result: FitResult, plots: Plots, output: str, *, as_json: bool) -> None:
@@ -160,19 +160,16 @@ def _rank(likelihood: Likelihood, result: FitResult, plots: Plots, output: str, 
     from spec_builder.studies.impacts import rank_parameters  # noqa: PLC0415
 
     found = rank_parameters(likelihood, result)
-    if plots:
-        from spec_builder.figures.pages import draw_result  # noqa: PLC0415
-
-        plots.save(draw_result, found)
-    emit(found, output, force=plots.force, as_json=as_json)
+    emit(found, output, force=plots.force, as_json=as_json, beside=plots.of_result(found))
 
 
-def _draw_fit(analysis: Analysis, result: FitResult, plots: Plots) -> None:
+def _figure_of_fit(analysis: Analysis, result: FitResult, plots: Plots) -> dict[Path, Content]:
     """Spectra, or where there are too many the bins."""
-    if plots:
-        from spec_builder.figures.bins import draw_fit  # noqa: PLC0415
+    if not plots:
+        return {}
+    from spec_builder.figures.bins import draw_fit  # noqa: PLC0415
 
-        plots.save(draw_fit, analysis, result)
+    return plots.content(draw_fit, analysis, result)
 
 
 def _fit_by_toys(analysis: Analysis, choices: dict[str, Any], output: str, plots: Plots, *, as_json: bool) -> None:
@@ -182,8 +179,8 @@ def _fit_by_toys(analysis: Analysis, choices: dict[str, Any], output: str, plots
     with toy_run(output, choices, analysis.workspace, force=plots.force) as how:
         level = {"cl": choices["cl"], **by_toys(choices)}
         found = fit_analysis_by_toys(analysis, choices["parameter"], **level, **how)
-        _draw_fit(analysis, found.asymptotic, plots)
-        emit(found, output, force=plots.force, as_json=as_json)
+        beside = _figure_of_fit(analysis, found.asymptotic, plots)
+        emit(found, output, force=plots.force, as_json=as_json, beside=beside)
 
 
 def _fit_workspace_by_toys(
@@ -223,7 +220,7 @@ def _fit_workspace_by_toys(
 )
 @projection_options
 @json_option
-@click.option("--csv", "as_csv", is_flag=True, help="CSV with a header of choices.")
+@csv_option
 @plot_options("Draw the profile, or of two parameters the contours")
 @cite_option
 @output_option
@@ -235,8 +232,6 @@ def profile(context: click.Context, /, target: str, **choices: Any) -> None:
     Of an ANALYSIS the 8B flux, the weak mixing angle or a nuisance parameter, this one with the sources at their
     reference sizes; of two the second may be any nuisance parameter. Of a WORKSPACE any.
     """
-    if choices["as_json"] and choices["as_csv"]:
-        raise SpecBuilderError("profile: give --json or --csv, not both")
     if len(choices["parameters"]) > 2:
         raise SpecBuilderError("profile: give --parameter once or twice")
     given = given_options(context, choices)
@@ -290,10 +285,8 @@ def _profile_of_analysis(
 
 
 def _print_profile(result: ProfileResult | SurfaceResult, choices: Mapping[str, Any], plots: Plots) -> None:
-    output, force = choices["output"], choices["force"]
-    if plots:
-        from spec_builder.figures.pages import draw_result  # noqa: PLC0415
-
-        plots.save(draw_result, result)
-    if choices["as_json"] or not (plots and output == "-" and not choices["as_csv"]):
-        emit(result, output, force=force, as_json=choices["as_json"], as_csv=not choices["as_json"])
+    output, as_json = choices["output"], choices["as_json"]
+    drawn_alone = plots and output == "-" and not (as_json or choices["as_csv"])
+    told = "" if drawn_alone else result
+    beside = plots.of_result(result)
+    emit(told, output, force=choices["force"], as_json=as_json, as_csv=not as_json, beside=beside)

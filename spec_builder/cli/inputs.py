@@ -11,9 +11,11 @@ from spec_builder.base.names import unknown_name
 from spec_builder.cli.interactions import InteractionCommand, choices_of, interaction_option, option_names
 from spec_builder.cli.options import (
     cite_option,
+    coupling_option,
+    csv_option,
     force_option,
     json_option,
-    output_of,
+    mass_option,
     output_option,
     words_of,
 )
@@ -21,6 +23,7 @@ from spec_builder.cli.output import (
     bibtex_of,
     emit,
 )
+from spec_builder.cli.pictures import Plots, plot_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,15 +36,15 @@ if TYPE_CHECKING:
     "experiment", required=False, metavar="[NAME|PATH]", shell_complete=words_of("xenonnt", "pandax4t", files=True)
 )
 @json_option
-@output_of(".txt", ".json")
+@csv_option
+@output_option
 @force_option
-def experiments(experiment: str | None, as_json: bool, output: str, force: bool) -> None:
+def experiments(experiment: str | None, as_json: bool, as_csv: bool, output: str, force: bool) -> None:
     """List the shipped experiments, or show one in full with its sources and statuses."""
     from spec_builder.studies.catalogue import describe_experiment, list_experiments  # noqa: PLC0415
 
-    as_json = as_json or output.lower().endswith(".json")
-    text = list_experiments(as_json=as_json) if experiment is None else describe_experiment(experiment, as_json=as_json)
-    emit(text, output, force=force)
+    result = list_experiments() if experiment is None else describe_experiment(experiment)
+    emit(result, output, force=force, as_json=as_json, as_csv=as_csv)
 
 
 def _complete_source(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -75,18 +78,21 @@ def _complete_target(context: click.Context, parameter: click.Parameter, incompl
     help="What they scatter off.",
 )
 @click.option("--energies", required=True, metavar="LIST|LO:HI:N", help="Recoil energies [keV].")
-@click.option("--mass", type=float, metavar="MEV", help="Mediator mass [MeV], inf for the contact limit.")
-@click.option("--coupling", type=float, metavar="G", help="Coupling g, or the parameter; g/m [1/GeV] at mass inf.")
+@mass_option
+@coupling_option
 @click.option("--sin2thetaw", type=float, metavar="X", help="Weak mixing angle (default: 0.23857).")
 @click.option("--hep", is_flag=True, help="Add hep neutrinos to the 8B flux.")
 @json_option
+@csv_option
+@plot_options("Draw it")
 @cite_option
 @output_option
 @force_option
-def spectrum(as_json: bool, cite: bool, output: str, force: bool, **choices: Any) -> None:
+def spectrum(as_json: bool, as_csv: bool, output: str, force: bool, **choices: Any) -> None:
     """Print the recoil spectrum dR/dT [events/(t yr keV)] of a source on a target: by default 8B neutrinos on xenon."""
     from spec_builder.studies.spectrum import recoil_spectrum  # noqa: PLC0415
 
+    plots, cite = Plots.taken(choices, output, force=force), choices.pop("cite")
     name = choices.pop("interaction")
     options = {key: choices.pop(key) for key in option_names()}
     if name == "sm":
@@ -101,7 +107,8 @@ def spectrum(as_json: bool, cite: bool, output: str, force: bool, **choices: Any
         if choices["coupling"] is None:
             raise SpecBuilderError(f"interaction '{name.name}': give --coupling ({name.unit or 'no unit'})")
     result = recoil_spectrum(interaction=name, **choices)
-    emit(bibtex_of(result.sources) if cite else result, output, force=force, as_json=as_json)
+    told, beside = bibtex_of(result.sources) if cite else result, plots.of_result(result)
+    emit(told, output, force=force, beside=beside, as_json=as_json, as_csv=as_csv)
 
 
 def _refuse_unknown(name: str) -> None:

@@ -64,7 +64,8 @@ def _click_options() -> tuple[click.Option, ...]:
                 help=f"{option.meaning[:1].upper()}{option.meaning[1:]} (default: {_shown(option.default)}).",
             )
         )
-    given = click.Option(["--option", "options"], multiple=True, metavar="NAME=VALUE", help="Of your own interaction.")
+    own = "Of your own interaction; repeatable."
+    given = click.Option(["--option", "options"], multiple=True, metavar="NAME=VALUE", help=own)
     return (*made, given)
 
 
@@ -98,7 +99,7 @@ def interaction_option(help_text: str, *, multiple: bool = False, **settings: An
         multiple=multiple,
         metavar="NAME|PATH",
         shell_complete=_complete_interaction,
-        help=help_text,
+        help=f"A name of those below, or the file of your own. {help_text}",
         **settings,
     )
 

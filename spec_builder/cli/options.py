@@ -23,7 +23,9 @@ __all__ = [
     "cite_option",
     "cl_option",
     "compared_dof_option",
+    "coupling_option",
     "couplings_option",
+    "csv_option",
     "dask_option",
     "dof_option",
     "fix_option",
@@ -32,6 +34,7 @@ __all__ = [
     "jobs_option",
     "json_option",
     "law_option",
+    "mass_option",
     "masses_option",
     "measurement_option",
     "output_of",
@@ -40,6 +43,7 @@ __all__ = [
     "plane_dof_option",
     "poi_option",
     "range_option",
+    "seed_option",
     "variant_option",
     "words_of",
 ]
@@ -97,7 +101,13 @@ def _held(context: click.Context, parameter: click.Parameter, values: tuple[str,
 
 ANALYSIS_WORDS = words_of("xenonnt", "pandax4t", "combined", files=True)
 FILES = words_of(files=True)
-law_option = choice("--law", ("normsys", "linear"), default="normsys", show_default=True, help="How uncertainties act.")
+law_option = choice(
+    "--law",
+    ("normsys", "linear"),
+    default="normsys",
+    show_default=True,
+    help="How uncertainties act: as in HistFactory, or as in Eq. (17).",
+)
 variant_option = click.option(
     "--variant",
     "variants",
@@ -105,7 +115,7 @@ variant_option = click.option(
     callback=_variants,
     metavar="EXPERIMENT=NAME",
     shell_complete=_complete_variant,
-    help="A variant of an experiment; repeatable.",
+    help="A variant of an experiment, of those that `experiments NAME` lists; repeatable.",
 )
 measurement_option = click.option("--measurement", metavar="NAME", help="Of a WORKSPACE; the first by default.")
 patch_option = click.option(
@@ -129,8 +139,16 @@ fix_option = click.option(
 )
 cite_option = click.option("--cite", is_flag=True, help="BibTeX of what the result uses, in its place.")
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON for machines.")
-interval_cl_option = click.option("--cl", default=0.6827, show_default=True, help="Confidence level of the interval.")
-cl_option = click.option("--cl", default=0.9, show_default=True, help="Confidence level.")
+csv_option = click.option("--csv", "as_csv", is_flag=True, help="CSV of all rows with a header of choices.")
+mass_option = click.option("--mass", type=float, metavar="MEV", help="Mediator mass [MeV], inf for the contact limit.")
+coupling_option = click.option(
+    "--coupling", type=float, metavar="G", help="Coupling g, or the parameter; g/m [1/GeV] at mass inf."
+)
+seed_option = click.option("--seed", default=0, show_default=True, metavar="N", help="Of the random numbers.")
+interval_cl_option = click.option(
+    "--cl", default=0.6827, show_default=True, metavar="CL", help="Confidence level of the interval, such as 0.9."
+)
+cl_option = click.option("--cl", default=0.9, show_default=True, metavar="CL", help="Confidence level, such as 0.95.")
 _DOF = "1: minimum at each mass; 2: over the plane."
 dof_option = choice("--dof", ("1", "2"), default=1, show_default=True, help=_DOF)
 plane_dof_option = choice("--dof", ("1", "2"), type=int, help=f"{_DOF} Default: 2, without a mass 1.")
@@ -146,7 +164,7 @@ range_option = click.option(
 couplings_option = click.option(
     "--couplings",
     metavar="LIST|LO:HI:N",
-    help="Couplings g, or values of the parameter (default: 121 over a range that holds the limits).",
+    help="Couplings g, or values of the parameter (default: 121 around what is excluded).",
 )
 
 

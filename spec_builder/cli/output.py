@@ -16,6 +16,7 @@ from spec_builder.base.printing import one_line, printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from spec_builder.base.files import Content
     from spec_builder.base.text import Result
 
 __all__ = [
@@ -64,24 +65,50 @@ class StoppedError(Exception):
 _LONGEST = 2000
 
 
-def emit(result: str | Result, output: str, *, force: bool, as_json: bool = False, as_csv: bool = False) -> None:
-    """Print, or write to a file; of a result the form is that of the flags, or of the file's suffix."""
-    if not isinstance(result, str) and output != "-":
-        from spec_builder.base.saving import has_form, save_result  # noqa: PLC0415
+def emit(
+    result: str | Result,
+    output: str,
+    *,
+    force: bool,
+    as_json: bool = False,
+    as_csv: bool = False,
+    beside: Mapping[Path, Content] | None = None,
+) -> None:
+    """Print, or write to a file; of a result the form is that of the flags, or of the file's suffix.
 
-        if has_form(output):
-            save_result(result, output, force=force)
-            return
-    text = result if isinstance(result, str) else _text(result, as_json=as_json, as_csv=as_csv)
-    if output == "-":
-        click.echo(printable(text), nl=False)
+    Args:
+        result: or its text.
+        output: the file, ``-`` to print.
+        force: replace files that exist.
+        as_json: the form where no suffix says it.
+        as_csv: likewise.
+        beside: other files of the same run, such as figures: with the output they are all written, or none.
+    """
+    files = dict(beside or {})
+    text = None
+    if output != "-":
+        files[Path(output)] = _content(result, output, as_json=as_json, as_csv=as_csv)
     else:
-        from spec_builder.base.files import write_text  # noqa: PLC0415
+        text = _text(result, as_json=as_json, as_csv=as_csv)
+    if files:
+        from spec_builder.base.files import write_files  # noqa: PLC0415
 
-        write_text(Path(output), text, force=force)
+        write_files(files, force=force)
+    if text is not None:
+        click.echo(printable(text), nl=False)
 
 
-def _text(result: Result, *, as_json: bool, as_csv: bool) -> str:
+def _content(result: str | Result, output: str, *, as_json: bool, as_csv: bool) -> Content:
+    from spec_builder.base.saving import has_form, result_content  # noqa: PLC0415
+
+    if not isinstance(result, str) and has_form(output):
+        return result_content(result, output)
+    return _text(result, as_json=as_json, as_csv=as_csv)
+
+
+def _text(result: str | Result, *, as_json: bool, as_csv: bool) -> str:
+    if isinstance(result, str):
+        return result
     if as_json:
         return result.to_json()
     return result.to_csv() if as_csv else str(result)

@@ -24,16 +24,17 @@ from spec_builder.cli.parsing import (
     analysis_and_choice,
     jobs_or_cores,
 )
+from spec_builder.cli.pictures import width_option
 
 
 @click.command(short_help="The paper's Sec. IV: fits, limits, figures, tables.")
 @jobs_option
-@click.option("--output", "-o", default="results", show_default=True, metavar="DIR", help="Folder to write to.")
+@click.option("--output", "-o", default="results", show_default=True, metavar="FOLDER", help="Folder to write to.")
 @force_option
 def reproduce(jobs: int | None, output: str, force: bool) -> None:
     """Reproduce the paper's Sec. IV: workspaces, fits, profiles, limits, figures, and tables beside the paper's."""
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
-    from spec_builder.base.locks import alone_in  # noqa: PLC0415
+    from spec_builder.base.folders import alone_in  # noqa: PLC0415
 
     pool = executor_for(jobs_or_cores(jobs), preload=["spec_builder.paper.summary"])
     with alone_in(Path(output)), pool as executor, Progress() as report:
@@ -55,33 +56,36 @@ def reproduce(jobs: int | None, output: str, force: bool) -> None:
     "--bounds",
     "folders",
     multiple=True,
-    metavar="DIR|FILE",
+    metavar="FOLDER|FILE",
     help="Curves of your own, or limits (JSON, CSV); repeatable.",
 )
-@click.option("--darkcast", metavar="DIR", help="Recast existing bounds with this DarkCast: the code in DIR is run.")
-@click.option("--output", "-o", default="comparison", show_default=True, metavar="DIR", help="Folder to write to.")
+@click.option(
+    "--darkcast", metavar="FOLDER", help="Recast existing bounds with this DarkCast: the code in FOLDER is run."
+)
+@width_option
+@click.option("--output", "-o", default="comparison", show_default=True, metavar="FOLDER", help="Folder to write to.")
 @force_option
 def compare(analysis: str | None, output: str, folders: tuple[str, ...], darkcast: str | None, **choices: Any) -> None:
     """Draw the weak mixing angle (Fig. 3) and the limits (Fig. 5) beside existing results; list their sources.
 
-    A curve of your own is a file DIR/<interaction>/<name>.csv with interaction scalar, axial, vector_bl or
+    A curve of your own is a file FOLDER/<interaction>/<name>.csv with interaction scalar, axial, vector_bl or
     vector_universal; or what limits wrote as JSON or CSV.
 
     With an ANALYSIS and an --interaction its limit over existing bounds, curves of your own and limits of other data
-    computed here on the same interaction; DIR may then hold a folder of any interaction's name.
+    computed here on the same interaction; FOLDER may then hold a folder of any interaction's name.
     """
-    from spec_builder.base.locks import alone_in  # noqa: PLC0415
+    from spec_builder.base.folders import alone_in  # noqa: PLC0415
     from spec_builder.paper.comparison import compare as run  # noqa: PLC0415
     from spec_builder.paper.comparison import compare_analysis  # noqa: PLC0415
 
-    own = {name: choices.pop(name) for name in ("interaction", "masses", *option_names())}
+    own = {name: choices.pop(name) for name in ("interaction", "masses", "width", *option_names())}
     if analysis is not None:
         if darkcast is not None:
             raise SpecBuilderError("compare: --darkcast is for the paper's Fig. 5: leave out ANALYSIS")
         loaded, choice = analysis_and_choice(analysis, own | choices)
-        level = {name: choices[name] for name in ("cl", "dof", "force")}
+        how = {name: choices[name] for name in ("cl", "dof", "force")} | {"width": own["width"] or "single"}
         with alone_in(Path(output)):
-            told = compare_analysis(loaded, choice, output, own["masses"], folders=folders, **level)
+            told = compare_analysis(loaded, choice, output, own["masses"], folders=folders, **how)
         emit(told, "-", force=False)
         return
     for name, value in own.items():

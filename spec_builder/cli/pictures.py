@@ -14,9 +14,14 @@ from spec_builder.cli.options import choice
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from spec_builder.base.files import Content
     from spec_builder.drawing.page import Page
 
-__all__ = ["Plots", "plot_options"]
+__all__ = ["Plots", "plot_options", "width_option"]
+
+width_option = choice(
+    "--width", ("single", "double"), help="Of the figure: one column or two (default: what its panels need)."
+)
 
 
 def plot_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -28,12 +33,9 @@ def plot_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
         metavar="FILE",
         help=f"{what}: PNG, PDF or SVG by the suffix, the caption beside it as .txt; repeatable.",
     )
-    width = choice(
-        "--width", ("single", "double"), help="Of the figure: one column or two (default: what its panels need)."
-    )
 
     def apply(verb: Callable[..., Any]) -> Callable[..., Any]:
-        options: Callable[..., Any] = plot(width(verb))
+        options: Callable[..., Any] = plot(width_option(verb))
         return options
 
     return apply
@@ -58,12 +60,14 @@ class Plots:
         """Take the two options out of the choices of a command line, and refuse their names before anything is done.
 
         Raises:
-            SpecBuilderError: for a width that is unknown or without a figure, and as
+            SpecBuilderError: for a width that is unknown or without a figure, for --cite, and as
                 :func:`spec_builder.drawing.page.check_pages`.
         """
         names, width = choices.pop("plots"), choices.pop("width")
         if "" in names:
             raise SpecBuilderError("plot '': expected the name of a figure, .png, .pdf or .svg")
+        if names and choices.get("cite"):
+            raise SpecBuilderError("--cite prints references and draws nothing: leave out --plot")
         paths = tuple(map(Path, names))
         if width is not None:
             from spec_builder.drawing.page import width_of  # noqa: PLC0415
@@ -80,16 +84,27 @@ class Plots:
     def __bool__(self) -> bool:
         return bool(self.paths)
 
-    def save(self, draw: Callable[..., Page], *what: Any) -> None:
-        """Draw and write, if figures were asked for.
+    def content(self, draw: Callable[..., Page], *what: Any) -> dict[Path, Content]:
+        """Draw, and say what the files hold: nothing if no figure was asked for.
 
         Args:
             draw: makes the page of what follows; takes a ``width`` too.
             what: is drawn.
+
+        Returns:
+            As :func:`spec_builder.cli.output.emit` takes it.
         """
         if not self.paths:
-            return
-        from spec_builder.drawing.page import save_page  # noqa: PLC0415
+            return {}
+        from spec_builder.drawing.page import page_content  # noqa: PLC0415
 
         page = draw(*what) if self.width is None else draw(*what, width=self.width)
-        save_page(page, self.paths, force=self.force)
+        return page_content(page, self.paths)
+
+    def of_result(self, result: Any) -> dict[Path, Content]:
+        """The same, of what draws itself in one way."""
+        if not self.paths:
+            return {}
+        from spec_builder.figures.pages import draw_result  # noqa: PLC0415
+
+        return self.content(draw_result, result)

@@ -12,10 +12,13 @@ from spec_builder.cli.options import (
     ANALYSIS_WORDS,
     choice,
     cite_option,
+    coupling_option,
+    csv_option,
     fix_option,
     force_option,
     json_option,
     law_option,
+    mass_option,
     measurement_option,
     output_of,
     output_option,
@@ -33,12 +36,7 @@ if TYPE_CHECKING:
     from spec_builder.model.analysis import Analysis
     from spec_builder.studies.events import EventsResult
 
-__all__ = ["coupling_option", "events", "mass_option", "point"]
-
-mass_option = click.option("--mass", type=float, metavar="MEV", help="Mediator mass [MeV], inf for the contact limit.")
-coupling_option = click.option(
-    "--coupling", type=float, metavar="G", help="Coupling g, or the parameter; g/m [1/GeV] at mass inf."
-)
+__all__ = ["events", "point"]
 
 
 @click.command(cls=InteractionCommand)
@@ -57,7 +55,7 @@ coupling_option = click.option(
 @fix_option
 @projection_options
 @json_option
-@click.option("--csv", "as_csv", is_flag=True, help="CSV of all bins with a header of choices.")
+@csv_option
 @cite_option
 @output_option
 @force_option
@@ -69,8 +67,6 @@ def events(context: click.Context, /, target: str, output: str, force: bool, **c
     WORKSPACE in its fit. One standard deviation each, with the correlations of the fit; before it of the constrained
     parameters alone.
     """
-    if choices["as_json"] and choices["as_csv"]:
-        raise SpecBuilderError("events: give --json or --csv, not both")
     given = given_options(context, choices)
     common = {"as_json", "as_csv"}
     if is_workspace(target):

@@ -85,7 +85,7 @@ def _patch_request(choices: Mapping[str, Any]) -> PatchRequest:
 @click.argument("analyses", nargs=-1, metavar="[ANALYSIS]...", shell_complete=ANALYSIS_WORDS)
 @law_option
 @variant_option
-@click.option("--output", "-o", metavar="DIR", help="Folder to write to (one analysis without it: stdout).")
+@click.option("--output", "-o", metavar="FOLDER", help="Folder to write to (one analysis without it: stdout).")
 @interaction_option("Write its patch set too; repeatable. all: the paper's five.", multiple=True)
 @spectrum_option
 @_of_patches
@@ -107,18 +107,18 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
     patches: PatchRequest | None = None
     if choices["interactions"]:
         if output is None:
-            raise SpecBuilderError("export: patch sets need --output DIR")
+            raise SpecBuilderError("export: patch sets need --output FOLDER")
         patches = _patch_request(choices)
     else:
         patch_options = {"masses", "couplings", "style", "hepdata", *option_names()}
         patch_options -= {"hepdata"} if choices["spectrum"] else set()
         only(given_options(context, choices), set(choices) - patch_options, "an export without --interaction")
     if choices["spectrum"] is not None and output is None:
-        raise SpecBuilderError("export: patch sets need --output DIR")
+        raise SpecBuilderError("export: patch sets need --output FOLDER")
     change = changes_of(choices)
     if output is None:
         if len(analyses) != 1:
-            raise SpecBuilderError("export: give --output DIR, or one analysis to print its workspace")
+            raise SpecBuilderError("export: give --output FOLDER, or one analysis to print its workspace")
         (loaded,) = load_analyses(analyses, law, variants, change)
         click.echo(canonical_json(loaded.workspace), nl=False)
         return
@@ -142,7 +142,7 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=FILES)
 @click.option("--toys", is_flag=True, help="Throw the toys behind critical values again.")
-@click.option("--seed", type=int, metavar="S", help="With another one critical values are to agree within the errors.")
+@click.option("--seed", type=int, metavar="N", help="With another one critical values are to agree within the errors.")
 @click.option(
     "--interaction",
     metavar="PATH",
@@ -205,7 +205,7 @@ def _further(problems: Sequence[str]) -> list[str]:
     help="Critical values for the archive of their analysis: the JSON of fit or limits by toys; repeatable.",
 )
 @click.option("--no-submission", is_flag=True, help="The archives alone: no submission.yaml, no tables.")
-@click.option("--output", "-o", default="archive", show_default=True, metavar="DIR", help="Folder to write to.")
+@click.option("--output", "-o", default="archive", show_default=True, metavar="FOLDER", help="Folder to write to.")
 @force_option
 def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any) -> None:
     """Write an archive of each analysis (all by default), and the HEPData submission that holds them.
@@ -214,7 +214,7 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
     spec-builder verify checks it. submission.yaml and its tables of excluded couplings need the extra [hepdata].
     An archive is of what was observed; export writes the workspace of a projection.
     """
-    from spec_builder.base.locks import alone_in  # noqa: PLC0415
+    from spec_builder.base.folders import alone_in  # noqa: PLC0415
     from spec_builder.model.analysis import ANALYSES  # noqa: PLC0415
     from spec_builder.sharing.archive import write_archives  # noqa: PLC0415
     from spec_builder.sharing.submission import is_installed  # noqa: PLC0415

@@ -77,7 +77,6 @@ def print_limits(
     only(given, own | drawn | TOY_OPTIONS | PROJECTION_OPTIONS, "a spectrum")
     analysis = load_analysis(target, choices["law"], choices["variants"])
     spectra = spectra_of(choices["spectrum"])
-    form: dict[str, bool] = {"force": plots.force, "as_json": choices["as_json"], "as_csv": choices["as_csv"]}
     if choices["cite"]:
         sources = [*analysis.sources(), *(spectrum.source for spectrum in spectra)]
         emit(bibtex_of(sources, "iminuit"), output, force=plots.force)
@@ -86,16 +85,13 @@ def print_limits(
     analysis = changed_analysis(analysis, choices, expected=expected is not None)
     if expected is None:
         found = find_strength_limits(analysis, spectra, cl=cl)
-        if plots:
-            from spec_builder.figures.pages import draw_result  # noqa: PLC0415
-
-            plots.save(draw_result, found)
-        emit(found, output, **form)
+        beside = plots.of_result(found)
+        emit(found, output, force=plots.force, beside=beside, as_json=choices["as_json"], as_csv=choices["as_csv"])
         return
     job = {**choices, "cl": cl, "digests": [spectrum.sha256 for spectrum in spectra]}
     with toy_run(output, job, analysis.workspace, force=plots.force) as how:
         thrown = expect_strength_limits(analysis, spectra, kind=expected, cl=cl, **by_toys(choices), **how)
-        emit(thrown, output, **form)
+        emit(thrown, output, force=plots.force, as_json=choices["as_json"], as_csv=choices["as_csv"])
 
 
 def scan_spectra(target: str, given: set[str], choices: Mapping[str, Any], how: Mapping[str, Any]) -> None:

@@ -20,12 +20,15 @@ from spec_builder.cli.options import (
     ANALYSIS_WORDS,
     choice,
     cl_option,
+    csv_option,
     dask_option,
     force_option,
     jobs_option,
     json_option,
     law_option,
+    mass_option,
     output_option,
+    seed_option,
     variant_option,
 )
 from spec_builder.cli.output import ResumableProgress, emit
@@ -90,7 +93,6 @@ def _together(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Ca
     return apply
 
 
-_seed_option = click.option("--seed", default=0, show_default=True, help="Of the random numbers.")
 _ensemble_option = choice(
     "--ensemble",
     ("profiled", "nominal"),
@@ -98,12 +100,14 @@ _ensemble_option = choice(
     "projection).",
 )
 _data_option = click.option(
-    "--data", metavar="asimov|FILE", help="In place of the observed counts: what is expected, or a JSON file of counts."
+    "--data",
+    metavar="asimov|FILE",
+    help="In place of the observed counts: what the Standard Model expects, or a JSON file of counts by channel.",
 )
 toy_options = _together(
     choice("--method", METHODS, default=METHODS[0], show_default=True, help="Thresholds of Wilks' theorem, or toys."),
     click.option("--toys", default=1000, show_default=True, metavar="N", help="At each value of the parameter."),
-    _seed_option,
+    seed_option,
     _ensemble_option,
     jobs_option,
     dask_option,
@@ -115,21 +119,21 @@ projection_options = _together(
         multiple=True,
         callback=_factors("exposure", "xenonnt=10"),
         metavar="EXPERIMENT=FACTOR",
-        help="A run that does not exist; repeatable.",
+        help="Exposure times FACTOR, of a run that does not exist; repeatable.",
     ),
     click.option(
         "--background",
         multiple=True,
         callback=_factors("background", "pandax4t.cathode=0.5"),
         metavar="EXPERIMENT.SAMPLE=FACTOR",
-        help="The same.",
+        help="Events of a background times FACTOR; repeatable.",
     ),
     click.option(
         "--uncertainty",
         multiple=True,
         callback=_factors("uncertainty", "flux_8b=0.04"),
         metavar="NAME=SIZE",
-        help="The same.",
+        help="Relative size of a normalisation's uncertainty, such as flux_8b=0.04; repeatable.",
     ),
 )
 
@@ -192,9 +196,9 @@ def changed_analysis(analysis: Analysis, choices: Mapping[str, Any], *, expected
         backgrounds[experiment, sample] = factor
     projection = Projection(choices["exposure"], backgrounds, choices["uncertainty"])
     data = choices["data"]
+    changed = projection(analysis)
     if projection and data != ASIMOV and not (expected and data is None):
         raise SpecBuilderError("a projection has no observed counts: give --data asimov")
-    changed = projection(analysis)
     return with_data(changed, data) if data is not None and not projection else changed
 
 
@@ -271,7 +275,7 @@ def _job(choices: Mapping[str, Any], workspace: Any, of: Choice | None) -> str:
 @click.argument("analysis", shell_complete=ANALYSIS_WORDS)
 @click.option("--parameter", metavar="NAME", help="What is measured, such as flux.")
 @interaction_option("In place of a parameter: the coverage of its limits.")
-@click.option("--mass", type=float, metavar="MEV", help="Of the mediator of an interaction.")
+@mass_option
 @click.option(
     "--values",
     metavar="LIST|LO:HI:N",
@@ -281,20 +285,18 @@ def _job(choices: Mapping[str, Any], workspace: Any, of: Choice | None) -> str:
 @variant_option
 @cl_option
 @click.option("--toys", default=10_000, show_default=True, metavar="N", help="At each truth.")
-@_seed_option
+@seed_option
 @_ensemble_option
 @projection_options
 @jobs_option
 @dask_option
 @json_option
-@click.option("--csv", "as_csv", is_flag=True, help="CSV with a header of choices.")
+@csv_option
 @plot_options("Draw it")
 @output_option
 @force_option
 def coverage(analysis: str, output: str, force: bool, **choices: Any) -> None:
     """Measure with toys how often intervals, or limits, cover the truth: by Wilks' theorem and by toys."""
-    if choices["as_json"] and choices["as_csv"]:
-        raise SpecBuilderError("coverage: give --json or --csv, not both")
     if (choices["parameter"] is None) == (choices["interaction"] is None):
         raise SpecBuilderError("coverage: give --parameter or --interaction")
     loaded = load_changed(analysis, choices)
@@ -302,11 +304,8 @@ def coverage(analysis: str, output: str, force: bool, **choices: Any) -> None:
     of = None if choices["interaction"] is None else choice_of(choices["interaction"], choices)
     with toy_run(output, choices, loaded.workspace, of, force=force) as how:
         result = _measured_coverage(loaded, of, choices, how)
-        if plots:
-            from spec_builder.figures.pages import draw_result  # noqa: PLC0415
-
-            plots.save(draw_result, result)
-        emit(result, output, force=force, as_json=choices["as_json"], as_csv=choices["as_csv"])
+        beside = plots.of_result(result)
+        emit(result, output, force=force, beside=beside, as_json=choices["as_json"], as_csv=choices["as_csv"])
 
 
 def _measured_coverage(
@@ -319,7 +318,8 @@ def _measured_coverage(
     if of is None:
         if choices["mass"] is not None:
             raise SpecBuilderError("coverage: --mass applies with an --interaction only")
-        return cover_analysis(analysis, choices["parameter"], choices["values"] or "0.3,1,2", **own)
+        values = {} if choices["values"] is None else {"values": choices["values"]}
+        return cover_analysis(analysis, choices["parameter"], **values, **own)
     if choices["values"] is None:
         raise SpecBuilderError(f"coverage: give --values of {of.parameter}")
     return cover_couplings(analysis, of, choices["mass"], choices["values"], **own)

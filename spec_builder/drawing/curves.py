@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spec_builder.drawing.style import Line
 
 __all__ = [
+    "STANDARD_MODEL",
     "Interval",
     "check_masses",
     "draw_bars",
@@ -29,17 +30,28 @@ __all__ = [
     "draw_standard_model",
     "mass_coupling_axes",
     "range_of_ends",
+    "stretches",
 ]
 
 Interval: TypeAlias = "tuple[float | None, float | None]"
+#: Its name in legends.
+STANDARD_MODEL = "Standard Model"
 #: How far the light band on the excluded side of a curve reaches, as a factor of the coupling, and how light it is.
 _REACH, _LIGHT = 1.3, 0.3
 #: A closed interval whose ends are nearer than this factor is light as a whole.
 _NARROW = 10.0
 _TWO_SIGMA, _ONE_SIGMA = "#F0E442", "#8FC98F"
+#: Where there is no end: beyond every axis.
+_FAR = 1e30
 #: A range of a signed parameter is drawn in logarithms if it is wider.
 _WIDE = 1e4
-_DECADES = tuple(10.0**power for power in range(-4, 5))
+#: Ticks of an axis of masses or of a wide parameter at most; and how near to the frame an end of an interval may lie.
+_MOST_TICKS, _ROOM = 7, 1.2
+#: Rounding of a logarithm.
+_TINY = 1e-9
+#: Numbers that are written without a power of ten.
+_PLAIN_NUMBERS = (1e-3, 1e4)
+_NOTHING, _EVERYTHING = "nothing is excluded", "everything is excluded"
 
 
 def draw_profile(panel: Axes, values: FloatArray, heights: FloatArray, *, line: Line, label: str | None = None) -> None:
@@ -49,20 +61,23 @@ def draw_profile(panel: Axes, values: FloatArray, heights: FloatArray, *, line: 
 
 
 def draw_levels(panel: Axes, levels: Mapping[str, float]) -> None:
-    """Thin grey lines with their names at heights of Delta chi^2."""
+    """Thin grey lines with their names at heights of Delta chi^2; a name is read where a curve crosses it too."""
+    from matplotlib.patheffects import withStroke  # noqa: PLC0415
+
     for name, height in levels.items():
         panel.axhline(height, color="0.6", linewidth=0.6, zorder=0)
         panel.annotate(
-            name, (0.985, height), xycoords=("axes fraction", "data"), fontsize=6, ha="right", va="bottom", color="0.3"
-        )
+            name, (0.985, height), xycoords=("axes fraction", "data"), fontsize=6, ha="right", va="bottom", color="0.3",
+            path_effects=[withStroke(linewidth=1.6, foreground="white")],
+        )  # fmt: skip
 
 
-def draw_standard_model(panel: Axes, value: float, label: str | None = "Standard Model") -> None:
+def draw_standard_model(panel: Axes, value: float, label: str | None = STANDARD_MODEL) -> None:
     """The Standard Model's value of the parameter across a panel of profiles."""
     panel.axvline(value, color="black", linestyle=(0, (1, 2)), linewidth=0.9, label=label)
 
 
-def _stretches(counts: Sequence[int]) -> Iterator[tuple[int, int]]:
+def stretches(counts: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Beginnings and ends of the stretches in which a number stays the same."""
     starts = [0, *(i for i in range(1, len(counts)) if counts[i] != counts[i - 1]), len(counts)]
     return itertools.pairwise(starts)
@@ -92,6 +107,8 @@ def draw_excluded(
 ) -> None:
     """Ends of the excluded intervals against the mass, with a light band along each on its excluded side.
 
+    Where all is excluded the panel is light from bottom to top. The legend says so if there is no end at any mass.
+
     Args:
         panel: with logarithmic axes.
         mass: mediator masses, shape (M,), increasing.
@@ -102,7 +119,7 @@ def draw_excluded(
         hatched: the excluded side is hatched and lets through what lies below, in place of a light band.
     """
     look: dict[str, Any] = {"color": line.color, "linestyle": line.style, "linewidth": width}
-    for begin, end in _stretches([len(row) for row in excluded]):
+    for begin, end in stretches([len(row) for row in excluded]):
         masses, rows = _row_of(mass, excluded, begin, end)
         for k in range(len(rows[0])):
             low = np.array([row[k][0] or np.nan for row in rows], dtype=np.float64)
@@ -112,6 +129,9 @@ def draw_excluded(
                     panel.plot(masses, edge, label=label, **look)
                     label = None  # once in the legend
             _draw_light(panel, masses, low, high, line.color, hatched=hatched)
+    if label is not None:
+        what = _EVERYTHING if any(excluded) else _NOTHING
+        panel.plot([], [], label=f"{label}: {what}", **look)
 
 
 def _draw_light(panel: Axes, mass: FloatArray, low: FloatArray, high: FloatArray, color: str, *, hatched: bool) -> None:
@@ -119,6 +139,9 @@ def _draw_light(panel: Axes, mass: FloatArray, low: FloatArray, high: FloatArray
     light: dict[str, Any] = {"color": color, "alpha": _LIGHT, "linewidth": 0, "zorder": 0.5}
     if hatched:
         light = {"facecolor": "none", "edgecolor": color, "hatch": "/////", "linewidth": 0, "zorder": 0.5}
+    everything = np.isnan(low) & np.isinf(high)
+    if everything.any():
+        panel.fill_between(mass, 0, 1, where=everything, transform=panel.get_xaxis_transform(), **light)
     with np.errstate(invalid="ignore"):
         narrow = bool((high / low < _NARROW).all())
     if narrow:
@@ -135,12 +158,16 @@ def draw_expected_bands(panel: Axes, mass: FloatArray, band: Mapping[str, FloatA
     Args:
         panel: where to.
         mass: shape (M,).
-        band: ``median``, and for bands ``m2``, ``m1``, ``p1``, ``p2``, each of shape (M,).
+        band: ``median``, and for bands ``m2``, ``m1``, ``p1``, ``p2``, each of shape (M,). Infinite where no limit is
+            expected: a band reaches to the frame there.
     """
+    drawn = {name: np.where(np.isinf(values), _FAR, values) for name, values in band.items()}
     if "m2" in band:
-        panel.fill_between(mass, band["m2"], band["p2"], color=_TWO_SIGMA, lw=0, label=r"expected $\pm 2\sigma$")
-        panel.fill_between(mass, band["m1"], band["p1"], color=_ONE_SIGMA, lw=0, label=r"expected $\pm 1\sigma$")
-    panel.plot(mass, band["median"], color="black", linestyle="--", linewidth=1.0, label="expected")
+        panel.fill_between(mass, drawn["m2"], drawn["p2"], color=_TWO_SIGMA, lw=0, label=r"expected $\pm 2\sigma$")
+        panel.fill_between(mass, drawn["m1"], drawn["p1"], color=_ONE_SIGMA, lw=0, label=r"expected $\pm 1\sigma$")
+    median = np.where(np.isinf(band["median"]), np.nan, band["median"])
+    label = "expected" if np.isfinite(median).any() else "expected: no limit"
+    panel.plot(mass, median, color="black", linestyle="--", linewidth=1.0, label=label)
 
 
 def draw_level_note(panel: Axes, text: str, *, at: str = "lower right") -> None:
@@ -151,7 +178,7 @@ def draw_level_note(panel: Axes, text: str, *, at: str = "lower right") -> None:
 
 
 def mass_coupling_axes(panel: Axes, mass: FloatArray, label: str, couplings: tuple[float, float] | None = None) -> None:
-    """Logarithmic axes of the mediator mass and of a parameter.
+    """Logarithmic axes of the mediator mass and of a parameter; what is drawn already stays within them.
 
     Args:
         panel: the axes.
@@ -159,22 +186,49 @@ def mass_coupling_axes(panel: Axes, mass: FloatArray, label: str, couplings: tup
         label: of the vertical axis.
         couplings: its range.
     """
+    low, high = float(mass[0]), float(mass[-1])
+    if panel.has_data():
+        low, high = min(low, panel.get_xlim()[0]), max(high, panel.get_xlim()[1])
     panel.set(xscale="log", yscale="log", xlabel="mediator mass [MeV]", ylabel=label)
-    if mass[0] < mass[-1]:
-        panel.set_xlim(mass[0], mass[-1])
-    decades = [decade for decade in _DECADES if mass[0] <= decade <= mass[-1]]
-    if len(decades) > 1:
-        panel.set_xticks(decades)
+    if low < high:
+        panel.set_xlim(low, high)
+        _set_mass_ticks(panel, low, high)
     if couplings is not None:
         panel.set_ylim(*couplings)
 
 
+def _set_mass_ticks(panel: Axes, low: float, high: float) -> None:
+    """Ticks at decades, of many at some of them; at other numbers where there are fewer than two."""
+    from matplotlib.ticker import MaxNLocator, NullLocator  # noqa: PLC0415
+
+    powers = range(int(np.ceil(np.log10(low) - _TINY)), int(np.floor(np.log10(high) + _TINY)) + 1)
+    if len(powers) > 1:
+        step = -(-len(powers) // _MOST_TICKS)
+        panel.set_xticks([10.0**power for power in powers if power % step == 0])
+        return
+    steps = [digit * 10.0**power for power in range(powers.start - 1, powers.stop + 1) for digit in (1, 2, 5)]
+    ticks = [step for step in steps if low <= step <= high]
+    if len(ticks) < 3:
+        ticks = [tick for tick in MaxNLocator(4, steps=(1, 2, 5, 10)).tick_values(low, high) if low <= tick <= high]
+        panel.xaxis.set_minor_locator(NullLocator())
+    panel.set_xticks(ticks, [_number(tick) for tick in ticks])
+    panel.tick_params(axis="x", which="minor", labelbottom=False)
+
+
+def _number(value: float) -> str:
+    """A number at a tick."""
+    if _PLAIN_NUMBERS[0] <= value < _PLAIN_NUMBERS[1]:
+        return f"{value:.6g}"
+    digits, _, power = f"{value:.4e}".partition("e")
+    return rf"${float(digits):g}\times10^{{{int(power)}}}$"
+
+
 def range_of_ends(excluded: Sequence[Sequence[Interval]]) -> tuple[float, float] | None:
-    """Whole decades around ends of intervals, with room above; None if there are no ends."""
+    """Whole decades around ends of intervals, none at the frame, with room above; None if there are no ends."""
     ends = [end for row in excluded for interval in row for end in interval if end and np.isfinite(end)]
     if not ends:
         return None
-    return 10.0 ** np.floor(np.log10(min(ends))), 10.0 ** (np.ceil(np.log10(max(ends))) + 1)
+    return 10.0 ** np.floor(np.log10(min(ends) / _ROOM)), 10.0 ** (np.ceil(np.log10(max(ends))) + 1)
 
 
 def draw_bars(
@@ -188,8 +242,16 @@ def draw_bars(
         label: of the parameter.
         signed: whether it has a sign.
     """
-    least, most = _scale_bars(panel, [row[1] for row in rows], signed=signed)
+    least, most = _scale_bars(panel, rows, signed=signed)
     for place, (_, excluded, best, color) in enumerate(reversed(rows)):
+        if not excluded:
+            look: dict[str, Any] = {
+                "transform": panel.get_yaxis_transform(),
+                "fontsize": 6,
+                "ha": "center",
+                "va": "bottom",
+            }
+            panel.text(0.5, place + 0.18, _NOTHING, **look)
         for begin, end in excluded:
             left = least if begin is None else max(begin, least)
             right = most if end is None else end
@@ -202,9 +264,14 @@ def draw_bars(
     panel.set_xlabel(label)
 
 
-def _scale_bars(panel: Axes, rows: Sequence[Sequence[Interval]], *, signed: bool) -> tuple[float, float]:
-    """Set the axis around what is excluded, and return its ends."""
-    ends = [abs(end) for row in rows for interval in row for end in interval if end and np.isfinite(end)]
+def _scale_bars(
+    panel: Axes, rows: Sequence[tuple[str, Sequence[Interval], float, str]], *, signed: bool
+) -> tuple[float, float]:
+    """Set the axis around what is excluded, or around the best values, and return its ends."""
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
+
+    ends = [abs(end) for row in rows for interval in row[1] for end in interval if end and np.isfinite(end)]
+    ends = ends or [abs(row[2]) for row in rows if row[2] and np.isfinite(row[2])]
     low, high = (0.1 * min(ends), 10 * max(ends)) if ends else (1e-3, 1.0)
     if not signed:
         panel.set_xscale("log")
@@ -212,8 +279,12 @@ def _scale_bars(panel: Axes, rows: Sequence[Sequence[Interval]], *, signed: bool
         return low, high
     if high > _WIDE * low:
         panel.set_xscale("symlog", linthresh=10 * low)
+        powers = range(int(np.ceil(np.log10(10 * low))), int(np.floor(np.log10(high))) + 1)
+        ticks = [10.0**power for power in powers[:: -max(1, len(powers) // 2)][:2]]
+        panel.set_xticks([*(-tick for tick in ticks), 0.0, *ticks])
     else:
         high *= 0.2
+        panel.xaxis.set_major_locator(MaxNLocator(4))
     panel.set_xlim(-high, high)
     return -high, high
 
@@ -225,4 +296,4 @@ def check_masses(mass: FloatArray) -> None:
         SpecBuilderError: saying so.
     """
     if len(set(mass.tolist())) < 2:
-        raise SpecBuilderError("a figure of limits needs at least two finite masses")
+        raise SpecBuilderError("a figure of limits needs at least two finite masses whose fits are valid")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import textwrap
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,30 +12,33 @@ from typing import TYPE_CHECKING, Any
 from spec_builder.base.arguments import check_argument, check_path
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import refuse_existing, write_files
+from spec_builder.base.printing import one_line
 from spec_builder.drawing.style import STYLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from os import PathLike
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from spec_builder.base.output import Output
+    from spec_builder.base.files import Content
 
 __all__ = [
     "FORMATS",
     "WIDTHS",
     "Caption",
     "Page",
+    "both_content",
     "caption_path",
     "check_pages",
     "entries_of",
     "legend_above",
+    "legend_over",
     "new_axes",
     "new_figure",
+    "page_content",
     "save_page",
-    "save_pages",
     "styled",
     "width_of",
 ]
@@ -100,8 +104,10 @@ class Page:
 
 def styled() -> Any:
     """A context in which what is drawn has the style of all figures."""
-    import matplotlib as mpl  # noqa: PLC0415
-
+    try:
+        import matplotlib as mpl  # noqa: PLC0415
+    except (ValueError, OSError) as error:  # a file of settings that is none
+        raise SpecBuilderError(f"matplotlib cannot be loaded: {one_line(str(error))}") from None
     return mpl.rc_context(STYLE)
 
 
@@ -164,6 +170,18 @@ def legend_above(figure: Figure, entries: Mapping[str, Any], columns: int, **loo
         legend.remove()
 
 
+def legend_over(panel: Axes, entries: Mapping[str, Any], columns: int = 1, **look: Any) -> None:
+    """A legend over one panel, outside of it, where it hides nothing.
+
+    Args:
+        panel: without a title, in a figure with the constrained layout.
+        entries: artists by their names.
+        columns: side by side.
+        look: of the legend.
+    """
+    panel.legend(entries.values(), entries.keys(), loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns, **look)
+
+
 def entries_of(panels: Iterable[Axes]) -> dict[str, Any]:
     """Artists with a name in panels, by their names."""
     found: dict[str, Any] = {}
@@ -209,22 +227,37 @@ def save_page(page: Page, paths: Sequence[Path], *, force: bool = False) -> None
         SpecBuilderError: for another suffix, or a figure or caption that exists and no ``force``.
     """
     check_pages(paths, force=force)
-    files: dict[Path, Callable[[Path], object] | str] = {path: partial(_draw, page) for path in paths}
-    files |= dict.fromkeys(map(caption_path, paths), page.caption.to_text())
-    with styled():
-        write_files(files, force=force)
+    write_files(page_content(page, paths), force=force)
+
+
+def page_content(page: Page, paths: Iterable[Path]) -> dict[Path, Content]:
+    """What a figure's files hold, its caption beside each.
+
+    Args:
+        page: the figure.
+        paths: its names, in one of :data:`FORMATS` each.
+
+    Returns:
+        As :func:`spec_builder.base.files.write_files` takes it.
+    """
+    files: dict[Path, Content] = {path: partial(_draw, page) for path in paths}
+    return files | dict.fromkeys(map(caption_path, files), page.caption.to_text())
 
 
 def _draw(page: Page, path: Path) -> None:
-    """Write a figure, without the hour it was made at."""
-    metadata = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(path.suffix.lower())
-    page.figure.savefig(path, dpi=_DOTS_PER_INCH, metadata=metadata)
+    """Write a figure, without the hour it was made at.
 
-
-def save_pages(page: Page, output: Output, name: str) -> None:
-    """Write a figure as PNG and as PDF with its caption.
-
-    Raises:
-        SpecBuilderError: if a file exists that may not be replaced.
+    It is drawn in memory first: matplotlib's PDF ends in an error of its own where the disk is full.
     """
-    save_page(page, [output.path(f"{name}{suffix}") for suffix in (".png", ".pdf")], force=output.force)
+    suffix = path.suffix.lower()
+    metadata = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(suffix)
+    drawn = io.BytesIO()
+    with styled():
+        page.figure.savefig(drawn, format=suffix.removeprefix("."), dpi=_DOTS_PER_INCH, metadata=metadata)
+    path.write_bytes(drawn.getvalue())
+
+
+def both_content(page: Page, name: str) -> dict[str, Content]:
+    """What the files of a figure hold that is written as PNG and as PDF, by their names in a folder."""
+    content = page_content(page, [Path(f"{name}{suffix}") for suffix in (".png", ".pdf")])
+    return {str(path): held for path, held in content.items()}

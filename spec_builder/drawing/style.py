@@ -107,6 +107,7 @@ _SYMBOLS = {
 
 STYLE: Any = {
     "axes.formatter.use_mathtext": True,
+    "text.usetex": False,  # labels are written for matplotlib's own TeX
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,
@@ -127,6 +128,7 @@ STYLE: Any = {
     "xtick.top": True,
     "ytick.right": True,
     "svg.hashsalt": "spec_builder",
+    "pdf.fonttype": 42,  # TrueType: journals refuse letters of type 3, matplotlib's default
 }
 
 

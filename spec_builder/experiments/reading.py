@@ -31,7 +31,7 @@ from spec_builder.experiments.description import (
 from spec_builder.experiments.former import former_path, is_former, translate
 from spec_builder.experiments.response import ChargeYieldResponse, GaussianResponse, MatrixResponse, Selection
 from spec_builder.experiments.sections import Section, read_toml
-from spec_builder.experiments.tables import ENERGY, Tables
+from spec_builder.experiments.tables import Tables
 from spec_builder.experiments.variants import choose_variant
 from spec_builder.physics.descriptions import is_path
 from spec_builder.physics.sources import load_source, shipped_sources
@@ -86,7 +86,7 @@ def experiment_folder(name_or_path: str) -> Path:
     if "/" in name_or_path:
         found = "a file" if folder.is_file() else "no such folder"
         raise SpecBuilderError(f"{name_or_path}: {found}, expected a folder with an experiment.toml")
-    more = " or the path of a folder with an experiment.toml"
+    more = ", or the path of a folder with an experiment.toml"
     raise unknown_name("experiment", name_or_path, shipped_experiments(), more=more)
 
 
@@ -174,6 +174,7 @@ def _channels(root: Section, tables: Tables) -> tuple[Channel, ...]:
 def _channel(section: Section, name: str, tables: Tables) -> Channel:
     source = _with_fluxes(section, load_source(_name_or_path(section, "source", shipped_sources(), tables)))
     target = _with_form_factor(section, load_target(_name_or_path(section, "target", shipped_targets(), tables)))
+    tables = tables.for_target(target.kind)
     runs = _runs(section, "exposure_t_yr" if source.kind == "flux" else "exposure_t")
     axes = _axes(section, runs)
     bins = math.prod(axis.bins for axis in axes)
@@ -448,8 +449,8 @@ def _resolution(section: Section, content: object) -> tuple[tuple[float, float],
 
 def _gaussian(section: Section, layout: _Layout, tables: Tables) -> GaussianResponse:
     unit = layout.axes[0].unit
-    if unit not in ENERGY or len(layout.edges()[0]) != layout.bins + 1:
-        expected = f"another one: 'gaussian' needs one axis in {', '.join(ENERGY)}"
+    if unit not in tables.energy or len(layout.edges()[0]) != layout.bins + 1:
+        expected = f"another one: 'gaussian' needs one axis in {', '.join(tables.energy)}"
         raise section.error("kind", expected, GaussianResponse.kind)
     energy, efficiency = tables.efficiency(section.text("efficiency"))
     content = section.take("resolution_keV")

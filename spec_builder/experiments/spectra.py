@@ -15,7 +15,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import read_bytes
 from spec_builder.base.grids import number_of
 from spec_builder.base.tables import read_table
-from spec_builder.experiments.tables import ENERGY, check_unit
+from spec_builder.experiments.tables import ENERGIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ __all__ = ["RecoilSpectrum", "read_spectra", "read_spectrum"]
 RATE = ("events/(t yr keV)", "1/(t yr keV)", "counts/(t yr keV)", "t^-1 yr^-1 keV^-1")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RecoilSpectrum:
     """A recoil spectrum, linear between its rows and zero outside them.
 
@@ -56,6 +56,9 @@ class RecoilSpectrum:
     labels: Mapping[str, float]
     sha256: str
 
+    def __repr__(self) -> str:
+        return f"<RecoilSpectrum {self.name}: {self.title}>"
+
     def at(self, recoil_energy_keV: FloatArray) -> FloatArray:
         """Rate at recoil energies [events/(t yr keV)], same shape."""
         return np.interp(recoil_energy_keV, self.recoil_energy_keV, self.rate, left=0.0, right=0.0)
@@ -73,7 +76,8 @@ def read_spectrum(path: str | PathLike[str]) -> RecoilSpectrum:
     """
     path = Path(path)
     table = read_table(path, columns=("recoil_energy_keV", "rate"))
-    check_unit(table, {"recoil_energy_keV": ENERGY, "rate": RATE})
+    of_electrons = "electrons" in table.metadata.get("target", "")
+    table.check_units({"recoil_energy_keV": ENERGIES["electron" if of_electrons else "nucleus"], "rate": RATE})
     energy, rate = table["recoil_energy_keV"], table["rate"]
     table.check_increasing("recoil_energy_keV", zero=True)
     table.check("rate", rate >= 0, "a number >= 0")

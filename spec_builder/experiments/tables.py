@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,59 +19,15 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.tables import Table
 
-__all__ = ["Tables", "check_unit"]
+__all__ = ["Tables"]
 
-#: Words that the ``unit`` line may have for each kind of column.
-ENERGY = ("keV", "keVnr", "keVee")
+#: Words that the ``unit`` line may have for each kind of column; energies by the kind of what recoils.
+ENERGIES = {"nucleus": ("keV", "keVnr"), "electron": ("keV", "keVee")}
 PROBABILITY = ("probability", "1", "fraction")
 EVENTS = ("events", "counts", "1")
 CHARGE_YIELD = ("electrons/keV", "e-/keV")
 #: Whole numbers beyond this are not told apart by floating-point numbers.
 MOST_COUNTS = 1e15
-#: What the ``unit`` line may call several columns at once.
-_GROUPS = ("bins", "counts", "fractions", "backgrounds")
-#: Words that are units of something: a line that names no column is refused only for one of these.
-_KNOWN = frozenset(
-    {*ENERGY, *PROBABILITY, *EVENTS, *CHARGE_YIELD}
-    | {"eV", "MeV", "GeV", "TeV", "J", "%", "percent", "per cent", "permille", "PE", "electrons", "us", "s"}
-)
-
-
-def check_unit(table: Table, columns: Mapping[str, Sequence[str]]) -> None:
-    """Refuse a ``unit`` line that names another unit than a column has.
-
-    The line is ``word`` for all columns or ``column, column: word; column: word``.
-
-    Args:
-        table: the table.
-        columns: accepted words by column.
-
-    Raises:
-        SpecBuilderError: naming the column, the word and the accepted ones.
-    """
-    for item in table.metadata["unit"].split(";"):
-        names, colon, word = (part.strip() for part in item.rpartition(":"))
-        addressed = _addressed(names, columns) if colon else []
-        for column in addressed:
-            if word not in columns[column]:
-                raise _wrong_unit(table, column, word, columns[column])
-        accepted = {known for words in columns.values() for known in words}
-        if not addressed and word in _KNOWN - accepted:
-            column = next(iter(columns))
-            raise _wrong_unit(table, column, word, columns[column])
-
-
-def _addressed(names: str, columns: Mapping[str, Sequence[str]]) -> list[str]:
-    """The columns that the names before a colon stand for."""
-    named = [name.strip() for name in names.split(",")]
-    if any(name in _GROUPS for name in named):
-        return [column for column, words in columns.items() if column in named or words in (PROBABILITY, EVENTS)]
-    return [column for column in columns if column in named]
-
-
-def _wrong_unit(table: Table, column: str, word: str, accepted: Sequence[str]) -> SpecBuilderError:
-    words = ", ".join(accepted)
-    return SpecBuilderError(f"{table.path}: the unit of {column} is '{word}', expected one of: {words}")
 
 
 @dataclass
@@ -81,18 +37,24 @@ class Tables:
     Attributes:
         folder: the experiment's; no table may lie outside it.
         prefix: put before what a table holds.
+        energy: words for the unit of an energy.
         statuses: status by what it holds.
         sources: source by what it holds.
     """
 
     folder: Path
     prefix: str = ""
+    energy: tuple[str, ...] = ENERGIES["nucleus"]
     statuses: dict[str, str] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
 
     def for_channel(self, name: str) -> Tables:
         """The same record; what is read is noted under the channel's name."""
-        return Tables(self.folder, f"{name}.", self.statuses, self.sources)
+        return replace(self, prefix=f"{name}.")
+
+    def for_target(self, kind: str) -> Tables:
+        """The same record, for energies of nuclei or of electrons: their light is another one's energy."""
+        return replace(self, energy=ENERGIES[kind])
 
     def inside(self, file: str) -> Path:
         """Path of a file of the experiment.
@@ -113,13 +75,13 @@ class Tables:
         """A table with the columns, whose accepted units are given."""
         path = self.inside(file)
         table = read_table(path, columns=columns)
-        check_unit(table, {column: words for column, words in columns.items() if words})
+        table.check_units({column: words for column, words in columns.items() if words})
         key = self.prefix + what
         self.statuses[key], self.sources[key] = table.status, table.metadata["source"]
         return table
 
     def binned(self, what: str, file: str, columns: Iterable[str], bins: int, *, unit: Sequence[str] = EVENTS) -> Table:
-        """A table of numbers >= 0 with a row for each bin, in order."""
+        """A table of numbers from 0 to 1e15 with a row for each bin, in order."""
         table = self.read(what, file, {"bin": (), **dict.fromkeys(columns, unit)})
         if table["bin"].size != bins:
             raise SpecBuilderError(
@@ -129,19 +91,19 @@ class Tables:
         table.check("bin", table["bin"] == np.arange(bins), f"0 to {bins - 1} in order, one row for each bin")
         for column in columns:
             table.check(column, table[column] >= 0, "a number >= 0")
+            table.check(column, table[column] <= MOST_COUNTS, f"at most {MOST_COUNTS:g}")
         return table
 
     def observed(self, file: str, bins: int) -> FloatArray:
         """Observed counts, shape (bins,)."""
         table = self.binned("observed", file, ("observed",), bins)
         table.check("observed", table["observed"] % 1 == 0, "a whole number of events")
-        table.check("observed", table["observed"] <= MOST_COUNTS, f"at most {MOST_COUNTS:g}")
         return table["observed"]
 
     def selection(self, what: str, file: str, bins: int) -> Selection:
         """Probabilities of the bins against recoil energy."""
         columns = [f"bin{i}" for i in range(bins)]
-        table = self.read(what, file, {"recoil_energy_keV": ENERGY, **dict.fromkeys(columns, PROBABILITY)})
+        table = self.read(what, file, {"recoil_energy_keV": self.energy, **dict.fromkeys(columns, PROBABILITY)})
         energy = increasing_energy(table, "recoil_energy_keV")
         probability = np.stack([table[column] for column in columns])
         for column in columns:
@@ -157,7 +119,7 @@ class Tables:
 
     def charge_yield(self, file: str) -> tuple[FloatArray, FloatArray]:
         """Recoil energies and Q_y [electrons/keV], each of shape (n,)."""
-        columns = {"recoil_energy_keV": ENERGY, "charge_yield": CHARGE_YIELD}
+        columns = {"recoil_energy_keV": self.energy, "charge_yield": CHARGE_YIELD}
         table = self.read("charge_yield", file, columns)
         energy, charge_yield = increasing_energy(table, "recoil_energy_keV"), table["charge_yield"]
         table.check("charge_yield", charge_yield > 0, "a number > 0")
@@ -167,7 +129,7 @@ class Tables:
 
     def efficiency(self, file: str) -> tuple[FloatArray, FloatArray]:
         """Reconstructed energies and the efficiency there, each of shape (n,)."""
-        columns = {"reconstructed_energy_keV": ENERGY, "efficiency": PROBABILITY}
+        columns = {"reconstructed_energy_keV": self.energy, "efficiency": PROBABILITY}
         table = self.read("efficiency", file, columns)
         energy, efficiency = increasing_energy(table, "reconstructed_energy_keV", zero=True), table["efficiency"]
         table.check("efficiency", (efficiency >= 0) & (efficiency <= 1), "a number from 0 to 1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
@@ -13,7 +14,7 @@ from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import write_text
 from spec_builder.base.names import shown
-from spec_builder.drawing.style import ANALYSIS_LINES, PALETTE, Line
+from spec_builder.drawing.style import ANALYSIS_LINES, PALETTE, Line, display_name
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -25,7 +26,9 @@ LARGEST_PAGE = 8_000_000
 _SCHEMA = "spec_builder/explorer/1"
 _PARTS = Path(__file__).with_name("page")
 _DASHES = {"-": "solid", "--": "dash", "-.": "dashdot", ":": "dot"}
-_NAMES = {"xenonnt": "XENONnT", "pandax4t": "PandaX-4T", "combined": "XENONnT + PandaX-4T"}
+#: Mathematics in names, as a page writes it.
+_SUPERSCRIPT = re.compile(r"\$\^\{?(\d+)\}?\$")
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def plotting_library() -> str:
@@ -52,7 +55,12 @@ def explorer_page(content: Mapping[str, Any], library: str | None = None) -> str
         SpecBuilderError: if plotly is not installed, or the page would be larger than 8 MB.
     """
     names = list(dict.fromkeys(_display_name(model["analysis"]) for model in content["models"]))
-    look = {"lines": _lines(content), "names": _analysis_names(content), "palette": [_line(line) for line in PALETTE]}
+    look = {
+        "lines": _lines(content),
+        "names": _analysis_names(content),
+        "samples": _sample_names(content),
+        "palette": [_line(line) for line in PALETTE],
+    }
     title = "Excluded couplings"
     parts = {
         "title": escape(f"{title}: {', '.join(names)}"),
@@ -127,8 +135,16 @@ def _script(text: str) -> str:
     return text.replace("</script", r"<\/script").replace("<!--", r"<\!--")
 
 
-def _display_name(analysis: str) -> str:
-    return _NAMES.get(analysis, analysis.replace("_", " "))
+def _display_name(key: str) -> str:
+    """A name as figures have it, as text."""
+    raised = _SUPERSCRIPT.sub(lambda found: found[1].translate(_RAISED), display_name(key))
+    return raised.replace(r"$\nu$", "ν").replace(r"\$", "$")
+
+
+def _sample_names(content: Mapping[str, Any]) -> dict[str, str]:
+    """Names of the samples of all workspaces."""
+    channels = [channel for model in content["models"] for channel in model["workspace"]["channels"]]
+    return {sample["name"]: _display_name(sample["name"]) for channel in channels for sample in channel["samples"]}
 
 
 def _analysis_names(content: Mapping[str, Any]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from spec_builder.studies.limits import LimitsResult
 
@@ -24,6 +26,8 @@ __all__ = ["draw_plane", "looks_by_place"]
 
 #: Entries of a legend side by side in a figure of one column's width, and of two.
 _COLUMNS = {"single": 2, "double": 4}
+#: Panels side by side, and letters of a line of their titles.
+_ABREAST, _TITLE_LETTERS = {"single": 1, "double": 3}, 35
 #: A line and its name in the legend.
 Look = tuple[Line, str]
 
@@ -61,15 +65,27 @@ def draw_plane(
     ends = couplings or range_of_ends([p.excluded for r in results for p in r.drawn_points])
     size = width or ("single" if len(analyses) == 1 else "double")
     with styled():
-        figure = new_figure(size, 2.9 if size == "single" or len(analyses) < 2 else 2.75)
-        panels = figure.subplots(1, len(analyses), squeeze=False, sharey=True)[0]
+        figure, panels = _panels(len(analyses), size)
         for panel, analysis in zip(panels, analyses, strict=True):
             here = [r for r in results if r.provenance.analysis == analysis]
             _draw_panel(panel, here, looks, ends or here[0].choice.default_range)
-            panel.label_outer()
+            title = dataset_label(here[0].provenance)
+            panel.set_title(textwrap.fill(title, _TITLE_LETTERS) if len(panels) > 1 else title)
+            place = panel.get_subplotspec()
+            if place is not None and not place.is_first_col():
+                panel.set_ylabel("")
+                panel.tick_params(labelleft=False)
         draw_level_note(panels[-1], level_note(results[0].provenance))
         legend_above(figure, entries_of(panels), _COLUMNS[size])
     return Page(figure, caption_of("Excluded couplings against the mediator mass", results, results[0].drawn))
+
+
+def _panels(count: int, size: str) -> tuple[Figure, list[Axes]]:
+    """A figure with panels side by side in rows, in one column one below the other."""
+    columns = min(count, _ABREAST[size])
+    rows = -(-count // columns)
+    figure = new_figure(size, 0.6 + (2.2 if rows == 1 else 2.1) * rows)
+    return figure, [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
 
 
 def _draw_panel(
@@ -81,4 +97,3 @@ def _draw_panel(
         mass = np.array([point.mass_MeV for point in result.drawn_points])
         mass_coupling_axes(panel, mass, ", ".join(labels), couplings)
         draw_excluded(panel, mass, [point.excluded for point in result.drawn_points], line=line, label=name)
-    panel.set_title(dataset_label(results[0].provenance))

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_profiles", "draw_pulls"]
 
-_STANDARD_MODEL = "Standard Model"
-
 
 def draw_profiles(results: Sequence[ProfileResult], *, width: str | None = None) -> Page:
     """Delta chi^2 profiles, a panel for each parameter; Fig. 2 of arXiv:2411.11749.
@@ -33,20 +31,14 @@ def draw_profiles(results: Sequence[ProfileResult], *, width: str | None = None)
     """
     parameters = list(dict.fromkeys(result.best.parameter for result in results))
     with styled():
-        figure = new_figure(width or ("single" if len(parameters) == 1 else "double"), 3.0)
-        panels = figure.subplots(1, len(parameters), squeeze=False)[0]
+        size, count = width or ("single" if len(parameters) == 1 else "double"), len(parameters)
+        rows, columns = (count, 1) if size == "single" else (1, count)
+        figure = new_figure(size, 3.0 * rows)
+        panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for panel, parameter in zip(panels, parameters, strict=True):
             for result in (r for r in results if r.best.parameter == parameter):
                 result.plot(panel)
             panel.set_xlim(left=min(0.0, panel.get_xlim()[0]) if panel.get_xlim()[0] <= 0 else None)
-            about = results[0].provenance
-            entries = entries_of([panel])
-            if _STANDARD_MODEL in entries:
-                entries[_STANDARD_MODEL] = entries.pop(_STANDARD_MODEL)  # last
-            panel.legend(
-                entries.values(), entries.keys(), loc="lower center", bbox_to_anchor=(0.5, 1.0),
-                title=level_note(about.at(results[0].best.cl)),
-            )  # fmt: skip
     title = "Delta chi2 profiles" if len(results) > 1 else results[0].report().title
     return Page(figure, caption_of(title, results, results[0].drawn))
 

@@ -44,8 +44,8 @@ _MOST = {
 _LISTS = ("inits", "bounds", "auxdata", "sigmas", "factors")
 #: Bounds of a normsys where the measurement gives none.
 _NORMSYS_BOUNDS = (-5.0, 5.0)
-#: Largest bound: RooFit's infinity is 1e30.
-_FARTHEST_BOUND = 1e100
+#: Largest bound, of which RooFit's infinity is 1e30, and largest number of a bin.
+_LARGEST = 1e100
 #: Largest size of a factor: its square must still be a number.
 _MOST_DIGITS = 150.0
 
@@ -228,8 +228,8 @@ def _bound_problems(where: str, given: Mapping[str, Any]) -> Iterator[str]:
             yield f"{where}: bounds {bound} have {len(bound)} numbers, expected 2"
         elif not bound[0] <= bound[1]:
             yield f"{where}: bounds {bound} are the wrong way round"
-        elif max(abs(bound[0]), abs(bound[1])) > _FARTHEST_BOUND:
-            yield f"{where}: bounds {bound}: expected at most {_FARTHEST_BOUND:g}, beyond which rates are no numbers"
+        elif max(abs(bound[0]), abs(bound[1])) > _LARGEST:
+            yield f"{where}: bounds {bound}: expected at most {_LARGEST:g}, beyond which rates are no numbers"
 
 
 def _number_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
@@ -256,6 +256,8 @@ def _numbers(where: str, data: Sequence[float], *, negative: bool = False) -> It
     for i, value in enumerate(data):
         if not math.isfinite(value):
             yield f"{where}, bin {i}: {value} is not finite; give a number"
+        elif abs(value) > _LARGEST:
+            yield f"{where}, bin {i}: {value:g}: expected at most {_LARGEST:g}, beyond which rates are no numbers"
         elif value < 0 and not negative:
             yield f"{where}, bin {i}: {value:g} is negative; give a number >= 0"
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Constraint", "Group", "ParameterSpec", "Specification", "Term", "hold", "read_specification"]
 
 SUPPORTED_MODIFIERS = ("histosys", "lumi", "normfactor", "normsys", "shapefactor", "shapesys", "staterror")
+_SCALES = ("lumi", "normfactor", "normsys")
 _BIN_BY_BIN = ("shapefactor", "shapesys", "staterror")
 _NORMSYS_KINDS: dict[str, Kind] = {"code1": "normsys_code1", "code4": "normsys_code4"}
 _HISTOSYS_KINDS: dict[str, Kind] = {"code0": "histosys_code0", "code4p": "histosys_code4p"}
@@ -151,32 +152,15 @@ class _Parameters:
     ) -> str:
         """Register (or share) a parameter; ``index`` is its place in a vector of them."""
         full = name if index is None else f"{name}[{index}]"
-        shape = "one number" if index is None else "a number for each bin"
-        if self.shapes.setdefault(name, shape) != shape:
-            raise SpecBuilderError(
-                f"{where}: parameter '{name}' is used as {shape} and as {self.shapes[name]}; rename one"
-            )
-        if self.roles.setdefault(full, role) != role:
-            raise SpecBuilderError(
-                f"{where}: parameter '{name}' is used as {role} and as {self.roles[full]}; rename one"
-            )
-        at = index or 0
-        given = self.overrides.get(name, {})
-        for key in ("inits", "bounds", "auxdata", "sigmas", "factors"):
-            if index is None and len(given.get(key, [None])) != 1:
-                raise SpecBuilderError(f"{where}: parameter '{name}' has {len(given[key])} {key}, expected 1")
+        self._check_use(where, name, full, role)
+        at, given = index or 0, self.overrides.get(name, {})
+        if index is None:
+            for key in ("inits", "bounds", "auxdata", "sigmas", "factors"):
+                if len(given.get(key, [None])) != 1:
+                    raise SpecBuilderError(f"{where}: parameter '{name}' has {len(given[key])} {key}, expected 1")
         bound = given["bounds"][at] if "bounds" in given else bounds
         if constraint is not None:
-            auxiliary = given["auxdata"][at] if "auxdata" in given else constraint.auxiliary
-            key = "sigmas" if constraint.kind == "normal" else "factors"
-            scale = given[key][at] if key in given else constraint.scale
-            if constraint.kind == "poisson" and auxiliary < 0:
-                raise SpecBuilderError(
-                    f"{where}: the auxiliary datum of '{name}' is {auxiliary:g}, expected a count >= 0"
-                )
-            if not scale > 0:
-                raise SpecBuilderError(f"{where}: the constraint of '{name}' has scale {scale}, expected > 0")
-            constraint = Constraint(constraint.kind, float(auxiliary), float(scale))
+            constraint = _as_given(where, name, constraint, given, at)
         spec = ParameterSpec(
             name=full,
             init=float(given["inits"][at] if "inits" in given else init),
@@ -193,6 +177,46 @@ class _Parameters:
         if self.specs.setdefault(full, spec) != spec:
             raise SpecBuilderError(f"{where}: parameter '{full}' is constrained in two different ways")
         return full
+
+    def _check_use(self, where: str, name: str, full: str, role: str) -> None:
+        """Refuse a parameter that is something else already; ``full`` has its place in a vector."""
+        shape = "one number" if full == name else "a number for each bin"
+        if self.shapes.setdefault(name, shape) != shape:
+            raise SpecBuilderError(
+                f"{where}: parameter '{name}' is used as {shape} and as {self.shapes[name]}; rename one"
+            )
+        if self.roles.setdefault(full, role) != role:
+            raise SpecBuilderError(
+                f"{where}: parameter '{name}' is used as {role} and as {self.roles[full]}; rename one"
+            )
+
+
+def _as_given(where: str, name: str, constraint: Constraint, given: Mapping[str, Any], at: int) -> Constraint:
+    """A parameter's constraint with the auxiliary datum and the scale that the measurement gives for it."""
+    auxiliary = given["auxdata"][at] if "auxdata" in given else constraint.auxiliary
+    key = "sigmas" if constraint.kind == "normal" else "factors"
+    scale = given[key][at] if key in given else constraint.scale
+    if constraint.kind == "poisson" and auxiliary < 0:
+        raise SpecBuilderError(f"{where}: the auxiliary datum of '{name}' is {auxiliary:g}, expected a count >= 0")
+    if not scale > 0:
+        raise SpecBuilderError(f"{where}: the constraint of '{name}' has scale {scale}, expected > 0")
+    return Constraint(constraint.kind, float(auxiliary), float(scale))
+
+
+@dataclass(frozen=True)
+class _Shapes:
+    """Templates of a sample by their direction, each with the terms of its amplitude."""
+
+    nominal: FloatArray
+    found: dict[bytes, tuple[FloatArray, list[Term]]] = field(default_factory=dict)
+
+    def add(self, shape: FloatArray, factors: tuple[int, ...]) -> None:
+        """Add a shape times factors; without factors it counts even where it is zero."""
+        if not shape.any() and factors:
+            return
+        direction, size = _direction(shape, self.nominal)
+        _, terms = self.found.setdefault(direction.tobytes(), (direction, []))
+        terms.append(Term(size, factors))
 
 
 @dataclass
@@ -219,56 +243,16 @@ class _Builder:
         nominal = np.array(sample["data"], dtype=np.float64)
         scale: list[int] = []  # factors on the whole sample
         gammas: list[tuple[str, str]] = []  # parameter stem and role of bin-by-bin factors
-        shapes: dict[bytes, tuple[FloatArray, list[Term]]] = {}  # templates by direction
-
-        def add_shape(shape: FloatArray, factors: tuple[int, ...]) -> None:
-            if not shape.any() and factors:
-                return
-            direction, size = _direction(shape, nominal)
-            entry = shapes.setdefault(direction.tobytes(), (direction, []))
-            entry[1].append(Term(size, factors))
-
-        add_shape(nominal, ())
+        shapes = _Shapes(nominal)
+        shapes.add(nominal, ())
         for modifier in sample["modifiers"]:
-            kind, name, data = modifier["type"], modifier["name"], modifier["data"]
+            kind, name = modifier["type"], modifier["name"]
             here = f"{where}, modifier '{name}'"
-            if kind == "normfactor":
-                self.parameters.add(here, name, "normfactor", init=1.0, bounds=(0.0, 10.0))
-                scale.append(self.factor(name, "identity"))
-            elif kind == "lumi":
-                if not {"auxdata", "sigmas", "inits", "bounds"} <= set(self.parameters.overrides.get(name, {})):
-                    raise SpecBuilderError(f"{here}: the measurement must give auxdata, sigmas, inits and bounds")
-                self.parameters.add(
-                    here, name, "lumi", init=1.0, bounds=(0.0, 10.0), constraint=Constraint("normal", 1.0, 1.0)
-                )
-                scale.append(self.factor(name, "identity"))
-            elif kind in ("normsys", "histosys"):
-                self.parameters.add(
-                    here,
-                    name,
-                    "unit normal",
-                    init=0.0,
-                    bounds=(-5.0, 5.0),
-                    constraint=Constraint("normal", 0.0, 1.0),
-                )
-                if kind == "normsys":
-                    high, low = float(data["hi"]), float(data["lo"])
-                    if high <= 0 or low <= 0:
-                        raise SpecBuilderError(
-                            f"{here}: normsys hi = {high:g}, lo = {low:g}: both must be > 0, or the rate is NaN; "
-                            "for an uncertainty s >= 1 use lo = 1/(1+s)"
-                        )
-                    scale.append(self.factor(name, self.codes[0], high, low))
-                else:
-                    self.shaped.add((str(sample["name"]), name))
-                    high_data = _bins(here, "hi_data", data["hi_data"], nominal.size)
-                    low_data = _bins(here, "lo_data", data["lo_data"], nominal.size)
-                    if ((high_data - nominal) * (low_data - nominal) > 0).any():
-                        self.bent.add(name)
-                    add_shape((high_data - low_data) / 2, (self.factor(name, "identity"),))
-                    even = (high_data + low_data) / 2 - nominal
-                    if (np.abs(even) > 1e-13 * np.abs(nominal)).any():
-                        add_shape(even, (self.factor(name, self.codes[1]),))
+            if kind in _SCALES:
+                scale.append(self._scale(here, modifier))
+            elif kind == "histosys":
+                self.shaped.add((str(sample["name"]), name))
+                self._histosys(here, modifier, shapes)
             elif kind in _BIN_BY_BIN:
                 self._bin_by_bin(here, modifier, nominal)
                 gammas.append((name, kind))
@@ -276,8 +260,45 @@ class _Builder:
                 raise SpecBuilderError(
                     f"{here}: type '{kind}' is not supported, expected one of {', '.join(SUPPORTED_MODIFIERS)}"
                 )
-        for direction, terms in shapes.values():
+        for direction, terms in shapes.found.values():
             self._add_groups(str(sample["name"]), channel, direction, nominal, terms, tuple(scale), gammas, stat)
+
+    def _scale(self, here: str, modifier: Mapping[str, Any]) -> int:
+        """The factor of a modifier that multiplies the whole sample."""
+        kind, name, data = modifier["type"], modifier["name"], modifier["data"]
+        if kind == "normsys":
+            self._unit_normal(here, name)
+            high, low = float(data["hi"]), float(data["lo"])
+            if high <= 0 or low <= 0:
+                raise SpecBuilderError(
+                    f"{here}: normsys hi = {high:g}, lo = {low:g}: both must be > 0, or the rate is NaN; "
+                    "for an uncertainty s >= 1 use lo = 1/(1+s)"
+                )
+            return self.factor(name, self.codes[0], high, low)
+        constraint = None
+        if kind == "lumi":
+            if not {"auxdata", "sigmas", "inits", "bounds"} <= set(self.parameters.overrides.get(name, {})):
+                raise SpecBuilderError(f"{here}: the measurement must give auxdata, sigmas, inits and bounds")
+            constraint = Constraint("normal", 1.0, 1.0)
+        self.parameters.add(here, name, kind, init=1.0, bounds=(0.0, 10.0), constraint=constraint)
+        return self.factor(name, "identity")
+
+    def _histosys(self, here: str, modifier: Mapping[str, Any], shapes: _Shapes) -> None:
+        """Add the odd and the even part of a shape variation."""
+        name, nominal = modifier["name"], shapes.nominal
+        self._unit_normal(here, name)
+        high = _bins(here, "hi_data", modifier["data"]["hi_data"], nominal.size)
+        low = _bins(here, "lo_data", modifier["data"]["lo_data"], nominal.size)
+        if ((high - nominal) * (low - nominal) > 0).any():
+            self.bent.add(name)
+        shapes.add((high - low) / 2, (self.factor(name, "identity"),))
+        even = (high + low) / 2 - nominal
+        if (np.abs(even) > 1e-13 * np.abs(nominal)).any():
+            shapes.add(even, (self.factor(name, self.codes[1]),))
+
+    def _unit_normal(self, here: str, name: str) -> None:
+        constraint = Constraint("normal", 0.0, 1.0)
+        self.parameters.add(here, name, "unit normal", init=0.0, bounds=(-5.0, 5.0), constraint=constraint)
 
     def _bin_by_bin(self, here: str, modifier: Mapping[str, Any], nominal: FloatArray) -> None:
         """Register the parameters of a vector over bins; those of ``staterror`` are there already."""
@@ -437,19 +458,7 @@ def _channels(
     if len(set(names)) < len(names):
         raise SpecBuilderError(f"channel '{max(names, key=names.count)}' stands twice; rename or remove one")
     for channel in channels:
-        samples = [sample["name"] for sample in channel["samples"]]
-        if len(set(samples)) < len(samples):
-            repeated = max(samples, key=samples.count)
-            raise SpecBuilderError(
-                f"channel '{channel['name']}', sample '{repeated}' stands twice; rename or remove one"
-            )
-        for sample in channel["samples"]:
-            if not isinstance(sample["data"], list):
-                raise SpecBuilderError(
-                    f"channel '{channel['name']}', sample '{sample['name']}': 'data' must be a list of numbers"
-                )
-        if not any(sample["data"] for sample in channel["samples"]):
-            raise SpecBuilderError(f"channel '{channel['name']}' has no bin")
+        _check_samples(channel)
     observations = {o["name"]: o["data"] for o in workspace["observations"]}
     for channel_name in names:
         if channel_name not in observations:
@@ -464,6 +473,19 @@ def _channels(
         if not (np.isfinite(observed[place]) & (observed[place] >= 0)).all():
             raise SpecBuilderError(f"observation '{key}': counts must be finite numbers >= 0")
     return channels, slices, observed
+
+
+def _check_samples(channel: Mapping[str, Any]) -> None:
+    """Refuse a channel without bins, or with samples of one name or without a list."""
+    where, samples = f"channel '{channel['name']}'", channel["samples"]
+    names = [sample["name"] for sample in samples]
+    if len(set(names)) < len(names):
+        raise SpecBuilderError(f"{where}, sample '{max(names, key=names.count)}' stands twice; rename or remove one")
+    for sample in samples:
+        if not isinstance(sample["data"], list):
+            raise SpecBuilderError(f"{where}, sample '{sample['name']}': 'data' must be a list of numbers")
+    if not any(sample["data"] for sample in samples):
+        raise SpecBuilderError(f"{where} has no bin")
 
 
 def _unknown_interest(
@@ -505,14 +527,7 @@ def hold(specification: Specification, values: Mapping[str, float]) -> Specifica
 def _read(
     workspace: Mapping[str, Any], measurement: str | None, codes: tuple[Kind, Kind], interest: str | None
 ) -> Specification:
-    measurements = {m["name"]: m for m in workspace["measurements"]}
-    if not measurements:
-        raise SpecBuilderError("the workspace has no measurement; it needs at least one")
-    name = next(iter(measurements)) if measurement is None else measurement
-    if name not in measurements:
-        raise unknown_name("measurement", name, measurements)
-    config = measurements[name]["config"]
-
+    name, config = _measurement(workspace, measurement)
     channels, slices, observed = _channels(workspace)
     for problem in setting_problems(workspace):
         raise SpecBuilderError(problem)
@@ -538,3 +553,15 @@ def _read(
     bent = tuple(sorted(index[name] for name in builder.bent))
     shaped = frozenset(builder.shaped)
     return Specification(slices, observed, specs, factors, tuple(builder.groups), poi, vectors, codes[1], shaped, bent)
+
+
+def _measurement(workspace: Mapping[str, Any], name: str | None) -> tuple[str, Mapping[str, Any]]:
+    """A measurement's name and what it says; the first one's by default."""
+    measurements = {m["name"]: m for m in workspace["measurements"]}
+    if not measurements:
+        raise SpecBuilderError("the workspace has no measurement; it needs at least one")
+    name = next(iter(measurements)) if name is None else name
+    if name not in measurements:
+        raise unknown_name("measurement", name, measurements)
+    config: Mapping[str, Any] = measurements[name]["config"]
+    return name, config

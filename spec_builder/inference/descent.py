@@ -91,6 +91,7 @@ def run_damped(
     return _in_batches(_Batch.run_damped, engine, bounds, theta, arrays, barrier)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of steps too wild to be taken, and where a matrix is not definite
 def _in_batches(
     descend: Callable[[_Batch], None],
     engine: Engine | JacobianEngine,
@@ -242,8 +243,7 @@ class _Batch:
             gradient = np.where(blocked, 0.0, now.gradient)
             hessian = _without(now.hessian, blocked)
             hessian[numbers, numbers] += raised
-            with np.errstate(over="ignore", invalid="ignore"):  # in rows that are not definite
-                step, definite = solve(hessian, gradient, least)
+            step, definite = solve(hessian, gradient, least)
             if not definite.all():
                 rest = ~definite
                 fisher = _without(now.fisher[..., rest], blocked[:, rest])
@@ -263,7 +263,7 @@ class _Batch:
         """
         observed = self._engine.specification.observed[:, None] if arrays.observed is None else arrays.observed
         observed = np.maximum(observed, barrier)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore"):
             error = _RATE_ROUNDING * self._engine.magnitude(point, arrays) / self._engine.rates(point, arrays)
             rounding = np.sum(np.where(observed > 0, observed * error**2, 0.0), axis=0)
         goal: FloatArray = np.clip(rounding, EDM_GOAL, _EDM_ROUNDED)
@@ -283,11 +283,10 @@ class _Batch:
         inside = not (low.any() or high.any())
         while True:
             gradient = new.gradient if inside else np.where(blocked, 0.0, new.gradient)
-            with np.errstate(over="ignore", invalid="ignore"):  # in rows that are not definite
-                if isinstance(new, SlimExpansion):
-                    step, definite = self._slim_step(new, gradient, blocked)
-                else:
-                    step, definite = self._step(new.hessian, new.fisher, gradient, None if inside else blocked)
+            if isinstance(new, SlimExpansion):
+                step, definite = self._slim_step(new, gradient, blocked)
+            else:
+                step, definite = self._step(new.hessian, new.fisher, gradient, None if inside else blocked)
             if inside:
                 break
             outward = ((low & (step < 0)) | (high & (step > 0))) & ~blocked
@@ -339,7 +338,7 @@ class _Batch:
         end = point.copy()
         end[self._free] += step
         fall = new.rates - self._engine.rates(end, arrays)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore"):
             part = np.where(fall > _MARGIN * new.rates, _MARGIN * new.rates / fall, 1.0)
         positive: FloatArray = part.min(axis=0)
         return positive
@@ -356,7 +355,7 @@ class _Batch:
         if (end >= self._lower).all() and (end <= self._upper).all():
             return np.ones(step.shape[1])
         room = np.where(step > 0, self._upper - base, self._lower - base)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore"):
             part = np.where(step != 0, room / step, 1.0)
         reach: FloatArray = np.minimum(1.0, part.min(axis=0, initial=1.0))
         return reach
@@ -440,11 +439,15 @@ def _solve_by_columns(hessian: FloatArray, gradient: FloatArray, least: FloatArr
     x = -gradient
     diagonal = np.abs(hessian[range(size), range(size)])
     floor = np.where(least == 0, 1e-13 * diagonal, 0.0)
-    work = np.empty_like(hessian)
+    columns = np.empty_like(hessian)  # of L D, by their number
+    inverse = np.empty_like(x)
     definite = np.ones(gradient.shape[1], dtype=bool)
-    inverse = []
     for j in range(size):
-        pivot = np.maximum(hessian[j, j], least[j]) if least[j] > 0 else hessian[j, j]
+        column = hessian[j:, j]
+        if j:
+            column -= np.einsum("ikn,kn->in", hessian[j:, :j], columns[:j, j])
+            x[j] -= np.einsum("kn,kn->n", hessian[j, :j], x[:j])
+        pivot = np.maximum(column[0], least[j]) if least[j] > 0 else column[0]
         lost = pivot <= _LOST * diagonal[j]
         if lost.any() and least.any():
             pivot = pivot.copy()
@@ -456,15 +459,10 @@ def _solve_by_columns(hessian: FloatArray, gradient: FloatArray, least: FloatArr
             x[j] = np.where(flat, 0.0, x[j])
             definite &= good | flat
             pivot = np.where(good, pivot, 1.0)
-        inverse.append(1 / pivot)
-        if j + 1 < size:
-            column = hessian[j + 1 :, j].copy()
-            lower = hessian[j + 1 :, j]
-            lower *= inverse[j]
-            hessian[j + 1 :, j + 1 :] -= np.multiply(lower[:, None], column[None], out=work[j + 1 :, j + 1 :])
-            x[j + 1 :] -= lower * x[j]
-    for j in reversed(range(size)):
-        x[j] *= inverse[j]
-        if j + 1 < size:
-            x[j] -= np.sum(hessian[j + 1 :, j] * x[j + 1 :], axis=0)
+        inverse[j] = 1 / pivot
+        columns[j, j + 1 :] = column[1:]
+        column[1:] *= inverse[j]
+    x *= inverse
+    for j in reversed(range(size - 1)):
+        x[j] -= np.einsum("kn,kn->n", hessian[j + 1 :, j], x[j + 1 :])
     return x, definite

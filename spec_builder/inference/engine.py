@@ -9,7 +9,7 @@ that share a bin.
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from scipy.special import gammaln
@@ -19,12 +19,15 @@ from spec_builder.histfactory.specification import Term
 from spec_builder.inference.rows import FIXED, LOG_2PI, SHARED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
-    from spec_builder.histfactory.interpolation import Second
-    from spec_builder.histfactory.specification import ParameterSpec
+    from spec_builder.histfactory.interpolation import Factor, Second
+    from spec_builder.histfactory.specification import Constraint, ParameterSpec
     from spec_builder.inference.rows import LaidOut, RowArrays
+
+    #: Positions of free parameters with the derivatives of an amplitude in them, (N,) or one number.
+    _Derivatives: TypeAlias = list[tuple[int, FloatArray | float]]
 
 __all__ = ["Constraints", "Engine", "Expansion", "evaluate_terms", "poisson_slopes", "poisson_terms"]
 
@@ -122,6 +125,19 @@ class _Bend(NamedTuple):
     terms: tuple[Term, ...]
 
 
+def _slopes(terms: Sequence[Term], factors: Sequence[Factor], position: Mapping[int, int]) -> list[_Slope]:
+    """Derivatives of an amplitude in its factors of free parameters, whose positions are given."""
+    inside = sorted({f for term in terms for f in term.factors})
+    free = [f for f in inside if factors[f].parameter in position]
+    return [_Slope(position[factors[f].parameter], f, _differentiate(terms, f)) for f in free]
+
+
+def _bends(slopes: Sequence[_Slope]) -> list[_Bend]:
+    """Second derivatives that are not zero."""
+    bends = [_Bend(a, b, _differentiate(a.terms, b.factor)) for a, b in itertools.combinations(slopes, 2)]
+    return [bend for bend in bends if bend.terms]
+
+
 class Engine:
     """A likelihood compiled for one choice of free parameters.
 
@@ -155,18 +171,8 @@ class Engine:
         self._bank = FactorBank(spec.factors, laid.ratios)
 
         position = {parameter: i for i, parameter in enumerate(free)}
-        self.slopes: list[list[_Slope]] = []
-        self._bends: list[list[_Bend]] = []
-        for group in groups:
-            inside = sorted({f for term in group.terms for f in term.factors})
-            slopes = [
-                _Slope(position[spec.factors[f].parameter], f, _differentiate(group.terms, f))
-                for f in inside
-                if spec.factors[f].parameter in position
-            ]
-            bends = [_Bend(a, b, _differentiate(a.terms, b.factor)) for a, b in itertools.combinations(slopes, 2)]
-            self.slopes.append(slopes)
-            self._bends.append([bend for bend in bends if bend.terms])
+        self.slopes = [_slopes(group.terms, spec.factors, position) for group in groups]
+        self._bends = [_bends(slopes) for slopes in self.slopes]
         self._pairs, self._pair_blocks = self._pair_up(laid.column)
 
         self._observed = spec.observed[:, None]
@@ -287,18 +293,32 @@ class Engine:
 
         Adds to the gradient and to the Fisher part, and returns the Hessian.
         """
-        values, first, second = factors
-        curvature: list[tuple[int, int, FloatArray]] = []
         slope = _stack(
             [
                 self.templates[a:b] @ (weight if column == FIXED else weight * rows.columns[column])
                 for column, a, b in self.runs
             ]
         )
+        derivatives, curvature = self._by_group(slope, factors, gradient)
         pairs = _stack([block @ _times(bend, key, rows) for key, block in self._pair_blocks])
-        derivatives: list[list[tuple[int, FloatArray | float]]] = []
+        self._by_pair(pairs, derivatives, fisher)
+        hessian = fisher if self.affine else fisher.copy()
+        for p, q, entry in curvature:
+            hessian[p, q] += entry
+        return hessian
+
+    def _by_group(
+        self,
+        slope: FloatArray,
+        factors: tuple[list[FloatArray], list[FloatArray | float], list[Second]],
+        gradient: FloatArray,
+    ) -> tuple[list[_Derivatives], list[tuple[int, int, FloatArray]]]:
+        """Derivatives of each amplitude, and second ones times dF/dA (G, N) for the Hessian; adds to the gradient."""
+        values, first, second = factors
+        curvature: list[tuple[int, int, FloatArray]] = []
+        derivatives: list[_Derivatives] = []
         for group, slopes in enumerate(self.slopes):
-            row: list[tuple[int, FloatArray | float]] = []
+            row: _Derivatives = []
             for position, factor, terms in slopes:
                 partial = evaluate_terms(terms, values)
                 derivative = partial * first[factor]
@@ -312,6 +332,10 @@ class Engine:
                 mixed = slope[group] * (evaluate_terms(terms, values) * first[a.factor] * first[b.factor])
                 p, q = max(a.position, b.position), min(a.position, b.position)
                 curvature.append((p, q, mixed if p != q else 2 * mixed))
+        return derivatives, curvature
+
+    def _by_pair(self, pairs: FloatArray, derivatives: list[_Derivatives], fisher: FloatArray) -> None:
+        """Add products of two amplitudes' derivatives times d2F/dA dA' (pairs, N) to the Fisher part."""
         for pair, (i, j) in zip(pairs, self._pairs, strict=True):
             for k, (p, left) in enumerate(derivatives[i]):
                 product = pair * left
@@ -320,10 +344,6 @@ class Engine:
                     # the Hessian's diagonal meets two different derivatives in both orders
                     twice = p == q and (i != j or k != m)
                     fisher[max(p, q), min(p, q)] += 2 * entry if twice else entry
-        hessian = fisher if self.affine else fisher.copy()
-        for p, q, entry in curvature:
-            hessian[p, q] += entry
-        return hessian
 
 
 def _runs(column: tuple[int, ...]) -> list[tuple[int, int, int]]:
@@ -360,21 +380,18 @@ class Constraints:
 
     def __init__(self, parameters: Sequence[ParameterSpec], free: tuple[int, ...]) -> None:
         constraints = [(i, p.constraint) for i, p in enumerate(parameters) if p.constraint]
+        normal, poisson = _of_kind("normal", constraints), _of_kind("poisson", constraints)
         position = {parameter: i for i, parameter in enumerate(free)}
-        normal = [(k, i, c) for k, (i, c) in enumerate(constraints) if c.kind == "normal"]
-        poisson = [(k, i, c) for k, (i, c) in enumerate(constraints) if c.kind == "poisson"]
         self._auxiliary = np.array([c.auxiliary for _, c in constraints])[:, None]
-        self._normal_data, self._normal = _indices([k for k, _, _ in normal]), _indices([i for _, i, _ in normal])
-        self._inverse_variance = np.array([c.scale**-2 for _, _, c in normal])[:, None]
-        self._poisson_data, self._poisson = _indices([k for k, _, _ in poisson]), _indices([i for _, i, _ in poisson])
-        self._scales = np.array([c.scale for _, _, c in poisson])[:, None]
+        self._normal_data, self._normal = normal.data, normal.parameters
+        self._inverse_variance = np.array([scale**-2 for scale in normal.scales])[:, None]
+        self._poisson_data, self._poisson = poisson.data, poisson.parameters
+        self._scales = np.array(poisson.scales)[:, None]
         self._centre = self._auxiliary[self._normal_data]
-        self.constant = sum(LOG_2PI + 2 * float(np.log(c.scale)) for _, _, c in normal)
-        self.constant += sum(2 * float(gammaln(c.auxiliary + 1)) for _, _, c in poisson)
-        pulled = [(position[i], n) for n, (_, i, _) in enumerate(normal) if i in position]
-        counted = [(position[i], n) for n, (_, i, _) in enumerate(poisson) if i in position]
-        self._pulled, self._pulls = _indices([p for p, _ in pulled]), _indices([n for _, n in pulled])
-        self._counted, self._counts = _indices([p for p, _ in counted]), _indices([n for _, n in counted])
+        self.constant = sum(LOG_2PI + 2 * float(np.log(scale)) for scale in normal.scales)
+        self.constant += sum(2 * float(gammaln(count + 1)) for count in self._auxiliary[self._poisson_data, 0])
+        self._pulled, self._pulls = _free_ones(normal.parameters, position)
+        self._counted, self._counts = _free_ones(poisson.parameters, position)
         self.stiffness = np.zeros((len(free), 1))
         self.stiffness[self._pulled] = 2 * self._inverse_variance[self._pulls]
 
@@ -409,5 +426,24 @@ class Constraints:
         return curvature
 
 
-def _indices(numbers: list[int]) -> IndexArray:
-    return np.array(numbers, dtype=np.intp)
+class _OfKind(NamedTuple):
+    """Constraints of one kind: numbers of their auxiliary data and of their parameters, and their scales."""
+
+    data: IndexArray
+    parameters: IndexArray
+    scales: list[float]
+
+
+def _of_kind(kind: Literal["normal", "poisson"], constraints: Sequence[tuple[int, Constraint]]) -> _OfKind:
+    members = [(k, i, c.scale) for k, (i, c) in enumerate(constraints) if c.kind == kind]
+    return _OfKind(_indices(k for k, _, _ in members), _indices(i for _, i, _ in members), [s for _, _, s in members])
+
+
+def _free_ones(parameters: IndexArray, position: Mapping[int, int]) -> tuple[IndexArray, IndexArray]:
+    """Positions of the parameters that are free, and their numbers among all."""
+    free = [(position[i], n) for n, i in enumerate(parameters.tolist()) if i in position]
+    return _indices(p for p, _ in free), _indices(n for _, n in free)
+
+
+def _indices(numbers: Iterable[int]) -> IndexArray:
+    return np.array(list(numbers), dtype=np.intp)

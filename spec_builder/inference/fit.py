@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from spec_builder.inference.newton import BatchFit
     from spec_builder.inference.profile import Profile
 
-__all__ = ["Fit", "Minimiser", "fit", "may_be_absent"]
+__all__ = ["Fit", "Minimiser", "bounds_reached", "fit", "may_be_absent"]
 
 Minimiser = Literal["minuit", "newton"]
 MINIMISERS: tuple[Minimiser, ...] = get_args(Minimiser)
@@ -157,18 +157,18 @@ def fit(
         significance=significance,
         edm=float(best.edm[0]),
         valid=bool(best.valid[0]),
-        at_bound=bool(_bounds(likelihood, theta)),
+        at_bound=bool(bounds_reached(likelihood, theta)),
         theta=dict(zip(likelihood.parameters, theta.tolist(), strict=True)),
         pulls=_pulls(likelihood, theta),
         negative_components=_negative(likelihood, theta),
         problems=problems,
         rounding=rounding(likelihood, theta),
         flat=flat_directions(likelihood, theta),
-        bounds=_bounds(likelihood, theta),
+        bounds=bounds_reached(likelihood, theta),
     )
 
 
-def _bounds(likelihood: Likelihood, theta: FloatArray) -> dict[str, str]:
+def bounds_reached(likelihood: Likelihood, theta: FloatArray) -> dict[str, str]:
     """The free parameters on a bound, each with the bound: ``lower`` or ``upper``."""
     lower, upper = likelihood.bounds
     names = likelihood.parameters

@@ -22,6 +22,8 @@ from spec_builder.inference.rows import FIXED, SHARED
 from spec_builder.inference.slim import SlimExpansion, SlimMatrix, is_slim
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from spec_builder.base.arrays import FloatArray, IndexArray
     from spec_builder.histfactory.specification import Group, Specification
     from spec_builder.inference.rows import LaidOut, RowArrays
@@ -385,6 +387,29 @@ class _Curvature:
         return SlimMatrix(diagonal, np.concatenate(columns, axis=2), np.concatenate(signs))
 
 
+def _by_template(
+    groups: Sequence[Group], product: Sequence[int], shapes: Sequence[int]
+) -> tuple[FloatArray, FloatArray]:
+    """What each template has without a factor of the shapes, shape (J, 1), and for each of them, shape (J, f)."""
+    constant, slopes = np.zeros((len(groups), 1)), np.zeros((len(groups), len(shapes)))
+    for g, group in enumerate(groups):
+        for coefficient, factors in group.terms:
+            left = [f for f in factors if f not in product]
+            if left:
+                (f,) = left
+                slopes[g, shapes.index(f)] += coefficient
+            else:
+                constant[g] += coefficient
+    return constant, slopes
+
+
+def _vector(parameters: IndexArray, position: Mapping[int, int]) -> _Vector:
+    """A parameter for each bin, those of a block."""
+    bins = [b for b, parameter in enumerate(parameters.tolist()) if parameter in position]
+    positions = [position[parameter] for parameter in parameters[bins].tolist()]
+    return _Vector(parameters, np.array(bins, dtype=np.intp), np.array(positions, dtype=np.intp))
+
+
 def _block(spec: Specification, members: list[tuple[Group, int]], position: dict[int, int]) -> _Block:
     groups = [group for group, _ in members]
     place = spec.channels[groups[0].channel]
@@ -392,21 +417,8 @@ def _block(spec: Specification, members: list[tuple[Group, int]], position: dict
     common = set.intersection(*(set(term.factors) for term in terms)) if terms else set()
     product = sorted(common)
     shapes = sorted({f for term in terms for f in term.factors} - common)
-    constant, slopes = np.zeros((len(groups), 1)), np.zeros((len(groups), len(shapes)))
-    for g, group in enumerate(groups):
-        for coefficient, factors in group.terms:
-            left = [f for f in factors if f not in common]
-            if left:
-                (f,) = left
-                slopes[g, shapes.index(f)] += coefficient
-            else:
-                constant[g] += coefficient
-    vectors = []
-    for v in groups[0].gammas:
-        parameters = spec.vectors[v][place]
-        bins = np.array([b for b, p in enumerate(parameters) if int(p) in position], dtype=np.intp)
-        positions = np.array([position[int(parameters[b])] for b in bins], dtype=np.intp)
-        vectors.append(_Vector(parameters, bins, positions))
+    constant, slopes = _by_template(groups, product, shapes)
+    vectors = [_vector(spec.vectors[v][place], position) for v in groups[0].gammas]
     moved = {spec.factors[f].parameter for f in (*product, *shapes)} & set(position)
     moving = sorted(position[p] for p in moved)
     place_of = {p: i for i, p in enumerate(moving)}

@@ -13,6 +13,7 @@ from scipy.special import gammaln, xlogy
 from spec_builder.base.arguments import as_numbers, check_argument, check_known, check_path, checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.names import shown, unknown_name
+from spec_builder.base.printing import counted
 from spec_builder.histfactory.checks import check_workspace
 from spec_builder.histfactory.interpolation import Factor, FactorBank
 from spec_builder.histfactory.patch import load_workspace
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from spec_builder.base.arrays import BoolArray, FloatArray
-    from spec_builder.histfactory.specification import Specification
+    from spec_builder.histfactory.specification import Group, Specification
     from spec_builder.inference.engine import Engine
     from spec_builder.inference.jacobian import JacobianEngine
     from spec_builder.inference.packing import PackedModel
@@ -38,7 +39,7 @@ __all__ = ["Likelihood"]
 _ELSEWHERE = 0.381966
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Likelihood:
     """A pyhf model compiled into arrays.
 
@@ -76,6 +77,10 @@ class Likelihood:
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
             check_workspace(workspace, name)  # says what is wrong with it
             raise
+
+    def __repr__(self) -> str:
+        of = f" of {self.poi}" if self.poi else ""
+        return f"<Likelihood{of}: {counted(self.observed.size, 'bin')}, {counted(len(self.parameters), 'parameter')}>"
 
     def holding(self, values: Mapping[str, float]) -> Likelihood:
         """The same model with some parameters held; see :func:`spec_builder.histfactory.specification.hold`."""
@@ -204,26 +209,13 @@ class Likelihood:
         moved = {old: new for new, old in enumerate(order)}
         x = moved[names.index(parameter)]
         factors = [replace(factor, parameter=moved[factor.parameter]) for factor in spec.factors]
-        powers = [(), (len(factors),), (len(factors) + 1,)]
+        powers = ((), (len(factors),), (len(factors) + 1,))
         factors += [Factor(x, "identity"), Factor(x, "square")]
-        groups = []
+        groups: list[Group] = []
         for group in spec.groups:
-            if group.sample not in samples:
-                groups.append(group)
-                continue
-            for k, (yields, power) in enumerate(zip(signal, powers, strict=True)):
-                template = group.relative * yields
-                if template.any():
-                    terms = tuple(Term(term.coefficient, (*term.factors, *power)) for term in group.terms)
-                    groups.append(replace(group, template=template, terms=terms, power=k))
+            groups += _times_polynomial(group, signal, powers) if group.sample in samples else [group]
         vectors = tuple(np.array([moved.get(int(p), -1) for p in vector], dtype=np.intp) for vector in spec.vectors)
-        replaced = {
-            spec.factors[f].parameter
-            for group in spec.groups
-            if group.sample in samples
-            for term in group.terms
-            for f in term.factors
-        }
+        replaced = _parameters_of(spec, samples)
         old = [
             replace(p, fixed=p.fixed or (p.constraint is None and i in replaced)) for i, p in enumerate(spec.parameters)
         ]
@@ -377,3 +369,20 @@ class Likelihood:
                 a = spec.constraint.auxiliary
                 total += 2 * float(a - xlogy(a, a) + gammaln(a + 1))
         return total
+
+
+def _times_polynomial(group: Group, signal: FloatArray, powers: Sequence[tuple[int, ...]]) -> list[Group]:
+    """A sample's group with the coefficients of a polynomial (3, bins) for nominal yields: one for each power of x."""
+    found = []
+    for k, (yields, power) in enumerate(zip(signal, powers, strict=True)):
+        template = group.relative * yields
+        if template.any():
+            terms = tuple(Term(term.coefficient, (*term.factors, *power)) for term in group.terms)
+            found.append(replace(group, template=template, terms=terms, power=k))
+    return found
+
+
+def _parameters_of(spec: Specification, samples: Sequence[str]) -> set[int]:
+    """Positions of the parameters that the samples' groups have factors of."""
+    terms = [term for group in spec.groups if group.sample in samples for term in group.terms]
+    return {spec.factors[f].parameter for term in terms for f in term.factors}

@@ -220,7 +220,7 @@ class _Model:
             value, edm, reason = self.descend(theta, arrays, nothing)
             self._leave_saddles((theta, value, edm, reason), arrays, nothing)
             self._grow(start, (theta, value, edm, reason), arrays, nothing)
-            self._take_care((theta, value, edm, reason), arrays, nothing)
+            self._take_care((theta, value, edm, reason), arrays, (nothing, nothing))
             return value, edm, reason
         barrier = self.barrier(theta, arrays)
         without = (self.observed(arrays) == 0).any(axis=0)
@@ -235,7 +235,7 @@ class _Model:
         self._leave_saddles((theta, value, edm, reason), arrays, barrier)
         self._grow(start, (theta, value, edm, reason), arrays, barrier)
         self._come_down(start, (theta, value, edm, reason), arrays, (barrier, possible))
-        self._take_care((theta, value, edm, reason), arrays, barrier)
+        self._take_care((theta, value, edm, reason), arrays, (barrier, possible))
         left = reason != 0
         if barrier.any() and left.any():
             # a minimum on a bound where a rate vanishes: the barrier only keeps it away
@@ -320,15 +320,21 @@ class _Model:
         bent = bent_shapes(self.likelihood, self.free, self.layout, arrays)
         if not bent:
             return
-        model, free = replace(self, patient=False), list(self.free)
+        model, free, count = replace(self, patient=False), list(self.free), theta.shape[1]
         begin = theta.copy()
         begin[free] = self.likelihood.init[free, None]
-        for values in sides(self.likelihood, bent):
-            there = begin.copy()
-            there[bent] = values[:, None]
-            results = model.minimise(there, arrays)
-            lower = (results[2] == 0) & ((reason != 0) | (results[0] < value - _LOWER))
-            _take_over(found, np.arange(lower.size), (there, *results), lower)
+        places = sides(self.likelihood, bent)
+        together = max(BATCH // max(count, 1), 1)  # few rows cost as much as many
+        for first in range(0, len(places), together):
+            values = np.stack(places[first : first + together], axis=1)
+            rows = np.tile(np.arange(count), values.shape[1])
+            there = begin[:, rows]
+            there[bent] = np.repeat(values, count, axis=1)
+            heights, distances, why = model.minimise(there, arrays.take(rows))
+            for k in range(values.shape[1]):
+                side = slice(k * count, (k + 1) * count)
+                lower = (why[side] == 0) & ((reason != 0) | (heights[side] < value - _LOWER))
+                _take_over(found, rows[side], (there[:, side], heights[side], distances[side], why[side]), lower)
 
     def _come_down(
         self,
@@ -393,25 +399,28 @@ class _Model:
         self,
         found: _Found,
         arrays: RowArrays,
-        barrier: FloatArray,
+        barriers: tuple[FloatArray, FloatArray],
     ) -> None:
         """Go on with rows that have not ended, by steps that bend towards the slope; by numpy, they are few.
 
         Where rates are known to 1e-4 by their counts and bend, 2NLL is a narrow valley with turns: whole Newton steps
-        cross it, parts of them get nowhere.
+        cross it, parts of them get nowhere. A thin barrier is such a valley too, along a wall: it is come down to.
 
         Args:
             found: theta (P, N), 2NLL, EDM and reason (N,) so far, overwritten where the row ends.
             arrays: what the rows have of their own.
-            barrier: least counts, shape (bins or 1, N or 1).
+            barriers: the last one, and where one is possible (1, else 0), shape (bins or 1, N or 1).
         """
         theta, value, edm, reason = found
         left = np.flatnonzero(_not_ended(reason) & np.isfinite(value))
         if not (left.size and self.patient):
             return
         there, own = theta[:, left], arrays.take(left)
-        least = _of_rows(barrier, left)
-        _, distance, why = run_damped(self.engine, self.likelihood.bounds, there, own, least)
+        last, possible = (_of_rows(part, left) for part in barriers)
+        engine, bounds = self.engine, self.likelihood.bounds
+        for height in _BARRIERS if last.any() else ():
+            run_damped(engine, bounds, there, own, height * possible)
+        _, distance, why = run_damped(engine, bounds, there, own, last)
         good = why == 0
         places = left[good]
         theta[:, places], edm[places], reason[places] = there[:, good], distance[good], 0

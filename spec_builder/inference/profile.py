@@ -118,10 +118,9 @@ def search(likelihood: Likelihood, parameter: str) -> Profile:
         count = values.size
     found = profile(likelihood, parameter, values)
     if may_have_minima(likelihood, others):
-        everywhere = np.arange(count)
-        begin = scattered(likelihood, max(_SEARCH_POINTS // count, 1) * count)
-        for first in range(0, len(begin), count):
-            found, _ = _if_lower(likelihood, found, everywhere, begin[first : first + count], patient=False)
+        everywhere, often = np.arange(count), max(_SEARCH_POINTS // count, 1)
+        begin = scattered(likelihood, often * count)
+        found, _ = _if_lower(likelihood, found, np.tile(everywhere, often), begin, patient=False)
         found, _ = _if_lower(likelihood, found, everywhere, np.tile(lowest(likelihood), (count, 1)))
     tried, best = found.values, _best_parameters(found)
     found = _from_each_other(likelihood, found, np.arange(count))
@@ -231,15 +230,22 @@ def _from_each_other(likelihood: Likelihood, scan: Profile, left: IndexArray) ->
 def _if_lower(
     likelihood: Likelihood, scan: Profile, places: IndexArray, start: FloatArray, *, patient: bool = True
 ) -> tuple[Profile, IndexArray]:
-    """The profile with fits at some places from other starts, where they are lower; and where they are."""
+    """The profile with fits at some places from other starts, where they are lower; and where they are.
+
+    A place may be named several times, with a start each: the lowest of its fits counts.
+    """
     fits = profile(likelihood, scan.parameter, scan.values[places], start, patient=patient).fits
-    old = np.where(scan.fits.known[places], scan.fits.twice_nll[places], np.inf)
-    lower = fits.known & (fits.twice_nll < old - _LOWER)
+    heights = np.where(fits.known, fits.twice_nll, np.inf)
+    by_height = np.lexsort((heights, places))
+    place, first = np.unique(places[by_height], return_index=True)
+    best = by_height[first]
+    old = np.where(scan.fits.known[place], scan.fits.twice_nll[place], np.inf)
+    lower = heights[best] < old - _LOWER
     if not lower.any():
         return scan, np.zeros(0, dtype=np.intp)
     order = np.arange(scan.values.size)
-    order[places[lower]] = scan.values.size + np.flatnonzero(lower)
-    return Profile(scan.parameter, scan.values, scan.fits.joined(fits).take(order)), places[lower]
+    order[place[lower]] = scan.values.size + best[lower]
+    return Profile(scan.parameter, scan.values, scan.fits.joined(fits).take(order)), place[lower]
 
 
 def _not_parabolic(scan: Profile, slopes: FloatArray, error: float, part: float) -> IndexArray:
@@ -338,15 +344,15 @@ def _crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: 
     values, heights, theta = values[order], np.minimum(heights[order], _STEEP), theta[order]
     place = np.flatnonzero(np.diff(heights > 0))
     least = scan.fits.theta[int(np.argmin(np.where(scan.fits.known, scan.fits.twice_nll, np.inf)))]
-    starts = [theta[place], theta[place + 1], np.tile(least, (place.size, 1))]
+    starts = np.stack([theta[place], theta[place + 1], np.tile(least, (place.size, 1))])
     failed = np.zeros(place.size, dtype=bool)
 
     def height(x: FloatArray, rows: IndexArray) -> FloatArray:
-        found = np.full(x.size, np.nan)
-        for start in starts:  # they may end in different minima of the other parameters
-            fits = profile(likelihood, parameter, x, start[rows]).fits
-            start[rows] = fits.theta
-            found = np.fmin(found, np.where(fits.known, fits.twice_nll - level, np.nan))
+        begin = starts[:, rows]  # they may end in different minima of the other parameters
+        fits = profile(likelihood, parameter, np.tile(x, len(begin)), begin.reshape(-1, begin.shape[-1])).fits
+        starts[:, rows] = fits.theta.reshape(begin.shape)
+        each = np.where(fits.known, fits.twice_nll - level, np.nan).reshape(len(begin), x.size)
+        found = np.fmin.reduce(each, axis=0)
         for i in np.flatnonzero(np.isnan(found)):
             found[i] = height_at(likelihood, parameter, float(x[i])) - level
         failed[rows] |= np.isnan(found)

@@ -51,6 +51,11 @@ class Point:
     def _contact(self) -> bool:
         return self.masses_MeV is not None and bool(np.isinf(self.masses_MeV[0]))
 
+    @property
+    def couplings(self) -> tuple[float, ...]:
+        """The coupling, none in the contact limit, whose parameter is another."""
+        return () if self._contact else (self.value,)
+
     def operations(self, analysis: Analysis) -> list[dict[str, Any]]:
         """The JSON patch that takes the Standard Model's workspace of an analysis here.
 

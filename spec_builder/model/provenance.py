@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Choices",
     "choice_content",
+    "coupling_note",
     "distinct_notes",
     "in_words",
     "option_key",
@@ -29,6 +31,8 @@ __all__ = [
 _ALWAYS_WRITTEN = ("coupling_set", "longitudinal_factor")
 #: Options with names of so many letters at most are charges of a fermion: u, d, nu, e.
 _SHORT = 2
+#: Couplings above it are beyond perturbation theory.
+_STRONG = math.sqrt(4 * math.pi)
 
 
 Note = tuple[str, str]
@@ -83,15 +87,26 @@ class Choices:
         *,
         cl: float | None = None,
         dof: int | None = None,
+        couplings: Iterable[float] = (),
     ) -> Choices:
-        """The choices of an analysis, with an interaction at the masses of its mediator [MeV], or without."""
+        """The choices of an analysis, with an interaction at the masses of its mediator [MeV], or without.
+
+        Args:
+            analysis: what is asked.
+            choice: the interaction.
+            masses: of its mediator, shape (M,).
+            cl: confidence level.
+            dof: degrees of freedom.
+            couplings: that the result is about; those beyond perturbation theory are noted.
+        """
+        strong = [coupling_note(choice, couplings)] if choice is not None else []
         about = cls(analysis.name, analysis.law, analysis.variants, analysis.statuses, analysis.by_construction)
         return replace(
             about,
             choice=choice,
             cl=cl,
             dof=dof,
-            notes=analysis.notes(choice, masses),
+            notes=(*analysis.notes(choice, masses), *((analysis.name, told) for told in strong if told)),
             sources=analysis.sources(choice),
         )
 
@@ -160,13 +175,13 @@ def option_key(name: str) -> str:
 def choice_content(choice: Choice) -> dict[str, Any]:
     """An interaction with its options as it stands in JSON.
 
-    An option that 0.2 did not have stands there only where it is not at its default; a user's interaction by its
-    file's digest too.
+    An option that 0.2 did not have stands there only where it is not at its default, or a number; a user's interaction
+    by its file's digest too.
     """
     options = choice.options
     content: dict[str, Any] = {"interaction": choice.name}
     content |= {name: options.get(name) for name in _ALWAYS_WRITTEN}
-    content |= {option_key(name): value for name, value in choice.changed.items()}
+    content |= {option_key(name): value for name, value in choice.stated.items()}
     if choice.digest is not None:
         content["interaction_sha256"] = choice.digest
     return content
@@ -179,6 +194,27 @@ def option_texts(choice: Choice, *, digest: bool = True) -> dict[str, str]:
     if not digest:
         content.pop("interaction_sha256", None)
     return {name: str(value) for name, value in content.items() if value is not None}
+
+
+def coupling_note(choice: Choice, couplings: Iterable[float]) -> str:
+    """What to say of couplings to a mediator that are beyond perturbation theory; '' where none is.
+
+    A coupling in the place of a mass, or a mass in GeV or eV, ends there.
+
+    Examples:
+        >>> from spec_builder.physics.interactions import choose
+        >>> coupling_note(choose("scalar"), [1e-5, 10.0])  # doctest: +ELLIPSIS
+        'g = 10 is above sqrt(4 pi), beyond perturbation theory ...'
+        >>> coupling_note(choose("scalar"), [1e-5]), coupling_note(choose("nsi"), [10.0])
+        ('', '')
+    """
+    largest = max(map(abs, couplings), default=0.0)
+    if not choice.has_mediator or choice.unit or not _STRONG < largest < math.inf:
+        return ""
+    return (
+        f"{choice.parameter} = {largest:g} is above sqrt(4 pi), beyond perturbation theory where charges are of order "
+        "1; masses are in MeV"
+    )
 
 
 def parameter_label(choice: Choice) -> str:

@@ -82,6 +82,7 @@ def read_bound(path: Path) -> Bound:
             no ``confidence``, masses that do not increase, or an empty interval.
     """
     table = read_table(path, columns=CURVE, endless=("g_high",))
+    table.check_units({"mass_MeV": ("MeV",), "g_low": ("1",), "g_high": ("1",)})
     for key in ("family", "confidence"):
         if not table.metadata.get(key):
             raise SpecBuilderError(f"{path}: header line '# {key}: ...' is missing")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from spec_builder.base.executors import Report
+    from spec_builder.base.files import Content
     from spec_builder.base.grids import Numbers
     from spec_builder.model.analysis import Analysis
     from spec_builder.model.given import GivenAnalysis
@@ -39,12 +40,12 @@ if TYPE_CHECKING:
     from spec_builder.studies.fits import FitResult
     from spec_builder.studies.limits import LimitsResult
 
-__all__ = ["COMPARISON_FILES", "bounds_table", "compare", "compare_analysis", "write_angle", "write_bounds"]
+__all__ = ["COMPARISON_FILES", "angle_files", "bounds_files", "bounds_table", "compare", "compare_analysis"]
 
 _ANGLE = "fig3_weak_mixing_angle"
 _BOUNDS = "fig5_bounds"
 _GLOBAL = "global"
-#: All that :func:`write_angle` and :func:`write_bounds` write, below their folder.
+#: All that :func:`angle_files` and :func:`bounds_files` name.
 COMPARISON_FILES = tuple(
     f"{name}{suffix}"
     for name, third in ((_ANGLE, ".csv"), (_BOUNDS, ".md"), (_GLOBAL, ".md"))
@@ -54,14 +55,13 @@ COMPARISON_FILES = tuple(
 _MASSES = 121
 
 
-def write_angle(output: Output, fitted: Sequence[tuple[Analysis, FitResult]]) -> None:
-    """Write Fig. 3 and its points.
+def angle_files(fitted: Sequence[tuple[Analysis, FitResult]]) -> dict[str, Content]:
+    """Fig. 3 and its points, by file.
 
     Args:
-        output: the folder.
         fitted: analyses with their fits of ``sin2thetaw``, one standard deviation.
     """
-    from spec_builder.drawing.page import save_pages  # noqa: PLC0415
+    from spec_builder.drawing.page import both_content  # noqa: PLC0415
     from spec_builder.drawing.style import display_name  # noqa: PLC0415
     from spec_builder.paper.angle_figure import draw_angle  # noqa: PLC0415
 
@@ -79,39 +79,33 @@ def write_angle(output: Output, fitted: Sequence[tuple[Analysis, FitResult]]) ->
         "unit": "scale_GeV, drawn_at_GeV: GeV; quoted, value, up, down: 1, one standard deviation",
         "by_construction": in_words(notes) or "nothing",
     }
-    save_pages(draw_angle(points, fits), output, _ANGLE)
-    output.text(f"{_ANGLE}.csv", points_csv(points, header))
+    return {**both_content(draw_angle(points, fits), _ANGLE), f"{_ANGLE}.csv": points_csv(points, header)}
 
 
-def write_bounds(
-    output: Output,
+def bounds_files(
     limits: Sequence[LimitsResult],
     bounds: Sequence[Bound],
     missing: Sequence[MissingBound],
     computed: Sequence[LimitsResult],
-) -> str:
-    """Write Fig. 5, the table of its bounds, and the joint limit with its table.
+) -> dict[str, Content]:
+    """Fig. 5, the table of its bounds, and the joint limit with its table, by file.
 
     Args:
-        output: the folder.
         limits: of one analysis, one for each of :data:`spec_builder.paper.bounds.PANELS`.
         bounds: existing ones.
         missing: those of the paper that are not drawn.
         computed: limits of each of :data:`spec_builder.paper.computed.COMPUTED` and of the same interactions.
-
-    Returns:
-        The table, in Markdown.
     """
-    from spec_builder.drawing.page import save_pages  # noqa: PLC0415
+    from spec_builder.drawing.page import both_content  # noqa: PLC0415
     from spec_builder.paper.figures import draw_bounds, draw_global  # noqa: PLC0415
 
     others = [result for result in computed if result.provenance.analysis in COMPANIONS]
-    save_pages(draw_bounds(limits, bounds, missing, others), output, _BOUNDS)
-    save_pages(draw_global(computed), output, _GLOBAL)
-    output.text(f"{_GLOBAL}.md", computed_tables(computed))
-    table = bounds_table(bounds, missing)
-    output.text(f"{_BOUNDS}.md", table + _recasts(bounds))
-    return table
+    return {
+        **both_content(draw_bounds(limits, bounds, missing, others), _BOUNDS),
+        **both_content(draw_global(computed), _GLOBAL),
+        f"{_GLOBAL}.md": computed_tables(computed),
+        f"{_BOUNDS}.md": bounds_table(bounds, missing) + _recasts(bounds),
+    }
 
 
 def _rows(cells: Sequence[tuple[str, tuple[str, ...]]]) -> list[tuple[str, ...]]:
@@ -181,18 +175,17 @@ def compare(
     threshold(cl, dof)
     bounds = load_bounds(folders)
     failed: list[MissingBound] = []
+    files: dict[str, Content] = {}
     combined = load_analysis("combined", law, variants)
     singles = [load_analysis(e.name, law, {e.name: e.variant} if e.variant else {}) for e in combined.experiments]
     if darkcast is not None:
         place.check(map(_recast_file, bounds))
         bounds, failed = recast_bounds(bounds, Path(darkcast), report=report)
-        for bound in bounds:
-            if bound.darkcast:
-                place.text(_recast_file(bound), bound.to_csv())
+        files |= {_recast_file(bound): bound.to_csv() for bound in bounds if bound.darkcast}
     report("fits of the weak mixing angle")
     csi = load_analysis("coherent_csi", law)
     analyses = (*singles[::-1], combined, csi)
-    write_angle(place, [(analysis, fit_analysis(analysis, "sin2thetaw", cl=ONE_SIGMA)) for analysis in analyses])
+    files |= angle_files([(analysis, fit_analysis(analysis, "sin2thetaw", cl=ONE_SIGMA)) for analysis in analyses])
     masses = np.geomspace(*PLANE_MASSES, _MASSES)
     chosen = variants or {}
     wanted = [(combined, masses)]
@@ -206,7 +199,9 @@ def compare(
         report(step, len(found), len(wanted) * len(PANELS))
         found.append(find_limits(analysis, choose(panel), at, cl=cl, dof=dof))
     missing = [*missing_bounds(bounds), *failed]
-    return write_bounds(place, found[: len(PANELS)], bounds, missing, found[len(PANELS) :])
+    files |= bounds_files(found[: len(PANELS)], bounds, missing, found[len(PANELS) :])
+    place.files(files)
+    return bounds_table(bounds, missing)
 
 
 @checked
@@ -221,6 +216,7 @@ def compare_analysis(
     law: str | None = None,
     variants: Mapping[str, str] | None = None,
     folders: GivenCurves = (),
+    width: str = "single",
     force: bool = False,
 ) -> str:
     """Write the limit of any analysis over existing bounds and curves of one's own: figure, caption and contour.
@@ -238,21 +234,24 @@ def compare_analysis(
         law: ``normsys`` or ``linear``, where a name is given.
         variants: variant by experiment name, where a name is given.
         folders: a user's own curves: folders with ``<interaction>/<name>.csv``, the JSON or CSV of limits, or limits.
+        width: of the figure, ``single`` or ``double``.
         force: replace files that exist.
 
     Returns:
         What is drawn over what, in Markdown.
 
     Raises:
-        SpecBuilderError: for an interaction without a mediator, a broken input, or a file that exists and no ``force``.
+        SpecBuilderError: for an interaction without a mediator, a broken input, an unknown width, or a file that exists
+            and no ``force``.
     """
     from spec_builder.drawing.curves import check_masses  # noqa: PLC0415
-    from spec_builder.drawing.page import save_pages  # noqa: PLC0415
+    from spec_builder.drawing.page import both_content, width_of  # noqa: PLC0415
     from spec_builder.paper.figures import draw_comparison  # noqa: PLC0415
 
     loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
     if not chosen.has_mediator:
         raise SpecBuilderError(f"interaction '{chosen.name}' has no mediator, and no plane to compare in")
+    width_of(width)
     place, name = Output(Path(output), force), f"comparison_{loaded.name}_{chosen.name}"
     place.check([f"{name}{suffix}" for suffix in (".png", ".pdf", ".txt", ".csv")])
     bounds = bounds_on(chosen.name, folders)
@@ -260,8 +259,8 @@ def compare_analysis(
     result = find_limits(loaded, chosen, at, cl=cl, dof=dof)
     check_masses(result.masses_MeV[np.isfinite(result.masses_MeV)])
     others = [find_limits(other, chosen, at, cl=cl, dof=dof) for other in _companions_of(loaded, chosen)]
-    save_pages(draw_comparison(result, bounds, others), place, name)
-    place.text(f"{name}.csv", result.to_csv())
+    figure = both_content(draw_comparison(result, bounds, others, width=width), name)
+    place.files({**figure, f"{name}.csv": result.to_csv()})
     return _told(chosen, [result, *others], bounds)
 
 

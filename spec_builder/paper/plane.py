@@ -14,6 +14,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import silent, workers
 from spec_builder.base.output import Output
 from spec_builder.base.text import markdown_table
+from spec_builder.drawing.page import width_of
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.profile import threshold
 from spec_builder.model.analysis import ANALYSES, acts_on, load_analyses
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from spec_builder.base.executors import Report
+    from spec_builder.base.files import Content
     from spec_builder.drawing.page import Page
     from spec_builder.inference.curves import Interval
     from spec_builder.model.analysis import Analysis, Change
@@ -53,17 +55,18 @@ _COUPLINGS = (1e-6, 1e-1)
 _FIG4, _PLANE = "fig4_plane", "plane"
 
 
-def draw_fig4(results: Sequence[LimitsResult]) -> Page:
+def draw_fig4(results: Sequence[LimitsResult], *, width: str | None = None) -> Page:
     """Fig. 4: excluded couplings against the mediator mass, a panel for each analysis, in the paper's colours.
 
     Args:
         results: limits at the same confidence level, of interactions of the paper.
+        width: ``single`` or ``double``; as the number of panels asks for by default.
     """
     from spec_builder.drawing.style import Line  # noqa: PLC0415
     from spec_builder.figures.plane import draw_plane  # noqa: PLC0415
 
     looks = {name: (Line(color, style), label) for name, (color, style, label) in _LOOKS.items()}
-    return draw_plane(results, looks=looks, couplings=_COUPLINGS)
+    return draw_plane(results, looks=looks, couplings=_COUPLINGS, width=width)
 
 
 @checked
@@ -77,6 +80,7 @@ def write_plane(
     cl: float = 0.9,
     dof: int | None = None,
     points: int = 121,
+    width: str | None = None,
     change: Change | None = None,
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
@@ -98,6 +102,7 @@ def write_plane(
         cl: confidence level.
         dof: 1 or 2; None for 2, and 1 where an interaction has no mass.
         points: masses, and couplings; where there is no mass values of the parameter, 401 at least.
+        width: of the figures, ``single`` or ``double``; as the number of panels asks for by default.
         change: what becomes of each analysis, such as a projection.
         executor: any ``concurrent.futures.Executor``; None computes here.
         jobs: worker processes in the place of an executor; a script that asks for them has its calls below
@@ -109,7 +114,7 @@ def write_plane(
         A table of the limits at the ends of the mass range.
 
     Raises:
-        SpecBuilderError: if a file exists and ``force`` is not given.
+        SpecBuilderError: if a file exists and ``force`` is not given, or for an unknown width.
     """
     paper_interactions = interactions is None or (isinstance(interactions, list | tuple) and not interactions)
     of_paper = analysis is None and paper_interactions
@@ -125,35 +130,40 @@ def write_plane(
         for choice in chosen:
             check_dof(dof, choice)
     threshold(cl, dof)
+    if width is not None:
+        width_of(width)
     names = ANALYSES if analysis is None else ["+".join(as_names(analysis))]
     analyses = load_analyses(names, law, variants, change)
     # of the paper's five those that act, of those that were named all
     wanted = [(a, choice) for a in analyses for choice in chosen if not paper_interactions or acts_on(a, choice)]
     with workers(executor, jobs, preload=["spec_builder.studies.plane"]) as pool:
         planes = _profiled(wanted, points, cl, dof, pool, report)
+    files: dict[str, Content] = {}
     for plane in planes:
-        _write_numbers(plane, place)
-    _draw(planes, place, figure_name)
+        files |= _numbers(plane)
+    place.files(files | _figures(planes, figure_name, width))
     report(f"figure, contours and grids -> {output}")
     return limits_table([plane.limits for plane in planes])
 
 
-def _draw(planes: Sequence[Plane], place: Output, figure_name: str) -> None:
+def _figures(planes: Sequence[Plane], figure_name: str, width: str | None) -> dict[str, Content]:
     """One figure of all interactions with a mass, and one of each without."""
-    from spec_builder.drawing.page import save_pages  # noqa: PLC0415
+    from spec_builder.drawing.page import both_content  # noqa: PLC0415
     from spec_builder.figures.limits import draw_lines  # noqa: PLC0415
     from spec_builder.figures.plane import draw_plane  # noqa: PLC0415
 
+    files: dict[str, Content] = {}
     with_mass = [plane.limits for plane in planes if plane.limits.choice.has_mediator]
     if with_mass:
-        figure = draw_fig4(with_mass) if figure_name == _FIG4 else draw_plane(with_mass)
-        save_pages(figure, place, figure_name)
+        figure = (draw_fig4 if figure_name == _FIG4 else draw_plane)(with_mass, width=width)
+        files |= both_content(figure, figure_name)
     lines: dict[str, list[Plane]] = {}
     for plane in planes:
         if not plane.limits.choice.has_mediator:
             lines.setdefault(plane.limits.choice.name, []).append(plane)
     for name, same in lines.items():
-        save_pages(draw_lines(same), place, f"line_{name}")
+        files |= both_content(draw_lines(same, width=width or "single"), f"line_{name}")
+    return files
 
 
 def _profiled(
@@ -186,10 +196,9 @@ def _step_text(choices: Sequence[Choice], points: int) -> str:
     return "; ".join(told)
 
 
-def _write_numbers(plane: Plane, place: Output) -> None:
+def _numbers(plane: Plane) -> dict[str, Content]:
     """The contours of one plane as CSV, its grid as NPZ."""
     name = f"{plane.limits.provenance.analysis}_{plane.limits.choice.name}"
-    place.text(f"contour_{name}.csv", plane.limits.to_csv())
     choice = plane.limits.choice
     content: dict[str, Any] = {
         **({"mass_MeV": plane.masses} if choice.has_mediator else {}),
@@ -198,7 +207,7 @@ def _write_numbers(plane: Plane, place: Output) -> None:
         "valid": plane.reason == 0 if choice.has_mediator else plane.reason[0] == 0,
         "metadata": np.array(plane.limits.to_json()),
     }
-    place.file(f"grid_{name}.npz", partial(_save_npz, content))
+    return {f"contour_{name}.csv": plane.limits.to_csv(), f"grid_{name}.npz": partial(_save_npz, content)}
 
 
 def _save_npz(content: dict[str, Any], path: Path) -> None:
@@ -228,7 +237,7 @@ def _limits_row(result: LimitsResult) -> tuple[str, ...]:
     about, exclusion = result.provenance, result.exclusion
     lightest, heaviest = exclusion.points[0], exclusion.points[-1]
     options = [*about.variant_texts]
-    options += [f"{name.replace('_', ' ')} {value}" for name, value in result.choice.changed.items()]
+    options += [f"{name.replace('_', ' ')} {value}" for name, value in result.choice.stated.items()]
     last = heaviest.excluded[-1][0] if heaviest.excluded else None
     about_choices = (
         about.analysis + (" *" if about.by_construction else ""),

@@ -17,11 +17,11 @@ from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.model.analysis import ANALYSES, PARAMETERS, UNITS, load_analysis, parse_parameter
 from spec_builder.paper.bounds import PANELS, missing_bounds, shipped_bounds
-from spec_builder.paper.comparison import COMPARISON_FILES, write_angle, write_bounds
+from spec_builder.paper.comparison import COMPARISON_FILES, angle_files, bounds_files
 from spec_builder.paper.computed import COMPANION_FITS, COMPUTED, PART_MASSES, companions_summary
 from spec_builder.paper.plane import PLANE_INTERACTIONS, draw_fig4
 from spec_builder.paper.summary import Job, fits_summary, limit_choices, limits_summary, published_results, run_jobs
-from spec_builder.sharing.export import METADATA_FILE, WORKSPACE_FILE, export_workspaces
+from spec_builder.sharing.export import METADATA_FILE, WORKSPACE_FILE, workspace_files
 from spec_builder.studies.fits import FitResult, fit_analysis
 from spec_builder.studies.profiles import profile_analysis
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from spec_builder.base.executors import Report
+    from spec_builder.base.files import Content
     from spec_builder.studies.limits import LimitsResult
 
 __all__ = ["reproduce"]
@@ -94,10 +95,11 @@ def reproduce(
     output = Path(output)
     place = Output(output, force)
     place.check(_files())
-    place.make()
-    report(f"workspaces -> {output / 'workspaces'}")
-    for law in LAWS:
-        export_workspaces(ANALYSES, output / "workspaces" / law, law=law, force=force)
+    report("workspaces of three analyses and two laws")
+    files: dict[str, Content] = {}
+    for law, name in itertools.product(LAWS, ANALYSES):
+        own = workspace_files(load_analysis(name, law))
+        files |= {f"workspaces/{law}/{name}/{file}": text for file, text in own.items()}
 
     report("fits of three analyses, two parameters and two laws, and of every variant")
     choices = _fits()
@@ -106,12 +108,12 @@ def reproduce(
         for result in choices
         if not (about := result.provenance).variants
     }
-    report(f"profiles and figures -> {output}")
+    report("profiles and figures")
     others = [
         fit_analysis(load_analysis(name, law, variants), parameter, cl=ONE_SIGMA)
         for name, law, variants, parameter in COMPANION_FITS
     ]
-    _write_fits(place, fits, others)
+    files |= _fit_files(fits, others)
 
     step = "limits on five interactions in three analyses, and how the choices move them"
     report(step)
@@ -128,13 +130,13 @@ def reproduce(
     with workers(executor, jobs, preload=["spec_builder.paper.summary"]) as pool:
         found = run_jobs([*contours, *curves, *ends, *shifted], pool, partial(report, step))
     computed = [found[job] for job in curves]
-    _write_contours(place, [found[job] for job in contours], computed)
+    files |= _contour_files([found[job] for job in contours], computed)
 
     limits = [found[job] for job in ends]
     summary = fits_summary(fits, choices) + limits_summary(limits, rows, found) + companions_summary(others, computed)
     numbers = _numbers([*choices, *others]) | {"limits": [limit.to_dict() for limit in (*limits, *computed)]}
-    place.text("summary.json", canonical_json(numbers))
-    place.text("summary.md", summary)
+    place.files({**files, "summary.json": canonical_json(numbers), "summary.md": summary})
+    report(f"figures, tables and workspaces -> {output}")
     return summary
 
 
@@ -147,15 +149,14 @@ def _fits() -> list[FitResult]:
     ]
 
 
-def _write_fits(output: Output, fits: Mapping[tuple[str, str, str], FitResult], others: Sequence[FitResult]) -> None:
-    """Profiles as CSV, and Figs. 1 to 3 and the pulls, all with the law of Eq. (17).
+def _fit_files(fits: Mapping[tuple[str, str, str], FitResult], others: Sequence[FitResult]) -> dict[str, Content]:
+    """Profiles as CSV, and Figs. 1 to 3 and the pulls, all with the law of Eq. (17), by file.
 
     Args:
-        output: the folder.
         fits: by analysis, parameter and law.
         others: of the companions.
     """
-    from spec_builder.drawing.page import save_pages  # noqa: PLC0415
+    from spec_builder.drawing.page import both_content  # noqa: PLC0415
     from spec_builder.figures.profiles import draw_profiles, draw_pulls  # noqa: PLC0415
     from spec_builder.figures.spectra import draw_spectra  # noqa: PLC0415
 
@@ -163,28 +164,30 @@ def _write_fits(output: Output, fits: Mapping[tuple[str, str, str], FitResult], 
         profile_analysis(load_analysis(analysis, "linear"), parameter)
         for parameter, analysis in itertools.product(PARAMETERS, _IN_FIGURES)
     ]
+    files: dict[str, Content] = {}
     for curve in profiles:
-        output.text(f"profile_{curve.best.parameter}_{curve.provenance.analysis}.csv", curve.to_csv())
+        files[f"profile_{curve.best.parameter}_{curve.provenance.analysis}.csv"] = curve.to_csv()
     combined = load_analysis("combined", "linear")
-    save_pages(draw_spectra(combined, fits["combined", "flux", "linear"]), output, "fig1_spectra")
-    save_pages(draw_profiles(profiles), output, "fig2_profiles")
-    save_pages(draw_pulls([fits[analysis, "flux", "linear"] for analysis in ANALYSES]), output, "pulls")
+    files |= both_content(draw_spectra(combined, fits["combined", "flux", "linear"]), "fig1_spectra")
+    files |= both_content(draw_profiles(profiles), "fig2_profiles")
+    files |= both_content(draw_pulls([fits[analysis, "flux", "linear"] for analysis in ANALYSES]), "pulls")
     angles = [(load_analysis(name, "linear"), fits[name, "sin2thetaw", "linear"]) for name in _IN_FIGURES]
     csi = next(fit for fit in others if (fit.provenance.analysis, fit.fit.parameter) == ("coherent_csi", "sin2thetaw"))
-    write_angle(output, [*angles, (load_analysis("coherent_csi", "linear"), csi)])
+    return files | angle_files([*angles, (load_analysis("coherent_csi", "linear"), csi)])
 
 
-def _write_contours(output: Output, contours: Sequence[LimitsResult], computed: Sequence[LimitsResult]) -> None:
-    """Contours as CSV, Fig. 4, Fig. 5 and the joint limit."""
-    from spec_builder.drawing.page import save_pages  # noqa: PLC0415
+def _contour_files(contours: Sequence[LimitsResult], computed: Sequence[LimitsResult]) -> dict[str, Content]:
+    """Contours as CSV, Fig. 4, Fig. 5 and the joint limit, by file."""
+    from spec_builder.drawing.page import both_content  # noqa: PLC0415
 
     companions = [limit for limit in computed if limit.provenance.analysis not in ANALYSES]
+    files: dict[str, Content] = {}
     for limit in (*contours, *companions):
-        output.text(f"contour_{limit.provenance.analysis}_{limit.choice.name}.csv", limit.to_csv())
-    save_pages(draw_fig4(contours), output, "fig4_plane")
+        files[f"contour_{limit.provenance.analysis}_{limit.choice.name}.csv"] = limit.to_csv()
+    files |= both_content(draw_fig4(contours), "fig4_plane")
     combined = {limit.choice.name: limit for limit in contours if limit.provenance.analysis == "combined"}
     bounds = shipped_bounds()
-    write_bounds(output, [combined[name] for name in PANELS], bounds, missing_bounds(bounds), computed)
+    return files | bounds_files([combined[name] for name in PANELS], bounds, missing_bounds(bounds), computed)
 
 
 def _numbers(choices: list[FitResult]) -> dict[str, Any]:

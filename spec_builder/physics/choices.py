@@ -33,7 +33,7 @@ __all__ = ["PAPER", "Choice", "Interaction", "NewPhysics", "Option"]
 PAPER = "arXiv:2411.11749"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Interaction:
     """Physics beyond the Standard Model, or the Standard Model against one of its parameters.
 
@@ -84,6 +84,9 @@ class Interaction:
 
         return reload_interaction, (self.path, self.digest)
 
+    def __repr__(self) -> str:
+        return f"<Interaction {self.name}: {self.title}>"
+
     def choose(self, **options: object) -> Choice:
         """The interaction with values of its options, the default of each that is not given.
 
@@ -116,7 +119,7 @@ class Choice(Described):
 
     def report(self) -> Report:
         """Title, parameter and references; a row for each option."""
-        given = ", ".join(f"{name} {value}" for name, value in self.changed.items())
+        given = ", ".join(f"{name} {value}" for name, value in self.stated.items())
         facts = {
             "parameter": f"{self.parameter} [{self.unit}]" if self.unit else self.parameter,
             "sign": "either" if self.signed else "none",
@@ -155,6 +158,15 @@ class Choice(Described):
         """Values of the options that are not at their default."""
         defaults = {option.name: option.default for option in self.interaction.options}
         return {name: value for name, value in self.values if value != defaults[name]}
+
+    @property
+    def stated(self) -> dict[str, Value]:
+        """Values of the options that results name: what is not at its default, and every number such as a charge.
+
+        A charge that is not given is 1, and not 0: a reader is to see it.
+        """
+        numbers = {option.name for option in self.interaction.options if not option.allowed}
+        return {name: value for name, value in self.values if name in self.changed or name in numbers}
 
     @property
     def parameter(self) -> str:

@@ -174,7 +174,7 @@ class Description:
         path = self.file_inside(key)
         self.take(key)
         table = read_table(path, columns=(*units, *others), labels=labels)
-        _check_units(table, units)
+        table.check_units(units, all_named=True)
         return table
 
     def file_inside(self, key: str) -> Path:
@@ -202,26 +202,6 @@ class Description:
         """
         for key in self._content:
             raise SpecBuilderError(f"{self.file}: key '{self._path(key)}' does not apply here")
-
-
-def _check_units(table: Table, units: Mapping[str, tuple[str, ...]]) -> None:
-    """The line ``# unit: column: unit; column: unit`` must say for each column what the package expects."""
-    stated: dict[str, str] = {}
-    for part in table.metadata["unit"].split(";"):
-        column, _, unit = part.partition(":")
-        stated[column.strip()] = unit.strip()
-    for column, accepted in units.items():
-        # the line may name a column with or without the unit at its end: atomic_mass for atomic_mass_u
-        found = next((unit for name, unit in stated.items() if column == name or column.startswith(f"{name}_")), None)
-        if found is None:
-            raise SpecBuilderError(
-                f"{table.path}: header line '# unit: ...' must name the unit of column '{column}', "
-                f"as in '{column}: {accepted[0]}'"
-            )
-        if found not in accepted:
-            raise SpecBuilderError(
-                f"{table.path}: unit of column '{column}' is '{found}', expected {' or '.join(accepted)}"
-            )
 
 
 def is_path(text: str) -> bool:

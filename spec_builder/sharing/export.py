@@ -13,7 +13,6 @@ from spec_builder.base.arguments import check_argument, check_known, checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json, digest, refuse_existing, write_files
 from spec_builder.base.grids import numbers_text, parse_grid
-from spec_builder.base.locks import alone_in
 from spec_builder.histfactory.patchset import patch_set_json
 from spec_builder.model.analysis import acts_on, load_analyses
 from spec_builder.model.given import as_analysis, as_choices, as_couplings, as_names, as_spectra, mass_axis
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from spec_builder.model.patches import Style
     from spec_builder.physics.choices import Choice
 
-__all__ = ["PatchRequest", "export_point", "export_workspaces", "patch_file"]
+__all__ = ["PatchRequest", "export_point", "export_workspaces", "patch_file", "workspace_files"]
 
 WORKSPACE_FILE = "BkgOnly.json"
 METADATA_FILE = "BkgOnly.meta.json"
@@ -47,9 +46,6 @@ SPECTRA_FILE = "patchset_spectra.json"
 _AROUND = 2.0
 #: Of one set: its file could not be read again with more.
 MOST_PATCHES = 100_000
-
-#: Seconds to wait while another run writes into the folder.
-_WRITING_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -202,9 +198,8 @@ def export_workspaces(
         folder = output / analysis.name
         if folder / WORKSPACE_FILE in files:
             raise SpecBuilderError(f"analysis '{analysis.name}' stands twice, and both would be written to {folder}")
-        files[folder / WORKSPACE_FILE] = canonical_json(analysis.workspace)
-        metadata = workspace_metadata(analysis)
-        metadata["patch_sets"] = {}
+        digests: dict[str, str] = {}
+        sets: dict[Path, str] = {}
         if patches is not None:
             chosen = patches.choices_for(analysis)
             contents = {patch_file(choice): (choice, folder / patch_file(choice)) for choice in chosen}
@@ -219,18 +214,27 @@ def export_workspaces(
                     hepdata=patches.hepdata,
                     digits=patches.digits,
                 )
-                files[path] = patch_set_json(content)
-                metadata["patch_sets"][file] = digest(content)
+                sets[path], digests[file] = patch_set_json(content), digest(content)
                 made += 1
                 report(made, wanted)
         if recoils:
             content = build_spectra_patch_set(analysis, recoils, hepdata=hepdata)
-            files[folder / SPECTRA_FILE] = patch_set_json(content)
-            metadata["patch_sets"][SPECTRA_FILE] = digest(content)
-        files[folder / METADATA_FILE] = canonical_json(metadata)
-    with alone_in(output, wait_s=_WRITING_S):
-        write_files(files, force=force)
+            sets[folder / SPECTRA_FILE], digests[SPECTRA_FILE] = patch_set_json(content), digest(content)
+        own = workspace_files(analysis, digests)
+        files |= {folder / WORKSPACE_FILE: own[WORKSPACE_FILE], **sets, folder / METADATA_FILE: own[METADATA_FILE]}
+    write_files(files, force=force)
     return list(files)
+
+
+def workspace_files(analysis: Analysis, patch_sets: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The workspace of an analysis and its metadata, by file name.
+
+    Args:
+        analysis: the analysis.
+        patch_sets: digests of the patch sets beside it, by file name.
+    """
+    metadata = workspace_metadata(analysis) | {"patch_sets": dict(patch_sets or {})}
+    return {WORKSPACE_FILE: canonical_json(analysis.workspace), METADATA_FILE: canonical_json(metadata)}
 
 
 @checked
@@ -270,7 +274,7 @@ def export_point(
     loaded, point = as_analysis(analysis, law, variants), as_point(choice, mass_MeV, value)
     workspace = point.workspace(loaded)
     metadata = workspace_metadata(loaded) | {
-        **Choices.of(loaded, point.choice, point.masses_MeV).to_dict(statuses=False),
+        **Choices.of(loaded, point.choice, point.masses_MeV, couplings=point.couplings).to_dict(statuses=False),
         "point": str(point),
         "sha256": digest(workspace),
     }

@@ -66,14 +66,8 @@ def verify_archive(
 
 
 def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], object]) -> tuple[str, list[str]]:
-    for required in (WORKSPACE, METADATA, HS3, EXPECTED, LINES, "README.md", "CITATION.bib"):
-        if required not in files:
-            raise SpecBuilderError(f"{required}: is missing: not an archive of spec_builder")
-    texts = {key: _text(key, data) for key, data in files.items() if key.endswith(".json")}
-    if sum(map(json_memory, texts.values())) > MAX_JSON_MEMORY:
-        raise SpecBuilderError(f"its JSON files hold more values than fit into {MAX_JSON_MEMORY >> 20} MB of memory")
-    content = {key: parse_json(text, key) for key, text in texts.items()}
-    workspace, metadata, expected = content[WORKSPACE], content[METADATA], content[EXPECTED]
+    content = _json_content(files)
+    workspace, metadata = content[WORKSPACE], content[METADATA]
     patch_sets = {key: value for key, value in sorted(content.items()) if key.startswith("patchset_")}
     for key, value in patch_sets.items():
         check_patch_set(value, key)
@@ -84,20 +78,16 @@ def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], obj
     problems += _digest_problems(workspace, metadata, patch_sets)
     if not problems and _text(HS3, files[HS3]) != canonical_json(hs3_workspace(workspace, metadata)):
         problems.append(f"{HS3}: is not {WORKSPACE} in HS3")
-    problems += [problem for key, value in content.items() for problem in _critical_problems(key, value, workspace)]
-    sizes = [len(value["patches"]) for value in patch_sets.values()]
-    for (key, value), before in zip(patch_sets.items(), accumulate(sizes, initial=0), strict=False):
-
-        def applied(done: int, _: int, before: int = before) -> None:
-            report(before + done, sum(sizes))
-
-        problems += [f"{key}: {problem}" for problem in verify_patch_set(workspace, value, key, report=applied)]
+    for key, value in content.items():
+        problems += _critical_problems(key, value, workspace)
+    problems += _patch_problems(workspace, patch_sets, report)
     if not problems:
         flux = reference_flux_of(metadata, workspace["measurements"][0]["config"]["poi"])
-        problems += [f"{file}: {what}" for file, what in unexpected_results(expected, workspace, flux, patch_sets)]
+        found = unexpected_results(content[EXPECTED], workspace, flux, patch_sets)
+        problems += [f"{file}: {what}" for file, what in found]
     if not problems:
-        found = readme_problems(_text("README.md", files["README.md"]), content)
-        problems += [f"README.md:{line}: {what}" for line, what in found]
+        lines = readme_problems(_text("README.md", files["README.md"]), content)
+        problems += [f"README.md:{line}: {what}" for line, what in lines]
     count = sum(len(value["patches"]) for value in patch_sets.values()) if not problems else 0
     fitted = f"{counted(count, 'patch', 'patches')} in {counted(len(patch_sets), 'set')}"
     summary = (
@@ -105,6 +95,34 @@ def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], obj
         f"all as expected; workspace sha256 {digest(workspace)}"
     )
     return summary, problems
+
+
+def _json_content(files: Mapping[str, bytes]) -> dict[str, Any]:
+    """The content of the JSON files by name.
+
+    Raises:
+        SpecBuilderError: if a file is missing, is no JSON, or all of them together are too large.
+    """
+    for required in (WORKSPACE, METADATA, HS3, EXPECTED, LINES, "README.md", "CITATION.bib"):
+        if required not in files:
+            raise SpecBuilderError(f"{required}: is missing: not an archive of spec_builder")
+    texts = {key: _text(key, data) for key, data in files.items() if key.endswith(".json")}
+    if sum(map(json_memory, texts.values())) > MAX_JSON_MEMORY:
+        raise SpecBuilderError(f"its JSON files hold more values than fit into {MAX_JSON_MEMORY >> 20} MB of memory")
+    return {key: parse_json(text, key) for key, text in texts.items()}
+
+
+def _patch_problems(
+    workspace: Any, patch_sets: Mapping[str, Any], report: Callable[[int, int], object]
+) -> Iterator[str]:
+    """Problems of the patch sets; told how many patches of all sets are applied, and of how many."""
+    sizes = [len(value["patches"]) for value in patch_sets.values()]
+    for (key, value), before in zip(patch_sets.items(), accumulate(sizes, initial=0), strict=False):
+
+        def applied(done: int, _: int, before: int = before) -> None:
+            report(before + done, sum(sizes))
+
+        yield from (f"{key}: {problem}" for problem in verify_patch_set(workspace, value, key, report=applied))
 
 
 def _critical_problems(name: str, content: Any, workspace: Mapping[str, Any]) -> Iterator[str]:

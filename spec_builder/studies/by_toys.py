@@ -15,8 +15,8 @@ from spec_builder.base.executors import workers
 from spec_builder.base.files import digest
 from spec_builder.base.grids import check_level, numbers_text, parse_signed_grid
 from spec_builder.base.names import shown
-from spec_builder.base.text import Report, Result, Shown
-from spec_builder.drawing.curves import check_masses, mass_coupling_axes, range_of_ends
+from spec_builder.base.text import Report, Shown
+from spec_builder.drawing.curves import check_masses, mass_coupling_axes, range_of_ends, stretches
 from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.compiled import describe_engine
 from spec_builder.inference.exclusion_by_toys import exclude_by_toys
@@ -36,7 +36,7 @@ from spec_builder.studies.pictures import PicturedResult, dataset_label, interac
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from matplotlib.axes import Axes
 
@@ -68,7 +68,7 @@ _PER_GEV = 1e3
 
 
 @dataclass(frozen=True, repr=False)
-class ToyFitResult(Result):
+class ToyFitResult(PicturedResult):
     """A fit of one parameter whose interval, significance and goodness come from toys.
 
     Attributes:
@@ -86,6 +86,27 @@ class ToyFitResult(Result):
     def provenance(self) -> Choices:
         """The choices behind it."""
         return self.asymptotic.provenance
+
+    @property
+    def drawn(self) -> str:
+        """What :meth:`plot` draws."""
+        return self.asymptotic.drawn
+
+    @property
+    def drawn_height(self) -> float:
+        """Height of a figure of it [in]."""
+        return self.asymptotic.drawn_height
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Pulls of the nuisance parameters at the minimum, which toys do not move.
+
+        Args:
+            ax: axes to draw into; new ones if there are none.
+
+        Raises:
+            SpecBuilderError: if no parameter has a constraint.
+        """
+        return self.asymptotic.plot(ax)
 
     @property
     def parameter(self) -> str:
@@ -153,6 +174,18 @@ def _edges(pairs: Sequence[tuple[float | None, float | None]]) -> list[float | N
 def _column(rows: Sequence[Sequence[float | None]], k: int) -> FloatArray:
     """The k-th edge of each mass, left out where there is none; zero is none in logarithms."""
     return np.array([np.nan if k >= len(row) else row[k] or np.nan for row in rows], dtype=np.float64)
+
+
+def _lines(rows: Sequence[Sequence[float | None]]) -> Iterator[tuple[slice, int]]:
+    """Each edge of each stretch of masses with the same number of them; no line joins what is not one interval."""
+    for begin, end in stretches([len(row) for row in rows]):
+        for k in range(len(rows[begin])):
+            yield slice(begin, end), k
+
+
+def _label(name: str, rows: Sequence[Sequence[float | None]]) -> str:
+    """For the legend, which says so where there is no edge."""
+    return name if any(edge for row in rows for edge in row) else f"{name}: no limit"
 
 
 def _shared(origin: Mapping[str, Any]) -> dict[str, Any]:
@@ -336,7 +369,8 @@ class ToyLimitsResult(PicturedResult):
         """What :meth:`plot` draws."""
         if not self.limits.choice.has_mediator:
             return self.limits.drawn
-        return "Ends of what is excluded, by toys with their Monte Carlo errors, and by Wilks' theorem."
+        text = "Ends of what is excluded, by toys with their Monte Carlo errors, and by Wilks' theorem."
+        return text + self.limits.left_out
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Ends of what is excluded with their errors, and those of Wilks' theorem.
@@ -350,23 +384,25 @@ class ToyLimitsResult(PicturedResult):
         limits = self.limits
         if not limits.choice.has_mediator:
             return limits.plot(ax)
-        points = [one for one in self.toys.points if np.isfinite(one.point.mass_MeV)]
+        points = [one for one in self.toys.points if np.isfinite(one.point.mass_MeV) and one.point.valid]
         mass = np.array([one.point.mass_MeV for one in points])
         check_masses(mass)
         panel = own_axes(ax)
-        ends = range_of_ends([[*one.point.excluded, *one.asymptotic] for one in points])
+        ends = range_of_ends([[*one.point.excluded, *one.asymptotic] for one in points]) or limits.choice.default_range
         mass_coupling_axes(panel, mass, axis_label(limits.choice.parameter, limits.choice.unit or "1"), ends)
         by_toys = [_edges(one.point.excluded) for one in points]
         errors = [_edges(one.errors) for one in points]
         color = line_of(limits.provenance.analysis).color
-        for k in range(max(map(len, by_toys))):
-            sizes = np.nan_to_num(_column(errors, k))
-            label = None if k else "toys"
-            panel.errorbar(mass, _column(by_toys, k), sizes, color=color, marker=".", capsize=1.5, label=label)
+        panel.errorbar([], [], [], color=color, marker=".", capsize=1.5, label=_label("toys", by_toys))
+        for part, k in _lines(by_toys):
+            sizes = np.nan_to_num(_column(errors[part], k))
+            panel.errorbar(mass[part], _column(by_toys[part], k), sizes, color=color, marker=".", capsize=1.5)
         by_wilks = [_edges(one.asymptotic) for one in points]
-        for k in range(max(map(len, by_wilks))):
-            label = None if k else "Wilks' theorem"
-            panel.plot(mass, _column(by_wilks, k), color="0.4", linestyle="--", linewidth=1.0, label=label)
+        look: dict[str, Any] = {"color": "0.4", "linestyle": "--", "linewidth": 1.0}
+        panel.plot([], [], label=_label("Wilks' theorem", by_wilks), **look)
+        for part, k in _lines(by_wilks):
+            alone = "_" if part.stop - part.start == 1 else None  # a line of one point is none
+            panel.plot(mass[part], _column(by_wilks[part], k), marker=alone, **look)
         panel.set_title(f"{dataset_label(limits.provenance)}\n{interaction_label(limits.choice)}")
         panel.legend(title=level_note(limits.provenance), loc="upper left")
         return panel

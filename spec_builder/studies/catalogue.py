@@ -1,12 +1,13 @@
-"""The experiments, in words: what is shipped, and one in full with sources and statuses."""
+"""The experiments: what is shipped, and one in full with sources and statuses."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.arguments import checked
-from spec_builder.base.files import canonical_json
 from spec_builder.base.printing import counted
+from spec_builder.base.text import Report, Result
 from spec_builder.experiments.reading import load_experiment, shipped_experiments
 from spec_builder.model.signal import signal_kernel
 from spec_builder.physics.interactions import STANDARD_MODEL
@@ -16,23 +17,59 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.text import Column
     from spec_builder.experiments.description import Channel, Experiment, Run
 
-__all__ = ["describe_experiment", "list_experiments"]
+__all__ = ["ExperimentDescription", "ExperimentList", "describe_experiment", "list_experiments"]
 
 #: Bins that fit side by side.
 _COLUMNS = 12
 
 
+@dataclass(frozen=True, repr=False)
+class ExperimentList(Result):
+    """Experiments, a line or a row each.
+
+    Attributes:
+        experiments: in the order of the list.
+    """
+
+    experiments: tuple[Experiment, ...]
+
+    def __str__(self) -> str:
+        width = max(len(e.name) for e in self.experiments)
+        lines = [f"{e.name:{width}} {e.title}: {_parts(e)}; variants {_variants(e)}" for e in self.experiments]
+        return "\n".join(lines) + "\n"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON."""
+        shown = [{"name": e.name, "title": e.title, "variants": list(e.variants)} for e in self.experiments]
+        return {"experiments": shown}
+
+    def report(self) -> Report:
+        """A row for each experiment."""
+        columns: dict[str, Column] = {
+            "experiment": [e.name for e in self.experiments],
+            "title": [e.title for e in self.experiments],
+            "channels": [_parts(e) for e in self.experiments],
+            "variants": [_variants(e) for e in self.experiments],
+        }
+        return Report(f"{counted(len(self.experiments), 'experiment')}", {}, columns)
+
+
 @checked
-def list_experiments(*, as_json: bool = False) -> str:
-    """The shipped experiments, a line each, or as JSON: what ``spec-builder experiments`` prints."""
-    loaded = [load_experiment(name) for name in shipped_experiments()]
-    if as_json:
-        return canonical_json([{"name": e.name, "title": e.title, "variants": list(e.variants)} for e in loaded])
-    width = max(len(e.name) for e in loaded)
-    lines = [f"{e.name:{width}} {e.title}: {_parts(e)}; variants {', '.join(e.variants) or 'none'}" for e in loaded]
-    return "\n".join(lines) + "\n"
+def list_experiments() -> ExperimentList:
+    """The shipped experiments: what ``spec-builder experiments`` prints.
+
+    Examples:
+        >>> list_experiments()
+        <ExperimentList 9 experiments>
+    """
+    return ExperimentList(tuple(load_experiment(name) for name in shipped_experiments()))
+
+
+def _variants(experiment: Experiment) -> str:
+    return ", ".join(experiment.variants) or "none"
 
 
 def _parts(experiment: Experiment) -> str:
@@ -45,37 +82,73 @@ def _summary(channel: Channel) -> str:
     return f"{counted(channel.bins, 'bin')} of {axes}, {exposure}, {counted(int(channel.observed.sum()), 'event')}"
 
 
+@dataclass(frozen=True, repr=False)
+class ExperimentDescription(Result):
+    """An experiment in full, with what the Standard Model is expected to give in it.
+
+    Attributes:
+        experiment: what is described.
+        signals: events of the Standard Model by channel and sample, each of shape (bins,).
+        notes: what else a reader should know.
+    """
+
+    experiment: Experiment
+    signals: Mapping[str, Mapping[str, FloatArray]]
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        e = self.experiment
+        alone = f"   (channel {e.channels[0].name})" if len(e.channels) == 1 else ""
+        lines = [e.title, f"  name          {e.name}{alone}"]
+        lines += [f"  reference     {reference}" for reference in e.references]
+        for channel in e.channels:
+            lines += _channel_lines(channel, self.signals[channel.name], named=not alone)
+        lines += [f"  note          {note}" for note in self.notes]
+        lines.append("  tables")
+        lines += [f"    {what:16} {status}: {e.sources[what]}" for what, status in e.statuses.items()]
+        if e.by_construction:
+            lines.append(f"  by construction: {'; '.join(e.by_construction)}")
+        lines.append("  variants")
+        lines += [f"    {key:24} {text}" for key, text in e.variants.items()] or ["    none"]
+        return "\n".join(lines) + "\n"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON; what an experiment has one channel of stands at its top."""
+        return _content(self.experiment, self.signals)
+
+    def report(self) -> Report:
+        """A row for each bin and sample, beside the observed counts."""
+        rows = [
+            (channel.name, sample, place, float(events))
+            for channel in self.experiment.channels
+            for sample, values in _samples(channel, self.signals[channel.name])
+            for place, events in enumerate(values)
+        ]
+        names = ("channel", "sample", "bin", "events")
+        columns: dict[str, Column] = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+        plain = self.experiment.report()
+        return Report(plain.title, plain.facts, columns, notes={"note": "; ".join(self.notes)} if self.notes else {})
+
+
 @checked
-def describe_experiment(name_or_path: str | PathLike[str], *, as_json: bool = False) -> str:
+def describe_experiment(name_or_path: str | PathLike[str]) -> ExperimentDescription:
     """One experiment in full with its sources and statuses: what ``spec-builder experiments NAME`` prints.
 
     Args:
         name_or_path: as :func:`spec_builder.experiments.reading.load_experiment` takes it.
-        as_json: in the place of lines.
 
     Raises:
         SpecBuilderError: as that does.
+
+    Examples:
+        >>> describe_experiment("xenonnt")
+        <ExperimentDescription xenonnt: XENONnT SR0+SR1>
     """
     experiment = load_experiment(name_or_path)
     kernels = [signal_kernel(channel) for channel in experiment.channels]
     signals = {kernel.channel.name: kernel.samples() for kernel in kernels}
-    if as_json:
-        return canonical_json(_content(experiment, signals))
-    e = experiment
-    alone = f"   (channel {e.channels[0].name})" if len(e.channels) == 1 else ""
-    lines = [e.title, f"  name          {e.name}{alone}"]
-    lines += [f"  reference     {reference}" for reference in e.references]
-    for channel in e.channels:
-        lines += _channel_lines(channel, signals[channel.name], named=not alone)
     notes = (kernel.beyond_in_words(STANDARD_MODEL) for kernel in kernels)
-    lines += [f"  note          {note}" for note in notes if note]
-    lines.append("  tables")
-    lines += [f"    {what:16} {status}: {e.sources[what]}" for what, status in e.statuses.items()]
-    if e.by_construction:
-        lines.append(f"  by construction: {'; '.join(e.by_construction)}")
-    lines.append("  variants")
-    lines += [f"    {key:24} {text}" for key, text in e.variants.items()] or ["    none"]
-    return "\n".join(lines) + "\n"
+    return ExperimentDescription(experiment, signals, tuple(filter(None, notes)))
 
 
 def _channel_lines(channel: Channel, signals: Mapping[str, FloatArray], *, named: bool) -> list[str]:
@@ -113,8 +186,7 @@ def _edges(edges: FloatArray) -> str:
 def _event_lines(channel: Channel, signals: Mapping[str, FloatArray]) -> list[str]:
     """Events of every sample: per bin; by the first axis where there are many bins; in all where that has many too."""
     first, *others = (len(axis.edges[channel.runs[0].name]) - 1 for axis in channel.axes)
-    rows = [("observed", channel.observed), *((f"{name} (SM)", events) for name, events in signals.items())]
-    rows += [(b.name, b.expected) for b in channel.backgrounds]
+    rows = _samples(channel, signals)
     if channel.bins <= _COLUMNS:
         title = "events per bin"
     elif others and first <= _COLUMNS:
@@ -130,8 +202,13 @@ def _event_lines(channel: Channel, signals: Mapping[str, FloatArray]) -> list[st
     return lines
 
 
-def _content(e: Experiment, signals: Mapping[str, Mapping[str, FloatArray]]) -> dict[str, object]:
-    """For JSON; what an experiment has one channel of stands at its top."""
+def _samples(channel: Channel, signals: Mapping[str, FloatArray]) -> list[tuple[str, FloatArray]]:
+    """Observed counts, signals and backgrounds by what a reader calls them, each of shape (bins,)."""
+    rows = [("observed", channel.observed), *((f"{name} (SM)", events) for name, events in signals.items())]
+    return rows + [(background.name, background.expected) for background in channel.backgrounds]
+
+
+def _content(e: Experiment, signals: Mapping[str, Mapping[str, FloatArray]]) -> dict[str, Any]:
     channels = [_channel_content(channel, signals[channel.name]) for channel in e.channels]
     return {
         "name": e.name,

@@ -122,8 +122,8 @@ class ExpectedLimits(PicturedResult):
         panel = own_axes(ax)
         names = BAND if self.kind == "toys" else ("median",)
         band = {name: np.array([point.upper[name] for point in points]) for name in names}
-        band = {name: np.where(np.isfinite(values), values, np.nan) for name, values in band.items()}
         ends = range_of_ends([[(float(end), None)] for values in band.values() for end in values])
+        ends = ends or self.choice.default_range
         mass_coupling_axes(panel, mass, axis_label(self.choice.parameter, self.choice.unit or "1"), ends)
         draw_expected_bands(panel, mass, band)
         about = self.provenance
@@ -228,7 +228,7 @@ def expect_limits(
     dof: int = 1,
     law: str | None = None,
     variants: Mapping[str, str] | None = None,
-    toys: int = 400,
+    toys: int = 1000,
     seed: int = 0,
     ensemble: Ensemble = "profiled",
     executor: concurrent.futures.Executor | None = None,

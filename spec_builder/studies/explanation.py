@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import jsonpatch
@@ -11,16 +11,18 @@ import numpy as np
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.text import Report, Shown
+from spec_builder.drawing.page import entries_of, legend_over
 from spec_builder.drawing.pulls import draw_parts, name_rows, rows_height
 from spec_builder.drawing.style import plain
 from spec_builder.inference import minuit
 from spec_builder.inference.decomposition import decompose
+from spec_builder.inference.fit import bounds_reached
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.profile import follow, search
 from spec_builder.model.given import as_analysis, as_spectrum
 from spec_builder.model.patches import STRENGTH
 from spec_builder.model.points import Point, as_point
-from spec_builder.model.provenance import Choices, in_words
+from spec_builder.model.provenance import Choices
 from spec_builder.model.spectra import spectrum_notes
 from spec_builder.model.spectrum_patches import spectrum_likelihood
 from spec_builder.model.workspace import NEW_PHYSICS
@@ -59,11 +61,13 @@ class Explanation(PicturedResult):
         provenance: the choices behind it.
         point: the hypothesis in words.
         parts: bins and pulls.
+        bounds: the parameters that the fit of the point leaves on a bound, each with ``lower`` or ``upper``.
     """
 
     provenance: Choices
     point: str
     parts: Decomposition
+    bounds: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def drawn(self) -> str:
@@ -76,7 +80,7 @@ class Explanation(PicturedResult):
     @property
     def drawn_height(self) -> float:
         """Height of a figure of it [in]."""
-        return rows_height(min(len(self.parts.bins) + len(self.parts.pulls), _DRAWN + 1)) + 0.2
+        return rows_height(min(len(self.parts.bins) + len(self.parts.pulls), _DRAWN + 1)) + 0.4
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Parts of Delta chi^2 by bin and by pull, the largest above, the others summed.
@@ -95,8 +99,9 @@ class Explanation(PicturedResult):
         draw_parts(panel, [size for _, size in rows], r"part of $\Delta\chi^2$ to the Standard Model")
         name_rows(panel, [name for name, _ in rows])
         point = plain(self.point.replace("_", " "), _POINT_LETTERS)
-        panel.set_title(f"{dataset_label(self.provenance)}\n{point}, {level_note(self.provenance)}", loc="right")
-        panel.legend(loc="best", title=rf"$\Delta\chi^2 = {self.parts.delta_chi2:.2f}$")
+        about = f"{dataset_label(self.provenance)}\n{point}, {level_note(self.provenance)}"
+        title = f"{about}\n" + rf"$\Delta\chi^2 = {self.parts.delta_chi2:.2f}$"
+        legend_over(panel, entries_of([panel]), 2, title=title)
         return panel
 
     @property
@@ -122,6 +127,7 @@ class Explanation(PicturedResult):
             **asdict(self.parts),
             "bins": [asdict(part) for part in self.parts.bins],
             "pulls": [asdict(part) for part in self.parts.pulls],
+            "bounds": dict(self.bounds),
         }
 
     def report(self) -> Report:
@@ -137,19 +143,22 @@ class Explanation(PicturedResult):
         }
         facts = {
             "Delta chi2": f"{_short(self.parts.delta_chi2, 4)} against the Standard Model",
+            **({"at a bound": self._bounds_in_words()} if self.bounds else {}),
             **self.provenance.rows(),
         }
         shown = Shown(("part", "observed", "Standard Model", "point", "Delta chi2"), tuple(self._rows()))
-        notes = {"note": in_words(self.provenance.notes)} if self.provenance.notes else {}
         explained = "bins: events expected; pulls: values of the parameters; delta_chi2 adds up to Delta chi2"
         return Report(
             f"{self.provenance.analysis}: what speaks against {self.point}",
             facts,
             columns,
             shown,
-            notes,
             details={"columns": explained},
         )
+
+    def _bounds_in_words(self) -> str:
+        ends = ", ".join(f"{name} at its {side} bound" for name, side in self.bounds.items())
+        return f"{ends}: the point is far from the data"
 
     def _rows(self) -> list[tuple[str, ...]]:
         ranked = sorted(self.parts.bins, key=lambda part: -abs(part.delta_chi2))
@@ -219,8 +228,8 @@ def _explained_point(analysis: Analysis, point: Point) -> Explanation:
     workspace = jsonpatch.apply_patch(analysis.workspace, point.operations(analysis))
     model = Likelihood.from_workspace(workspace, NEW_PHYSICS)
     fitted = minuit.minimise(model, start=model.init)
-    about = Choices.of(analysis, point.choice, point.masses_MeV)
-    return Explanation(about, str(point), _parts(analysis, str(point), model, fitted))
+    about = Choices.of(analysis, point.choice, point.masses_MeV, couplings=point.couplings)
+    return _explanation(about, analysis, str(point), model, fitted)
 
 
 @checked
@@ -252,14 +261,15 @@ def explain_spectrum(
     point = f"{spectrum.name} at strength {strength:g}"
     fitted = follow(model, search(model, STRENGTH), np.array([strength])).fits
     about = replace(Choices.of(loaded), notes=spectrum_notes(loaded, spectrum))
-    return Explanation(about, point, _parts(loaded, point, model, fitted))
+    return _explanation(about, loaded, point, model, fitted)
 
 
-def _parts(analysis: Analysis, point: str, model: Likelihood, fitted: BatchFit) -> Decomposition:
-    """The parts of a fitted point against the fitted Standard Model."""
+def _explanation(about: Choices, analysis: Analysis, point: str, model: Likelihood, fitted: BatchFit) -> Explanation:
+    """A fitted point against the fitted Standard Model."""
     standard = Likelihood.from_workspace(analysis.workspace, NEW_PHYSICS)
     reference = minuit.minimise(standard, start=standard.init)
     if not (fitted.valid[0] and reference.valid[0]):
         what = point if not fitted.valid[0] else "the Standard Model"
         raise SpecBuilderError(f"{analysis.name}: the fit at {what} is not valid; expected a point near the limits")
-    return decompose(model, fitted.theta[0], standard, reference.theta[0])
+    parts = decompose(model, fitted.theta[0], standard, reference.theta[0])
+    return Explanation(about, point, parts, bounds_reached(model, fitted.theta[0]))

@@ -15,6 +15,7 @@ from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.pulls import draw_pulls, name_rows, pull_axes, rows_height
 from spec_builder.drawing.style import MARKERS, line_of
 from spec_builder.histfactory.checks import check_parameters, workspace_problems
+from spec_builder.inference.expectation import centre_and_width
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analysis import SIGNAL_PARAMETER
@@ -31,7 +32,16 @@ if TYPE_CHECKING:
     from spec_builder.inference.fit import Fit, Minimiser, Pull
     from spec_builder.model.given import GivenAnalysis, GivenWorkspace
 
-__all__ = ["USUAL_CL", "FitResult", "caveats_of", "fit_analysis", "fit_workspace", "named", "workspace_likelihood"]
+__all__ = [
+    "USUAL_CL",
+    "FitResult",
+    "caveats_of",
+    "fit_analysis",
+    "fit_workspace",
+    "named",
+    "unit_of",
+    "workspace_likelihood",
+]
 
 #: Confidence level of intervals that are not asked for otherwise: one standard deviation, to four digits.
 USUAL_CL = 0.6827
@@ -380,7 +390,20 @@ def fit_workspace(
     with named(name):
         likelihood = workspace_likelihood(workspace, name, measurement, poi=poi, hold=hold)
         result = fit(likelihood, likelihood.poi, cl=cl, minimiser=minimiser)
-    return FitResult(Choices(name, cl=cl), "1", result)
+    unit = unit_of(likelihood, likelihood.poi) if likelihood.poi else "1"
+    return FitResult(Choices(name, cl=cl), unit, result)
+
+
+def unit_of(likelihood: Likelihood, parameter: str) -> str:
+    """Unit of a parameter of a workspace: what is constrained to 0 +- 1 counts standard deviations, others are factors.
+
+    Args:
+        likelihood: of the workspace.
+        parameter: its name.
+    """
+    constraint = likelihood.specification.parameters[likelihood.index(parameter)].constraint
+    counts_widths = constraint is not None and centre_and_width(constraint) == (0.0, 1.0)
+    return "standard deviations" if counts_widths else "1"
 
 
 def workspace_likelihood(

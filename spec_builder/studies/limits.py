@@ -12,6 +12,7 @@ from spec_builder.base.arguments import check_argument, checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level, json_mass
 from spec_builder.base.names import shown
+from spec_builder.base.printing import counted
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.curves import check_masses, draw_bars, draw_excluded, mass_coupling_axes, range_of_ends
 from spec_builder.drawing.style import Line, axis_label, line_of
@@ -67,9 +68,15 @@ class LimitsResult(PicturedResult):
         """What :meth:`plot` draws."""
         if not self.choice.has_mediator:
             return "Bars: what is excluded; point: the best value."
-        invalid = sum(not point.valid for point in self.exclusion.points)
-        left_out = f" {invalid} masses whose fits are not valid are left out." if invalid else ""
-        return f"Lines: ends of what is excluded; the light band along each lies on the excluded side.{left_out}"
+        return f"Lines: ends of what is excluded; the light band along each lies on the excluded side.{self.left_out}"
+
+    @property
+    def left_out(self) -> str:
+        """A sentence on masses that :meth:`plot` does not draw, with a space before it; '' if it draws all."""
+        count = sum(not point.valid for point in self.exclusion.points)
+        if count == 0:
+            return ""
+        return f" {counted(count, 'mass', 'masses')} whose fits are not valid {'is' if count == 1 else 'are'} left out."
 
     @property
     def drawn_points(self) -> tuple[MassPoint, ...]:
@@ -341,7 +348,9 @@ def find_limits(
     check_nowhere_negative(chosen, signal, axis)
     curves = Curves(problem, signal)
     exclusion = exclude(problem, axis, cl=cl, dof=dof, curves=curves, plane=loaded.masses_MeV)
-    about = Choices.of(loaded, chosen, axis if chosen.has_mediator else None, cl=cl, dof=dof)
+    first = [p.excluded[0][0] or 0.0 for p in exclusion.points if p.excluded and math.isfinite(p.mass_MeV)]
+    masses_here = axis if chosen.has_mediator else None
+    about = Choices.of(loaded, chosen, masses_here, cl=cl, dof=dof, couplings=first)
     return LimitsResult(about, chosen, in_contact_units(exclusion))
 
 

@@ -118,13 +118,16 @@ def _profile_plane(analysis: Analysis, choice: Choice, points: int, cl: float, d
 
 
 def parameter_grid(choice: Choice, points: int, exclusion: Exclusion | None = None) -> FloatArray:
-    """Values of the parameter over its default range: log-spaced, or evenly where it has a sign.
+    """Values of the parameter: log-spaced, or evenly where it has a sign.
 
     Args:
         choice: the interaction.
         points: how many.
-        exclusion: where an end of what is excluded lies outside of that range, it reaches to a factor of five beyond
-            the end: electron recoils exclude couplings below the range for nuclear ones.
+        exclusion: what they are to show; None for the default range of the interaction. Without a sign the values lie
+            over that range, and where an end of what is excluded lies outside of it they reach to a factor of five
+            beyond the end: electron recoils exclude couplings below the range for nuclear ones. With a sign they lie
+            from one outermost end to the other and half of their distance beyond: all of the range would hide ends
+            that are close to zero. Computed ends of a range have two digits.
 
     Examples:
         >>> from spec_builder.physics.interactions import choose
@@ -132,12 +135,19 @@ def parameter_grid(choice: Choice, points: int, exclusion: Exclusion | None = No
         [-1.0, 0.0, 1.0]
     """
     low, high = choice.default_range
-    if choice.signed:
-        return np.linspace(low, high, points)
     intervals = [interval for point in exclusion.points for interval in point.excluded] if exclusion else []
     ends = [end for interval in intervals for end in interval if end]
-    below, above = [end / 5 for end in ends if end < low], [end * 5 for end in ends if end > high]
+    if choice.signed:
+        if len(ends) > 1:
+            beyond = (max(ends) - min(ends)) / 2
+            low, high = _rounded(min(ends) - beyond), _rounded(max(ends) + beyond)
+        return np.linspace(low, high, points)
+    below, above = [_rounded(end / 5) for end in ends if end < low], [_rounded(end * 5) for end in ends if end > high]
     return np.geomspace(min([low, *below]), max([high, *above]), points)
+
+
+def _rounded(end: float) -> float:
+    return float(f"{end:.1e}")
 
 
 def line_values(choice: Choice, points: int, exclusion: Exclusion) -> FloatArray:
@@ -146,16 +156,9 @@ def line_values(choice: Choice, points: int, exclusion: Exclusion) -> FloatArray
     Args:
         choice: the interaction.
         points: how many; :data:`LINE_POINTS` at least.
-        exclusion: what is excluded. A parameter with a sign is seen from one outermost end to the other and a half of
-            their distance beyond: all of its range would hide ends that lie close to zero.
+        exclusion: what is excluded, see :func:`parameter_grid`.
     """
     (point,) = exclusion.points
-    ends = [end for interval in point.excluded for end in interval if end]
-    count = max(points, LINE_POINTS)
-    if choice.signed and len(ends) > 1:
-        beyond = (max(ends) - min(ends)) / 2
-        grid: FloatArray = np.linspace(min(ends) - beyond, max(ends) + beyond, count)
-    else:
-        grid = parameter_grid(choice, count, exclusion)
-    own = np.array([*ends, point.best_g])
+    grid = parameter_grid(choice, max(points, LINE_POINTS), exclusion)
+    own = np.array([*(end for interval in point.excluded for end in interval if end), point.best_g])
     return np.unique([*grid, *own[(own >= grid[0]) & (own <= grid[-1])]])

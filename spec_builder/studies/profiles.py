@@ -12,7 +12,8 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import MOST_POINTS, check_level, check_whole, real_number, shown_number
 from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Report, Shown
-from spec_builder.drawing.curves import draw_levels, draw_profile, draw_standard_model
+from spec_builder.drawing.curves import STANDARD_MODEL, draw_levels, draw_profile, draw_standard_model
+from spec_builder.drawing.page import entries_of, legend_over
 from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
@@ -20,7 +21,7 @@ from spec_builder.inference.profile import crossings, follow, search, threshold
 from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices
 from spec_builder.model.workspace import NEW_PHYSICS
-from spec_builder.studies.fits import USUAL_CL, errors_text, finite_or_none, named, workspace_likelihood
+from spec_builder.studies.fits import USUAL_CL, errors_text, finite_or_none, named, unit_of, workspace_likelihood
 from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
@@ -90,7 +91,10 @@ class ProfileResult(PicturedResult):
                 draw_standard_model(panel, self.reference)
         panel.set_ylim(0, _DRAWN_HEIGHT)
         panel.set_xlabel(axis_label(best.parameter, self.unit))
-        panel.legend(title=level_note(about.at(best.cl)), loc="upper center")
+        entries = entries_of([panel])
+        if STANDARD_MODEL in entries:
+            entries[STANDARD_MODEL] = entries.pop(STANDARD_MODEL)  # last
+        legend_over(panel, entries, title=level_note(about.at(best.cl)))
         return panel
 
     def _label(self) -> str:
@@ -208,7 +212,8 @@ def profile_analysis(
     if parameter not in loaded.parameters:
         nuisance = nuisance_likelihood(loaded, parameter)
         note = (loaded.name, f"{parameter} is profiled in measurement {NEW_PHYSICS}: sources at their reference sizes")
-        return _profile(nuisance, parameter, "1", replace(about, notes=(*about.notes, note)), points, height, cl)
+        noted, unit = replace(about, notes=(*about.notes, note)), unit_of(nuisance, parameter)
+        return _profile(nuisance, parameter, unit, noted, points, height, cl)
     measurable = loaded.measurable(parameter)
     found = _profile(loaded.likelihood(parameter), parameter, measurable.unit, about, points, height, cl)
     return replace(found, reference=measurable.reference)
@@ -262,7 +267,8 @@ def profile_workspace(
             raise SpecBuilderError("the measurement names no parameter of interest; name one to profile")
         if likelihood.index(likelihood.poi) not in likelihood.free:
             raise SpecBuilderError(f"parameter '{likelihood.poi}' is held, and has no profile")
-        return _profile(likelihood, likelihood.poi, "1", Choices(name, cl=cl), points, height, cl)
+        unit = unit_of(likelihood, likelihood.poi)
+        return _profile(likelihood, likelihood.poi, unit, Choices(name, cl=cl), points, height, cl)
 
 
 def _profile(

@@ -15,7 +15,7 @@ from spec_builder.base.names import shown
 from spec_builder.base.text import Report, Shown
 from spec_builder.base.version import __version__
 from spec_builder.drawing.style import PALETTE
-from spec_builder.model.provenance import Choices, choice_content, option_texts, parameter_label
+from spec_builder.model.provenance import Choices, choice_content, coupling_note, option_texts, parameter_label
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE, choose
 from spec_builder.physics.rates import rate
@@ -127,7 +127,7 @@ class Spectrum(PicturedResult):
             "source": self.source.name,
             "target": self.target.name,
             **choice_content(self.choice),
-            "mass_MeV": "inf" if self.mass_MeV is not None and math.isinf(self.mass_MeV) else self.mass_MeV,
+            "mass_MeV": "inf" if self._contact else self.mass_MeV,
             "coupling": self.coupling,
             "parameter": self.choice.parameter,
             "sin2_theta_w": self.sin2_theta_w,
@@ -153,7 +153,13 @@ class Spectrum(PicturedResult):
         }
         numbers = zip(*columns.values(), strict=True)
         rows = tuple((f"{T:.4g}", *(f"{rate:.6g}" for rate in rates)) for T, *rates in numbers)
-        return Report(self._title(), {}, columns, Shown(_COLUMNS, rows), details={"version": self.version})
+        told = coupling_note(self.choice, () if self.coupling is None or self._contact else (self.coupling,))
+        notes = {"note": told} if told else {}
+        return Report(self._title(), {}, columns, Shown(_COLUMNS, rows), notes, details={"version": self.version})
+
+    @property
+    def _contact(self) -> bool:
+        return self.mass_MeV is not None and math.isinf(self.mass_MeV)
 
     def _title(self) -> str:
         choices = [f"interaction {self.interaction}"]

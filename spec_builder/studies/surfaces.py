@@ -13,13 +13,12 @@ from spec_builder.base.grids import check_whole
 from spec_builder.base.names import shown
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.style import axis_label, line_of
-from spec_builder.inference.expectation import centre_and_width
 from spec_builder.inference.fit import fit
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import ONE_SIGMA, crossings, search, threshold
 from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices
-from spec_builder.studies.fits import finite_or_none, named, workspace_likelihood
+from spec_builder.studies.fits import finite_or_none, named, unit_of, workspace_likelihood
 from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 from spec_builder.studies.profiles import nuisance_likelihood
 
@@ -272,16 +271,10 @@ def profile_two(
     height = (fits.twice_nll - best.twice_nll).reshape(points, points)
     contours = {cl: _contours(a, b, height, threshold(cl, 2)) for cl in LEVELS}
     valid = fits.valid.reshape(points, points)
-    own = (_unit(likelihood, parameters[0], units or {}), _unit(likelihood, parameters[1], units or {}))
+    named_units = units or {}
+    first_unit, second_unit = (named_units.get(name) or unit_of(likelihood, name) for name in parameters)
+    own = (first_unit, second_unit)
     return SurfaceResult(provenance, parameters, best, (a, b), height, valid, contours, own)
-
-
-def _unit(likelihood: Likelihood, name: str, units: Mapping[str, str]) -> str:
-    """Unit of a parameter."""
-    constraint = likelihood.specification.parameters[likelihood.index(name)].constraint
-    if name not in units and constraint is not None and centre_and_width(constraint) == (0.0, 1.0):
-        return "standard deviations"
-    return units.get(name, "1")
 
 
 def _range(likelihood: Likelihood, scan: Profile, best: Fit, points: int) -> FloatArray:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
 import re
+import shutil
 import stat
+import subprocess
+import sys
+import threading
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -14,11 +19,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.errors import ExistsError, SpecBuilderError
 from spec_builder.base.files import (
     canonical_json,
+    is_temporary,
     load_json,
+    move_file,
     parse_json,
+    real_path,
     refuse_existing,
     write_bytes,
     write_files,
@@ -208,6 +216,126 @@ def test_of_two_that_write_the_same_files_one_writes_all(tmp_path: Path) -> None
         write_files({first: "ours", second: write})
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
     assert second.read_text() == "theirs"
+
+
+def test_a_file_that_comes_meanwhile_stays(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+
+    def write(temporary: Path) -> None:
+        temporary.write_text("ours")
+        path.write_text("theirs")
+
+    with pytest.raises(ExistsError, match="exists already"):
+        write_bytes(path, write)
+    assert path.read_text() == "theirs"
+    assert [found.name for found in tmp_path.iterdir()] == ["x.txt"]
+    write_bytes(path, lambda temporary: temporary.write_text("ours"), force=True)
+    assert path.read_text() == "ours"
+
+
+@pytest.mark.parametrize("length", [200, 245, 246, 254, 255])
+@pytest.mark.parametrize("letter", ["a", "\N{GREEK SMALL LETTER NU}"])
+def test_a_name_may_be_as_long_as_the_file_system_has_it(tmp_path: Path, letter: str, length: int) -> None:
+    stem = letter * ((length - 4) // len(letter.encode()))
+    path = tmp_path / f"{stem}.txt"
+    seen: list[str] = []
+
+    def write(temporary: Path) -> None:
+        seen.append(temporary.name)
+        temporary.write_text("text")
+
+    write_bytes(path, write)
+    assert path.read_text() == "text"
+    assert [is_temporary(name) for name in seen] == [True]
+
+
+def test_a_longer_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SpecBuilderError, match=r"x\.txt: cannot be written \(File name too long\)"):
+        write_text(tmp_path / f"{'x' * 252}.txt", "text")
+    with pytest.raises(SpecBuilderError, match=r"cannot be written \(no name holds a NUL\)"):
+        write_text(tmp_path / "a\0b.txt", "text")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_names_of_one_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("old")
+    (tmp_path / "b.txt").symlink_to("a.txt")
+    with pytest.raises(SpecBuilderError, match=r"b\.txt: is the same file as .*a\.txt, expected two files"):
+        write_files({tmp_path / "a.txt": "1", tmp_path / "b.txt": "2"}, force=True)
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b.txt"]
+
+
+def test_folders_that_were_made_go_where_nothing_is_written(tmp_path: Path) -> None:
+    def fail(_: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(SpecBuilderError, match="No space left on device"):
+        write_files({tmp_path / "a/b/c.txt": "text", tmp_path / "a/d/e.txt": fail})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_vanishes_is_made_again(tmp_path: Path) -> None:
+    def write(temporary: Path) -> None:
+        shutil.rmtree(tmp_path / "out")
+        temporary.parent.mkdir()
+        temporary.write_text("text")
+
+    write_bytes(tmp_path / "out/a.txt", write)
+    assert (tmp_path / "out/a.txt").read_text() == "text"
+    with pytest.raises(SpecBuilderError, match=r"b\.txt: cannot be written \(No such file or directory\)"):
+        write_bytes(tmp_path / "out/b.txt", lambda _: shutil.rmtree(tmp_path / "out"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_whole_file_is_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, target = tmp_path / "draft", tmp_path / "a.txt"
+    source.write_text("new")
+    target.write_text("old")
+    with pytest.raises(ExistsError, match=r"a\.txt: exists already"):
+        move_file(source, target)
+    assert (source.read_text(), target.read_text()) == ("new", "old")
+    move_file(source, target, force=True)
+    assert (source.exists(), target.read_text()) == (False, "new")
+
+    def elsewhere(here: Path, *_: object, **__: object) -> None:
+        if here == source:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        here.replace(target)
+
+    source.write_text("newer")
+    monkeypatch.setattr("spec_builder.base.files._put", elsewhere)
+    move_file(source, target, force=True)
+    assert (source.exists(), target.read_text()) == (False, "newer")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_another_process_gives_its_files_their_names_after_ours(tmp_path: Path) -> None:
+    """Both write two files with ``force``: those of one of them stand there, not one of each."""
+    program = (
+        "import sys; from pathlib import Path; from spec_builder.base import files; put = files._put\n"
+        "def slow(*what, **how): put(*what, **how); print('one', flush=True); sys.stdin.readline()\n"
+        "files._put = slow\n"
+        "files.write_files({Path('a'): 'theirs', Path('b'): 'theirs'}, force=True)\n"
+    )
+    other = subprocess.Popen([sys.executable, "-c", program], stdin=-1, stdout=-1, text=True, cwd=tmp_path)
+    assert other.stdout is not None
+    assert other.stdin is not None
+    assert other.stdout.readline() == "one\n"
+    ours = threading.Timer(0.3, lambda: other.communicate("\n\n"))
+    ours.start()
+    write_files({tmp_path / "a": "ours", tmp_path / "b": "ours"}, force=True)
+    ours.join()
+    assert [(tmp_path / name).read_text() for name in ("a", "b")] == ["ours", "ours"]
+
+
+def test_a_loop_of_links_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").symlink_to("b.txt")
+    (tmp_path / "b.txt").symlink_to("a.txt")
+    assert real_path(tmp_path / "a.txt").parent == tmp_path
+    for force in (False, True):
+        with pytest.raises(SpecBuilderError, match=r"a\.txt: is a link that leads to nothing, expected a file name"):
+            write_text(tmp_path / "a.txt", "text", force=force)
 
 
 def test_a_link_that_leads_to_nothing_is_not_followed(tmp_path: Path) -> None:

@@ -100,3 +100,10 @@ def test_what_is_no_number_stands_in_no_grid(item: Any) -> None:
 
 def test_the_contact_limit_is_text_in_json() -> None:
     assert [json_mass(mass) for mass in (2.5, math.inf, math.nan, None)] == [2.5, "inf", None, None]
+
+
+def test_a_mass_with_a_unit_is_told_the_unit() -> None:
+    with pytest.raises(SpecBuilderError, match="masses '1GeV': '1GeV' is not a positive number of MeV"):
+        parse_grid("1GeV", "masses")
+    with pytest.raises(SpecBuilderError, match=r"energies '0\.5,1 keV': '1 keV' is not a positive number of keV"):
+        parse_grid("0.5,1 keV", "energies")

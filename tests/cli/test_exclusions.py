@@ -445,6 +445,14 @@ def test_scan_of_an_analysis(spec_builder: Command, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["scan.csv", "scan.npz"]
 
 
+def test_couplings_are_told_where_they_are_not_given(spec_builder: Command, tmp_path: Path) -> None:
+    path = tmp_path / "scan.npz"
+    result = spec_builder("scan", "texono", "--interaction", "millicharge", "-o", str(path))
+    with np.load(path) as content:
+        low, high = content["q_nu"][[0, -1]]
+    assert f"q_nu: 121 values from {low:g} to {high:g}, around what is excluded" in result.stderr
+
+
 def test_scan_of_a_patch_set(spec_builder: Command, desk: Path) -> None:
     run = spec_builder("scan", "BkgOnly.json", "--patchset", "set.json", "--jobs", "1", "--output", "scan.npz")
     assert run.returncode == 0, run.stderr

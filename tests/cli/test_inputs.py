@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from tests.cli.runs import printed
+
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
@@ -19,12 +21,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 INTERACTIONS = ("scalar", "vector_universal", "vector_bl", "axial", "tensor")
 STATUSES = {"measured", "published", "computed", "reconstructed", "recalled"}
-
-
-def printed(run: subprocess.CompletedProcess[str]) -> str:
-    assert run.returncode == 0, run.stderr
-    assert run.stderr == ""
-    return run.stdout
 
 
 def content(run: subprocess.CompletedProcess[str]) -> Any:
@@ -39,7 +35,8 @@ def test_experiments_lists_what_is_shipped(spec_builder: Command) -> None:
 
     lines = printed(spec_builder("experiments")).splitlines()
     assert [line.split()[0] for line in lines] == list(shipped_experiments())
-    listed = {entry["name"]: entry["variants"] for entry in content(spec_builder("experiments", "--json"))}
+    found = content(spec_builder("experiments", "--json"))["experiments"]
+    listed = {entry["name"]: entry["variants"] for entry in found}
     assert listed["pandax4t"] == ["ce_rich", "md_rich", "poisson_response", "charge_yield"]
     assert listed["xenonnt"] == ["absolute_normalisation", "charge_yield"]
     assert listed["coherent_csi"] == ["collaboration_normalisation", "response_shapes"]

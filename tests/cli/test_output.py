@@ -91,7 +91,7 @@ WRITTEN = {
     "explain xenonnt --interaction scalar --mass 1 --coupling 1e-5": ".txt, .csv, .json, .md, .html, .npz or .parquet",
     "spectrum --energies 1": ".txt, .csv, .json, .md, .html, .npz or .parquet",
     "coverage xenonnt --parameter flux": ".txt, .csv, .json, .md, .html, .npz or .parquet",
-    "experiments": ".txt or .json",
+    "experiments": ".txt, .csv, .json, .md, .html, .npz or .parquet",
     "point xenonnt --interaction scalar --mass 1 --coupling 1e-5": ".json",
     "hs3 workspace.json": ".json",
     "scan xenonnt --interaction scalar --masses 1 --couplings 1e-5": ".npz, .csv or .parquet",

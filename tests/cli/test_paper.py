@@ -103,6 +103,7 @@ def test_a_curve_of_ones_own_and_a_darkcast(spec_builder: Command, folder: Path,
         pytest.param("--bounds broken", "broken axial mine.csv family 'reactor' unknown beam dump", id="family"),
         pytest.param("--darkcast mine", "mine: no DarkCast here __init__.py", id="no DarkCast"),
         pytest.param("--dof 3", "dof 3 expected 1 or 2", id="dof"),
+        pytest.param("--width single", "--width applies with an ANALYSIS only", id="width"),
         pytest.param("--cl 1.5", "1.5", id="cl"),
         pytest.param("--law normal", "law 'normal' normsys linear", id="law"),
         pytest.param("--variant lz=big", "'lz' xenonnt, pandax4t", id="variant"),
@@ -134,9 +135,11 @@ def test_mistakes(spec_builder: Command, folder: Path, monkeypatch: pytest.Monke
     ],
 )
 def test_a_comparison_says_what_is_drawn(spec_builder: Command, tmp_path: Path, interaction: str, said: str) -> None:
-    run = spec_builder("compare", "xenonnt", "--interaction", interaction, "--masses", "1,10", "-o", tmp_path)
+    words = ("compare", "xenonnt", "--interaction", interaction, "--masses", "1,10", "--width", "double")
+    run = spec_builder(*words, "-o", tmp_path)
     assert run.returncode == 0, run.stderr
     assert said in run.stdout
     assert run.stdout.startswith(f"Limits on {interaction} computed here (90 % CL, dof 2): xenonnt, coherent_csi")
     caption = (tmp_path / f"comparison_xenonnt_{interaction}.txt").read_text("utf-8")
     assert "data: xenonnt, coherent_csi" in caption
+    assert matplotlib.image.imread(tmp_path / f"comparison_xenonnt_{interaction}.png").shape[1] == 2100

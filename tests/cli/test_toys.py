@@ -238,8 +238,13 @@ def test_a_plane_by_toys(spec_builder: Command, tmp_path: Path) -> None:
     assert found["dof"] == 2
     assert [point["mass_MeV"] for point in found["points"]] == pytest.approx([0.01, 1000.0])
     assert {p.name for p in tmp_path.iterdir()} == {
-        f"plane_xenonnt_scalar.{kind}" for kind in ("json", "csv", "png", "txt")
+        f"plane_xenonnt_scalar.{kind}" for kind in ("json", "csv", "png", "pdf", "txt")
     }
+    for kind in ("json", "csv", "png", "txt"):
+        (tmp_path / f"plane_xenonnt_scalar.{kind}").unlink()
+    run = spec_builder(*words, "--method", "feldman-cousins", "--toys", "100000")
+    assert (run.returncode, run.stdout) == (2, "")
+    assert f"{tmp_path / 'plane_xenonnt_scalar.pdf'}: exists already" in run.stderr, "before the toys are thrown"
     assert spec_builder("plane", "--method", "feldman-cousins").returncode == 2
     assert spec_builder(*words, "--toys", "8").returncode == 2
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.drawing.page import Caption, check_pages, save_page, width_of
+from spec_builder.drawing.page import Caption, check_pages, page_content, save_page, width_of
 from spec_builder.figures.profiles import draw_pulls
 from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.model.analysis import ANALYSES, load_analysis
 from spec_builder.studies.fits import fit_analysis
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from spec_builder.studies.fits import FitResult
 
 
@@ -94,3 +93,15 @@ def test_captions_are_wrapped_and_leave_out_what_is_empty() -> None:
     assert lines[0] == "What"
     assert lines[-4:] == ["", "sources:", "- one", ""]
     assert "notes:" not in lines
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
+def test_a_full_disk_is_told_as_one(tmp_path: Path, flux_fits: list[FitResult], suffix: str) -> None:
+    full = tmp_path / f"full{suffix}"
+    full.symlink_to("/dev/full")
+    figure, caption = page_content(draw_pulls(flux_fits), [Path(f"pulls{suffix}")]).values()
+    assert isinstance(caption, str)
+    assert not isinstance(figure, str)
+    with pytest.raises(OSError, match="No space left on device"):
+        figure(full)

@@ -188,7 +188,7 @@ DESCRIPTION_MISTAKES = {
     "Gaussian in electrons": (
         'kind = "matrix"\ntables = "response.csv"',
         'kind = "gaussian"\nefficiency = "response.csv"',
-        "response.kind must be another one: 'gaussian' needs one axis in keV, keVnr, keVee, found 'gaussian'",
+        "response.kind must be another one: 'gaussian' needs one axis in keV, keVnr, found 'gaussian'",
     ),
     "response for another run": (
         'tables = "response.csv"',
@@ -352,6 +352,7 @@ DESCRIPTION_MISTAKES = {
 #: The table, what stands in it, what stands there instead, the message.
 TABLE_MISTAKES = {
     "too many counts": ("observed.csv", "\n2,29\n", "\n2,1e300\n", "observed is 1e+300, expected at most 1e+15"),
+    "too much background": ("backgrounds.csv", ",8.33006,", ",1e308,", "cathode is 1e+308, expected at most 1e+15"),
     "negative count": (
         "observed.csv",
         "\n2,29\n",
@@ -403,13 +404,19 @@ TABLE_MISTAKES = {
         "response.csv",
         "recoil_energy_keV: keV",
         "recoil_energy_keV: GeV",
-        "the unit of recoil_energy_keV is 'GeV', expected one of: keV, keVnr, keVee",
+        "the unit of recoil_energy_keV is 'GeV', expected one of: keV, keVnr",
+    ),
+    "energies of electrons that give as much light": (
+        "response.csv",
+        "recoil_energy_keV: keV",
+        "recoil_energy_keV: keVee",
+        "the unit of recoil_energy_keV is 'keVee', expected one of: keV, keVnr",
     ),
     "energies in GeV, in other words": (
         "response.csv",
         "recoil_energy_keV: keV",
         "energy: GeV",
-        "the unit of recoil_energy_keV is 'GeV', expected one of: keV, keVnr, keVee",
+        "the unit of recoil_energy_keV is 'GeV', expected one of: keV, keVnr",
     ),
     "probabilities in percent": (
         "response.csv",
@@ -422,6 +429,12 @@ TABLE_MISTAKES = {
         "# unit: events",
         "# unit: keV",
         "the unit of observed is 'keV', expected one of: events, counts, 1",
+    ),
+    "backgrounds of a tonne and year": (
+        "backgrounds.csv",
+        "# unit: events",
+        "# unit: events/(t yr)",
+        "the unit of cathode is 'events/(t yr)', expected one of: events, counts, 1",
     ),
     "background in percent": (
         "backgrounds.csv",
@@ -629,11 +642,6 @@ def test_links_that_lead_out_of_the_folder(tmp_path: Path) -> None:
     (folder / "link.csv").unlink()
     (folder / "link.csv").symlink_to("observed.csv")
     assert load_experiment(str(folder)).channels[0].observed[0] == 73
-
-
-def test_unit_line_without_a_unit_says_nothing(tmp_path: Path) -> None:
-    folder = copy_with(tmp_path, "pandax4t", "observed.csv", "# unit: events", "# unit: as counted")
-    assert load_experiment(str(folder)).channels[0].bins == 8
 
 
 def test_unknown_variant() -> None:

@@ -144,7 +144,7 @@ def test_unknown_name() -> None:
         load_experiment("xenon1t")
     known = ", ".join(shipped_experiments())
     assert str(caught.value) == (
-        f"experiment 'xenon1t' is unknown, expected one of {known} or the path of a folder with an experiment.toml; "
+        f"experiment 'xenon1t' is unknown, expected one of {known}, or the path of a folder with an experiment.toml; "
         "did you mean 'xenonnt'?"
     )
     assert caught.value.name == "xenon1t"

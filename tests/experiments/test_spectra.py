@@ -53,6 +53,12 @@ def test_target_and_labels_may_be_left_out(tmp_path: Path) -> None:
         ("# source: made up\n", "", "header line '# source: ...' is missing"),
         ("recoil_energy_keV,rate", "energy,rate", "unknown column 'energy', expected recoil_energy_keV, rate"),
         ("rate: events/(t yr keV)", "rate: keV", "the unit of rate is 'keV', expected one of: events/(t yr keV)"),
+        (
+            "recoil_energy_keV: keV; rate: events/(t yr keV)",
+            "keV, events/(kg d keV)",
+            "the unit of rate is 'events/(kg d keV)', expected one of: events/(t yr keV)",
+        ),
+        ("recoil_energy_keV: keV", "recoil_energy_keV: keVee", "is 'keVee', expected one of: keV, keVnr"),
         ("recoil_energy_keV: keV", "recoil_energy_keV: MeV", "the unit of recoil_energy_keV is 'MeV'"),
         ("1.0,4.0", "0.5,4.0", "a.csv:9: recoil_energy_keV is 0.5, expected more than in the row above"),
         ("1.0,4.0\n3.0,0.0\n", "", "a.csv: the table has 1 row, expected at least two"),

@@ -29,9 +29,8 @@ RESPONSE = "recoil_energy_keV,bin0,bin1\n1,0.1,0.2\n2,0.2,0.3\n"
         "recoil_energy_keV: keVnr; bin0, bin1: 1",
         "recoil_energy_keV: keV",
         "keV",
+        "keV, probability",
         "probability",
-        "as in the paper",
-        "x",
     ],
 )
 def test_units_that_are_the_columns(tmp_path: Path, unit: str) -> None:
@@ -50,6 +49,9 @@ def test_units_that_are_the_columns(tmp_path: Path, unit: str) -> None:
         ("recoil_energy_keV: keV; bin1: %", "the unit of bin1 is '%', expected one of: probability, 1, fraction"),
         ("recoil_energy_keV: keV; bins: nonsense", "the unit of bin0 is 'nonsense'"),
         ("events", "the unit of recoil_energy_keV is 'events'"),
+        ("as in the paper", "the unit of recoil_energy_keV is 'as in the paper', expected one of: keV"),
+        ("keV, percent", "the unit of recoil_energy_keV is 'percent'"),
+        ("energy: MeV; bins: 1", "the unit of recoil_energy_keV is 'MeV'"),
     ],
 )
 def test_units_of_something_else(tmp_path: Path, unit: str, message: str) -> None:
@@ -94,3 +96,10 @@ def test_a_loop_of_links_leads_outside(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(SpecBuilderError, match="table 'loop' lies outside this folder, expected one inside it"):
         Tables(tmp_path).inside("loop")
+
+
+@pytest.mark.parametrize(("kind", "right", "wrong"), [("nucleus", "keVnr", "keVee"), ("electron", "keVee", "keVnr")])
+def test_an_energy_is_that_of_what_recoils(tmp_path: Path, kind: str, right: str, wrong: str) -> None:
+    written(tmp_path, right, RESPONSE).for_target(kind).selection("response", "t.csv", 2)
+    with pytest.raises(SpecBuilderError, match=f"is '{wrong}', expected one of: keV, {right}"):
+        written(tmp_path, wrong, RESPONSE).for_target(kind).selection("response", "t.csv", 2)

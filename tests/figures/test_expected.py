@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.lines import Line2D
@@ -74,12 +76,22 @@ def test_coverage_is_drawn_against_the_truth() -> None:
 def test_limits_by_toys_stand_beside_those_of_wilks_theorem() -> None:
     found = find_limits_by_toys(load_analysis("xenonnt"), "vector_universal", MASSES[:2], toys=60, seed=2, count=15)
     panel = draw_result(found).axes[0]
-    lines = [line.get_ydata() for line in panel.get_lines() if line.get_linestyle() == "--"]
-    for place, one in enumerate(found.toys.points):
-        edges = [edge for interval in one.asymptotic for edge in interval]
-        for k, edge in enumerate(edges):
-            drawn = float(np.asarray(lines[k])[place])
-            assert np.isnan(drawn) if not edge else drawn == pytest.approx(edge)
+    lines = [line for line in panel.get_lines() if line.get_linestyle() == "--"]
+    points = np.concatenate([np.asarray(line.get_xydata()) for line in lines])
+    for one in found.toys.points:
+        edges = [edge for interval in one.asymptotic for edge in interval if edge]
+        drawn = points[points[:, 0] == one.point.mass_MeV, 1]
+        assert sorted(drawn[np.isfinite(drawn)].tolist()) == pytest.approx(sorted(edges))
     assert panel.get_legend_handles_labels()[1] == ["Wilks' theorem", "toys"]
     with pytest.raises(SpecBuilderError, match="at least two finite masses"):
         draw_result(find_limits_by_toys(load_analysis("xenonnt"), "scalar", MASSES[:1], toys=10, count=4))
+
+
+def test_no_line_joins_what_is_not_one_interval() -> None:
+    found = find_limits_by_toys(load_analysis("xenonnt"), "scalar", MASSES[:2], toys=10, seed=2, count=4)
+    first, second = found.toys.points
+    two = replace(first.point, excluded=((1e-6, 2e-6), (1e-5, None)))
+    points = (replace(first, point=two, errors=((1e-7, 1e-7), (1e-6, None))), second)
+    panel = draw_result(replace(found, toys=replace(found.toys, points=points))).axes[0]
+    lengths = [np.size(line.get_xdata()) for line in panel.get_lines() if line.get_marker() == "."]
+    assert max(lengths) == 1, "each mass has intervals of its own"

@@ -104,6 +104,16 @@ def test_a_setting_that_only_patches_use() -> None:
     assert unused_settings(content) == [("fit", "lumi")]
 
 
+def test_numbers_beyond_which_rates_are_none() -> None:
+    content = workspace(NORM, data=(1e308, 1e100, -1e101))
+    content["observations"][0]["data"][2] = 1e200
+    assert workspace_problems(content) == [
+        "observation 'sr', bin 2: 1e+200: expected at most 1e+100, beyond which rates are no numbers",
+        "channel 'sr', sample 'b', bin 0: 1e+308: expected at most 1e+100, beyond which rates are no numbers",
+        "channel 'sr', sample 'b', bin 2: -1e+101: expected at most 1e+100, beyond which rates are no numbers",
+    ]
+
+
 def test_negative_bins_of_a_sample_are_allowed() -> None:
     assert workspace_problems(workspace(NORM, data=(-0.8, 1.5, 2.0))) == []
 

@@ -171,3 +171,42 @@ def test_a_pivot_is_never_below_its_constraint() -> None:
     x, definite = descent.solve(lost, gradient[:, :1], least)
     assert definite.all()
     assert x[3, 0] == -2.0
+
+
+def test_what_overflows_on_the_way_is_no_warning() -> None:
+    """Warnings are errors here."""
+    size = {"name": "a", "type": "normsys", "data": {"hi": 1e80, "lo": 1e-80}}
+    channel = {"name": "c", "samples": [{"name": "s", "data": [1.0], "modifiers": [size]}]}
+    likelihood = Likelihood.from_workspace(
+        {
+            "channels": [channel],
+            "observations": [{"name": "c", "data": [5.0]}],
+            "measurements": [{"name": "m", "config": {"poi": "", "parameters": []}}],
+            "version": "1.0.0",
+        },
+        normsys="code1",
+    )
+    theta = np.array([[0.01, -5.0, 4.9]])
+    value, _, reason = descent.run(likelihood.engine((0,)), likelihood.bounds, theta, SHARED, np.zeros((1, 1)))
+    assert reason[0] == 0
+    assert theta[0, 0] == pytest.approx(np.log(5) / np.log(1e80), abs=1e-4)
+    assert value[0] == pytest.approx(float(likelihood.twice_nll(theta[:, :1].T)[0]), abs=1e-9)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_equations_are_solved_and_matrices_that_are_not_definite_are_told(size: int) -> None:
+    rng = np.random.default_rng(size)
+    root, gradient = rng.normal(size=(5, size, size + 1)), rng.normal(size=(size, 5))
+    matrices = root @ np.swapaxes(root, 1, 2)
+    matrices[3] -= 2 * np.diag(np.diag(matrices[3]))
+    step, definite = descent.solve(np.moveaxis(matrices, 0, 2).copy(), gradient, np.zeros((size, 1)))
+    assert definite.tolist() == [True, True, True, False, True]
+    expected = np.linalg.solve(matrices[definite], -gradient.T[definite][..., None])[..., 0]
+    np.testing.assert_allclose(step.T[definite], expected, rtol=1e-9)
+
+
+def test_a_flat_direction_is_not_gone_along() -> None:
+    hessian = np.array([[2.0, 0.0], [0.0, 0.0]])[..., None]
+    step, definite = descent.solve(hessian, np.array([[1.0], [0.0]]), np.zeros((2, 1)))
+    assert definite.all()
+    assert step[:, 0].tolist() == [-0.5, 0.0]

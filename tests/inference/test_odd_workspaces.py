@@ -1,18 +1,26 @@
-"""Odd workspaces: what pyhf refuses is refused, wide bounds and auxiliary counts of zero give right numbers."""
+"""Odd workspaces: what pyhf refuses is refused, what it takes has its likelihood, and wide bounds change nothing."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyhf
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.inference import newton
 from spec_builder.inference.expectation import centre_and_width
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.sharing.verify import verify_workspace
 from spec_builder.studies.fits import fit_workspace
+from tests.inference.odd_workspaces import odd_workspaces
+from tests.inference.pyhf_objective import FORBIDDEN, reference
+
+if TYPE_CHECKING:
+    from spec_builder.base.arrays import FloatArray
 
 MU = {"name": "mu", "type": "normfactor", "data": None}
 SIZE = {"name": "b", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}}
@@ -136,3 +144,46 @@ def test_rounding_of_constraints_is_told() -> None:
     found = fit_workspace(workspace(usual(shapesys(1e-9, 1e-9)), [[20, 9]]), "sharp")
     assert found.fit.rounding > 1e5
     assert "rounded to about" in str(found)
+
+
+def points(likelihood: Likelihood, rng: np.random.Generator, count: int) -> FloatArray:
+    """Points (count, P) within the bounds, the half of them near the start; what is held stays."""
+    lower, upper = likelihood.bounds
+    part = rng.uniform(size=(count, lower.size)) * np.where(np.arange(count) % 2, 1.0, 0.2)[:, None]
+    anywhere = lower + rng.uniform(size=(count, lower.size)) * (upper - lower)
+    theta: FloatArray = likelihood.init + part * (anywhere - likelihood.init)
+    held = sorted(set(range(lower.size)) - set(likelihood.free))
+    theta[:, held] = likelihood.init[held]
+    return theta
+
+
+@given(workspace=odd_workspaces(), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=150)
+def test_the_likelihood_of_odd_workspaces_is_pyhfs(workspace: dict[str, Any], seed: int) -> None:
+    theirs = reference(workspace)
+    likelihood = theirs.likelihood
+    assert sorted(theirs.model.config.par_names) == sorted(likelihood.parameters)
+    theta = points(likelihood, np.random.default_rng(seed), 12)
+    values, rates = likelihood.twice_nll(theta), likelihood.rates(theta)
+    for point, value, rate in zip(theta, values, rates, strict=True):
+        # rounding of rates that cancel
+        own = theirs.rates(point)
+        np.testing.assert_allclose(rate, own, rtol=1e-9, atol=1e-12 * np.abs(own).max())
+        expected = theirs.twice_nll(point)
+        if expected < FORBIDDEN:
+            assert value == pytest.approx(expected, rel=1e-9)
+        elif (own < 0).any():
+            assert value == np.inf
+
+
+@given(workspace=odd_workspaces())
+@settings(max_examples=100)
+def test_fits_of_odd_workspaces_end_as_low_as_pyhfs(workspace: dict[str, Any]) -> None:
+    theirs = reference(workspace)
+    likelihood, tolerance = theirs.likelihood, theirs.tolerance()
+    fits = newton.minimise(likelihood)
+    assert fits.valid.all()
+    value = float(fits.twice_nll[0])
+    assert theirs.twice_nll(fits.theta[0]) == pytest.approx(value, rel=1e-9)
+    for start in (fits.theta[0], likelihood.init):
+        assert theirs.lowest(start) >= value - tolerance

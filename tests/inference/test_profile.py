@@ -108,3 +108,22 @@ def test_a_small_models_search_is_fine_enough_for_what_slopes_do_not_tell(
     assert minima(search(likelihood, "x").fits.twice_nll) == 2
     monkeypatch.setattr(module, "_SEARCH_POINTS", too_few)
     assert minima(search(likelihood, "x").fits.twice_nll) < 2
+
+
+@pytest.mark.parametrize("starts", [(1.0, 45.0), (45.0, 1.0)])
+def test_of_several_starts_at_one_place_the_lowest_end_counts(starts: tuple[float, float]) -> None:
+    likelihood = two_minima(1, 60.0, (280.0, 255.0))
+    values, x = np.array([-1.0, 0.0, 1.0]), likelihood.index("x")
+    begin = np.tile(likelihood.init, (6, 1))
+    begin[:3, x], begin[3:, x] = starts
+    left, right = (
+        profile(likelihood, "shape0", values, begin[begin[:, x] == start]).fits.twice_nll for start in (1.0, 45.0)
+    )
+    assert (right < left - 1).all()
+    scan = profile(likelihood, "shape0", values)
+    found, moved = module._if_lower(likelihood, scan, np.tile(np.arange(3), 2), begin)
+    assert moved.tolist() == [0, 1, 2]
+    assert found.fits.twice_nll == pytest.approx(right, abs=1e-9)
+    again, moved = module._if_lower(likelihood, found, np.tile(np.arange(3), 2), begin)
+    assert moved.size == 0
+    assert again is found

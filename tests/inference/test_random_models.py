@@ -2,80 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyhf
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import minimize
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference import newton
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.profile import profile, search
+from tests.inference.pyhf_objective import reference
 
 if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.fit import Fit
-
-#: Rounding of 2NLL, in parts of the largest of its terms; both programs have it.
-ROUNDING = 1e-14
-#: What stands for 2NLL where a rate is negative.
-FORBIDDEN = 1e15
-
-
-class Reference(NamedTuple):
-    """pyhf's objective in our order of the parameters."""
-
-    likelihood: Likelihood
-    model: Any
-    data: Any
-
-    @property
-    def order(self) -> list[int]:
-        return [self.likelihood.index(name) for name in self.model.config.par_names]
-
-    def twice_nll(self, theta: FloatArray) -> float:
-        point = theta[self.order]
-        if (self.model.expected_actualdata(point) < 0).any():
-            return FORBIDDEN
-        with np.errstate(divide="ignore", invalid="ignore"):
-            value = -2 * float(self.model.logpdf(point, self.data)[0])
-        return value if np.isfinite(value) else FORBIDDEN
-
-    def lowest(self, start: FloatArray, held: tuple[str, ...] = ()) -> float:
-        """The least value that SLSQP sees, from a start; slopes, which only lead the way, are ours."""
-        free = list(self.likelihood.free_without(held))
-        seen = [self.twice_nll(start)]
-        offset = seen[0]
-        if not free:
-            return offset
-
-        def full(x: FloatArray) -> FloatArray:
-            point = start.copy()
-            point[free] = np.clip(x, *self.likelihood.bounds[:, free])
-            return point
-
-        def objective(x: FloatArray) -> float:
-            seen.append(self.twice_nll(full(x)))
-            return seen[-1] - offset
-
-        def slopes(x: FloatArray) -> FloatArray:
-            with np.errstate(all="ignore"):
-                gradient: FloatArray = self.likelihood.gradient(full(x)[None])[0][free]
-            return np.where(np.isfinite(gradient), gradient, 0.0)
-
-        bounds = self.likelihood.bounds.T[free]
-        options = {"ftol": 1e-13, "maxiter": 100}
-        minimize(objective, start[free], jac=slopes, method="SLSQP", bounds=bounds, options=options)
-        return min(seen)
-
-    def tolerance(self) -> float:
-        observed = self.likelihood.observed
-        return 1e-6 + ROUNDING * float(np.sum(observed * np.log(observed + 2)))
+    from spec_builder.inference.profile import Profile
+    from tests.inference.pyhf_objective import Reference
 
 
 def modifiers(
@@ -135,12 +80,6 @@ def workspaces(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-def reference(workspace: dict[str, Any]) -> Reference:
-    read = pyhf.Workspace(workspace)
-    model = read.model(modifier_settings={"normsys": {"interpcode": "code4"}, "histosys": {"interpcode": "code4p"}})
-    return Reference(Likelihood.from_workspace(workspace), model, np.array(read.data(model)))
-
-
 @given(workspace=workspaces())
 @settings(max_examples=120, derandomize=True)
 def test_no_fit_of_pyhfs_objective_is_lower(workspace: dict[str, Any]) -> None:
@@ -171,7 +110,7 @@ def test_few_are_refused() -> None:
     assert refused <= 2
 
 
-def is_end(theirs: Reference, found: Fit, end: float, outwards: float) -> bool:
+def is_end(theirs: Reference, found: Fit, scan: Profile, end: float, outwards: float) -> bool:
     """Whether pyhf's profile crosses the level at an end of the interval, to 1e-4 of the interval's length."""
     likelihood, level = theirs.likelihood, found.twice_nll + found.threshold
     length = abs(end - found.value)
@@ -180,7 +119,6 @@ def is_end(theirs: Reference, found: Fit, end: float, outwards: float) -> bool:
     near = np.clip(near, lower, upper)
     best = np.array([found.theta[name] for name in likelihood.parameters])
     heights = np.full(2, np.inf)
-    scan = search(likelihood, "mu")
     nearest = np.argsort(np.abs(scan.values - end))[:4]  # on whatever branch of the profile they are
     for start in (best, likelihood.init, *scan.fits.theta[nearest]):
         fits = profile(likelihood, "mu", near, np.tile(start, (2, 1))).fits
@@ -192,7 +130,8 @@ def as_pyhf_says(workspace: dict[str, Any]) -> bool:
     """Whether a fit is refused, or its minimum and the ends of its interval are those of pyhf's objective."""
     theirs = reference(workspace)
     try:
-        found = fit(theirs.likelihood)
+        scan = search(theirs.likelihood, "mu")
+        found = fit(theirs.likelihood, scan=scan)
     except SpecBuilderError:
         return True
     if not found.valid:
@@ -200,8 +139,8 @@ def as_pyhf_says(workspace: dict[str, Any]) -> bool:
     start = np.array([found.theta[name] for name in theirs.likelihood.parameters])
     if theirs.lowest(start) < found.twice_nll - theirs.tolerance():
         return False
-    up = found.up is None or is_end(theirs, found, found.value + found.up, 1.0)
-    return up and (found.down is None or is_end(theirs, found, found.value - found.down, -1.0))
+    up = found.up is None or is_end(theirs, found, scan, found.value + found.up, 1.0)
+    return up and (found.down is None or is_end(theirs, found, scan, found.value - found.down, -1.0))
 
 
 @given(workspace=workspaces())

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from spec_builder.inference import newton
+from spec_builder.inference import compiled, newton
 from spec_builder.inference.descent import EDM_VALID
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.rows import PLAIN, Rows
+from tests.inference.random_rows import random_rows
 
 if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
@@ -112,6 +113,21 @@ def test_a_row_that_cannot_start_where_a_rate_vanishes_begins_elsewhere() -> Non
     fits = newton.minimise(likelihood, start=start[None])
     assert fits.valid.all()
     assert fits.twice_nll[0] == pytest.approx(expected.twice_nll[0], abs=1e-8)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+@pytest.mark.parametrize(("structure", "row", "expected"), [(40, 302, 104.49626), (66, 10, 317.765338)])
+def test_a_wall_is_come_down_to_by_careful_steps(
+    monkeypatch: pytest.MonkeyPatch, engine: str, structure: int, row: int, expected: float
+) -> None:
+    """Expected is the lowest of scipy's SLSQP on pyhf's likelihood from 32 starts, with rates that are not negative."""
+    if engine == "compiled" and isinstance(compiled.find_library(), str):
+        pytest.skip("there is no compiled library")
+    monkeypatch.setenv("SPEC_BUILDER_ENGINE", engine)
+    _, likelihood, rows = random_rows(structure, 400)
+    fits = newton.minimise(likelihood, rows=rows.take(np.array([row])))
+    assert fits.valid.all()
+    assert fits.twice_nll[0] == pytest.approx(expected, abs=2e-6)
 
 
 def test_a_slope_without_any_curvature_leads_to_the_bound() -> None:

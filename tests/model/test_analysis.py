@@ -70,7 +70,7 @@ def test_by_construction_names_the_experiment() -> None:
             (
                 "analysis 'xenon1t' is unknown, expected one of xenonnt, pandax4t, combined, eves, eves_all, global, "
                 "coherent_csi, lz_ws2022_er, lz_ws2024_er, pandax4t_run0_er, pandax4t_run1_er, texono, xenonnt_er, "
-                "or paths of experiment folders joined by '+'"
+                "or paths of experiment folders joined by '+', or the path of an analysis, a TOML file"
             ),
         ),
         ("xenonnt+lz", "linear", {}, "analysis 'xenonnt+lz' is unknown, expected one of"),
@@ -142,4 +142,4 @@ def test_a_response_that_ends_early_is_told_with_every_result(tmp_path: Path) ->
         ((experiment, text),) = choices.notes
         assert experiment == "mine"
         assert "% of the accepted events of xenonnt_cs2 lie above the last recoil energy of its response" in text
-    assert text in describe_experiment(str(tmp_path / "mine"))
+    assert text in str(describe_experiment(str(tmp_path / "mine")))

@@ -68,13 +68,13 @@ def test_other_notes_stand_beside() -> None:
 @pytest.mark.parametrize("interaction", shipped_interactions(), ids=lambda i: i.name)
 def test_a_new_option_is_written_where_it_is_not_the_default(interaction: object) -> None:
     plain = choice_content(choose(interaction))
-    assert set(plain) == {"interaction", "coupling_set", "longitudinal_factor"}
+    charges = {"charge_u", "charge_d", "charge_nu", "charge_e"} if plain["interaction"] == "vector" else set()
+    assert set(plain) == {"interaction", "coupling_set", "longitudinal_factor"} | charges
 
 
 def test_changed_options_are_written() -> None:
     content = choice_content(choose("vector", u=0.5))
-    assert content["charge_u"] == 0.5
-    assert "charge_d" not in content
+    assert [content[f"charge_{name}"] for name in ("u", "d", "nu", "e")] == [0.5, 1.0, 1.0, 1.0]
     assert option_texts(choose("axial", axial_sign="-")) == {"axial_sign": "-"}
     assert option_key("quark") == "quark"
 

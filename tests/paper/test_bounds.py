@@ -184,6 +184,7 @@ def test_the_shipped_folder_can_be_given_back(tmp_path: Path) -> None:
         pytest.param(
             "family: CEvNS", "family: reactor", f"'reactor' is unknown, expected one of {FAMILIES[0]}", id="f"
         ),
+        pytest.param("mass_MeV: MeV", "mass_MeV: GeV", "the unit of mass_MeV is 'GeV', expected one of: MeV", id="GeV"),
         pytest.param("# confidence: 90 % CL\n", "", "header line '# confidence: ...' is missing", id="no CL"),
         pytest.param("# source: nobody\n", "", "header line '# source: ...' is missing", id="no source"),
         pytest.param("g_low,g_high", "low,g_high", "unknown column 'low'; did you mean 'g_low'?", id="column"),

@@ -6,11 +6,12 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING
 
+import matplotlib.image
 import numpy as np
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.model.analysis import load_analysis
+from spec_builder.model.analysis import ANALYSES, load_analysis
 from spec_builder.paper.plane import PLANE_INTERACTIONS, draw_fig4, limits_table, write_plane
 from spec_builder.physics.interactions import choose, shipped_interactions
 from spec_builder.studies.limits import LimitsResult, find_limits
@@ -77,6 +78,28 @@ def test_any_plane_is_written(tmp_path: Path) -> None:
     assert (about["dof"], about["charge_u"]) == (2, 0.5)
     with pytest.raises(SpecBuilderError, match="exists already"):
         write_plane(tmp_path, analysis="xenonnt", interactions=chosen, points=5)
+
+
+@pytest.mark.parametrize(("width", "inches"), [("single", 3.4), ("double", 7.0), (None, 3.4)])
+def test_figures_are_as_wide_as_asked_for(tmp_path: Path, width: str | None, inches: float) -> None:
+    write_plane(tmp_path, analysis="xenonnt", interactions=["scalar", "nsi"], points=3, width=width)
+    for name in ("plane.png", "line_nsi.png"):
+        assert matplotlib.image.imread(tmp_path / name).shape[1] == pytest.approx(300 * inches, abs=1)
+
+
+def test_in_one_column_panels_stand_one_below_the_other() -> None:
+    results = [find_limits(name, "scalar", [1.0, 10.0]) for name in ANALYSES]
+    single, double = draw_fig4(results, width="single").axes, draw_fig4(results, width="double").axes
+    assert len({panel.get_position().x0 for panel in single}) == 1
+    assert len({panel.get_position().y0 for panel in double}) == 1
+    assert [panel.get_ylabel() for panel in single] == ["coupling $g$"] * 3
+    assert [panel.get_ylabel() for panel in double] == ["coupling $g$", "", ""]
+
+
+def test_an_unknown_width_is_refused_before_anything_is_computed(tmp_path: Path) -> None:
+    with pytest.raises(SpecBuilderError, match="width 'wide' is unknown, expected one of single, double"):
+        write_plane(tmp_path, width="wide")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_two_degrees_of_freedom_need_a_plane(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ def test_options_and_what_changed() -> None:
     assert other == choose("scalar", coupling_set="A", scalar_form=None)
     assert choose("vector_bl").options == {}
     assert choose(other) == other
+    assert choose("vector", d=0).stated == {"u": 1.0, "d": 0.0, "nu": 1.0, "e": 1.0}  # one not given is not 0
     assert choose(other, scalar_form="nuclear").changed == {"coupling_set": "A", "scalar_form": "nuclear"}
 
 

@@ -194,7 +194,7 @@ def test_mistakes_in_a_source(tmp_path: Path, old: str, new: str, message: str) 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("E_MeV: MeV", "E_MeV: GeV", "soft.csv: unit of column 'E_MeV' is 'GeV', expected MeV"),
+        ("E_MeV: MeV", "E_MeV: GeV", "soft.csv: the unit of E_MeV is 'GeV', expected one of: MeV"),
         ("; spectrum: 1/MeV", "", "must name the unit of column 'spectrum', as in 'spectrum: 1/MeV'"),
         ("2,3", "0.5,3", "soft.csv:7: E_MeV is 0.5, expected more than in the row above"),
         ("2,3", "2,-3", "soft.csv:7: spectrum is -3, expected a number >= 0"),

@@ -299,7 +299,7 @@ def test_mistakes_in_a_target(tmp_path: Path, old: str, new: str, message: str) 
             "isotopes.csv:6: atomic_mass_u is 18622.8, expected an atomic mass near the mass number",
         ),
         ("1.5", "1.3", "isotopes.csv:7: spin is 1.3, expected a multiple of 1/2"),
-        ("atomic_mass_u: u", "atomic_mass_u: MeV", "unit of column 'atomic_mass_u' is 'MeV', expected u"),
+        ("atomic_mass_u: u", "atomic_mass_u: MeV", "the unit of atomic_mass_u is 'MeV', expected one of: u"),
         ("A,Z,", "A,Q,", "isotopes.csv:5: unknown column 'Q'"),
     ],
 )
@@ -316,7 +316,7 @@ def test_mistakes_in_spins_and_shells(tmp_path: Path) -> None:
     text = TARGET.replace("nuclei", "electrons") + 'binding = "shells.csv"\n'
     with pytest.raises(SpecBuilderError, match=r"shells.csv: 9 electrons in all shells, expected Z = 10"):
         load_target(write(tmp_path, text, shells=SHELLS.replace("20,8", "20,7")))
-    with pytest.raises(SpecBuilderError, match="unit of column 'binding_energy_eV' is 'keV', expected eV"):
+    with pytest.raises(SpecBuilderError, match="the unit of binding_energy_eV is 'keV', expected one of: eV"):
         load_target(write(tmp_path, text, shells=SHELLS.replace("eV: eV", "eV: keV")))
 
 

@@ -100,3 +100,16 @@ def test_far_from_the_limits_numbers_stay_short(xenonnt: Analysis) -> None:
     text = str(explain_point(xenonnt, "scalar", 1e-2, 1e8))
     assert max(map(len, text.splitlines()[-5:])) < 100
     assert "Delta chi2       6.555e+52 against the Standard Model" in text
+
+
+def test_a_point_far_from_the_data_says_so() -> None:
+    """A mass and a coupling in each other's place."""
+    found = explain_point("xenonnt", "scalar", 1e-5, 10.0)
+    assert found.bounds == {"flux_8b": "lower", "xenonnt_fiducial": "lower"}
+    assert "at a bound       flux_8b at its lower bound" in str(found)
+    assert "g = 10 is above sqrt(4 pi), beyond perturbation theory" in str(found)
+    assert found.to_dict()["bounds"] == found.bounds
+    near = explain_point("xenonnt", "scalar", 10.0, 1e-5)
+    assert near.bounds == {}
+    assert "bound" not in str(near)
+    assert near.provenance.notes == ()

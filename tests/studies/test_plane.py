@@ -74,6 +74,6 @@ def test_a_grid_reaches_what_is_excluded() -> None:
     recoils, nuclei = profile_planes([(load_analysis(name), axial) for name in ("eves", "xenonnt")], points=points)
     ends = [end for point in recoils.limits.exclusion.points for pair in point.excluded for end in pair if end]
     assert min(ends) < axial.default_range[0]
-    assert recoils.couplings[0] == pytest.approx(min(ends) / 5)
+    assert recoils.couplings[0] == pytest.approx(min(ends) / 5, rel=0.05)  # two digits
     assert (nuclei.couplings[0], nuclei.couplings[-1]) == pytest.approx(axial.default_range)
     assert (recoils.delta_chi2[:, 0] < recoils.limits.exclusion.threshold).all()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.model.analysis import load_analysis
@@ -63,7 +64,10 @@ def test_a_nuisance_parameter_alone() -> None:
     same = profile_workspace(analysis.workspace, "xenonnt", "xenonnt_accidental", measurement="new_physics", points=11)
     np.testing.assert_array_equal(result.values, same.values)
     np.testing.assert_allclose(result.delta_chi2, same.delta_chi2, atol=1e-12)
-    assert (result.parameter, result.unit, result.reference) == ("xenonnt_accidental", "1", None)
+    unit = "standard deviations"
+    assert (result.parameter, result.unit, result.reference) == ("xenonnt_accidental", unit, None)
+    assert same.unit == unit
+    assert result.plot(Figure().subplots()).get_xlabel() == f"xenonnt accidental [{unit}]"
     assert "xenonnt_accidental is profiled in measurement new_physics" in str(result)
     assert "11 from -2.9" in str(result)
     assert "all valid" in str(result)

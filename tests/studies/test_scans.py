@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyhf
 import pytest
+from matplotlib.collections import QuadMesh
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import executor_for, process_pool
@@ -34,7 +35,8 @@ from spec_builder.model.analysis import load_analysis
 from spec_builder.model.patches import build_patch_set
 from spec_builder.physics.interactions import choose
 from spec_builder.studies import scans
-from spec_builder.studies.scans import ScanResult, scan_analysis, scan_patches
+from spec_builder.studies.limits import find_limits
+from spec_builder.studies.scans import ScanResult, default_couplings, scan_analysis, scan_patches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -783,3 +785,41 @@ def test_yields_of_one_sample_are_found_whichever_operations_replace_them(
     bin_by_bin = [replace(f"{SIGNAL}/data/{i}", value) for i, value in enumerate(whole.tolist())]
     columns = scanned(workspace, patch_set(workspace, {"bin_by_bin": bin_by_bin})).columns
     assert columns["twice_nll"][0] == pytest.approx(one_by_one["only_yields"][0], abs=1e-9)
+
+
+@pytest.mark.parametrize("analysis", ["xenonnt", "coherent_csi", "eves", "texono"])
+@pytest.mark.parametrize("interaction", ["scalar", "vector_bl", "axial", "magnetic_moment", "millicharge"])
+def test_couplings_that_are_not_given_hold_what_is_excluded(analysis: str, interaction: str) -> None:
+    """Electron recoils exclude a millicharge of 1e-13 and nuclear ones one of 1e-8: no one range shows both."""
+    loaded, choice = load_analysis(analysis), choose(interaction)
+    masses = [0.01, 1.0, 1000.0] if choice.has_mediator else None
+    values = default_couplings(loaded, choice, masses)
+    limits = find_limits(loaded, choice, masses)
+    ends = [end for pairs in limits.excluded for pair in pairs for end in pair if end]
+    assert values.size == 121
+    assert values[0] < min(ends)
+    assert values[-1] > max(ends)
+    if choice.signed:  # evenly spaced: what is allowed is wider than a step
+        assert max(ends) - min(ends) > 40 * (values[1] - values[0])
+
+
+def test_the_picture_of_a_grid_is_its_delta_chi2() -> None:
+    masses, couplings = [1.0, 100.0, 10.0], [1e-5, 1e-6, 3e-6, 1e-4]
+    scan = scan_analysis("xenonnt", "scalar", masses, couplings)
+    assert scan is not None
+    (mesh,) = (c for c in scan.plot().collections if isinstance(c, QuadMesh))
+    drawn = np.asarray(mesh.get_array()).reshape(len(couplings), len(masses))
+    heights = np.asarray(scan.delta_chi2).reshape(len(masses), len(couplings))
+    np.testing.assert_array_equal(drawn, heights[np.argsort(masses)][:, np.argsort(couplings)].T)
+    line = scan_analysis("xenonnt", "nsi", couplings=[0.2, -0.1, 0.1])
+    assert line is not None
+    (curve,) = line.plot().lines
+    np.testing.assert_array_equal(curve.get_xdata(), [-0.1, 0.1, 0.2])
+    np.testing.assert_array_equal(curve.get_ydata(), np.asarray(line.delta_chi2)[[1, 2, 0]])
+
+
+def test_a_scan_that_is_no_grid_has_no_picture() -> None:
+    scan = scan_analysis("xenonnt", "scalar", [1.0, 10.0], [1e-5])
+    assert scan is not None
+    with pytest.raises(SpecBuilderError, match="no grid of couplings: there is nothing to draw"):
+        scan.plot()

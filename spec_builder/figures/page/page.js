@@ -6,13 +6,10 @@ const { models, planes, interactions, look } = content;
 const state = { analysis: "", interaction: "", law: "", cl: 0, dof: 1, also: "nothing", mass: 0, coupling: 0 };
 const ALSO = { nothing: "nothing", analysis: "other analyses", interaction: "other interactions", law: "the other law", cl: "other levels" };
 const HIGHEST = 16;  // Delta chi^2 at the end of the colours
-const SAMPLES = { cevns: "CEνNS", accidental: "accidental coincidences", neutron: "neutrons", electron_recoil: "electron recoils" };
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const narrow = window.matchMedia("(max-width: 60rem)");
 const coarse = window.matchMedia("(pointer: coarse)");
 const element = (id) => document.getElementById(id);
-
-const CURVE = { color: "#D55E00", dash: "solid", fill: "rgba(213, 94, 0, 0.2)" };
 
 // ---------------------------------------------------------------- texts
 
@@ -29,7 +26,7 @@ function shown(value, digits = 3) {
 }
 
 const percent = (cl) => `${Number((100 * cl).toPrecision(6))} %`;
-const words = (name) => SAMPLES[name] || name.replaceAll("_", " ");
+const words = (name) => look.samples[name] || name.replaceAll("_", " ");
 
 // Decimals as far as they tell something.
 function fixed(value, digits = 2) {
@@ -142,6 +139,17 @@ function colours() {
 
 const visible = (line) => (dark.matches && line.color === "#000000" ? { ...line, color: "#ffffff" } : line);
 
+// The line of an analysis, as in all figures; the one that is chosen is whole.
+const lineOf = (plane) => look.lines[modelOf(plane).analysis];
+const ownLine = (plane) => ({ color: lineOf(plane).color, dash: "solid" });
+
+// The light colour of what it excludes.
+function lightOf(plane) {
+  const { color } = visible(ownLine(plane));
+  const [red, green, blue] = [1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16));
+  return `rgba(${red}, ${green}, ${blue}, 0.2)`;
+}
+
 function layoutOf(more) {
   const c = colours();
   return {
@@ -197,20 +205,19 @@ function filledTraces(plane, limit, x, y) {
       const low = run.map((intervals) => Math.max(intervals[k][0] ?? y[0], y[0]));
       const high = run.map((intervals) => Math.min(intervals[k][1] ?? y.at(-1), y.at(-1)));
       traces.push({ type: "scatter", mode: "lines", x: [...masses, ...masses.toReversed()], y: [...low, ...high.toReversed()],
-        fill: "toself", fillcolor: CURVE.fill, line: { width: 0 }, hoverinfo: "skip", showlegend: false });
+        fill: "toself", fillcolor: lightOf(plane), line: { width: 0 }, hoverinfo: "skip", showlegend: false });
     }
     begin = end;
   }
   return traces;
 }
 
-const lineOf = (plane) => look.lines[modelOf(plane).analysis];
-
 // Other curves: planes that differ from this one in one thing.
 function otherCurves(plane) {
   const key = state.also;
   const [model, interaction] = [modelOf(plane), interactionOf(plane)];
-  const colour = (i) => look.palette.filter((line) => line.color !== CURVE.color)[i % (look.palette.length - 1)];
+  const free = look.palette.filter((line) => line.color !== lineOf(plane).color);
+  const colour = (i) => free[i % free.length];
   if (key === "cl") {
     return content.levels.filter((cl) => cl !== state.cl)
       .map((cl, i) => ({ plane, limit: limitOf(plane, cl), line: colour(i), name: `${percent(cl)} CL` }));
@@ -251,7 +258,7 @@ function drawPlane(plane, limit) {
     const y = ends(plane.couplings, !signed);
     traces.push(...filledTraces(plane, limit, x, y));
     for (const other of otherCurves(plane)) traces.push(...edgeTraces(other.plane, other.limit, other.line, other.name, 1.6));
-    traces.push(...edgeTraces(plane, limit, CURVE, ownName(plane), 2.6));
+    traces.push(...edgeTraces(plane, limit, ownLine(plane), ownName(plane), 2.6));
     const best = limit.minimum;
     if (best.mass_MeV !== null && best.g > 0) {
       traces.push({ type: "scatter", mode: "markers", x: [best.mass_MeV], y: [best.g], name: "minimum", hoverinfo: "skip",
@@ -268,15 +275,15 @@ function drawPlane(plane, limit) {
   } else {
     const delta = plane.couplings.map((_, j) => deltaChi2(plane, limit, 0, j));
     const traces = [{ type: "scatter", mode: "lines+markers", x: plane.couplings, y: delta, text: plane.couplings.map((_, j) => hover(0, j)),
-      hovertemplate: "%{text}<extra></extra>", name: "Δχ²", line: { color: "#0072B2" }, marker: { size: 6 } }];
+      hovertemplate: "%{text}<extra></extra>", name: "Δχ²", line: visible(ownLine(plane)), marker: { size: 6 } }];
     traces.push({ type: "scatter", mode: "lines", x: [plane.couplings[0], plane.couplings.at(-1)], y: [limit.threshold, limit.threshold],
-      name: `${percent(limit.cl)} CL`, hoverinfo: "skip", line: { color: CURVE.color } });
+      name: `${percent(limit.cl)} CL`, hoverinfo: "skip", line: { color: c.soft, dash: "dash" } });
     traces.push({ type: "scatter", mode: "markers", x: [plane.couplings[state.coupling]], y: [delta[state.coupling]], name: "the point",
       hoverinfo: "skip", marker: { symbol: "circle-open", size: 13, color: c.mark, line: { width: 2.5 } } });
     const top = Math.min(Math.max(3 * limit.threshold, 4), Math.max(...delta.filter((v) => v !== null), limit.threshold * 1.2));
     const shapes = limit.excluded[0].map(([low, high]) => ({ type: "rect", yref: "paper", y0: 0, y1: 1, line: { width: 0 }, layer: "below",
       x0: low === null || (!signed && low === 0) ? plane.couplings[0] : low, x1: high === null ? plane.couplings.at(-1) : high,
-      fillcolor: CURVE.fill }));
+      fillcolor: lightOf(plane) }));
     draw("plane", traces, layoutOf({
       uirevision: `${plane.model} ${plane.interaction}`, shapes,
       xaxis: axisOf(plain(label), { type: signed ? "linear" : "log" }), yaxis: axisOf("Δχ²", { range: [-0.04 * top, top] }),
@@ -285,6 +292,12 @@ function drawPlane(plane, limit) {
   element("plane").setAttribute("aria-label", `${interactionOf(plane).title}, ${look.names[modelOf(plane).analysis]}: `
     + `Δχ² over ${plane.masses_MeV ? "mediator mass and coupling" : label}, and what is excluded at ${set(limit.confidence)}. `
     + "The table below holds the curve.");
+}
+
+// Names side by side in the legend of events, so that the longest is read whole.
+function namesAbreast(traces, width) {
+  const longest = Math.max(...traces.map(({ name }) => name.length));
+  return Math.max(1, Math.min(width < 520 ? 2 : 3, Math.floor((width - 60) / (5 * longest + 36))));
 }
 
 function drawEvents(plane, here, standard) {
@@ -300,13 +313,15 @@ function drawEvents(plane, here, standard) {
   const signals = new Set(here.bins.flatMap(({ samples }) => samples.filter((s) => s.signal).map(({ name }) => name)));
   names.sort((a, b) => signals.has(a) - signals.has(b));  // the signal on top
   const palette = ["#999999", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#F0E442"];
+  const patterns = ["", ".", "\\", "", "-", "x"];  // for those who see the colours in grey
   const heading = { signal: (name) => `${words(name)} at the point`, other: words };
   let k = 0;
   const traces = names.map((name) => {
     const signal = signals.has(name);
     const y = here.bins.map(({ samples }) => (samples.find((s) => s.name === name) || { events: 0 }).events);
-    const color = signal ? "#0072B2" : palette[k++ % palette.length];
-    return { type: "bar", x, y, name: plain(signal ? heading.signal(name) : heading.other(name)), marker: { color },
+    const i = signal ? -1 : k++ % palette.length;
+    const marker = { color: signal ? "#0072B2" : palette[i], pattern: { shape: signal ? "/" : patterns[i], solidity: 0.2, fillmode: "overlay" } };
+    return { type: "bar", x, y, name: plain(signal ? heading.signal(name) : heading.other(name)), marker,
       hovertemplate: "%{y:.3g}" };
   });
   const line = (bins, name, color, symbol) => ({ type: "scatter", mode: "markers", x, y: bins.map((b) => b.expected), name,
@@ -321,10 +336,12 @@ function drawEvents(plane, here, standard) {
     marker: { symbol: "diamond-open", color: c.mark, size: 8 }, hovertemplate: "%{y:.3f}" });
   const text = single ? channelText(model.workspace.channels[0].name)
     : model.workspace.channels.map(({ name }) => channelText(name)).join(", ");
+  const abreast = namesAbreast(traces, element("events").clientWidth);
+  element("events").style.height = `${26 + 1.2 * Math.max(0, Math.ceil(traces.length / abreast) - 4)}rem`;
   draw("events", traces, layoutOf({
     barmode: "stack", bargap: 0.12, hovermode: "x unified", dragmode: false, margin: { l: 52, r: 8, t: 8, b: 40 },
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: narrow.matches ? 10 : 11 }, traceorder: "normal",
-      entrywidth: element("events").clientWidth < 520 ? 0.5 : 0.33, entrywidthmode: "fraction" },
+      entrywidth: { 1: 1, 2: 0.5, 3: 0.33 }[abreast], entrywidthmode: "fraction" },
     xaxis: axisOf(plain(text), { anchor: "y2", type: single ? "category" : "multicategory", tickfont: { size: 10 }, showdividers: true, dividercolor: c.grid, fixedrange: true }),
     yaxis: axisOf("events in the bin", { domain: [0.36, 1], rangemode: "tozero", fixedrange: true }),
     yaxis2: axisOf("χ²", { domain: [0, 0.28], rangemode: "tozero", fixedrange: true }),
