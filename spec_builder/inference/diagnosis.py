@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from spec_builder.base.arrays import BoolArray, FloatArray
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.histfactory.specification import Constraint
     from spec_builder.inference.likelihood import Likelihood
 
@@ -23,6 +23,8 @@ _EDGE = 1e-9
 _PLACES = np.array([0.0, 0.03, 0.31, 0.62, 1.0])
 #: Step of differences, in parts of the parameter or of one.
 _STEP = 1e-5
+#: Parameters and rates of the points that are looked at together.
+_NUMBERS = 1_000_000
 
 
 def flat_directions(likelihood: Likelihood, theta: FloatArray) -> tuple[tuple[str, ...], ...]:
@@ -42,15 +44,19 @@ def flat_directions(likelihood: Likelihood, theta: FloatArray) -> tuple[tuple[st
     edge = _EDGE * (upper - lower)
     alone = _without_effect(likelihood, theta)
     inside = (theta > lower + edge) & (theta < upper - edge)
-    left = [i for i in likelihood.free if inside[i] and i not in alone]
+    moved = set(likelihood.free) - set(alone)
+    left = [i for i in likelihood.free if inside[i] and i in moved]
     information = _information(likelihood, theta, left)
     scale = np.sqrt(np.diag(information))
     names = likelihood.parameters
     flat: list[tuple[str, ...]] = [(names[i],) for i in alone]
     if not left or not np.isfinite(information).all() or not (scale > 0).all():
         return tuple(flat)
+    scaled = information / np.outer(scale, scale)
+    if _all_above(scaled, _FLAT * len(left)):
+        return tuple(flat)
     try:
-        values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+        values, vectors = np.linalg.eigh(scaled)
     except np.linalg.LinAlgError:  # numbers too far apart to say
         return tuple(flat)
     for value, vector in zip(values, vectors.T, strict=True):
@@ -59,16 +65,27 @@ def flat_directions(likelihood: Likelihood, theta: FloatArray) -> tuple[tuple[st
     return tuple(flat)
 
 
+def _all_above(matrix: FloatArray, least: float) -> bool:
+    """Whether all eigenvalues of a symmetric matrix are above a number, a tenth as costly as to find them."""
+    try:
+        np.linalg.cholesky(matrix - least * np.eye(len(matrix)))
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
 def _information(likelihood: Likelihood, theta: FloatArray, indices: list[int]) -> FloatArray:
     """Expected information on some parameters (F,), of rates and constraints: shape (F, F)."""
-    points = np.repeat(theta[None], 2 * len(indices), axis=0)
-    steps = _STEP * np.maximum(np.abs(theta[indices]), 1.0)
-    for k, (i, step) in enumerate(zip(indices, steps, strict=True)):
-        points[2 * k, i] += step
-        points[2 * k + 1, i] -= step
     rates = likelihood.rates(theta)[0]
-    moved = likelihood.rates(points) if indices else np.zeros((0, rates.size))
-    slopes = (moved[::2] - moved[1::2]) / (2 * steps[:, None])
+    steps = _STEP * np.maximum(np.abs(theta[indices]), 1.0)
+    slopes = np.zeros((len(indices), rates.size))
+    for part in _parts(likelihood, len(indices)):
+        places, step = indices[part], steps[part]
+        there = np.repeat(theta[None], len(places), axis=0)
+        back = there.copy()
+        there[range(len(places)), places] += step
+        back[range(len(places)), places] -= step
+        slopes[part] = (likelihood.rates(there) - likelihood.rates(back)) / (2 * step[:, None])
     information = (slopes * np.where(rates > 0, 1 / np.where(rates > 0, rates, 1.0), 0.0)) @ slopes.T
     for k, i in enumerate(indices):
         constraint = likelihood.specification.parameters[i].constraint
@@ -81,17 +98,25 @@ def _information(likelihood: Likelihood, theta: FloatArray, indices: list[int]) 
 
 def _without_effect(likelihood: Likelihood, theta: FloatArray) -> list[int]:
     """Free parameters with the same 2NLL at either bound and in between, as far as it is known at all."""
-    free = likelihood.free
-    places = len(_PLACES)
-    points = np.tile(theta, (places * len(free), 1))
-    for k, i in enumerate(free):
-        lower, upper = likelihood.bounds[:, i]
-        points[k * places : (k + 1) * places, i] = lower + (upper - lower) * _PLACES
-    with np.errstate(all="ignore"):  # a rate may be negative, or not a number, at a bound
-        heights = likelihood.twice_nll(points).reshape(len(free), places)
     here = float(likelihood.twice_nll(theta)[0])
-    same: BoolArray = np.all(np.abs(heights - here) <= 4 * rounding(likelihood, theta), axis=1)
-    return [i for i, flat in zip(free, same, strict=True) if flat]
+    error = 4 * rounding(likelihood, theta)
+    same = np.array(likelihood.free, dtype=np.intp)
+    for place in _PLACES:
+        flat = np.zeros(same.size, dtype=bool)
+        for part in _parts(likelihood, same.size):
+            lower, upper = likelihood.bounds[:, same[part]]
+            points = np.repeat(theta[None], lower.size, axis=0)
+            points[range(lower.size), same[part]] = lower + (upper - lower) * place
+            with np.errstate(all="ignore"):  # a rate may be negative, or not a number, at a bound
+                flat[part] = np.abs(likelihood.twice_nll(points) - here) <= error
+        same = same[flat]
+    return [int(i) for i in same]
+
+
+def _parts(likelihood: Likelihood, count: int) -> list[slice]:
+    """So many points in parts that take little memory."""
+    size = max(_NUMBERS // (len(likelihood.parameters) + likelihood.observed.size), 1)
+    return [slice(begin, begin + size) for begin in range(0, count, size)]
 
 
 def rounding(likelihood: Likelihood, theta: FloatArray) -> float:

@@ -408,15 +408,22 @@ class Constraints:
 
     def add(self, theta: FloatArray, auxiliary: FloatArray | None, gradient: FloatArray, fisher: FloatArray) -> None:
         """Add their derivatives to a gradient (F, N) and a Hessian (F, F, N)."""
+        numbers = np.arange(len(gradient))
+        fisher[numbers, numbers] += self.add_slopes(theta, auxiliary, gradient)
+
+    def add_slopes(self, theta: FloatArray, auxiliary: FloatArray | None, gradient: FloatArray) -> FloatArray:
+        """Add their slopes to a gradient (F, N); their second derivatives, shape (F, N)."""
+        curvature = np.zeros_like(gradient)
         centre = self._centre if auxiliary is None else auxiliary[self._normal_data]
         stiffness = self.stiffness[self._pulled]
         gradient[self._pulled] += stiffness * (theta[self._normal[self._pulls]] - centre[self._pulls])
-        fisher[self._pulled, self._pulled] += stiffness
+        curvature[self._pulled] = stiffness
         if self._counted.size:
             counts = (self._auxiliary if auxiliary is None else auxiliary)[self._poisson_data[self._counts]]
             x = theta[self._poisson[self._counts]]
             gradient[self._counted] += 2 * (self._scales[self._counts] - counts / x)
-            fisher[self._counted, self._counted] += 2 * counts / x**2
+            curvature[self._counted] = 2 * counts / x**2
+        return curvature
 
 
 class _OfKind(NamedTuple):

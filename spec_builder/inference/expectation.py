@@ -21,6 +21,8 @@ __all__ = ["TOTAL", "Expectation", "centre_and_width", "covariance", "expect", "
 TOTAL = "total"
 #: Distance to a bound, in units of the domain, below which a parameter counts as being on it.
 BOUND_MARGIN = 1e-12
+#: Parameters that make a matrix large, and eigenvalues of one scaled to a diagonal of one that are none.
+_LARGE, _FLAT = 64, 1e-10
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,23 @@ def covariance(likelihood: Likelihood, theta: FloatArray) -> FloatArray:
     scale[scale == 0] = 1.0  # each in units of its own size: they may differ by any power of ten
     found = np.zeros((theta.size, theta.size))
     try:
-        found[moving] = np.linalg.pinv(information / np.outer(scale, scale), hermitian=True) / np.outer(scale, scale)
+        found[moving] = _inverse(information / np.outer(scale, scale)) / np.outer(scale, scale)
     except np.linalg.LinAlgError:
         found[:] = np.nan
     return found
+
+
+def _inverse(matrix: FloatArray) -> FloatArray:
+    """The inverse of a symmetric matrix, zero along its flat directions."""
+    if len(matrix) >= _LARGE:
+        try:
+            np.linalg.cholesky(matrix - _FLAT * np.eye(len(matrix)))
+        except np.linalg.LinAlgError:
+            pass
+        else:  # there are none, and the eigenvectors would take ten times as long
+            inverse = np.linalg.inv(matrix)
+            return np.asarray((inverse + inverse.T) / 2, dtype=np.float64)
+    return np.asarray(np.linalg.pinv(matrix, hermitian=True), dtype=np.float64)
 
 
 def prior(likelihood: Likelihood) -> tuple[FloatArray, FloatArray]:

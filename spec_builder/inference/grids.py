@@ -135,7 +135,8 @@ class _Grid:
     def _torn(self, fits: BatchFit) -> BoolArray:
         """Points with a neighbour on another branch, shape (A, B)."""
         heights = _heights(fits).reshape(self.shape)
-        slopes = self.likelihood.gradient(fits.theta)[:, self.indices].reshape(*self.shape, 2)
+        names = [self.likelihood.parameters[i] for i in self.indices]
+        slopes = np.stack([self.likelihood.slope(fits.theta, name) for name in names], axis=-1).reshape(*self.shape, 2)
         torn = np.zeros(self.shape, dtype=bool)
         least = np.min(heights)
         for axis in (0, 1):

@@ -10,6 +10,7 @@ pairs of groups instead, which is quicker for few of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from scipy.special import gammaln
 from spec_builder.histfactory.interpolation import FactorBank
 from spec_builder.inference.engine import Constraints, Expansion, poisson_slopes, poisson_terms
 from spec_builder.inference.rows import FIXED, SHARED
+from spec_builder.inference.slim import SlimExpansion, SlimMatrix, is_slim
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,6 +94,7 @@ class _Block:
         constant: what each template has without a factor, shape (J, 1).
         slopes: what it has for each factor, shape (J, f).
         vectors: parameters by bin.
+        moving: positions of the parameters of product and shapes, shape (a,).
     """
 
     place: slice
@@ -104,6 +107,7 @@ class _Block:
     constant: FloatArray
     slopes: FloatArray
     vectors: tuple[_Vector, ...]
+    moving: IndexArray
 
     def by_row(self, rows: RowArrays) -> FloatArray:
         """The templates, shape (J, b, N or 1)."""
@@ -152,6 +156,11 @@ class JacobianEngine:
         self.stiffness = self._constraints.stiffness
         self.constant = 2 * float(np.sum(gammaln(spec.observed + 1))) + self._constraints.constant
         self.affine = all(_affine(spec, block) for block in self._blocks)
+        columns = spec.observed.size + (0 if self.affine else 2 * len(self._blocks))
+        constrained = int(np.sum(self.stiffness > 0))
+        vectors = any(vector.bins.size for block in self._blocks for vector in block.vectors)
+        #: Whether there are so many more parameters than bins that :meth:`slim` suits the model.
+        self.is_slim = not vectors and is_slim(len(free), constrained, columns)
         size = max(len(free), 1)
         #: Rows worked on together.
         self.batch = int(np.clip(_CACHE // (size * (size + spec.observed.size)), 1, 2048))
@@ -194,6 +203,29 @@ class JacobianEngine:
 
     def __call__(self, theta: FloatArray, rows: RowArrays = SHARED, *, barrier: FloatArray | float = 0.0) -> Expansion:
         """Expand 2NLL, as :meth:`spec_builder.inference.engine.Engine.__call__`."""
+        rates, value, gradient, half, curvature = self._expand(theta, rows, barrier)
+        by_row = np.moveaxis(half, 2, 0)
+        fisher = np.ascontiguousarray(np.moveaxis(by_row @ by_row.swapaxes(1, 2), 0, 2))  # of which BLAS forms one half
+        self._constraints.add(theta, rows.auxiliary, gradient, fisher)
+        hessian = fisher if self.affine or not self.free else curvature.added_to(fisher)
+        return Expansion(rates, value, gradient, fisher, hessian)
+
+    def slim(self, theta: FloatArray, rows: RowArrays = SHARED, *, barrier: FloatArray | float = 0.0) -> SlimExpansion:
+        """The same, where ``is_slim``, without matrices of all pairs of parameters."""
+        rates, value, gradient, half, curvature = self._expand(theta, rows, barrier)
+        diagonal = self._constraints.add_slopes(theta, rows.auxiliary, gradient).T
+        columns = np.moveaxis(half, 2, 0)
+        fisher = hessian = SlimMatrix(diagonal, columns, np.ones(columns.shape[2]))
+        if not self.affine:
+            hessian = curvature.added_to_slim(fisher)
+        return SlimExpansion(
+            rates, value, gradient, fisher, hessian, partial(self, theta.copy(), rows, barrier=barrier)
+        )
+
+    def _expand(
+        self, theta: FloatArray, rows: RowArrays, barrier: FloatArray | float
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, _Curvature]:
+        """Rates, 2NLL, gradient without constraints, J sqrt(d2F/dnu2), shape (F, bins, N), and second derivatives."""
         values, first, second = self._bank.arrays(theta, rows.interpolations)
         events = [self._events(block, theta, values, rows) for block in self._blocks]
         rates = self._rates(events, theta.shape[1])
@@ -202,29 +234,22 @@ class JacobianEngine:
         value += self.constant if rows.constant is None else rows.constant
         value += self._constraints.value(theta, rows.auxiliary)
         count, points = len(self.free), theta.shape[1]
-        gradient, fisher = np.zeros((count, points)), np.zeros((count, count, points))
+        jacobian, curvature = np.zeros((count, *rates.shape)), _Curvature(count, points)
         if not count:
-            return Expansion(rates, value, gradient, fisher, fisher)
+            return rates, value, np.zeros((0, points)), jacobian, curvature
         ratio = observed / safe
         weight, bend = 2 - 2 * ratio, 2 * ratio / safe
         guarded = np.where(values == 0, _TINY, values)
-        logarithmic = first / guarded, second / guarded
-        jacobian = np.zeros((count, *rates.shape))
-        products, vectors = _Curvature(count, points), np.zeros((count, count, points))
+        factors = first / guarded, second / guarded, first, second
         for block, event in zip(self._blocks, events, strict=True):
             if (guarded[block.product] != values[block.product]).any():
                 event = event._replace(product=np.prod(guarded[block.product], axis=0))  # noqa: PLW2901
             if block.vectors and (event.vectors == 0).any():
                 event = event._replace(vectors=_vectors(block, np.where(theta == 0, _TINY, theta)))  # noqa: PLW2901
-            self._differentiate(
-                (block, event), theta, weight[block.place], (*logarithmic, first, second), jacobian, products, vectors
-            )
-        gradient += np.sum(jacobian * weight, axis=1)
-        by_row = np.moveaxis(jacobian, 2, 0)
-        fisher += np.moveaxis((by_row * bend.T[:, None]) @ np.swapaxes(by_row, 1, 2), 0, 2)
-        self._constraints.add(theta, rows.auxiliary, gradient, fisher)
-        hessian = fisher if self.affine else fisher + products.total() + vectors
-        return Expansion(rates, value, gradient, fisher, hessian)
+            self._differentiate((block, event), theta, weight[block.place], factors, jacobian, curvature)
+        gradient = np.sum(jacobian * weight, axis=1)
+        jacobian *= np.sqrt(bend)
+        return rates, value, gradient, jacobian, curvature
 
     def _events(self, block: _Block, theta: FloatArray, values: FloatArray, rows: RowArrays) -> _Events:
         product = np.prod(values[block.product], axis=0) if block.product.size else np.ones(theta.shape[1])
@@ -249,22 +274,20 @@ class JacobianEngine:
         weight: FloatArray,
         factors: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
         jacobian: FloatArray,
-        products: _Curvature,
-        vectors: FloatArray,
+        curvature: _Curvature,
     ) -> None:
         """Add a block's part to the Jacobian and to the second derivatives, weighted with dF/dnu (b, N)."""
         block, (product, vector, templates, shape) = at
         logarithmic, bent, first, second = factors
         base = product * vector
         by_factor = np.tensordot(block.slopes, templates, (0, 0))  # (f, b, N or 1)
-        by_product, by_shape = (
-            np.zeros((len(jacobian), theta.shape[1])),
-            np.zeros((len(jacobian), *base.shape[:1], theta.shape[1])),
-        )
+        # of the block's own parameters
+        by_product = np.zeros((block.moving.size, theta.shape[1]))
+        by_shape = np.zeros((*by_product.shape[:1], *base.shape[:1], theta.shape[1]))
         block.to_product(by_product, logarithmic[block.product])
         block.to_shapes(by_shape, by_factor * first[block.shapes][:, None])
         own = base * (shape * by_product[:, None] + by_shape)
-        jacobian[:, block.place] += own
+        jacobian[block.moving, block.place] += own
         if not self.affine:
             # second derivatives of product x shape, summed over the bins
             weighted = weight * base
@@ -276,22 +299,18 @@ class JacobianEngine:
             block.to_shapes(bends, np.sum(by_factor * weighted, axis=1) * second[block.shapes])
             # two factors of one parameter multiply each other's slopes, a factor does not multiply its own
             bends += total * (by_product**2 - squares) + 2 * by_product * slopes
-            products.add(by_product, total, slopes, bends)
+            curvature.add_products(block.moving, by_product, total, slopes, bends)
         for k, one in enumerate(block.vectors):
             inverse = 1 / np.where(theta[one.parameters] == 0, _TINY, theta[one.parameters])
             events = base * shape
             jacobian[one.positions, one.bins + block.place.start] += (events * inverse)[one.bins]
-            mixed = np.moveaxis(own * (weight * inverse), 1, 0)[one.bins]
-            vectors[one.positions] += mixed
-            vectors[:, one.positions] += np.moveaxis(mixed, 0, 1)
+            curvature.add(one.positions[:, None], block.moving, np.moveaxis(own * (weight * inverse), 1, 0)[one.bins])
             for other in block.vectors[:k]:
                 both = np.intersect1d(one.bins, other.bins)
                 p = one.positions[np.searchsorted(one.bins, both)]
                 q = other.positions[np.searchsorted(other.bins, both)]
                 inverse_other = 1 / np.where(theta[other.parameters] == 0, _TINY, theta[other.parameters])
-                cross = (events * weight * inverse * inverse_other)[both]
-                vectors[p, q] += cross
-                vectors[q, p] += cross
+                curvature.add(p, q, (events * weight * inverse * inverse_other)[both])
 
 
 def _vectors(block: _Block, theta: FloatArray) -> FloatArray:
@@ -303,27 +322,69 @@ def _vectors(block: _Block, theta: FloatArray) -> FloatArray:
 
 
 class _Curvature:
-    """Second derivatives of the blocks' products and shapes, summed over the blocks at once."""
+    """Second derivatives of the blocks, weighted and summed over the bins.
+
+    Args:
+        count: free parameters F.
+        points: N.
+    """
 
     def __init__(self, count: int, points: int) -> None:
+        self._size = count, points
         self._left: list[FloatArray] = []
         self._right: list[FloatArray] = []
         self._diagonal = np.zeros((count, points))
+        self._single: list[tuple[IndexArray, IndexArray, FloatArray]] = []
 
-    def add(self, products: FloatArray, total: FloatArray, slopes: FloatArray, diagonal: FloatArray) -> None:
-        """Add l_p l_q x total + l_p h_q + h_p l_q with l = products and h = slopes (F, N); and the diagonal."""
-        self._left.append(products)
-        self._right.append(total * products / 2 + slopes)
-        self._diagonal += diagonal
+    def add_products(
+        self, moving: IndexArray, products: FloatArray, total: FloatArray, slopes: FloatArray, diagonal: FloatArray
+    ) -> None:
+        """Add l_p l_q x total + l_p h_q + h_p l_q with l = products and h = slopes (a, N); and the diagonal.
 
-    def total(self) -> FloatArray:
-        """Shape (F, F, N)."""
-        left, right = np.stack(self._left), np.stack(self._right)
-        half = np.moveaxis(left, 2, 0).swapaxes(1, 2) @ np.moveaxis(right, 2, 0)
-        hessian = np.moveaxis(half + half.swapaxes(1, 2), 0, 2)
+        ``moving`` are the positions (a,) of these parameters.
+        """
+        left, right = np.zeros(self._size), np.zeros(self._size)
+        left[moving], right[moving] = products, total * products / 2 + slopes
+        self._left.append(left)
+        self._right.append(right)
+        self._diagonal[moving] += diagonal
+
+    def add(self, rows: IndexArray, columns: IndexArray, numbers: FloatArray) -> None:
+        """Add numbers at rows and columns, none twice, and at these columns and rows."""
+        self._single.append((rows, columns, numbers))
+
+    def added_to(self, fisher: FloatArray) -> FloatArray:
+        """With the Fisher part (F, F, N): the Hessian."""
+        # l h^T + h l^T as one product
+        both = np.moveaxis(np.stack([*self._left, *self._right]), 2, 0)
+        turned = np.moveaxis(np.stack([*self._right, *self._left]), 2, 0)
+        hessian = np.ascontiguousarray(np.moveaxis(both.swapaxes(1, 2) @ turned, 0, 2))
         numbers = np.arange(len(hessian))
         hessian[numbers, numbers] = self._diagonal
+        hessian += fisher
+        for rows, columns, values in self._single:
+            hessian[rows, columns] += values
+            hessian[columns, rows] += values
         return hessian
+
+    def added_to_slim(self, fisher: SlimMatrix) -> SlimMatrix:
+        """The same of a model without free vectors."""
+        diagonal = fisher.diagonal + self._diagonal.T
+        columns, signs = [fisher.columns], [fisher.signs]
+        lost = np.any([np.abs(left).max(axis=0) > np.sqrt(1 / _TINY) for left in self._left], axis=0)
+        for left, right in zip(self._left, self._right, strict=True):
+            # l h^T + h l^T is the difference of two squares, of sums and differences of vectors of one length
+            lengths = np.linalg.norm(left, axis=0), np.linalg.norm(right, axis=0)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                scale = np.nan_to_num(np.sqrt(lengths[1] / lengths[0]), nan=1.0, posinf=1.0)
+            scale[scale == 0] = 1.0
+            one, other = scale * left, right / scale
+            pair = np.stack([one + other, one - other], axis=-1).swapaxes(0, 1) / np.sqrt(2.0)
+            pair[lost] = np.nan  # a factor is zero, and nothing is left of its square's digits
+            columns.append(pair)
+            signs.append(np.array([1.0, -1.0]))
+            diagonal -= (2 * left * right).T
+        return SlimMatrix(diagonal, np.concatenate(columns, axis=2), np.concatenate(signs))
 
 
 def _by_template(
@@ -358,17 +419,22 @@ def _block(spec: Specification, members: list[tuple[Group, int]], position: dict
     shapes = sorted({f for term in terms for f in term.factors} - common)
     constant, slopes = _by_template(groups, product, shapes)
     vectors = [_vector(spec.vectors[v][place], position) for v in groups[0].gammas]
+    moved = {spec.factors[f].parameter for f in (*product, *shapes)} & set(position)
+    moving = sorted(position[p] for p in moved)
+    place_of = {p: i for i, p in enumerate(moving)}
+    own = {p: place_of[position[p]] for p in moved}
     return _Block(
         place,
         np.array(product, dtype=np.intp),
-        _scatter([spec.factors[f].parameter for f in product], position),
+        _scatter([spec.factors[f].parameter for f in product], own),
         np.array(shapes, dtype=np.intp),
-        _scatter([spec.factors[f].parameter for f in shapes], position),
+        _scatter([spec.factors[f].parameter for f in shapes], own),
         np.stack([(g.template if column == FIXED else g.relative)[place] for g, column in members]),
         tuple(column for _, column in members),
         constant,
         slopes,
         tuple(vectors),
+        np.array(moving, dtype=np.intp),
     )
 
 

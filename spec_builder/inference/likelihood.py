@@ -339,6 +339,12 @@ class Likelihood:
         return self.engine(tuple(range(len(self.parameters))))(self._columns(theta)).gradient.T
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    def slope(self, theta: FloatArray, parameter: str) -> FloatArray:
+        """Derivative of 2NLL in one parameter at theta (N, P): shape (N,)."""
+        slope: FloatArray = self.engine((self.index(parameter),))(self._columns(theta)).gradient[0]
+        return slope
+
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def hessian(self, theta: FloatArray) -> FloatArray:
         """Hessian of 2NLL in all parameters at theta (N, P): shape (N, P, P)."""
         parts = self.engine(tuple(range(len(self.parameters))))(self._columns(theta))

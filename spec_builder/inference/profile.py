@@ -140,20 +140,25 @@ def search(likelihood: Likelihood, parameter: str) -> Profile:
         begin = scattered(likelihood, often * count)
         found, _ = _if_lower(likelihood, found, np.tile(everywhere, often), begin, patient=False)
         found, _ = _if_lower(likelihood, found, everywhere, np.tile(lowest(likelihood), (count, 1)))
-    found = _from_each_other(likelihood, found)
-    slopes = likelihood.gradient(found.fits.theta)[:, index]
+    tried, best = found.values, found.fits.theta[_least(found)]
+    found = _from_each_other(likelihood, found, np.arange(count))
+    slopes = likelihood.slope(found.fits.theta, parameter)
     for _ in range(_REFINEMENTS):
         halved = _not_parabolic(found, slopes, _SEARCH_ERROR, _SEARCH_PART)
         if not halved.size:
             break
         theta = (found.fits.theta[halved] + found.fits.theta[halved + 1]) / 2
         added = profile(likelihood, parameter, theta[:, index], theta)
-        slopes = np.append(slopes, likelihood.gradient(added.fits.theta)[:, index])
+        slopes = np.append(slopes, likelihood.slope(added.fits.theta, parameter))
         values = np.append(found.values, added.values)
         order = np.argsort(values, kind="stable")
         found = Profile(parameter, values[order], found.fits.joined(added.fits).take(order))
         slopes = slopes[order]
-    return found if found.values.size == count else _from_each_other(likelihood, found)
+    if found.values.size == count:
+        return found
+    same = np.array_equal(best, found.fits.theta[_least(found)])
+    left = ~np.isin(found.values, tried) if same else np.ones(found.values.size, dtype=bool)
+    return _from_each_other(likelihood, found, np.flatnonzero(left))
 
 
 def _near_the_minimum(likelihood: Likelihood, index: int, step: float) -> FloatArray:
@@ -243,18 +248,21 @@ def _least(scan: Profile) -> int:
     return int(np.argmin(np.where(scan.fits.known, scan.fits.twice_nll, np.inf)))
 
 
-def _from_each_other(likelihood: Likelihood, scan: Profile) -> Profile:
+def _from_each_other(likelihood: Likelihood, scan: Profile, left: IndexArray) -> Profile:
     """The profile with lower minima, where the fits of other points lead to some.
 
     2NLL may have several minima in the other parameters. All points start from the best one's parameters, and then
     from those of a neighbour where the slopes say that it lies on another branch, as far as that goes.
+
+    Args:
+        likelihood: the model.
+        scan: the profile.
+        left: the points that have not yet started from the best one's parameters.
     """
     best = scan.fits.theta[_least(scan)]
-    index = likelihood.index(scan.parameter)
-    everywhere = np.arange(scan.values.size)
-    scan, _ = _if_lower(likelihood, scan, everywhere, np.tile(best, (scan.values.size, 1)))
+    scan, _ = _if_lower(likelihood, scan, left, np.tile(best, (left.size, 1)))
     look = np.ones(scan.values.size - 1, dtype=bool)
-    slopes = likelihood.gradient(scan.fits.theta)[:, index]
+    slopes = likelihood.slope(scan.fits.theta, scan.parameter)
     for _ in range(scan.values.size):
         jumps = _not_parabolic(scan, slopes, _BRANCH_ERROR, _BRANCH_PART)
         left = jumps[look[jumps]]
@@ -264,7 +272,7 @@ def _from_each_other(likelihood: Likelihood, scan: Profile) -> Profile:
         scan, moved = _if_lower(likelihood, scan, left + 1, theta[left])
         scan, more = _if_lower(likelihood, scan, left, theta[left + 1])
         moved = np.union1d(moved, more)
-        slopes[moved] = likelihood.gradient(scan.fits.theta[moved])[:, index]
+        slopes[moved] = likelihood.slope(scan.fits.theta[moved], scan.parameter)
         look[:] = False
         look[np.clip(np.concatenate([moved - 1, moved]), 0, look.size - 1)] = True
     return scan
@@ -391,7 +399,7 @@ def _with_lower_branch(likelihood: Likelihood, scan: Profile, ends: list[float],
     values = np.append(scan.values, lower.theta[:, index])
     order = np.argsort(values, kind="stable")
     joined = scan.fits.joined(lower).take(order)
-    return _from_each_other(likelihood, Profile(scan.parameter, values[order], joined))
+    return _from_each_other(likelihood, Profile(scan.parameter, values[order], joined), np.arange(values.size))
 
 
 def _crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: float) -> tuple[Crossings, list[float]]:

@@ -139,6 +139,40 @@ def test_a_part_of_a_model_has_a_part_of_its_rates_and_counts() -> None:
     assert (part.observed == 1).all()
 
 
+def large_matrices() -> tuple[FloatArray, FloatArray]:
+    """Four matrices (80, 80, 4) and gradients: positive definite, flat in a parameter, in two together, indefinite."""
+    rng = np.random.default_rng(5)
+    slopes = rng.normal(size=(4, 80, 200)) * 10 ** rng.uniform(-2, 2, (80, 1))
+    slopes[1, 7] = 0.0
+    slopes[2, 11] = slopes[2, 40]
+    matrices = slopes @ slopes.swapaxes(1, 2)
+    matrices[3, 20, 20] = -1.0
+    # no slope where there is no curvature
+    gradient = (matrices @ rng.normal(size=(4, 80, 1)))[..., 0]
+    return np.ascontiguousarray(np.moveaxis(matrices, 0, 2)), np.ascontiguousarray(gradient.T)
+
+
+def test_large_matrices_are_solved_like_small_ones() -> None:
+    matrices, gradient = large_matrices()
+    nothing = np.zeros((80, 1))
+    x, definite = descent.solve(matrices.copy(), gradient, nothing)
+    assert definite.tolist() == [True, True, True, False]
+    residual = np.einsum("pqn,qn->pn", matrices, x) + gradient
+    assert (np.abs(residual) <= 1e-8 * np.abs(gradient).max(axis=0))[:, :3].all()
+    assert x[7, 1] == 0.0
+
+
+def test_a_pivot_is_never_below_its_constraint() -> None:
+    matrices, gradient = large_matrices()
+    least = np.full((80, 1), 2.0)
+    lost = matrices[..., :1].copy()
+    lost[3], lost[:, 3] = 0.0, 0.0  # rounding has taken the constraint's part away
+    gradient[3] = 4.0
+    x, definite = descent.solve(lost, gradient[:, :1], least)
+    assert definite.all()
+    assert x[3, 0] == -2.0
+
+
 def test_what_overflows_on_the_way_is_no_warning() -> None:
     """Warnings are errors here."""
     size = {"name": "a", "type": "normsys", "data": {"hi": 1e80, "lo": 1e-80}}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spec_builder.inference import diagnosis
 from spec_builder.inference.diagnosis import flat_directions, rounding
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
@@ -49,6 +50,15 @@ def test_flat_directions(
 ) -> None:
     model = likelihood(signal, background)
     assert flat_directions(model, minimise(model).theta[0]) == flat
+
+
+def test_flat_directions_do_not_depend_on_the_parts_they_are_sought_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = likelihood([factor("mu"), norm("s", 0.1), norm("t", 0.2)], [factor("nu"), factor("xi"), norm("b", 0.1)])
+    theta = minimise(model).theta[0]
+    together = flat_directions(model, theta)
+    assert ("nu", "xi") in together
+    monkeypatch.setattr(diagnosis, "_NUMBERS", 1)
+    assert flat_directions(model, theta) == together
 
 
 def test_a_factor_of_nothing_is_flat() -> None:

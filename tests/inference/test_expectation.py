@@ -72,3 +72,26 @@ def test_on_a_bound_a_parameter_has_no_error() -> None:
     theta = np.array([fit(likelihood).theta[name] for name in likelihood.parameters])
     assert theta[likelihood.index("mu")] == 0.0
     assert covariance(likelihood, theta)[likelihood.index("mu")].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_errors_of_a_large_model_are_those_of_a_small_one() -> None:
+    bins = [40.0, 60.0, 50.0]
+    idle = {"name": "idle", "data": [1e-9] * 3, "modifiers": []}
+    norm = {"type": "normsys", "data": {"hi": 1.1, "lo": 0.9}}
+    own = [{"name": "mu", "type": "normfactor", "data": None}, {"name": "n", **norm}]
+    few = {"name": "s", "data": bins, "modifiers": own}
+    many = [{"name": f"m{i}", **norm} for i in range(80)]
+    found = []
+    for modifiers in ([], many):
+        workspace = {
+            "channels": [{"name": "c", "samples": [few, idle | {"modifiers": modifiers}]}],
+            "observations": [{"name": "c", "data": [41, 62, 49]}],
+            "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+            "version": "1.0.0",
+        }
+        likelihood = Likelihood.from_workspace(workspace)
+        errors = covariance(likelihood, likelihood.init)
+        pair = [likelihood.index(name) for name in ("mu", "n")]
+        found.append(errors[np.ix_(pair, pair)])
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-8)
+    assert found[0][0, 0] > 0

@@ -51,6 +51,31 @@ def many_nuisances(count: int, *, samples: int = 3, bins: int = 4, channels: int
     return {"channels": made, "observations": observations, "measurements": [measurement], "version": "1.0.0"}
 
 
+def many_bins(count: int) -> dict[str, Any]:
+    """A workspace of so many bins, a signal, and a background with a ``shapesys``."""
+    rng = np.random.default_rng(1)
+    signal, background = rng.uniform(1, 20, count).round(3), rng.uniform(20, 200, count).round(3)
+    errors = (background * rng.uniform(0.02, 0.2, count)).round(3)
+    samples = [
+        {
+            "name": "signal",
+            "data": signal.tolist(),
+            "modifiers": [{"name": "mu", "type": "normfactor", "data": None}],
+        },
+        {
+            "name": "background",
+            "data": background.tolist(),
+            "modifiers": [{"name": "shape", "type": "shapesys", "data": errors.tolist()}],
+        },
+    ]
+    return {
+        "channels": [{"name": "c", "samples": samples}],
+        "observations": [{"name": "c", "data": rng.poisson(signal + background).tolist()}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+
+
 def points(likelihood: Likelihood, count: int) -> FloatArray:
     rng = np.random.default_rng(1)
     width = np.where(likelihood.init == 0, 1.2, 0.1)
@@ -109,6 +134,16 @@ def test_both_forms_of_a_model_are_the_same(fixed: tuple[str, ...], strength: fl
     for name in ("fisher", "hessian"):
         one, other = (np.tril(np.moveaxis(getattr(e, name), 2, 0)) for e in (jacobian, pairs))
         np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-9)
+
+
+def test_a_parameter_for_each_of_many_bins(pyhf_model: Callable[..., PyhfModel]) -> None:
+    workspace = many_bins(300)
+    likelihood = Likelihood.from_workspace(workspace)
+    best = fit(likelihood)
+    assert best.valid
+    theta = np.array([best.theta[name] for name in likelihood.parameters])[None]
+    assert pyhf_model(workspace).twice_nll(theta, likelihood.parameters)[0] == pytest.approx(best.twice_nll, abs=1e-7)
+    assert best.up is not None
 
 
 def test_a_hundred_and_twenty_parameters_are_compiled_quickly() -> None:

@@ -266,6 +266,14 @@ def test_bad_counts(analyses: dict[tuple[str, str], Any], counts: list[float]) -
         likelihood.with_observed(counts)
 
 
+def test_the_slope_in_one_parameter_is_that_of_the_gradient(generic: dict[str, Any]) -> None:
+    likelihood = Likelihood.from_workspace(generic)
+    theta = np.tile(likelihood.init, (3, 1)) * np.array([[1.0], [1.01], [0.98]])
+    gradient = likelihood.gradient(theta)
+    for i, name in enumerate(likelihood.parameters):
+        np.testing.assert_allclose(likelihood.slope(theta, name), gradient[:, i], rtol=1e-10, atol=1e-10)
+
+
 def test_other_counts_leave_the_original(analyses: dict[tuple[str, str], Any]) -> None:
     likelihood = analyses["xenonnt", "linear"].likelihood("flux")
     other = likelihood.with_observed([1, 2, 3])
