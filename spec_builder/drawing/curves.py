@@ -84,13 +84,13 @@ def stretches(counts: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def _row_of(
-    mass: FloatArray, excluded: Sequence[Sequence[Interval]], begin: int, end: int
+    mass: FloatArray, excluded: Sequence[Sequence[Interval] | None], begin: int, end: int
 ) -> tuple[FloatArray, list[Sequence[Interval]]]:
-    """Masses and intervals of one stretch, lengthened half way to its neighbours."""
-    masses, rows = list(mass[begin:end]), list(excluded[begin:end])
-    if begin > 0:
+    """Masses and intervals of one stretch, lengthened half way to neighbours of which something is known."""
+    masses, rows = list(mass[begin:end]), [row for row in excluded[begin:end] if row is not None]
+    if begin > 0 and excluded[begin - 1] is not None:
         masses, rows = [np.sqrt(mass[begin - 1] * mass[begin]), *masses], [rows[0], *rows]
-    if end < mass.size:
+    if end < mass.size and excluded[end] is not None:
         masses, rows = [*masses, np.sqrt(mass[end - 1] * mass[end])], [*rows, rows[-1]]
     return np.array(masses), rows
 
@@ -98,7 +98,7 @@ def _row_of(
 def draw_excluded(
     panel: Axes,
     mass: FloatArray,
-    excluded: Sequence[Sequence[Interval]],
+    excluded: Sequence[Sequence[Interval] | None],
     *,
     line: Line,
     label: str | None = None,
@@ -112,21 +112,25 @@ def draw_excluded(
     Args:
         panel: with logarithmic axes.
         mass: mediator masses, shape (M,), increasing.
-        excluded: intervals at each mass; None is no end, and an end at 0 is not drawn.
+        excluded: intervals at each mass; None is no end, and an end at 0 is not drawn. None in the place of a row is a
+            mass of which nothing is known: a gap.
         line: colour and dashes.
         label: for the legend.
         width: of the lines [points].
         hatched: the excluded side is hatched and lets through what lies below, in place of a light band.
     """
     look: dict[str, Any] = {"color": line.color, "linestyle": line.style, "linewidth": width}
-    for begin, end in stretches([len(row) for row in excluded]):
+    for begin, end in stretches([-1 if row is None else len(row) for row in excluded]):
+        if excluded[begin] is None:
+            continue
         masses, rows = _row_of(mass, excluded, begin, end)
         for k in range(len(rows[0])):
             low = np.array([row[k][0] or np.nan for row in rows], dtype=np.float64)
             high = np.array([np.inf if row[k][1] is None else row[k][1] for row in rows], dtype=np.float64)
             for edge in (low, np.where(np.isfinite(high), high, np.nan)):
                 if np.isfinite(edge).any():
-                    panel.plot(masses, edge, label=label, **look)
+                    # between two gaps a line has no length
+                    panel.plot(masses, edge, label=label, marker="." if masses.size == 1 else None, **look)
                     label = None  # once in the legend
             _draw_light(panel, masses, low, high, line.color, hatched=hatched)
     if label is not None:

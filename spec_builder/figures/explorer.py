@@ -10,10 +10,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import write_text
 from spec_builder.base.names import shown
+from spec_builder.drawing.spectra import poisson_interval
 from spec_builder.drawing.style import ANALYSIS_LINES, PALETTE, Line, display_name
 
 if TYPE_CHECKING:
@@ -60,6 +63,7 @@ def explorer_page(content: Mapping[str, Any], library: str | None = None) -> str
         "names": _analysis_names(content),
         "samples": _sample_names(content),
         "palette": [_line(line) for line in PALETTE],
+        "bars": [_bars(model) for model in content["models"]],
     }
     title = "Excluded couplings"
     parts = {
@@ -145,6 +149,12 @@ def _sample_names(content: Mapping[str, Any]) -> dict[str, str]:
     """Names of the samples of all workspaces."""
     channels = [channel for model in content["models"] for channel in model["workspace"]["channels"]]
     return {sample["name"]: _display_name(sample["name"]) for channel in channels for sample in channel["samples"]}
+
+
+def _bars(model: Mapping[str, Any]) -> dict[str, list[list[float]]]:
+    """Lengths (down, up) of the bars of what was counted, by channel and bin, as figures have them."""
+    rows = {row["name"]: np.array(row["data"], dtype=np.float64) for row in model["workspace"]["observations"]}
+    return {name: np.round(np.column_stack(poisson_interval(counts)), 6).tolist() for name, counts in rows.items()}
 
 
 def _analysis_names(content: Mapping[str, Any]) -> dict[str, str]:

@@ -96,4 +96,4 @@ def _draw_panel(
         line, name = looks[result.choice.name]
         mass = np.array([point.mass_MeV for point in result.drawn_points])
         mass_coupling_axes(panel, mass, ", ".join(labels), couplings)
-        draw_excluded(panel, mass, [point.excluded for point in result.drawn_points], line=line, label=name)
+        draw_excluded(panel, *result.drawn_rows, line=line, label=name)

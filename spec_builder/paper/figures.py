@@ -190,8 +190,7 @@ def _draw_ours(panel: Axes, result: LimitsResult, entries: dict[str, Any], *, wi
     """A curve of our own, thicker than those of others, in its analysis' colour and dashes."""
     line = line_of(result.provenance.analysis)
     before = len(panel.get_lines())
-    mass = np.array([point.mass_MeV for point in result.drawn_points])
-    draw_excluded(panel, mass, [point.excluded for point in result.drawn_points], line=line, width=width)
+    draw_excluded(panel, *result.drawn_rows, line=line, width=width)
     drawn = panel.get_lines()[before:]
     if drawn:
         entries.setdefault(label_of(result), drawn[0])

@@ -84,6 +84,12 @@ class LimitsResult(PicturedResult):
         return tuple(point for point in self.exclusion.points if np.isfinite(point.mass_MeV) and point.valid)
 
     @property
+    def drawn_rows(self) -> tuple[FloatArray, list[tuple[Interval, ...] | None]]:
+        """Finite masses, shape (M,), and what is excluded at each; None where fits are not valid, a gap in a figure."""
+        points = [point for point in self.exclusion.points if np.isfinite(point.mass_MeV)]
+        return np.array([point.mass_MeV for point in points]), [p.excluded if p.valid else None for p in points]
+
+    @property
     def drawn_height(self) -> float:
         """Height of a figure of it [in]."""
         return HEIGHT if self.choice.has_mediator else 1.5
@@ -123,7 +129,7 @@ class LimitsResult(PicturedResult):
         if panel.has_data():
             ends = min(ends[0], panel.get_ylim()[0]), max(ends[1], panel.get_ylim()[1])
         mass_coupling_axes(panel, mass, axis, ends)
-        draw_excluded(panel, mass, excluded, line=look, label=name, hatched=hatched)
+        draw_excluded(panel, *self.drawn_rows, line=look, label=name, hatched=hatched)
         panel.legend(title=f"{interaction_label(self.choice)}\n{level_note(self.provenance)}", loc="upper left")
         return panel
 

@@ -52,6 +52,14 @@ def test_no_line_joins_what_is_not_one_interval() -> None:
     ]
 
 
+def test_masses_of_which_nothing_is_known_are_a_gap() -> None:
+    panel = Figure().subplots()
+    draw_excluded(panel, MASS, [[(1.0, None)], [(1.0, None)], None, [(1.0, None)]], line=PALETTE[0], label="mine")
+    drawn = [(np.asarray(line.get_xdata()).tolist(), line.get_marker()) for line in panel.get_lines()]
+    assert drawn == [([1.0, 10.0], "None"), ([1000.0], ".")]
+    assert panel.get_legend_handles_labels()[1] == ["mine"]
+
+
 def test_an_excluded_standard_model_has_no_lower_line() -> None:
     panel = Figure().subplots()
     draw_excluded(panel, MASS, [[(0.0, 3.0)]] * 4, line=PALETTE[0])

@@ -6,7 +6,6 @@ import html
 import itertools
 import json
 import re
-import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import pyhf
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.drawing.spectra import poisson_interval
 from spec_builder.drawing.style import PALETTE
 from spec_builder.figures import explorer
 from spec_builder.figures.explorer import explorer_page, plotting_library, write_explorer
@@ -25,13 +25,12 @@ from spec_builder.model.patches import build_patch_set
 from spec_builder.physics.interactions import choose
 from spec_builder.studies.explanation import explain_point
 from spec_builder.studies.explorer import explore
+from tests.browser import CHROMIUM, DRIVER, QUIET, Browser
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
 #: In the place of plotly.
 NOTHING = """window.Plotly = { version: "0", react(place) { place.data = []; }, restyle() {}, purge() {} };
 HTMLElement.prototype.on = function on() {};
@@ -324,3 +323,119 @@ def test_nothing_is_wider_than_the_page(page: str, browse: Callable[..., str], w
     assert ready == "yes"
     assert scrolled <= width
     assert right <= width
+
+
+def test_bars_are_those_of_figures_and_a_limit_that_is_not_valid_is_a_gap(
+    content: dict[str, Any], browse: Callable[..., str]
+) -> None:
+    broken = json.loads(json.dumps(content))
+    first = broken["planes"][0]
+    for limit in first["limits"]:
+        limit["valid"][2] = False
+    script = """() => {
+      const drawn = {};
+      Plotly.react = (place, traces) => { drawn[place.id] = traces; place.data = []; };
+      update();
+      const data = drawn.events.find(({ name }) => name === "data");
+      const curve = drawn.plane.find(({ name }) => name === "end of what is excluded");
+      const areas = drawn.plane.filter(({ fill }) => fill).map(({ x }) => [Math.min(...x), Math.max(...x)]);
+      const { array: up, arrayminus: down } = data.error_y;
+      return JSON.stringify({ counts: data.y, up, down, y: curve.y, areas });
+    }"""
+    own = found(browse(with_script(explorer_page(broken, NOTHING), script)))
+    down, up = poisson_interval(np.array(own["counts"], dtype=float))
+    assert own["down"] == pytest.approx(down, abs=1e-6)
+    assert own["up"] == pytest.approx(up, abs=1e-6)
+    assert [end is None for end in own["y"]] == [False, False, True, False, False]
+    bad = first["masses_MeV"][2]
+    assert own["areas"]
+    assert all(not low < bad < high for low, high in own["areas"])
+
+
+# ---------------------------------------------------------------- by keys alone
+
+FOCUS = """const at = document.activeElement, style = getComputedStyle(at);
+return [at.id || at.className || at.textContent.trim(), style.outlineStyle, parseFloat(style.outlineWidth)];"""
+CHOSEN = "return [state.mass, state.coupling];"
+ORDER = (
+    "skip", "analysis", "interaction", "law", "cl", "dof", "also", "plane", "mass", "coupling", "save-curve",
+    "The curve as a table", "save-workspace", "Bins and pulls as tables", "Sources", "Status of each table",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if CHROMIUM is None or DRIVER is None:
+        pytest.skip("no chromium, or no driver of it, on this machine")
+    with Browser(tmp_path_factory.mktemp("browser")) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(("width", "colours"), [(1280, "light"), (390, "dark")])
+def test_keys_reach_everything_and_a_frame_shows_where(
+    browser: Browser, page: str, tmp_path: Path, width: int, colours: str
+) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(page, encoding="utf-8")
+    browser.look(width, 850, colours)
+    browser.open(path.as_uri())
+    reached = []
+    for _ in ORDER:
+        browser.press("Tab")
+        name, line, size = browser.settled(FOCUS)
+        reached.append(name)
+        assert (line, size) == ("solid", 3), name
+    assert tuple(reached) == ORDER
+    back = browser.run("return getComputedStyle(document.body).backgroundColor")
+    assert back == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 24, 29)"}[colours]
+
+
+def test_keys_choose_a_point_change_controls_and_download(
+    browser: Browser, content: dict[str, Any], page: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(page, encoding="utf-8")
+    browser.look(1280, 850)
+    browser.open(f"{path.as_uri()}#mass=0.01&coupling=1e-9")
+    browser.press("Tab", "Enter")
+    assert browser.settled("return document.activeElement.id") == "point"
+    assert "coupling=" in browser.run("return location.hash")
+    browser.open(f"{path.as_uri()}#mass=0.01&coupling=1e-9")
+    browser.press("Tab", "Tab", "Down", "Tab", "Down", "Tab", "Down")
+    assert browser.settled("return [state.analysis, state.interaction, state.law];") == [
+        "xenonnt",
+        "vector_bl",
+        "linear",
+    ]
+    browser.press("Tab", "Tab", "Tab", "Tab")
+    mass, coupling = browser.settled(CHOSEN)
+    browser.press("Home", "Left", "Down")
+    assert browser.settled(CHOSEN) == [max(mass - 1, 0), 0]
+    browser.press("End", "Up", "Right")
+    assert browser.settled(CHOSEN) == [max(mass - 1, 0) + 1, 4]
+    assert coupling < 5
+    browser.press("Tab", "Home", "Tab", "Left")
+    assert browser.settled(CHOSEN) == [0, 3]
+    browser.press("Tab", "Enter", "Tab", "Enter", "Tab", "Enter")
+    plane = next(
+        plane
+        for plane in content["planes"]
+        if content["models"][plane["model"]]["analysis"] == "xenonnt"
+        and content["models"][plane["model"]]["law"] == "linear"
+        and content["interactions"][plane["interaction"]]["name"] == "vector_bl"
+    )
+    name = f"xenonnt_linear_vector_bl_m{plane['masses_MeV'][0]}_g{plane['couplings'][3]}.json"
+    assert json.loads(browser.downloaded(name))["measurements"][0]["name"] == "new_physics"
+    assert "mass_MeV,g_low" in browser.downloaded("xenonnt_linear_vector_bl_cl0.9_dof1.csv")
+    assert browser.run("return element('curve-details').open") is True
+
+
+def test_many_names_leave_the_plane_its_height_on_a_telephone(browser: Browser, page: str, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(page, encoding="utf-8")
+    browser.look(390, 850)
+    heights = []
+    for also in ("nothing", "interaction", "analysis", "cl"):
+        browser.open(f"{path.as_uri()}#also={also}")
+        heights.append(browser.settled("return element('plane')._fullLayout._size.h;"))
+    assert min(heights) == heights[0]

@@ -178,9 +178,12 @@ function ends(values, log) {
   return [2 * at[0] - inner[0], ...inner, 2 * at.at(-1) - inner.at(-1)].map(back);
 }
 
+// What is excluded at each mass where the limit is valid; elsewhere there is a gap.
+const validRows = (limit) => limit.excluded.map((intervals, i) => (limit.valid[i] ? intervals : []));
+
 // The ends of what is excluded against the mass: one line for each end that exists.
 function edgeTraces(plane, limit, line, name, width) {
-  const rows = limit.excluded.map((intervals) => intervals.flat());
+  const rows = validRows(limit).map((intervals) => intervals.flat());
   const count = Math.max(0, ...rows.map((row) => row.length));
   const traces = [];
   for (let k = 0; k < count; k += 1) {
@@ -194,7 +197,7 @@ function edgeTraces(plane, limit, line, name, width) {
 
 // What is excluded, filled: where the number of intervals changes from mass to mass, up to half way.
 function filledTraces(plane, limit, x, y) {
-  const rows = limit.excluded;
+  const rows = validRows(limit);
   const traces = [];
   let begin = 0;
   for (let end = 1; end <= rows.length; end += 1) {
@@ -266,6 +269,9 @@ function drawPlane(plane, limit) {
     }
     traces.push({ type: "scatter", mode: "markers", x: [plane.masses_MeV[state.mass]], y: [plane.couplings[state.coupling]],
       name: "the point", hoverinfo: "skip", marker: { symbol: "circle-open", size: 13, color: c.mark, line: { width: 2.5 } } });
+    // on a telephone names stand one below the other: the plane keeps its height
+    const names = traces.filter(({ type, showlegend }) => type === "scatter" && showlegend !== false).length;
+    element("plane").style.height = narrow.matches ? `${25 + 1.9 * Math.max(0, names - 3)}rem` : "";
     const range = (edges, log) => [edges[0], edges.at(-1)].map((v) => (log ? Math.log10(v) : v));
     draw("plane", traces, layoutOf({
       uirevision: `${plane.model} ${plane.interaction}`, margin: { l: 62, r: 12, t: 8, b: narrow.matches ? 110 : 48 },
@@ -273,6 +279,7 @@ function drawPlane(plane, limit) {
       yaxis: axisOf(plain(`coupling ${label}`), { type: signed ? "linear" : "log", range: range(y, !signed), dtick: signed ? undefined : 1 }),
     }));
   } else {
+    element("plane").style.height = "";
     const delta = plane.couplings.map((_, j) => deltaChi2(plane, limit, 0, j));
     const traces = [{ type: "scatter", mode: "lines+markers", x: plane.couplings, y: delta, text: plane.couplings.map((_, j) => hover(0, j)),
       hovertemplate: "%{text}<extra></extra>", name: "Δχ²", line: visible(ownLine(plane)), marker: { size: 6 } }];
@@ -291,7 +298,7 @@ function drawPlane(plane, limit) {
   }
   element("plane").setAttribute("aria-label", `${interactionOf(plane).title}, ${look.names[modelOf(plane).analysis]}: `
     + `Δχ² over ${plane.masses_MeV ? "mediator mass and coupling" : label}, and what is excluded at ${set(limit.confidence)}. `
-    + "The table below holds the curve.");
+    + "The arrow keys choose a point. The table below holds the curve.");
 }
 
 // Names side by side in the legend of events, so that the longest is read whole.
@@ -326,9 +333,10 @@ function drawEvents(plane, here, standard) {
   });
   const line = (bins, name, color, symbol) => ({ type: "scatter", mode: "markers", x, y: bins.map((b) => b.expected), name,
     marker: { symbol, size: 15, color, line: { width: 2.5, color } }, hovertemplate: "%{y:.3g}" });
+  const bars = here.bins.map(({ channel, bin }) => look.bars[plane.model][channel][bin]);
   traces.push(line(standard.bins, "Standard Model fit", c.mark, "line-ew-open"));
-  traces.push({ type: "scatter", mode: "markers", x, y: here.bins.map((b) => b.observed), name: "data (bars √N)",
-    error_y: { type: "data", array: here.bins.map((b) => Math.sqrt(b.observed)), color: c.mark, thickness: 1.3, width: 3 },
+  traces.push({ type: "scatter", mode: "markers", x, y: here.bins.map((b) => b.observed), name: "data",
+    error_y: { type: "data", symmetric: false, array: bars.map(([, up]) => up), arrayminus: bars.map(([down]) => down), color: c.mark, thickness: 1.3, width: 3 },
     marker: { color: c.mark, size: 7 }, hovertemplate: "%{y}" });
   traces.push({ type: "bar", x, y: here.bins.map((b) => b.chi2), yaxis: "y2", name: "χ², the point", marker: { color: "#D55E00" },
     hovertemplate: "%{y:.3f}" });
@@ -621,6 +629,30 @@ function clicked(event) {
   else choosePoint(0, hit.pointNumber);
 }
 
+// Arrow keys on the plane: masses from side to side, couplings up and down; pages and ends of the couplings.
+function pressed(event) {
+  const plane = currentPlane();
+  const [masses, couplings] = [massCount(plane), plane.couplings.length];
+  const { mass, coupling } = state;
+  const line = !plane.masses_MeV;  // its parameter lies along the page
+  const page = Math.ceil(couplings / 10);
+  const next = {
+    ArrowLeft: line ? [0, coupling - 1] : [mass - 1, coupling], ArrowRight: line ? [0, coupling + 1] : [mass + 1, coupling],
+    ArrowDown: [mass, coupling - 1], ArrowUp: [mass, coupling + 1],
+    PageDown: [mass, coupling - page], PageUp: [mass, coupling + page], Home: [mass, 0], End: [mass, couplings - 1],
+  }[event.key];
+  if (!next || event.altKey || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  const within = (value, count) => Math.min(Math.max(value, 0), count - 1);
+  choosePoint(within(next[0], masses), within(next[1], couplings));
+}
+
+// The address holds what was chosen: the link to the point must not replace it.
+function skip(event) {
+  event.preventDefault();
+  element("point").focus();
+}
+
 function change(key, value) {
   const before = currentPlane();
   const [mass, coupling] = [before.masses_MeV ? before.masses_MeV[state.mass] : 10, before.couplings[state.coupling]];
@@ -657,6 +689,8 @@ function start() {
   element("controls").addEventListener("submit", (event) => event.preventDefault());
   element("mass").addEventListener("input", (event) => choosePoint(Number(event.target.value), state.coupling));
   element("coupling").addEventListener("input", (event) => choosePoint(state.mass, Number(event.target.value)));
+  element("plane").addEventListener("keydown", pressed);
+  document.querySelector(".skip").addEventListener("click", skip);
   element("save-curve").addEventListener("click", saveCurve);
   element("save-workspace").addEventListener("click", saveWorkspace);
   dark.addEventListener("change", redraw);
