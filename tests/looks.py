@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
 from matplotlib.text import Text
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def problems(figure: Figure) -> list[str]:
         if _overlap(one, other):
             found.append(f"over each other: {one.get_text()!r}, {other.get_text()!r}")
     for panel in figure.axes:
-        if not panel.has_data():
+        if not panel.has_data() or not _is_seen(panel):
             found.append("a panel is empty")
         legends = [legend for legend in (*figure.legends, panel.get_legend()) if legend is not None]
         found += [
@@ -52,6 +53,21 @@ def problems(figure: Figure) -> list[str]:
             if _hidden(line, legend, panel)
         ]
     return list(dict.fromkeys(found))
+
+
+def _is_seen(panel: Axes) -> bool:
+    """Whether something of what is drawn lies inside the frame, but for lines across it; a legend may say why not."""
+    across = [panel.get_xaxis_transform(which="grid"), panel.get_yaxis_transform(which="grid")]
+    lines = [line for line in panel.get_lines() if line.get_transform() not in across]
+    points = [line.get_transform().transform(np.asarray(line.get_xydata(), dtype=np.float64)) for line in lines]
+    places: NDArray[np.float64] = np.concatenate([np.zeros((0, 2)), *points])
+    frame = panel.bbox.padded(1)
+    inside = (places > frame.min).all(axis=1) & (places < frame.max).all(axis=1)
+    areas = [*panel.patches, *(one for one in panel.collections if isinstance(one, PolyCollection))]
+    legends = [panel.get_legend(), *getattr(panel.figure, "legends", [])]
+    words = [text.get_text() for legend in legends if legend is not None for text in legend.get_texts()]
+    told = any(word.endswith(("is excluded", "no limit")) for word in words)
+    return bool(inside.any() or areas or told)
 
 
 def _texts(figure: Figure) -> Iterator[Text]:

@@ -273,6 +273,12 @@ RESULTS: dict[str, Callable[[Made], Any]] = {
 }
 
 
+#: Descriptions of what goes in.
+WITHOUT_PICTURE = {
+    *("Analysis", "Experiment", "Source", "Target", "Choice", "ExperimentList", "ExperimentDescription"),
+}
+
+
 @pytest.mark.parametrize("name", RESULTS)
 def test_what_results_are_asked_for(name: str, made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     """``save``, ``plot`` and the forms of every result, with junk."""
@@ -281,6 +287,7 @@ def test_what_results_are_asked_for(name: str, made: Made, monkeypatch: pytest.M
     assert type(result).__name__ == name
     wrong = refusals(result.save, lambda: {"path": made.new(".csv")}, "path", made.folder)
     wrong += refusals(result.save, lambda: {"path": made.new(".csv")}, "force", made.folder)
+    assert hasattr(result, "plot") or name in WITHOUT_PICTURE
     if hasattr(result, "plot"):
         for argument in inspect.signature(result.plot).parameters:
             wrong += refusals(result.plot, dict, argument, made.folder)

@@ -230,11 +230,13 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
             analysis, choice = analysis_and_choice(target, choices)
             analysis = changed_analysis(analysis, choices)
             couplings = choices["couplings"]
-            if couplings is None:
-                couplings = scans.default_couplings(analysis, choice, choices["masses"])
-                told = f"{choice.parameter}: {couplings.size} values from {couplings[0]:.6g} to {couplings[-1]:.6g}"
+            if couplings is not None:
+                scans.scan_analysis(analysis, choice, choices["masses"], couplings, **how)
+            else:
+                values = scans.default_couplings(analysis, choice, choices["masses"])
+                scans.scan_analysis(analysis, choice, choices["masses"], values, **how)
+                told = f"{choice.parameter}: {values.size} values from {values[0]:.6g} to {values[-1]:.6g}"
                 click.echo(f"{told}, around what is excluded", err=True)
-            scans.scan_analysis(analysis, choice, choices["masses"], couplings, **how)
     say_written(output)
 
 

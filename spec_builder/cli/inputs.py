@@ -23,6 +23,7 @@ from spec_builder.cli.output import (
     bibtex_of,
     emit,
 )
+from spec_builder.cli.pictures import Plots, plot_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,13 +84,15 @@ def _complete_target(context: click.Context, parameter: click.Parameter, incompl
 @click.option("--hep", is_flag=True, help="Add hep neutrinos to the 8B flux.")
 @json_option
 @csv_option
+@plot_options("Draw it")
 @cite_option
 @output_option
 @force_option
-def spectrum(as_json: bool, as_csv: bool, cite: bool, output: str, force: bool, **choices: Any) -> None:
+def spectrum(as_json: bool, as_csv: bool, output: str, force: bool, **choices: Any) -> None:
     """Print the recoil spectrum dR/dT [events/(t yr keV)] of a source on a target: by default 8B neutrinos on xenon."""
     from spec_builder.studies.spectrum import recoil_spectrum  # noqa: PLC0415
 
+    plots, cite = Plots.taken(choices, output, force=force), choices.pop("cite")
     name = choices.pop("interaction")
     options = {key: choices.pop(key) for key in option_names()}
     if name == "sm":
@@ -104,7 +107,8 @@ def spectrum(as_json: bool, as_csv: bool, cite: bool, output: str, force: bool, 
         if choices["coupling"] is None:
             raise SpecBuilderError(f"interaction '{name.name}': give --coupling ({name.unit or 'no unit'})")
     result = recoil_spectrum(interaction=name, **choices)
-    emit(bibtex_of(result.sources) if cite else result, output, force=force, as_json=as_json, as_csv=as_csv)
+    told, beside = bibtex_of(result.sources) if cite else result, plots.of_result(result)
+    emit(told, output, force=force, beside=beside, as_json=as_json, as_csv=as_csv)
 
 
 def _refuse_unknown(name: str) -> None:

@@ -60,12 +60,14 @@ class Plots:
         """Take the two options out of the choices of a command line, and refuse their names before anything is done.
 
         Raises:
-            SpecBuilderError: for a width that is unknown or without a figure, and as
+            SpecBuilderError: for a width that is unknown or without a figure, for --cite, and as
                 :func:`spec_builder.drawing.page.check_pages`.
         """
         names, width = choices.pop("plots"), choices.pop("width")
         if "" in names:
             raise SpecBuilderError("plot '': expected the name of a figure, .png, .pdf or .svg")
+        if names and choices.get("cite"):
+            raise SpecBuilderError("--cite prints references and draws nothing: leave out --plot")
         paths = tuple(map(Path, names))
         if width is not None:
             from spec_builder.drawing.page import width_of  # noqa: PLC0415

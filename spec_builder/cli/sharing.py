@@ -118,7 +118,7 @@ def export(context: click.Context, /, analyses: tuple[str, ...], output: str | N
     change = changes_of(choices)
     if output is None:
         if len(analyses) != 1:
-            raise SpecBuilderError("export: give --output DIR, or one analysis to print its workspace")
+            raise SpecBuilderError("export: give --output FOLDER, or one analysis to print its workspace")
         (loaded,) = load_analyses(analyses, law, variants, change)
         click.echo(canonical_json(loaded.workspace), nl=False)
         return

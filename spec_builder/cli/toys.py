@@ -318,7 +318,8 @@ def _measured_coverage(
     if of is None:
         if choices["mass"] is not None:
             raise SpecBuilderError("coverage: --mass applies with an --interaction only")
-        return cover_analysis(analysis, choices["parameter"], choices["values"] or "0.3,1,2", **own)
+        values = {} if choices["values"] is None else {"values": choices["values"]}
+        return cover_analysis(analysis, choices["parameter"], **values, **own)
     if choices["values"] is None:
         raise SpecBuilderError(f"coverage: give --values of {of.parameter}")
     return cover_couplings(analysis, of, choices["mass"], choices["values"], **own)

@@ -86,7 +86,8 @@ def draw_impacts(panel: Axes, impacts: Mapping[str, Sequence[float | None]], lab
         values = np.array([np.nan if value is None else value for value in reversed(impacts[key])], dtype=np.float64)
         look: dict[str, Any] = {"facecolor": color, "alpha": 0.7, "hatch": None if key.endswith("up") else "////"}
         if not filled:
-            look = {"facecolor": "none", "edgecolor": color, "linewidth": 0.8}
+            dashes = "-" if key.endswith("up") else (0, (3, 1.5))
+            look = {"facecolor": "none", "edgecolor": color, "linewidth": 0.8, "linestyle": dashes}
         sign = "+" if key.endswith("up") else r"\!-\!"
         error = r"\hat\sigma" if filled else r"\sigma_0"
         panel.barh(range(values.size), values, height=0.62, label=rf"$\hat\theta {sign} {error}$", **look)

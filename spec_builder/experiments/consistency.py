@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from spec_builder.experiments.description import Experiment
 
-__all__ = ["check_channels", "check_data_sets", "check_parameters"]
+__all__ = ["check_channels", "check_data_sets", "check_parameters", "shared_parameters"]
 
 
 def check_channels(experiments: Sequence[Experiment]) -> None:
@@ -69,6 +69,21 @@ def check_parameters(experiments: Sequence[Experiment]) -> None:
                 f"{place}: '{name}' is one shared parameter with two sizes, {size:g} here and {known_size:g} "
                 f"({where}), expected one size or two names"
             )
+
+
+def shared_parameters(experiments: Sequence[Experiment]) -> dict[str, tuple[str, ...]]:
+    """Uncertainties of one name that act in several experiments as one parameter, fluxes of sources aside.
+
+    Returns:
+        The experiments by the parameter's name.
+    """
+    holders: dict[str, dict[str, None]] = {}
+    for experiment in experiments:
+        for name, _, _ in _parameters([experiment]):
+            holders.setdefault(name, {})[experiment.name] = None
+    channels = [channel for experiment in experiments for channel in experiment.channels]
+    fluxes = {component.parameter for channel in channels for component in channel.source.components}
+    return {name: tuple(found) for name, found in holders.items() if len(found) > 1 and name not in fluxes}
 
 
 def _parameters(experiments: Sequence[Experiment]) -> Iterator[tuple[str, float | None, str]]:

@@ -346,11 +346,19 @@ def make_minuit(likelihood: Likelihood, function: PointFunction | ArrayFunction,
 
 
 def migrad(minuit: Minuit, start: FloatArray, bounds: FloatArray) -> Minuit:
-    """Minimise from start values (F,), moved a little inside the bounds (2, F): on a limit MIGRAD sees no slope."""
+    """Minimise from start values (F,), moved a little inside the bounds (2, F): on a limit MIGRAD sees no slope.
+
+    Its print level is one for all of a process, and others set it (cabinetry does): lines on standard output would
+    stand in results.
+    """
     margin = INSIDE * (bounds[1] - bounds[0])
     minuit.reset()
     minuit.values = np.clip(start, bounds[0] + margin, bounds[1] - margin)
-    return minuit.migrad(ncall=_CALLS)
+    level, minuit.print_level = minuit.print_level, 0
+    try:
+        return minuit.migrad(ncall=_CALLS)
+    finally:
+        minuit.print_level = level
 
 
 def minimise(

@@ -13,7 +13,7 @@ from spec_builder.base.errors import SpecBuilderError, UnknownNameError
 from spec_builder.base.names import meant, shown, unknown_name
 from spec_builder.base.printing import counted
 from spec_builder.base.text import Described, Report
-from spec_builder.experiments.consistency import check_channels, check_data_sets, check_parameters
+from spec_builder.experiments.consistency import check_channels, check_data_sets, check_parameters, shared_parameters
 from spec_builder.experiments.description import SIGNAL_SAMPLE, channel_columns
 from spec_builder.experiments.reading import load_experiment, shipped_experiments
 from spec_builder.histfactory.modifiers import LAWS, Law
@@ -384,6 +384,8 @@ class Analysis(Described):
         if masses is None and choice.has_mediator:
             masses = np.array(self.masses_MeV)
         notes = [(self.name, text) for text in self.changes]
+        for name, found in shared_parameters(self.experiments).items():
+            notes.append((self.name, f"{name} is one parameter that {' and '.join(found)} share"))
         for (experiment, channel), kernel in zip(self.pairs, self.kernels, strict=True):
             notes += [(experiment.name, text) for text in _idle_uncertainties(channel)]
             if not choice.acts_on(channel.target):

@@ -43,6 +43,8 @@ __all__ = [
 _MEV_PER_KEV = 1e-3
 #: A response is told of that leaves out more than this share of the accepted events.
 LARGEST_SHARE_BEYOND = 0.03
+#: A share that is 100 % in two digits.
+_ALL = 0.995
 #: Rounding of the discriminant of a parabola that touches zero, as full destructive interference makes it.
 _PARABOLA_ROUNDING = 1e-9
 
@@ -249,8 +251,9 @@ class SignalKernel:
         share = self.share_beyond(choice, masses_MeV)
         if share <= LARGEST_SHARE_BEYOND:
             return ""
+        percent = f"{100 * share:.2g}" if share < _ALL else "100"
         return (
-            f"{100 * share:.0f} % of the accepted events of {self.channel.name} lie above the last recoil energy of "
+            f"{percent} % of the accepted events of {self.channel.name} lie above the last recoil energy of "
             "its response, if its last probability holds there; they are left out"
         )
 

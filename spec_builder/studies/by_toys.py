@@ -15,7 +15,7 @@ from spec_builder.base.executors import workers
 from spec_builder.base.files import digest
 from spec_builder.base.grids import check_level, numbers_text, parse_signed_grid
 from spec_builder.base.names import shown
-from spec_builder.base.text import Report, Result, Shown
+from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.curves import check_masses, mass_coupling_axes, range_of_ends, stretches
 from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.compiled import describe_engine
@@ -68,7 +68,7 @@ _PER_GEV = 1e3
 
 
 @dataclass(frozen=True, repr=False)
-class ToyFitResult(Result):
+class ToyFitResult(PicturedResult):
     """A fit of one parameter whose interval, significance and goodness come from toys.
 
     Attributes:
@@ -86,6 +86,27 @@ class ToyFitResult(Result):
     def provenance(self) -> Choices:
         """The choices behind it."""
         return self.asymptotic.provenance
+
+    @property
+    def drawn(self) -> str:
+        """What :meth:`plot` draws."""
+        return self.asymptotic.drawn
+
+    @property
+    def drawn_height(self) -> float:
+        """Height of a figure of it [in]."""
+        return self.asymptotic.drawn_height
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Pulls of the nuisance parameters at the minimum, which toys do not move.
+
+        Args:
+            ax: axes to draw into; new ones if there are none.
+
+        Raises:
+            SpecBuilderError: if no parameter has a constraint.
+        """
+        return self.asymptotic.plot(ax)
 
     @property
     def parameter(self) -> str:

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CoverageResult", "cover_analysis", "cover_couplings"]
 
+#: How far the two kinds of intervals stand to either side of a truth in a picture [points].
+_ASIDE = 1.5
+
 
 @dataclass(frozen=True, repr=False)
 class CoverageResult(PicturedResult):
@@ -74,14 +77,20 @@ class CoverageResult(PicturedResult):
         Args:
             ax: axes to draw into; new ones if there are none.
         """
+        from matplotlib.transforms import ScaledTranslation  # noqa: PLC0415  # only where something is drawn
+
         panel = own_axes(ax)
         truth = np.array([one.value for one in self.values]) / (self.reference or 1.0)
-        for marker, color, label, share, error in (
-            ("o", "#0072B2", "Wilks' theorem", "covers", "error"),
-            ("s", "#D55E00", "toys", "covers_by_toys", "error_by_toys"),
+        for marker, color, label, share, error, aside in (
+            ("o", "#0072B2", "Wilks' theorem", "covers", "error", -_ASIDE),
+            ("s", "#D55E00", "toys", "covers_by_toys", "error_by_toys", _ASIDE),
         ):
-            heights, errors = ([getattr(one, name) for one in self.values] for name in (share, error))
-            panel.errorbar(truth, heights, errors, fmt=marker, color=color, markersize=3.5, capsize=1.5, label=label)
+            heights, errors = (np.array([getattr(one, name) for one in self.values]) for name in (share, error))
+            place = panel.transData + ScaledTranslation(aside / 72, 0, panel.figure.dpi_scale_trans)
+            look: dict[str, Any] = {"fmt": marker, "color": color, "markersize": 3.5, "capsize": 1.5, "label": label}
+            panel.errorbar(truth, heights, errors, transform=place, **look)
+            for ends in (heights - errors, heights + errors):  # the axes find only by themselves what is not moved
+                panel.update_datalim(np.column_stack([truth, ends]))
         if self.provenance.cl is not None:
             panel.axhline(self.provenance.cl, color="0.6", linewidth=0.6, zorder=0)
         name = axis_label(self.parameter, "1" if self.reference is not None else self.unit)
@@ -137,7 +146,7 @@ class CoverageResult(PicturedResult):
 def cover_analysis(
     analysis: GivenAnalysis,
     parameter: str,
-    values: Numbers,
+    values: Numbers = (0.3, 1.0, 2.0),
     *,
     cl: float = 0.9,
     law: str | None = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,16 @@ import numpy as np
 
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.text import Report, Result, Shown
+from spec_builder.base.text import Report, Shown
+from spec_builder.drawing.spectra import (
+    BACKGROUND_COLORS,
+    BACKGROUND_HATCHES,
+    Layer,
+    draw_counts,
+    draw_stack,
+    draw_total_band,
+)
+from spec_builder.drawing.style import display_name
 from spec_builder.inference.expectation import TOTAL, covariance, expect, prior
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
@@ -18,11 +28,15 @@ from spec_builder.model.points import as_point
 from spec_builder.model.provenance import Choices, in_words
 from spec_builder.model.workspace import NEW_PHYSICS
 from spec_builder.studies.fits import caveats_of, named, workspace_likelihood
+from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from os import PathLike
 
+    from matplotlib.axes import Axes
+
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.base.text import Cell
     from spec_builder.inference.expectation import Expectation
     from spec_builder.model.given import GivenAnalysis, GivenWorkspace
@@ -58,7 +72,7 @@ class EventCount:
 
 
 @dataclass(frozen=True, repr=False)
-class EventsResult(Result):
+class EventsResult(PicturedResult):
     """Events per bin and sample of a model, before its fit and at the minimum.
 
     Errors are half the difference between one standard deviation up and down of each parameter, added up with the
@@ -75,6 +89,44 @@ class EventsResult(Result):
     hypothesis: str
     counts: tuple[EventCount, ...]
     caveats: tuple[str, ...] = ()
+
+    @property
+    def drawn(self) -> str:
+        """What :meth:`plot` draws."""
+        return (
+            "Data with central 68 % Poisson intervals over the samples at the minimum, stacked, bin by bin; hatched: "
+            "the uncertainty of their sum."
+        )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Data over the stacked samples at the minimum, all bins in a row.
+
+        Args:
+            ax: axes to draw into; new ones if there are none.
+        """
+        totals = [count for count in self.counts if count.bin is not None and count.sample == TOTAL]
+        places = {(count.channel, count.bin): i for i, count in enumerate(totals)}
+        heights: dict[str, FloatArray] = {}
+        for count in self.counts:
+            if count.bin is not None and count.sample != TOTAL:
+                sample = heights.setdefault(count.sample, np.zeros(len(totals)))
+                sample[places[count.channel, count.bin]] = count.postfit
+        looks = itertools.cycle(zip(BACKGROUND_COLORS, BACKGROUND_HATCHES, strict=True))
+        layers = [
+            Layer(display_name(name), events, color, hatch)
+            for (name, events), (color, hatch) in zip(heights.items(), looks, strict=False)
+        ]
+        panel = own_axes(ax)
+        edges: FloatArray = np.arange(len(totals) + 1, dtype=np.float64) - 0.5
+        total = draw_stack(panel, edges, layers)
+        draw_total_band(panel, edges, total, np.array([count.postfit_error for count in totals]))
+        observed = np.array([count.observed or 0.0 for count in totals])
+        tops = draw_counts(panel, np.arange(len(totals), dtype=np.float64), observed)
+        room = 1.5 * float(max(tops.max(initial=0), total.max()))  # for the legend
+        panel.set(xlabel="bin", ylabel="events / bin", ylim=(0, room))
+        panel.set_title("\n".join(filter(None, (dataset_label(self.provenance), level_note(self.provenance)))))
+        panel.legend(loc="upper right", ncols=2)
+        return panel
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""

@@ -228,7 +228,7 @@ def expect_limits(
     dof: int = 1,
     law: str | None = None,
     variants: Mapping[str, str] | None = None,
-    toys: int = 400,
+    toys: int = 1000,
     seed: int = 0,
     ensemble: Ensemble = "profiled",
     executor: concurrent.futures.Executor | None = None,

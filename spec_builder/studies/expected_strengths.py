@@ -11,7 +11,9 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import workers
 from spec_builder.base.grids import check_level
 from spec_builder.base.printing import counted
-from spec_builder.base.text import Report, Result
+from spec_builder.base.text import Report
+from spec_builder.drawing.curves import draw_bars
+from spec_builder.drawing.style import line_of, plain
 from spec_builder.inference.expected_limits import expected_upper_limits
 from spec_builder.inference.toys import TOYS_MODULES
 from spec_builder.model.given import as_analysis, as_spectra
@@ -19,15 +21,19 @@ from spec_builder.model.provenance import Choices, in_words
 from spec_builder.model.spectra import spectrum_notes
 from spec_builder.model.spectrum_patches import spectrum_likelihood
 from spec_builder.studies.expected import BAND, check_kind, expected_point
+from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import Callable, Mapping, Sequence
     from os import PathLike
 
+    from matplotlib.axes import Axes
+
     from spec_builder.base.chunks import Store
     from spec_builder.base.text import Column
     from spec_builder.experiments.spectra import RecoilSpectrum
+    from spec_builder.inference.curves import Interval
     from spec_builder.inference.toys import Ensemble
     from spec_builder.model.given import GivenAnalysis
     from spec_builder.studies.expected import ExpectedPoint, Kind
@@ -36,7 +42,7 @@ __all__ = ["ExpectedStrengths", "expect_strength_limits"]
 
 
 @dataclass(frozen=True, repr=False)
-class ExpectedStrengths(Result):
+class ExpectedStrengths(PicturedResult):
     """Expected limits on the strengths of recoil spectra in one analysis.
 
     Attributes:
@@ -83,6 +89,37 @@ class ExpectedStrengths(Result):
         }
 
     @property
+    def drawn(self) -> str:
+        """What :meth:`plot` draws."""
+        band = "; lines: the band of one standard deviation" if self.kind == "toys" else ""
+        return f"Bars: strengths above the median limit, in units of each table's rate{band}."
+
+    @property
+    def drawn_height(self) -> float:
+        """Height of a figure of it [in]."""
+        return 0.24 * len(self.points) + 1.1
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Median limits as bars, a row for each spectrum, with the band of one standard deviation.
+
+        Args:
+            ax: axes to draw into; new ones if there are none.
+        """
+        panel = own_axes(ax, self.drawn_height)
+        color = line_of(self.provenance.analysis).color
+        rows = []
+        for spectrum, point in zip(self.spectra, self.points, strict=True):
+            median = point.upper["median"]
+            excluded: list[Interval] = [(median, None)] if math.isfinite(median) else []
+            rows.append((plain(spectrum.name.replace("_", " ")), excluded, median, color))
+        draw_bars(panel, rows, "strength", signed=False)
+        for place, point in enumerate(reversed(self.points)):
+            if self.kind == "toys":
+                panel.plot([point.upper["m1"], point.upper["p1"]], [place, place], color="black", linewidth=1.0)
+        panel.set_title(f"{dataset_label(self.provenance)}\nexpected, {level_note(self.provenance)}", loc="right")
+        return panel
+
+    @property
     def _names(self) -> tuple[str, ...]:
         """The quantiles that there are."""
         return tuple(BAND) if self.kind == "toys" else ("median",)
@@ -126,7 +163,7 @@ def expect_strength_limits(
     *,
     kind: Kind = "asimov",
     cl: float = 0.9,
-    toys: int = 400,
+    toys: int = 1000,
     seed: int = 0,
     ensemble: Ensemble = "profiled",
     executor: concurrent.futures.Executor | None = None,

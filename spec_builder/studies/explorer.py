@@ -19,7 +19,7 @@ from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.histfactory.patchset import round_value
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.rows import take_apart
-from spec_builder.model.analysis import load_analyses
+from spec_builder.model.analysis import acts_on, load_analyses
 from spec_builder.model.given import as_choices, as_names, mass_axis
 from spec_builder.model.provenance import Choices, option_texts, parameter_label
 from spec_builder.model.workspace import NEW_PHYSICS
@@ -98,7 +98,7 @@ def explore(
     models = [model for law in laws or LAWS for model in load_analyses(names, law, variants, change)]
     if laws is None:
         models = [model for model in models if _allows_limits(model)]
-    pairs = [(i, j) for i, model in enumerate(models) for j, choice in enumerate(choices) if _acts(choice, model)]
+    pairs = [(i, j) for i, model in enumerate(models) for j, choice in enumerate(choices) if acts_on(model, choice)]
     _refuse_left_out([model.name for model in models], [choice.name for choice in choices], pairs)
     planes = []
     for done, (i, j) in enumerate(pairs):
@@ -129,10 +129,6 @@ def _check(analyses: Sequence[str], laws: Sequence[str], levels: Sequence[float]
 def _allows_limits(analysis: Analysis) -> bool:
     needed = [experiment.limits_law for experiment in analysis.experiments]
     return all(one is None or one.law == analysis.law for one in needed)
-
-
-def _acts(choice: Choice, analysis: Analysis) -> bool:
-    return any(choice.acts_on(channel.target) for channel in analysis.channels)
 
 
 def _refuse_left_out(analyses: Sequence[str], interactions: Sequence[str], pairs: Sequence[tuple[int, int]]) -> None:

@@ -23,6 +23,8 @@ from spec_builder.base.grids import json_mass
 from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.base.version import __version__
+from spec_builder.drawing.curves import draw_profile, mass_coupling_axes
+from spec_builder.drawing.style import axis_label, display_name, line_of, plain
 from spec_builder.histfactory.checks import check_workspace
 from spec_builder.histfactory.patchset import check_digest, check_labels, check_patch_set
 from spec_builder.inference.compiled import engine_name
@@ -30,6 +32,7 @@ from spec_builder.inference.exclusion import exclude, plane_minimum
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.patches import group_patches
 from spec_builder.inference.points import GridPoints, ListedPoints, chunk_size
+from spec_builder.inference.profile import threshold
 from spec_builder.model.given import (
     as_analysis,
     as_choice,
@@ -42,11 +45,14 @@ from spec_builder.model.given import (
 from spec_builder.model.provenance import Choices, range_text
 from spec_builder.model.signal import check_change
 from spec_builder.model.spectrum_patches import build_spectra_patch_set
+from spec_builder.studies.pictures import own_axes
 from spec_builder.studies.plane import parameter_grid
 
 if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import Callable, Iterator, Sequence
+
+    from matplotlib.axes import Axes
 
     from spec_builder.base.arrays import Column, Columns, FloatArray, IndexArray
     from spec_builder.base.chunks import Store
@@ -65,6 +71,8 @@ __all__ = ["ScanResult", "default_couplings", "scan_analysis", "scan_files", "sc
 _POINTS = 121
 #: Masses at most at which it is asked what is excluded, to know where couplings should lie.
 _FEW_MASSES = 9
+#: Delta chi^2 up to which a scan is drawn, and the level of its contours.
+_SHOWN_HEIGHT, _DRAWN_LEVEL = 9.0, 0.9
 #: What worker processes need.
 _MODULES = ("spec_builder.studies.scans",)
 #: Points of a scan.
@@ -119,6 +127,35 @@ class ScanResult(Result):
     def valid(self) -> Column:
         """Whether the fit of each row converged, shape (N,)."""
         return self["valid"]
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Delta chi^2 of a grid: colours up to 9 over the plane, with the contours of 90 % CL; a curve without a mass.
+
+        Args:
+            ax: axes to draw into; new ones if there are none.
+
+        Raises:
+            SpecBuilderError: for a scan of patches or spectra, which is no grid, and for fewer than two values.
+        """
+        values = self.metadata.get("couplings") or ()
+        if len(values) < 2:
+            raise SpecBuilderError("this scan is no grid of couplings: there is nothing to draw")
+        masses = self.metadata["masses_MeV"]
+        label = axis_label(next(name for name in self.columns if name != "mass_MeV"))
+        order, g = np.argsort(values), np.sort(values)
+        panel = own_axes(ax)
+        panel.set_title(f"{display_name(self.metadata['analysis'])}: {plain(self.metadata['interaction'])}")
+        heights = np.asarray(self.delta_chi2, dtype=np.float64).reshape(-1, len(values))[:, order]
+        if masses is None or len(masses) < 2:
+            draw_profile(panel, g, heights[0], line=line_of(self.metadata["analysis"]))
+            panel.set(xlabel=label, ylim=(0, _SHOWN_HEIGHT), xscale="log" if g[0] > 0 else "linear")
+            return panel
+        mass, rows = np.sort(masses), heights[np.argsort(masses)]
+        mass_coupling_axes(panel, mass, label, (g[0], g[-1]))
+        mesh = panel.pcolormesh(mass, g, rows.T, vmin=0, vmax=_SHOWN_HEIGHT, cmap="viridis", shading="nearest")
+        panel.contour(mass, g, rows.T, [threshold(_DRAWN_LEVEL, dof) for dof in (1, 2)], colors="white", linewidths=1.0)
+        panel.figure.colorbar(mesh, ax=panel, label=r"$\Delta\chi^2$", extend="max")
+        return panel
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON: metadata and columns; numbers that are not finite are None."""
@@ -205,8 +242,7 @@ def _rounded(content: Any) -> Any:
 
 def _grid_scan(analysis: Analysis, choice: Choice, masses: FloatArray | None, couplings: FloatArray) -> _Scan:
     axis = np.array([np.nan]) if masses is None else masses
-    if np.isinf(axis).any():
-        raise SpecBuilderError("mass inf: a scan has finite masses; limits take the contact limit")
+    _refuse_infinite(axis)
     if axis.size * couplings.size > MOST_POINTS:
         raise SpecBuilderError(f"{axis.size * couplings.size} points: expected at most {MOST_POINTS} in a scan")
     problem = analysis.problem(choice)
@@ -249,9 +285,14 @@ def default_couplings(analysis: Analysis, choice: Choice, masses: Numbers | None
         masses: of the scan, as :func:`scan_analysis` takes them.
     """
     axis = mass_axis(choice, as_masses(masses, choice, analysis, _POINTS))
-    finite = axis[~np.isinf(axis)]
-    few = np.unique(np.linspace(0, finite.size - 1, _FEW_MASSES).astype(int))
-    return parameter_grid(choice, _POINTS, exclude(analysis.problem(choice), np.sort(finite)[few], dof=1))
+    _refuse_infinite(axis)
+    few = np.unique(np.linspace(0, axis.size - 1, _FEW_MASSES).astype(int))
+    return parameter_grid(choice, _POINTS, exclude(analysis.problem(choice), np.sort(axis)[few], dof=1))
+
+
+def _refuse_infinite(axis: FloatArray) -> None:
+    if np.isinf(axis).any():
+        raise SpecBuilderError("mass inf: a scan has finite masses; limits take the contact limit")
 
 
 @checked

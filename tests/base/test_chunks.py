@@ -18,68 +18,25 @@ import pytest
 from spec_builder.base.chunks import FileStore, MemoryStore, compute_chunks
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import process_pool
-from spec_builder.inference.likelihood import Likelihood
-from spec_builder.inference.points import ListedPoints
+from tests.points import COLUMNS, small_chunks, small_likelihood
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spec_builder.base.arrays import FloatArray
+    from spec_builder.inference.likelihood import Likelihood
+    from spec_builder.inference.points import ListedPoints
 
     Columns = dict[str, np.ndarray[Any, np.dtype[Any]]]
-
-COLUMNS = ("twice_nll", "edm", "valid", "reason", "at_bound", "theta_efficiency", "theta_mu", "theta_tilt")
 
 
 @pytest.fixture(scope="module")
 def likelihood() -> Likelihood:
-    """Two bins, a signal and a background with an uncertainty each."""
-    return Likelihood.from_workspace(
-        {
-            "channels": [
-                {
-                    "name": "one",
-                    "samples": [
-                        {
-                            "name": "signal",
-                            "data": [3.0, 2.0],
-                            "modifiers": [
-                                {"name": "mu", "type": "normfactor", "data": None},
-                                {"name": "efficiency", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}},
-                            ],
-                        },
-                        {
-                            "name": "background",
-                            "data": [5.0, 8.0],
-                            "modifiers": [
-                                {
-                                    "name": "tilt",
-                                    "type": "histosys",
-                                    "data": {"hi_data": [6.0, 7.0], "lo_data": [4.0, 9.0]},
-                                }
-                            ],
-                        },
-                    ],
-                }
-            ],
-            "observations": [{"name": "one", "data": [9, 8]}],
-            "measurements": [
-                {"name": "m", "config": {"poi": "mu", "parameters": [{"name": "mu", "inits": [1.0], "fixed": True}]}}
-            ],
-            "version": "1.0.0",
-        }
-    )
-
-
-def listed(likelihood: Likelihood, yields: FloatArray) -> ListedPoints:
-    return ListedPoints.of(likelihood.specification, "signal", yields)
+    return small_likelihood()
 
 
 @pytest.fixture
 def chunks(likelihood: Likelihood) -> list[ListedPoints]:
-    """Twenty small chunks, each of its own size."""
-    rng = np.random.default_rng(4)
-    return [listed(likelihood, rng.uniform(0.1, 30, (size, 2))) for size in range(1, 21)]
+    return small_chunks(likelihood)
 
 
 def factories(chunks: list[ListedPoints]) -> list[Callable[[], ListedPoints]]:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import spec_builder as package
+from tests.cli.runs import printed
 
 if TYPE_CHECKING:
     import subprocess
@@ -25,12 +26,6 @@ ROOT = Path(__file__).parents[2]
 WORKSPACE = ROOT / "workspaces" / "normsys" / "xenonnt" / "BkgOnly.json"
 ANALYSES = ("xenonnt", "pandax4t", "combined")
 STATUSES = {"measured", "published", "computed", "reconstructed", "recalled"}
-
-
-def printed(run: subprocess.CompletedProcess[str]) -> str:
-    assert run.returncode == 0, run.stderr
-    assert run.stderr == ""
-    return run.stdout
 
 
 def content(run: subprocess.CompletedProcess[str]) -> Any:

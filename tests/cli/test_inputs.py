@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from tests.cli.runs import printed
+
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
@@ -19,12 +21,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 INTERACTIONS = ("scalar", "vector_universal", "vector_bl", "axial", "tensor")
 STATUSES = {"measured", "published", "computed", "reconstructed", "recalled"}
-
-
-def printed(run: subprocess.CompletedProcess[str]) -> str:
-    assert run.returncode == 0, run.stderr
-    assert run.stderr == ""
-    return run.stdout
 
 
 def content(run: subprocess.CompletedProcess[str]) -> Any:

@@ -12,6 +12,7 @@ import pytest
 from spec_builder.model.analysis import load_analysis
 from spec_builder.physics.interactions import choose
 from spec_builder.studies.limits import find_limits
+from tests.interactions import BL
 
 if TYPE_CHECKING:
     import subprocess
@@ -20,13 +21,8 @@ if TYPE_CHECKING:
 
     Command = Callable[..., subprocess.CompletedProcess[str]]
 
-MODEL = """
-name = "my_bl"
-title = "B-L once more"
-kind = "vector"
-charges = { u = 0.3333333333333333, d = 0.3333333333333333, nu = -1.0, e = -1.0 }
-references = ["an internal note, arXiv:2599.00001"]
-"""
+MODEL = BL.replace("an internal note", "an internal note, arXiv:2599.00001")
+
 #: A parameter of either sign without a mass, of its own symbol and unit.
 SIGNED = """
 import numpy as np

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import matplotlib.image
 import pytest
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def test_several_formats_have_one_caption(spec_builder: Command, tmp_path: Path)
         (("--plot", "a.gif"), "a.gif: expected a name that ends in .png, .pdf, .svg"),
         (("--plot", "a.png", "--width", "wide"), "width 'wide' is unknown, expected one of single, double"),
         (("--width", "single"), "--width applies with --plot only"),
+        (("--plot", "a.png", "--cite"), "--cite prints references and draws nothing: leave out --plot"),
         (("--plot", "a.png", "-o", "a.txt"), "a.txt: is the output and the caption of a.png too"),
     ],
 )
@@ -53,3 +55,12 @@ def test_a_ranking_is_printed_and_drawn(spec_builder: Command, tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Ranking of the nuisance parameters of flux, combined\n")
     assert "Impacts, upper axis" in (tmp_path / "r.txt").read_text()
+
+
+def test_a_recoil_spectrum_is_printed_and_drawn(spec_builder: Command, tmp_path: Path) -> None:
+    figure = tmp_path / "rate.png"
+    done = spec_builder("spectrum", "--energies", "0.1,1,3", "--plot", figure, "--width", "double")
+    assert done.returncode == 0, done.stderr
+    assert "   1732.24   1732.24" in done.stdout
+    assert matplotlib.image.imread(figure).shape[1] == 2100
+    assert "dR/dT" in (tmp_path / "rate.txt").read_text("utf-8")

@@ -89,7 +89,7 @@ def test_cite_holds_what_the_spectrum_s_source_names(spec_builder: Command) -> N
         ("limits coherent_csi --spectrum spectra", "its source has a fluence"),
         ("scan xenonnt --spectrum spectra", "give --output FILE.npz, FILE.csv or FILE.parquet"),
         ("scan xenonnt --spectrum spectra -j 1 --couplings 1 -o a.csv", "--couplings does not apply to a spectrum"),
-        ("export xenonnt --spectrum spectra", "patch sets need --output DIR"),
+        ("export xenonnt --spectrum spectra", "patch sets need --output FOLDER"),
     ],
 )
 def test_mistakes_end_in_one_line(spec_builder: Command, typed: str, words: str) -> None:

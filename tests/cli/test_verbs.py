@@ -13,6 +13,7 @@ import matplotlib.image
 import pytest
 
 import spec_builder as package
+from tests.cli.runs import printed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,12 +35,6 @@ PAPER = {
     ("sin2thetaw", "xenonnt"): (0.25, 0.09, 0.10),
     ("sin2thetaw", "combined"): (0.26, 0.08, 0.09),
 }
-
-
-def printed(run: subprocess.CompletedProcess[str]) -> str:
-    assert run.returncode == 0, run.stderr
-    assert run.stderr == ""
-    return run.stdout
 
 
 def content(run: subprocess.CompletedProcess[str]) -> Any:

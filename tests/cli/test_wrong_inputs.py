@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from tests.cli.runs import check, tree
 from tests.copies import copy_of
 
 if TYPE_CHECKING:
@@ -251,7 +252,7 @@ CASES = {
         "profile xenonnt --parameter flux --parameter sin2thetaw", "flux and sin2thetaw one nuisance"
     ),
     "json and csv": Case("profile xenonnt --parameter flux --json --csv", "--json --csv both"),
-    "export of two without a folder": Case("export xenonnt pandax4t", "--output DIR one analysis"),
+    "export of two without a folder": Case("export xenonnt pandax4t", "--output FOLDER one analysis"),
     # a user's own experiment
     "folder missing": Case("fit ./mine --parameter flux", "./mine: no such folder experiment.toml"),
     "folder without a description": Case("fit mine --parameter flux", "mine: experiment.toml", [folder("mine")]),
@@ -527,19 +528,6 @@ CASES = {
 
 
 # ---------------------------------------------------------------------------------------------- what is answered
-
-
-def tree(root: Path) -> dict[str, bytes | None]:
-    return {str(path.relative_to(root)): path.read_bytes() if path.is_file() else None for path in root.rglob("*")}
-
-
-def check(run: subprocess.CompletedProcess[str], words: list[str]) -> None:
-    assert run.returncode == 2
-    assert run.stdout == ""
-    assert run.stderr.startswith("spec-builder: error: ")
-    assert run.stderr.endswith("\n")
-    assert run.stderr.count("\n") == 1
-    assert [word for word in words if word.lower() not in run.stderr.lower()] == []
 
 
 @pytest.fixture

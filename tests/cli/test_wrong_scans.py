@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.cli.runs import check, tree
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -230,19 +232,6 @@ def desk(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     shutil.copytree(prepared, tmp_path / "desk")
     monkeypatch.chdir(tmp_path / "desk")
     return tmp_path / "desk"
-
-
-def tree(root: Path) -> dict[str, bytes | None]:
-    return {str(path.relative_to(root)): path.read_bytes() if path.is_file() else None for path in root.rglob("*")}
-
-
-def check(run: subprocess.CompletedProcess[str], words: list[str]) -> None:
-    assert run.returncode == 2
-    assert run.stdout == ""
-    assert run.stderr.startswith("spec-builder: error: ")
-    assert run.stderr.endswith("\n")
-    assert run.stderr.count("\n") == 1
-    assert [word for word in words if word.lower() not in run.stderr.lower()] == []
 
 
 @pytest.mark.parametrize("name", MISTAKES)

@@ -10,7 +10,7 @@ import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path
-from spec_builder.experiments.consistency import check_channels, check_data_sets, check_parameters
+from spec_builder.experiments.consistency import check_channels, check_data_sets, check_parameters, shared_parameters
 from spec_builder.experiments.reading import load_experiment
 from spec_builder.model.analysis import load_analysis
 
@@ -80,3 +80,16 @@ def test_sizes_in_events_are_compared_by_name_alone() -> None:
     check_parameters([with_absolute(load_experiment("pandax4t"), "flux_8b")])
     with pytest.raises(SpecBuilderError, match="'FLUX_8b' differs by case alone"):
         check_parameters([with_absolute(load_experiment("pandax4t"), "FLUX_8b")])
+
+
+def test_what_two_experiments_share_is_noted_but_for_fluxes(tmp_path: Path) -> None:
+    """Two detectors whose backgrounds are called the same would have one background."""
+    path = mine(tmp_path, *OTHER_DATA)
+    both = load_analysis(f"pandax4t+{path}")
+    names = ("pandax4t_cathode", "pandax4t_micro_discharge", "pandax4t_signal")
+    assert shared_parameters(both.experiments) == dict.fromkeys(names, ("pandax4t", "mine"))
+    assert [text for _, text in both.notes()] == [
+        f"{name} is one parameter that pandax4t and mine share" for name in shared_parameters(both.experiments)
+    ]
+    for shipped in ("combined", "eves_all", "global"):
+        assert shared_parameters(load_analysis(shipped).experiments) == {}

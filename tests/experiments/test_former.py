@@ -289,17 +289,3 @@ def test_no_runs(tmp_path: Path) -> None:
     folder = copy_with(tmp_path, "pandax4t", TOML, "[[runs]]", "[runs]")
     with pytest.raises(SpecBuilderError, match=r"runs must be at least one \[\[runs\]\] block"):
         load_experiment(str(folder))
-
-
-def test_unknown_variant() -> None:
-    message = "variant 'no_such' of xenonnt is unknown, expected one of: absolute_normalisation, charge_yield"
-    with pytest.raises(SpecBuilderError, match=message):
-        load_experiment("xenonnt", "no_such")
-
-
-def test_variant_of_an_experiment_without_any(tmp_path: Path) -> None:
-    folder = copy_of("xenonnt", tmp_path / "mine")
-    text = (folder / TOML).read_text(encoding="utf-8")
-    (folder / TOML).write_text(text[: text.index("[variants")], encoding="utf-8")
-    with pytest.raises(SpecBuilderError, match="variant 'charge_yield' of mine is unknown, expected one of: none"):
-        load_experiment(str(folder), "charge_yield")

@@ -106,6 +106,17 @@ def test_the_page_holds_the_content(content: dict[str, Any], page: str) -> None:
     assert [line["color"] for line in look["palette"]] == [line.color for line in PALETTE]
 
 
+def test_names_are_those_of_figures_as_text(content: dict[str, Any]) -> None:
+    forged = json.loads(json.dumps(content).replace('"neutron"', '"argon37"').replace('"cathode"', '"5 $ of mine"'))
+    text = explorer_page(forged, NOTHING)
+    match = re.search(r'<script type="application/json" id="content">(.*?)</script>', text, re.DOTALL)
+    assert match
+    look = json.loads(match[1])["look"]
+    assert look["names"] == {"combined": "XENONnT + PandaX-4T", "xenonnt": "XENONnT"}
+    names = {"cevns": "CEνNS", "argon37": "³⁷Ar", "5 $ of mine": "5 $ of mine", "accidental": "accidental coincidences"}
+    assert names.items() <= look["samples"].items()
+
+
 def test_the_page_is_small_and_fetches_nothing(page: str) -> None:
     assert 4e6 < len(page.encode()) < explorer.LARGEST_PAGE
     own = page.replace(plotting_library(), "")
@@ -266,6 +277,22 @@ def test_keys_and_choices_change_what_is_shown(page: str, browse: Callable[..., 
     header = [line for line in own["csv"].splitlines() if line.startswith("# ")]
     assert any(line.startswith("# confidence: 95 % CL, dof 2") for line in header)
     assert "mass_MeV,g_low,g_high,best_g,delta_chi2_sm,valid" in own["csv"].splitlines()
+
+
+def test_an_analysis_has_its_colour_and_bars_differ_in_grey(page: str, browse: Callable[..., str]) -> None:
+    script = """() => {
+      const own = element("plane").data.find(({ name }) => name === "end of what is excluded");
+      const bars = element("events").data.filter(({ type, yaxis }) => type === "bar" && yaxis !== "y2");
+      const named = (letters) => [{ name: "x".repeat(letters) }];
+      const abreast = [[25, 366], [10, 366], [10, 600]].map(([n, width]) => namesAbreast(named(n), width));
+      return JSON.stringify({ line: own.line.color, names: bars.map(({ name }) => name), abreast,
+        patterns: bars.map(({ marker }) => marker.pattern.shape) });
+    }"""
+    own = found(browse(with_script(page, script), "#analysis=xenonnt"))
+    assert own["line"] == "#0072B2"
+    assert own["names"] == ["accidental coincidences", "electron recoils", "neutrons", "CEνNS at the point"]
+    assert len(set(own["patterns"])) == 4
+    assert own["abreast"] == [1, 2, 3]
 
 
 def test_numbers_are_short_wherever_they_are(content: dict[str, Any], browse: Callable[..., str]) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyhf
 import pytest
+
+from spec_builder.histfactory.modifiers import LAWS
+from spec_builder.model.analysis import ANALYSES, load_analysis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -169,3 +173,9 @@ def generic() -> dict[str, Any]:
         ],
         "version": "1.0.0",
     }
+
+
+@pytest.fixture(scope="session")
+def workspaces() -> dict[tuple[str, str], dict[str, Any]]:
+    """Of the paper's analyses under either law."""
+    return {(name, law): load_analysis(name, law).workspace for name, law in itertools.product(ANALYSES, LAWS)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference import descent, minuit, newton
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.rows import Rows, take_apart
-from spec_builder.model.analysis import ANALYSES, load_analysis
+from tests.inference.signals import random_signals, signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,27 +22,6 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
 
 MINIMISERS = {"newton": newton.minimise, "minuit": minuit.minimise}
-
-
-@pytest.fixture(scope="module")
-def workspaces() -> dict[tuple[str, str], dict[str, Any]]:
-    return {(name, law): load_analysis(name, law).workspace for name, law in itertools.product(ANALYSES, LAWS)}
-
-
-def signal(workspace: dict[str, Any]) -> FloatArray:
-    """Standard Model yields of all channels, shape (bins,)."""
-    return np.concatenate(
-        [s["data"] for channel in workspace["channels"] for s in channel["samples"] if s["name"] == "cevns"]
-    )
-
-
-def random_signals(workspace: dict[str, Any], count: int, seed: int = 5) -> FloatArray:
-    """Signals (N, bins) from nothing to a thousand times the Standard Model, each bin with its own factor."""
-    rng = np.random.default_rng(seed)
-    nominal = signal(workspace)
-    strength = 10 ** rng.uniform(-2, 3, (count, 1))
-    strength[:3, 0] = [0.0, 1.0, 1000.0]
-    return nominal * strength * rng.uniform(0.3, 3, (count, nominal.size))
 
 
 def with_signal(workspace: dict[str, Any], yields: FloatArray) -> dict[str, Any]:

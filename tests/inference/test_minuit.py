@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from iminuit import Minuit
 
 from spec_builder.inference import minuit, newton
 from spec_builder.inference.likelihood import Likelihood
@@ -54,3 +55,16 @@ def test_both_minimisers_end_on_an_edge_where_a_rate_vanishes() -> None:
     assert ours.valid.all()
     assert theirs.valid.all()
     np.testing.assert_allclose(ours.twice_nll, theirs.twice_nll, rtol=0, atol=1e-7)
+
+
+def test_nothing_is_printed_whatever_others_have_set(capfd: pytest.CaptureFixture[str]) -> None:
+    """cabinetry leaves the print level, which is one for all of a process, at 1."""
+    likelihood = Likelihood.from_workspace(random_model(3, 1)[0])
+    other = Minuit(lambda x: x * x, 1.0)
+    before, other.print_level = other.print_level, 3
+    try:
+        minuit.minimise(likelihood)
+        assert other.print_level == 3
+    finally:
+        other.print_level = before
+    assert capfd.readouterr() == ("", "")

@@ -13,6 +13,7 @@ from spec_builder.model.analysis import load_analysis
 from spec_builder.paper.angle import fitted_points, published_points, running_angle
 from spec_builder.paper.angle_figure import draw_angle
 from spec_builder.studies.fits import FitResult, fit_analysis
+from tests.paper.pages import labels, small_print
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,10 +39,6 @@ def angle(fits: list[FitResult]) -> Page:
     return draw_angle([*fitted_points(of_analyses(fits), {}), *published_points()], fits)
 
 
-def small_print(page: Page) -> str:
-    return " ".join(page.caption.to_text().split())
-
-
 def error_bars(panel: Axes) -> list[tuple[float, float, float, float, Any]]:
     """Place, value and ends of each, with its marker's face."""
     rows = []
@@ -52,10 +49,6 @@ def error_bars(panel: Axes) -> list[tuple[float, float, float, float, Any]]:
         (x,), (y,) = np.asarray(points.get_xdata()), np.asarray(points.get_ydata())
         rows.append((float(x), float(y), *segment[:, 1].tolist(), points.get_markerfacecolor()))
     return rows
-
-
-def labels(panel: Axes) -> list[str]:
-    return [text.get_text() for text in panel.texts]
 
 
 def overlapping(page: Page, panel: Axes) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Figs. 3 and 5: what is drawn, not only that something is."""
+"""Fig. 5: what is drawn, not only that something is."""
 
 from __future__ import annotations
 
@@ -9,32 +9,18 @@ import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.patches import Polygon
 
-from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.model.analysis import load_analysis
 from spec_builder.paper.bounds import PANELS, Bound, missing_bounds, shipped_bounds
 from spec_builder.paper.computed import STAND_INS
 from spec_builder.paper.figures import draw_bounds, draw_comparison, draw_global, is_peak_search
 from spec_builder.physics.interactions import parse_new_physics
-from spec_builder.studies.fits import FitResult, fit_analysis
 from spec_builder.studies.limits import LimitsResult, find_limits
+from tests.paper.pages import labels, small_print
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from spec_builder.drawing.page import Page
-    from spec_builder.model.analysis import Analysis
-
-ORDER = ("pandax4t", "xenonnt", "combined")
-
-
-def of_analyses(fits: list[FitResult]) -> list[tuple[Analysis, FitResult]]:
-    """Each fit with its analysis."""
-    return [(load_analysis(fit.provenance.analysis, "linear"), fit) for fit in fits]
-
-
-@pytest.fixture(scope="module")
-def fits() -> list[FitResult]:
-    return [fit_analysis(load_analysis(name, "linear"), "sin2thetaw", cl=ONE_SIGMA) for name in ORDER]
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +39,6 @@ def others() -> list[LimitsResult]:
 def bounds(limits: list[LimitsResult], others: list[LimitsResult]) -> Page:
     shipped = shipped_bounds()
     return draw_bounds(limits, shipped, missing_bounds(shipped), others)
-
-
-def small_print(page: Page) -> str:
-    return " ".join(page.caption.to_text().split())
-
-
-def labels(panel: Axes) -> list[str]:
-    return [text.get_text() for text in panel.texts]
 
 
 # ---------------------------------------------------------------- Fig. 5

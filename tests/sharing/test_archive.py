@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,7 +14,8 @@ from spec_builder.sharing.export import PatchRequest
 from spec_builder.sharing.verify_archive import verify_archive
 from tests.copies import copy_of
 
-EXPERIMENTS = Path(__file__).parents[2] / "data/experiments"
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_files(files: dict[str, bytes]) -> None:

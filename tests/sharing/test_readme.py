@@ -18,7 +18,6 @@ from spec_builder.sharing.export import PatchRequest
 from spec_builder.sharing.verify_archive import verify_archive
 from tests.copies import copy_of
 
-EXPERIMENTS = Path(__file__).parents[2] / "data/experiments"
 SCALAR = "patchset_scalar.json"
 BLOCKS = re.compile(r"```sh\n(.*?)```\n(?:\n```text\n(.*?)```)?", re.DOTALL)
 

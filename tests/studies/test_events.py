@@ -140,3 +140,15 @@ def test_before_a_fit_a_parameter_is_at_the_standard_model(name: str) -> None:
     for parameter, wanted in analysis.parameters.items():
         likelihood = analysis.likelihood(parameter)
         assert prior(likelihood)[0][likelihood.index(parameter)] == wanted.reference
+
+
+def test_the_picture_stacks_what_the_rows_say() -> None:
+    found = events_of_analysis("combined", "flux")
+    panel = found.plot()
+    totals = [count for count in found.counts if count.sample == "total" and count.bin is not None]
+    (line,) = (patch for patch in panel.patches if patch.get_label() == "total")
+    drawn = np.asarray(line.get_data().values, dtype=np.float64)  # type: ignore[attr-defined]
+    np.testing.assert_allclose(drawn, [count.postfit for count in totals])
+    (data,) = panel.containers
+    np.testing.assert_array_equal(data.lines[0].get_ydata(), [count.observed for count in totals])  # type: ignore[attr-defined]
+    assert len(totals) == 11

@@ -294,11 +294,10 @@ function drawPlane(plane, limit) {
     + "The table below holds the curve.");
 }
 
-// Share of a legend's row that the longest name needs.
-function entryWidth(traces, width) {
+// Names side by side in the legend of events, so that the longest is read whole.
+function namesAbreast(traces, width) {
   const longest = Math.max(...traces.map(({ name }) => name.length));
-  const abreast = Math.min(width < 520 ? 2 : 3, Math.floor(width / (6 * longest + 60)));
-  return { 3: 0.33, 2: 0.5 }[abreast] || 1;
+  return Math.max(1, Math.min(width < 520 ? 2 : 3, Math.floor((width - 60) / (5 * longest + 36))));
 }
 
 function drawEvents(plane, here, standard) {
@@ -337,10 +336,12 @@ function drawEvents(plane, here, standard) {
     marker: { symbol: "diamond-open", color: c.mark, size: 8 }, hovertemplate: "%{y:.3f}" });
   const text = single ? channelText(model.workspace.channels[0].name)
     : model.workspace.channels.map(({ name }) => channelText(name)).join(", ");
+  const abreast = namesAbreast(traces, element("events").clientWidth);
+  element("events").style.height = `${26 + 1.2 * Math.max(0, Math.ceil(traces.length / abreast) - 4)}rem`;
   draw("events", traces, layoutOf({
     barmode: "stack", bargap: 0.12, hovermode: "x unified", dragmode: false, margin: { l: 52, r: 8, t: 8, b: 40 },
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: narrow.matches ? 10 : 11 }, traceorder: "normal",
-      entrywidth: entryWidth(traces, element("events").clientWidth), entrywidthmode: "fraction" },
+      entrywidth: { 1: 1, 2: 0.5, 3: 0.33 }[abreast], entrywidthmode: "fraction" },
     xaxis: axisOf(plain(text), { anchor: "y2", type: single ? "category" : "multicategory", tickfont: { size: 10 }, showdividers: true, dividercolor: c.grid, fixedrange: true }),
     yaxis: axisOf("events in the bin", { domain: [0.36, 1], rangemode: "tozero", fixedrange: true }),
     yaxis2: axisOf("χ²", { domain: [0, 0.28], rangemode: "tozero", fixedrange: true }),

@@ -12,36 +12,17 @@ import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.experiments.releases.xenonnt import MODELS, import_xenonnt
-from spec_builder.experiments.releases.xenonnt_files import ENERGIES_KEV, pinned_digests
-from spec_builder.experiments.response import MatrixResponse
+from spec_builder.experiments.releases.xenonnt_files import pinned_digests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from spec_builder.base.arrays import FloatArray
-    from spec_builder.experiments.description import Experiment
-    from spec_builder.experiments.response import Response
 
 pytest.importorskip("h5py")
 
 MONO = "templates/sr1/mono/template_XENONnT_sr1_mono_2.500_cevns_tly_0.0_tqy_1.0.h5"
-
-
-@pytest.fixture(scope="module")
-def experiments(made_up: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Experiment]:
-    folder = tmp_path_factory.mktemp("made")
-    return {
-        model: import_xenonnt(made_up.folder, model, folder / model, digests=made_up.digests)
-        for model in ("2024", "2026")
-    }
-
-
-def probabilities(response: Response) -> FloatArray:
-    assert isinstance(response, MatrixResponse)
-    (selection,) = response.selections
-    assert selection.recoil_energy_keV.tolist() == list(ENERGIES_KEV)
-    return selection.probability
 
 
 # ---------------------------------------------------------------- what is refused
