@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.cells import csv_line, header_line
 from spec_builder.base.files import write_bytes
 from spec_builder.base.saving import check_form
 
@@ -71,11 +72,11 @@ def columns_content(suffix: str, columns: Columns, count: int, metadata: Mapping
 
     def as_csv(temporary: Path) -> None:
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(f"# {key}: {json.dumps(value)}\n" for key, value in sorted(metadata.items()))
-            file.write(",".join(map(_cell, columns)) + "\n")
+            file.writelines(f"{header_line(key, json.dumps(value))}\n" for key, value in sorted(metadata.items()))
+            file.write(csv_line(columns) + "\n")
             for rows in zip(*(pieces() for _, pieces in columns.values()), strict=True):
                 lists = [np.asarray(piece).tolist() for piece in rows]
-                file.writelines(",".join(_cell(value) for value in row) + "\n" for row in zip(*lists, strict=True))
+                file.writelines(csv_line(row) + "\n" for row in zip(*lists, strict=True))
 
     def as_parquet(temporary: Path) -> None:
         _write_parquet(temporary, columns, text)
@@ -104,9 +105,3 @@ def check_suffix(path: Path) -> None:
         SpecBuilderError: unless the name ends in ``.npz``, ``.csv`` or, with the extra ``[parquet]``, ``.parquet``.
     """
     check_form(path, (".npz", ".csv", ".parquet"))
-
-
-def _cell(value: float | bool | str) -> str:
-    if isinstance(value, str) and any(special in value for special in ',"\r\n'):
-        return '"' + value.replace('"', '""') + '"'
-    return str(int(value)) if isinstance(value, bool) else str(value)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from spec_builder.base.errors import ExistsError, SpecBuilderError
 from spec_builder.base.folders import make_folder, missing_folders, remove_empty
 from spec_builder.base.locks import FolderLock
+from spec_builder.base.printing import json_text
 from spec_builder.base.signals import held_back
 
 if TYPE_CHECKING:
@@ -269,7 +270,7 @@ def canonical_json(content: object) -> str:
         >>> canonical_json({"b": [1, 2.0], "a": None})
         '{\n "a": null,\n "b": [\n  1,\n  2.0\n ]\n}\n'
     """
-    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+    return json_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)) + "\n"
 
 
 def digest(content: object) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
 
-__all__ = ["counted", "one_line", "open_streams", "printable", "tolerant_streams"]
+__all__ = ["counted", "in_line", "json_text", "one_line", "open_streams", "printable", "tolerant_streams"]
 
 #: Control characters but line ends and tabs, those that change lines or the direction of writing, and invisible ones.
 _CONTROL = re.compile(
@@ -65,6 +66,28 @@ def one_line(text: str) -> str:
         a other.json: ok
     """
     return printable(" ".join(text.split()))
+
+
+def in_line(text: str) -> str:
+    r"""The text as a part of a line: as :func:`one_line`, but what is between its words stays as wide as it is.
+
+    Examples:
+        >>> print(in_line("a  b\n| c |"))
+        a  b | c |
+    """
+    return text if text.isascii() and text.isprintable() else printable(" ".join(text.splitlines()).replace("\t", " "))
+
+
+def json_text(text: str) -> str:
+    r"""JSON in which no character steers a terminal: the same content, each as JSON's own escape.
+
+    Examples:
+        >>> print(json_text('["left\u202eright"]'))
+        ["left\u202eright"]
+    """
+    if text.isascii() and "\x7f" not in text:  # the others JSON escapes itself
+        return text
+    return _CONTROL.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
 def open_streams() -> None:

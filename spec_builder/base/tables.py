@@ -19,6 +19,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path, read_text
 from spec_builder.base.grids import number_of
 from spec_builder.base.names import meant, unknown_name
+from spec_builder.base.printing import in_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -36,6 +37,8 @@ _SHOWN = 40
 #: Columns that a message lists.
 _MOST_NAMES = 12
 _REQUIRED = ("title", "source", "status", "unit")
+#: Rows of a table; the largest of ours has a thousand.
+_MOST_ROWS = 20_000
 #: What the ``unit`` line may call all columns that count, or are probabilities.
 _GROUPS = ("bins", "counts", "fractions", "backgrounds")
 
@@ -183,18 +186,21 @@ def read_table(path: Path, *, columns: Iterable[str], labels: Iterable[str] = ()
     body = rows[1:]
     _check_rows(path, body, len(names))
     values = {}
+    places = {name: place for place, name in enumerate(names)}
     for name in numeric:
-        place = names.index(name)
+        place = places[name]
         column = [_number(path, number, name, row[place], endless=name in open_ended) for number, row in body]
         values[name] = np.array(column)
-    words = {name: tuple(row[names.index(name)].strip() for _, row in body) for name in text}
+    words = {name: tuple(row[places[name]].strip() for _, row in body) for name in text}
     return Table(path, metadata, values, words, tuple(number for number, _ in body))
 
 
 def _check_rows(path: Path, rows: Sequence[tuple[int, Sequence[str]]], count: int) -> None:
-    """Refuse a table without rows, or with a row that has more or fewer values than there are columns."""
+    """Refuse a table without rows, with more than any has, or with a row of more or fewer values than columns."""
     if not rows:
         raise SpecBuilderError(f"{path}: the table has no rows")
+    if len(rows) > _MOST_ROWS:
+        raise SpecBuilderError(f"{path}: {len(rows)} rows, expected at most {_MOST_ROWS}")
     for number, row in rows:
         if len(row) != count:
             raise SpecBuilderError(f"{path}:{number}: {len(row)} values, expected {count}")
@@ -202,15 +208,18 @@ def _check_rows(path: Path, rows: Sequence[tuple[int, Sequence[str]]], count: in
 
 def _check_columns(place: str, names: Sequence[str], expected: Sequence[str]) -> None:
     """Refuse a column that is unknown, there twice, or missing."""
+    known, seen = set(expected), set[str]()
     for name in names:
-        if name not in expected:
-            near = meant(name, [known for known in expected if known not in names])
+        if name not in known:
+            missing = known.difference(names)
+            near = meant(name, [other for other in expected if other in missing])
             there = f", expected {_listed(expected)}"
             raise SpecBuilderError(f"{place}: unknown column '{_short(name)}'{near or there}")
-        if names.count(name) > 1:
+        if name in seen:
             raise SpecBuilderError(f"{place}: column '{name}' stands twice")
+        seen.add(name)
     for name in expected:
-        if name not in names:
+        if name not in seen:
             raise SpecBuilderError(f"{place}: column '{name}' is missing, expected {_listed(expected)}")
 
 
@@ -225,7 +234,7 @@ def _metadata(path: Path, lines: list[str]) -> dict[str, str]:
         key, colon, value = line.lstrip("# ").partition(":")
         if not colon:
             raise SpecBuilderError(f"{path}:{number}: expected '# key: value'")  # not the line: it may be secret
-        metadata[key.strip()] = value.strip()
+        metadata[in_line(key.strip())] = in_line(value.strip())
     for key in _REQUIRED:
         if not metadata.get(key):
             others = [known for known in metadata if known not in _REQUIRED]

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from spec_builder.base.arguments import check_argument, check_path
+from spec_builder.base.cells import Cell, csv_line, header_line
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json
+from spec_builder.base.printing import in_line, one_line
 from spec_builder.base.saving import save_result
 
 if TYPE_CHECKING:
@@ -23,7 +25,8 @@ __all__ = ["Cell", "Column", "Described", "Report", "Result", "Shown", "markdown
 
 #: What may begin a tag of HTML, which pages in Markdown may hold.
 _TAG = re.compile("<(?=[A-Za-z/!?])")
-Cell: TypeAlias = "str | float | bool | None"
+#: What is more than text in a cell of Markdown: a backslash, code, the next cell, and what makes a link of brackets.
+_MARKUP = re.compile(r"[\\`|]|(?<=\])\(")
 #: Rows that a notebook shows.
 _MOST_ROWS = 40
 #: Exact values of one column.
@@ -71,11 +74,12 @@ class Report:
 
     @property
     def table(self) -> Shown:
-        """The table for people."""
+        """The table for people, each row of it in one line."""
         if self.shown is not None:
-            return self.shown
-        rows = tuple(tuple(_for_people(cell) for cell in row) for row in self.rows)
-        return Shown(tuple(self.columns), rows)
+            columns, rows = self.shown.columns, self.shown.rows
+        else:
+            columns, rows = tuple(self.columns), tuple(tuple(_for_people(cell) for cell in row) for row in self.rows)
+        return Shown(tuple(map(in_line, columns)), tuple(tuple(map(in_line, row)) for row in rows))
 
     @property
     def header(self) -> dict[str, str]:
@@ -95,13 +99,14 @@ class Report:
               0.25  > 0.2
             <BLANKLINE>
         """
-        width = max((len(key) for key in self.facts), default=0)
-        lines = [self.title, *(f"  {key:{width}}  {value}" for key, value in self.facts.items())]
+        facts = [(in_line(key), in_line(value)) for key, value in self.facts.items()]
+        width = max((len(key) for key, _ in facts), default=0)
+        lines = [in_line(self.title), *(f"  {key:{width}}  {value}" for key, value in facts)]
         table = self.table
         if table.columns:
             lines += [""] * bool(self.facts)
             lines += _aligned(table)
-        lines += [f"  {key}: {value}" for key, value in self.notes.items()]
+        lines += [in_line(f"  {key}: {value}") for key, value in self.notes.items()]
         return "\n".join(lines) + "\n"
 
     def to_html(self, most: int | None = None) -> str:
@@ -111,9 +116,9 @@ class Report:
             most: rows of that; of more the first and the last stand there, and how many are left out between them.
         """
         facts = dict(self.facts) | dict(self.notes)
-        lines = [f"<p><strong>{escape(self.title)}</strong></p>", "<table>"]
+        lines = [f"<p><strong>{_html(self.title)}</strong></p>", "<table>"]
         lines += [
-            f'<tr><th style="text-align:left">{escape(key)}</th><td style="text-align:left">{escape(value)}</td></tr>'
+            f'<tr><th style="text-align:left">{_html(key)}</th><td style="text-align:left">{_html(value)}</td></tr>'
             for key, value in facts.items()
         ]
         lines.append("</table>")
@@ -124,7 +129,9 @@ class Report:
                 left_out = f'<tr><td colspan="{len(table.columns)}">{len(rows) - most} rows are left out</td></tr>'
                 rows = [*rows[: most // 2], left_out, *rows[len(rows) - most + most // 2 :]]
             lines += ["<table>", _html_row("th", table.columns), *rows, "</table>"]
-        return "\n".join(lines)
+        text = "\n".join(lines)
+        # a notebook takes what is between dollars for a formula, and formulas may hold links
+        return f'<div class="tex2jax_ignore mathjax_ignore">\n{text}\n</div>'
 
     def to_markdown(self) -> str:
         """The same for a Markdown page."""
@@ -140,9 +147,9 @@ class Report:
 
     def to_csv(self) -> str:
         """Exact values under a ``# key: value`` header."""
-        lines = [f"# {key}: {' '.join(value.split())}" for key, value in self.header.items()]
-        lines.append(",".join(_for_csv(name) for name in self.columns))
-        lines += [",".join(_for_csv(cell) for cell in row) for row in self.rows]
+        lines = [header_line(key, value) for key, value in self.header.items()]
+        lines.append(csv_line(self.columns))
+        lines += map(csv_line, self.rows)
         return "\n".join(lines) + "\n"
 
     def to_dict(self) -> dict[str, Any]:
@@ -225,7 +232,7 @@ class Result(ABC):
         return self.report().to_text()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.report().title}>"
+        return f"<{type(self).__name__} {one_line(self.report().title)}>"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: of a long table its beginning and its end."""
@@ -281,30 +288,22 @@ def _is_number(cell: str) -> bool:
 
 
 def _html_row(tag: str, cells: Sequence[str]) -> str:
-    return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f"<{tag}>{_html(cell)}</{tag}>" for cell in cells) + "</tr>"
 
 
 def _escaped(cell: str) -> str:
     """Text that stays one cell, and text: no name is a row, a tag or a link of its own."""
-    line = " ".join(cell.splitlines())
-    return _TAG.sub("&lt;", line).replace("|", r"\|")
+    return _TAG.sub("&lt;", _MARKUP.sub(r"\\\g<0>", in_line(cell)))
+
+
+def _html(text: str) -> str:
+    return escape(in_line(text))
 
 
 def _for_people(cell: Cell) -> str:
     if cell is None:
         return "-"
     return f"{cell:.6g}" if isinstance(cell, float) else str(cell)
-
-
-def _for_csv(cell: Cell) -> str:
-    if cell is None:
-        return ""
-    if isinstance(cell, bool):
-        return str(int(cell))
-    text = repr(cell) if isinstance(cell, float) else str(cell)
-    if any(special in text for special in ',"\r\n'):
-        return '"' + text.replace('"', '""') + '"'
-    return text
 
 
 def _for_json(cell: Cell) -> Cell:

@@ -69,18 +69,22 @@ class Caption:
 
     def to_text(self) -> str:
         """Lines of at most a hundred characters."""
-        lines = textwrap.wrap(self.title, _LINE)
+        lines = _wrapped(self.title)
         for sentence in filter(None, self.text):
-            lines += ["", *textwrap.wrap(sentence, _LINE)]
+            lines += ["", *_wrapped(sentence)]
         lines += [""] * bool(self.facts)
         for name, value in self.facts.items():
-            lines += textwrap.wrap(f"{name}: {value}", _LINE, subsequent_indent="  ")
+            lines += _wrapped(f"{name}: {value}", indent="  ")
         for heading, entries in self.lists.items():
             if entries:
                 lines += ["", f"{heading}:"]
             for entry in entries:
-                lines += textwrap.wrap(f"- {entry}", _LINE, subsequent_indent="  ")
+                lines += _wrapped(f"- {entry}", indent="  ")
         return "\n".join(lines) + "\n"
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(one_line(text), _LINE, subsequent_indent=indent)
 
 
 @dataclass(frozen=True)

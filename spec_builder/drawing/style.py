@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from spec_builder.base.printing import printable
+
 __all__ = [
     "ANALYSIS_LINES",
     "MARKERS",
@@ -146,8 +148,9 @@ def plain(text: str, most: int = _MOST_LETTERS) -> str:
     if len(text) > most:
         end = (most - 1) // 3
         text = f"{text[: most - 1 - end].rstrip()}…{text[len(text) - end :].lstrip()}"
-    if not text.isascii():
-        text = "".join(letter if ord(letter) in _glyphs() else "?" for letter in text)
+    if not (text.isascii() and text.isprintable()):
+        words = " ".join(text.split())
+        text = "".join(letter if ord(letter) in _glyphs() and printable(letter) == letter else "?" for letter in words)
     return text.replace("$", r"\$")
 
 

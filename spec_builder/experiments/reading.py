@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 __all__ = ["experiment_folder", "load_experiment", "own_name", "shipped_experiments"]
 
 _LAWS = ("normsys", "linear")
+#: Of a channel; the largest of ours has some hundred. Each is a column of its response.
+_MOST_BINS = 10_000
 
 
 def shipped_experiments() -> tuple[str, ...]:
@@ -178,6 +180,8 @@ def _channel(section: Section, name: str, tables: Tables) -> Channel:
     runs = _runs(section, "exposure_t_yr" if source.kind == "flux" else "exposure_t")
     axes = _axes(section, runs)
     bins = math.prod(axis.bins for axis in axes)
+    if bins > _MOST_BINS:
+        raise section.error("axes", f"edges of at most {_MOST_BINS} bins", [axis.bins for axis in axes])
     timing = _timing(section, source, axes, tables)
     layout = _Layout(runs, axes, axes[0].bins if timing is not None else bins)
     response, variations = _response(section.section("response"), layout, tables)
@@ -374,6 +378,8 @@ def _background(name: str, section: Section, expected: FloatArray) -> Background
     absolute = {}
     if "absolute_uncertainties" in section:
         own = section.section("absolute_uncertainties")
+        for key in own.keys():  # noqa: SIM118
+            section.check_name("absolute_uncertainties", key, "a table of names of letters, digits and underscores")
         absolute = {key: own.positive(key) for key in own.keys()}  # noqa: SIM118
         total = float(expected.sum())
         if not total > 0:

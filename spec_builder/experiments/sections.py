@@ -11,6 +11,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import parse_toml, read_text
 from spec_builder.base.grids import real_number
 from spec_builder.base.names import meant, unknown_key
+from spec_builder.base.printing import in_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["NAME", "Section", "read_toml"]
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+#: Of channels, runs and the like: each is read by itself.
+_MOST_BLOCKS = 100
+#: Letters of a name.
+_LONGEST_NAME = 100
 #: A relative uncertainty beyond this is taken for a percentage.
 LARGEST_SIZE = 2.0
 
@@ -99,13 +104,13 @@ class Section:
         return self._content.pop(key)
 
     def text(self, key: str, default: str | None = None) -> str:
-        """A text."""
+        """A text, in one line."""
         if default is not None and key not in self:
             return default
         value = self.take(key)
         if not isinstance(value, str):
             raise self.error(key, "a text", value)
-        return value
+        return in_line(value)
 
     def one_of(self, key: str, words: Iterable[str]) -> str:
         """One of a few words."""
@@ -120,18 +125,28 @@ class Section:
     def identifier(self, key: str) -> str:
         """A name of letters, digits and underscores."""
         value = self.text(key)
-        if not NAME.fullmatch(value):
-            raise self.error(key, "a name of letters, digits and underscores", value)
+        self.check_name(key, value, "a name of letters, digits and underscores")
         return value
 
+    def check_name(self, key: str, name: str, expected: str) -> None:
+        """Refuse what is no name, and one that stands in every row of a table and would fill it.
+
+        Raises:
+            SpecBuilderError: naming it.
+        """
+        if not NAME.fullmatch(name):
+            raise self.error(key, expected, name)
+        if len(name) > _LONGEST_NAME:
+            raise self.error(key, f"{expected}, at most {_LONGEST_NAME} of them", name[:_LONGEST_NAME])
+
     def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
-        """A list of texts."""
+        """A list of texts, each in one line."""
         if default is not None and key not in self:
             return default
         value = self.take(key)
         if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
             raise self.error(key, "a list of texts", value)
-        return tuple(value)
+        return tuple(map(in_line, value))
 
     def truth(self, key: str) -> bool:
         """True or false; false where the key is missing."""
@@ -165,14 +180,15 @@ class Section:
         content = self.take(key)
         if not isinstance(content, list) or not content:
             raise self.error(key, f"at least one [[{self.path(key)}]] block", content)
+        if len(content) > _MOST_BLOCKS:
+            raise self.complaint(f"{self.path(key)}: {len(content)} blocks, expected at most {_MOST_BLOCKS}")
         return [self._child(f"{key}[{i}]", item) for i, item in enumerate(content)]
 
     def named_sections(self, key: str) -> dict[str, Section]:
         """Tables by the names of a table."""
         section = self.section(key)
         for name in section.keys():  # noqa: SIM118
-            if not NAME.fullmatch(name):
-                raise self.error(key, "a table of names of letters, digits and underscores", name)
+            self.check_name(key, name, "a table of names of letters, digits and underscores")
         return {name: section.section(name) for name in section.keys()}  # noqa: SIM118
 
     def sizes(self, key: str) -> dict[str, float]:
@@ -184,8 +200,7 @@ class Section:
         section = self.section(key)
         values = {name: section._size(name) for name in section.keys()}  # noqa: SIM118, SLF001
         for name in values:
-            if not NAME.fullmatch(name):
-                raise self.error(key, "a table of names of letters, digits and underscores", name)
+            self.check_name(key, name, "a table of names of letters, digits and underscores")
         return values
 
     def _size(self, key: str) -> float:

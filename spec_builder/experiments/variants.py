@@ -16,6 +16,8 @@ __all__ = ["choose_variant"]
 
 #: Keys that say what an experiment is, whatever its variant.
 _FIXED = ("name", "variants")
+#: Each is read and checked with the experiment.
+_MOST_VARIANTS = 30
 
 
 def choose_variant(
@@ -41,6 +43,8 @@ def choose_variant(
     laid_over = {key: value for key, value in content.items() if key != "variants"}
     section = Section(file, content.get("variants", {}), "variants", shown=shown)
     blocks = {name: section.section(name) for name in section.keys()}  # noqa: SIM118
+    if len(blocks) > _MOST_VARIANTS:
+        raise section.complaint(f"{len(blocks)} variants, expected at most {_MOST_VARIANTS}")
     for block in blocks.values():
         _check_keys(block)
     descriptions = {name: block.text("description") for name, block in blocks.items()}

@@ -17,7 +17,14 @@ from spec_builder.histfactory.schema import workspace_problem
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["check_parameters", "check_workspace", "setting_problems", "unused_settings", "workspace_problems"]
+__all__ = [
+    "check_parameters",
+    "check_workspace",
+    "missing_interests",
+    "setting_problems",
+    "unused_settings",
+    "workspace_problems",
+]
 
 #: Settings that a parameter may have beside inits, bounds and fixed, by the type of its modifier.
 _SETTINGS = {
@@ -41,6 +48,8 @@ _MOST = {
     "parameters": 2000,
     "settings": 20_000,
 }
+#: Letters of a name, which stands in every row of a table, and of one in a message.
+_LONGEST_NAME, _SHOWN = 1000, 40
 _LISTS = ("inits", "bounds", "auxdata", "sigmas", "factors")
 #: Bounds of a normsys where the measurement gives none.
 _NORMSYS_BOUNDS = (-5.0, 5.0)
@@ -82,7 +91,7 @@ def workspace_problems(workspace: Any) -> list[str]:
     if many is not None:
         return [many]
     names = list(_name_problems(workspace))
-    return names or [*setting_problems(workspace), *_number_problems(workspace)]
+    return names or [*setting_problems(workspace), *_number_problems(workspace), *_uneven_stat_errors(workspace)]
 
 
 def _too_many(workspace: Mapping[str, Any]) -> str | None:
@@ -123,6 +132,17 @@ def unused_settings(workspace: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def missing_interests(workspace: Mapping[str, Any]) -> dict[str, str]:
+    """Parameters of interest that no modifier has, by measurement: in published workspaces patches bring them."""
+    used = {m["name"] for c in workspace["channels"] for s in c["samples"] for m in s["modifiers"]}
+    interests = {m["name"]: m["config"]["poi"] for m in workspace["measurements"]}
+    return {
+        measurement: poi
+        for measurement, poi in interests.items()
+        if poi and not {poi, poi.rpartition("[")[0]} & (used - {""})
+    }
+
+
 def check_parameters(workspace: Mapping[str, Any]) -> None:
     """Refuse a model without any parameter, as pyhf does; a workspace for patches may have none.
 
@@ -148,7 +168,24 @@ def _repeated(where: str, what: str, names: Sequence[str]) -> Iterator[str]:
         yield f"{where}{what} '{name}' stands twice; rename or remove one"
 
 
+def _names(workspace: Mapping[str, Any]) -> Iterator[str]:
+    """All names that stand in results."""
+    for measurement in workspace["measurements"]:
+        yield measurement["name"]
+        yield measurement["config"]["poi"]
+        yield from (given["name"] for given in measurement["config"]["parameters"])
+    for channel in workspace["channels"]:
+        yield channel["name"]
+        for sample in channel["samples"]:
+            yield sample["name"]
+            yield from (modifier["name"] for modifier in sample["modifiers"])
+
+
 def _name_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
+    for name in _names(workspace):
+        if len(name) > _LONGEST_NAME:
+            yield f"name '{name[:_SHOWN]}...' has {len(name)} letters, expected at most {_LONGEST_NAME}"
+            return
     yield from _repeated("", "channel", [c["name"] for c in workspace["channels"]])
     yield from _repeated("", "measurement", [m["name"] for m in workspace["measurements"]])
     yield from _repeated("", "observation", [o["name"] for o in workspace["observations"]])
@@ -230,6 +267,25 @@ def _bound_problems(where: str, given: Mapping[str, Any]) -> Iterator[str]:
             yield f"{where}: bounds {bound} are the wrong way round"
         elif max(abs(bound[0]), abs(bound[1])) > _LARGEST:
             yield f"{where}: bounds {bound}: expected at most {_LARGEST:g}, beyond which rates are no numbers"
+
+
+def _uneven_stat_errors(workspace: Mapping[str, Any]) -> Iterator[str]:
+    """Each ``staterror`` whose samples have it in different channels: pyhf stops there at an assertion."""
+    places: dict[str, dict[str, list[str]]] = {}
+    for channel in workspace["channels"]:
+        for sample in channel["samples"]:
+            for modifier in sample["modifiers"]:
+                if modifier["type"] == "staterror":
+                    places.setdefault(modifier["name"], {}).setdefault(sample["name"], []).append(channel["name"])
+    for name, samples in places.items():
+        (first, expected), *others = samples.items()
+        for sample, found in others:
+            if found != expected:
+                here, there = (", ".join(f"'{channel}'" for channel in names) for names in (expected, found))
+                yield (
+                    f"modifier '{name}': sample '{first}' has it in channel {here} and sample '{sample}' in channel "
+                    f"{there}, which pyhf does not take; expected the same channels, or another name"
+                )
 
 
 def _number_problems(workspace: Mapping[str, Any]) -> Iterator[str]:

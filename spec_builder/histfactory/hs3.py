@@ -21,7 +21,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest, load_json
 from spec_builder.base.names import shown
 from spec_builder.base.version import __version__
-from spec_builder.histfactory.checks import check_workspace
+from spec_builder.histfactory.checks import check_workspace, missing_interests
 from spec_builder.histfactory.hs3_reading import is_hs3
 from spec_builder.histfactory.patch import apply_patch, patched_workspace
 from spec_builder.histfactory.specification import Constraint, read_specification
@@ -72,9 +72,11 @@ def hs3_workspace(
 
 def _hs3(workspace: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     """The document of a sound workspace; see :func:`hs3_workspace`."""
-    specifications = {m["name"]: _specification(workspace, m) for m in workspace["measurements"]}
+    missing = missing_interests(workspace)  # only patches bring them
+    names = [measurement["name"] for measurement in workspace["measurements"]]
+    specifications = {name: read_specification(workspace, name, poi="" if name in missing else None) for name in names}
     constraints = _constraints(workspace)
-    luminosity = _luminosity(specifications)
+    luminosity = _luminosity(workspace, specifications)
     try:
         axes = {channel["name"]: _axis(channel, metadata) for channel in workspace["channels"]}
         about = _metadata(metadata)
@@ -191,13 +193,6 @@ def _axis(channel: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> tup
     return axis, notes
 
 
-def _specification(workspace: Mapping[str, Any], measurement: Mapping[str, Any]) -> Specification:
-    """A measurement's model; a parameter of interest that only patches bring is left out."""
-    poi = measurement["config"]["poi"]
-    used = {m["name"] for c in workspace["channels"] for s in c["samples"] for m in s["modifiers"]}
-    return read_specification(workspace, measurement["name"], poi=poi if poi in used else "")
-
-
 def _first_bins(workspace: Mapping[str, Any]) -> dict[tuple[str, str], int]:
     """Where the parameters of a ``staterror`` begin in a channel: they are counted over the channels by name."""
     first: dict[tuple[str, str], int] = {}
@@ -299,13 +294,16 @@ def _bin_constraints(channel: str, name: str, pairs: Sequence[tuple[float, float
         yield i, Constraint("normal", 1.0, math.sqrt(square) / events)
 
 
-def _luminosity(specifications: Mapping[str, Specification]) -> list[dict[str, Any]]:
+def _luminosity(workspace: Mapping[str, Any], specifications: Mapping[str, Specification]) -> list[dict[str, Any]]:
     """The Gaussian of the luminosity, as a list of one distribution, or of none."""
+    modifiers = [m for channel in workspace["channels"] for sample in channel["samples"] for m in sample["modifiers"]]
+    if not any(modifier["type"] == "lumi" for modifier in modifiers):
+        return []
     found = {
         parameter.constraint
         for specification in specifications.values()
         for parameter in specification.parameters
-        if parameter.name == "lumi" and parameter.constraint is not None and parameter.constraint != _UNIT_GAUSSIAN
+        if parameter.name == "lumi" and parameter.constraint is not None
     }
     if len(found) > 1:
         raise SpecBuilderError(

@@ -28,6 +28,8 @@ _INTERPOLATIONS = {
     "normsys": ("code4", ("poly6", "exp")),
     "histosys": ("code4p", ("poly6", "poly1")),
 }
+#: The parameter point in which ROOT keeps values, and what is constant.
+_DEFAULT_POINT = "default_values"
 
 
 def is_hs3(content: Any) -> bool:
@@ -65,11 +67,13 @@ class _Vectors:
         held: parameters that every parameter point holds.
         names: pyhf's, by the file's.
         lengths: number of parameters by pyhf's name of the modifier.
+        uncertain: parameters with an uncertainty, or none to be held by: the others pyhf holds by itself.
     """
 
     held: frozenset[str]
     names: dict[str, str] = field(default_factory=dict)
     lengths: dict[str, int] = field(default_factory=dict)
+    uncertain: set[str] = field(default_factory=set)
 
     def add(self, stem: str, parameters: Sequence[str]) -> None:
         for i, parameter in enumerate(parameters):
@@ -77,6 +81,12 @@ class _Vectors:
             if self.names.setdefault(parameter, name) != name:
                 raise SpecBuilderError(f"parameter '{parameter}': acts on several bins, which pyhf cannot hold")
         self.lengths[stem] = self.lengths.get(stem, 0) + len(parameters)
+
+    def interest(self, parameter: str) -> str:
+        """A parameter of interest as pyhf names it: after the modifier, where it has one bin alone."""
+        name = self.names.get(parameter, parameter)
+        stem = name.rpartition("[")[0]
+        return stem if parameter in self.names and self.lengths[stem] == 1 else name
 
 
 def _workspace(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,6 +219,8 @@ def _channel(
             data = _vector_data(modifier, contents, errors, absolute=absolute)
             if modifier["type"] == "shapesys" and data is not None:
                 data = _widths(data, contents, parameters, vectors.held)
+            widths = [1.0] * len(parameters) if data is None else data
+            vectors.uncertain |= {name for name, width in zip(parameters, widths, strict=True) if width > 0}
             modifiers.append({"name": stem, "type": modifier["type"], "data": data})
         samples.append({"name": sample["name"], "data": contents, "modifiers": modifiers})
     return {"name": name, "samples": samples}
@@ -279,13 +291,21 @@ def _measurements(
     measurements = []
     for analysis in analyses or [{"name": "measurement"}]:
         bounds = _bounds(domains[domain] for domain in analysis.get("domains", []))
-        start = points.get(analysis.get("init", ""), {"parameters": []})
+        start = _start(points, analysis)
         values = {p["name"]: p for p in start["parameters"]}
-        interest = analysis.get("parameters_of_interest") or [""]
+        interest = (analysis.get("parameters_of_interest") or [""])[0]
         parameters = _settings(values, bounds, used, vectors, luminosity)
-        config = {"poi": interest[0], "parameters": parameters}
+        config = {"poi": vectors.interest(interest), "parameters": parameters}
         measurements.append({"name": analysis["name"], "config": config})
     return measurements
+
+
+def _start(points: Mapping[str, Mapping[str, Any]], analysis: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parameter point that an analysis starts from; without a name ROOT's own, if there is one."""
+    name = analysis.get("init")
+    if name is not None and name not in points:
+        raise SpecBuilderError(f"analysis '{analysis['name']}': there is no parameter point '{name}' to start from")
+    return points.get(name or _DEFAULT_POINT, {"parameters": []})
 
 
 def _bounds(domains: Iterable[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
@@ -319,7 +339,7 @@ def _settings(
     for stem, length in vectors.lengths.items():
         parts = {ours: theirs for theirs, ours in vectors.names.items()}
         members = [parts[f"{stem}[{i}]"] for i in range(length)]
-        setting = _vector_setting(stem, members, values, bounds)
+        setting = _vector_setting(stem, members, values, bounds, vectors.uncertain)
         if len(setting) > 1:
             settings[stem] = setting
     return [settings[name] for name in sorted(settings)]
@@ -337,15 +357,29 @@ def _vector_setting(
     members: Sequence[str],
     values: Mapping[str, Mapping[str, Any]],
     bounds: Mapping[str, tuple[float, float]],
+    uncertain: Container[str],
 ) -> dict[str, Any]:
-    """Either all bins of a modifier are held in pyhf, or none; a bin without an uncertainty is held by itself."""
+    """Either all bins of a modifier are held in pyhf, or none; a bin without an uncertainty is held by itself.
+
+    Raises:
+        SpecBuilderError: if a part of the bins is held, or has bounds.
+    """
     setting: dict[str, Any] = {"name": stem}
-    if all(member in values for member in members):
-        inits = [float(values[member]["value"]) for member in members]
-        if any(not math.isclose(value, 1.0) for value in inits):
-            setting["inits"] = inits
-        if all(values[member].get("const", False) for member in members):
-            setting["fixed"] = True
-    if all(member in bounds for member in members):
+    inits = [float(values.get(member, {"value": 1.0})["value"]) for member in members]
+    if any(not math.isclose(value, 1.0) for value in inits):
+        setting["inits"] = inits
+    held = [member for member in members if values.get(member, {}).get("const", False)]
+    free = [member for member in members if member in uncertain and member not in held]
+    if len(held) == len(members):
+        setting["fixed"] = True
+    elif free and any(member in uncertain for member in held):
+        raise SpecBuilderError(
+            f"parameter '{free[0]}': is free beside '{held[0]}', which is held; "
+            "pyhf holds all bins of a modifier or none"
+        )
+    bounded = [member for member in members if member in bounds]
+    if len(bounded) == len(members):
         setting["bounds"] = [list(bounds[member]) for member in members]
+    elif bounded:
+        raise SpecBuilderError(f"parameter '{bounded[0]}': has bounds, which not all bins of its modifier have")
     return setting

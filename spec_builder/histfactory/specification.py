@@ -544,6 +544,13 @@ def _read(
     specs = tuple(parameters.specs[key] for key in sorted(parameters.specs))
     index = {spec.name: i for i, spec in enumerate(specs)}
     poi = str(config["poi"] if interest is None else interest)
+    element = poi in index and poi not in parameters.shapes
+    if interest is None and (element or f"{poi}[1]" in index):
+        what = "one of several" if element else "a number for each bin"
+        raise SpecBuilderError(
+            f"measurement '{name}': the parameter of interest '{poi}' is {what}, which pyhf does not take; "
+            "name one that stands alone, or none"
+        )
     if f"{poi}[0]" in index and f"{poi}[1]" not in index:
         poi = f"{poi}[0]"  # the one bin of a shapesys: pyhf takes its name for it
     if poi and poi not in index:

@@ -13,7 +13,7 @@ from spec_builder.base.names import unknown_name
 from spec_builder.inference import minuit, newton
 from spec_builder.inference.diagnosis import flat_directions, rounding
 from spec_builder.inference.expectation import BOUND_MARGIN, centre_and_width, covariance
-from spec_builder.inference.profile import crossings, height_at, lowest, search, threshold
+from spec_builder.inference.profile import Crossings, crossings, height_at, lowest, search, threshold, through
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +29,8 @@ Minimiser = Literal["minuit", "newton"]
 MINIMISERS: tuple[Minimiser, ...] = get_args(Minimiser)
 #: A minimum that is higher than a known point by more than this is another one.
 _LOWER = 1e-7
+#: How often the search for the ends of an interval may find a lower minimum.
+_LOWER_MINIMA = 3
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Fit:
         negative_components: samples with a negative rate at the minimum, as ``sample bin``.
         rounding: how far 2NLL is rounded; its last digits mean nothing below that.
         flat: parameters that 2NLL does not depend on, alone or only together: the names of each flat direction.
+        elsewhere: other intervals of the parameter with 2NLL below the same height, where the interval around the best
+            value is not the only one.
         problems: why the interval has no end or the signal no significance where a fit did not converge.
     """
 
@@ -91,6 +95,7 @@ class Fit:
     rounding: float = 0.0
     flat: tuple[tuple[str, ...], ...] = ()
     bounds: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: tuple[tuple[float, float], ...] = ()
 
 
 def fit(
@@ -126,6 +131,10 @@ def fit(
     if scan is None and index in likelihood.free:
         scan = search(likelihood, name)
     best = _minimum(likelihood, minimise, _start(likelihood, scan))
+    crossed = None
+    if index is not None and scan is not None and np.isfinite(best.twice_nll[0]):
+        best, crossed = _with_ends(likelihood, minimise, scan, best, delta)
+        scan = crossed.scan
     theta, minimum = best.theta[0], float(best.twice_nll[0])
     if not np.isfinite(minimum):
         why = likelihood.impossible_bin()
@@ -134,8 +143,12 @@ def fit(
     value = float("nan") if index is None else float(theta[index])
     down = up = significance = None
     problems: tuple[str, ...] = ()
-    if scan is not None:
-        down, up, problems = _interval(likelihood, scan, value, minimum + delta)
+    elsewhere: tuple[tuple[float, float], ...] = ()
+    if scan is not None and crossed is not None:
+        problems = crossed.problems
+        down = value - crossed.below[0] if crossed.below else None
+        up = crossed.above[0] - value if crossed.above else None
+        elsewhere = _elsewhere(crossed, *likelihood.bounds[:, likelihood.index(name)].tolist())
         if null is not None and may_be_absent(likelihood, name, null):
             significance = _significance(likelihood, scan, null, value, minimum)
             if significance is None:
@@ -165,6 +178,7 @@ def fit(
         rounding=rounding(likelihood, theta),
         flat=flat_directions(likelihood, theta),
         bounds=bounds_reached(likelihood, theta),
+        elsewhere=elsewhere,
     )
 
 
@@ -231,12 +245,31 @@ def _start(likelihood: Likelihood, scan: Profile | None) -> FloatArray:
     return best
 
 
-def _interval(
-    likelihood: Likelihood, scan: Profile, value: float, height: float
-) -> tuple[float | None, float | None, tuple[str, ...]]:
-    """Lengths of the interval below and above the best value, and what went wrong on the way."""
-    below, above, problems = crossings(likelihood, scan, value, height)
-    return value - below[0] if below else None, above[0] - value if above else None, problems
+def _with_ends(
+    likelihood: Likelihood, minimise: Callable[..., BatchFit], scan: Profile, best: BatchFit, delta: float
+) -> tuple[BatchFit, Crossings]:
+    """The minimum and where the profile is higher by delta; the search for the ends may find a lower minimum."""
+    index = likelihood.index(scan.parameter)
+    for left in reversed(range(_LOWER_MINIMA)):
+        minimum = float(best.twice_nll[0])
+        through_it = through(likelihood, scan, best.theta[0])
+        found = crossings(likelihood, through_it, float(best.theta[0, index]), minimum + delta)
+        heights = np.where(found.scan.fits.valid, found.scan.fits.twice_nll, np.inf)
+        lower = np.min(heights) < minimum - max(_LOWER, 4 * rounding(likelihood, best.theta[0]))
+        if not (left and lower and best.valid[0]):
+            break
+        scan = found.scan
+        best = _minimum(likelihood, minimise, _start(likelihood, scan))
+    return best, found
+
+
+def _elsewhere(crossed: Crossings, lower: float, upper: float) -> tuple[tuple[float, float], ...]:
+    """The other intervals in which the profile is below the level, from the lowest on."""
+    below = [*crossed.below[1:], lower] if len(crossed.below) % 2 == 0 else crossed.below[1:]
+    above = [*crossed.above[1:], upper] if len(crossed.above) % 2 == 0 else crossed.above[1:]
+    left = [(below[k + 1], below[k]) for k in range(0, len(below) - 1, 2)]
+    right = [(above[k], above[k + 1]) for k in range(0, len(above) - 1, 2)]
+    return (*left[::-1], *right)
 
 
 def may_be_absent(likelihood: Likelihood, name: str, null: float) -> bool:

@@ -119,7 +119,7 @@ def _base(
     wanted = own if poi is None else poi
     if not {wanted, *hold} <= {"", *bare.parameters}:
         return None
-    return Likelihood.from_workspace(workspace, measurement, poi=wanted).holding(hold)
+    return Likelihood.from_workspace(workspace, measurement, poi=poi).holding(hold)
 
 
 def _compiled(
@@ -182,7 +182,7 @@ def _replaced_sample(
             place = base.specification.channels[channel["name"]]
             if len(sample["data"]) != place.stop - place.start:
                 return None
-            if (i, j) in touched and not _proportional(old, sample):
+            if (i, j) in touched and not (_are_numbers(sample["data"]) and _proportional(old, sample)):
                 return None
             yields[place] = sample["data"]
     return (name, yields) if np.isfinite(yields).all() else None
@@ -196,14 +196,24 @@ def _proportional(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     for modifier, changed in zip(old["modifiers"], new["modifiers"], strict=True):
         if modifier["type"] in ("shapesys", "staterror"):
             return False
-        if modifier["type"] == "histosys":
-            for key in ("hi_data", "lo_data"):
-                if len(changed["data"][key]) != after.size:
-                    return False
-                expected = np.array(modifier["data"][key]) / before * after
-                if (np.abs(changed["data"][key] - expected) > _PROPORTIONAL * np.abs(after)).any():
-                    return False
+        if modifier["type"] != "histosys":
+            if changed["data"] != modifier["data"]:
+                return False
+            continue
+        if changed["data"].keys() != modifier["data"].keys():
+            return False
+        for key, shape in changed["data"].items():
+            if len(shape) != after.size or not _are_numbers(shape):
+                return False
+            expected = np.array(modifier["data"][key]) / before * after
+            if (np.abs(np.array(shape) - expected) > _PROPORTIONAL * np.abs(after)).any():
+                return False
     return True
+
+
+def _are_numbers(values: object) -> bool:
+    """Whether JSON content is a list of numbers, as the schema wants them: numpy takes texts and truths for some."""
+    return isinstance(values, list) and {type(value) for value in values} <= {int, float}
 
 
 def _structure(spec: Specification) -> Any:
@@ -223,11 +233,11 @@ def _merge(members: list[tuple[int, Specification]]) -> list[PatchGroup]:
     first = members[0][1]
     differing = {name for _, spec in members[1:] for name in _differing(spec, first)}
     likelihood = Likelihood(first)
-    whole = all(np.isin(group.relative, (0, 1)).all() for group in first.groups if group.sample in differing)
-    if len(differing) == 1 and whole:
-        sample = differing.pop()
-        yields = np.stack([_nominal(spec, sample) for _, spec in members])
-        return [PatchGroup(likelihood, sample, yields, tuple(row for row, _ in members))]
+    if len(differing) == 1:
+        (sample,) = differing
+        yields = [_nominal(spec, sample) for _, spec in members]
+        if all(_follows(spec, sample, own) for (_, spec), own in zip(members, yields, strict=True)):
+            return [PatchGroup(likelihood, sample, np.stack(yields), tuple(row for row, _ in members))]
     if not differing:
         return [PatchGroup(likelihood, None, None, (row,)) for row, _ in members]
     return [PatchGroup(Likelihood(spec), None, None, (row,)) for row, spec in members]
@@ -241,3 +251,12 @@ def _nominal(spec: Specification, sample: str) -> FloatArray:
             ones = group.relative == 1
             yields[ones] = group.template[ones]
     return yields
+
+
+def _follows(spec: Specification, sample: str, yields: FloatArray) -> bool:
+    """Whether the yields (bins,) are all there is of a sample: every template is a part of them.
+
+    A ``histosys`` in a bin without nominal events is none.
+    """
+    own = [group for group in spec.groups if group.sample == sample]
+    return all(np.array_equal(group.template, group.relative * yields) for group in own)

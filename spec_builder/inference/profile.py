@@ -10,6 +10,7 @@ from scipy.special import gammaincinv
 
 from spec_builder.base.grids import check_level
 from spec_builder.inference import minuit
+from spec_builder.inference.diagnosis import rounding
 from spec_builder.inference.jacobian import JacobianEngine
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.roots import find_roots
@@ -20,7 +21,19 @@ if TYPE_CHECKING:
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.inference.newton import BatchFit
 
-__all__ = ["Crossings", "Profile", "crossings", "follow", "height_at", "lowest", "profile", "threshold"]
+__all__ = [
+    "Crossings",
+    "Profile",
+    "crossings",
+    "follow",
+    "height_at",
+    "lowest",
+    "profile",
+    "reach",
+    "search",
+    "threshold",
+    "through",
+]
 
 #: Confidence level of one standard deviation of a normal distribution: Delta chi^2 = 1.
 ONE_SIGMA = 0.6826894921370859
@@ -44,6 +57,10 @@ _ROOT = 1e-10
 _STARTS = 200
 #: Fits from all over the domain at the ends of an interval, and how often a lower branch that they find is followed.
 _END_STARTS, _BRANCHES = 50, 3
+#: Of fits from all over the domain that have not ended so many go on: where rates vanish hardly any ends.
+_PATIENT = 20
+#: A profile jumps where 2NLL differs by this between the ends of a crossing's last bracket, or by so many roundings.
+_JUMP, _JUMP_ROUNDED = 1e-3, 20.0
 #: Height above a level that stands for an infinite one while a crossing is sought.
 _STEEP = 1e100
 
@@ -162,12 +179,23 @@ def lowest(likelihood: Likelihood) -> FloatArray:
     """
     if not may_have_minima(likelihood, likelihood.free):
         return likelihood.init
-    fits = minimise(likelihood, start=np.vstack([likelihood.init, scattered(likelihood, _STARTS)]), patient=False)
+    fits = _from_all_over(likelihood, np.vstack([likelihood.init, scattered(likelihood, _STARTS)]))
     heights = np.where(fits.valid, fits.twice_nll, np.inf)
     if not np.isfinite(heights).any():
         return likelihood.init
     best: FloatArray = fits.theta[int(np.argmin(heights))]
     return best
+
+
+def _from_all_over(likelihood: Likelihood, start: FloatArray, fixed: tuple[str, ...] = ()) -> BatchFit:
+    """Fits from many starts (N, P) without patience, and the lowest of those that have not ended with it."""
+    fits = minimise(likelihood, start=start, fixed=fixed, patient=False)
+    left = np.flatnonzero(~fits.known & np.isfinite(fits.twice_nll))
+    left = left[np.argsort(fits.twice_nll[left], kind="stable")][:_PATIENT]
+    if not left.size:
+        return fits
+    begin = np.vstack([fits.theta[left], start[left]])
+    return fits.joined(minimise(likelihood, start=begin, fixed=fixed))
 
 
 def follow(likelihood: Likelihood, scan: Profile, values: FloatArray) -> Profile:
@@ -181,9 +209,23 @@ def follow(likelihood: Likelihood, scan: Profile, values: FloatArray) -> Profile
     found = profile(likelihood, scan.parameter, values)
     everywhere = np.arange(len(values))
     right = np.clip(np.searchsorted(scan.values, values), 0, scan.values.size - 1)
-    for nearest in (np.maximum(right - 1, 0), right):
-        found, _ = _if_lower(likelihood, found, everywhere, scan.fits.theta[nearest])
+    for start in (np.maximum(right - 1, 0), right, np.full(right.size, _least(scan))):
+        found, _ = _if_lower(likelihood, found, everywhere, scan.fits.theta[start])
     return found
+
+
+def through(likelihood: Likelihood, scan: Profile, theta: FloatArray) -> Profile:
+    """The profile with the point of a minimum (P,) among its own."""
+    index = likelihood.index(scan.parameter)
+    point = profile(likelihood, scan.parameter, theta[[index]], theta[None])
+    values = np.append(scan.values, point.values)
+    order = np.argsort(values, kind="stable")
+    return Profile(scan.parameter, values[order], scan.fits.joined(point.fits).take(order))
+
+
+def _least(scan: Profile) -> int:
+    """Number of the lowest point of a profile."""
+    return int(np.argmin(np.where(scan.fits.known, scan.fits.twice_nll, np.inf)))
 
 
 def _from_each_other(likelihood: Likelihood, scan: Profile) -> Profile:
@@ -192,8 +234,7 @@ def _from_each_other(likelihood: Likelihood, scan: Profile) -> Profile:
     2NLL may have several minima in the other parameters. All points start from the best one's parameters, and then
     from those of a neighbour where the slopes say that it lies on another branch, as far as that goes.
     """
-    known = np.where(scan.fits.known, scan.fits.twice_nll, np.inf)
-    best = scan.fits.theta[int(np.argmin(known))]
+    best = scan.fits.theta[_least(scan)]
     index = likelihood.index(scan.parameter)
     everywhere = np.arange(scan.values.size)
     scan, _ = _if_lower(likelihood, scan, everywhere, np.tile(best, (scan.values.size, 1)))
@@ -269,11 +310,13 @@ class Crossings(NamedTuple):
         below: the crossings below the best value, nearest first.
         above: those above it, likewise.
         problems: why a side has none although it might, a line each.
+        scan: the profile, with the lower branches that were found at its crossings.
     """
 
     below: list[float]
     above: list[float]
     problems: tuple[str, ...]
+    scan: Profile
 
 
 def crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: float) -> Crossings:
@@ -290,48 +333,68 @@ def crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: f
     Returns:
         The crossings on either side; a side without one is empty.
     """
-    found = _crossings(likelihood, scan, best_value, level)
+    found, jumps = _crossings(likelihood, scan, best_value, level)
     for _ in range(_BRANCHES):
-        lower = _with_lower_branch(likelihood, scan, found.below[:1] + found.above[:1], level)
+        lower = _with_lower_branch(likelihood, scan, found.below[:1] + found.above[:1] + jumps, level)
         if lower is None:
             break
         scan = lower
-        found = _crossings(likelihood, scan, best_value, level)
+        found, jumps = _crossings(likelihood, scan, best_value, level)
     return found
 
 
+def reach(below: list[float], above: list[float], bounds: tuple[float, float]) -> tuple[float, float]:
+    """The ends of the range that holds all values where a profile is below a level.
+
+    Args:
+        below: its crossings below the best value, nearest first.
+        above: those above it, likewise.
+        bounds: of the parameter, which is an end where the profile comes back below the level and stays there.
+    """
+    # an odd number of crossings ends above the level
+    low, high = (side[-1] if len(side) % 2 else bound for side, bound in zip((below, above), bounds, strict=True))
+    return low, high
+
+
 def _with_lower_branch(likelihood: Likelihood, scan: Profile, ends: list[float], level: float) -> Profile | None:
-    """The profile with a branch that is lower at the ends of an interval, None if fits from all over find none."""
+    """The profile with branches that are lower at the ends of an interval, None if fits from all over find none."""
     if not ends or not may_have_minima(likelihood, likelihood.free_without((scan.parameter,))):
         return None
-    values = np.repeat(ends, _END_STARTS)
-    begin = np.tile(scattered(likelihood, _END_STARTS), (len(ends), 1))
-    fits = profile(likelihood, scan.parameter, values, begin, patient=False).fits
-    heights = np.where(fits.known, fits.twice_nll, np.inf)
-    best = int(np.argmin(heights))
-    if not heights[best] < level - _LOWER * max(1.0, abs(level)):
+    begin = np.vstack([likelihood.init, scan.fits.theta[_least(scan)], scattered(likelihood, _END_STARTS)])
+    index = likelihood.index(scan.parameter)
+    lower = None
+    for end in ends:
+        begin[:, index] = end
+        fits = _from_all_over(likelihood, begin, (scan.parameter,))
+        heights = np.where(fits.known, fits.twice_nll, np.inf)
+        best = int(np.argmin(heights))
+        if heights[best] < level - _LOWER * max(1.0, abs(level)):
+            own = fits.take(slice(best, best + 1))
+            lower = own if lower is None else lower.joined(own)
+    if lower is None:
         return None
-    values = np.append(scan.values, values[best])
+    values = np.append(scan.values, lower.theta[:, index])
     order = np.argsort(values, kind="stable")
-    joined = scan.fits.joined(fits.take(slice(best, best + 1))).take(order)
+    joined = scan.fits.joined(lower).take(order)
     return _from_each_other(likelihood, Profile(scan.parameter, values[order], joined))
 
 
-def _crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: float) -> Crossings:
-    """See :func:`crossings`."""
+def _crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: float) -> tuple[Crossings, list[float]]:
+    """See :func:`crossings`; and where fits jump over the level from one minimum to another."""
     parameter = scan.parameter
     values = np.append(scan.values, best_value)
     nearest = int(np.argmin(np.abs(scan.values - best_value)))
     theta = np.append(scan.fits.theta, scan.fits.theta[nearest : nearest + 1], axis=0)
-    own = np.where(scan.fits.known, scan.fits.twice_nll, np.nan)
-    heights = np.append(own, height_at(likelihood, parameter, best_value, scan)) - level
+    known = np.where(scan.fits.known, scan.fits.twice_nll, np.nan)
+    heights = np.append(known, height_at(likelihood, parameter, best_value, scan)) - level
     unknown = values[np.isnan(heights)]
     order = np.argsort(values)
     order = order[~np.isnan(heights[order])]
     values, heights, theta = values[order], np.minimum(heights[order], _STEEP), theta[order]
     place = np.flatnonzero(np.diff(heights > 0))
-    least = scan.fits.theta[int(np.argmin(np.where(scan.fits.known, scan.fits.twice_nll, np.inf)))]
-    starts = np.stack([theta[place], theta[place + 1], np.tile(least, (place.size, 1))])
+    least = scan.fits.theta[_least(scan)]
+    everyone = (np.tile(own, (place.size, 1)) for own in (least, likelihood.init))
+    starts = np.stack([theta[place], theta[place + 1], *everyone])
     failed = np.zeros(place.size, dtype=bool)
 
     def height(x: FloatArray, rows: IndexArray) -> FloatArray:
@@ -347,7 +410,12 @@ def _crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: 
 
     ends = ((values[k], heights[k]) for k in (place, place + 1))
     # in units of the parameter's own size: it may be measured in 1e-10
-    roots = find_roots(height, *ends, relative=_ROOT, absolute=_ROOT * min(abs(best_value), 1.0)).x
+    found = find_roots(height, *ends, relative=_ROOT, absolute=_ROOT * min(abs(best_value), 1.0))
+    roots = found.x
+    # where it is finite a profile is continuous: a jump is from one minimum of the other parameters to another
+    allowed = max(_JUMP, _JUMP_ROUNDED * rounding(likelihood, least))
+    jumps = (found.jump > allowed) & (found.jump < _STEEP / 2)
+    failed |= jumps
     sides = values[place] >= best_value
     lost = [bool(failed[~sides].any()), bool(failed[sides].any())]
     below = [float(root) for root in roots[~failed & (roots <= best_value)]]
@@ -359,4 +427,5 @@ def _crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: 
         for end, missing in zip(("lower", "upper"), lost, strict=True)
         if missing
     )
-    return Crossings([] if lost[0] else below[::-1], [] if lost[1] else above, problems)
+    crossed = Crossings([] if lost[0] else below[::-1], [] if lost[1] else above, problems, scan)
+    return crossed, [float(root) for root in roots[jumps]]

@@ -17,10 +17,18 @@ _MAX_STEPS = 100
 
 
 class Roots(NamedTuple):
-    """Roots x (N,), and whether each was found within its tolerance (N,)."""
+    """Roots of N functions.
+
+    Attributes:
+        x: the roots, shape (N,).
+        found: whether each was found within its tolerance, shape (N,).
+        jump: how far the values at the ends of its last bracket differ, shape (N,): next to nothing where the function
+            is continuous.
+    """
 
     x: FloatArray
     found: BoolArray
+    jump: FloatArray
 
 
 def find_roots(
@@ -46,6 +54,7 @@ def find_roots(
     (x1, f1), (x2, f2) = left, right
     root = np.where(np.abs(f1) <= np.abs(f2), x1, x2)
     found = (f1 == 0) | (f2 == 0)
+    jump = np.zeros(root.size)
     rows = np.flatnonzero(~found)
     x1, f1, x2, f2 = x1[rows], f1[rows], x2[rows], f2[rows]
     part = np.full(rows.size, 0.5)
@@ -64,6 +73,7 @@ def find_roots(
         least = (2 * relative * np.abs(nearest) + absolute) / np.abs(x2 - x1)
         done = (least > 0.5) | (f1 == 0) | (f2 == 0)
         found[rows[done]] = True
+        jump[rows[done]] = np.where((f1 == 0) | (f2 == 0), 0.0, np.abs(f2 - f1))[done]
         with np.errstate(divide="ignore", invalid="ignore"):
             xi, phi = (x1 - x2) / (x3 - x2), (f1 - f2) / (f3 - f2)
             smooth = (phi * phi < xi) & ((1 - phi) ** 2 < 1 - xi)
@@ -73,4 +83,4 @@ def find_roots(
         keep = ~done
         rows, part = rows[keep], part[keep]
         x1, f1, x2, f2 = x1[keep], f1[keep], x2[keep], f2[keep]
-    return Roots(root, found)
+    return Roots(root, found, jump)

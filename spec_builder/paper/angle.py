@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spec_builder.base.cells import csv_line, header_line
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.tables import packaged_table
 from spec_builder.physics.constants import HBAR_C
@@ -150,20 +149,12 @@ def fitted_points(fits: Sequence[tuple[Analysis, FitResult]], names: Mapping[str
 
 def points_csv(points: Sequence[AnglePoint], header: Mapping[str, str]) -> str:
     """The points as a table; an interval end that does not exist is empty."""
-    out = io.StringIO()
-    for key, value in header.items():
-        out.write(f"# {key}: {value}\n")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(
-        ("label", "scale_GeV", "drawn_at_GeV", "quoted", "scheme", "value", "up", "down", "status", "reference")
-    )
+    lines = [header_line(key, value) for key, value in header.items()]
+    columns = ("label", "scale_GeV", "drawn_at_GeV", "quoted", "scheme", "value", "up", "down", "status", "reference")
+    lines.append(csv_line(columns))
     for point in points:
         ends = ["" if end is None else f"{end:.6g}" for end in (point.up, point.down)]
-        writer.writerow(
-            (
-                *(point.label, f"{point.scale_GeV:.4g}", f"{point.drawn_at_GeV:.4g}"),
-                *(f"{point.quoted:.6g}", point.scheme, f"{point.value:.6g}", *ends),
-                *(point.status, point.reference),
-            )
-        )
-    return out.getvalue()
+        numbers = (f"{point.scale_GeV:.4g}", f"{point.drawn_at_GeV:.4g}", f"{point.quoted:.6g}")
+        row = (point.label, *numbers, point.scheme, f"{point.value:.6g}", *ends, point.status, point.reference)
+        lines.append(csv_line(row))
+    return "\n".join(lines) + "\n"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.cells import csv_line, header_line
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import load_json, read_text
 
@@ -78,8 +79,8 @@ class Bound:
         }
         if self.darkcast:
             header["darkcast"] = self.darkcast
-        lines = [f"# {key}: {value}" for key, value in header.items()]
-        lines.append(",".join(CURVE))
+        lines = [header_line(key, value) for key, value in header.items()]
+        lines.append(csv_line(CURVE))
         for mass, low, high in zip(self.mass_MeV, self.g_low, self.g_high, strict=True):
             lines.append(f"{mass:.5g},{low:.5g},{high:.5g}")
         return "\n".join(lines) + "\n"

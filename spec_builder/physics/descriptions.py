@@ -12,6 +12,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path, parse_toml, read_bytes
 from spec_builder.base.grids import real_number
 from spec_builder.base.names import meant, unknown_key, unknown_name
+from spec_builder.base.printing import in_line
 from spec_builder.base.tables import read_table
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Description", "find_description", "is_path", "read_description", "shipped_names"]
 
 _NAME = re.compile(r"[A-Za-z0-9_]+")
+#: Letters of a name, which stands in every row of a table.
+_LONGEST_NAME = 100
 
 
 class Description:
@@ -72,19 +75,21 @@ class Description:
         return self._content.pop(key)
 
     def text(self, key: str, default: str | None = None) -> str:
-        """A text that is not empty."""
+        """A text that is not empty, in one line."""
         if default is not None and key not in self:
             return default
         value = self.take(key)
         if not isinstance(value, str) or not value.strip():
             raise self.error(key, "a text", value)
-        return value
+        return in_line(value)
 
     def name(self, key: str, default: str | None = None) -> str:
         """A name of letters, digits and underscores."""
         value = self.text(key, default)
         if not _NAME.fullmatch(value):
             raise self.error(key, "a name of letters, digits and underscores", value)
+        if len(value) > _LONGEST_NAME:
+            raise self.error(key, f"a name of at most {_LONGEST_NAME} letters", value[:_LONGEST_NAME])
         return value
 
     def own_name(self, what: str, shipped: Iterable[str]) -> str:
@@ -135,13 +140,13 @@ class Description:
         return numbers
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A list of texts; empty where the key is missing."""
+        """A list of texts, each in one line; empty where the key is missing."""
         if key not in self:
             return ()
         values = self.take(key)
         if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
             raise self.error(key, "a list of texts", values)
-        return tuple(values)
+        return tuple(map(in_line, values))
 
     def section(self, key: str) -> Description:
         """A table."""

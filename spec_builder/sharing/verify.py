@@ -13,7 +13,13 @@ from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest, load_json
 from spec_builder.base.printing import counted
-from spec_builder.histfactory.checks import check_parameters, check_workspace, unused_settings, workspace_problems
+from spec_builder.histfactory.checks import (
+    check_parameters,
+    check_workspace,
+    missing_interests,
+    unused_settings,
+    workspace_problems,
+)
 from spec_builder.histfactory.hs3_reading import is_hs3
 from spec_builder.histfactory.patch import load_workspace, patched_workspace
 from spec_builder.histfactory.patchset import check_digest, check_patch_set, patch_name
@@ -37,6 +43,8 @@ WORKSPACE_FILE = "BkgOnly.json"
 OWN_MEASUREMENT = "new_physics"
 #: Likeness of two names from which on one is taken for the other misspelt.
 _ALIKE = 0.8
+#: Settings without a parameter that are compared with the parameters' names.
+_MOST_COMPARED = 100
 #: Values of a workspace that are shown to pyhf's own check of its schema; ours, which is as strict, sees all.
 _MOST_VALUES = 300_000
 
@@ -213,7 +221,7 @@ def verify_workspace(workspace: Any) -> list[str]:
     problems = workspace_problems(workspace)
     if problems:
         return problems
-    missing = _missing_interests(workspace)
+    missing = missing_interests(workspace)
     # others leave the counts of channels that they have taken out, which pyhf passes over; ours have none
     ours = any(measurement["name"] == OWN_MEASUREMENT for measurement in workspace["measurements"])
     problems = [
@@ -225,43 +233,7 @@ def verify_workspace(workspace: Any) -> list[str]:
         f"(is '{meant}' meant?)"
         for measurement, name, meant in _misspelt_settings(workspace)
     ]
-    problems += [
-        f"measurement '{measurement}': the parameter of interest '{poi}' is one of several, which pyhf does not take; "
-        "name one that stands alone, or none"
-        for measurement, poi in _interests_in_vectors(workspace)
-    ]
-    problems += _uneven_stat_errors(workspace)
     return problems or list(_model_problems(workspace, missing))
-
-
-def _uneven_stat_errors(workspace: Mapping[str, Any]) -> list[str]:
-    """Each ``staterror`` whose samples have it in different channels: pyhf stops there at an assertion."""
-    places: dict[str, dict[str, list[str]]] = {}
-    for channel in workspace["channels"]:
-        for sample in channel["samples"]:
-            for modifier in sample["modifiers"]:
-                if modifier["type"] == "staterror":
-                    places.setdefault(modifier["name"], {}).setdefault(sample["name"], []).append(channel["name"])
-    problems = []
-    for name, samples in places.items():
-        (first, expected), *others = samples.items()
-        for sample, found in others:
-            if found != expected:
-                here, there = (", ".join(f"'{channel}'" for channel in names) for names in (expected, found))
-                problems.append(
-                    f"modifier '{name}': sample '{first}' has it in channel {here} and sample '{sample}' in channel "
-                    f"{there}, which pyhf does not take; expected the same channels, or another name"
-                )
-    return problems
-
-
-def _interests_in_vectors(workspace: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Parameters of interest that are an element of a vector over bins, with their measurements."""
-    used = {m["name"] for c in workspace["channels"] for s in c["samples"] for m in s["modifiers"]}
-    interests = [(m["name"], m["config"]["poi"]) for m in workspace["measurements"]]
-    return [
-        (measurement, poi) for measurement, poi in interests if poi not in used and poi.split("[")[0] in used - {""}
-    ]
 
 
 def _is_large(content: Any) -> bool:
@@ -282,7 +254,7 @@ def workspace_notes(workspace: Mapping[str, Any]) -> list[str]:
     Args:
         workspace: content of the JSON file.
     """
-    missing = _missing_interests(workspace)
+    missing = missing_interests(workspace)
     notes = [
         f"sound for patches: no modifier has the parameter of interest '{poi}' of measurement '{measurement}' yet"
         for measurement, poi in missing.items()
@@ -315,17 +287,11 @@ def _misspelt_settings(workspace: Mapping[str, Any]) -> list[tuple[str, str, str
     used = {m["name"] for c in workspace["channels"] for s in c["samples"] for m in s["modifiers"]}
     given = {m["name"]: {p["name"] for p in m["config"]["parameters"]} for m in workspace["measurements"]}
     found = []
-    for measurement, name in unused_settings(workspace):
+    # each is compared with all parameters: of some thousands nobody misspelt each
+    for measurement, name in unused_settings(workspace)[:_MOST_COMPARED]:
         alike = difflib.get_close_matches(name, sorted(used - given[measurement]), n=1, cutoff=_ALIKE)
         found += [(measurement, name, meant) for meant in alike]
     return found
-
-
-def _missing_interests(workspace: Mapping[str, Any]) -> dict[str, str]:
-    """Parameters of interest that no modifier has, by measurement: in published workspaces patches bring them."""
-    used = {m["name"] for c in workspace["channels"] for s in c["samples"] for m in s["modifiers"]}
-    interests = {m["name"]: m["config"]["poi"] for m in workspace["measurements"]}
-    return {measurement: poi for measurement, poi in interests.items() if poi and poi.split("[")[0] not in used}
 
 
 def _model_problems(workspace: Mapping[str, Any], missing: Mapping[str, str]) -> Iterator[str]:

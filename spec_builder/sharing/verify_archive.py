@@ -18,6 +18,7 @@ from spec_builder.sharing.bundle import LINES, SUMS, broken_seals, read_archive
 from spec_builder.sharing.critical import check_critical, is_critical, is_json_number
 from spec_builder.sharing.expected import reference_flux_of, unexpected_results
 from spec_builder.sharing.verify import verify_patch_set, verify_workspace
+from spec_builder.sharing.verify_metadata import metadata_problems, name_problems, patch_set_problems
 from spec_builder.sharing.verify_readme import readme_problems
 
 if TYPE_CHECKING:
@@ -73,6 +74,12 @@ def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], obj
         check_patch_set(value, key)
         _check_promises(value, key)
     problems = [f"{WORKSPACE}: {problem}" for problem in verify_workspace(workspace)]
+    if problems:
+        return "archive", problems
+    problems += [f"{WORKSPACE}: {problem}" for problem in name_problems(workspace)]
+    problems += [f"{METADATA}: {problem}" for problem in metadata_problems(metadata)]
+    for key, value in patch_sets.items():
+        problems += [f"{key}: {problem}" for problem in patch_set_problems(value["metadata"])]
     if problems:
         return "archive", problems
     problems += _digest_problems(workspace, metadata, patch_sets)

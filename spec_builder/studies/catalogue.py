@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.arguments import checked
-from spec_builder.base.printing import counted
+from spec_builder.base.printing import counted, in_line
 from spec_builder.base.text import Report, Result
 from spec_builder.experiments.reading import load_experiment, shipped_experiments
 from spec_builder.model.signal import signal_kernel
@@ -39,7 +39,7 @@ class ExperimentList(Result):
     def __str__(self) -> str:
         width = max(len(e.name) for e in self.experiments)
         lines = [f"{e.name:{width}} {e.title}: {_parts(e)}; variants {_variants(e)}" for e in self.experiments]
-        return "\n".join(lines) + "\n"
+        return "\n".join(map(in_line, lines)) + "\n"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
@@ -110,7 +110,7 @@ class ExperimentDescription(Result):
             lines.append(f"  by construction: {'; '.join(e.by_construction)}")
         lines.append("  variants")
         lines += [f"    {key:24} {text}" for key, text in e.variants.items()] or ["    none"]
-        return "\n".join(lines) + "\n"
+        return "\n".join(map(in_line, lines)) + "\n"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON; what an experiment has one channel of stands at its top."""

@@ -192,6 +192,7 @@ class FitResult(PicturedResult):
         content["problems"] = list(self.fit.problems)
         content["parameter"] = self.fit.parameter or None
         content["value"] = finite_or_none(self.fit.value)
+        content["elsewhere"] = [list(ends) for ends in self.fit.elsewhere]
         content["flat"] = [list(names) for names in self.fit.flat]
         content["p_value"] = None if np.isnan(self.fit.p_value) else self.fit.p_value
         infinite = self.fit.significance == np.inf
@@ -245,6 +246,10 @@ class FitResult(PicturedResult):
             "chi2 / ndof": f"{fit.chi2_min:.3f} / {fit.ndof}, {p_value_text(fit.p_value)} (saturated, asymptotic)",
             "2NLL": f"{fit.twice_nll:.9f}, EDM {_edm_text(fit.edm)}, {state}",
         }
+        if fit.elsewhere:
+            facts["interval"] += (
+                f"; not the only one: also {' and '.join(f'{a:.4g} to {b:.4g}' for a, b in fit.elsewhere)}"
+            )
         if not fit.parameter:
             del facts["interval"]
         if fit.rounding > _ROUNDING_TOLD:

@@ -17,7 +17,7 @@ from spec_builder.drawing.page import entries_of, legend_over
 from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.inference.profile import crossings, follow, search, threshold
+from spec_builder.inference.profile import crossings, follow, reach, search, threshold
 from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices
 from spec_builder.model.workspace import NEW_PHYSICS
@@ -287,9 +287,9 @@ def _profile(
         raise SpecBuilderError(f"height {shown_number(height)}: expected a number > 0")
     scan = search(likelihood, parameter)
     best = fit(likelihood, parameter, cl=cl, scan=scan)
-    below, above, _ = crossings(likelihood, scan, best.value, best.twice_nll + height)
+    below, above, *_ = crossings(likelihood, scan, best.value, best.twice_nll + height)
     lower, upper = likelihood.bounds[:, likelihood.index(parameter)]
-    values = np.linspace(below[0] if below else lower, above[0] if above else upper, points)
+    values = np.linspace(*reach(below, above, (lower, upper)), points)
     fits = follow(likelihood, scan, values).fits
     return ProfileResult(
         provenance,

@@ -14,8 +14,8 @@ from spec_builder.base.names import shown
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.fit import fit
-from spec_builder.inference.newton import minimise
-from spec_builder.inference.profile import ONE_SIGMA, crossings, search, threshold
+from spec_builder.inference.grids import minimise_on_grid
+from spec_builder.inference.profile import ONE_SIGMA, crossings, reach, search, threshold, through
 from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices
 from spec_builder.studies.fits import finite_or_none, named, unit_of, workspace_likelihood
@@ -261,13 +261,9 @@ def profile_two(
     for name in parameters:
         if likelihood.index(name) not in likelihood.free:
             raise SpecBuilderError(f"parameter '{name}' is held, and has no profile")
-    scans = [search(likelihood, name) for name in parameters]
-    best = fit(likelihood, first, cl=ONE_SIGMA, null=None, scan=scans[0])
+    best, scans = _best(likelihood, parameters)
     a, b = (_range(likelihood, scan, best, points) for scan in scans)
-    start = np.tile([best.theta[name] for name in likelihood.parameters], (points * points, 1))
-    start[:, likelihood.index(first)] = np.repeat(a, points)
-    start[:, likelihood.index(second)] = np.tile(b, points)
-    fits = minimise(likelihood, start=start, fixed=parameters)
+    fits = minimise_on_grid(likelihood, scans, a, b)
     height = (fits.twice_nll - best.twice_nll).reshape(points, points)
     contours = {cl: _contours(a, b, height, threshold(cl, 2)) for cl in LEVELS}
     valid = fits.valid.reshape(points, points)
@@ -277,12 +273,21 @@ def profile_two(
     return SurfaceResult(provenance, parameters, best, (a, b), height, valid, contours, own)
 
 
+def _best(likelihood: Likelihood, parameters: tuple[str, str]) -> tuple[Fit, tuple[Profile, Profile]]:
+    """The minimum, and a profile of each parameter that goes through it."""
+    scans = [search(likelihood, name) for name in parameters]
+    lowest = scans[1].fits.theta[int(np.argmin(np.where(scans[1].fits.known, scans[1].fits.twice_nll, np.inf)))]
+    best = fit(likelihood, parameters[0], cl=ONE_SIGMA, null=None, scan=through(likelihood, scans[0], lowest))
+    theta = np.array([best.theta[name] for name in likelihood.parameters])
+    return best, (through(likelihood, scans[0], theta), through(likelihood, scans[1], theta))
+
+
 def _range(likelihood: Likelihood, scan: Profile, best: Fit, points: int) -> FloatArray:
-    """Where the parameter's profile is below the height, or up to its bounds."""
+    """Where the parameter's profile is below the height, all regions of it, or up to its bounds."""
     name = scan.parameter
     lower, upper = likelihood.bounds[:, likelihood.index(name)]
-    below, above, _ = crossings(likelihood, scan, best.theta[name], best.twice_nll + SURFACE_HEIGHT)
-    return np.linspace(below[0] if below else lower, above[0] if above else upper, points)
+    below, above, *_ = crossings(likelihood, scan, best.theta[name], best.twice_nll + SURFACE_HEIGHT)
+    return np.linspace(*reach(below, above, (lower, upper)), points)
 
 
 def _contours(a: FloatArray, b: FloatArray, height: FloatArray, level: float) -> list[FloatArray]:

@@ -158,3 +158,27 @@ def test_a_line_ends_at_line_ends_alone(tmp_path: Path, mark: str) -> None:
     path.write_text(f"{HEADER}a\n1{mark}2\n", encoding="utf-8")
     with pytest.raises(SpecBuilderError, match=r"table\.csv:6: a is '.*', expected a finite number"):
         read_table(path, columns=("a",))
+
+
+def test_a_table_of_more_rows_than_any_has_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "long.csv"
+    path.write_text(HEADER + "a\n" + "1\n" * 20_001)
+    with pytest.raises(SpecBuilderError, match=r"long\.csv: 20001 rows, expected at most 20000"):
+        read_table(path, columns=("a",))
+
+
+def test_columns_are_looked_up_and_not_looked_for(tmp_path: Path) -> None:
+    """Each of a hundred thousand once: looked for one by one they would take minutes."""
+    path = tmp_path / "wide.csv"
+    names = [f"bin{i}" for i in range(100_000)]
+    path.write_text(HEADER + ",".join(names) + "\n" + ",".join(["1"] * len(names)) + "\n")
+    assert len(read_table(path, columns=names).columns) == len(names)
+    path.write_text(HEADER + ",".join([*names, "bin7"]) + "\n")
+    with pytest.raises(SpecBuilderError, match=r"wide\.csv:5: column 'bin7' stands twice"):
+        read_table(path, columns=names)
+
+
+def test_what_a_table_says_of_itself_is_one_line_that_steers_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(HEADER.replace("# source: x", "# source: a\x1b[2J\tb\u2028c") + "a\n1\n", encoding="utf-8")
+    assert read_table(path, columns=("a",)).metadata["source"] == r"a\x1b[2J b c"

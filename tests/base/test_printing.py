@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import io
+import json
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spec_builder.base.printing import one_line, printable, tolerant_streams
+from spec_builder.base.printing import in_line, json_text, one_line, printable, tolerant_streams
 
 
 @given(st.text(st.characters(categories=("Cc", "Cf", "Zl", "Zp", "Lu")) | st.sampled_from("\x1b\n\t ab")))
 def test_no_control_character_is_left(text: str) -> None:
     left = {character for character in printable(text) if unicodedata.category(character) == "Cc"}
     assert left <= {"\n", "\t"}
-    assert "\n" not in one_line(text)
-    assert "\t" not in one_line(text)
+    for line in (one_line(text), in_line(text)):
+        assert "\n" not in line
+        assert "\t" not in line
+    assert in_line("a  b\n\tc") == "a  b  c"
+
+
+@given(st.text(st.characters(categories=("Cc", "Cf", "Zl", "Zp", "Lu", "So"))))
+def test_json_without_control_characters_has_the_same_content(text: str) -> None:
+    written = json_text(json.dumps([text], ensure_ascii=False))
+    assert json.loads(written) == [text]
+    assert printable(written) == written
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ import pytest
 
 from spec_builder import find_limits, fit_analysis, load_analysis, profile_analysis, scan_analysis
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.text import Described, Report
+from spec_builder.base.printing import printable
+from spec_builder.base.text import Described, Report, Shown
 from spec_builder.physics.interactions import choose
 from spec_builder.studies.spectrum import recoil_spectrum
 
@@ -145,6 +146,31 @@ def test_a_name_in_markdown_is_text_in_one_cell() -> None:
     assert "**&lt;script>**" in text
     assert "| law | a b |" in text
     assert r"| &lt;img onerror=x> \| 1 \| |" in text
+    link = Report("t", {}, {"x": ["[a](javascript:x) \\| `b`"]}).to_markdown()
+    assert r"| [a]\(javascript:x) \\\| \`b\` |" in link
+
+
+@pytest.mark.parametrize("form", ["to_text", "to_html", "to_markdown", "to_csv", "to_json"])
+def test_no_name_steers_a_terminal_or_makes_a_line_of_its_own(form: str) -> None:
+    name = "a\x1b[2J\u202e\nother.json: ok\r\u2028\x9b31m"
+    reports = [Report(name, {name: name}, {name: [name]}, notes={name: name}, details={name: name})]
+    reports.append(Report("t", {}, {"n": [1.0]}, shown=Shown((name,), ((name,),))))
+    for report in reports:
+        text = getattr(report, form)()
+        assert printable(text) == text
+        assert not any(line.startswith("other.json: ok") for line in text.splitlines())
+
+
+def test_a_notebook_sets_no_formula_of_a_stranger() -> None:
+    html = Report("t", {"a": r"$\href{javascript:x}{y}$"}).to_html()
+    assert html.startswith('<div class="tex2jax_ignore mathjax_ignore">')
+    assert html.endswith("</div>")
+    assert repr(Named()) == "<Named a b>"
+
+
+class Named(Described):
+    def report(self) -> Report:
+        return Report("a\nb")
 
 
 @pytest.mark.parametrize("count", [0, 39, 40, 41, 300])

@@ -32,6 +32,7 @@ def test_long_names_keep_both_ends_and_letters_without_a_glyph_are_marks() -> No
     assert long.startswith("my_experiment")
     assert long.endswith("2026")
     assert plain("Ü é 中 \N{PILE OF POO}") == "Ü é ? ?"
+    assert plain("a\tb\x1b[2J\n\u202e") == "a b?[2J ?"
     figure = Figure()
     figure.suptitle(plain(r"$\frac{ $x$ 50 % \$ _a^"))
     figure.draw_without_rendering()

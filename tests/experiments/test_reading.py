@@ -32,6 +32,31 @@ DESCRIPTION_MISTAKES = {
         'source = "solar_8b"\nhall = 1',
         "unknown key 'channels[0].hall'",
     ),
+    "more runs than any has": (
+        "[[channels.axes]]",
+        "[[channels.runs]]\nname = 'x'\n" * 100 + "[[channels.axes]]",
+        "channels[0].runs: 101 blocks, expected at most 100",
+    ),
+    "more bins than any has": (
+        "edges = [4.0,",
+        f"edges = [{', '.join(str(i / 1e4) for i in range(10_001))}, 4.0,",
+        "channels[0].axes must be edges of at most 10000 bins, found [10009]",
+    ),
+    "more variants than any has": (
+        "[variants.ce_rich]",
+        "".join(f"[variants.v{i}]\ndescription = 'x'\n" for i in range(30)) + "[variants.ce_rich]",
+        "variants, expected at most 30",
+    ),
+    "a name that would fill a table": (
+        'name = "pandax4t_us2"\nsource',
+        f'name = "{"x" * 101}"\nsource',
+        "channels[0].name must be a name of letters, digits and underscores, at most 100 of them, found 'xxx",
+    ),
+    "an absolute uncertainty that is no name": (
+        "uncertainties = { pandax4t_cathode = 0.31 }",
+        'uncertainties = {}\nabsolute_uncertainties = { "a b" = 3.0 }',
+        "absolute_uncertainties must be a table of names of letters, digits and underscores, found 'a b'",
+    ),
     "flux of an unknown component": (
         'source = "solar_8b"',
         'source = "solar_8b"\nflux = { hep = 8e3 }',
@@ -233,7 +258,7 @@ DESCRIPTION_MISTAKES = {
     "NUL in a table's name": (
         'observed = "observed.csv"',
         'observed = "o\\u0000.csv"',
-        "table 'o\\x00.csv' lies outside this folder, expected one inside it",
+        r"o\x00.csv: no such file",
     ),
     "normalisation is zero": (
         "events = 48.8",
@@ -710,3 +735,16 @@ def test_a_misspelt_key_is_told_with_the_one_that_was_meant(tmp_path: Path, slip
         rf"{re.escape(str(folder / TOML))}: unknown key '([\w.\[\]]+\.)?{slip}'; did you mean '{meant}'\?.*",
         str(caught.value),
     )
+
+
+def test_texts_of_several_lines_are_one_and_steer_nothing(tmp_path: Path) -> None:
+    folder = copy_with(tmp_path, "pandax4t", TOML, 'title = "PandaX-4T US2"', 'title = """two\nlines\\u001b[2J"""')
+    assert load_experiment(folder).title == r"two lines\x1b[2J"
+
+
+def test_a_table_that_is_named_again_and_again_is_read_so_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spec_builder.experiments.tables._MOST_NUMBERS", 100)
+    with pytest.raises(SpecBuilderError, match="my_pandax4t: more than 100 numbers in its tables, which none has"):
+        load_experiment(copy_of("pandax4t", tmp_path / "my_pandax4t"))

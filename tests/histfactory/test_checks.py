@@ -145,3 +145,31 @@ def test_more_than_any_model_has(what: str, count: int) -> None:
         names = range(count - 1)
         sample["modifiers"] += [{"name": f"n{i}", "type": "normfactor", "data": None} for i in names]  # type: ignore[operator]
     assert workspace_problems(workspace)[0].startswith(f"{count} {what}: expected at most {count - 1}")
+
+
+@pytest.mark.parametrize(("value", "good"), [(1e100, True), (1.1e100, False), (-1.1e100, False)])
+def test_events_that_no_fit_ends_with(value: float, good: bool) -> None:
+    """Migrad turns in circles at 1e308."""
+    problems = workspace_problems(workspace(NORM, data=(value, 8.0, 7.0)))
+    expected = f"channel 'sr', sample 'b', bin 0: {value:g}: expected at most 1e+100, beyond which rates are no numbers"
+    assert problems == ([] if good else [expected])
+
+
+@pytest.mark.parametrize("where", ["channel", "sample", "modifier", "measurement", "parameter", "poi"])
+def test_a_name_that_would_fill_every_row(where: str) -> None:
+    """A megabyte in each of a hundred thousand rows is more than any disk holds."""
+    long = "x" * 1001
+    content = json.loads(json.dumps(workspace(NORM, parameters=[{"name": "m"}])))
+    channel, (measurement,) = content["channels"][0], content["measurements"]
+    named = {
+        "channel": channel,
+        "sample": channel["samples"][1],
+        "modifier": channel["samples"][1]["modifiers"][0],
+        "measurement": measurement,
+        "parameter": measurement["config"]["parameters"][0],
+    }
+    if where == "poi":
+        measurement["config"]["poi"] = long
+    else:
+        named[where]["name"] = long
+    assert workspace_problems(content) == [f"name '{'x' * 40}...' has 1001 letters, expected at most 1000"]

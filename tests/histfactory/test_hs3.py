@@ -203,11 +203,12 @@ def anybodys(*parameters: dict[str, Any]) -> dict[str, Any]:
         {"name": "c", "data": [4.0, 7.0], "modifiers": [{"name": "shape", "type": "shapesys", "data": [1.0, 0.0]}]},
         {"name": "d", "data": [1.0, 2.0], "modifiers": [{**stat, "data": [0.3, 0.4]}]},
     ]
+    second = [
+        {"name": "b", "data": [7.0], "modifiers": [{**stat, "data": [0.4]}]},
+        {"name": "d", "data": [1.0], "modifiers": [{**stat, "data": [0.3]}]},
+    ]
     return {
-        "channels": [
-            {"name": "z", "samples": first},
-            {"name": "a", "samples": [{"name": "b", "data": [8.0], "modifiers": [{**stat, "data": [0.5]}]}]},
-        ],
+        "channels": [{"name": "z", "samples": first}, {"name": "a", "samples": second}],
         "observations": [{"name": "z", "data": [14, 19]}, {"name": "a", "data": [9]}],
         "measurements": [{"name": "any", "config": {"poi": "mu", "parameters": [LUMI, *parameters]}}],
         "version": "1.0.0",
@@ -293,8 +294,8 @@ def test_a_published_base_has_no_parameter_of_interest_yet() -> None:
             "channel 'z', sample 'c', modifier 'shape', bin 0: has no events to be uncertain of",
         ),
         (
-            lambda w: w["channels"][0]["samples"][3]["modifiers"][0].update(name="other"),
-            "channel 'z': has several staterrors \\(mc, other\\)",
+            lambda w: [c["samples"][-1]["modifiers"][0].update(name="other") for c in w["channels"]],
+            "channel 'a': has several staterrors \\(mc, other\\)",
         ),
         (
             lambda w: w["measurements"][0]["config"]["parameters"].append({"name": "mc", "sigmas": [0.1, 0.1, 0.1]}),
@@ -318,6 +319,12 @@ def spoilt(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     return content
 
 
+def point(content: dict[str, Any], name: str) -> dict[str, Any]:
+    """A parameter of the first point."""
+    found: dict[str, Any] = next(p for p in content["parameter_points"][0]["parameters"] if p["name"] == name)
+    return found
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -339,6 +346,18 @@ def spoilt(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
             lambda h: h["distributions"][0]["samples"][1]["modifiers"][1].update(type="custom"),
             "sample 'b', modifier 'lumi': type 'custom' has no counterpart in a pyhf workspace",
         ),
+        (
+            lambda h: point(h, "mc[1]").update(const=True),
+            r"parameter 'mc\[0\]': is free beside 'mc\[1\]', which is held; pyhf holds all bins of a modifier or none",
+        ),
+        (
+            lambda h: [a.pop("min") for a in h["domains"][0]["axes"] if a["name"] == "mc[2]"],
+            r"parameter 'mc\[0\]': has bounds, which not all bins of its modifier have",
+        ),
+        (
+            lambda h: h["analyses"][0].update(init="best"),
+            "analysis 'any': there is no parameter point 'best' to start from",
+        ),
     ],
 )
 def test_what_a_workspace_cannot_hold_is_named(change: Callable[[dict[str, Any]], object], message: str) -> None:
@@ -347,9 +366,12 @@ def test_what_a_workspace_cannot_hold_is_named(change: Callable[[dict[str, Any]]
 
 
 def test_widths_of_root_are_relative() -> None:
-    content = spoilt(lambda h: h["metadata"].update(packages=[{"name": "ROOT", "version": "6.36"}]))
-    (shape,) = workspace_of_hs3(content)["channels"][0]["samples"][2]["modifiers"]
-    assert shape["data"] == [4.0, 49.0], "a width of 1 on 4 events, and of 7 on 7 that is held"
+    def relative(h: dict[str, Any]) -> None:
+        h["metadata"].update(packages=[{"name": "ROOT", "version": "6.36"}])
+        h["distributions"][0]["samples"][2]["modifiers"][0]["data"]["vals"] = [0.25, 1.0]
+
+    (shape,) = workspace_of_hs3(spoilt(relative))["channels"][0]["samples"][2]["modifiers"]
+    assert shape["data"] == [1.0, 0.0], "a quarter of 4 events, and all of 7 that are held, which is none"
 
 
 def test_parameters_that_root_names_get_names_of_pyhf() -> None:
@@ -364,6 +386,49 @@ def test_parameters_that_root_names_get_names_of_pyhf() -> None:
     assert names == {"mu", "lumi", "shape", "mc_a", "mc_z"}
     likelihood, ours = Likelihood.from_workspace(back), Likelihood.from_workspace(anybodys())
     assert likelihood.twice_nll(likelihood.init) == pytest.approx(ours.twice_nll(ours.init), abs=1e-12)
+
+
+def test_an_analysis_without_a_start_has_roots_own() -> None:
+    def move(h: dict[str, Any]) -> None:
+        h["analyses"][0].pop("init")
+        h["parameter_points"][0]["name"] = "default_values"
+        point(h, "mu").update(value=0.5, const=True)
+        point(h, "mc[1]").pop("value")
+        h["parameter_points"][0]["parameters"].remove(point(h, "mc[1]"))
+        point(h, "mc[2]").update(value=1.25)
+
+    parameters = {p.name: p for p in read_specification(workspace_of_hs3(spoilt(move)), "any").parameters}
+    assert (parameters["mu"].init, parameters["mu"].fixed) == (0.5, True)
+    assert [parameters[f"mc[{i}]"].init for i in range(3)] == [1.0, 1.0, 1.25]
+
+
+@pytest.mark.parametrize("kind", ["staterror", "shapesys", "shapefactor", "normfactor"])
+def test_a_parameter_of_interest_comes_back_by_its_name(kind: str) -> None:
+    """Whether it is the one bin of a modifier, whose parameter HS3 names, or has brackets in its own name."""
+    name = "kappa" if kind != "normfactor" else "kappa[x]"
+    data = [1.5] if kind in ("staterror", "shapesys") else None
+    own = {"name": name, "type": kind, "data": data}
+    workspace = {
+        "channels": [{"name": "c", "samples": [{"name": "b", "data": [6.0], "modifiers": [own]}]}],
+        "observations": [{"name": "c", "data": [9]}],
+        "measurements": [{"name": "any", "config": {"poi": name, "parameters": []}}],
+        "version": "1.0.0",
+    }
+    back = workspace_of_hs3(json.loads(json.dumps(hs3_workspace(workspace))))
+    assert back["channels"] == workspace["channels"]
+    assert back["measurements"][0]["config"]["poi"] == name
+    assert Likelihood.from_workspace(back).poi == Likelihood.from_workspace(workspace).poi != ""
+
+
+def test_a_luminosity_of_any_constraint_is_written() -> None:
+    """Also one that looks like the unit Gaussian of a normsys."""
+    unit = {"name": "lumi", "auxdata": [0.0], "sigmas": [1.0], "bounds": [[-5.0, 5.0]], "inits": [1.0]}
+    workspace = anybodys()
+    workspace["measurements"][0]["config"]["parameters"] = [unit]
+    back = workspace_of_hs3(json.loads(json.dumps(hs3_workspace(workspace))))
+    assert back["channels"] == workspace["channels"]
+    ours, theirs = (read_specification(content, "any") for content in (workspace, back))
+    assert ours.parameters == theirs.parameters
 
 
 def test_files_go_either_way(tmp_path: Path) -> None:

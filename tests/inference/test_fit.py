@@ -165,7 +165,7 @@ def test_every_crossing_is_found() -> None:
     best = fit(likelihood, cl=ONE_SIGMA, null=None)
     assert abs(best.value - 5) == pytest.approx(np.sqrt(10), abs=1e-4)
     assert best.chi2_min == pytest.approx(0, abs=1e-8)
-    below, above, _ = crossings(likelihood, search(likelihood, "x"), best.value, best.twice_nll + 1)
+    below, above, _, _ = crossings(likelihood, search(likelihood, "x"), best.value, best.twice_nll + 1)
     ends = np.sort([*below, *above])
     rate = 10 + (ends - 5) ** 2
     np.testing.assert_allclose(2 * (rate - 20 + 20 * np.log(20 / rate)), np.ones(4), rtol=1e-6)

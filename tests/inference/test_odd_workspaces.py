@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.inference import newton
 from spec_builder.inference.expectation import centre_and_width
 from spec_builder.inference.likelihood import Likelihood
@@ -88,6 +90,10 @@ REFUSED = {
         workspace(usual(SIZE, staterror(1.0, 0.5)), [[20, 9]], poi="s[1]"),
         "the parameter of interest 's[1]' is one of several, which pyhf does not take",
     ),
+    "interest is a vector": (
+        workspace(usual(SIZE, staterror(1.0, 0.5)), [[20, 9]], poi="s"),
+        "the parameter of interest 's' is a number for each bin, which pyhf does not take",
+    ),
 }
 
 
@@ -98,6 +104,16 @@ def test_what_pyhf_refuses_is_refused(name: str) -> None:
         pyhf.Workspace(content).model()
     (problem,) = verify_workspace(content)
     assert message in problem
+    with pytest.raises(SpecBuilderError, match=re.escape(message)):
+        fit_workspace(content, "odd")
+    with pytest.raises(SpecBuilderError, match=re.escape(message)):
+        hs3_workspace(content)
+
+
+def test_another_interest_than_one_of_several_is_fitted() -> None:
+    content = workspace(usual(SIZE, staterror(1.0, 0.5)), [[20, 9]], poi="s[1]")
+    named = workspace(usual(SIZE, staterror(1.0, 0.5)), [[20, 9]])
+    assert fit_workspace(content, "odd", poi="mu").fit == fit_workspace(named, "named").fit
 
 
 @pytest.mark.parametrize("minimiser", ["minuit", "newton"])

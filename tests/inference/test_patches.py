@@ -6,6 +6,7 @@ from typing import Any
 
 import jsonpatch
 import numpy as np
+import pyhf
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
@@ -64,6 +65,13 @@ def minima(groups: list[PatchGroup], count: int) -> np.ndarray:
     return found
 
 
+def by_pyhf(workspace: dict[str, Any], operations: list[dict[str, Any]]) -> float:
+    """2NLL at the minimum of the patched workspace, by pyhf and scipy."""
+    patched = pyhf.Workspace(jsonpatch.apply_patch(workspace, operations))
+    model = patched.model(poi_name=None)
+    return float(pyhf.infer.mle.fit(patched.data(model), model, return_fitted_val=True)[1])
+
+
 def direct(operations: list[dict[str, Any]]) -> float:
     return float(newton.minimise(Likelihood.from_workspace(jsonpatch.apply_patch(WORKSPACE, operations))).twice_nll[0])
 
@@ -110,3 +118,56 @@ def test_other_operations_have_a_model_of_their_own() -> None:
     groups = group_patches(WORKSPACE, patches, None)
     assert sorted(group.rows for group in groups) == [(0,), (1,)]
     np.testing.assert_allclose(minima(groups, 2), [direct(operations) for _, operations in patches], atol=1e-9)
+
+
+SIZE = "/channels/0/samples/0/modifiers/0/data"
+
+
+def test_a_normalisation_uncertainty_that_a_patch_changes_is_not_passed_over() -> None:
+    wide = {"op": "replace", "path": SIZE, "value": {"hi": 3.0, "lo": 0.4}}
+    patches = [("same", patch(2.0)), ("wide", [*patch(2.0), wide]), ("alone", [wide])]
+    groups = group_patches(WORKSPACE, patches, None)
+    expected = [by_pyhf(WORKSPACE, operations) for _, operations in patches]
+    assert expected[0] - expected[1] > 0.1
+    np.testing.assert_allclose(minima(groups, 3), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("nominal", [[0.0, 0.0], [5.0, 0.0]])
+def test_a_shape_in_a_bin_without_nominal_events_is_kept(nominal: list[float]) -> None:
+    shape = {"name": "bend", "type": "histosys", "data": {"hi_data": [9.0, 2.0], "lo_data": [1.0, -2.0]}}
+    sample = {"name": "new", "data": nominal, "modifiers": [shape]}
+    workspace = jsonpatch.apply_patch(WORKSPACE, [{"op": "add", "path": "/channels/0/samples/-", "value": sample}])
+    at = "/channels/0/samples/2/modifiers/0/data"
+
+    def bent(high: float) -> list[dict[str, Any]]:
+        value = {"hi_data": [2 * nominal[0], high], "lo_data": [0.0, -high]}
+        return [{"op": "replace", "path": at, "value": value}]
+
+    patches = [(f"p{high}", bent(float(high))) for high in range(1, 7)]
+    groups = group_patches(workspace, patches, None)
+    expected = [by_pyhf(workspace, operations) for _, operations in patches]
+    assert max(expected) - min(expected) > 0.01
+    np.testing.assert_allclose(minima(groups, 6), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("/channels/0/samples/0/data", ["4.0", "6.0"], "place 0: expected a number, found '4.0'"),
+        ("/channels/0/samples/0/data", [True, 6.0], "place 0: expected a number, found True"),
+        (SIZE, {"hi": 1.2, "lo": 0.8, "mid": 1.0}, "key 'mid' is unknown"),
+        (
+            "/channels/0/samples/0/modifiers/1/data",
+            {"hi_data": [5.0, "6.6"], "lo_data": [3.2, 5.7]},
+            "place 1: expected a number, found '6.6'",
+        ),
+        (
+            "/channels/0/samples/0/modifiers/1/data",
+            {"hi_data": [5.0, 6.6], "lo_data": [3.2, 5.7], "mid": []},
+            "key 'mid' is unknown",
+        ),
+    ],
+)
+def test_what_is_no_number_is_refused_in_a_patch_as_in_a_workspace(path: str, value: object, told: str) -> None:
+    with pytest.raises(SpecBuilderError, match=told):
+        group_patches(WORKSPACE, [("odd", [{"op": "replace", "path": path, "value": value}])], None)

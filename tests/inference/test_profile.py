@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyhf
 import pytest
 
+from spec_builder.inference import compiled
 from spec_builder.inference import profile as module
 from spec_builder.inference.engine import Engine
 from spec_builder.inference.fit import fit
 from spec_builder.inference.jacobian import JacobianEngine
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.inference.profile import crossings, profile, search
+from spec_builder.inference.profile import crossings, follow, profile, reach, search
+from spec_builder.studies.fits import fit_workspace
 
 if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
@@ -78,7 +81,7 @@ def test_the_deeper_of_two_minima_is_found(nuisances: int, upper: float, data: t
     best = fit(likelihood)
     assert best.twice_nll <= dense.min() + 1e-9
     assert (best.value < 20) == (side == "left")
-    below, above, problems = crossings(likelihood, scan, best.value, best.twice_nll + 30)
+    below, above, problems, _ = crossings(likelihood, scan, best.value, best.twice_nll + 30)
     assert problems == ()
     assert len(below) + len(above) == 4
     assert profile(likelihood, "x", np.array(below + above)).fits.twice_nll == pytest.approx(
@@ -108,6 +111,99 @@ def test_a_small_models_search_is_fine_enough_for_what_slopes_do_not_tell(
     assert minima(search(likelihood, "x").fits.twice_nll) == 2
     monkeypatch.setattr(module, "_SEARCH_POINTS", too_few)
     assert minima(search(likelihood, "x").fits.twice_nll) < 2
+
+
+def bent() -> dict[str, Any]:
+    """One bin whose events bend back in the parameter of interest: two values of it give 130 events."""
+    shape = {"name": "x", "type": "histosys", "data": {"hi_data": [134.0], "lo_data": [126.0]}}
+    return {
+        "channels": [{"name": "c", "samples": [{"name": "b", "data": [100.0], "modifiers": [shape]}]}],
+        "observations": [{"name": "c", "data": [130]}],
+        "measurements": [{"name": "m", "config": {"poi": "x", "parameters": [{"name": "x", "bounds": [[-5.0, 5.0]]}]}}],
+        "version": "1.0.0",
+    }
+
+
+def test_an_interval_that_is_not_the_only_one_says_so() -> None:
+    """Regions by pyhf's 2NLL on a fine grid: there is nothing to profile."""
+    found = fit_workspace(bent(), "bent")
+    model = pyhf.Workspace(bent()).model()
+    data = pyhf.Workspace(bent()).data(model)
+    grid = np.linspace(-5, 5, 20001)
+    heights = np.array([float(-2 * model.logpdf(np.array([x]), data)[0]) for x in grid])
+    inside = heights - heights.min() < found.fit.threshold
+    edges = grid[1:][np.diff(inside)]
+    assert edges.size == 4
+    low, high = found.interval
+    regions = sorted([(low, high), *found.fit.elsewhere])
+    assert np.array(regions).ravel() == pytest.approx(edges, abs=6e-4)
+    assert "not the only one: also" in found.report().facts["interval"]
+    assert found.to_dict()["elsewhere"] == [list(ends) for ends in found.fit.elsewhere]
+
+
+def test_one_interval_says_nothing() -> None:
+    assert fit_workspace(bent(), "bent", cl=0.9999).fit.elsewhere == ()
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "ends"),
+    [
+        ([], [], (-5.0, 5.0)),
+        ([-1.0], [1.0], (-1.0, 1.0)),
+        ([-1.0, -2.0], [1.0, 2.0, 3.0], (-5.0, 3.0)),
+    ],
+)
+def test_a_range_holds_all_regions(below: list[float], above: list[float], ends: tuple[float, float]) -> None:
+    assert reach(below, above, (-5.0, 5.0)) == ends
+
+
+def vanishing() -> dict[str, Any]:
+    """Bins without counts whose rates vanish at several places: a shape takes all of the background away."""
+
+    def norm(name: str, hi: float, lo: float) -> dict[str, Any]:
+        return {"name": name, "type": "normsys", "data": {"hi": hi, "lo": lo}}
+
+    def shape(name: str, hi: list[float], lo: list[float]) -> dict[str, Any]:
+        return {"name": name, "type": "histosys", "data": {"hi_data": hi, "lo_data": lo}}
+
+    other = [norm("n0", 1.2, 1.2), shape("h0", [13.4, 85.4, 51.8], [11.5, 49.2, 42.0]), norm("n1", 1.0, 0.8)]
+    background = [
+        {"name": "kb", "type": "normfactor", "data": None},
+        norm("mu", 1.3, 0.8),
+        shape("n1", [0.0, 0.0, 0.0], [90.0, 55.7, 66.4]),
+        {"name": "ss", "type": "shapesys", "data": [0.0, 38.1, 28.1]},
+    ]
+    samples = [
+        {"name": "other", "data": [11.9, 70.0, 44.3], "modifiers": other},
+        {"name": "background", "data": [60.0, 37.1, 44.3], "modifiers": background},
+    ]
+    return {
+        "channels": [{"name": "c", "samples": samples}],
+        "observations": [{"name": "c", "data": [0, 0, 166]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+
+
+@pytest.mark.skipif(compiled.chosen_library() is None, reason="numpy takes a minute")
+def test_where_rates_vanish_the_search_is_patient_and_a_jump_is_no_end() -> None:
+    """The minimum was 34 too high, and valid; pyhf has the same 2NLL at the parameters found."""
+    found = fit_workspace(vanishing(), "vanishing")
+    assert found.valid
+    assert found.twice_nll < 85.1269
+    model = pyhf.Workspace(vanishing()).model()
+    data = pyhf.Workspace(vanishing()).data(model)
+    theta = [found.fit.theta[name] for name in model.config.par_names]
+    assert found.twice_nll == pytest.approx(-2 * float(model.logpdf(np.array(theta), data)[0]), abs=1e-6)
+
+    likelihood = Likelihood.from_workspace(vanishing())
+    scan = search(likelihood, "mu")
+    for end in found.interval:  # an end is a crossing: a profile is continuous where it is finite
+        if end is not None:
+            height = float(follow(likelihood, scan, np.array([end])).fits.twice_nll[0])
+            assert height == pytest.approx(found.twice_nll + found.fit.threshold, abs=1e-3)
+    missing = sum(end is None for end in found.interval)
+    assert missing == sum("end of the interval" in problem for problem in found.fit.problems)
 
 
 @pytest.mark.parametrize("starts", [(1.0, 45.0), (45.0, 1.0)])

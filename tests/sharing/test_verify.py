@@ -84,3 +84,17 @@ def test_millions_of_numbers_are_not_shown_to_the_slow_check(monkeypatch: pytest
         "version": "1.0.0",
     }
     assert verify_workspace(workspace) == ["400000 bins: expected at most 100000"]
+
+
+def test_thousands_of_unused_settings_are_not_compared_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nineteen thousand beside two thousand parameters did not end in 40 s."""
+    monkeypatch.setattr("spec_builder.sharing.verify._MOST_COMPARED", 3)
+    workspace = json.loads(json.dumps(load_analysis("xenonnt").workspace))
+    sample = workspace["channels"][0]["samples"][0]
+    sample["modifiers"] += [
+        {"name": f"own_shape_{i}", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}} for i in range(5)
+    ]
+    config = workspace["measurements"][0]["config"]
+    config["parameters"] += [{"name": f"own_shap_{i}"} for i in range(5)]
+    problems = verify_workspace(workspace)
+    assert len([problem for problem in problems if "no modifier has this name" in problem]) == 3

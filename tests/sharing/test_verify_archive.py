@@ -112,8 +112,13 @@ def edited(data: bytes, *path: str | int, value: Any) -> bytes:
         ("BkgOnly.hs3.json", ("metadata", "hs3_version"), "9", r"BkgOnly.hs3.json: is not BkgOnly.json in HS3"),
         ("BkgOnly.meta.json", ("sha256",), "0" * 64, r"BkgOnly.meta.json: names sha256 0000"),
         ("BkgOnly.meta.json", ("patch_sets", SCALAR), "0", rf"BkgOnly.meta.json: names sha256 0 for {SCALAR}, which"),
-        ("BkgOnly.meta.json", ("patch_sets",), 1, r"BkgOnly.meta.json: not the metadata of a workspace"),
-        ("BkgOnly.meta.json", ("experiments",), [], r"metadata: not that of a workspace of spec_builder"),
+        ("BkgOnly.meta.json", ("patch_sets",), 1, r"BkgOnly.meta.json: patch_sets: expected an object, found 1"),
+        (
+            "BkgOnly.meta.json",
+            ("experiments",),
+            [],
+            r"experiments: expected an object, found a list",
+        ),
         ("BkgOnly.meta.json", ("reference",), {}, r"BkgOnly.meta.json: not the metadata of a .*flux_1e6"),
         (
             "expected_results.json",
