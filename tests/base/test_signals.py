@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POS
 
 
 def test_a_signal_acts_when_the_block_is_done() -> None:
-    done = []
+    done: list[str] = []
 
     def work() -> None:
         with held_back():
@@ -35,7 +35,7 @@ def test_a_signal_acts_when_the_block_is_done() -> None:
 
 def test_handlers_come_back_after_a_fault() -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    within = []
+    within: list[object] = []
 
     def work() -> None:
         with held_back():
