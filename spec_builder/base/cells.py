@@ -24,6 +24,8 @@ Cell: TypeAlias = "str | float | bool | None"
 _FORMULA = re.compile(r"""(^|[,;])([\s"']*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])""")
 #: A number up to the end of its cell: what is none could be one only in part, as 2+3 is.
 _NUMBER = re.compile(r"""[\s"']*[+-](\d+\.?\d*|\.\d+|inf|nan)([eE][+-]?\d+)?[\s"']*([,;)\]}]|$)""")
+#: What only adds and divides up to the end of its cell: in the middle of a sentence, ``+1/3 to quarks (of one kind)``.
+_ARITHMETIC = re.compile(r"[+-]([^,;|!(]|(?<!\w)\()*([,;]|$)")
 _QUOTED = re.compile('[,;"]')
 
 
@@ -46,8 +48,10 @@ def header_line(key: str, value: str) -> str:
     Examples:
         >>> print(header_line("title", "two,=lines at\n-1, +2"))
         # title: two,'=lines at -1, +2
+        >>> print(header_line("note", "-1 to leptons, +1/3 to quarks (of one kind), +SUM(1)"))
+        # note: -1 to leptons, +1/3 to quarks (of one kind), '+SUM(1)
     """
-    return f"# {_harmless(' '.join(in_line(f'{key}: {value}').split()))}"
+    return f"# {_harmless(' '.join(in_line(f'{key}: {value}').split()), sentences=True)}"
 
 
 def _cell(cell: Cell) -> str:
@@ -63,10 +67,11 @@ def _cell(cell: Cell) -> str:
     return text
 
 
-def _harmless(text: str) -> str:
-    """The text with an apostrophe before whatever would be a formula."""
+def _harmless(text: str, *, sentences: bool = False) -> str:
+    """The text with an apostrophe before whatever would be a formula; in sentences arithmetic is none."""
 
     def marked(match: re.Match[str]) -> str:
-        return match[0] if _NUMBER.match(text, match.end(1)) else f"{match[0]}'"
+        number = _NUMBER.match(text, match.end(1)) or (sentences and _ARITHMETIC.match(text, match.end()))
+        return match[0] if number else f"{match[0]}'"
 
     return _FORMULA.sub(marked, text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import difflib
 import itertools
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -41,6 +42,10 @@ _REQUIRED = ("title", "source", "status", "unit")
 _MOST_ROWS = 20_000
 #: What the ``unit`` line may call all columns that count, or are probabilities.
 _GROUPS = ("bins", "counts", "fractions", "backgrounds")
+#: A word of the ``unit`` line all of whose parts are these is a unit; any other is prose.
+_UNIT = re.compile(
+    r"[mkMGT]?eV(ee|nr)?|[mk]?g|t|tonnes?|s|h|d|days?|y|yr|years?|events?|counts?|PE|electrons|cm|barn|pb|percent|%"
+)
 
 
 @dataclass(frozen=True)
@@ -105,11 +110,11 @@ class Table:
             raise SpecBuilderError(f"{self.path}: the table has 1 row, expected at least two")
 
     def check_units(self, units: Mapping[str, Sequence[str]], *, all_named: bool = False) -> None:
-        """Refuse a ``unit`` line that says another unit than a column has, or something that is no unit of one.
+        """Refuse a ``unit`` line that says another unit than a column has, or a unit that none has.
 
         The line is ``column, column: word; column: word``, where a name may leave out the unit at its end and stand for
-        several columns (``bins``, ``counts``, ``fractions``, ``backgrounds``); or words without names, each the unit of
-        some column.
+        several columns (``bins``, ``counts``, ``fractions``, ``backgrounds``); or words without names: each that is
+        made of names of units must be the unit of some column, others are prose.
 
         Args:
             units: accepted words by column.
@@ -133,10 +138,11 @@ class Table:
                 raise self._wrong_unit(column, stated[column], accepted)
 
     def _check_nameless(self, words: str, units: Mapping[str, Sequence[str]]) -> None:
-        """Each of the words, which stand for no column by its name, must be the unit of one."""
+        """Each unit among the words, which stand for no column by its name, must be the unit of one."""
         column_of = {word: column for column, accepted in reversed(tuple(units.items())) for word in accepted}
         for word in (part.strip() for part in words.split(",")):
-            if word not in column_of:
+            parts = re.findall(r"[^\W\d_]+|%", word)
+            if word not in column_of and parts and all(map(_UNIT.fullmatch, parts)):
                 near = difflib.get_close_matches(word, list(column_of), n=1)
                 column = column_of[near[0]] if near else next(iter(units))
                 raise self._wrong_unit(column, word, units[column])

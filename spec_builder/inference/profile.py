@@ -33,6 +33,7 @@ __all__ = [
     "search",
     "threshold",
     "through",
+    "with_lower_minima",
 ]
 
 #: Confidence level of one standard deviation of a normal distribution: Delta chi^2 = 1.
@@ -212,6 +213,20 @@ def follow(likelihood: Likelihood, scan: Profile, values: FloatArray) -> Profile
     for start in (np.maximum(right - 1, 0), right, np.full(right.size, _least(scan))):
         found, _ = _if_lower(likelihood, found, everywhere, scan.fits.theta[start])
     return found
+
+
+def with_lower_minima(likelihood: Likelihood, scan: Profile) -> Profile:
+    """A profile at few values with lower minima, where fits from all over a small model's domain lead to some."""
+    if not may_have_minima(likelihood, likelihood.free_without((scan.parameter,))):
+        return scan
+    index = likelihood.index(scan.parameter)
+    begin = np.vstack([likelihood.init, lowest(likelihood), scan.fits.theta, scattered(likelihood, _END_STARTS)])
+    for place, value in enumerate(scan.values):
+        begin[:, index] = value
+        fits = _from_all_over(likelihood, begin, (scan.parameter,))
+        best = int(np.argmin(np.where(fits.known, fits.twice_nll, np.inf)))
+        scan, _ = _if_lower(likelihood, scan, np.array([place]), fits.theta[[best]])
+    return scan
 
 
 def through(likelihood: Likelihood, scan: Profile, theta: FloatArray) -> Profile:

@@ -14,7 +14,7 @@ from spec_builder.drawing.pulls import draw_impacts, draw_pulls, name_rows, pull
 from spec_builder.drawing.style import MARKERS, Line, axis_label
 from spec_builder.inference import minuit
 from spec_builder.inference.expectation import centre_and_width, covariance
-from spec_builder.inference.profile import profile
+from spec_builder.inference.profile import profile, with_lower_minima
 from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.studies.fits import USUAL_CL, caveats_of, fit_analysis, fit_workspace, workspace_likelihood
 from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
@@ -318,7 +318,8 @@ def _changes(
     likelihood: Likelihood, poi: str, theta: FloatArray, held: str, values: FloatArray
 ) -> tuple[Sequence[float], bool]:
     """Changes of the parameter of interest with another held at values, and whether all fits converged."""
-    fits = profile(likelihood, held, values, np.tile(theta, (values.size, 1))).fits
+    near = profile(likelihood, held, values, np.tile(theta, (values.size, 1)))
+    fits = with_lower_minima(likelihood, near).fits
     index = likelihood.index(poi)
     changes, valid = [], True
     for place, own in enumerate(fits.theta):

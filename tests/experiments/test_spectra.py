@@ -51,7 +51,7 @@ def test_target_and_labels_may_be_left_out(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         ("# source: made up\n", "", "header line '# source: ...' is missing"),
-        ("recoil_energy_keV,rate", "energy,rate", "unknown column 'energy', expected recoil_energy_keV, rate"),
+        ("recoil_energy_keV,rate", "energy,rate", "unknown column 'energy'; did you mean 'recoil_energy_keV'?"),
         ("rate: events/(t yr keV)", "rate: keV", "the unit of rate is 'keV', expected one of: events/(t yr keV)"),
         (
             "recoil_energy_keV: keV; rate: events/(t yr keV)",

@@ -31,6 +31,7 @@ RESPONSE = "recoil_energy_keV,bin0,bin1\n1,0.1,0.2\n2,0.2,0.3\n"
         "keV",
         "keV, probability",
         "probability",
+        "as in the paper",
     ],
 )
 def test_units_that_are_the_columns(tmp_path: Path, unit: str) -> None:
@@ -49,7 +50,7 @@ def test_units_that_are_the_columns(tmp_path: Path, unit: str) -> None:
         ("recoil_energy_keV: keV; bin1: %", "the unit of bin1 is '%', expected one of: probability, 1, fraction"),
         ("recoil_energy_keV: keV; bins: nonsense", "the unit of bin0 is 'nonsense'"),
         ("events", "the unit of recoil_energy_keV is 'events'"),
-        ("as in the paper", "the unit of recoil_energy_keV is 'as in the paper', expected one of: keV"),
+        ("events/(t yr)", "the unit of recoil_energy_keV is 'events/(t yr)', expected one of: keV"),
         ("keV, percent", "the unit of recoil_energy_keV is 'percent'"),
         ("energy: MeV; bins: 1", "the unit of recoil_energy_keV is 'MeV'"),
     ],

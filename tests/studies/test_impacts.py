@@ -48,9 +48,11 @@ MODEL: dict[str, Any] = {
 }
 
 
-def refit(model: Any, data: Any, held: dict[int, float]) -> np.ndarray[Any, Any]:
+def refit(model: Any, data: Any, held: dict[int, float], begin: dict[int, float] | None = None) -> np.ndarray[Any, Any]:
     """Parameters at the minimum by pyhf's own 2NLL."""
     start = np.array(model.config.suggested_init())
+    for i, value in (begin or {}).items():
+        start[i] = value
     free = [i for i in range(start.size) if i not in held]
     for i, value in held.items():
         start[i] = value
@@ -109,6 +111,41 @@ def test_combined_against_pyhf() -> None:
         scale,
         ["pandax4t_micro_discharge", "xenonnt_accidental"],
     )
+
+
+def test_held_parameters_may_lead_to_another_minimum() -> None:
+    """Both ends of ``bent`` raise the background, by different parts: less of it turns which is the lowest minimum."""
+    bent = [
+        {"name": "mu", "type": "normsys", "data": {"hi": 1.3, "lo": 0.8}},
+        {"name": "bent", "type": "normsys", "data": {"hi": 0.9, "lo": 0.95}},
+        {"name": "bent", "type": "histosys", "data": {"hi_data": [28.6], "lo_data": [38.65]}},
+        {"name": "other", "type": "normsys", "data": {"hi": 1.3, "lo": 0.77}},
+        {"name": "stat", "type": "shapesys", "data": [12.25]},
+    ]
+    workspace = {
+        "channels": [{"name": "c", "samples": [{"name": "b", "data": [19.6], "modifiers": bent}]}],
+        "observations": [{"name": "c", "data": [32.3]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": [{"name": "bent", "auxdata": [0.5]}]}}],
+        "version": "1.0.0",
+    }
+    found = rank_workspace(workspace, "bent")
+    space = pyhf.Workspace(workspace)
+    model = space.model(modifier_settings={"normsys": {"interpcode": "code4"}, "histosys": {"interpcode": "code4p"}})
+    data, labels = space.data(model), model.config.par_names
+
+    def lowest(held: dict[int, float]) -> np.ndarray[Any, Any]:
+        """From a start on each side of what bends."""
+        side = labels.index("bent")
+        starts = [{**dict(enumerate(model.config.suggested_init())), side: bent} for bent in (-1.0, 1.0)]
+        ends = [refit(model, data, held, start) for start in starts]
+        return min(ends, key=lambda end: -float(model.logpdf(end, data)[0]))
+
+    best, place, poi = lowest({}), labels.index("stat[0]"), model.config.poi_index
+    assert found.fit.fit.value == pytest.approx(best[poi], abs=1e-4)
+    one = next(one for one in found.impacts if one.parameter == "stat[0]")
+    width = 12.25 / 19.6
+    for sign, change in zip((1, -1), one.before, strict=True):
+        assert change == pytest.approx(lowest({place: best[place] + sign * width})[poi] - best[poi], abs=1e-3)
 
 
 def test_the_largest_stands_first_and_before_is_not_smaller_than_after() -> None:
