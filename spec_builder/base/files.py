@@ -21,6 +21,7 @@ from spec_builder.base.errors import ExistsError, SpecBuilderError
 from spec_builder.base.folders import make_folder, missing_folders, remove_empty
 from spec_builder.base.locks import FolderLock
 from spec_builder.base.printing import json_text
+from spec_builder.base.signals import held_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -68,8 +69,6 @@ _TEMPORARY = re.compile(r"\..*-[a-z0-9_]{8}(\.\w+)?")
 _MOST_NAME, _ADDED = 255, 10
 #: A folder is made so often, if others remove it.
 _TRIES = 100
-#: Seconds to wait while another process gives files their names: it has written all of them.
-_WAIT_S = 3.0
 #: The escape of one half of a character beyond U+FFFF, or that half itself.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
@@ -351,7 +350,8 @@ def write_bytes(path: Path, write: Callable[[Path], object], *, force: bool = Fa
 def write_files(files: Mapping[Path, Content], *, force: bool = False) -> None:
     """Write files that belong together, each under a temporary name first: all of them, or none.
 
-    Of several processes that write the same files one after the other gives them their names.
+    Of several processes that write the same files one after the other gives them their names. A signal that would end
+    the process while it gives them waits until all have theirs.
 
     Args:
         files: the content of each, or what writes it to the path that it is given.
@@ -371,7 +371,7 @@ def write_files(files: Mapping[Path, Content], *, force: bool = False) -> None:
             with _told(path):
                 drafts.append(_Draft(path, real, _temporary_of(real, made)))
                 _fill(drafts[-1].temporary, content)
-        with _alone_in({draft.real.parent for draft in drafts}):
+        with _alone_in({draft.real.parent for draft in drafts}), held_back():
             _put_all(drafts, force=force)
     finally:
         for draft in drafts:
@@ -474,11 +474,11 @@ def _fill(temporary: Path, content: Content) -> None:
 
 @contextlib.contextmanager
 def _alone_in(folders: Iterable[Path]) -> Iterator[None]:
-    """Keep others from giving names in folders; for a while, since one may hold a folder as long as it computes."""
+    """Keep others from giving names in folders; one may hold a folder as long as it computes, and is waited for."""
     with contextlib.ExitStack() as held:
         for folder in sorted(folders):  # in one order, so that no two wait for each other
-            with contextlib.suppress(SpecBuilderError):
-                held.callback(FolderLock(folder, folder, wait_s=_WAIT_S).release)
+            with contextlib.suppress(SpecBuilderError):  # a folder that may be written, but not read
+                held.callback(FolderLock(folder, folder, waits=True).release)
         yield
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.printing import one_line
 
 fcntl: ModuleType | None
 try:
@@ -23,6 +25,8 @@ __all__ = ["FolderLock", "GoneError"]
 
 #: Seconds between two looks at what another process holds.
 _PAUSE_S = 0.05
+#: Seconds of a wait about which nothing is said: names are given in less.
+_SILENT_S = 1.0
 #: Folders that this process holds: it does not keep itself out.
 _HELD: dict[tuple[int, int], int] = {}
 
@@ -39,21 +43,20 @@ class FolderLock:
     Args:
         folder: the folder.
         what: what is written there, for the message.
-        wait_s: seconds to wait for the end of another process, rather than refuse at once.
+        waits: wait for the end of another process that holds it, and say so on standard error if that takes long.
 
     Raises:
-        SpecBuilderError: if another process holds it.
+        SpecBuilderError: if another process holds it, unless ``waits``.
     """
 
-    def __init__(self, folder: Path, what: Path, *, wait_s: float = 0.0) -> None:
+    def __init__(self, folder: Path, what: Path, *, waits: bool = False) -> None:
         self._key: tuple[int, int] | None = None
         if fcntl is None:
             return
-        end = monotonic() + wait_s
         while self._key is None:
             number = _opened(folder, what)
             key = _identity(os.fstat(number))
-            if key in _HELD or not _is_locked(number, what, end):
+            if key in _HELD or not _is_locked(number, what, waits=waits):
                 os.close(number)
                 return
             if _is_at(folder, key):
@@ -82,25 +85,35 @@ def _flock(number: int) -> None:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _is_locked(number: int, what: Path, end: float) -> bool:
+def _is_locked(number: int, what: Path, *, waits: bool) -> bool:
     """Whether the lock was got; False on a file system that has none.
 
     Raises:
-        SpecBuilderError: if another process holds it to the end.
+        SpecBuilderError: if another process holds it, unless it is waited for.
     """
+    begin, told = monotonic(), False
     while True:
         try:
             _flock(number)
         except BlockingIOError:
-            if monotonic() >= end:
+            if not waits:
                 os.close(number)
                 message = f"{what}: another run writes it; wait for its end, or give another name"
                 raise SpecBuilderError(message) from None
+            if not told and monotonic() > begin + _SILENT_S:
+                told = True
+                _say(f"{what}: another run writes there; its end is waited for")
             sleep(_PAUSE_S)
         except OSError:
             return False
         else:
             return True
+
+
+def _say(message: str) -> None:
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # nobody listens
+        sys.stderr.write(f"{one_line(message)}\n")
+        sys.stderr.flush()
 
 
 def _is_at(folder: Path, key: tuple[int, int]) -> bool:

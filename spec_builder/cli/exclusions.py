@@ -57,12 +57,15 @@ from spec_builder.cli.toys import (
     method_of,
     projection_options,
     toy_options,
+    toy_part,
     toy_run,
+    toy_workers,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from spec_builder.base.files import Content
     from spec_builder.base.text import Result
     from spec_builder.model.analysis import Analysis
     from spec_builder.physics.choices import Choice
@@ -307,7 +310,9 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
 
 
 def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[str, Any], folder: Path) -> None:
-    """Contours of each interaction by toys, into a folder."""
+    """Contours of each interaction by toys, into a folder, when all are done: until then the chunks of all are kept."""
+    import contextlib  # noqa: PLC0415
+
     import numpy as np  # noqa: PLC0415
 
     from spec_builder.base.output import Output  # noqa: PLC0415
@@ -321,13 +326,18 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
     place = Output(folder, force)
     names = [f"plane_{loaded.name}_{choice.name}" for choice in interactions]
     place.check([f"{name}{suffix}" for name in names for suffix in (".png", ".pdf", ".txt", ".csv", ".json")])
-    for choice, name in zip(interactions, names, strict=True):
-        path = place.path(f"{name}.json")
-        masses = np.geomspace(*loaded.masses_MeV, choices["points"]) if choice.has_mediator else None
-        dof = choices["dof"] or (2 if choice.has_mediator else 1)
-        with toy_run(str(path), choices, loaded.workspace, choice, force=force) as how:
-            how |= {"cl": choices["cl"], "dof": dof, "count": choices["points"], **by_toys(choices)}
+    paths = [place.path(f"{name}.json") for name in names]
+    files: dict[str, Content] = {}
+    with toy_workers(choices) as executor, contextlib.ExitStack() as kept:
+        for i, (choice, name, path) in enumerate(zip(interactions, names, paths, strict=True)):
+            masses = np.geomspace(*loaded.masses_MeV, choices["points"]) if choice.has_mediator else None
+            dof = choices["dof"] or (2 if choice.has_mediator else 1)
+            part = toy_part(path, choices, loaded.workspace, choice, before=paths[:i], force=force)
+            how = {"executor": executor, **kept.enter_context(part), **by_toys(choices)}
+            how |= {"cl": choices["cl"], "dof": dof, "count": choices["points"]}
             found = find_limits_by_toys(loaded, choice, masses, **how)
-            figure = both_content(draw_result(found, width=width), name)
-            place.files({**figure, f"{name}.csv": found.to_csv(), path.name: found.to_json()})
+            files |= both_content(draw_result(found, width=width), name)
+            files |= {f"{name}.csv": found.to_csv(), path.name: found.to_json()}
+        place.files(files)
+    for path in paths:
         say_written(path)

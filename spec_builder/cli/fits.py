@@ -80,11 +80,12 @@ if TYPE_CHECKING:
 @toy_options
 @projection_options
 @json_option
+@csv_option
 @cite_option
 @output_option
 @force_option
 @click.pass_context
-def fit(context: click.Context, /, target: str, as_json: bool, output: str, force: bool, **choices: Any) -> None:
+def fit(context: click.Context, /, target: str, output: str, force: bool, **choices: Any) -> None:
     """Fit the 8B flux or the weak mixing angle, or the parameter of interest of any pyhf workspace.
 
     With --spectrum the strength of a recoil spectrum of your own. WORKSPACE is in pyhf's JSON or in HS3. Without a
@@ -95,6 +96,7 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
     """
     from spec_builder.studies.fits import fit_analysis, fit_workspace  # noqa: PLC0415
 
+    form = {name: choices.pop(name) for name in ("as_json", "as_csv")}
     given = given_options(context, choices)
     plots = Plots.taken(choices, output, force=force)
     toys = method_of(choices) != "asymptotic"
@@ -110,7 +112,7 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
 
         workspace = load_workspace(target, choices["patches"])
         if toys:
-            _fit_workspace_by_toys(workspace, target, choices, output, as_json=as_json, force=force)
+            _fit_workspace_by_toys(workspace, target, choices, output, form, force=force)
             return
         result = fit_workspace(
             workspace,
@@ -125,11 +127,11 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
             from spec_builder.studies.fits import workspace_likelihood  # noqa: PLC0415
 
             how = {name: choices[name] for name in ("measurement", "poi", "hold")}
-            _rank(workspace_likelihood(workspace, target, **how), result, plots, output, as_json=as_json)
+            _rank(workspace_likelihood(workspace, target, **how), result, plots, output, form)
             return
         beside = plots.of_result(result)
     elif choices["spectrum"] is not None:
-        emit(fit_of_spectrum(target, given, choices), output, force=force, as_json=as_json)
+        emit(fit_of_spectrum(target, given, choices), output, force=force, **form)
         return
     else:
         own = {"cl", "minimiser", "parameter", "law", "variants", "cite", "plots", "width", "ranking", "method"}
@@ -145,22 +147,22 @@ def fit(context: click.Context, /, target: str, as_json: bool, output: str, forc
             raise SpecBuilderError(f"fit: give --parameter {' or --parameter '.join(analysis.parameters)}")
         analysis = changed_analysis(analysis, choices)
         if toys:
-            _fit_by_toys(analysis, choices, output, plots, as_json=as_json)
+            _fit_by_toys(analysis, choices, output, plots, form)
             return
         result = fit_analysis(analysis, choices["parameter"], cl=choices["cl"], minimiser=choices["minimiser"])
         if choices["ranking"]:
-            _rank(analysis.likelihood(choices["parameter"]), result, plots, output, as_json=as_json)
+            _rank(analysis.likelihood(choices["parameter"]), result, plots, output, form)
             return
         beside = _figure_of_fit(analysis, result, plots)
-    emit(result, output, force=force, as_json=as_json, beside=beside)
+    emit(result, output, force=force, beside=beside, **form)
 
 
-def _rank(likelihood: Likelihood, result: FitResult, plots: Plots, output: str, *, as_json: bool) -> None:
+def _rank(likelihood: Likelihood, result: FitResult, plots: Plots, output: str, form: Mapping[str, bool]) -> None:
     """Rank the nuisance parameters of a fit."""
     from spec_builder.studies.impacts import rank_parameters  # noqa: PLC0415
 
     found = rank_parameters(likelihood, result)
-    emit(found, output, force=plots.force, as_json=as_json, beside=plots.of_result(found))
+    emit(found, output, force=plots.force, beside=plots.of_result(found), **form)
 
 
 def _figure_of_fit(analysis: Analysis, result: FitResult, plots: Plots) -> dict[Path, Content]:
@@ -172,7 +174,9 @@ def _figure_of_fit(analysis: Analysis, result: FitResult, plots: Plots) -> dict[
     return plots.content(draw_fit, analysis, result)
 
 
-def _fit_by_toys(analysis: Analysis, choices: dict[str, Any], output: str, plots: Plots, *, as_json: bool) -> None:
+def _fit_by_toys(
+    analysis: Analysis, choices: dict[str, Any], output: str, plots: Plots, form: Mapping[str, bool]
+) -> None:
     """Fit a parameter of an analysis by toys."""
     from spec_builder.studies.by_toys import fit_analysis_by_toys  # noqa: PLC0415
 
@@ -180,11 +184,17 @@ def _fit_by_toys(analysis: Analysis, choices: dict[str, Any], output: str, plots
         level = {"cl": choices["cl"], **by_toys(choices)}
         found = fit_analysis_by_toys(analysis, choices["parameter"], **level, **how)
         beside = _figure_of_fit(analysis, found.asymptotic, plots)
-        emit(found, output, force=plots.force, as_json=as_json, beside=beside)
+        emit(found, output, force=plots.force, beside=beside, **form)
 
 
 def _fit_workspace_by_toys(
-    workspace: Mapping[str, Any], name: str, choices: dict[str, Any], output: str, *, as_json: bool, force: bool
+    workspace: Mapping[str, Any],
+    name: str,
+    choices: dict[str, Any],
+    output: str,
+    form: Mapping[str, bool],
+    *,
+    force: bool,
 ) -> None:
     """Fit the parameter of interest of a workspace by toys."""
     from spec_builder.studies.by_toys import fit_workspace_by_toys  # noqa: PLC0415
@@ -192,7 +202,7 @@ def _fit_workspace_by_toys(
     own = {key: choices[key] for key in ("measurement", "poi", "hold", "cl")}
     with toy_run(output, choices, workspace, force=force) as how:
         found = fit_workspace_by_toys(workspace, name, **own, **by_toys(choices), **how)
-        emit(found, output, force=force, as_json=as_json)
+        emit(found, output, force=force, beside=None, **form)
 
 
 @click.command()

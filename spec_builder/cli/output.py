@@ -198,15 +198,22 @@ class ResumableProgress(Progress):
     """Progress of a run that keeps its chunks, and says that it goes on, or that it can be gone on with.
 
     Args:
-        output: the file that the run ends in; None where it keeps nothing.
+        output: the file that the run ends in.
+        before: files of parts of the same run that are done, and whose chunks are kept too.
     """
 
-    def __init__(self, output: Path | None) -> None:
-        self._output, self._told = output, False
+    def __init__(self, output: Path, *before: Path) -> None:
+        self._output, self._before, self._told = output, before, False
+        self._old = _state(output)
+
+    @property
+    def written(self) -> bool:
+        """Whether the output has come meanwhile: all of it, since it gets its name last."""
+        return _state(self._output) != self._old
 
     def chunks(self, done: int, total: int) -> None:
         """Take note of how many chunks are done."""
-        if done and not self._told and self._output is not None:
+        if done and not self._told:
             click.echo(f"goes on where it was stopped: {done} of {total} chunks are there", err=True)
         self._told = True
         self("", done, total)
@@ -214,13 +221,26 @@ class ResumableProgress(Progress):
     def __exit__(self, *about: object) -> None:
         super().__exit__(*about)
         error = about[1]
-        if not isinstance(error, KeyboardInterrupt) or self._output is None:
+        if not isinstance(error, KeyboardInterrupt):
             return
-        folder = self._output.with_name(self._output.name + ".parts")
-        kept = len(list(folder.glob("chunk-*.npz")))
-        if kept:
+        folders = [path.with_name(path.name + ".parts") for path in (*self._before, self._output)]
+        counts = {folder: len(list(folder.glob("chunk-*.npz"))) for folder in folders}
+        kept = sum(counts.values())
+        if self.written:
+            message = f"stopped when {self._output} was written"
+        elif kept:
             chunks = "1 chunk is" if kept == 1 else f"{kept} chunks are"
-            message = f"stopped; {chunks} kept in {folder}: give the same command again to go on from there"
+            places = " and ".join(str(folder) for folder in folders if counts[folder])
+            message = f"stopped; {chunks} kept in {places}: give the same command again to go on from there"
         else:
             message = "stopped before a chunk was done: give the same command again to begin anew"
         raise StoppedError(error, message) from None
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
+    """What tells a file from another one that takes its place; None where there is none."""
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino, about.st_mtime_ns

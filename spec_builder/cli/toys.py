@@ -31,12 +31,14 @@ from spec_builder.cli.options import (
     seed_option,
     variant_option,
 )
-from spec_builder.cli.output import ResumableProgress, emit
+from spec_builder.cli.output import Progress, ResumableProgress, emit
 from spec_builder.cli.parsing import jobs_or_cores
 from spec_builder.cli.pictures import Plots, plot_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    import concurrent.futures
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from spec_builder.model.analysis import Analysis, Change
     from spec_builder.physics.choices import Choice
@@ -57,7 +59,9 @@ __all__ = [
     "method_of",
     "projection_options",
     "toy_options",
+    "toy_part",
     "toy_run",
+    "toy_workers",
 ]
 
 METHODS = ("asymptotic", "feldman-cousins")
@@ -242,22 +246,57 @@ def toy_run(
     Yields:
         The arguments ``executor``, ``store`` and ``report``.
     """
-    from spec_builder.base.chunks import FileStore  # noqa: PLC0415
+    place = None if output == "-" else Path(output)
+    with toy_workers(choices) as executor, toy_part(place, choices, workspace, of, force=force) as how:
+        yield {"executor": executor, **how}
+
+
+def toy_workers(choices: Mapping[str, Any]) -> AbstractContextManager[concurrent.futures.Executor | None]:
+    """Workers that throw toys, as the command line asks for them."""
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
+
+    jobs = jobs_or_cores(choices["jobs"])
+    return executor_for(jobs, choices["dask"], preload=["spec_builder.inference.exclusion_by_toys"])
+
+
+@contextlib.contextmanager
+def toy_part(
+    output: Path | None,
+    choices: Mapping[str, Any],
+    workspace: Any,
+    of: Choice | None = None,
+    *,
+    before: Sequence[Path] = (),
+    force: bool,
+) -> Iterator[dict[str, Any]]:
+    """A store and a report of progress for a result, or for one of several that are written together at the end.
+
+    Args:
+        output: file that the result goes to; its chunks are kept until it is there.
+        choices: as :func:`toy_run` takes them, and ``workspace``, ``of`` and ``force``.
+        workspace: content that the toys come from.
+        of: the interaction, where there is one.
+        before: files of the results that are done, and wait for this one.
+        force: replace a file that exists.
+
+    Yields:
+        The arguments ``store`` and ``report``.
+    """
+    from spec_builder.base.chunks import FileStore  # noqa: PLC0415
     from spec_builder.base.files import refuse_existing  # noqa: PLC0415
 
-    store = None
-    if output != "-":
-        refuse_existing(Path(output), force=force)
-        store = FileStore(Path(output), hashlib.sha256(_job(choices, workspace, of).encode()).hexdigest())
-    jobs = jobs_or_cores(choices["jobs"])
-    with (
-        executor_for(jobs, choices["dask"], preload=["spec_builder.inference.exclusion_by_toys"]) as executor,
-        ResumableProgress(None if output == "-" else Path(output)) as report,
-    ):
-        yield {"executor": executor, "store": store, "report": report.chunks}
-    if store is not None:
-        store.remove()
+    if output is None:
+        with Progress() as printed:
+            yield {"store": None, "report": partial(printed, "")}
+        return
+    refuse_existing(output, force=force)
+    store = FileStore(output, hashlib.sha256(_job(choices, workspace, of).encode()).hexdigest())
+    with ResumableProgress(output, *before) as report:
+        try:
+            yield {"store": store, "report": report.chunks}
+        finally:
+            if report.written:
+                store.remove()
 
 
 def _job(choices: Mapping[str, Any], workspace: Any, of: Choice | None) -> str:

@@ -38,7 +38,7 @@ def test_who_waits_for_a_folder_that_goes_is_told(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     lock = FolderLock(folder, folder)
-    program = TRY.replace("Path('out.npz'))", "Path('out.npz'), wait_s=30)")
+    program = TRY.replace("Path('out.npz'))", "Path('out.npz'), waits=True)")
     second = subprocess.Popen([sys.executable, "-c", program, str(folder)], stderr=-1, text=True)
     while not _opens(second.pid, folder):
         assert second.poll() is None
@@ -57,9 +57,18 @@ def _opens(number: int, folder: Path) -> bool:
     return False
 
 
-def test_a_wait_has_an_end(tmp_path: Path) -> None:
+def test_who_waits_says_so_and_comes_after_the_other(tmp_path: Path) -> None:
+    """However long the other holds the folder: here until the second has said that it waits."""
     lock = FolderLock(tmp_path, tmp_path)
-    program = TRY.replace("Path('out.npz'))", "Path('out.npz'), wait_s=0.2)")
-    run = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False)
+    program = (
+        "import sys; from pathlib import Path; from spec_builder.base.files import write_text\n"
+        "write_text(Path(sys.argv[1]) / 'x', 'text')\n"
+    )
+    second = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stderr=-1, text=True)
+    assert second.stderr is not None
+    said = second.stderr.readline()
+    assert said == f"{tmp_path}: another run writes there; its end is waited for\n"
+    assert not (tmp_path / "x").exists()
     lock.release()
-    assert run.stderr.strip() == "out.npz: another run writes it; wait for its end, or give another name"
+    assert second.communicate()[1] == ""
+    assert (tmp_path / "x").read_text() == "text"

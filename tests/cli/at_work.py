@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PATIENCE_S = 60
 
 #: Sends a signal to the own session after so many seconds of the processor at work; 0: as soon as a file is being
-#: written, of which a part stands under its temporary name.
+#: written, of which a part stands under its temporary name; -1: when the first of the files has got its name.
 BOOTSTRAP = """
 import os, signal, sys, threading, time
 number, seconds = int(sys.argv.pop(1)), float(sys.argv.pop(1))
@@ -38,14 +38,18 @@ def wait():
     while time.process_time() < end:
         time.sleep(0.002)
     send()
-if seconds:
+if seconds > 0:
     # a signal may be lost while a compiled module is loaded
     import importlib.metadata, iminuit, jsonschema, pyhf, scipy.optimize, scipy.special
     import spec_builder.figures.explorer, spec_builder.sharing.verification, spec_builder.studies.scans
     threading.Thread(target=wait, daemon=True).start()
 else:
     from spec_builder.base import files
-    files._put = lambda temporary, *_, **__: send() or sys.exit("the signal did not come")
+    fill, put = files._fill, files._put
+    if seconds == 0:
+        files._fill = lambda *what: fill(*what) or send() or sys.exit("the signal did not come")
+    else:
+        files._put = lambda *what, **how: put(*what, **how) or send()
 main()
 """
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spec_builder.cli.output import Progress, say_written
+from spec_builder.cli import cli
+from spec_builder.cli.output import Progress, ResumableProgress, StoppedError, say_written
 
 if TYPE_CHECKING:
     import subprocess
@@ -124,3 +125,55 @@ def test_a_name_that_is_empty_is_refused(
     run = spec_builder(*typed.split(), "--output", "")
     assert (run.returncode, run.stderr) == (2, "spec-builder: error: output '': expected a name\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_verb_that_has_json_has_csv() -> None:
+    """And a file whose suffix says the form; ``experiments`` and the others alike."""
+    flags = {name: {flag for option in verb.params for flag in option.opts} for name, verb in cli.commands.items()}
+    of_results = {name for name, own in flags.items() if own & {"--json", "--csv"}}
+    assert {"fit", "limits", "profile", "events", "explain", "coverage", "spectrum", "experiments"} <= of_results
+    assert {name: sorted({"--json", "--csv", "--output"} - flags[name]) for name in of_results} == {
+        name: [] for name in of_results
+    }
+
+
+@pytest.mark.parametrize("words", ["--parameter flux", "--parameter flux --ranking", "--parameter flux --toys 20"])
+def test_csv_of_a_fit_is_that_of_the_file(spec_builder: Command, tmp_path: Path, words: str) -> None:
+    typed = ["fit", "xenonnt", *words.split()]
+    if "--toys" in typed:
+        typed += ["--method", "feldman-cousins", "--jobs", "1"]
+    printed = spec_builder(*typed, "--csv")
+    assert printed.returncode == 0, printed.stderr
+    assert spec_builder(*typed, "-o", tmp_path / "x.csv").returncode == 0
+    assert printed.stdout == (tmp_path / "x.csv").read_text("utf-8")
+    assert len(printed.stdout.splitlines()) > 3
+
+
+def test_a_run_that_is_stopped_when_its_output_is_there_says_so(tmp_path: Path) -> None:
+    """The same command again would be refused, or do all of it again."""
+    output = tmp_path / "out.json"
+
+    def work() -> None:
+        with ResumableProgress(output):
+            output.write_text("result")
+            raise KeyboardInterrupt
+
+    with pytest.raises(StoppedError) as stop:
+        work()
+    assert str(stop.value) == f"stopped when {output} was written"
+
+
+def test_chunks_of_the_parts_before_are_counted(tmp_path: Path) -> None:
+    for name, chunks in (("a", 1), ("b", 2)):
+        (tmp_path / f"{name}.parts").mkdir()
+        for index in range(chunks):
+            (tmp_path / f"{name}.parts/chunk-{index:06d}.npz").touch()
+
+    def work() -> None:
+        with ResumableProgress(tmp_path / "b", tmp_path / "a"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(StoppedError) as stop:
+        work()
+    places = f"{tmp_path / 'a.parts'} and {tmp_path / 'b.parts'}"
+    assert str(stop.value) == f"stopped; 3 chunks are kept in {places}: give the same command again to go on from there"

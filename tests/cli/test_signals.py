@@ -42,6 +42,24 @@ def test_stopped_while_it_writes(name: str, number: signal.Signals, inputs: Path
 
 
 @pytest.mark.parametrize("number", STATUS, ids=lambda number: number.name)
+@pytest.mark.parametrize("name", ["limits", "point", "coverage"])
+def test_stopped_between_two_names(name: str, number: signal.Signals, inputs: Path, tmp_path: Path) -> None:
+    """All files are new, and nothing is kept of a run whose output is there."""
+    work = WORKS[name]
+    (tmp_path / "in").symlink_to(inputs)
+    for made in work.made:
+        (tmp_path / made).write_bytes(b"old")
+    ended = run((*work.words, "--force"), tmp_path, number=number, seconds=-1)
+    assert ended.status == STATUS[number]
+    assert ended.err.splitlines()[-1].startswith("spec-builder: error: stopped")
+    new = {made for made in work.made if ended.files[made] != b"old"}
+    assert new == (set() if work.resumes else set(work.made))  # of a run that resumes the first file is a chunk
+    assert {file for file in ended.files if ".parts/" not in file} == set(work.made)
+    assert not ended.temporary
+    assert not ended.alive
+
+
+@pytest.mark.parametrize("number", STATUS, ids=lambda number: number.name)
 @pytest.mark.parametrize("name", ["scan", "scan with workers", "limits by many toys", "explore", "verify", "doctor"])
 def test_stopped_while_it_computes(name: str, number: signal.Signals, inputs: Path, tmp_path: Path) -> None:
     (tmp_path / "in").symlink_to(inputs)

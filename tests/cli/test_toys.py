@@ -299,3 +299,36 @@ def test_mistakes_end_in_one_line(spec_builder: Command, words: tuple[str, ...],
     assert run.stdout == ""
     assert message in run.stderr
     assert len(run.stderr.splitlines()) == 1
+
+
+def test_a_plane_by_toys_of_several_goes_on_where_it_was_stopped(
+    spec_builder: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped in the second interaction, and before anything of it is done: the first is not thrown again."""
+    from spec_builder.studies import by_toys
+
+    words = ("plane", "xenonnt", "--interaction", "scalar", "--interaction", "tensor", "--points", "2", *TOYS)
+    assert spec_builder(*words, "-o", tmp_path / "whole").returncode == 0
+    find = by_toys.find_limits_by_toys
+
+    def stopped(analysis: Any, choice: Any, *rest: Any, **how: Any) -> Any:
+        if choice.name == "tensor":
+            raise KeyboardInterrupt
+        return find(analysis, choice, *rest, **how)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(by_toys, "find_limits_by_toys", stopped)
+        run = spec_builder(*words, "-o", tmp_path / "out")
+    place = tmp_path / "out/plane_xenonnt_scalar.json.parts"
+    kept = {path.name for path in place.iterdir()}
+    assert run.returncode == 130
+    assert f"kept in {place}: give the same command again to go on from there" in run.stderr
+    assert kept
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [place.name]
+    run = spec_builder(*words, "-o", tmp_path / "out")
+    assert run.returncode == 0, run.stderr
+    assert f"goes on where it was stopped: {len(kept)} of {len(kept)} chunks are there" in run.stderr
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.*[nv]")} == {
+        path.name: path.read_bytes() for path in (tmp_path / "whole").glob("*.*[nv]")
+    }
+    assert not list((tmp_path / "out").glob("*.parts"))
