@@ -318,7 +318,7 @@ def scan_analysis(
         masses: mediator masses [MeV]: a number, a list, an array of shape (M,) or the text of a grid; by default 121
             over the range of the analysis; None where there is no mediator.
         couplings: g or the interaction's own parameter, likewise, shape (G,); by default 121 around what is excluded at
-            90 % CL, see :func:`default_couplings`.
+            90 % CL.
         law: ``normsys`` or ``linear``, where a name is given.
         variants: variant by experiment name, where a name is given.
         executor: any ``concurrent.futures.Executor``; None computes here. The result does not depend on it.

@@ -137,7 +137,7 @@ def test_both_forms_of_a_model_are_the_same(fixed: tuple[str, ...], strength: fl
 
 
 def test_a_parameter_for_each_of_many_bins(pyhf_model: Callable[..., PyhfModel]) -> None:
-    workspace = many_bins(300)
+    workspace = many_bins(150)
     likelihood = Likelihood.from_workspace(workspace)
     best = fit(likelihood)
     assert best.valid

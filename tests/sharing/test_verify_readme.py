@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.version import __version__
 from spec_builder.sharing.bundle import LINES, SUMS, pack, seal
 from spec_builder.sharing.verify_archive import verify_archive
 from spec_builder.sharing.verify_readme import readme_problems
@@ -42,9 +43,9 @@ def test_a_changed_note_is_found(files: dict[str, bytes]) -> None:
 
 def test_one_of_another_version_may_use_other_words_but_no_other_numbers(files: dict[str, bytes]) -> None:
     readme, content = contents(files)
-    content["BkgOnly.meta.json"]["version"] = content["BkgOnly.meta.json"]["version"].replace("0.4", "0.2")
+    content["BkgOnly.meta.json"]["version"] = "0.2.0"
     older = readme.replace("## Data", "## Numbers").replace("25.25", "25.35")
-    older = older.replace("spec_builder 0.4", "spec_builder 0.2")
+    older = older.replace(f"spec_builder {__version__}", "spec_builder 0.2.0")
     (problem,) = readme_problems(older, content)
     assert "expected '| `xenonnt_cs2` | 3 | 16 14 7 | `accidental` | 25.25 |'" in problem[1]
 
