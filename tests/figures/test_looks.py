@@ -122,7 +122,7 @@ PAGES: dict[str, Callable[[str], Page]] = {
 @pytest.mark.parametrize("kind", PAGES)
 def test_nothing_is_wrong_with_the_looks(kind: str, width: str) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         page = PAGES[kind](width)
         assert page.figure.get_figwidth() == WIDTHS[width]
         assert problems(page.figure) == []
