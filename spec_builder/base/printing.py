@@ -101,7 +101,9 @@ def open_streams() -> None:
             os.fstat(number)
         except OSError:
             opened = os.open(os.devnull, mode)
-            if opened != number:
+            if opened == number:
+                os.set_inheritable(number, True)  # the server of worker processes ends without
+            else:
                 os.dup2(opened, number)
                 os.close(opened)
     sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
