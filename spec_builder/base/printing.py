@@ -102,7 +102,7 @@ def open_streams() -> None:
         except OSError:
             opened = os.open(os.devnull, mode)
             if opened == number:
-                os.set_inheritable(number, True)  # the server of worker processes ends without
+                os.set_inheritable(number, True)  # noqa: FBT003 - the server of worker processes ends without it
             else:
                 os.dup2(opened, number)
                 os.close(opened)

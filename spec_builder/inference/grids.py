@@ -45,8 +45,8 @@ def minimise_on_grid(likelihood: Likelihood, scans: tuple[Profile, Profile], a: 
     names = (scans[0].parameter, scans[1].parameter)
     places = np.indices((a.size, b.size)).reshape(2, -1)
     own = [_nearest(scan, values)[place] for scan, values, place in zip(scans, (a, b), places, strict=True)]
-    least = min(scans, key=lambda scan: float(np.min(_heights(scan.fits))))
-    best = least.fits.theta[int(np.argmin(_heights(least.fits)))]
+    least = min(scans, key=lambda scan: float(np.min(scan.fits.heights)))
+    best = least.fits.theta[least.fits.lowest]
     grid = _Grid(likelihood, names, (a, b))
     fits = grid.fit(grid.everywhere, np.tile(best, (grid.everywhere.size, 1)))
     others = likelihood.free_without(names)
@@ -60,12 +60,6 @@ def minimise_on_grid(likelihood: Likelihood, scans: tuple[Profile, Profile], a: 
         for start in (likelihood.init, lowest(likelihood)):
             fits, _ = grid.if_lower(fits, grid.everywhere, np.tile(start, (grid.everywhere.size, 1)))
     return grid.from_neighbours(fits, everywhere=several)
-
-
-def _heights(fits: BatchFit) -> FloatArray:
-    """2NLL where it is known, else infinite, shape (N,)."""
-    heights: FloatArray = np.where(fits.known, fits.twice_nll, np.inf)
-    return heights
 
 
 def _nearest(scan: Profile, values: FloatArray) -> IndexArray:
@@ -104,7 +98,7 @@ class _Grid:
     ) -> tuple[BatchFit, IndexArray]:
         """The fits with others from other starts where these are lower; and where they are."""
         others = self.fit(places, start, patient=patient)
-        lower = others.known & (others.twice_nll < _heights(fits)[places] - self.least)
+        lower = others.known & (others.twice_nll < fits.heights[places] - self.least)
         order = self.everywhere.copy()
         order[places[lower]] = order.size + np.flatnonzero(lower)
         return fits.joined(others).take(order), places[lower]
@@ -134,7 +128,7 @@ class _Grid:
 
     def _torn(self, fits: BatchFit) -> BoolArray:
         """Points with a neighbour on another branch, shape (A, B)."""
-        heights = _heights(fits).reshape(self.shape)
+        heights = fits.heights.reshape(self.shape)
         names = [self.likelihood.parameters[i] for i in self.indices]
         slopes = np.stack([self.likelihood.slope(fits.theta, name) for name in names], axis=-1).reshape(*self.shape, 2)
         torn = np.zeros(self.shape, dtype=bool)

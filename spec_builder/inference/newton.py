@@ -90,6 +90,17 @@ class BatchFit:
         known: BoolArray = self.valid | (self.reason == IMPOSSIBLE)
         return known
 
+    @property
+    def heights(self) -> FloatArray:
+        """2NLL where it is known, else infinite, shape (N,)."""
+        heights: FloatArray = np.where(self.known, self.twice_nll, np.inf)
+        return heights
+
+    @property
+    def lowest(self) -> int:
+        """Number of the lowest row whose 2NLL is known."""
+        return int(np.argmin(self.heights))
+
     def take(self, rows: IndexArray | BoolArray | slice) -> BatchFit:
         """Some of the rows."""
         return BatchFit(self.twice_nll[rows], self.theta[rows], self.edm[rows], self.reason[rows], self.at_bound[rows])

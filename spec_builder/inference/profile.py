@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,14 +13,15 @@ from spec_builder.base.grids import check_level
 from spec_builder.inference import minuit
 from spec_builder.inference.diagnosis import rounding
 from spec_builder.inference.jacobian import JacobianEngine
-from spec_builder.inference.newton import minimise
+from spec_builder.inference.newton import BatchFit, minimise
 from spec_builder.inference.roots import find_roots
 from spec_builder.inference.starts import may_have_minima, scattered
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from spec_builder.base.arrays import FloatArray, IndexArray
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.inference.newton import BatchFit
 
 __all__ = [
     "Crossings",
@@ -140,7 +142,7 @@ def search(likelihood: Likelihood, parameter: str) -> Profile:
         begin = scattered(likelihood, often * count)
         found, _ = _if_lower(likelihood, found, np.tile(everywhere, often), begin, patient=False)
         found, _ = _if_lower(likelihood, found, everywhere, np.tile(lowest(likelihood), (count, 1)))
-    tried, best = found.values, found.fits.theta[_least(found)]
+    tried, best = found.values, found.fits.theta[found.fits.lowest]
     found = _from_each_other(likelihood, found, np.arange(count))
     slopes = likelihood.slope(found.fits.theta, parameter)
     for _ in range(_REFINEMENTS):
@@ -156,7 +158,7 @@ def search(likelihood: Likelihood, parameter: str) -> Profile:
         slopes = slopes[order]
     if found.values.size == count:
         return found
-    same = np.array_equal(best, found.fits.theta[_least(found)])
+    same = np.array_equal(best, found.fits.theta[found.fits.lowest])
     left = ~np.isin(found.values, tried) if same else np.ones(found.values.size, dtype=bool)
     return _from_each_other(likelihood, found, np.flatnonzero(left))
 
@@ -215,23 +217,30 @@ def follow(likelihood: Likelihood, scan: Profile, values: FloatArray) -> Profile
     found = profile(likelihood, scan.parameter, values)
     everywhere = np.arange(len(values))
     right = np.clip(np.searchsorted(scan.values, values), 0, scan.values.size - 1)
-    for start in (np.maximum(right - 1, 0), right, np.full(right.size, _least(scan))):
+    for start in (np.maximum(right - 1, 0), right, np.full(right.size, scan.fits.lowest)):
         found, _ = _if_lower(likelihood, found, everywhere, scan.fits.theta[start])
     return found
 
 
 def with_lower_minima(likelihood: Likelihood, scan: Profile) -> Profile:
     """A profile at few values with lower minima, where fits from all over a small model's domain lead to some."""
-    if not may_have_minima(likelihood, likelihood.free_without((scan.parameter,))):
+    if not (scan.values.size and may_have_minima(likelihood, likelihood.free_without((scan.parameter,)))):
         return scan
+    fits = _lowest_at(likelihood, scan, scan.values)
+    return _keep_lower(scan, np.arange(scan.values.size), fits)[0]
+
+
+def _lowest_at(likelihood: Likelihood, scan: Profile, values: Sequence[float] | FloatArray) -> BatchFit:
+    """The lowest fit from all over the domain with the parameter of a profile at each value, if any is known."""
     index = likelihood.index(scan.parameter)
-    begin = np.vstack([likelihood.init, lowest(likelihood), scan.fits.theta, scattered(likelihood, _END_STARTS)])
-    for place, value in enumerate(scan.values):
+    begin = np.vstack([likelihood.init, scan.fits.theta[scan.fits.lowest], scattered(likelihood, _END_STARTS)])
+    rows = []
+    for value in values:
         begin[:, index] = value
         fits = _from_all_over(likelihood, begin, (scan.parameter,))
-        best = int(np.argmin(np.where(fits.known, fits.twice_nll, np.inf)))
-        scan, _ = _if_lower(likelihood, scan, np.array([place]), fits.theta[[best]])
-    return scan
+        best = fits.lowest
+        rows.append(fits.take(slice(best, best + 1)))
+    return reduce(BatchFit.joined, rows)
 
 
 def through(likelihood: Likelihood, scan: Profile, theta: FloatArray) -> Profile:
@@ -241,11 +250,6 @@ def through(likelihood: Likelihood, scan: Profile, theta: FloatArray) -> Profile
     values = np.append(scan.values, point.values)
     order = np.argsort(values, kind="stable")
     return Profile(scan.parameter, values[order], scan.fits.joined(point.fits).take(order))
-
-
-def _least(scan: Profile) -> int:
-    """Number of the lowest point of a profile."""
-    return int(np.argmin(np.where(scan.fits.known, scan.fits.twice_nll, np.inf)))
 
 
 def _from_each_other(likelihood: Likelihood, scan: Profile, left: IndexArray) -> Profile:
@@ -259,7 +263,7 @@ def _from_each_other(likelihood: Likelihood, scan: Profile, left: IndexArray) ->
         scan: the profile.
         left: the points that have not yet started from the best one's parameters.
     """
-    best = scan.fits.theta[_least(scan)]
+    best = scan.fits.theta[scan.fits.lowest]
     scan, _ = _if_lower(likelihood, scan, left, np.tile(best, (left.size, 1)))
     look = np.ones(scan.values.size - 1, dtype=bool)
     slopes = likelihood.slope(scan.fits.theta, scan.parameter)
@@ -286,12 +290,16 @@ def _if_lower(
     A place may be named several times, with a start each: the lowest of its fits counts.
     """
     fits = profile(likelihood, scan.parameter, scan.values[places], start, patient=patient).fits
-    heights = np.where(fits.known, fits.twice_nll, np.inf)
+    return _keep_lower(scan, places, fits)
+
+
+def _keep_lower(scan: Profile, places: IndexArray, fits: BatchFit) -> tuple[Profile, IndexArray]:
+    """The profile with some of other fits at places (N,), where they are lower; and where they are."""
+    heights = fits.heights
     by_height = np.lexsort((heights, places))
     place, first = np.unique(places[by_height], return_index=True)
     best = by_height[first]
-    old = np.where(scan.fits.known[place], scan.fits.twice_nll[place], np.inf)
-    lower = heights[best] < old - _LOWER
+    lower = heights[best] < scan.fits.heights[place] - _LOWER
     if not lower.any():
         return scan, np.zeros(0, dtype=np.intp)
     order = np.arange(scan.values.size)
@@ -383,20 +391,11 @@ def _with_lower_branch(likelihood: Likelihood, scan: Profile, ends: list[float],
     """The profile with branches that are lower at the ends of an interval, None if fits from all over find none."""
     if not ends or not may_have_minima(likelihood, likelihood.free_without((scan.parameter,))):
         return None
-    begin = np.vstack([likelihood.init, scan.fits.theta[_least(scan)], scattered(likelihood, _END_STARTS)])
-    index = likelihood.index(scan.parameter)
-    lower = None
-    for end in ends:
-        begin[:, index] = end
-        fits = _from_all_over(likelihood, begin, (scan.parameter,))
-        heights = np.where(fits.known, fits.twice_nll, np.inf)
-        best = int(np.argmin(heights))
-        if heights[best] < level - _LOWER * max(1.0, abs(level)):
-            own = fits.take(slice(best, best + 1))
-            lower = own if lower is None else lower.joined(own)
-    if lower is None:
+    fits = _lowest_at(likelihood, scan, ends)
+    lower = fits.take(fits.heights < level - _LOWER * max(1.0, abs(level)))
+    if not lower.twice_nll.size:
         return None
-    values = np.append(scan.values, lower.theta[:, index])
+    values = np.append(scan.values, lower.theta[:, likelihood.index(scan.parameter)])
     order = np.argsort(values, kind="stable")
     joined = scan.fits.joined(lower).take(order)
     return _from_each_other(likelihood, Profile(scan.parameter, values[order], joined), np.arange(values.size))
@@ -415,7 +414,7 @@ def _crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: 
     order = order[~np.isnan(heights[order])]
     values, heights, theta = values[order], np.minimum(heights[order], _STEEP), theta[order]
     place = np.flatnonzero(np.diff(heights > 0))
-    least = scan.fits.theta[_least(scan)]
+    least = scan.fits.theta[scan.fits.lowest]
     everyone = (np.tile(own, (place.size, 1)) for own in (least, likelihood.init))
     starts = np.stack([theta[place], theta[place + 1], *everyone])
     failed = np.zeros(place.size, dtype=bool)

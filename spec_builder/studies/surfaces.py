@@ -276,7 +276,7 @@ def profile_two(
 def _best(likelihood: Likelihood, parameters: tuple[str, str]) -> tuple[Fit, tuple[Profile, Profile]]:
     """The minimum, and a profile of each parameter that goes through it."""
     scans = [search(likelihood, name) for name in parameters]
-    lowest = scans[1].fits.theta[int(np.argmin(np.where(scans[1].fits.known, scans[1].fits.twice_nll, np.inf)))]
+    lowest = scans[1].fits.theta[scans[1].fits.lowest]
     best = fit(likelihood, parameters[0], cl=ONE_SIGMA, null=None, scan=through(likelihood, scans[0], lowest))
     theta = np.array([best.theta[name] for name in likelihood.parameters])
     return best, (through(likelihood, scans[0], theta), through(likelihood, scans[1], theta))

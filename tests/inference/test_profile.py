@@ -14,7 +14,7 @@ from spec_builder.inference.engine import Engine
 from spec_builder.inference.fit import fit
 from spec_builder.inference.jacobian import JacobianEngine
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.inference.profile import crossings, follow, profile, reach, search
+from spec_builder.inference.profile import crossings, follow, profile, reach, search, with_lower_minima
 from spec_builder.studies.fits import fit_workspace
 
 if TYPE_CHECKING:
@@ -223,3 +223,9 @@ def test_of_several_starts_at_one_place_the_lowest_end_counts(starts: tuple[floa
     again, moved = module._if_lower(likelihood, found, np.tile(np.arange(3), 2), begin)
     assert moved.size == 0
     assert again is found
+
+
+def test_a_profile_at_no_value_stays_empty() -> None:
+    likelihood = two_minima(1, 60.0, (280.0, 255.0))
+    nothing = profile(likelihood, "shape0", np.zeros(0))
+    assert with_lower_minima(likelihood, nothing).values.size == 0
