@@ -12,8 +12,6 @@ from spec_builder.base.executors import workers
 from spec_builder.base.grids import check_level
 from spec_builder.base.printing import counted
 from spec_builder.base.text import Report
-from spec_builder.drawing.curves import draw_bars
-from spec_builder.drawing.style import line_of, plain
 from spec_builder.inference.expected_limits import expected_upper_limits
 from spec_builder.inference.toys import TOYS_MODULES
 from spec_builder.model.given import as_analysis, as_spectra
@@ -21,7 +19,7 @@ from spec_builder.model.provenance import Choices, in_words
 from spec_builder.model.spectra import spectrum_notes
 from spec_builder.model.spectrum_patches import spectrum_likelihood
 from spec_builder.studies.expected import BAND, check_kind, expected_point
-from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import PicturedResult, bars_height, draw_strengths
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -97,7 +95,7 @@ class ExpectedStrengths(PicturedResult):
     @property
     def drawn_height(self) -> float:
         """Height of a figure of it [in]."""
-        return 0.24 * len(self.points) + 1.1
+        return bars_height(len(self.points))
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Median limits as bars, a row for each spectrum, with the band of one standard deviation.
@@ -105,18 +103,14 @@ class ExpectedStrengths(PicturedResult):
         Args:
             ax: axes to draw into; new ones if there are none.
         """
-        panel = own_axes(ax, self.drawn_height)
-        color = line_of(self.provenance.analysis).color
-        rows = []
+        rows: list[tuple[str, list[Interval], float]] = []
         for spectrum, point in zip(self.spectra, self.points, strict=True):
             median = point.upper["median"]
-            excluded: list[Interval] = [(median, None)] if math.isfinite(median) else []
-            rows.append((plain(spectrum.name.replace("_", " ")), excluded, median, color))
-        draw_bars(panel, rows, "strength", signed=False)
-        for place, point in enumerate(reversed(self.points)):
-            if self.kind == "toys":
+            rows.append((spectrum.name, [(median, None)] if math.isfinite(median) else [], median))
+        panel = draw_strengths(ax, self.provenance, rows, "expected, ")
+        if self.kind == "toys":
+            for place, point in enumerate(reversed(self.points)):
                 panel.plot([point.upper["m1"], point.upper["p1"]], [place, place], color="black", linewidth=1.0)
-        panel.set_title(f"{dataset_label(self.provenance)}\nexpected, {level_note(self.provenance)}", loc="right")
         return panel
 
     @property

@@ -8,16 +8,29 @@ from typing import TYPE_CHECKING
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.names import shown
 from spec_builder.base.text import Result
+from spec_builder.drawing.curves import draw_bars
 from spec_builder.drawing.page import new_axes
-from spec_builder.drawing.style import display_name, plain
+from spec_builder.drawing.style import display_name, line_of, plain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
 
+    from spec_builder.inference.curves import Interval
     from spec_builder.model.provenance import Choices
     from spec_builder.physics.choices import Choice
 
-__all__ = ["HEIGHT", "PicturedResult", "dataset_label", "interaction_label", "level_note", "own_axes"]
+__all__ = [
+    "HEIGHT",
+    "PicturedResult",
+    "bars_height",
+    "dataset_label",
+    "draw_strengths",
+    "interaction_label",
+    "level_note",
+    "own_axes",
+]
 
 #: Of a picture without rows [in].
 HEIGHT = 2.7
@@ -79,3 +92,27 @@ def own_axes(ax: Axes | None, height: float = HEIGHT) -> Axes:
     if not isinstance(ax, Axes):
         raise SpecBuilderError(f"ax {shown(ax)}: expected axes of matplotlib, such as one of figure.subplots()")
     return ax
+
+
+def bars_height(rows: int) -> float:
+    """Height of a picture of so many bars [in]."""
+    return 0.24 * rows + 1.1
+
+
+def draw_strengths(
+    ax: Axes | None, about: Choices, rows: Sequence[tuple[str, Sequence[Interval], float]], note: str = ""
+) -> Axes:
+    """Excluded strengths of recoil spectra as bars, a row for each.
+
+    Args:
+        ax: axes to draw into; new ones if there are none.
+        about: the choices of the result.
+        rows: name of the spectrum, what is excluded, the best strength.
+        note: what the strengths are, before their level.
+    """
+    panel = own_axes(ax, bars_height(len(rows)))
+    color = line_of(about.analysis).color
+    bars = [(plain(name.replace("_", " ")), excluded, best, color) for name, excluded, best in rows]
+    draw_bars(panel, bars, "strength", signed=False)
+    panel.set_title(f"{dataset_label(about)}\n{note}{level_note(about)}", loc="right")
+    return panel

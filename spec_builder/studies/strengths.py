@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 from spec_builder.base.arguments import checked
 from spec_builder.base.grids import check_level
 from spec_builder.base.text import Report, Shown
-from spec_builder.drawing.curves import Interval, draw_bars
-from spec_builder.drawing.style import line_of, plain
 from spec_builder.inference.fit import fit
 from spec_builder.inference.profile import height_at, search, threshold
 from spec_builder.model.given import as_analysis, as_spectra, as_spectrum
@@ -17,7 +15,7 @@ from spec_builder.model.provenance import Choices, in_words
 from spec_builder.model.spectra import spectrum_notes
 from spec_builder.model.spectrum_patches import spectrum_likelihood
 from spec_builder.studies.fits import USUAL_CL, FitResult
-from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import PicturedResult, bars_height, draw_strengths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from spec_builder.experiments.spectra import RecoilSpectrum
+    from spec_builder.inference.curves import Interval
     from spec_builder.inference.fit import Minimiser
     from spec_builder.model.analysis import Analysis
     from spec_builder.model.given import GivenAnalysis
@@ -82,7 +81,7 @@ class StrengthLimits(PicturedResult):
     @property
     def drawn_height(self) -> float:
         """Height of a figure of it [in]."""
-        return 0.24 * len(self.strengths) + 1.1
+        return bars_height(len(self.strengths))
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Excluded strengths as bars, a row for each spectrum.
@@ -90,17 +89,12 @@ class StrengthLimits(PicturedResult):
         Args:
             ax: axes to draw into; new ones if there are none.
         """
-        panel = own_axes(ax, self.drawn_height)
-        color = line_of(self.provenance.analysis).color
         rows = []
         for one in self.strengths:
             excluded: list[Interval] = [] if one.low is None else [(0.0, one.low)]
             excluded += [] if one.high is None else [(one.high, None)]
-            name = plain(one.spectrum.name.replace("_", " "))
-            rows.append((name, excluded, one.best, color))
-        draw_bars(panel, rows, "strength", signed=False)
-        panel.set_title(f"{dataset_label(self.provenance)}\n{level_note(self.provenance)}", loc="right")
-        return panel
+            rows.append((one.spectrum.name, excluded, one.best))
+        return draw_strengths(ax, self.provenance, rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
