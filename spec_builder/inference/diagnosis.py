@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from spec_builder.histfactory.specification import Constraint
     from spec_builder.inference.likelihood import Likelihood
 
-__all__ = ["flat_directions", "rounding"]
+__all__ = ["all_above", "flat_directions", "rounding"]
 
 #: Information below this part of the largest, in parameters scaled to information one, is none.
 _FLAT = 1e-8
@@ -53,7 +53,7 @@ def flat_directions(likelihood: Likelihood, theta: FloatArray) -> tuple[tuple[st
     if not left or not np.isfinite(information).all() or not (scale > 0).all():
         return tuple(flat)
     scaled = information / np.outer(scale, scale)
-    if _all_above(scaled, _FLAT * len(left)):
+    if all_above(scaled, _FLAT * len(left)):
         return tuple(flat)
     try:
         values, vectors = np.linalg.eigh(scaled)
@@ -65,7 +65,7 @@ def flat_directions(likelihood: Likelihood, theta: FloatArray) -> tuple[tuple[st
     return tuple(flat)
 
 
-def _all_above(matrix: FloatArray, least: float) -> bool:
+def all_above(matrix: FloatArray, least: float) -> bool:
     """Whether all eigenvalues of a symmetric matrix are above a number, a tenth as costly as to find them."""
     try:
         np.linalg.cholesky(matrix - least * np.eye(len(matrix)))
