@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from spec_builder.sharing import submission
+from tests.archives import unpack
 
 if TYPE_CHECKING:
     import subprocess
@@ -51,8 +52,7 @@ def test_archive_and_verify(spec_builder: Command, made: Path) -> None:
 
 
 def test_verify_names_the_changed_line(spec_builder: Command, made: Path, tmp_path: Path) -> None:
-    with tarfile.open(made) as tar:
-        tar.extractall(tmp_path, filter="data")
+    unpack(made, tmp_path)
     folder = tmp_path / "xenonnt"
     path = folder / "BkgOnly.json"
     path.write_text(path.read_text("utf-8").replace("8.4161873", "8.4161874"), encoding="utf-8")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +10,7 @@ from spec_builder.physics.interactions import choose
 from spec_builder.sharing.archive import write_archives
 from spec_builder.sharing.bundle import read_archive
 from spec_builder.sharing.export import PatchRequest
+from tests.archives import unpack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,8 +34,7 @@ def packed(small_request: PatchRequest, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture
 def unpacked(packed: Path, tmp_path: Path) -> Path:
     """The archive's folder on another path, to be changed."""
-    with tarfile.open(fileobj=io.BytesIO(packed.read_bytes())) as tar:
-        tar.extractall(tmp_path, filter="data")
+    unpack(packed, tmp_path)
     return tmp_path / "combined"
 
 

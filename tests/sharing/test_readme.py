@@ -8,7 +8,6 @@ import re
 import shlex
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 from spec_builder.physics.interactions import choose
@@ -16,6 +15,7 @@ from spec_builder.sharing.archive import write_archives
 from spec_builder.sharing.bundle import read_archive
 from spec_builder.sharing.export import PatchRequest
 from spec_builder.sharing.verify_archive import verify_archive
+from tests.archives import unpack
 from tests.copies import copy_of
 
 SCALAR = "patchset_scalar.json"
@@ -58,8 +58,7 @@ def test_readme_of_another_style(tmp_path: Path) -> None:
     (path,) = write_archives(["xenonnt"], tmp_path, request, law="linear", submission=False)
     summary, problems = verify_archive(str(path))
     assert (problems, "2 patches in 1 set " in summary) == ([], True)
-    with tarfile.open(path) as tar:
-        tar.extractall(tmp_path, filter="data")
+    unpack(path, tmp_path)
     assert read_and_run(tmp_path / "xenonnt") == (7, 4)
 
 
