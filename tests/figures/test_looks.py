@@ -164,7 +164,7 @@ def test_masses_whose_fits_are_not_valid_are_left_out_and_counted() -> None:
     result = replace(limits(), exclusion=replace(limits().exclusion, points=points))
     page = draw_result(result)
     assert page.axes[0].get_xlim()[0] == MASSES[1]
-    assert "1 mass whose fits are not valid is left out." in " ".join(page.caption.to_text().split())
+    assert "1 mass whose fits are not valid is left out: a gap." in " ".join(page.caption.to_text().split())
 
 
 @pytest.mark.parametrize(
