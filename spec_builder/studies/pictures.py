@@ -29,6 +29,7 @@ __all__ = [
     "dataset_label",
     "draw_strengths",
     "gaps_text",
+    "heading",
     "interaction_label",
     "level_note",
     "own_axes",
@@ -61,6 +62,11 @@ def level_note(about: Choices) -> str:
     """
     law = f"law {about.law}" if about.law else ""
     return ", ".join(filter(None, (about.level, law)))
+
+
+def heading(about: Choices) -> str:
+    """Data set, and below it confidence level and law where there are any."""
+    return "\n".join(filter(None, (dataset_label(about), level_note(about))))
 
 
 class PicturedResult(Result):

@@ -19,7 +19,7 @@ from spec_builder.inference.profile import ONE_SIGMA, crossings, reach, search, 
 from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices
 from spec_builder.studies.fits import finite_or_none, named, unit_of, workspace_likelihood
-from spec_builder.studies.pictures import PicturedResult, dataset_label, gaps_text, level_note, own_axes
+from spec_builder.studies.pictures import PicturedResult, gaps_text, heading, own_axes
 from spec_builder.studies.profiles import nuisance_likelihood
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class SurfaceResult(PicturedResult):
         panel.set_ylim(b[0], b[-1])
         labels = [axis_label(name, unit) for name, unit in zip(self.parameters, self.units, strict=True)]
         panel.set(xlabel=labels[0], ylabel=labels[1])
-        panel.set_title("\n".join(filter(None, (dataset_label(self.provenance), level_note(self.provenance)))))
+        panel.set_title(heading(self.provenance))
         panel.legend()
         return panel
 
