@@ -212,6 +212,7 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
     with pool as executor, ResumableProgress(Path(output)) as report:
         from spec_builder.studies import scans  # noqa: PLC0415
 
+        scans.check_scan_output(Path(output), force=force)
         how: dict[str, Any] = {
             "executor": executor,
             "output": Path(output),

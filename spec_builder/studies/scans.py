@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.arguments import check_path, checked
-from spec_builder.base.chunks import FileStore, MemoryStore, compute_chunks
+from spec_builder.base.chunks import FileStore, MemoryStore, chunk_folder, compute_chunks
 from spec_builder.base.columns import check_suffix, write_columns
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import workers
@@ -65,7 +65,15 @@ if TYPE_CHECKING:
     from spec_builder.model.given import GivenAnalysis, GivenWorkspace
     from spec_builder.physics.choices import Choice
 
-__all__ = ["ScanResult", "default_couplings", "scan_analysis", "scan_files", "scan_patches", "scan_spectra"]
+__all__ = [
+    "ScanResult",
+    "check_scan_output",
+    "default_couplings",
+    "scan_analysis",
+    "scan_files",
+    "scan_patches",
+    "scan_spectra",
+]
 
 #: Masses, and couplings, that are not asked for otherwise.
 _POINTS = 121
@@ -276,6 +284,24 @@ def _reference(analysis: Analysis, choice: Choice, problem: Problem, axis: Float
     return exclude(problem, axis, dof=1).minimum, domain
 
 
+def check_scan_output(output: str | PathLike[str] | None, *, force: bool) -> None:
+    """Refuse a file that a scan cannot write, before anything is computed.
+
+    A file beside which there are chunks may be that of a scan that was killed at its very end: this is seen later.
+
+    Args:
+        output: the file; None for a scan in memory.
+        force: replace a file that exists.
+
+    Raises:
+        SpecBuilderError: for a suffix that no scan has, or a file that exists.
+    """
+    if output is not None:
+        path = Path(output)
+        check_suffix(path)
+        refuse_existing(path, force=force or chunk_folder(path).exists())
+
+
 def default_couplings(analysis: Analysis, choice: Choice, masses: Numbers | None = None) -> FloatArray:
     """Couplings of a scan that are not asked for otherwise: 121 that hold what is excluded at 90 % CL.
 
@@ -336,6 +362,7 @@ def scan_analysis(
         SpecBuilderError: for values that are no numbers of their range or stand twice, a file that exists, or a chunk
             that is not this scan's.
     """
+    check_scan_output(output, force=force)
     loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
     axis = as_masses(masses, chosen, loaded, _POINTS)
     values = default_couplings(loaded, chosen, masses) if couplings is None else as_couplings(couplings, chosen)
@@ -387,6 +414,7 @@ def scan_patches(
         SpecBuilderError: for a digest that does not match, a label that stands twice, or a patch that does not apply
             or compile.
     """
+    check_scan_output(output, force=force)
     workspace, patchset, name = _as_patch_set(workspace, patchset, name)
     check_digest(workspace, patchset, name)
     check_labels(patchset["metadata"]["labels"], name)
@@ -559,7 +587,6 @@ def _run(
         compute_chunks(scan.chunks, memory, executor=executor, report=report)
         return ScanResult(_header(scan, memory), _whole_columns(_columns(scan, memory)))
     path = Path(output)
-    check_suffix(path)
     store = FileStore(path, scan.job)
     if store.finished:  # by a run that was killed before it had tidied up
         store.remove()

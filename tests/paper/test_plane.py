@@ -12,6 +12,7 @@ import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.model.analysis import ANALYSES, load_analysis
+from spec_builder.paper import plane
 from spec_builder.paper.plane import PLANE_INTERACTIONS, draw_fig4, limits_table, write_plane
 from spec_builder.physics.interactions import choose, shipped_interactions
 from spec_builder.studies.limits import LimitsResult, find_limits
@@ -47,7 +48,7 @@ def test_a_table_of_limits_of_both_kinds() -> None:
     assert "| nsi | normsys | default | 90 %, 1 | epsilon | < -" in row
 
 
-def test_any_plane_is_written(tmp_path: Path) -> None:
+def test_any_plane_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = [choose("vector", u=0.5), choose("nsi")]
     said: list[str] = []
     tell = lambda text, *_: said.append(text)  # noqa: E731
@@ -76,8 +77,13 @@ def test_any_plane_is_written(tmp_path: Path) -> None:
         assert grid["delta_chi2"].shape == (5, 5)
         about = json.loads(str(grid["metadata"]))
     assert (about["dof"], about["charge_u"]) == (2, 0.5)
-    with pytest.raises(SpecBuilderError, match="exists already"):
-        write_plane(tmp_path, analysis="xenonnt", interactions=chosen, points=5)
+    monkeypatch.setattr(plane, "profile_planes", lambda *_, **__: pytest.fail("computed"))
+    (tmp_path / "alone").mkdir()
+    for path in sorted(tmp_path.glob("*.*")):
+        path.rename(alone := tmp_path / "alone" / path.name)
+        with pytest.raises(SpecBuilderError, match=f"{path.name}: exists already"):
+            write_plane(alone.parent, analysis="xenonnt", interactions=chosen, points=5)
+        alone.unlink()
 
 
 @pytest.mark.parametrize(("width", "inches"), [("single", 3.4), ("double", 7.0), (None, 3.4)])
