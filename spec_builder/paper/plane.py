@@ -74,7 +74,7 @@ def write_plane(
     output: str | PathLike[str],
     *,
     analysis: str | PathLike[str] | Sequence[str | PathLike[str]] | None = None,
-    interactions: Choice | str | Sequence[Choice | str | object] = (),
+    choices: Choice | str | Sequence[Choice | str | object] = (),
     law: str = "normsys",
     variants: Mapping[str, str] | None = None,
     cl: float = 0.9,
@@ -95,8 +95,8 @@ def write_plane(
     Args:
         output: the folder.
         analysis: its name; the paper's three by default.
-        interactions: as :func:`spec_builder.physics.interactions.choose` takes and gives them; the paper's five by
-            default.
+        choices: interactions, as :func:`spec_builder.physics.interactions.choose` takes and gives them; by default the
+            paper's five.
         law: ``normsys`` or ``linear``.
         variants: variant by experiment name.
         cl: confidence level.
@@ -116,12 +116,12 @@ def write_plane(
     Raises:
         SpecBuilderError: if a file exists and ``force`` is not given, or for an unknown width.
     """
-    paper_interactions = interactions is None or (isinstance(interactions, list | tuple) and not interactions)
+    paper_interactions = choices is None or (isinstance(choices, list | tuple) and not choices)
     of_paper = analysis is None and paper_interactions
     figure_name = _FIG4 if of_paper else _PLANE
     if not 2 <= points <= _MOST_POINTS:
         raise SpecBuilderError(f"points {points}: a grid needs at least 2, and at most {_MOST_POINTS}")
-    chosen = as_choices(PLANE_INTERACTIONS if paper_interactions else interactions)
+    chosen = as_choices(PLANE_INTERACTIONS if paper_interactions else choices)
     if dof is None:
         dof = 2
     else:

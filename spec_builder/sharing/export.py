@@ -14,7 +14,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json, digest, write_files
 from spec_builder.base.grids import numbers_text, parse_grid
 from spec_builder.base.output import Output
-from spec_builder.histfactory.patchset import patch_set_json
+from spec_builder.histfactory.patchset import MOST_PATCHES, patch_set_json
 from spec_builder.model.analysis import acts_on, load_analyses
 from spec_builder.model.given import as_analysis, as_choices, as_couplings, as_names, as_spectra, mass_axis
 from spec_builder.model.metadata import workspace_metadata
@@ -45,8 +45,6 @@ METADATA_FILE = "BkgOnly.meta.json"
 SPECTRA_FILE = "patchset_spectra.json"
 #: Couplings of a patch set reach this factor beyond the ends of what is excluded.
 _AROUND = 2.0
-#: Of one set: its file could not be read again with more.
-MOST_PATCHES = 100_000
 
 
 @dataclass(frozen=True)
@@ -250,7 +248,7 @@ def export_point(
     choice: Choice | str | object,
     mass_MeV: float | None,
     value: float,
-    path: str | PathLike[str],
+    output: str | PathLike[str],
     *,
     law: str | None = None,
     variants: Mapping[str, str] | None = None,
@@ -263,7 +261,7 @@ def export_point(
         choice: the interaction, as :func:`spec_builder.physics.interactions.choose` takes and gives it.
         mass_MeV: of the mediator; None where there is none, inf for the contact limit.
         value: the coupling, or the parameter; g/m [1/GeV] at mass inf.
-        path: of the workspace, ``NAME.json``; ``NAME.meta.json`` lies beside it.
+        output: the workspace's file, ``NAME.json``; ``NAME.meta.json`` lies beside it.
         law: ``normsys`` or ``linear``, where a name is given.
         variants: variant by experiment name, where a name is given.
         force: replace files that exist.
@@ -275,7 +273,7 @@ def export_point(
         SpecBuilderError: for an unknown name, a mass or coupling that is none, an interaction that acts on no target,
             another suffix, or a file that exists; then nothing is written.
     """
-    output = Path(path)
+    output = Path(output)
     if output.suffix != ".json":
         raise SpecBuilderError(f"{output}: expected a name that ends in .json")
     loaded, point = as_analysis(analysis, law, variants), as_point(choice, mass_MeV, value)

@@ -45,6 +45,7 @@ from spec_builder.model.given import (
 from spec_builder.model.provenance import Choices, range_text
 from spec_builder.model.signal import check_change
 from spec_builder.model.spectrum_patches import build_spectra_patch_set
+from spec_builder.model.workspace import NEW_PHYSICS
 from spec_builder.studies.pictures import own_axes
 from spec_builder.studies.plane import parameter_grid
 
@@ -70,7 +71,6 @@ __all__ = [
     "check_scan_output",
     "default_couplings",
     "scan_analysis",
-    "scan_files",
     "scan_patches",
     "scan_spectra",
 ]
@@ -377,7 +377,7 @@ def scan_patches(
     patchset: GivenWorkspace,
     *,
     name: str | None = None,
-    measurement: str | None = "new_physics",
+    measurement: str | None = None,
     poi: str | None = None,
     hold: Mapping[str, float] | None = None,
     executor: concurrent.futures.Executor | None = None,
@@ -393,7 +393,7 @@ def scan_patches(
         workspace: content of the workspace's JSON file, or its path.
         patchset: content of the patch set's JSON file, or its path.
         name: what to call the patch set in messages; its path by default.
-        measurement: the measurement to minimise; None for the first.
+        measurement: the measurement to minimise; by default ``new_physics``, or the first where there is none.
         poi: parameter of interest in the place of the measurement's, '' for none.
         hold: values of parameters to hold, by name.
         executor: any ``concurrent.futures.Executor``; None computes here.
@@ -418,6 +418,8 @@ def scan_patches(
     workspace, patchset, name = _as_patch_set(workspace, patchset, name)
     check_digest(workspace, patchset, name)
     check_labels(patchset["metadata"]["labels"], name)
+    if measurement is None and NEW_PHYSICS in [one["name"] for one in workspace["measurements"]]:
+        measurement = NEW_PHYSICS
     lost: dict[str, str] = {}
     patches = [(str(p["metadata"]["name"]), p["patch"]) for p in patchset["patches"]]
     failed = None if passed_over is None else lambda row, why: lost.setdefault(patches[row][0], why)
@@ -543,24 +545,6 @@ def scan_spectra(
     loaded, tables = as_analysis(analysis, law, variants), as_spectra(spectra)
     patches = build_spectra_patch_set(loaded, tables)
     return scan_patches(loaded.workspace, patches, name=name or "spectra", **how)
-
-
-@checked
-def scan_files(
-    workspace: str | PathLike[str], patchset: str | PathLike[str] | None, *, measurement: str | None = None, **how: Any
-) -> ScanResult | None:
-    """Read a workspace and a patch set and scan them; see :func:`scan_patches`.
-
-    Raises:
-        SpecBuilderError: if a file cannot be read or is not what it should be.
-    """
-    if patchset is None:
-        raise SpecBuilderError("a scan of a workspace needs a patch set")
-    content, patches, name = _as_patch_set(workspace, patchset, None)
-    names = [m["name"] for m in content.get("measurements", [])]
-    if measurement is None and "new_physics" in names:
-        measurement = "new_physics"
-    return scan_patches(content, patches, name=name, measurement=measurement, **how)
 
 
 def _label_column(label: str) -> str:
