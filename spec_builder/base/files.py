@@ -289,7 +289,7 @@ def refuse_existing(path: Path, *, force: bool) -> None:
 
     Raises:
         ExistsError: if ``path`` exists and ``force`` is not given.
-        SpecBuilderError: if it is no file: a folder, a device, a pipe.
+        SpecBuilderError: if it is no file (a folder, a device, a pipe), or its folder may not be written.
     """
     if "\0" in str(path):
         raise SpecBuilderError(f"{path}: cannot be written (no name holds a NUL)")
@@ -300,7 +300,10 @@ def refuse_existing(path: Path, *, force: bool) -> None:
             raise SpecBuilderError(f"{path}: is a device or a pipe, expected a file name")
         if path.is_symlink() and not path.exists():
             raise SpecBuilderError(f"{path}: is a link that leads to nothing, expected a file name")
-        missing_folders(path.absolute().parent, path)
+        missing = missing_folders(path.absolute().parent, path)
+        there = (missing[-1] if missing else real_path(path)).parent
+        if not os.access(there, os.W_OK):
+            raise SpecBuilderError(f"{path}: cannot be written ({there} takes no files of yours)")
         if path.exists() and not force:
             raise ExistsError(f"{path}: exists already; give another name")
 

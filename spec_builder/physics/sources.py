@@ -51,7 +51,7 @@ from spec_builder.physics.spectra import FissionSpectrum, LineSpectrum, MuonDeca
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+    from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.text import Column
@@ -65,7 +65,7 @@ FLAVOURS = ("nue", "numu", "nutau", "numutau", "nuebar", "numubar", "nutaubar")
 #: Energy of the muon neutrino of a pion that decays at rest [MeV].
 PROMPT_ENERGY = (PION_MASS**2 - MUON_MASS**2) / (2 * PION_MASS)
 #: A relative uncertainty beyond this is taken for a percentage.
-_LARGEST_SIZE = 2.0
+LARGEST_SIZE = 2.0
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,7 @@ def shipped_sources() -> tuple[str, ...]:
 
 
 @checked
-def load_source(name_or_path: str | Path) -> Source:
+def load_source(name_or_path: str | PathLike[str]) -> Source:
     """A shipped source by its name, or a user's by the path of its file or folder.
 
     Raises:
@@ -341,8 +341,8 @@ def _relative(section: Description) -> float | None:
     if "relative_uncertainty" not in section:
         return None
     size = section.positive("relative_uncertainty")
-    if size > _LARGEST_SIZE:
-        expected = f"a relative size of at most {_LARGEST_SIZE:g} (percent? 12 % are written 0.12)"
+    if size > LARGEST_SIZE:
+        expected = f"a relative size of at most {LARGEST_SIZE:g} (percent? 12 % are written 0.12)"
         raise section.error("relative_uncertainty", expected, size)
     return size
 

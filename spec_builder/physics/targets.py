@@ -42,7 +42,7 @@ from spec_builder.physics.constants import (
 from spec_builder.physics.descriptions import find_description, is_path, shipped_names
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.tables import Table
@@ -209,7 +209,7 @@ def shipped_targets() -> tuple[str, ...]:
 
 
 @checked
-def load_target(name_or_path: str | Path) -> Target:
+def load_target(name_or_path: str | PathLike[str]) -> Target:
     """A shipped target by its name, or a user's by the path of its file or folder.
 
     Raises:

@@ -481,7 +481,7 @@ def find_limits_by_toys(
     toys: int = 1000,
     seed: int = 0,
     ensemble: Ensemble = "profiled",
-    count: int = GRID,
+    points: int = GRID,
     values: Sequence[FloatArray] | None = None,
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
@@ -502,7 +502,7 @@ def find_limits_by_toys(
         toys: at each point.
         seed: of the random numbers.
         ensemble: where the nuisance parameters of the toys are: ``profiled`` at the observed data, or ``nominal``.
-        count: values of the parameter at each mass.
+        points: values of the parameter at each mass.
         values: they themselves at each mass, ascending, as results have them (g/m in 1/GeV at the mass inf); None for
             a grid over what the intervals may be.
         executor: any ``concurrent.futures.Executor``; None computes here.
@@ -527,7 +527,7 @@ def find_limits_by_toys(
         found = exclude_by_toys(
             problem,
             axis,
-            count=count,
+            count=points,
             values=grids,
             plane=loaded.masses_MeV,
             cl=cl,

@@ -119,7 +119,7 @@ PAGES: dict[str, Callable[[str], Page]] = {
     "explanation": lambda width: draw_result(explain_point("combined", "scalar", 1.0, 1e-4), width=width),
     "spectrum": lambda width: draw_result(recoil_spectrum("0.1:10:30"), width=width),
     "coverage": lambda width: draw_result(
-        cover_analysis("xenonnt", "flux", values=(0.5, 1.0), toys=20, jobs=1), width=width
+        cover_analysis("xenonnt", "flux", values=(2.73, 5.46), toys=20, jobs=1), width=width
     ),
     "limits": lambda width: draw_result(limits(), width=width),
     "plane": lambda width: draw_plane(

@@ -30,7 +30,7 @@ def flux() -> ToyFitResult:
 @pytest.fixture(scope="module")
 def vector() -> ToyLimitsResult:
     masses = np.array([100.0, np.inf])
-    return find_limits_by_toys(load_analysis("xenonnt"), "vector_universal", masses, toys=100, seed=3, count=15)
+    return find_limits_by_toys(load_analysis("xenonnt"), "vector_universal", masses, toys=100, seed=3, points=15)
 
 
 def test_a_fit_holds_the_asymptotic_one(flux: ToyFitResult) -> None:
@@ -100,7 +100,7 @@ def test_limits_hold_critical_values(vector: ToyLimitsResult) -> None:
 
 def test_limits_of_a_signed_parameter_have_no_lower_end_in_json() -> None:
     plain = find_limits(load_analysis("xenonnt"), "nsi")
-    by_toys = find_limits_by_toys(load_analysis("xenonnt"), "nsi", toys=40, seed=1, count=11)
+    by_toys = find_limits_by_toys(load_analysis("xenonnt"), "nsi", toys=40, seed=1, points=11)
     for result in (plain, by_toys):
         (point,) = json.loads(result.to_json())["points"]
         assert point["excluded"][0][0] is None
