@@ -12,8 +12,7 @@ from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.spectra import (
-    BACKGROUND_COLORS,
-    BACKGROUND_HATCHES,
+    BACKGROUND_LOOKS,
     Layer,
     draw_counts,
     draw_stack,
@@ -28,7 +27,7 @@ from spec_builder.model.points import as_point
 from spec_builder.model.provenance import Choices, in_words
 from spec_builder.model.workspace import NEW_PHYSICS
 from spec_builder.studies.fits import caveats_of, named, workspace_likelihood
-from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import PicturedResult, heading, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,7 +110,7 @@ class EventsResult(PicturedResult):
             if count.bin is not None and count.sample != TOTAL:
                 sample = heights.setdefault(count.sample, np.zeros(len(totals)))
                 sample[places[count.channel, count.bin]] = count.postfit
-        looks = itertools.cycle(zip(BACKGROUND_COLORS, BACKGROUND_HATCHES, strict=True))
+        looks = itertools.cycle(BACKGROUND_LOOKS)
         layers = [
             Layer(display_name(name), events, color, hatch)
             for (name, events), (color, hatch) in zip(heights.items(), looks, strict=False)
@@ -124,7 +123,7 @@ class EventsResult(PicturedResult):
         tops = draw_counts(panel, np.arange(len(totals), dtype=np.float64), observed)
         room = 1.5 * float(max(tops.max(initial=0), total.max()))  # for the legend
         panel.set(xlabel="bin", ylabel="events / bin", ylim=(0, room))
-        panel.set_title("\n".join(filter(None, (dataset_label(self.provenance), level_note(self.provenance)))))
+        panel.set_title(heading(self.provenance))
         panel.legend(loc="upper right", ncols=2)
         return panel
 
