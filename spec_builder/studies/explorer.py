@@ -7,6 +7,7 @@ Plain content for JSON. Planes hold the numbers of :func:`spec_builder.studies.l
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -308,8 +309,9 @@ def _coefficients(yields: Yields) -> dict[str, Any]:
 
 def _limit(result: LimitsResult) -> dict[str, Any]:
     """Limits at one level, by mass."""
-    content, facts = result.to_dict(), result.report().facts
-    rows = content["points"]
+    content, report = result.to_dict(), result.report()
+    rows, facts = content["points"], report.facts
+    without_rows = replace(report, columns={name: [] for name in report.columns})
     return {
         "cl": content["cl"],
         "dof": content["dof"],
@@ -322,4 +324,5 @@ def _limit(result: LimitsResult) -> dict[str, Any]:
         "reference": [row["minimum"] for row in rows],
         "delta_chi2_sm": [row["delta_chi2_sm"] for row in rows],
         "valid": [int(row["valid"]) for row in rows],
+        "csv_header": without_rows.to_csv(),
     }
