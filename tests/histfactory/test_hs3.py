@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -440,12 +439,14 @@ def test_files_go_either_way(tmp_path: Path) -> None:
     assert load_workspace(str(hs3)) == read_hs3(str(hs3))
 
 
-def test_other_constraints_are_named(xenonnt: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    workspace = copy.deepcopy(xenonnt[0])
+@pytest.mark.parametrize("name", ["xenonnt_neutron", "lumi"])
+def test_other_constraints_are_named(xenonnt: tuple[dict[str, Any], dict[str, Any]], name: str) -> None:
+    """Of whatever name: a normsys may be called as pyhf's luminosity is."""
+    workspace = json.loads(json.dumps(xenonnt[0]).replace("xenonnt_neutron", name))
     for parameter in workspace["measurements"][0]["config"]["parameters"]:
-        if parameter["name"] == "xenonnt_neutron":
+        if parameter["name"] == name:
             parameter["auxdata"] = [0.5]
-    with pytest.raises(SpecBuilderError, match="'xenonnt_neutron': is constrained otherwise than by a Gaussian"):
+    with pytest.raises(SpecBuilderError, match=f"'{name}': is constrained otherwise than by a Gaussian"):
         hs3_workspace(workspace)
 
 
