@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         describe_experiment,
         list_experiments,
     )
+    from spec_builder.studies.correlations import CorrelationsResult
     from spec_builder.studies.coverage import CoverageResult, cover_analysis, cover_couplings
     from spec_builder.studies.events import EventsResult, events_at_point, events_of_analysis, events_of_workspace
     from spec_builder.studies.expected import ExpectedLimits, expect_limits
@@ -72,6 +73,7 @@ __all__ = [
     "Analysis",
     "Channel",
     "Choice",
+    "CorrelationsResult",
     "CoverageResult",
     "EventsResult",
     "ExpectedLimits",
@@ -162,6 +164,7 @@ _HOME = {
     "Analysis": "model.analysis",
     "Channel": "experiments.description",
     "Choice": "physics.choices",
+    "CorrelationsResult": "studies.correlations",
     "CoverageResult": "studies.coverage",
     "EventsResult": "studies.events",
     "ExpectedLimits": "studies.expected",

@@ -16,6 +16,7 @@ NAMES = [
     "Analysis",
     "Channel",
     "Choice",
+    "CorrelationsResult",
     "CoverageResult",
     "EventsResult",
     "ExpectedLimits",

@@ -178,8 +178,9 @@ SLOW = {
 }
 #: What these make is what a user calls; nobody calls the classes themselves.
 MADE_BY_FUNCTIONS = {
-    *("Analysis", "Channel", "Choice", "CoverageResult", "EventsResult", "ExpectedLimits", "ExpectedStrengths"),
-    *("Experiment", "Explanation", "FitResult", "Likelihood", "LimitsResult", "Page", "ProfileResult"),
+    *("Analysis", "Channel", "Choice", "CorrelationsResult", "CoverageResult", "EventsResult", "ExpectedLimits"),
+    *("Experiment", "ExpectedStrengths", "Explanation", "FitResult", "Likelihood", "LimitsResult", "Page"),
+    "ProfileResult",
     *("SurfaceResult", "ExperimentDescription", "ExperimentList"),
     *("RankingResult", "ScanResult", "Source", "SpecBuilderError", "Spectrum", "StrengthLimits", "Target"),
     *("ToyFitResult", "ToyLimitsResult"),
@@ -246,6 +247,7 @@ def test_missing_and_unknown_arguments_are_type_errors_of_the_call(name: str, ma
 # ---------------------------------------------------------------- results
 
 RESULTS: dict[str, Callable[[Made], Any]] = {
+    "CorrelationsResult": lambda m: sb.fit_analysis(m.analysis, "flux").correlations,
     "CoverageResult": lambda m: sb.cover_analysis(m.analysis, "flux", [1], toys=10),
     "EventsResult": lambda m: sb.events_of_analysis(m.analysis, "flux"),
     "ExpectedLimits": lambda m: sb.expect_limits(m.analysis, "scalar", [1, 10]),

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from spec_builder.base.executors import Report
     from spec_builder.base.files import Content
     from spec_builder.drawing.page import Page
-    from spec_builder.inference.curves import Interval
+    from spec_builder.inference.exclusion import MassPoint
     from spec_builder.model.analysis import Analysis, Change
     from spec_builder.physics.choices import Choice
     from spec_builder.studies.plane import Plane
@@ -255,14 +255,15 @@ def _limits_row(result: LimitsResult) -> tuple[str, ...]:
         f"{100 * exclusion.cl:.10g} %, {exclusion.dof}",
     )
     if not result.choice.has_mediator:
-        return (*about_choices, parameter_label(result.choice), _intervals(lightest.excluded))
+        return (*about_choices, parameter_label(result.choice), _intervals(lightest))
     return (
         *about_choices,
-        _intervals(lightest.excluded),
-        _intervals(heaviest.excluded),
+        _intervals(lightest),
+        _intervals(heaviest),
         "none" if last is None else f"{last / heaviest.mass_MeV * 1e3:.3e}",
     )
 
 
-def _intervals(excluded: Sequence[Interval]) -> str:
-    return ", ".join(interval_text(*interval, ".3e", "to") for interval in excluded) or "none"
+def _intervals(point: MassPoint) -> str:
+    excluded = ", ".join(interval_text(*interval, ".3e", "to") for interval in point.excluded) or "none"
+    return excluded if point.valid else f"{excluded} NOT VALID"
