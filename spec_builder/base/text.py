@@ -138,14 +138,10 @@ class Report:
         lines = [f"**{markdown_text(self.title)}**", ""]
         facts = dict(self.facts) | dict(self.notes)
         if facts:
-            lines += [
-                markdown_table(("", ""), [(markdown_text(key), markdown_text(value)) for key, value in facts.items()]),
-                "",
-            ]
+            lines += [markdown_table(("", ""), list(facts.items())), ""]
         table = self.table
         if table.columns:
-            rows = [tuple(markdown_text(cell) for cell in row) for row in table.rows]
-            lines += [markdown_table(tuple(markdown_text(name) for name in table.columns), rows), ""]
+            lines += [markdown_table(table.columns, table.rows), ""]
         return "\n".join(lines)
 
     def to_csv(self) -> str:
@@ -251,7 +247,7 @@ class Described(Result):
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table without a final newline.
+    """A Markdown table without a final newline; its cells are text, see :func:`markdown_text`.
 
     Examples:
         >>> print(markdown_table(("mass", "g"), [("1", "2")]))
@@ -259,9 +255,8 @@ def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str
         |---|---|
         | 1 | 2 |
     """
-    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join(lines)
+    head, *body = (f"| {' | '.join(map(markdown_text, row))} |" for row in (columns, *rows))
+    return "\n".join([head, f"|{'---|' * len(columns)}", *body])
 
 
 def _aligned(table: Shown) -> list[str]:
