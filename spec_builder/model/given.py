@@ -203,7 +203,7 @@ def as_couplings(given: Numbers, choice: Choice, what: str = "couplings", *, zer
     return values
 
 
-def as_coupling(given: float, choice: Choice) -> float:
+def as_coupling(given: float | None, choice: Choice) -> float:
     """The coupling of one point, or a value of the interaction's own parameter.
 
     Raises:

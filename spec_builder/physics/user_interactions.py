@@ -112,15 +112,13 @@ def _from_toml(file: Path) -> Interaction:
     kind = description.one_of("kind", KINDS)
     description.only(*_KEYS, *own[kind])
     shipped = next(i for i in shipped_interactions() if i.name == kind)
-    given = _charges(description) if kind == "vector" else {}
-    for option in shipped.options:
-        if option.name in description and kind != "vector":
-            given[option.name] = description.take(option.name)
+    if kind == "vector":
+        given = _charges(description)
+    else:
+        given = {name: description.take(name) for name in own[kind] if name in description}
     nuclei_alone = kind == "vector" and "e" not in given
-    if nuclei_alone:
-        given["e"] = 0.0
     try:
-        values = shipped.choose(**given).options
+        values = shipped.choose(**({"e": 0.0} | given if nuclei_alone else given)).options
     except SpecBuilderError as error:
         raise SpecBuilderError(f"{file}: {error}") from None
     interaction = replace(

@@ -31,7 +31,7 @@ def results() -> dict[str, Any]:
         "profile": profile_analysis(xenonnt, "flux", points=21),
         "limits": find_limits(xenonnt, choose("scalar"), np.array([1.0, 10.0])),
         "scan": scan_analysis(xenonnt, choose("scalar"), np.array([1.0, 10.0]), np.geomspace(1e-6, 1e-5, 9)),
-        "spectrum": recoil_spectrum([0.5, 1.0], interaction="scalar", mass=10.0, coupling=1e-5),
+        "spectrum": recoil_spectrum([0.5, 1.0], "scalar", 10.0, 1e-5),
     }
 
 

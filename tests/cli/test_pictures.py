@@ -57,6 +57,18 @@ def test_a_ranking_is_printed_and_drawn(spec_builder: Command, tmp_path: Path) -
     assert "Impacts, upper axis" in (tmp_path / "r.txt").read_text()
 
 
+def test_correlations_are_printed_and_drawn(spec_builder: Command, tmp_path: Path) -> None:
+    done = spec_builder("fit", "combined", "--parameter", "flux", "--correlations", "--plot", tmp_path / "c.png")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Correlations of 8 parameters of a fit, combined\n")
+    assert "flux                      pandax4t_micro_discharge       -0.534" in done.stdout
+    assert "Correlations at the minimum" in (tmp_path / "c.txt").read_text()
+    for wrong, words in (("--ranking", "are two results"), ("--method feldman-cousins", "is for --method asymptotic")):
+        refused = spec_builder("fit", "combined", "--parameter", "flux", "--correlations", *wrong.split())
+        assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+        assert words in refused.stderr
+
+
 def test_a_recoil_spectrum_is_printed_and_drawn(spec_builder: Command, tmp_path: Path) -> None:
     figure = tmp_path / "rate.png"
     done = spec_builder("spectrum", "--energies", "0.1,1,3", "--plot", figure, "--width", "double")

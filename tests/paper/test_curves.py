@@ -46,7 +46,7 @@ def test_limits_are_drawn_beside_the_shipped_curves(limits: LimitsResult, tmp_pa
         assert len(names) == len(bounds_on("scalar")) + 1
         assert names[-1] in ("xenonnt_scalar", "mine")
         assert len(load_bounds(given)) == len(load_bounds()) + 1
-    told = compare_analysis("pandax4t", "scalar", tmp_path / "out", [1, 10], folders=limits)
+    told = compare_analysis("pandax4t", "scalar", tmp_path / "out", [1, 10], bounds=limits)
     assert told.startswith("Limits on scalar computed here (90 % CL, dof 2")
     assert "xenonnt, scalar" in (tmp_path / "out" / "comparison_pandax4t_scalar.txt").read_text()
 
@@ -112,7 +112,7 @@ def test_another_interaction_and_what_is_no_curve_at_all(limits: LimitsResult, t
         bounds_on("axial", limits)
     with pytest.raises(SpecBuilderError, match=r"interaction tensor has no panel in Fig\. 5"):
         load_bounds(find_limits("xenonnt", "tensor", [1, 10]))
-    with pytest.raises(SpecBuilderError, match="folders 1: expected folders, files of limits, or limits"):
+    with pytest.raises(SpecBuilderError, match="bounds 1: expected folders, files of limits, or limits"):
         bounds_on("scalar", 1)  # type: ignore[arg-type]
     with pytest.raises(SpecBuilderError, match=r"no\.json: no such file"):
         bounds_on("scalar", tmp_path / "no.json")

@@ -30,8 +30,8 @@ def results() -> dict[str, dict[str, Any]]:
 
     analysis = load_analysis("xenonnt")
     masses = np.array([1.0, np.inf])
-    limits = find_limits_by_toys(analysis, "scalar", masses, toys=60, seed=2, count=5)
-    plane = find_limits_by_toys(analysis, "vector_bl", masses[:1], dof=2, toys=40, count=4)
+    limits = find_limits_by_toys(analysis, "scalar", masses, toys=60, seed=2, points=5)
+    plane = find_limits_by_toys(analysis, "vector_bl", masses[:1], dof=2, toys=40, points=4)
     fit = fit_analysis_by_toys(analysis, "flux", toys=60, seed=2)
     return {name: json.loads(one.to_json()) for name, one in (("limits", limits), ("plane", plane), ("fit", fit))}
 
@@ -115,7 +115,7 @@ def test_critical_values_of_a_users_interaction(tmp_path: Path) -> None:
         charges = f"{{ u = 0.5, d = 0.5, nu = {charge}, e = -1.0 }}"
         path.write_text(f'name = "mine"\ntitle = "mine"\nkind = "vector"\ncharges = {charges}\nreferences = ["me"]\n')
     analysis = load_analysis("xenonnt")
-    found = find_limits_by_toys(analysis, choose(str(file)), np.array([1.0]), toys=30, count=4)
+    found = find_limits_by_toys(analysis, choose(str(file)), np.array([1.0]), toys=30, points=4)
     content = json.loads(found.to_json())
     assert check_critical(content) == []
     assert recompute_critical(content, interaction=file) == []
