@@ -48,7 +48,7 @@ def replaced(old: str, new: str) -> Callable[[Path], object]:
     return change
 
 
-def with_template(change: Callable[[FloatArray], FloatArray], *, edge: float = 0.0) -> Callable[[Path], object]:
+def with_template(change: Callable[[FloatArray], Any], *, edge: float = 0.0) -> Callable[[Path], object]:
     def rewrite(path: Path) -> None:
         import h5py
 
