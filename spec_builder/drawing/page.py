@@ -180,15 +180,19 @@ def legend_above(figure: Figure, entries: Mapping[str, Any], columns: int, **loo
 
 
 def legend_over(panel: Axes, entries: Mapping[str, Any], columns: int = 1, **look: Any) -> None:
-    """A legend over one panel, outside of it, where it hides nothing.
+    """A legend over one panel, outside of it, where it hides nothing; one below the other where it would be too wide.
 
     Args:
         panel: without a title, in a figure with the constrained layout.
         entries: artists by their names.
-        columns: side by side.
+        columns: side by side, if they are not wider than the figure.
         look: of the legend.
     """
-    panel.legend(entries.values(), entries.keys(), loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns, **look)
+    for count in (columns, 1):
+        look |= {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": count}
+        legend = panel.legend(entries.values(), entries.keys(), **look)
+        if legend.get_window_extent().width <= panel.figure.bbox.width:
+            return
 
 
 def entries_of(panels: Iterable[Axes]) -> dict[str, Any]:
