@@ -14,6 +14,7 @@ from spec_builder.inference.data import Yields as PlainYields
 from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE
 from spec_builder.physics.rates import maximum_recoil_energy_keV, rate
 from spec_builder.physics.spectra import LineSpectrum
+from spec_builder.physics.validity import validity_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,6 +45,8 @@ _MEV_PER_KEV = 1e-3
 LARGEST_SHARE_BEYOND = 0.03
 #: A response is refused that takes more than this share of an interaction's events from below :data:`LEAST_RECOIL_KEV`.
 _LARGEST_SHARE_BELOW = 1e-3
+#: Recoils of less weight than this, relative to the largest, are not counted: a Gaussian's tails.
+_COUNTED = 1e-6
 #: A share that is 100 % in two digits.
 _ALL = 0.995
 #: Rounding of the discriminant of a parabola that touches zero, as full destructive interference makes it.
@@ -272,6 +275,12 @@ class SignalKernel:
 
         outside, inside = total(beyond), total(bare)
         return float(np.max(outside / np.maximum(outside + inside, np.finfo(np.float64).tiny)))
+
+    def outside_in_words(self) -> tuple[str, ...]:
+        """What the channel's recoils ask for that its source and its target do not describe."""
+        weight = np.abs(self.kernel.weights).sum(axis=0)
+        counted = self.kernel.recoil_energy_keV[weight > _COUNTED * weight.max()]
+        return validity_notes(self.channel.source, self.channel.target, counted)
 
     def beyond_in_words(self, choice: Choice, masses_MeV: FloatArray | None = None) -> str:
         """What to say of :meth:`share_beyond`; '' if it is at most 3 %."""
