@@ -113,15 +113,15 @@ def fit(context: click.Context, /, target: str, output: str, force: bool, **choi
     if is_workspace(target):
         own = {"cl", "minimiser", "measurement", "patches", "poi", "hold", "method", "plots", "width"}
         only(given, own | {*_INSTEAD} | TOY_OPTIONS, "a workspace")
-        from spec_builder.histfactory.patch import load_workspace  # noqa: PLC0415
+        from spec_builder.model.given import as_workspace  # noqa: PLC0415
 
-        workspace = load_workspace(target, choices["patches"])
+        workspace, name = as_workspace(target, patches=choices["patches"])
         if toys:
-            _fit_workspace_by_toys(workspace, target, choices, output, form, force=force)
+            _fit_workspace_by_toys(workspace, name, choices, output, form, force=force)
             return
         result = fit_workspace(
             workspace,
-            target,
+            name,
             measurement=choices["measurement"],
             poi=choices["poi"],
             hold=choices["hold"],
@@ -131,8 +131,8 @@ def fit(context: click.Context, /, target: str, output: str, force: bool, **choi
         if choices["ranking"]:
             from spec_builder.studies.fits import workspace_likelihood  # noqa: PLC0415
 
-            how = {name: choices[name] for name in ("measurement", "poi", "hold")}
-            _rank(workspace_likelihood(workspace, target, **how), result, plots, output, form)
+            how = {key: choices[key] for key in ("measurement", "poi", "hold")}
+            _rank(workspace_likelihood(workspace, name, **how), result, plots, output, form)
             return
         found = result.correlations if choices["correlations"] else result
         beside = plots.of_result(found)
@@ -290,16 +290,16 @@ def profile(context: click.Context, /, target: str, **choices: Any) -> None:
 def _profile_of_workspace(
     target: str, choices: Mapping[str, Any], how: Mapping[str, Any]
 ) -> ProfileResult | SurfaceResult:
-    from spec_builder.histfactory.patch import load_workspace  # noqa: PLC0415
+    from spec_builder.model.given import as_workspace  # noqa: PLC0415
     from spec_builder.studies.profiles import profile_workspace  # noqa: PLC0415
     from spec_builder.studies.surfaces import profile_two_of_workspace  # noqa: PLC0415
 
-    workspace = load_workspace(target, choices["patches"])
+    workspace, name = as_workspace(target, patches=choices["patches"])
     settings = {"measurement": choices["measurement"], "hold": choices["hold"], **how}
     if len(choices["parameters"]) == 2:
-        return profile_two_of_workspace(workspace, target, choices["parameters"], **settings)
+        return profile_two_of_workspace(workspace, name, choices["parameters"], **settings)
     parameter = choices["parameters"][0] if choices["parameters"] else None
-    return profile_workspace(workspace, target, parameter, **settings)
+    return profile_workspace(workspace, name, parameter, **settings)
 
 
 def _profile_of_analysis(

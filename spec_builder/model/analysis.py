@@ -387,7 +387,7 @@ class Analysis(Described):
         for name, found in shared_parameters(self.experiments).items():
             notes.append((self.name, f"{name} is one parameter that {' and '.join(found)} share"))
         for (experiment, channel), kernel in zip(self.pairs, self.kernels, strict=True):
-            notes += [(experiment.name, text) for text in _idle_uncertainties(channel)]
+            notes += [(experiment.name, text) for text in (*_idle_uncertainties(channel), *kernel.outside_in_words())]
             if not choice.acts_on(channel.target):
                 text = (
                     f"{choice.name} does not act on {channel.target.name}: {channel.name} stays at the Standard Model"

@@ -10,10 +10,12 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.experiments.response import LEAST_RECOIL_KEV, ChargeYieldResponse, MatrixResponse
+from spec_builder.experiments.tables import MOST_COUNTS
 from spec_builder.inference.data import Yields as PlainYields
 from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE
 from spec_builder.physics.rates import maximum_recoil_energy_keV, rate
 from spec_builder.physics.spectra import LineSpectrum
+from spec_builder.physics.validity import validity_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,6 +46,8 @@ _MEV_PER_KEV = 1e-3
 LARGEST_SHARE_BEYOND = 0.03
 #: A response is refused that takes more than this share of an interaction's events from below :data:`LEAST_RECOIL_KEV`.
 _LARGEST_SHARE_BELOW = 1e-3
+#: Recoils of less weight than this, relative to the largest, are not counted: a Gaussian's tails.
+_COUNTED = 1e-6
 #: A share that is 100 % in two digits.
 _ALL = 0.995
 #: Rounding of the discriminant of a parabola that touches zero, as full destructive interference makes it.
@@ -273,6 +277,12 @@ class SignalKernel:
         outside, inside = total(beyond), total(bare)
         return float(np.max(outside / np.maximum(outside + inside, np.finfo(np.float64).tiny)))
 
+    def outside_in_words(self) -> tuple[str, ...]:
+        """What the channel's recoils ask for that its source and its target do not describe."""
+        weight = np.abs(self.kernel.weights).sum(axis=0)
+        counted = self.kernel.recoil_energy_keV[weight > _COUNTED * weight.max()]
+        return validity_notes(self.channel.source, self.channel.target, counted)
+
     def beyond_in_words(self, choice: Choice, masses_MeV: FloatArray | None = None) -> str:
         """What to say of :meth:`share_beyond`; '' if it is at most 3 %."""
         share = self.share_beyond(choice, masses_MeV)
@@ -406,6 +416,19 @@ def _refuse_empty(channel: Channel, events: FloatArray) -> None:
         )
 
 
+def _refuse_many(channel: Channel, events: float) -> None:
+    """More events than a table may hold, or than a number can, are those of a mistaken exposure or normalisation.
+
+    Raises:
+        SpecBuilderError: naming the channel.
+    """
+    if not events <= MOST_COUNTS:
+        raise SpecBuilderError(
+            f"channel {channel.name}: {events:g} Standard Model events, expected at most {MOST_COUNTS:g}; "
+            "check its exposures and normalisation"
+        )
+
+
 def _bare_kernel(channel: Channel, response: Response) -> Kernel:
     """Quadrature of a response, nominal or varied, for the spectrum of the channel's source on its target."""
     breaks = _breaks_keV(channel.source, channel.target)
@@ -421,6 +444,7 @@ def _scaled(channel: Channel, bare: SignalKernel) -> SignalKernel:
     size = channel.normalisation
     factor = ones if size is None else ones * (_normalised_events(channel) / float(total.sum()))
     kernel = bare.kernel if size is None else bare.kernel.scaled(factor)
+    _refuse_many(channel, float(total.sum()) * float(factor[0]))
     variations = {}
     for name, sides in channel.variations.items():
         up, down = (_bare_kernel(channel, side).scaled(factor) for side in sides)

@@ -259,8 +259,9 @@ def events_of_workspace(
     with named(title):
         likelihood = workspace_likelihood(content, title, measurement, poi=poi, hold=hold)
         counted = _counts(likelihood, title)
-    fitted = f"{likelihood.poi} with all other free parameters" if likelihood.poi else "all free parameters"
-    return EventsResult(Choices(title), fitted, *counted)
+    is_free = bool(likelihood.poi) and likelihood.index(likelihood.poi) in likelihood.free
+    fitted = f"{likelihood.poi} with all other free parameters" if is_free else "all free parameters"
+    return EventsResult(Choices(title, measurement=measurement, hold=hold or {}), fitted, *counted)
 
 
 def _counts(likelihood: Likelihood, name: str) -> tuple[tuple[EventCount, ...], tuple[str, ...]]:

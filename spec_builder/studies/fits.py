@@ -262,7 +262,7 @@ class FitResult(PicturedResult):
         if not self.fit.parameter:
             return f"{self.provenance.analysis}: a fit without a parameter of interest"
         interval = errors_text(self.fit.up, self.fit.down)
-        found = "held by the measurement" if self.fit.fixed else interval
+        found = "held" if self.fit.fixed else interval
         return f"{self.provenance.analysis}: {self.fit.parameter}{unit} = {self.fit.value:.4g} {found}"
 
     def _facts(self) -> dict[str, str]:
@@ -427,7 +427,7 @@ def fit_workspace(
         likelihood = workspace_likelihood(workspace, name, measurement, poi=poi, hold=hold)
         result = fit(likelihood, likelihood.poi, cl=cl, minimiser=minimiser)
     unit = unit_of(likelihood, likelihood.poi) if likelihood.poi else "1"
-    return FitResult(Choices(name, cl=cl), unit, result)
+    return FitResult(Choices(name, cl=cl, measurement=measurement, hold=hold or {}), unit, result)
 
 
 def unit_of(likelihood: Likelihood, parameter: str) -> str:

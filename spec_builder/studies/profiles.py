@@ -269,7 +269,8 @@ def profile_workspace(
         if likelihood.index(likelihood.poi) not in likelihood.free:
             raise SpecBuilderError(f"parameter '{likelihood.poi}' is held, and has no profile")
         unit = unit_of(likelihood, likelihood.poi)
-        return _profile(likelihood, likelihood.poi, unit, Choices(name, cl=cl), points, height, cl)
+        about = Choices(name, cl=cl, measurement=measurement, hold=hold or {})
+        return _profile(likelihood, likelihood.poi, unit, about, points, height, cl)
 
 
 def _profile(

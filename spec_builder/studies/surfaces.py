@@ -180,7 +180,8 @@ def profile_two_of_workspace(
     workspace, name = as_workspace(workspace, name)
     with named(name):
         likelihood = workspace_likelihood(workspace, name, measurement, poi="", hold=hold)
-        return profile_two(likelihood, Choices(name), _pair(parameters), points=points)
+        about = Choices(name, measurement=measurement, hold=hold or {})
+        return profile_two(likelihood, about, _pair(parameters), points=points)
 
 
 @checked

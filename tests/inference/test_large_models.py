@@ -180,7 +180,7 @@ def few_nuisances(bins: int) -> dict[str, Any]:
         (few_nuisances(81), Engine),
         (few_nuisances(1), Engine),
         (many_nuisances(8), JacobianEngine),
-        (many_nuisances(4, bins=81), JacobianEngine),
+        (many_nuisances(4, bins=30), JacobianEngine),
     ],
     ids=["many bins", "few bins", "many nuisances", "many of both"],
 )

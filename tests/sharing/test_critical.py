@@ -10,6 +10,7 @@ import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json, digest
+from spec_builder.histfactory.patch import apply_patch
 from spec_builder.model.analysis import load_analysis
 from spec_builder.model.given import as_choices
 from spec_builder.physics.interactions import choose
@@ -135,6 +136,11 @@ def test_critical_values_of_a_workspace(tmp_path: Path) -> None:
     summary, problems = verify_file(str(tmp_path / "toys.json"))
     assert not problems
     assert "critical values of mine.json, mu_8b: 61 values, 40 toys each" in summary
+    patch = [{"op": "replace", "path": "/observations/0/data/0", "value": 20}]
+    (tmp_path / "patch.json").write_text(json.dumps(patch))
+    patched = apply_patch(workspace, patch, "patch.json")
+    content = json.loads(fit_workspace_by_toys(patched, "mine.json + patch.json", toys=20).to_json())
+    assert recompute_critical(content, tmp_path) == []
 
 
 def test_an_archive_with_critical_values(
