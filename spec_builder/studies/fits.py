@@ -217,8 +217,9 @@ class FitResult(PicturedResult):
         content["pull_uncertainties"] = {
             name: finite_or_none(pull.uncertainty) for name, pull in self.fit.pulls.items()
         }
-        if self.fit.correlations is not None:
-            content["correlations"] |= {"matrix": self.fit.correlations.matrix.tolist()}
+        free = self.fit.correlations
+        if free is not None:
+            content["correlations"] = {"parameters": list(free.parameters), "matrix": free.matrix.tolist()}
         content["negative_components"] = list(self.fit.negative_components)
         content["problems"] = list(self.fit.problems)
         content["parameter"] = self.fit.parameter or None
