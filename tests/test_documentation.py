@@ -12,7 +12,7 @@ from spec_builder.base import chunks, executors, files, grids
 from spec_builder.base import tables as base_tables
 from spec_builder.cli import cli, sharing
 from spec_builder.experiments import reading, sections, tables, variants
-from spec_builder.histfactory import checks, patchset
+from spec_builder.histfactory import checks, patch, patchset
 from spec_builder.inference import toys
 from spec_builder.model import analyses
 from spec_builder.paper import plane
@@ -116,7 +116,7 @@ def test_the_bounds_are_those_of_the_code() -> None:
     mb |= {"archive": bundle.MAX_BYTES, "chunk": chunks._MOST_UNPACKED}
     size = {name: f"{count >> 20} MB" for name, count in mb.items()}
     workspace = ", ".join(f"{spaced(most)} {what}" for what, most in checks._MOST.items())
-    patches = (patchset.MOST_PATCHES, patchset._MOST_LABELS, patchset._MOST_OPERATIONS)
+    patches = (patchset.MOST_PATCHES, patchset._MOST_LABELS, patch.MOST_OPERATIONS)
     blocks = sections._MOST_BLOCKS
     expected = {
         "tables, TOML, JSON, archives": (

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_plane", "looks_by_place"]
 
 #: Entries of a legend side by side in a figure of one column's width, and of two.
-_COLUMNS = {"single": 2, "double": 4}
+_COLUMNS = {"single": 3, "double": 5}
 #: Panels side by side, and letters of a line of their titles.
 _ABREAST, _TITLE_LETTERS = {"single": 1, "double": 3}, 35
 #: A line and its name in the legend.

@@ -13,7 +13,7 @@ from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import silent, workers
 from spec_builder.base.output import Output
-from spec_builder.base.text import markdown_table
+from spec_builder.base.text import markdown_table, markdown_text
 from spec_builder.drawing.page import width_of
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.profile import threshold
@@ -237,7 +237,12 @@ def limits_table(results: Sequence[LimitsResult]) -> str:
         lines.append(markdown_table((*_COLUMNS, "parameter", "excluded"), [_limits_row(result) for result in others]))
     notes = distinct_notes(result.provenance for result in results)
     if notes:
-        lines += ["", "`*`: by construction in part:", "", *(f"- {name}: {text}." for name, text in notes)]
+        lines += [
+            "",
+            "`*`: by construction in part:",
+            "",
+            *(f"- {name}: {markdown_text(text)}." for name, text in notes),
+        ]
     return "\n".join([*lines, ""])
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import data_path, parse_toml, read_bytes
+from spec_builder.base.files import data_path, parse_toml, read_bytes, shipped_names
 from spec_builder.base.grids import real_number
 from spec_builder.base.names import meant, unknown_key, unknown_name
 from spec_builder.base.printing import in_line
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from spec_builder.base.tables import Table
 
-__all__ = ["Description", "find_description", "is_path", "read_description", "shipped_names"]
+__all__ = ["Description", "find_description", "is_path", "read_description"]
 
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 #: Letters of a name, which stands in every row of a table.
@@ -213,11 +213,6 @@ class Description:
 def is_path(text: str) -> bool:
     """Whether a text names a file or folder rather than something that is shipped."""
     return "/" in text or "\\" in text or text.startswith(".") or Path(text).suffix in (".toml", ".py")
-
-
-def shipped_names(room: str) -> tuple[str, ...]:
-    """Names of the descriptions ``data/<room>/<name>.toml``, sorted."""
-    return tuple(sorted(path.stem for path in data_path(room).glob("*.toml")))
 
 
 def find_description(room: str, what: str, text: str | PathLike[str]) -> Description:

@@ -41,12 +41,13 @@ import numpy as np
 
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import shipped_names
 from spec_builder.base.grids import real_number, shown_number
 from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Described, Report
 from spec_builder.physics import oscillation
 from spec_builder.physics.constants import MUON_MASS, PION_MASS
-from spec_builder.physics.descriptions import find_description, is_path, shipped_names
+from spec_builder.physics.descriptions import find_description, is_path
 from spec_builder.physics.spectra import FissionSpectrum, LineSpectrum, MuonDecaySpectrum, TableSpectrum
 
 if TYPE_CHECKING:

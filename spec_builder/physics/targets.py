@@ -24,7 +24,7 @@ import numpy as np
 
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import read_text
+from spec_builder.base.files import read_text, shipped_names
 from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Described, Report
 from spec_builder.physics.constants import (
@@ -39,7 +39,7 @@ from spec_builder.physics.constants import (
     KLEIN_NYSTRAND_RADIUS,
     KLEIN_NYSTRAND_RANGE,
 )
-from spec_builder.physics.descriptions import find_description, is_path, shipped_names
+from spec_builder.physics.descriptions import find_description, is_path
 
 if TYPE_CHECKING:
     from os import PathLike

@@ -21,6 +21,7 @@ from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE,
 from spec_builder.physics.rates import rate
 from spec_builder.physics.sources import Source, load_source
 from spec_builder.physics.targets import Target, load_target
+from spec_builder.physics.validity import validity_notes
 from spec_builder.studies.pictures import PicturedResult, interaction_label, own_axes
 
 if TYPE_CHECKING:
@@ -118,9 +119,16 @@ class Spectrum(PicturedResult):
         """Sources of the tables behind it."""
         return self.choice.sources(self.source, self.target)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What lies outside of what the source, the target or the coupling are good for, in words."""
+        strong = coupling_note(self.choice, () if self.coupling is None or self._contact else (self.coupling,))
+        outside = validity_notes(self.source, self.target, np.array(self.energies_keV))
+        return (*((strong,) if strong else ()), *outside)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
-        content = {
+        content: dict[str, Any] = {
             "schema": "spec_builder/spectrum/1",
             "version": self.version,
             "source": self.source.name,
@@ -140,6 +148,8 @@ class Spectrum(PicturedResult):
         for what in (self.source, self.target):
             if what.digest is not None:
                 content[f"{type(what).__name__.lower()}_sha256"] = what.digest
+        if self.notes:
+            content["notes"] = list(self.notes)
         return content
 
     def report(self) -> Report:
@@ -152,8 +162,7 @@ class Spectrum(PicturedResult):
         }
         numbers = zip(*columns.values(), strict=True)
         rows = tuple((f"{T:.4g}", *(f"{rate:.6g}" for rate in rates)) for T, *rates in numbers)
-        told = coupling_note(self.choice, () if self.coupling is None or self._contact else (self.coupling,))
-        notes = {"note": told} if told else {}
+        notes = {"note": "; ".join(self.notes)} if self.notes else {}
         return Report(self._title(), {}, columns, Shown(_COLUMNS, rows), notes, details={"version": self.version})
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import matplotlib.image
@@ -10,7 +11,6 @@ import pytest
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
-    from pathlib import Path
 
     Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -67,6 +67,15 @@ def test_correlations_are_printed_and_drawn(spec_builder: Command, tmp_path: Pat
         refused = spec_builder("fit", "combined", "--parameter", "flux", "--correlations", *wrong.split())
         assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
         assert words in refused.stderr
+
+
+def test_events_of_a_workspace_are_printed_and_drawn(spec_builder: Command, tmp_path: Path) -> None:
+    workspace = Path(__file__).parents[2] / "workspaces" / "normsys" / "xenonnt" / "BkgOnly.json"
+    done = spec_builder("events", workspace, "--plot", tmp_path / "e.png", "--width", "double")
+    assert done.returncode == 0, done.stderr
+    assert "events per bin and sample" in done.stdout.splitlines()[0]
+    assert matplotlib.image.imread(tmp_path / "e.png").shape[1] == 2100
+    assert "over the samples at the minimum" in " ".join((tmp_path / "e.txt").read_text().split())
 
 
 def test_a_recoil_spectrum_is_printed_and_drawn(spec_builder: Command, tmp_path: Path) -> None:

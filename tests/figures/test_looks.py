@@ -18,6 +18,7 @@ from spec_builder.figures.plane import draw_plane
 from spec_builder.figures.profiles import draw_profiles, draw_pulls
 from spec_builder.model.analysis import ANALYSES
 from spec_builder.studies.coverage import cover_analysis
+from spec_builder.studies.events import events_of_workspace
 from spec_builder.studies.expected import BAND, ExpectedLimits, expect_limits
 from spec_builder.studies.explanation import explain_point
 from spec_builder.studies.fits import fit_analysis, fit_workspace
@@ -84,6 +85,7 @@ def model(*names: str) -> dict[str, Any]:
     samples = [
         {"name": "s", "data": [6.0, 9.0], "modifiers": [signal, *shifts[::2]]},
         {"name": "b", "data": [40.0, 35.0], "modifiers": shifts[1::2]},
+        *({"name": f"another_background_with_a_long_name_{i}", "data": [1.0, 2.0], "modifiers": []} for i in range(6)),
     ]
     return {
         "channels": [{"name": "c", "samples": samples}],
@@ -105,6 +107,7 @@ PAGES: dict[str, Callable[[str], Page]] = {
     "strange names": lambda width: draw_result(rank_workspace(model(*STRANGE)), width=width),
     "pulls of strange names": lambda width: draw_result(fit_workspace(model(*STRANGE)), width=width),
     "correlations": lambda width: draw_result(fit_analysis("combined", "flux").correlations, width=width),
+    "events": lambda width: draw_result(events_of_workspace(model(*STRANGE)), width=width),
     "strange correlations": lambda width: draw_result(fit_workspace(model(*STRANGE)).correlations, width=width),
     "many correlations": lambda width: draw_result(fit_workspace(model(*MANY)).correlations, width=width),
     "profiles": lambda width: draw_profiles(
