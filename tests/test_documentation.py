@@ -15,7 +15,7 @@ from spec_builder.experiments import reading, sections, tables, variants
 from spec_builder.histfactory import checks, patch, patchset
 from spec_builder.inference import toys
 from spec_builder.model import analyses
-from spec_builder.paper import plane
+from spec_builder.paper import curves, plane
 from spec_builder.physics import descriptions
 from spec_builder.sharing import bundle, unpacking, verify
 from spec_builder.studies import scans
@@ -135,6 +135,7 @@ def test_the_bounds_are_those_of_the_code() -> None:
             f"{blocks} channels, {blocks} runs of each, {spaced(reading._MOST_BINS)} bins of a channel, "
             f"{variants._MOST_VARIANTS} variants, {short(tables.MOST_COUNTS)} events in a bin"
         ),
+        "couplings and masses of a bound of one's own": (f"{short(1 / curves._FARTHEST)} to {short(curves._FARTHEST)}"),
         "letters of a name": f"{descriptions.LONGEST_NAME} in TOML, {checks._LONGEST_NAME} in a workspace",
         "events in a bin of a workspace": f"{short(checks._LARGEST)}: a fit of 1e308 did not end",
         "settings without a parameter that `verify` compares with the parameters' names": f"{verify._MOST_COMPARED}",
