@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     #: Parameters (P, N), 2NLL, EDM and reason (N,) of rows.
     _Found: TypeAlias = tuple[FloatArray, FloatArray, FloatArray, IndexArray]
 
-__all__ = ["REASONS", "BatchFit", "given_rows", "least_counts", "minimise", "starting_points"]
+__all__ = ["REASONS", "BatchFit", "given_rows", "is_lower", "least_counts", "minimise", "starting_points"]
 
 #: Rows worked on together, or a multiple of them.
 BATCH = 2048
@@ -47,13 +47,15 @@ NEAR = 1e-5
 _ELSEWHERE = 64
 #: Another minimum is lower by more than this.
 _LOWER = 1e-9
+#: What the end of a fit leaves of 2NLL at most, and what rounding does in parts of it.
+_LEFT, _ROUNDED = 1e-7, 1e-11
 #: EDM up to which a row may stand on a saddle.
 _SADDLE_EDM = 1e-6
 #: Why a row is not valid, by the number in :attr:`BatchFit.reason`.
 REASONS = (
     "valid",
     "2NLL is not finite where the fit starts: a rate is not positive",
-    "no step lowers 2NLL any more, but its slope is not zero: rounding hides the minimum",
+    "no step lowers 2NLL any more, but its slope is not zero: rounding, or a rate that vanishes, hides the minimum",
     "not converged within the evaluations allowed",
     "2NLL is infinite: nothing is expected in a bin with counts, whatever the free parameters are",
 )
@@ -98,8 +100,11 @@ class BatchFit:
 
     @property
     def lowest(self) -> int:
-        """Number of the lowest row whose 2NLL is known."""
-        return int(np.argmin(self.heights))
+        """Number of the lowest row whose 2NLL is known, unless a row that has not converged is lower still."""
+        known = int(np.argmin(self.heights))
+        reached = np.where(np.isnan(self.twice_nll), np.inf, self.twice_nll)
+        least = int(np.argmin(reached))
+        return least if is_lower(reached[least], self.heights[known]) else known
 
     def take(self, rows: IndexArray | BoolArray | slice) -> BatchFit:
         """Some of the rows."""
@@ -154,8 +159,10 @@ def minimise(
     library = compiled.chosen_library()
     packed = None if library is None else likelihood.packed(tuple(free), layout)
     model = _Model(likelihood, tuple(free), layout, library, packed, patient)
+    given = theta.copy()
     value, edm, reason = model.minimise(theta, arrays)
     lost = ~np.isfinite(value)
+    never_began = np.flatnonzero(lost)
     if lost.any():
         parts = arrays.take(lost)
         empty = model.nothing_expected(theta[:, lost], parts)
@@ -174,6 +181,8 @@ def minimise(
         model.start_elsewhere((theta, value, edm, reason), arrays)
     if start is None:
         model.start_on_either_side((theta, value, edm, reason), arrays)
+    elif never_began.size:
+        model.return_to(given[:, never_began], never_began, (theta, value, edm, reason), arrays)
     inside = theta[free]
     at_bound = ((inside <= lower[:, None]) | (inside >= upper[:, None])).any(axis=0)
     reason = np.where(np.isfinite(value) | (reason == IMPOSSIBLE), reason, NOT_FINITE)
@@ -280,6 +289,26 @@ class _Model:
             there = points[:, np.arange(some.size) * _ELSEWHERE + best]
             results = self.minimise(there, arrays.take(some))
             _take_over(found, some, (there, *results), np.isfinite(results[0]))
+
+    def return_to(self, start: FloatArray, places: IndexArray, found: _Found, arrays: RowArrays) -> None:
+        """Put rows that other starts lead higher than their own back there, and down from there if any step leads down.
+
+        Where nothing is counted and a rate is zero, 2NLL is finite but has no slope with a barrier. Where every way
+        makes the rate negative, a row stays, and is not valid.
+
+        Args:
+            start: where some of the rows started, shape (P, M).
+            places: their numbers, shape (M,).
+            found: theta (P, N), 2NLL, EDM and reason (N,), overwritten where the start is lower.
+            arrays: what the rows have of their own.
+        """
+        heights = self._value(start, arrays.take(places))
+        lower = is_lower(heights, found[1][places])
+        if not lower.any():
+            return
+        there = start[:, lower]
+        results = self.descend(there, arrays.take(places[lower]), np.zeros((1, 1)))
+        _take_over(found, places[lower], (there, *results), np.isfinite(results[0]))
 
     def _grow(
         self,
@@ -545,6 +574,13 @@ def _least_amplitude(terms: Sequence[Term], factors: Sequence[Factor], low: Floa
             ends = [end * value for end in ends for value in (low[parameter], high[parameter])]
         least += min(ends)
     return least
+
+
+def is_lower(height: FloatArray, other: FloatArray) -> BoolArray:
+    """Whether 2NLL is lower than another by more than the end of a fit leaves of it, and than rounding."""
+    size = np.where(np.isfinite(other), np.abs(other), 0.0)
+    lower: BoolArray = height < other - _LEFT - _ROUNDED * size
+    return lower
 
 
 def given_rows(rows: Rows | None, sample: str | None, yields: FloatArray | None) -> Rows:

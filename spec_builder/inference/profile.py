@@ -13,7 +13,7 @@ from spec_builder.base.grids import check_level
 from spec_builder.inference import minuit
 from spec_builder.inference.diagnosis import rounding
 from spec_builder.inference.jacobian import JacobianEngine
-from spec_builder.inference.newton import BatchFit, minimise
+from spec_builder.inference.newton import BatchFit, is_lower, minimise
 from spec_builder.inference.roots import find_roots
 from spec_builder.inference.starts import may_have_minima, scattered
 
@@ -300,6 +300,7 @@ def _keep_lower(scan: Profile, places: IndexArray, fits: BatchFit) -> tuple[Prof
     place, first = np.unique(places[by_height], return_index=True)
     best = by_height[first]
     lower = heights[best] < scan.fits.heights[place] - _LOWER
+    lower &= ~is_lower(scan.fits.twice_nll[place], heights[best])  # where a fit has come lower, if not to its end
     if not lower.any():
         return scan, np.zeros(0, dtype=np.intp)
     order = np.arange(scan.values.size)
