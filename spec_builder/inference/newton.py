@@ -11,7 +11,7 @@ from spec_builder.inference import compiled, descent
 from spec_builder.inference.descent import EDM_VALID, ROUNDED, UNFINISHED, run, run_damped
 from spec_builder.inference.rows import FIXED, Rows, take_apart
 from spec_builder.inference.saddles import off_saddles
-from spec_builder.inference.starts import bent_shapes, scattered, sides
+from spec_builder.inference.starts import MOST_SIDES, bent_shapes, mirrored, scattered, sides
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -356,25 +356,45 @@ class _Model:
             found: theta (P, N), 2NLL, EDM and reason (N,) so far, overwritten where another minimum is lower.
             arrays: what the rows have of their own.
         """
-        theta, value, _, reason = found
         bent = bent_shapes(self.likelihood, self.free, self.layout, arrays)
         if not bent:
             return
-        model, free, count = replace(self, patient=False), list(self.free), theta.shape[1]
-        begin = theta.copy()
-        begin[free] = self.likelihood.init[free, None]
-        places = sides(self.likelihood, bent)
+        theta, free = found[0], list(self.free)
+        if len(free) <= MOST_SIDES:
+            begin = theta.copy()
+            begin[free] = self.likelihood.init[free, None]
+            self._keep_lower([_moved(begin, bent, values) for values in sides(self.likelihood, bent)], found, arrays)
+        others = mirrored(self.likelihood, bent, theta)
+        self._keep_lower([_moved(theta, [i], values) for i, values in others], found, arrays)
+
+    def _keep_lower(self, starts: list[FloatArray], found: _Found, arrays: RowArrays) -> None:
+        """Fit rows from other starts too, and keep the lowest minima.
+
+        A fit that has not ended, but came lower than all that have, goes on with patience.
+
+        Args:
+            starts: shape (P, N) each.
+            found: theta (P, N), 2NLL, EDM and reason (N,) so far, overwritten where another minimum is lower.
+            arrays: what the rows have of their own.
+        """
+        count = found[1].size
+        rows, quick = np.arange(count), replace(self, patient=False)
+        furthest = found[0].copy(), _heights(found), found[2].copy(), found[3].copy()
         together = max(BATCH // max(count, 1), 1)  # few rows cost as much as many
-        for first in range(0, len(places), together):
-            values = np.stack(places[first : first + together], axis=1)
-            rows = np.tile(np.arange(count), values.shape[1])
-            there = begin[:, rows]
-            there[bent] = np.repeat(values, count, axis=1)
-            heights, distances, why = model.minimise(there, arrays.take(rows))
-            for k in range(values.shape[1]):
-                side = slice(k * count, (k + 1) * count)
-                lower = (why[side] == 0) & ((reason != 0) | (heights[side] < value - _LOWER))
-                _take_over(found, rows[side], (there[:, side], heights[side], distances[side], why[side]), lower)
+        for first in range(0, len(starts), together):
+            some = starts[first : first + together]
+            there = np.concatenate(some, axis=1)
+            fits = there, *quick.minimise(there, arrays.take(np.tile(rows, len(some))))
+            for k in range(len(some)):
+                theta, value, edm, reason = (part[..., k * count : (k + 1) * count] for part in fits)
+                own = theta, value, edm, reason
+                _take_over(found, rows, own, _heights(own) < _heights(found) - _LOWER)
+                _take_over(furthest, rows, own, (reason != 0) & (value < furthest[1]))
+        left = np.flatnonzero(is_lower(furthest[1], _heights(found)))
+        if left.size and self.patient:
+            there = furthest[0][:, left]
+            fits = there, *self.minimise(there, arrays.take(left))
+            _take_over(found, left, fits, _heights(fits) < _heights(found)[left] - _LOWER)
 
     def _come_down(
         self,
@@ -395,7 +415,7 @@ class _Model:
             barriers: the last one, and where one is possible (1, else 0), shape (bins, 1 or N).
         """
         left = np.flatnonzero(found[-1] == UNFINISHED)
-        if not (left.size and self.patient):
+        if not left.size:
             return
         there, own = start[:, left], arrays.take(left)
         last, possible = (_of_rows(part, left) for part in barriers)
@@ -528,6 +548,18 @@ class _Model:
         results = self.descend(there, own, np.zeros((1, 1)))
         better = (results[2] == 0) & (results[0] < value[left])
         theta[:, left[better]], value[left[better]] = there[:, better], results[0][better]
+
+
+def _moved(theta: FloatArray, places: list[int], values: FloatArray) -> FloatArray:
+    """A copy of points (P, N) with other values of some parameters, for all rows or by row."""
+    there = theta.copy()
+    there[places] = values.reshape(len(places), -1)
+    return there
+
+
+def _heights(found: _Found) -> FloatArray:
+    """2NLL of the rows that have ended, else infinite, shape (N,)."""
+    return np.where(found[3] == 0, found[1], np.inf)
 
 
 def _take_over(found: _Found, places: IndexArray, other: _Found, good: BoolArray) -> None:
