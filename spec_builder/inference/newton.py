@@ -110,6 +110,27 @@ class BatchFit:
         """Some of the rows."""
         return BatchFit(self.twice_nll[rows], self.theta[rows], self.edm[rows], self.reason[rows], self.at_bound[rows])
 
+    def lowered(self, others: BatchFit, places: IndexArray, least: float) -> tuple[BatchFit, IndexArray]:
+        """These rows with others in their places, where those are lower; and the rows that are others now.
+
+        A row that has not converged, but come lower than all the others, stays.
+
+        Args:
+            others: other fits of some of the rows.
+            places: the row of each, shape (N,); of several fits of one row the lowest counts.
+            least: by which it must be lower.
+        """
+        by_height = np.lexsort((others.heights, places))
+        place, first = np.unique(places[by_height], return_index=True)
+        best = by_height[first]
+        lower = others.heights[best] < self.heights[place] - least
+        lower &= ~is_lower(self.twice_nll[place], others.heights[best])
+        if not lower.any():
+            return self, place[lower]
+        order = np.arange(len(self.heights))
+        order[place[lower]] = len(order) + best[lower]
+        return self.joined(others).take(order), place[lower]
+
     def joined(self, other: BatchFit) -> BatchFit:
         """These rows and then the other's."""
         return BatchFit(
@@ -386,10 +407,9 @@ class _Model:
             there = np.concatenate(some, axis=1)
             fits = there, *quick.minimise(there, arrays.take(np.tile(rows, len(some))))
             for k in range(len(some)):
-                theta, value, edm, reason = (part[..., k * count : (k + 1) * count] for part in fits)
-                own = theta, value, edm, reason
+                own = _some_of(fits, slice(k * count, (k + 1) * count))
                 _take_over(found, rows, own, _heights(own) < _heights(found) - _LOWER)
-                _take_over(furthest, rows, own, (reason != 0) & (value < furthest[1]))
+                _take_over(furthest, rows, own, (own[3] != 0) & (own[1] < furthest[1]))
         left = np.flatnonzero(is_lower(furthest[1], _heights(found)))
         if left.size and self.patient:
             there = furthest[0][:, left]
@@ -420,9 +440,12 @@ class _Model:
         there, own = start[:, left], arrays.take(left)
         last, possible = (_of_rows(part, left) for part in barriers)
         for height in _BARRIERS:
-            self.descend(there, own, height * possible)
+            results = self.descend(there, own, height * possible)
+        before = there.copy(), *results
         results = self.descend(there, own, last)
-        _take_over(found, left, (there, *results), results[2] == 0)
+        # ten times the last barrier leaves 2NLL as it is to 1e-7
+        for fits in (before, (there, *results)):
+            _take_over(found, left, fits, fits[3] == 0)
 
     def _leave_saddles(
         self,
@@ -555,6 +578,12 @@ def _moved(theta: FloatArray, places: list[int], values: FloatArray) -> FloatArr
     there = theta.copy()
     there[places] = values.reshape(len(places), -1)
     return there
+
+
+def _some_of(found: _Found, rows: slice) -> _Found:
+    """Some of the rows, not copied."""
+    theta, value, edm, reason = found
+    return theta[:, rows], value[rows], edm[rows], reason[rows]
 
 
 def _heights(found: _Found) -> FloatArray:

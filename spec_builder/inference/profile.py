@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +13,7 @@ from spec_builder.base.grids import check_level
 from spec_builder.inference import minuit
 from spec_builder.inference.diagnosis import rounding
 from spec_builder.inference.jacobian import JacobianEngine
-from spec_builder.inference.newton import BatchFit, is_lower, minimise
+from spec_builder.inference.newton import BatchFit, minimise
 from spec_builder.inference.roots import find_roots
 from spec_builder.inference.starts import may_have_minima, scattered
 
@@ -227,7 +227,8 @@ def with_lower_minima(likelihood: Likelihood, scan: Profile) -> Profile:
     if not (scan.values.size and may_have_minima(likelihood, likelihood.free_without((scan.parameter,)))):
         return scan
     fits = _lowest_at(likelihood, scan, scan.values)
-    return _keep_lower(scan, np.arange(scan.values.size), fits)[0]
+    lowered, _ = scan.fits.lowered(fits, np.arange(scan.values.size), _LOWER)
+    return replace(scan, fits=lowered)
 
 
 def _lowest_at(likelihood: Likelihood, scan: Profile, values: Sequence[float] | FloatArray) -> BatchFit:
@@ -290,22 +291,8 @@ def _if_lower(
     A place may be named several times, with a start each: the lowest of its fits counts.
     """
     fits = profile(likelihood, scan.parameter, scan.values[places], start, patient=patient).fits
-    return _keep_lower(scan, places, fits)
-
-
-def _keep_lower(scan: Profile, places: IndexArray, fits: BatchFit) -> tuple[Profile, IndexArray]:
-    """The profile with some of other fits at places (N,), where they are lower; and where they are."""
-    heights = fits.heights
-    by_height = np.lexsort((heights, places))
-    place, first = np.unique(places[by_height], return_index=True)
-    best = by_height[first]
-    lower = heights[best] < scan.fits.heights[place] - _LOWER
-    lower &= ~is_lower(scan.fits.twice_nll[place], heights[best])  # where a fit has come lower, if not to its end
-    if not lower.any():
-        return scan, np.zeros(0, dtype=np.intp)
-    order = np.arange(scan.values.size)
-    order[place[lower]] = scan.values.size + best[lower]
-    return Profile(scan.parameter, scan.values, scan.fits.joined(fits).take(order)), place[lower]
+    lowered, moved = scan.fits.lowered(fits, places, _LOWER)
+    return replace(scan, fits=lowered), moved
 
 
 def _not_parabolic(scan: Profile, slopes: FloatArray, error: float, part: float) -> IndexArray:

@@ -30,6 +30,11 @@ COUNT = {
     "spectra": 30,
     "critical values": 40,
     "HS3": 40,
+    "JSON patches": 25,
+    "sources and targets": 10,
+    "counts": 5,
+    "bounds": 2,
+    "code": 5,
     "options": 60,
 }
 MORE = int(os.environ.get("SPEC_BUILDER_FUZZ", "3"))
