@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -12,6 +12,7 @@ from scipy.special import chdtrc
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.names import unknown_name
 from spec_builder.inference import minuit, newton
+from spec_builder.inference.descent import UNFINISHED
 from spec_builder.inference.diagnosis import all_above, flat_directions, rounding
 from spec_builder.inference.expectation import BOUND_MARGIN, centre_and_width, covariance
 from spec_builder.inference.profile import Crossings, crossings, height_at, lowest, search, threshold, through
@@ -145,11 +146,11 @@ def fit(
         SpecBuilderError: for an unknown parameter or minimiser, or if no finite minimum is found.
     """
     name = _parameter_of_interest(likelihood) if parameter is None else parameter
-    minimise = _minimiser(minimiser, likelihood)
+    minimise = _minimiser(minimiser)
     delta, index = threshold(cl), likelihood.index(name) if name else None
     if scan is None and index in likelihood.free:
         scan = search(likelihood, name)
-    best = _minimum(likelihood, minimise, _start(likelihood, scan))
+    best = minimise(likelihood, start=_start(likelihood, scan))
     crossed = None
     if index is not None and scan is not None and np.isfinite(best.twice_nll[0]):
         best, crossed = _with_ends(likelihood, minimise, scan, best, delta)
@@ -255,31 +256,17 @@ def _parameter_of_interest(likelihood: Likelihood) -> str:
     return likelihood.poi
 
 
-def _minimiser(name: str, likelihood: Likelihood) -> Callable[..., BatchFit]:
+def _minimiser(name: str) -> Callable[..., BatchFit]:
     if name not in MINIMISERS:
         raise unknown_name("minimiser", name, MINIMISERS)
-    # MIGRAD refuses to have nothing to do
-    return minuit.minimise if name == "minuit" and likelihood.free else newton.minimise
-
-
-def _minimum(likelihood: Likelihood, minimise: Callable[..., BatchFit], start: FloatArray) -> BatchFit:
-    """The minimum from a start, by Newton's steps where MIGRAD has left it for a higher one or has not ended."""
-    found: BatchFit = minimise(likelihood, start=start)
-    known = float(likelihood.twice_nll(start)[0])
-    if found.valid[0] and not found.twice_nll[0] > known + _LOWER:
-        return found
-    other = newton.minimise(likelihood, start=start)
-    return other if other.valid[0] or not found.valid[0] else found
+    return minuit.minimise if name == "minuit" else newton.minimise
 
 
 def _start(likelihood: Likelihood, scan: Profile | None) -> FloatArray:
     """The best point of a profile, else of fits from all over the domain."""
-    if scan is None:
+    if scan is None or not np.isfinite(scan.fits.heights).any():
         return lowest(likelihood)
-    heights = np.where(scan.fits.valid, scan.fits.twice_nll, np.inf)
-    if not np.isfinite(heights).any():
-        return lowest(likelihood)
-    best: FloatArray = scan.fits.theta[int(np.argmin(heights))]
+    best: FloatArray = scan.fits.theta[scan.fits.lowest]
     return best
 
 
@@ -292,12 +279,14 @@ def _with_ends(
         minimum = float(best.twice_nll[0])
         through_it = through(likelihood, scan, best.theta[0])
         found = crossings(likelihood, through_it, float(best.theta[0, index]), minimum + delta)
-        heights = np.where(found.scan.fits.valid, found.scan.fits.twice_nll, np.inf)
-        lower = np.min(heights) < minimum - max(_LOWER, 4 * rounding(likelihood, best.theta[0]))
-        if not (left and lower and best.valid[0]):
-            break
         scan = found.scan
-        best = _minimum(likelihood, minimise, _start(likelihood, scan))
+        least = scan.fits.twice_nll[scan.fits.lowest]
+        lower = least < minimum - max(_LOWER, 4 * rounding(likelihood, best.theta[0]))
+        if not (lower and best.valid[0]):
+            break
+        if not left:
+            return replace(best, reason=np.array([UNFINISHED])), found
+        best = minimise(likelihood, start=_start(likelihood, scan))
     return best, found
 
 

@@ -21,6 +21,7 @@ from spec_builder.inference.newton import (
     NOT_FINITE,
     BatchFit,
     given_rows,
+    is_lower,
     starting_points,
 )
 from spec_builder.inference.rows import FIXED, PLAIN, SHARED, Layout, Rows, take_apart
@@ -378,9 +379,12 @@ def minimise(
     """
     rows = given_rows(rows, sample, yields)
     free = likelihood.free_without(fixed)
+    if not free:  # MIGRAD refuses to have nothing to do
+        return newton.minimise(likelihood, start=start, fixed=fixed, rows=rows)
     layout, arrays = take_apart(likelihood, rows)
     theta = starting_points(likelihood, start, rows, free)
     count = len(theta)
+    begun, known = theta.copy(), np.full(count, np.inf)
     value, edm, reason = np.empty(count), np.empty(count), np.empty(count, dtype=np.intp)
     function = point_function(likelihood, free, layout)
     minuit, bounds = make_minuit(likelihood, function, free), likelihood.bounds[:, list(free)]
@@ -391,6 +395,7 @@ def minimise(
     for i in np.flatnonzero(~impossible):
         here = slice(i, i + 1)
         function.place(theta[i], arrays.take(here))
+        known[i] = function.value(theta[i, list(free)])
         for begin in _starts(likelihood, theta[here], fixed, partial(rows.take, here)):
             if migrad(minuit, begin[list(free)], bounds).valid and _settled(function, minuit, bounds):
                 break
@@ -403,6 +408,11 @@ def minimise(
     if start is None and bent_shapes(likelihood, free, layout, arrays):
         lowest = newton.minimise(likelihood, fixed=fixed, rows=rows)
         _finish(lowest, (theta, value, edm, reason), np.asarray(constant))
+    # MIGRAD has left the minimum that it began at for a higher one, or has not ended: Newton's steps from there
+    left = np.flatnonzero(((reason != 0) & ~impossible) | is_lower(known, value))
+    if left.size:
+        other = newton.minimise(likelihood, start=begun[left], fixed=fixed, rows=rows.take(left))
+        theta[left], value[left], edm[left], reason[left] = other.theta, other.twice_nll, other.edm, other.reason
     lower, upper = bounds
     inside, margin = theta[:, list(free)], BOUND_MARGIN * (upper - lower)
     at_bound = ((inside - lower <= margin) | (upper - inside <= margin)).any(axis=1)

@@ -11,7 +11,7 @@ from spec_builder.inference import compiled, descent
 from spec_builder.inference.descent import EDM_VALID, ROUNDED, UNFINISHED, run, run_damped
 from spec_builder.inference.rows import FIXED, Rows, take_apart
 from spec_builder.inference.saddles import off_saddles
-from spec_builder.inference.starts import bent_shapes, scattered, sides
+from spec_builder.inference.starts import MOST_SIDES, bent_shapes, mirrored, scattered, sides
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     #: Parameters (P, N), 2NLL, EDM and reason (N,) of rows.
     _Found: TypeAlias = tuple[FloatArray, FloatArray, FloatArray, IndexArray]
 
-__all__ = ["REASONS", "BatchFit", "given_rows", "least_counts", "minimise", "starting_points"]
+__all__ = ["REASONS", "BatchFit", "given_rows", "is_lower", "least_counts", "minimise", "starting_points"]
 
 #: Rows worked on together, or a multiple of them.
 BATCH = 2048
@@ -47,13 +47,15 @@ NEAR = 1e-5
 _ELSEWHERE = 64
 #: Another minimum is lower by more than this.
 _LOWER = 1e-9
+#: What the end of a fit leaves of 2NLL at most, and what rounding does in parts of it.
+_LEFT, _ROUNDED = 1e-7, 1e-11
 #: EDM up to which a row may stand on a saddle.
 _SADDLE_EDM = 1e-6
 #: Why a row is not valid, by the number in :attr:`BatchFit.reason`.
 REASONS = (
     "valid",
     "2NLL is not finite where the fit starts: a rate is not positive",
-    "no step lowers 2NLL any more, but its slope is not zero: rounding hides the minimum",
+    "no step lowers 2NLL any more, but its slope is not zero: rounding, or a rate that vanishes, hides the minimum",
     "not converged within the evaluations allowed",
     "2NLL is infinite: nothing is expected in a bin with counts, whatever the free parameters are",
 )
@@ -98,8 +100,11 @@ class BatchFit:
 
     @property
     def lowest(self) -> int:
-        """Number of the lowest row whose 2NLL is known."""
-        return int(np.argmin(self.heights))
+        """Number of the lowest row whose 2NLL is known, unless a row that has not converged is lower still."""
+        known = int(np.argmin(self.heights))
+        reached = np.where(np.isnan(self.twice_nll), np.inf, self.twice_nll)
+        least = int(np.argmin(reached))
+        return least if is_lower(reached[least], self.heights[known]) else known
 
     def take(self, rows: IndexArray | BoolArray | slice) -> BatchFit:
         """Some of the rows."""
@@ -107,6 +112,8 @@ class BatchFit:
 
     def lowered(self, others: BatchFit, places: IndexArray, least: float) -> tuple[BatchFit, IndexArray]:
         """These rows with others in their places, where those are lower; and the rows that are others now.
+
+        A row that has not converged, but come lower than all the others, stays.
 
         Args:
             others: other fits of some of the rows.
@@ -117,6 +124,7 @@ class BatchFit:
         place, first = np.unique(places[by_height], return_index=True)
         best = by_height[first]
         lower = others.heights[best] < self.heights[place] - least
+        lower &= ~is_lower(self.twice_nll[place], others.heights[best])
         if not lower.any():
             return self, place[lower]
         order = np.arange(len(self.heights))
@@ -172,8 +180,10 @@ def minimise(
     library = compiled.chosen_library()
     packed = None if library is None else likelihood.packed(tuple(free), layout)
     model = _Model(likelihood, tuple(free), layout, library, packed, patient)
+    given = theta.copy()
     value, edm, reason = model.minimise(theta, arrays)
     lost = ~np.isfinite(value)
+    never_began = np.flatnonzero(lost)
     if lost.any():
         parts = arrays.take(lost)
         empty = model.nothing_expected(theta[:, lost], parts)
@@ -192,6 +202,8 @@ def minimise(
         model.start_elsewhere((theta, value, edm, reason), arrays)
     if start is None:
         model.start_on_either_side((theta, value, edm, reason), arrays)
+    elif never_began.size:
+        model.return_to(given[:, never_began], never_began, (theta, value, edm, reason), arrays)
     inside = theta[free]
     at_bound = ((inside <= lower[:, None]) | (inside >= upper[:, None])).any(axis=0)
     reason = np.where(np.isfinite(value) | (reason == IMPOSSIBLE), reason, NOT_FINITE)
@@ -299,6 +311,26 @@ class _Model:
             results = self.minimise(there, arrays.take(some))
             _take_over(found, some, (there, *results), np.isfinite(results[0]))
 
+    def return_to(self, start: FloatArray, places: IndexArray, found: _Found, arrays: RowArrays) -> None:
+        """Put rows that other starts lead higher than their own back there, and down from there if any step leads down.
+
+        Where nothing is counted and a rate is zero, 2NLL is finite but has no slope with a barrier. Where every way
+        makes the rate negative, a row stays, and is not valid.
+
+        Args:
+            start: where some of the rows started, shape (P, M).
+            places: their numbers, shape (M,).
+            found: theta (P, N), 2NLL, EDM and reason (N,), overwritten where the start is lower.
+            arrays: what the rows have of their own.
+        """
+        heights = self._value(start, arrays.take(places))
+        lower = is_lower(heights, found[1][places])
+        if not lower.any():
+            return
+        there = start[:, lower]
+        results = self.descend(there, arrays.take(places[lower]), np.zeros((1, 1)))
+        _take_over(found, places[lower], (there, *results), np.isfinite(results[0]))
+
     def _grow(
         self,
         start: FloatArray,
@@ -345,25 +377,44 @@ class _Model:
             found: theta (P, N), 2NLL, EDM and reason (N,) so far, overwritten where another minimum is lower.
             arrays: what the rows have of their own.
         """
-        theta, value, _, reason = found
         bent = bent_shapes(self.likelihood, self.free, self.layout, arrays)
         if not bent:
             return
-        model, free, count = replace(self, patient=False), list(self.free), theta.shape[1]
-        begin = theta.copy()
-        begin[free] = self.likelihood.init[free, None]
-        places = sides(self.likelihood, bent)
+        theta, free = found[0], list(self.free)
+        if len(free) <= MOST_SIDES:
+            begin = theta.copy()
+            begin[free] = self.likelihood.init[free, None]
+            self._keep_lower([_moved(begin, bent, values) for values in sides(self.likelihood, bent)], found, arrays)
+        others = mirrored(self.likelihood, bent, theta)
+        self._keep_lower([_moved(theta, [i], values) for i, values in others], found, arrays)
+
+    def _keep_lower(self, starts: list[FloatArray], found: _Found, arrays: RowArrays) -> None:
+        """Fit rows from other starts too, and keep the lowest minima.
+
+        A fit that has not ended, but came lower than all that have, goes on with patience.
+
+        Args:
+            starts: shape (P, N) each.
+            found: theta (P, N), 2NLL, EDM and reason (N,) so far, overwritten where another minimum is lower.
+            arrays: what the rows have of their own.
+        """
+        count = found[1].size
+        rows, quick = np.arange(count), replace(self, patient=False)
+        furthest = found[0].copy(), _heights(found), found[2].copy(), found[3].copy()
         together = max(BATCH // max(count, 1), 1)  # few rows cost as much as many
-        for first in range(0, len(places), together):
-            values = np.stack(places[first : first + together], axis=1)
-            rows = np.tile(np.arange(count), values.shape[1])
-            there = begin[:, rows]
-            there[bent] = np.repeat(values, count, axis=1)
-            heights, distances, why = model.minimise(there, arrays.take(rows))
-            for k in range(values.shape[1]):
-                side = slice(k * count, (k + 1) * count)
-                lower = (why[side] == 0) & ((reason != 0) | (heights[side] < value - _LOWER))
-                _take_over(found, rows[side], (there[:, side], heights[side], distances[side], why[side]), lower)
+        for first in range(0, len(starts), together):
+            some = starts[first : first + together]
+            there = np.concatenate(some, axis=1)
+            fits = there, *quick.minimise(there, arrays.take(np.tile(rows, len(some))))
+            for k in range(len(some)):
+                own = _some_of(fits, slice(k * count, (k + 1) * count))
+                _take_over(found, rows, own, _heights(own) < _heights(found) - _LOWER)
+                _take_over(furthest, rows, own, (own[3] != 0) & (own[1] < furthest[1]))
+        left = np.flatnonzero(is_lower(furthest[1], _heights(found)))
+        if left.size and self.patient:
+            there = furthest[0][:, left]
+            fits = there, *self.minimise(there, arrays.take(left))
+            _take_over(found, left, fits, _heights(fits) < _heights(found)[left] - _LOWER)
 
     def _come_down(
         self,
@@ -384,14 +435,17 @@ class _Model:
             barriers: the last one, and where one is possible (1, else 0), shape (bins, 1 or N).
         """
         left = np.flatnonzero(found[-1] == UNFINISHED)
-        if not (left.size and self.patient):
+        if not left.size:
             return
         there, own = start[:, left], arrays.take(left)
         last, possible = (_of_rows(part, left) for part in barriers)
         for height in _BARRIERS:
-            self.descend(there, own, height * possible)
+            results = self.descend(there, own, height * possible)
+        before = there.copy(), *results
         results = self.descend(there, own, last)
-        _take_over(found, left, (there, *results), results[2] == 0)
+        # ten times the last barrier leaves 2NLL as it is to 1e-7
+        for fits in (before, (there, *results)):
+            _take_over(found, left, fits, fits[3] == 0)
 
     def _leave_saddles(
         self,
@@ -519,6 +573,24 @@ class _Model:
         theta[:, left[better]], value[left[better]] = there[:, better], results[0][better]
 
 
+def _moved(theta: FloatArray, places: list[int], values: FloatArray) -> FloatArray:
+    """A copy of points (P, N) with other values of some parameters, for all rows or by row."""
+    there = theta.copy()
+    there[places] = values.reshape(len(places), -1)
+    return there
+
+
+def _some_of(found: _Found, rows: slice) -> _Found:
+    """Some of the rows, not copied."""
+    theta, value, edm, reason = found
+    return theta[:, rows], value[rows], edm[rows], reason[rows]
+
+
+def _heights(found: _Found) -> FloatArray:
+    """2NLL of the rows that have ended, else infinite, shape (N,)."""
+    return np.where(found[3] == 0, found[1], np.inf)
+
+
 def _take_over(found: _Found, places: IndexArray, other: _Found, good: BoolArray) -> None:
     """Overwrite rows by other fits of them where these are good.
 
@@ -563,6 +635,13 @@ def _least_amplitude(terms: Sequence[Term], factors: Sequence[Factor], low: Floa
             ends = [end * value for end in ends for value in (low[parameter], high[parameter])]
         least += min(ends)
     return least
+
+
+def is_lower(height: FloatArray, other: FloatArray) -> BoolArray:
+    """Whether 2NLL is lower than another by more than the end of a fit leaves of it, and than rounding."""
+    size = np.where(np.isfinite(other), np.abs(other), 0.0)
+    lower: BoolArray = height < other - _LEFT - _ROUNDED * size
+    return lower
 
 
 def given_rows(rows: Rows | None, sample: str | None, yields: FloatArray | None) -> Rows:

@@ -324,3 +324,23 @@ def test_fewer_counts_than_without_a_signal_are_no_signal() -> None:
     workspace["observations"] = [{"name": "c", "data": [70]}]
     excess = fit(Likelihood.from_workspace(workspace))
     assert excess.significance == pytest.approx(np.sqrt(2 * (70 * np.log(70 / 50) - 20)), rel=1e-6)
+
+
+@pytest.mark.parametrize("minimiser", MINIMISERS)
+def test_a_null_where_the_rate_is_negative(minimiser: Minimiser) -> None:
+    """The parameter of interest is the only free one, so that nothing is left to be fitted there."""
+    samples = [
+        {"name": "s", "data": [1.0], "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]},
+        {"name": "b", "data": [-0.5], "modifiers": []},
+    ]
+    workspace = {
+        "channels": [{"name": "c", "samples": samples}],
+        "observations": [{"name": "c", "data": [2.0]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+    found = fit(Likelihood.from_workspace(workspace), minimiser=minimiser)
+    assert found.valid
+    assert found.value == pytest.approx(2.5, abs=1e-6)
+    assert found.significance is None
+    assert found.problems == ("significance: no fit converges at mu = 0",)

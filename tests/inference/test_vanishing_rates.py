@@ -116,11 +116,16 @@ def test_a_row_that_cannot_start_where_a_rate_vanishes_begins_elsewhere() -> Non
 
 
 @pytest.mark.parametrize("engine", ["numpy", "compiled"])
-@pytest.mark.parametrize(("structure", "row", "expected"), [(40, 302, 104.49626), (66, 10, 317.765338)])
+@pytest.mark.parametrize(
+    ("structure", "row", "expected"), [(40, 302, 104.49626), (66, 10, 317.765338), (388, 188, 57.32757)]
+)
 def test_a_wall_is_come_down_to_by_careful_steps(
     monkeypatch: pytest.MonkeyPatch, engine: str, structure: int, row: int, expected: float
 ) -> None:
-    """Expected is the lowest of scipy's SLSQP on pyhf's likelihood from 32 starts, with rates that are not negative."""
+    """Expected is the lowest of scipy's SLSQP on pyhf's likelihood from 32 starts, with rates that are not negative.
+
+    Of the last the lowest of fits from 400 random starts: numpy's steps do not end at the last barrier, but before it.
+    """
     if engine == "compiled" and isinstance(compiled.find_library(), str):
         pytest.skip("there is no compiled library")
     monkeypatch.setenv("SPEC_BUILDER_ENGINE", engine)

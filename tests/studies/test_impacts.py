@@ -148,6 +148,21 @@ def test_held_parameters_may_lead_to_another_minimum() -> None:
         assert change == pytest.approx(lowest({place: best[place] + sign * width})[poi] - best[poi], abs=1e-3)
 
 
+def test_no_fit_from_elsewhere_is_taken_where_one_has_come_lower() -> None:
+    """With `gone` at 1 the signal is less than none: 2NLL is lowest without it, and no step leads there."""
+    shapes = {"gone": {"hi_data": [0.0], "lo_data": [0.105]}, "bent": {"hi_data": [0.0523], "lo_data": [0.0495]}}
+    modifiers = [{"name": name, "type": "histosys", "data": data} for name, data in shapes.items()]
+    free = {"name": "mu", "type": "normfactor", "data": None}
+    workspace = {
+        "channels": [{"name": "c", "samples": [{"name": "s", "data": [0.07], "modifiers": [free, *modifiers]}]}],
+        "observations": [{"name": "c", "data": [0.0]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": [{"name": "bent", "auxdata": [0.5]}]}}],
+        "version": "1.0.0",
+    }
+    (gone,) = (one for one in rank_workspace(workspace).impacts if one.parameter == "gone")
+    assert gone.after == (0.0, 0.0) or not gone.valid
+
+
 def test_the_largest_stands_first_and_before_is_not_smaller_than_after() -> None:
     found = rank_analysis(load_analysis("combined"), "flux")
     sizes = [one.size for one in found.impacts]
