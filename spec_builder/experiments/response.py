@@ -260,7 +260,9 @@ class GaussianResponse:
         )
         first = np.searchsorted(knots[:-1], edges)
         within = np.stack([segments[low:high].sum(axis=0) for low, high in itertools.pairwise(first)])
-        return np.maximum(within, 0.0)  # in far tails the two parts cancel to rounding of either sign
+        # in far tails the two parts cancel to rounding of either sign
+        probability: FloatArray = np.maximum(within, 0.0)
+        return probability
 
     def kernel(
         self,
