@@ -198,10 +198,16 @@ INLINE Stretch felt(const Model *m, int64_t p, const Stretch &tile) {
 
 // Templates of SIZE groups of the same bins and kind: several at once keep the processor busy and sums in registers.
 template <int SIZE, typename Number>
-INLINE void add_templates(const Number *const *templates, const Real *factors, const Stretch &bins, Real *to) {
-  for (int64_t b = bins.first; b < bins.last; b++) {
+INLINE void add_templates(const Number *const *templates, const Real *factors, const Stretch &bins, int64_t reached, Real *to) {
+  int64_t b = bins.first;
+  for (; b < bins.last && b < reached; b++) {
     Real sum = to[b];
     for (int i = 0; i < SIZE; i++) sum += templates[i][b] * factors[i];
+    to[b] = sum;
+  }
+  for (; b < bins.last; b++) {
+    Real sum = templates[0][b] * factors[0];
+    for (int i = 1; i < SIZE; i++) sum += templates[i][b] * factors[i];
     to[b] = sum;
   }
 }
@@ -214,9 +220,9 @@ INLINE void sum_templates(const Number *const *templates, const Real *over, cons
   }
 }
 
-// to[b] += sum over groups of template[b] x factor
+// to[b] += sum over groups of template[b] x factor in bins before the one that others have reached, and = from there on
 template <int SIZE>
-INLINE void add_groups(const Work &k, const int32_t *groups, const Real *factors, const Stretch &bins, Real *to) {
+INLINE void add_groups(const Work &k, const int32_t *groups, const Real *factors, const Stretch &bins, int64_t reached, Real *to) {
   const Model *m = k.m;
   const double *shared[SIZE];
   const Real *own[SIZE];
@@ -227,9 +233,9 @@ INLINE void add_groups(const Work &k, const int32_t *groups, const Real *factors
     own[i] = (kind == OWN ? k.shape : k.scaled) + begin;
   }
   if (kind == SHARED)
-    add_templates<SIZE>(shared, factors, bins, to);
+    add_templates<SIZE>(shared, factors, bins, reached, to);
   else
-    add_templates<SIZE>(own, factors, bins, to);
+    add_templates<SIZE>(own, factors, bins, reached, to);
 }
 
 // Adds sums over bins of the templates x weight.
@@ -337,25 +343,26 @@ INLINE void evaluate_amplitudes(Work &k) {
 }
 
 template <int SIZE>
-INLINE void add_amplitudes(Work &k, const int32_t *groups, const Stretch &bins) {
+INLINE void add_amplitudes(Work &k, const int32_t *groups, const Stretch &bins, int64_t reached) {
   Real amplitudes[SIZE];
   for (int i = 0; i < SIZE; i++) amplitudes[i] = k.amplitude[groups[i]];
-  add_groups<SIZE>(k, groups, amplitudes, bins, k.rate);
+  add_groups<SIZE>(k, groups, amplitudes, bins, reached, k.rate);
 }
 
 INLINE void evaluate_rates(Work &k, const Stretch &tile) {
   const Model *m = k.m;
-  for (int64_t b = tile.first; b < tile.last; b++) k.rate[b] = real(0.0);
+  int64_t reached = tile.first;
   for (int64_t i = 0; i < m->sums; i++) {
     const int32_t *groups = m->sum_groups + 4 * i;
     const Stretch bins = stretch(m, groups[0], tile);
     if (bins.first >= bins.last) continue;
     if (m->sum_size[i] == 4)
-      add_amplitudes<4>(k, groups, bins);
+      add_amplitudes<4>(k, groups, bins, reached);
     else if (m->sum_size[i] == 2)
-      add_amplitudes<2>(k, groups, bins);
+      add_amplitudes<2>(k, groups, bins, reached);
     else
-      add_amplitudes<1>(k, groups, bins);
+      add_amplitudes<1>(k, groups, bins, reached);
+    if (bins.last > reached) reached = bins.last;
   }
 }
 
@@ -424,7 +431,7 @@ INLINE void evaluate_constraints(Work &k) {
 }
 
 template <int SIZE>
-INLINE void add_derivatives(Work &k, const int32_t *slopes, const Stretch &bins) {
+INLINE void add_derivatives(Work &k, const int32_t *slopes, const Stretch &bins, int64_t reached) {
   const Model *m = k.m;
   int32_t groups[SIZE];
   Real derivatives[SIZE];
@@ -432,14 +439,15 @@ INLINE void add_derivatives(Work &k, const int32_t *slopes, const Stretch &bins)
     groups[i] = m->slope_group[slopes[i]];
     derivatives[i] = k.derivative[slopes[i]];
   }
-  add_groups<SIZE>(k, groups, derivatives, bins, k.jacobian + m->slope_free[slopes[0]] * m->bins);
+  add_groups<SIZE>(k, groups, derivatives, bins, reached, k.jacobian + m->slope_free[slopes[0]] * m->bins);
 }
 
 // The Jacobian dnu_b/dtheta_p, and sums of dF/dnu over templates.
 INLINE void evaluate_slopes(Work &k, const Stretch &tile) {
   const Model *m = k.m;
   const int64_t B = m->bins;
-  for (int64_t p = 0; p < m->free; p++) {
+  const bool vectors = m->vector_groups > 0;
+  for (int64_t p = 0; p < m->free && vectors; p++) {
     const Stretch bins = felt(m, p, tile);
     for (int64_t b = bins.first; b < bins.last; b++) k.jacobian[p * B + b] = real(0.0);
   }
@@ -454,16 +462,22 @@ INLINE void evaluate_slopes(Work &k, const Stretch &tile) {
     else
       sum_groups<1>(k, groups, bins);
   }
+  int64_t p = -1, reached = 0;
   for (int64_t i = 0; i < m->parcels; i++) {
     const int32_t *slopes = m->parcel_slopes + 4 * i;
     const Stretch bins = stretch(m, m->slope_group[slopes[0]], tile);
     if (bins.first >= bins.last) continue;
+    if (m->slope_free[slopes[0]] != p) {
+      p = m->slope_free[slopes[0]];
+      reached = vectors ? tile.last : tile.first;
+    }
     if (m->parcel_size[i] == 4)
-      add_derivatives<4>(k, slopes, bins);
+      add_derivatives<4>(k, slopes, bins, reached);
     else if (m->parcel_size[i] == 2)
-      add_derivatives<2>(k, slopes, bins);
+      add_derivatives<2>(k, slopes, bins, reached);
     else
-      add_derivatives<1>(k, slopes, bins);
+      add_derivatives<1>(k, slopes, bins, reached);
+    if (bins.last > reached) reached = bins.last;
   }
   add_vector_slopes(k, tile);
 }
@@ -719,7 +733,12 @@ INLINE Real reach(Work &k) {
 
 // ---------------------------------------------------------------------------------------------------- rows
 
-INLINE double read(const Column &column, int64_t i, int64_t row) { return column.data[i * column.step + row * column.row]; }
+// A number of a row, and what rows that come later will want: they lie in more columns than processors foresee.
+INLINE double read(const Column &column, int64_t i, int64_t row) {
+  const double *number = column.data + i * column.step + row * column.row;
+  FETCH(number + 16 * column.row);
+  return *number;
+}
 
 // What all rows share, in every lane.
 void load_shared(Work &k) {
