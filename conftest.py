@@ -1,4 +1,4 @@
-"""Runs the code blocks of README.md and docs/, page by page.
+"""Runs the code blocks of README.md and docs/, page by page; and what holds for all tests, also those of the package.
 
 A block in Python or for a shell (``sh``) must succeed; the lines of an ``output`` block must stand, in their order, in
 what the shell printed last.
@@ -20,6 +20,9 @@ from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParse
 if TYPE_CHECKING:
     from sybil.example import Example
 
+# As many workers run tests as there are cores; threads of BLAS beside them wait for each other: a fit of 150 parameters
+# with numpy took 133 s so, and 0.7 s without. The workers' numpy reads this when it is loaded.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 ROOT = Path(__file__).parent
 collect_ignore = ["docs/conf.py", "docs/generate.py", "docs/terms.py"]
 

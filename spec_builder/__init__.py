@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from spec_builder.paper.comparison import compare, compare_analysis
     from spec_builder.paper.plane import write_plane
     from spec_builder.paper.reproduce import reproduce
-    from spec_builder.physics.choices import Choice, NewPhysics
-    from spec_builder.physics.interactions import choose, parse_new_physics, shipped_interactions
+    from spec_builder.physics.choices import Choice
+    from spec_builder.physics.interactions import choose, shipped_interactions
     from spec_builder.physics.sources import Source, load_source
     from spec_builder.physics.targets import Target, load_target
     from spec_builder.sharing.archive import write_archives
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         describe_experiment,
         list_experiments,
     )
+    from spec_builder.studies.correlations import CorrelationsResult
     from spec_builder.studies.coverage import CoverageResult, cover_analysis, cover_couplings
     from spec_builder.studies.events import EventsResult, events_at_point, events_of_analysis, events_of_workspace
     from spec_builder.studies.expected import ExpectedLimits, expect_limits
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
     from spec_builder.studies.limits import LimitsResult, find_limits
     from spec_builder.studies.profiles import ProfileResult, profile_analysis, profile_workspace
     from spec_builder.studies.projections import Projection, with_data
-    from spec_builder.studies.scans import ScanResult, scan_analysis, scan_files, scan_patches, scan_spectra
+    from spec_builder.studies.scans import ScanResult, scan_analysis, scan_patches, scan_spectra
     from spec_builder.studies.spectrum import Spectrum, recoil_spectrum
     from spec_builder.studies.strengths import StrengthLimits, find_strength_limits, fit_spectrum
     from spec_builder.studies.surfaces import SurfaceResult, profile_two_of_analysis, profile_two_of_workspace
@@ -72,6 +73,7 @@ __all__ = [
     "Analysis",
     "Channel",
     "Choice",
+    "CorrelationsResult",
     "CoverageResult",
     "EventsResult",
     "ExpectedLimits",
@@ -83,7 +85,6 @@ __all__ = [
     "FitResult",
     "Likelihood",
     "LimitsResult",
-    "NewPhysics",
     "Page",
     "PatchRequest",
     "ProfileResult",
@@ -135,7 +136,6 @@ __all__ = [
     "load_experiment",
     "load_source",
     "load_target",
-    "parse_new_physics",
     "point_workspace",
     "profile_analysis",
     "profile_two_of_analysis",
@@ -148,7 +148,6 @@ __all__ = [
     "recoil_spectrum",
     "reproduce",
     "scan_analysis",
-    "scan_files",
     "scan_patches",
     "scan_spectra",
     "shipped_interactions",
@@ -165,6 +164,7 @@ _HOME = {
     "Analysis": "model.analysis",
     "Channel": "experiments.description",
     "Choice": "physics.choices",
+    "CorrelationsResult": "studies.correlations",
     "CoverageResult": "studies.coverage",
     "EventsResult": "studies.events",
     "ExpectedLimits": "studies.expected",
@@ -176,7 +176,6 @@ _HOME = {
     "FitResult": "studies.fits",
     "Likelihood": "inference.likelihood",
     "LimitsResult": "studies.limits",
-    "NewPhysics": "physics.choices",
     "Page": "drawing.page",
     "PatchRequest": "sharing.export",
     "ProfileResult": "studies.profiles",
@@ -227,7 +226,6 @@ _HOME = {
     "load_experiment": "experiments.reading",
     "load_source": "physics.sources",
     "load_target": "physics.targets",
-    "parse_new_physics": "physics.interactions",
     "point_workspace": "model.points",
     "profile_analysis": "studies.profiles",
     "profile_two_of_analysis": "studies.surfaces",
@@ -240,7 +238,6 @@ _HOME = {
     "recoil_spectrum": "studies.spectrum",
     "reproduce": "paper.reproduce",
     "scan_analysis": "studies.scans",
-    "scan_files": "studies.scans",
     "scan_patches": "studies.scans",
     "scan_spectra": "studies.scans",
     "shipped_interactions": "physics.interactions",

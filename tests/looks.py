@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import PolyCollection, QuadMesh
 from matplotlib.text import Text
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _is_seen(panel: Axes) -> bool:
     places: NDArray[np.float64] = np.concatenate([np.zeros((0, 2)), *points])
     frame = panel.bbox.padded(1)
     inside = (places > frame.min).all(axis=1) & (places < frame.max).all(axis=1)
-    areas = [*panel.patches, *(one for one in panel.collections if isinstance(one, PolyCollection))]
+    areas = [*panel.patches, *(one for one in panel.collections if isinstance(one, PolyCollection | QuadMesh))]
     legends = [panel.get_legend(), *getattr(panel.figure, "legends", [])]
     words = [text.get_text() for legend in legends if legend is not None for text in legend.get_texts()]
     told = any(word.endswith(("is excluded", "no limit")) for word in words)

@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 import spec_builder
-from spec_builder.cli import cli
+from spec_builder.base import chunks, executors, files, grids
+from spec_builder.base import tables as base_tables
+from spec_builder.cli import cli, sharing
+from spec_builder.experiments import reading, sections, tables, variants
+from spec_builder.histfactory import checks, patch, patchset
+from spec_builder.inference import toys
+from spec_builder.model import analyses
+from spec_builder.paper import plane
+from spec_builder.physics import descriptions
+from spec_builder.sharing import bundle, unpacking, verify
+from spec_builder.studies import scans
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("docs", "docs/companions", "docs/howto")
@@ -46,9 +56,8 @@ def test_every_public_name_is_in_the_reference() -> None:
 def test_every_public_function_stands_under_what_one_wants() -> None:
     table = [line for line in text("docs/api.md").splitlines() if line.startswith("| ")]
     named = set(re.findall(r"`~spec_builder\.([a-z_0-9]+)`", "\n".join(table)))
-    former = {"parse_new_physics"}  # an alias of ``choose``
     functions = {name for name in spec_builder.__all__ if name.islower() and not name.startswith("_")}
-    assert functions - named == former
+    assert functions - named == set()
 
 
 def numbers_of(row: str) -> list[str]:
@@ -99,3 +108,63 @@ def test_there_are_eighty_tasks_each_with_something_that_is_typed() -> None:
         assert re.search(r"^```(sh|python)$", rest, re.MULTILINE), number
     assert numbers == list(range(1, len(numbers) + 1))
     assert len(numbers) >= 80
+
+
+def test_the_bounds_are_those_of_the_code() -> None:
+    """Each stands where it is used; the page lists them all."""
+    mb = {"tables": files.MAX_TEXT, "TOML": files.MAX_TOML, "JSON": files.MAX_JSON, "memory": files.MAX_JSON_MEMORY}
+    mb |= {"archive": bundle.MAX_BYTES, "chunk": chunks._MOST_UNPACKED}
+    size = {name: f"{count >> 20} MB" for name, count in mb.items()}
+    workspace = ", ".join(f"{spaced(most)} {what}" for what, most in checks._MOST.items())
+    patches = (patchset.MOST_PATCHES, patchset._MOST_LABELS, patch.MOST_OPERATIONS)
+    blocks = sections._MOST_BLOCKS
+    expected = {
+        "tables, TOML, JSON, archives": (
+            f"{size['tables']}, {size['TOML']}, {size['JSON']} ({size['memory']} in memory), {size['archive']}"
+        ),
+        "a workspace": workspace,
+        "a patch set": "{} patches, {} labels, {} operations in a patch".format(*map(spaced, patches)),
+        "a grid; a scan; a plane": (
+            f"{spaced(grids.MOST_POINTS)} values; {power(scans.MOST_POINTS)} points; "
+            f"{plane._MOST_POINTS} x {plane._MOST_POINTS}"
+        ),
+        "rows of a table; numbers in all tables of an experiment": (
+            f"{spaced(base_tables._MOST_ROWS)}; {spaced(tables._MOST_NUMBERS)}"
+        ),
+        "an experiment": (
+            f"{blocks} channels, {blocks} runs of each, {spaced(reading._MOST_BINS)} bins of a channel, "
+            f"{variants._MOST_VARIANTS} variants, {short(tables.MOST_COUNTS)} events in a bin"
+        ),
+        "letters of a name": f"{descriptions.LONGEST_NAME} in TOML, {checks._LONGEST_NAME} in a workspace",
+        "events in a bin of a workspace": f"{short(checks._LARGEST)}: a fit of 1e308 did not end",
+        "settings without a parameter that `verify` compares with the parameters' names": f"{verify._MOST_COMPARED}",
+        "members of an archive; a chunk of a stopped scan, unpacked": (
+            f"{unpacking._MOST_HEADERS} headers; {size['chunk']}"
+        ),
+        "experiments of an analysis; digits of a whole number in TOML": (
+            f"{analyses._MOST_EXPERIMENTS}; {files._MOST_BITS} bits"
+        ),
+        "problems of a file that `verify` prints, the others counted": f"{sharing._MOST_TOLD}",
+        "values of a workspace that pyhf's slower check of the schema reads too; above, ours alone": (
+            spaced(verify._MOST_VALUES)
+        ),
+        "toys at a value; worker processes": (
+            f"{power(toys.MOST_TOYS)}; {executors._MOST_JOBS}, or {executors._MOST_PER_CORE} for each core"
+        ),
+    }
+    table = text("docs/reliability.md").partition("\n## Bounds\n")[2].partition("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("| ")][1:]
+    assert {what.strip(): most.strip() for what, most in rows} == expected
+
+
+def spaced(count: int) -> str:
+    """As the pages write a number: 20 000, but 2000."""
+    return f"{count:,}".replace(",", " ") if count >= 10_000 else str(count)
+
+
+def power(count: int) -> str:
+    return f"10^{len(str(count)) - 1}" if str(count).strip("0") == "1" else str(count)
+
+
+def short(number: float) -> str:
+    return f"{number:g}".replace("e+", "e")

@@ -122,10 +122,10 @@ CALLS: dict[str, Callable[[Made], dict[str, Any]]] = {
     "explain_point": lambda m: point(m, value=1e-5),
     "explain_spectrum": lambda m: spectrum(m, "spectrum"),
     "explore": lambda _: {"analyses": "xenonnt", "choices": "scalar", "points": 2, "levels": [0.9], "laws": ["linear"]},
-    "export_point": lambda m: point(m, value=1e-5) | {"path": m.new(".json")},
+    "export_point": lambda m: point(m, value=1e-5) | {"output": m.new(".json")},
     "export_workspaces": lambda m: {"analyses": "xenonnt", "output": m.new()},
     "find_limits": lambda m: {"analysis": m.analysis, "choice": "scalar", "masses": [1, 10, 100]},
-    "find_limits_by_toys": lambda m: {"analysis": m.analysis, "choice": "nsi", "toys": 10, "count": 3},
+    "find_limits_by_toys": lambda m: {"analysis": m.analysis, "choice": "nsi", "toys": 10, "points": 3},
     "find_strength_limits": lambda m: spectrum(m, "spectra"),
     "fit_analysis": lambda m: {"analysis": m.analysis, "parameter": "flux"},
     "fit_analysis_by_toys": lambda m: {"analysis": m.analysis, "parameter": "flux", "toys": 10, "values": [1, 5, 9]},
@@ -138,7 +138,6 @@ CALLS: dict[str, Callable[[Made], dict[str, Any]]] = {
     "load_experiment": lambda _: {"name_or_path": "xenonnt"},
     "load_source": lambda _: {"name_or_path": "solar_8b"},
     "load_target": lambda _: {"name_or_path": "xenon"},
-    "parse_new_physics": lambda _: {"name": "scalar"},
     "point_workspace": lambda m: point(m, value=1e-5),
     "profile_analysis": lambda m: {"analysis": m.analysis, "parameter": "flux", "points": 5},
     "profile_workspace": lambda m: {"workspace": m.workspace, "points": 5},
@@ -148,9 +147,8 @@ CALLS: dict[str, Callable[[Made], dict[str, Any]]] = {
     "rank_workspace": lambda m: {"workspace": m.workspace},
     "read_spectra": lambda m: {"path": m.folder / "spectrum.csv"},
     "read_spectrum": lambda m: {"path": m.folder / "spectrum.csv"},
-    "recoil_spectrum": lambda _: {"energies": [1], "interaction": "scalar", "mass": 10, "coupling": 1e-5},
+    "recoil_spectrum": lambda _: {"energies": [1], "choice": "scalar", "mass_MeV": 10, "value": 1e-5},
     "scan_analysis": lambda m: {"analysis": m.analysis, "choice": "nsi", "couplings": [0.1]},
-    "scan_files": lambda m: {"workspace": m.workspace, "patchset": m.workspace.with_name("patchset_scalar.json")},
     "scan_patches": lambda m: {"workspace": m.workspace, "patchset": m.workspace.with_name("patchset_scalar.json")},
     "scan_spectra": lambda m: spectrum(m, "spectra"),
     "verify": lambda m: {"path": m.workspace},
@@ -163,8 +161,8 @@ CALLS: dict[str, Callable[[Made], dict[str, Any]]] = {
         "patches": m.request,
         "submission": False,
     },
-    "write_explorer": lambda m: {"content": m.content, "path": m.new(".html")},
-    "write_plane": lambda m: {"output": m.new(), "analysis": "xenonnt", "interactions": "nsi", "points": 2},
+    "write_explorer": lambda m: {"content": m.content, "output": m.new(".html")},
+    "write_plane": lambda m: {"output": m.new(), "analysis": "xenonnt", "choices": "nsi", "points": 2},
 }
 #: Calls that end where they look at their files, before they compute for long.
 STOPPED: dict[str, Callable[[Made], dict[str, Any]]] = {
@@ -175,13 +173,14 @@ STOPPED: dict[str, Callable[[Made], dict[str, Any]]] = {
 }
 #: Arguments without which a call takes long, or whose junk is nearly all taken: their names are checked elsewhere too.
 SLOW = {
-    ("find_limits_by_toys", "count"),
+    ("find_limits_by_toys", "points"),
     *(("write_plane", argument) for argument in ("analysis", "variants", "dof", "executor", "jobs", "force", "change")),
 }
 #: What these make is what a user calls; nobody calls the classes themselves.
 MADE_BY_FUNCTIONS = {
-    *("Analysis", "Channel", "Choice", "CoverageResult", "EventsResult", "ExpectedLimits", "ExpectedStrengths"),
-    *("Experiment", "Explanation", "FitResult", "Likelihood", "LimitsResult", "NewPhysics", "Page", "ProfileResult"),
+    *("Analysis", "Channel", "Choice", "CorrelationsResult", "CoverageResult", "EventsResult", "ExpectedLimits"),
+    *("Experiment", "ExpectedStrengths", "Explanation", "FitResult", "Likelihood", "LimitsResult", "Page"),
+    "ProfileResult",
     *("SurfaceResult", "ExperimentDescription", "ExperimentList"),
     *("RankingResult", "ScanResult", "Source", "SpecBuilderError", "Spectrum", "StrengthLimits", "Target"),
     *("ToyFitResult", "ToyLimitsResult"),
@@ -248,6 +247,7 @@ def test_missing_and_unknown_arguments_are_type_errors_of_the_call(name: str, ma
 # ---------------------------------------------------------------- results
 
 RESULTS: dict[str, Callable[[Made], Any]] = {
+    "CorrelationsResult": lambda m: sb.fit_analysis(m.analysis, "flux").correlations,
     "CoverageResult": lambda m: sb.cover_analysis(m.analysis, "flux", [1], toys=10),
     "EventsResult": lambda m: sb.events_of_analysis(m.analysis, "flux"),
     "ExpectedLimits": lambda m: sb.expect_limits(m.analysis, "scalar", [1, 10]),
@@ -261,7 +261,7 @@ RESULTS: dict[str, Callable[[Made], Any]] = {
     "Spectrum": lambda _: sb.recoil_spectrum([1, 2]),
     "StrengthLimits": lambda m: sb.find_strength_limits(m.analysis, m.folder / "spectrum.csv"),
     "ToyFitResult": lambda m: sb.fit_analysis_by_toys(m.analysis, "flux", toys=10, values=[1, 5, 9]),
-    "ToyLimitsResult": lambda m: sb.find_limits_by_toys(m.analysis, "nsi", toys=10, count=3),
+    "ToyLimitsResult": lambda m: sb.find_limits_by_toys(m.analysis, "nsi", toys=10, points=3),
     "Analysis": lambda m: m.analysis,
     "Experiment": lambda _: sb.load_experiment("xenonnt"),
     "Source": lambda _: sb.load_source("solar_8b"),
@@ -360,8 +360,8 @@ def test_a_likelihood_of_a_workspace(made: Made) -> None:
         (lambda _: untyped.export_workspaces("xenonnt", None), "output None: expected a path"),
         (lambda m: untyped.expect_limits(m.analysis, "scalar", 1, toys=1.5), "toys 1.5: expected a whole number"),
         (
-            lambda _: untyped.recoil_spectrum([1], interaction="scalar", mass="a", coupling=1),
-            "mass 'a': expected a number",
+            lambda _: untyped.recoil_spectrum([1], "scalar", "a", 1),
+            "masses 'a': 'a' is not a positive number of MeV; expected numbers or the text of a grid, LO:HI:N",
         ),
         (
             lambda m: untyped.fit_workspace(m.workspace, hold=["x"]),

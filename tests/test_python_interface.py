@@ -22,7 +22,7 @@ OF_ANALYSIS: dict[str, Callable[..., Any]] = {
     "fit_analysis_by_toys": lambda a, **how: sb.fit_analysis_by_toys(a, "flux", toys=20, **how),
     "profile_analysis": lambda a, **how: sb.profile_analysis(a, "flux", points=5, **how),
     "find_limits": lambda a, **how: sb.find_limits(a, "scalar", 10, **how),
-    "find_limits_by_toys": lambda a, **how: sb.find_limits_by_toys(a, "scalar", 10, toys=10, count=3, **how),
+    "find_limits_by_toys": lambda a, **how: sb.find_limits_by_toys(a, "scalar", 10, toys=10, points=3, **how),
     "expect_limits": lambda a, **how: sb.expect_limits(a, "scalar", 10, **how),
     "cover_analysis": lambda a, **how: sb.cover_analysis(a, "flux", [1], toys=10, **how),
     "cover_couplings": lambda a, **how: sb.cover_couplings(a, "scalar", 10, [5e-6], toys=20, **how),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import Column, Columns
 
-__all__ = ["FileStore", "MemoryStore", "Store", "Work", "compute_chunks"]
+__all__ = ["FileStore", "MemoryStore", "Store", "Work", "chunk_folder", "compute_chunks"]
 
 _DIGEST_BYTES = 32
 _CHUNK_NAME = re.compile(r"chunk-\d{6,}\.npz")
@@ -103,6 +103,11 @@ class MemoryStore:
         return list(self._chunks[index])
 
 
+def chunk_folder(output: Path) -> Path:
+    """Where the chunks of a run lie until its output is written."""
+    return output.with_name(output.name + ".parts")
+
+
 class FileStore:
     """Chunks as files in a folder beside the scan's output.
 
@@ -118,7 +123,7 @@ class FileStore:
 
     def __init__(self, output: Path, job: str) -> None:
         self._output, self._job = real_path(output), job
-        self._folder = output.with_name(output.name + ".parts")
+        self._folder = chunk_folder(output)
         self._lock: FolderLock | None = None
         self._refuse_strange_folder()
         if self._folder.exists():

@@ -211,8 +211,9 @@ def loss_is_told() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # the work itself neither reads nor writes; Dask has exceptions of its own
-        lost = (concurrent.futures.BrokenExecutor, concurrent.futures.CancelledError, OSError)
+        # the work itself neither reads nor writes, and the end of a stream is that of the process that forks workers;
+        # Dask has exceptions of its own
+        lost = (concurrent.futures.BrokenExecutor, concurrent.futures.CancelledError, EOFError, OSError)
         if not isinstance(error, lost) and type(error).__module__.partition(".")[0] != "distributed":
             raise
         raise SpecBuilderError("a worker was lost; run again to go on where the scan stood") from None

@@ -14,11 +14,12 @@ import sys
 import tempfile
 import tomllib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from spec_builder.base.errors import ExistsError, SpecBuilderError
-from spec_builder.base.folders import make_folder, missing_folders, remove_empty
+from spec_builder.base.folders import in_made_folder, missing_folders, remove_empty
 from spec_builder.base.locks import FolderLock
 from spec_builder.base.printing import json_text
 from spec_builder.base.signals import held_back
@@ -44,6 +45,7 @@ __all__ = [
     "read_text",
     "real_path",
     "refuse_existing",
+    "shipped_names",
     "write_bytes",
     "write_files",
     "write_text",
@@ -67,8 +69,6 @@ _SHOWN = 40
 _TEMPORARY = re.compile(r"\..*-[a-z0-9_]{8}(\.\w+)?")
 #: Bytes of a name, as file systems have it, and of what a temporary one has more than the name that it stands for.
 _MOST_NAME, _ADDED = 255, 10
-#: A folder is made so often, if others remove it.
-_TRIES = 100
 #: The escape of one half of a character beyond U+FFFF, or that half itself.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
@@ -82,6 +82,11 @@ def data_path(*parts: str) -> Path:
     inside = package / "data"
     root = inside if inside.is_dir() else package.parent / "data"
     return root.joinpath(*parts)
+
+
+def shipped_names(room: str) -> tuple[str, ...]:
+    """Names of the descriptions ``data/<room>/<name>.toml``, sorted."""
+    return tuple(sorted(path.stem for path in data_path(room).glob("*.toml")))
 
 
 def _bounded(stream: BinaryIO, most: int, shown: str) -> bytes:
@@ -289,7 +294,7 @@ def refuse_existing(path: Path, *, force: bool) -> None:
 
     Raises:
         ExistsError: if ``path`` exists and ``force`` is not given.
-        SpecBuilderError: if it is no file: a folder, a device, a pipe.
+        SpecBuilderError: if it is no file (a folder, a device, a pipe), or its folder may not be written.
     """
     if "\0" in str(path):
         raise SpecBuilderError(f"{path}: cannot be written (no name holds a NUL)")
@@ -300,7 +305,10 @@ def refuse_existing(path: Path, *, force: bool) -> None:
             raise SpecBuilderError(f"{path}: is a device or a pipe, expected a file name")
         if path.is_symlink() and not path.exists():
             raise SpecBuilderError(f"{path}: is a link that leads to nothing, expected a file name")
-        missing_folders(path.absolute().parent, path)
+        missing = missing_folders(path.absolute().parent, path)
+        there = (missing[-1] if missing else real_path(path)).parent
+        if not os.access(there, os.W_OK):
+            raise SpecBuilderError(f"{path}: cannot be written ({there} takes no files of yours)")
         if path.exists() and not force:
             raise ExistsError(f"{path}: exists already; give another name")
 
@@ -446,13 +454,10 @@ def _temporary_of(path: Path, made: list[Path]) -> Path:
         made: takes the folders that are made.
     """
     prefix = f".{_shortened(path.stem, _MOST_NAME - _ADDED - len(os.fsencode(path.suffix)))}-"
-    for _ in range(_TRIES):
-        made += make_folder(path.parent, what=path)
-        with contextlib.suppress(FileNotFoundError):  # another process has removed the folder that it had made
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
-            os.close(handle)
-            return Path(name)
-    raise SpecBuilderError(f"{path}: cannot be written (the folder is removed again and again)")
+    file = partial(tempfile.mkstemp, dir=path.parent, prefix=prefix, suffix=path.suffix)
+    handle, name = in_made_folder(path.parent, file, made, what=path)
+    os.close(handle)
+    return Path(name)
 
 
 def _shortened(name: str, most: int) -> str:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.locks import FolderLock, GoneError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-__all__ = ["alone_in", "make_folder", "missing_folders", "remove_empty"]
+__all__ = ["alone_in", "in_made_folder", "make_folder", "missing_folders", "remove_empty"]
 
+_T = TypeVar("_T")
 #: A folder is made so often, if others remove it.
 _TRIES = 100
 
@@ -38,6 +39,25 @@ def make_folder(folder: Path, *, what: Path | None = None) -> list[Path]:
     except OSError as error:
         raise SpecBuilderError(f"{shown}: cannot be written ({error.strerror})") from None
     return missing
+
+
+def in_made_folder(folder: Path, do: Callable[[], _T], made: list[Path], *, what: Path | None = None) -> _T:
+    """Make a folder if need be and do something in it; again, if another process removes what it had made.
+
+    Args:
+        folder: the folder.
+        do: raises FileNotFoundError or GoneError where the folder is gone.
+        made: takes the folders that are made.
+        what: is to be written there, for the message; the folder itself by default.
+
+    Raises:
+        SpecBuilderError: as :func:`make_folder`, or if the folder is removed again and again.
+    """
+    for _ in range(_TRIES):
+        made += make_folder(folder, what=what)
+        with contextlib.suppress(FileNotFoundError, GoneError):
+            return do()
+    raise SpecBuilderError(f"{what or folder}: cannot be written (another run removes the folder again and again)")
 
 
 def missing_folders(folder: Path, shown: Path) -> list[Path]:
@@ -80,18 +100,10 @@ def alone_in(folder: Path) -> Iterator[None]:
     Raises:
         SpecBuilderError: if another process holds it, or it cannot be made.
     """
-    lock, made = _made_and_locked(folder)
+    made: list[Path] = []
+    lock = in_made_folder(folder, lambda: FolderLock(folder, folder), made)
     try:
         yield
     finally:
         remove_empty(made)
         lock.release()  # whoever waits for it sees that it is gone
-
-
-def _made_and_locked(folder: Path) -> tuple[FolderLock, list[Path]]:
-    """The lock of a folder, and the folders that were made for it, the lowest first."""
-    for _ in range(_TRIES):
-        made = make_folder(folder)
-        with contextlib.suppress(GoneError):  # another process has removed what it had made
-            return FolderLock(folder, folder), made
-    raise SpecBuilderError(f"{folder}: is removed again and again by another run; give another name")

@@ -258,16 +258,21 @@ def _count(item: str, text: str, what: str) -> int:
 def _finite(item: str, text: str, what: str) -> float:
     value = number_of(item)
     if not math.isfinite(value):
-        raise SpecBuilderError(f"{what} '{_short(text)}': '{_short(item.strip())}' is not a number")
+        raise SpecBuilderError(f"{what} '{_short(text)}': '{_short(item.strip())}' is not a number{_wanted(text)}")
     return value
 
 
 def _positive(item: str, text: str, what: str) -> float:
     value = number_of(item)
     if not 0 < value < math.inf:
-        unit = _UNITS.get(what, "")
-        raise SpecBuilderError(f"{what} '{_short(text)}': '{_short(item.strip())}' is not a positive number{unit}")
+        kind = f"a positive number{_UNITS.get(what, '')}"
+        raise SpecBuilderError(f"{what} '{_short(text)}': '{_short(item.strip())}' is not {kind}{_wanted(text)}")
     return value
+
+
+def _wanted(text: str) -> str:
+    """What is said to a text that was never meant for numbers, such as the name of an analysis."""
+    return "" if re.search(r"\d", text) else "; expected numbers or the text of a grid, LO:HI:N"
 
 
 def json_mass(mass_MeV: float | None) -> float | str | None:

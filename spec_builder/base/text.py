@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from os import PathLike
 
-__all__ = ["Cell", "Column", "Described", "Report", "Result", "Shown", "markdown_table"]
+__all__ = ["Cell", "Column", "Described", "Report", "Result", "Shown", "markdown_table", "markdown_text"]
 
 #: What may begin a tag of HTML, which pages in Markdown may hold.
 _TAG = re.compile("<(?=[A-Za-z/!?])")
@@ -135,14 +135,13 @@ class Report:
 
     def to_markdown(self) -> str:
         """The same for a Markdown page."""
-        lines = [f"**{_escaped(self.title)}**", ""]
+        lines = [f"**{markdown_text(self.title)}**", ""]
         facts = dict(self.facts) | dict(self.notes)
         if facts:
-            lines += [markdown_table(("", ""), [(_escaped(key), _escaped(value)) for key, value in facts.items()]), ""]
+            lines += [markdown_table(("", ""), list(facts.items())), ""]
         table = self.table
         if table.columns:
-            rows = [tuple(_escaped(cell) for cell in row) for row in table.rows]
-            lines += [markdown_table(tuple(_escaped(name) for name in table.columns), rows), ""]
+            lines += [markdown_table(table.columns, table.rows), ""]
         return "\n".join(lines)
 
     def to_csv(self) -> str:
@@ -248,7 +247,7 @@ class Described(Result):
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table without a final newline.
+    """A Markdown table without a final newline; its cells are text, see :func:`markdown_text`.
 
     Examples:
         >>> print(markdown_table(("mass", "g"), [("1", "2")]))
@@ -256,9 +255,8 @@ def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str
         |---|---|
         | 1 | 2 |
     """
-    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join(lines)
+    head, *body = (f"| {' | '.join(map(markdown_text, row))} |" for row in (columns, *rows))
+    return "\n".join([head, f"|{'---|' * len(columns)}", *body])
 
 
 def _aligned(table: Shown) -> list[str]:
@@ -291,9 +289,16 @@ def _html_row(tag: str, cells: Sequence[str]) -> str:
     return "<tr>" + "".join(f"<{tag}>{_html(cell)}</{tag}>" for cell in cells) + "</tr>"
 
 
-def _escaped(cell: str) -> str:
-    """Text that stays one cell, and text: no name is a row, a tag or a link of its own."""
-    return _TAG.sub("&lt;", _MARKUP.sub(r"\\\g<0>", in_line(cell)))
+def markdown_text(text: str) -> str:
+    """Text that stays one cell of Markdown, and text: no name is a row, a tag or a link of its own.
+
+    What is text already stays as it is.
+
+    Examples:
+        >>> print(markdown_text("a | b, <b>"), markdown_text("&lt;b>"))
+        a &#124; b, &lt;b> &lt;b>
+    """
+    return _MARKUP.sub(lambda sign: f"&#{ord(sign[0])};", _TAG.sub("&lt;", in_line(text)))
 
 
 def _html(text: str) -> str:

@@ -89,14 +89,11 @@ def main() -> None:
     except SpecBuilderError as error:
         _fail(str(error))
     except StoppedError as stop:
-        for number in (signal.SIGINT, signal.SIGTERM, hang_up):  # once is enough: the process is ending
-            if number is not None:
-                signal.signal(number, signal.SIG_IGN)
-        with contextlib.suppress(OSError):  # the terminal may be gone
-            complain(str(stop))
-        sys.exit(stop.status)
-    except click.exceptions.Abort:
-        sys.exit(130)
+        _end(stop)
+    except click.exceptions.Abort as abort:  # click's word for a signal while it parses, and for the end of a stream
+        if isinstance(abort.__cause__, EOFError):
+            _fail("a process that was to answer has ended; run again")
+        _end(StoppedError(abort.__cause__ or abort))
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         verb = "spec-builder" if context is None else context.command_path
@@ -118,6 +115,16 @@ def _without_name(error: OSError) -> str:
     except OSError:
         return "the folder that this was started in"
     return "the system"
+
+
+def _end(stop: StoppedError) -> NoReturn:
+    """Say that the run was stopped, and end: another signal changes nothing."""
+    for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", None)):
+        if number is not None:
+            signal.signal(number, signal.SIG_IGN)
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        complain(str(stop))
+    sys.exit(stop.status)
 
 
 def _fail(message: str) -> NoReturn:

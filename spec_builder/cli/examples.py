@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spec_builder.base.files import shipped_names
+
 if TYPE_CHECKING:
     import click
 
@@ -71,8 +73,8 @@ _INTERACTIONS = (
 NAMES = {
     "ANALYSIS": _ANALYSES,
     "--interaction": _INTERACTIONS,
-    "--source": "reactor, sns, solar, solar_8b, solar_8b_hep, solar_hep",
-    "--target": "argon, csi, csi_electrons, germanium, silicon, xenon, xenon_electrons, xenon_electrons_free",
+    "--source": ", ".join(shipped_names("sources")),
+    "--target": ", ".join(shipped_names("targets")),
 }
 
 

@@ -212,6 +212,7 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
     with pool as executor, ResumableProgress(Path(output)) as report:
         from spec_builder.studies import scans  # noqa: PLC0415
 
+        scans.check_scan_output(Path(output), force=force)
         how: dict[str, Any] = {
             "executor": executor,
             "output": Path(output),
@@ -225,7 +226,7 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
             if choices["keep_going"]:
                 how["passed_over"] = complain
             how |= {name: choices[name] for name in ("measurement", "poi", "hold")}
-            scans.scan_files(target, choices["patchset"], **how)
+            scans.scan_patches(target, choices["patchset"], **how)
         elif choices["spectrum"] is not None:
             scan_spectra(target, given, choices, how)
         else:
@@ -300,7 +301,7 @@ def plane(context: click.Context, /, analysis: str | None, output: str, **choice
         table = write_plane(
             Path(output),
             analysis=analysis,
-            interactions=interactions,
+            choices=interactions,
             change=change,
             executor=executor,
             report=report,
@@ -334,7 +335,7 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
             dof = choices["dof"] or (2 if choice.has_mediator else 1)
             part = toy_part(path, choices, loaded.workspace, choice, before=paths[:i], force=force)
             how = {"executor": executor, **kept.enter_context(part), **by_toys(choices)}
-            how |= {"cl": choices["cl"], "dof": dof, "count": choices["points"]}
+            how |= {"cl": choices["cl"], "dof": dof, "points": choices["points"]}
             found = find_limits_by_toys(loaded, choice, masses, **how)
             files |= both_content(draw_result(found, width=width), name)
             files |= {f"{name}.csv": found.to_csv(), path.name: found.to_json()}

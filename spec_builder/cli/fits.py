@@ -58,6 +58,9 @@ if TYPE_CHECKING:
     from spec_builder.studies.profiles import ProfileResult
     from spec_builder.studies.surfaces import SurfaceResult
 
+#: What a fit prints in its place.
+_INSTEAD = ("ranking", "correlations")
+
 
 @click.command()
 @click.argument("target", metavar="ANALYSIS|WORKSPACE.json|-", shell_complete=ANALYSIS_WORDS)
@@ -76,7 +79,10 @@ if TYPE_CHECKING:
 @poi_option
 @fix_option
 @click.option("--ranking", is_flag=True, help="Rank the nuisance parameters by their impact on what is fitted.")
-@plot_options("Draw the spectra of an ANALYSIS before and after the fit, the pulls of a WORKSPACE, or the ranking")
+@click.option("--correlations", is_flag=True, help="Print the correlations of the parameters at the minimum.")
+@plot_options(
+    "Draw the spectra of an ANALYSIS before and after the fit, the pulls of a WORKSPACE, the ranking, the correlations"
+)
 @toy_options
 @projection_options
 @json_option
@@ -100,23 +106,22 @@ def fit(context: click.Context, /, target: str, output: str, force: bool, **choi
     given = given_options(context, choices)
     plots = Plots.taken(choices, output, force=force)
     toys = method_of(choices) != "asymptotic"
-    if toys and choices["ranking"]:
-        raise SpecBuilderError("fit: --ranking is for --method asymptotic")
+    _check_instead(choices, toys=toys)
     if toys and plots and is_workspace(target):
         raise SpecBuilderError("fit: --plot of a workspace is for --method asymptotic")
     check_toy_options(given, toys=toys)
     if is_workspace(target):
-        own = {"cl", "minimiser", "measurement", "patches", "poi", "hold", "method", "plots", "width", "ranking"}
-        only(given, own | TOY_OPTIONS, "a workspace")
-        from spec_builder.histfactory.patch import load_workspace  # noqa: PLC0415
+        own = {"cl", "minimiser", "measurement", "patches", "poi", "hold", "method", "plots", "width"}
+        only(given, own | {*_INSTEAD} | TOY_OPTIONS, "a workspace")
+        from spec_builder.model.given import as_workspace  # noqa: PLC0415
 
-        workspace = load_workspace(target, choices["patches"])
+        workspace, name = as_workspace(target, patches=choices["patches"])
         if toys:
-            _fit_workspace_by_toys(workspace, target, choices, output, form, force=force)
+            _fit_workspace_by_toys(workspace, name, choices, output, form, force=force)
             return
         result = fit_workspace(
             workspace,
-            target,
+            name,
             measurement=choices["measurement"],
             poi=choices["poi"],
             hold=choices["hold"],
@@ -126,16 +131,17 @@ def fit(context: click.Context, /, target: str, output: str, force: bool, **choi
         if choices["ranking"]:
             from spec_builder.studies.fits import workspace_likelihood  # noqa: PLC0415
 
-            how = {name: choices[name] for name in ("measurement", "poi", "hold")}
-            _rank(workspace_likelihood(workspace, target, **how), result, plots, output, form)
+            how = {key: choices[key] for key in ("measurement", "poi", "hold")}
+            _rank(workspace_likelihood(workspace, name, **how), result, plots, output, form)
             return
-        beside = plots.of_result(result)
+        found = result.correlations if choices["correlations"] else result
+        beside = plots.of_result(found)
     elif choices["spectrum"] is not None:
         emit(fit_of_spectrum(target, given, choices), output, force=force, **form)
         return
     else:
-        own = {"cl", "minimiser", "parameter", "law", "variants", "cite", "plots", "width", "ranking", "method"}
-        only(given, own | TOY_OPTIONS | PROJECTION_OPTIONS, "an analysis")
+        own = {"cl", "minimiser", "parameter", "law", "variants", "cite", "plots", "width", "method"}
+        only(given, own | {*_INSTEAD} | TOY_OPTIONS | PROJECTION_OPTIONS, "an analysis")
         from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
 
         analysis = load_analysis(target, choices["law"], choices["variants"])
@@ -153,8 +159,21 @@ def fit(context: click.Context, /, target: str, output: str, force: bool, **choi
         if choices["ranking"]:
             _rank(analysis.likelihood(choices["parameter"]), result, plots, output, form)
             return
-        beside = _figure_of_fit(analysis, result, plots)
-    emit(result, output, force=force, beside=beside, **form)
+        if choices["correlations"]:
+            found = result.correlations
+            beside = plots.of_result(found)
+        else:
+            found, beside = result, _figure_of_fit(analysis, result, plots)
+    emit(found, output, force=force, beside=beside, **form)
+
+
+def _check_instead(choices: Mapping[str, Any], *, toys: bool) -> None:
+    """Refuse two results of one fit, and either by toys."""
+    wanted = [flag for flag in _INSTEAD if choices[flag]]
+    if toys and wanted:
+        raise SpecBuilderError(f"fit: --{wanted[0]} is for --method asymptotic")
+    if len(wanted) > 1:
+        raise SpecBuilderError(f"fit: --{' and --'.join(wanted)} are two results, expected one of them")
 
 
 def _rank(likelihood: Likelihood, result: FitResult, plots: Plots, output: str, form: Mapping[str, bool]) -> None:
@@ -271,16 +290,16 @@ def profile(context: click.Context, /, target: str, **choices: Any) -> None:
 def _profile_of_workspace(
     target: str, choices: Mapping[str, Any], how: Mapping[str, Any]
 ) -> ProfileResult | SurfaceResult:
-    from spec_builder.histfactory.patch import load_workspace  # noqa: PLC0415
+    from spec_builder.model.given import as_workspace  # noqa: PLC0415
     from spec_builder.studies.profiles import profile_workspace  # noqa: PLC0415
     from spec_builder.studies.surfaces import profile_two_of_workspace  # noqa: PLC0415
 
-    workspace = load_workspace(target, choices["patches"])
+    workspace, name = as_workspace(target, patches=choices["patches"])
     settings = {"measurement": choices["measurement"], "hold": choices["hold"], **how}
     if len(choices["parameters"]) == 2:
-        return profile_two_of_workspace(workspace, target, choices["parameters"], **settings)
+        return profile_two_of_workspace(workspace, name, choices["parameters"], **settings)
     parameter = choices["parameters"][0] if choices["parameters"] else None
-    return profile_workspace(workspace, target, parameter, **settings)
+    return profile_workspace(workspace, name, parameter, **settings)
 
 
 def _profile_of_analysis(

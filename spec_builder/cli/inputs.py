@@ -106,7 +106,8 @@ def spectrum(as_json: bool, as_csv: bool, output: str, force: bool, **choices: A
             raise SpecBuilderError(f"interaction '{name.name}': give --mass (MeV)")
         if choices["coupling"] is None:
             raise SpecBuilderError(f"interaction '{name.name}': give --coupling ({name.unit or 'no unit'})")
-    result = recoil_spectrum(interaction=name, **choices)
+    energies, mass, coupling = (choices.pop(key) for key in ("energies", "mass", "coupling"))
+    result = recoil_spectrum(energies, name, mass, coupling, **choices)
     told, beside = bibtex_of(result.sources) if cite else result, plots.of_result(result)
     emit(told, output, force=force, beside=beside, as_json=as_json, as_csv=as_csv)
 

@@ -223,7 +223,9 @@ class ResumableProgress(Progress):
         error = about[1]
         if not isinstance(error, KeyboardInterrupt):
             return
-        folders = [path.with_name(path.name + ".parts") for path in (*self._before, self._output)]
+        from spec_builder.base.chunks import chunk_folder  # noqa: PLC0415
+
+        folders = [chunk_folder(path) for path in (*self._before, self._output)]
         counts = {folder: len(list(folder.glob("chunk-*.npz"))) for folder in folders}
         kept = sum(counts.values())
         if self.written:

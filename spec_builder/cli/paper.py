@@ -54,7 +54,6 @@ def reproduce(jobs: int | None, output: str, force: bool) -> None:
 @compared_dof_option
 @click.option(
     "--bounds",
-    "folders",
     multiple=True,
     metavar="FOLDER|FILE",
     help="Curves of your own, or limits (JSON, CSV); repeatable.",
@@ -65,7 +64,7 @@ def reproduce(jobs: int | None, output: str, force: bool) -> None:
 @width_option
 @click.option("--output", "-o", default="comparison", show_default=True, metavar="FOLDER", help="Folder to write to.")
 @force_option
-def compare(analysis: str | None, output: str, folders: tuple[str, ...], darkcast: str | None, **choices: Any) -> None:
+def compare(analysis: str | None, output: str, bounds: tuple[str, ...], darkcast: str | None, **choices: Any) -> None:
     """Draw the weak mixing angle (Fig. 3) and the limits (Fig. 5) beside existing results; list their sources.
 
     A curve of your own is a file FOLDER/<interaction>/<name>.csv with interaction scalar, axial, vector_bl or
@@ -85,7 +84,7 @@ def compare(analysis: str | None, output: str, folders: tuple[str, ...], darkcas
         loaded, choice = analysis_and_choice(analysis, own | choices)
         how = {name: choices[name] for name in ("cl", "dof", "force")} | {"width": own["width"] or "single"}
         with alone_in(Path(output)):
-            told = compare_analysis(loaded, choice, output, own["masses"], folders=folders, **how)
+            told = compare_analysis(loaded, choice, output, own["masses"], bounds=bounds, **how)
         emit(told, "-", force=False)
         return
     for name, value in own.items():
@@ -95,7 +94,7 @@ def compare(analysis: str | None, output: str, folders: tuple[str, ...], darkcas
     with alone_in(Path(output)), Progress() as report:
         table = run(
             Path(output),
-            folders=folders,
+            bounds=bounds,
             darkcast=None if darkcast is None else Path(darkcast),
             report=report,
             **choices,

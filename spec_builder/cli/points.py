@@ -28,6 +28,7 @@ from spec_builder.cli.options import (
 )
 from spec_builder.cli.output import bibtex_of, emit
 from spec_builder.cli.parsing import analysis_and_choice, given_options, is_workspace, only
+from spec_builder.cli.pictures import Plots, plot_options
 from spec_builder.cli.toys import PROJECTION_OPTIONS, changed_analysis, load_changed, projection_options
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ __all__ = ["events", "point"]
 @patch_option
 @poi_option
 @fix_option
+@plot_options("Draw data over the samples at the minimum, bin by bin")
 @projection_options
 @json_option
 @csv_option
@@ -68,7 +70,8 @@ def events(context: click.Context, /, target: str, output: str, force: bool, **c
     parameters alone.
     """
     given = given_options(context, choices)
-    common = {"as_json", "as_csv"}
+    plots = Plots.taken(choices, output, force=force)
+    common = {"as_json", "as_csv", "plots", "width"}
     if is_workspace(target):
         only(given, common | {"measurement", "patches", "poi", "hold"}, "a workspace")
         result = _of_workspace(target, choices)
@@ -84,7 +87,8 @@ def events(context: click.Context, /, target: str, output: str, force: bool, **c
             chosen = choice_of(choices["interaction"], choices) if choices["interaction"] is not None else None
             emit(bibtex_of(loaded.sources(chosen), "iminuit"), output, force=force)
             return
-    emit(result, output, force=force, as_json=choices["as_json"], as_csv=choices["as_csv"])
+    beside = plots.of_result(result)
+    emit(result, output, force=force, beside=beside, as_json=choices["as_json"], as_csv=choices["as_csv"])
 
 
 def _of_workspace(target: str, choices: Mapping[str, Any]) -> EventsResult:

@@ -318,7 +318,7 @@ def _job(choices: Mapping[str, Any], workspace: Any, of: Choice | None) -> str:
 @click.option(
     "--values",
     metavar="LIST|LO:HI:N",
-    help="Truths: of a parameter in units of the Standard Model's (default: 0.3,1,2); of an interaction its own.",
+    help="Truths, in the parameter's own unit (default: 0.3, 1 and 2 times the Standard Model's).",
 )
 @law_option
 @variant_option
@@ -357,8 +357,7 @@ def _measured_coverage(
     if of is None:
         if choices["mass"] is not None:
             raise SpecBuilderError("coverage: --mass applies with an --interaction only")
-        values = {} if choices["values"] is None else {"values": choices["values"]}
-        return cover_analysis(analysis, choices["parameter"], **values, **own)
+        return cover_analysis(analysis, choices["parameter"], choices["values"], **own)
     if choices["values"] is None:
         raise SpecBuilderError(f"coverage: give --values of {of.parameter}")
     return cover_couplings(analysis, of, choices["mass"], choices["values"], **own)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "STANDARD_MODEL",
+    "Bar",
     "Interval",
     "check_masses",
     "draw_bars",
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 Interval: TypeAlias = "tuple[float | None, float | None]"
+#: Name, excluded intervals or None where nothing is known, best value and colour.
+Bar: TypeAlias = "tuple[str, Sequence[Interval] | None, float, str]"
 #: Its name in legends.
 STANDARD_MODEL = "Standard Model"
 #: How far the light band on the excluded side of a curve reaches, as a factor of the coupling, and how light it is.
@@ -52,6 +55,7 @@ _TINY = 1e-9
 #: Numbers that are written without a power of ten.
 _PLAIN_NUMBERS = (1e-3, 1e4)
 _NOTHING, _EVERYTHING = "nothing is excluded", "everything is excluded"
+_UNKNOWN = "fits are not valid"
 
 
 def draw_profile(panel: Axes, values: FloatArray, heights: FloatArray, *, line: Line, label: str | None = None) -> None:
@@ -235,27 +239,28 @@ def range_of_ends(excluded: Sequence[Sequence[Interval]]) -> tuple[float, float]
     return 10.0 ** np.floor(np.log10(min(ends) / _ROOM)), 10.0 ** (np.ceil(np.log10(max(ends))) + 1)
 
 
-def draw_bars(
-    panel: Axes, rows: Sequence[tuple[str, Sequence[Interval], float, str]], label: str, *, signed: bool
-) -> None:
+def draw_bars(panel: Axes, rows: Sequence[Bar], label: str, *, signed: bool) -> None:
     """What is excluded of a parameter as bars, the best value as a point: a row for each result.
 
     Args:
         panel: where to.
-        rows: name, excluded intervals, best value and colour of each, from the top.
+        rows: name, excluded intervals, best value and colour of each, from the top. None in the place of intervals
+            is a result whose fits are not valid: the row says so, and has neither bar nor point.
         label: of the parameter.
         signed: whether it has a sign.
     """
     least, most = _scale_bars(panel, rows, signed=signed)
     for place, (_, excluded, best, color) in enumerate(reversed(rows)):
-        if not excluded:
+        if not excluded:  # none, or nothing is known
             look: dict[str, Any] = {
                 "transform": panel.get_yaxis_transform(),
                 "fontsize": 6,
                 "ha": "center",
                 "va": "bottom",
             }
-            panel.text(0.5, place + 0.18, _NOTHING, **look)
+            panel.text(0.5, place + 0.18, _UNKNOWN if excluded is None else _NOTHING, **look)
+        if excluded is None:
+            continue
         for begin, end in excluded:
             left = least if begin is None else max(begin, least)
             right = most if end is None else end
@@ -268,14 +273,13 @@ def draw_bars(
     panel.set_xlabel(label)
 
 
-def _scale_bars(
-    panel: Axes, rows: Sequence[tuple[str, Sequence[Interval], float, str]], *, signed: bool
-) -> tuple[float, float]:
+def _scale_bars(panel: Axes, rows: Sequence[Bar], *, signed: bool) -> tuple[float, float]:
     """Set the axis around what is excluded, or around the best values, and return its ends."""
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
 
-    ends = [abs(end) for row in rows for interval in row[1] for end in interval if end and np.isfinite(end)]
-    ends = ends or [abs(row[2]) for row in rows if row[2] and np.isfinite(row[2])]
+    known = [(excluded, best) for _, excluded, best, _ in rows if excluded is not None]
+    ends = [abs(end) for row, _ in known for interval in row for end in interval if end and np.isfinite(end)]
+    ends = ends or [abs(best) for _, best in known if best and np.isfinite(best)]
     low, high = (0.1 * min(ends), 10 * max(ends)) if ends else (1e-3, 1.0)
     if not signed:
         panel.set_xscale("log")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import textwrap
 from dataclasses import dataclass, field
 from functools import partial
@@ -158,6 +159,8 @@ def new_axes(height: float = 2.7) -> Axes:
 def legend_above(figure: Figure, entries: Mapping[str, Any], columns: int, **look: Any) -> None:
     """A legend above all panels, read row by row; with fewer columns where it would be wider than the figure.
 
+    It has no more columns than its rows need: five entries in at most four columns are three and two.
+
     Args:
         figure: with the constrained layout, which makes room.
         entries: artists by their names, in the order in which they are read.
@@ -165,7 +168,9 @@ def legend_above(figure: Figure, entries: Mapping[str, Any], columns: int, **loo
         look: of the legend.
     """
     names = list(entries)
-    for count in range(min(columns, max(1, len(names))), 0, -1):
+    for most in range(max(1, min(columns, len(names))), 0, -1):
+        rows = max(1, math.ceil(len(names) / most))
+        count = max(1, math.ceil(len(names) / rows))
         in_rows = [name for first in range(count) for name in names[first::count]]  # a legend is filled by columns
         handles = [entries[name] for name in in_rows]
         legend = figure.legend(handles, in_rows, loc="outside upper center", ncols=count, **look)
@@ -175,15 +180,19 @@ def legend_above(figure: Figure, entries: Mapping[str, Any], columns: int, **loo
 
 
 def legend_over(panel: Axes, entries: Mapping[str, Any], columns: int = 1, **look: Any) -> None:
-    """A legend over one panel, outside of it, where it hides nothing.
+    """A legend over one panel, outside of it, where it hides nothing; one below the other where it would be too wide.
 
     Args:
         panel: without a title, in a figure with the constrained layout.
         entries: artists by their names.
-        columns: side by side.
+        columns: side by side, if they are not wider than the figure.
         look: of the legend.
     """
-    panel.legend(entries.values(), entries.keys(), loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns, **look)
+    for count in (columns, 1):
+        look |= {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": count}
+        legend = panel.legend(entries.values(), entries.keys(), **look)
+        if legend.get_window_extent().width <= panel.figure.bbox.width:
+            return
 
 
 def entries_of(panels: Iterable[Axes]) -> dict[str, Any]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["draw_impacts", "draw_parts", "draw_pulls", "name_rows", "pull_axes", "rows_height"]
 
 _UP, _DOWN = "#D55E00", "#0072B2"
+#: Letters of the name of an axis that may be wider than it.
+_LONG = 24
 
 
 def rows_height(rows: int) -> float:
@@ -92,7 +94,7 @@ def draw_impacts(panel: Axes, impacts: Mapping[str, Sequence[float | None]], lab
         error = r"\hat\sigma" if filled else r"\sigma_0"
         panel.barh(range(values.size), values, height=0.62, label=rf"$\hat\theta {sign} {error}$", **look)
     panel.axvline(0, color="0.3", linewidth=0.7)
-    panel.set_xlabel(label)
+    panel.set_xlabel(label, loc="right" if len(label) > _LONG else None)  # a long one has room over the names
 
 
 def draw_parts(panel: Axes, values: Sequence[float], label: str) -> None:

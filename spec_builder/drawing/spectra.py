@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
 
 __all__ = [
-    "BACKGROUND_COLORS",
-    "BACKGROUND_HATCHES",
+    "BACKGROUND_LOOKS",
     "SIGNAL_COLORS",
     "Layer",
     "draw_counts",
@@ -28,9 +27,11 @@ __all__ = [
     "poisson_interval",
 ]
 
-BACKGROUND_COLORS = ("#E69F00", "#56B4E9", "#F0E442", "#D55E00", "#999999")
-#: For those who see them in grey, where the first two are the same.
-BACKGROUND_HATCHES = (None, "....", None, "\\\\\\\\", "----")
+_COLORS = ("#E69F00", "#56B4E9", "#F0E442", "#D55E00", "#999999")
+#: For those who see them in grey, where the first two are the same; the second five for the same colours again.
+_HATCHES = (None, "....", None, r"\\\\", "----", "||||", "++++", "----", "....", r"\\\\")
+#: Colours and hatching of backgrounds by place.
+BACKGROUND_LOOKS = tuple(zip(_COLORS * 2, _HATCHES, strict=True))
 SIGNAL_COLORS = ("#CC79A7", "#E4B7CF", "#F3DEE9")
 #: How far the axis of ratios reaches to either side of 1, at least and at most.
 _LEAST_RATIO, _MOST_RATIO = 0.1, 1.0

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import FloatArray
 
-__all__ = ["ChargeYieldResponse", "GaussianResponse", "Kernel", "MatrixResponse", "Response", "Selection"]
+__all__ = [
+    "LEAST_RECOIL_KEV",
+    "ChargeYieldResponse",
+    "GaussianResponse",
+    "Kernel",
+    "MatrixResponse",
+    "Response",
+    "Selection",
+]
 
 #: Gauss-Legendre nodes in each interval of a response; twice as many change no bin by 1e-4.
 NODES_PER_INTERVAL = 4
@@ -27,6 +35,12 @@ _REACH = 8.0
 _FARTHEST = 20.0
 #: Width of a panel of the quadrature in standard deviations of the resolution, and in units of the energy.
 _PANEL_SIGMA, _PANEL_ENERGY = 0.5, 0.2
+#: Pieces of a spectrum up to its end that a panel is no wider than: rates of 8B fall by 1e3 in four of them.
+_PIECES = 32
+#: An meV: less than that is no recoil but thermal motion.
+LEAST_RECOIL_KEV = 1e-6
+#: Above 1: a row at the edge of a piece is no second edge beside it.
+_ROUNDING = 1 + 1e-9
 #: Intervals between the end of a matrix and the end of a spectrum.
 _BEYOND = 64
 
@@ -47,6 +61,11 @@ class Kernel:
         """Events per bin, shape (..., bins), from dR/dT [events/(t yr keV)] of shape (..., T)."""
         events: FloatArray = rate @ self.weights.T
         return events
+
+    def fold_below(self, energy_keV: float, rate: FloatArray) -> FloatArray:
+        """The part of :meth:`fold` that comes from recoils of less than an energy, same shape."""
+        below = self.recoil_energy_keV < energy_keV
+        return Kernel(self.recoil_energy_keV[below], self.weights[:, below]).fold(rate[..., below])
 
     def scaled(self, factors: FloatArray) -> Kernel:
         """The same kernel with each bin multiplied by a factor, shape (bins,)."""
@@ -88,6 +107,7 @@ class MatrixResponse:
         exposures: Sequence[float],
         *,
         breaks_keV: Sequence[float] = (),
+        end_keV: float = np.inf,
         nodes_per_interval: int = NODES_PER_INTERVAL,
     ) -> Kernel:
         """Quadrature that is exact in the response and spectral in the spectrum.
@@ -95,9 +115,11 @@ class MatrixResponse:
         Args:
             exposures: of each run.
             breaks_keV: recoil energies at which the rate jumps.
-            nodes_per_interval: of Gauss-Legendre quadrature between two rows of the table.
+            end_keV: the largest recoil energy of the spectrum.
+            nodes_per_interval: of Gauss-Legendre quadrature between two rows of the table, or in a piece of a wide one.
         """
-        edges = np.unique(np.concatenate([run.recoil_energy_keV for run in self.selections]))
+        rows = np.unique(np.concatenate([run.recoil_energy_keV for run in self.selections]))
+        edges = _divided(rows, end_keV)
         energy, weight = _gauss_legendre(_with_breaks(edges, breaks_keV), nodes_per_interval)
         probability = sum(
             exposure * selection.at(energy) for exposure, selection in zip(exposures, self.selections, strict=True)
@@ -168,6 +190,7 @@ class ChargeYieldResponse:
         exposures: Sequence[float],
         *,
         breaks_keV: Sequence[float] = (),
+        end_keV: float = np.inf,
         nodes_per_interval: int = NODES_PER_INTERVAL,
     ) -> Kernel:
         """Quadrature over each bin's window, split at the nodes of the efficiency."""
@@ -175,7 +198,7 @@ class ChargeYieldResponse:
         for exposure, edges, efficiency in zip(exposures, self.bin_edges, self.efficiencies, strict=True):
             window = self.window_keV(edges)
             for i, (low, high) in enumerate(itertools.pairwise(window)):
-                nodes = np.linspace(low, high, 11)
+                nodes = _divided(np.linspace(low, high, 11), end_keV)
                 if isinstance(efficiency, Selection):
                     nodes = _with_breaks(nodes, efficiency.recoil_energy_keV)
                 energy, weight = _gauss_legendre(_with_breaks(nodes, breaks_keV), nodes_per_interval)
@@ -243,10 +266,11 @@ class GaussianResponse:
         exposures: Sequence[float],
         *,
         breaks_keV: Sequence[float] = (),
+        end_keV: float = np.inf,
         nodes_per_interval: int = NODES_PER_INTERVAL,
     ) -> Kernel:
         """Quadrature over true energy in panels of half a standard deviation, over all that reaches a bin."""
-        panels = _with_breaks(self._panels(), breaks_keV)
+        panels = _with_breaks(self._panels(end_keV), breaks_keV)
         energy, weight = _gauss_legendre(panels, nodes_per_interval)
         probability = sum(
             exposure * self.probability(edges, energy)
@@ -266,13 +290,13 @@ class GaussianResponse:
                 return start, np.inf
         return start, end
 
-    def _panels(self) -> FloatArray:
+    def _panels(self, end_keV: float) -> FloatArray:
         """Edges of the quadrature's panels, which grow with the resolution and with the energy."""
         start, end = self.reach_keV()
-        panels = [start]
+        panels = [start] if start > LEAST_RECOIL_KEV else [0.0, LEAST_RECOIL_KEV]
         while panels[-1] < end:
-            step = _PANEL_SIGMA * float(self.sigma_keV(max(panels[-1], 1e-6)))
-            panels.append(panels[-1] + min(step, _PANEL_ENERGY * max(panels[-1], step)))
+            at = panels[-1]
+            panels.append(at + min(_PANEL_SIGMA * float(self.sigma_keV(at)), _PANEL_ENERGY * at, end_keV / _PIECES))
         kink = () if self.hold_above_keV is None else (self.hold_above_keV,)
         return _with_breaks(np.array(panels), kink)
 
@@ -295,6 +319,19 @@ def _normal_cdf(x: FloatArray) -> FloatArray:
 
     cdf: FloatArray = ndtr(x)
     return cdf
+
+
+def _divided(edges: FloatArray, end_keV: float) -> FloatArray:
+    """Edges with others between them, so that a few nodes follow any spectrum.
+
+    A piece spans at most a factor of two, for light mediators, and a part of the spectrum, for its steep end.
+    """
+    pieces = [float(edges[0])]
+    for edge in edges[1:].tolist():
+        while pieces[-1] < end_keV and edge - pieces[-1] > (widest := min(pieces[-1], end_keV / _PIECES)) * _ROUNDING:
+            pieces.append(pieces[-1] + widest)
+        pieces.append(edge)
+    return np.array(pieces)
 
 
 def _with_breaks(edges: FloatArray, breaks: Sequence[float] | FloatArray) -> FloatArray:

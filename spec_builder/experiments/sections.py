@@ -12,6 +12,8 @@ from spec_builder.base.files import parse_toml, read_text
 from spec_builder.base.grids import real_number
 from spec_builder.base.names import meant, unknown_key
 from spec_builder.base.printing import in_line
+from spec_builder.physics.descriptions import LONGEST_NAME
+from spec_builder.physics.sources import LARGEST_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,10 +26,6 @@ __all__ = ["NAME", "Section", "read_toml"]
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 #: Of channels, runs and the like: each is read by itself.
 _MOST_BLOCKS = 100
-#: Letters of a name.
-_LONGEST_NAME = 100
-#: A relative uncertainty beyond this is taken for a percentage.
-LARGEST_SIZE = 2.0
 
 
 def read_toml(file: Path) -> dict[str, Any]:
@@ -136,8 +134,8 @@ class Section:
         """
         if not NAME.fullmatch(name):
             raise self.error(key, expected, name)
-        if len(name) > _LONGEST_NAME:
-            raise self.error(key, f"{expected}, at most {_LONGEST_NAME} of them", name[:_LONGEST_NAME])
+        if len(name) > LONGEST_NAME:
+            raise self.error(key, f"{expected}, at most {LONGEST_NAME} of them", name[:LONGEST_NAME])
 
     def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """A list of texts, each in one line."""

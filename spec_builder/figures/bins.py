@@ -11,8 +11,8 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.names import shown
 from spec_builder.drawing.page import Page, entries_of, legend_above, new_figure, styled, width_of
-from spec_builder.drawing.spectra import SIGNAL_COLORS, Layer, draw_counts, draw_stack
-from spec_builder.drawing.style import PALETTE, display_name
+from spec_builder.drawing.spectra import BACKGROUND_LOOKS, SIGNAL_COLORS, Layer, draw_counts, draw_stack
+from spec_builder.drawing.style import display_name, plain
 from spec_builder.figures.pages import caption_of
 from spec_builder.figures.spectra import can_be_spectra, draw_spectra, fit_text
 from spec_builder.inference.fit import Fit
@@ -32,6 +32,8 @@ __all__ = ["Bins", "draw_bins", "draw_fit", "fitted_bins", "projected", "ranked"
 
 #: Bins that are shown by rank.
 _RANKED = 24
+#: Letters of a bin's name, which stands on its side.
+_LETTERS = 24
 
 
 @dataclass(frozen=True)
@@ -148,13 +150,14 @@ def _draw(panel: Axes, bins: Bins) -> None:
     places = np.arange(len(bins.names), dtype=np.float64)
     edges: FloatArray = np.append(places, places.size) - 0.5
     layers = [
-        Layer(display_name(name), events, line.color)
-        for (name, events), line in zip(bins.backgrounds.items(), itertools.cycle(PALETTE), strict=False)
+        Layer(display_name(name), events, *look)
+        for (name, events), look in zip(bins.backgrounds.items(), itertools.cycle(BACKGROUND_LOOKS), strict=False)
     ]
     layers.append(Layer("signal", bins.signal, SIGNAL_COLORS[0], "////"))
     total = draw_stack(panel, edges, layers)
     tops = draw_counts(panel, places, bins.observed, empty=False)  # its interval would hide others
-    panel.set_xticks(np.arange(len(bins.names)), [name.replace("_", " ") for name in bins.names], rotation=90)
+    names = [plain(name.replace("_", " "), _LETTERS) for name in bins.names]
+    panel.set_xticks(np.arange(len(names)), names, rotation=90)
     panel.tick_params(axis="x", labelsize=6)
     panel.set_ylim(0, 1.15 * float(max(tops.max(initial=0), total.max())))
     panel.set_ylabel("events / bin")

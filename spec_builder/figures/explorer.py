@@ -91,12 +91,12 @@ def explorer_page(content: Mapping[str, Any], library: str | None = None) -> str
 
 
 @checked
-def write_explorer(content: Mapping[str, Any], path: str | PathLike[str], *, force: bool = False) -> Path:
+def write_explorer(content: Mapping[str, Any], output: str | PathLike[str], *, force: bool = False) -> Path:
     """Write the page to explore what :func:`spec_builder.studies.explorer.explore` computed.
 
     Args:
         content: what that gives.
-        path: of the page, ``NAME.html``.
+        output: the page's file, ``NAME.html``.
         force: replace a file that exists.
 
     Returns:
@@ -106,7 +106,7 @@ def write_explorer(content: Mapping[str, Any], path: str | PathLike[str], *, for
         SpecBuilderError: as ``explorer_page``, and for other content, a name that does not end in ``.html``, or a
             file that exists.
     """
-    page = Path(path)
+    page = Path(output)
     check_page_name(page)
     if not isinstance(content, Mapping) or content.get("schema") != _SCHEMA:
         raise SpecBuilderError(f"content {shown(content)}: expected what explore gives")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.drawing.curves import draw_bars, draw_levels, draw_profile
 from spec_builder.drawing.page import Page, entries_of, legend_above, new_figure, styled
 from spec_builder.drawing.style import ANALYSIS_LINES, PALETTE, Line, axis_label
 from spec_builder.figures.pages import caption_of
 from spec_builder.figures.plane import draw_plane
-from spec_builder.studies.pictures import dataset_label, interaction_label, level_note
+from spec_builder.studies.pictures import dataset_label, gaps_text, interaction_label, level_note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,8 +47,9 @@ def draw_limits(results: Sequence[LimitsResult], *, width: str = "single") -> Pa
         panel = figure.subplots()
         lines = _own_lines([result.provenance.analysis for result in results])
         rows = [
-            (dataset_label(r.provenance), r.exclusion.points[0].excluded, r.exclusion.points[0].best_g, line.color)
-            for r, line in zip(results, lines, strict=True)
+            (dataset_label(result.provenance), point.excluded if point.valid else None, point.best_g, line.color)
+            for result, line in zip(results, lines, strict=True)
+            for point in result.exclusion.points
         ]
         draw_bars(panel, rows, axis_label(first.choice.parameter, first.choice.unit or "1"), signed=first.choice.signed)
         panel.set_title(f"{interaction_label(first.choice)}\n{level_note(first.provenance)}", loc="right")
@@ -74,7 +77,8 @@ def draw_lines(planes: Sequence[Plane], *, width: str = "single") -> Page:
         panel = figure.subplots()
         for plane, line in zip(planes, _own_lines([one.provenance.analysis for one in limits]), strict=True):
             label = dataset_label(plane.limits.provenance)
-            draw_profile(panel, plane.couplings, plane.delta_chi2[0], line=line, label=label)
+            heights = np.where(plane.reason[0] == 0, plane.delta_chi2[0], np.nan)
+            draw_profile(panel, plane.couplings, heights, line=line, label=label)
         draw_levels(panel, {limits[0].provenance.level: threshold})
         panel.set_xscale("linear" if choice.signed else "log")
         panel.set_xlim(*_seen(planes, signed=choice.signed))
@@ -83,7 +87,8 @@ def draw_lines(planes: Sequence[Plane], *, width: str = "single") -> Page:
         title = f"{interaction_label(choice)}\n{level_note(limits[0].provenance)}"
         legend_above(figure, entries_of([panel]), 2, title=title)
     what = f"Profiles of Delta chi2; excluded is what lies above the grey line, Delta chi2 = {threshold:.3f}."
-    return Page(figure, caption_of(f"Delta chi2 of {choice.title}", limits, what))
+    wrong = sum(int(np.sum(plane.reason > 0)) for plane in planes)
+    return Page(figure, caption_of(f"Delta chi2 of {choice.title}", limits, what, gaps_text(wrong)))
 
 
 def _seen(planes: Sequence[Plane], *, signed: bool) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from spec_builder.drawing.curves import check_masses, draw_excluded, draw_level_
 from spec_builder.drawing.page import Page, entries_of, legend_above, new_figure, styled
 from spec_builder.drawing.style import PALETTE, Line, axis_label
 from spec_builder.figures.pages import caption_of
+from spec_builder.studies.limits import drawn_text
 from spec_builder.studies.pictures import dataset_label, interaction_label, level_note
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_plane", "looks_by_place"]
 
 #: Entries of a legend side by side in a figure of one column's width, and of two.
-_COLUMNS = {"single": 2, "double": 4}
+_COLUMNS = {"single": 3, "double": 5}
 #: Panels side by side, and letters of a line of their titles.
 _ABREAST, _TITLE_LETTERS = {"single": 1, "double": 3}, 35
 #: A line and its name in the legend.
@@ -77,7 +78,7 @@ def draw_plane(
                 panel.tick_params(labelleft=False)
         draw_level_note(panels[-1], level_note(results[0].provenance))
         legend_above(figure, entries_of(panels), _COLUMNS[size])
-    return Page(figure, caption_of("Excluded couplings against the mediator mass", results, results[0].drawn))
+    return Page(figure, caption_of("Excluded couplings against the mediator mass", results, drawn_text(results)))
 
 
 def _panels(count: int, size: str) -> tuple[Figure, list[Axes]]:

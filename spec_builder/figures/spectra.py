@@ -12,8 +12,7 @@ import numpy as np
 
 from spec_builder.drawing.page import Page, legend_above, new_figure, styled
 from spec_builder.drawing.spectra import (
-    BACKGROUND_COLORS,
-    BACKGROUND_HATCHES,
+    BACKGROUND_LOOKS,
     SIGNAL_COLORS,
     Layer,
     draw_counts,
@@ -60,8 +59,8 @@ _OBSERVABLES = {"N_e": "$N_{e^-}$", "PE": "photoelectrons", "t": "time", "energy
 _UNITS = {"us": "µs"}
 #: What all panels share, in the order of the legend; and where samples are summed.
 _SHARED, _SUMS = ("data", "total", "uncertainty", "pre-fit"), ("signal", "background")
-#: Letters of a line where panels are narrow.
-_NARROW = 20
+#: Letters of a line where panels are narrow, and of the name of an axis.
+_NARROW, _AXIS_LETTERS = 20, 24
 
 
 @dataclass(frozen=True)
@@ -262,7 +261,7 @@ def _layers(channel: Channel, samples: Mapping[str, FloatArray]) -> list[Layer]:
     signals = [signal.name for signal in channel.signals if signal.name in samples]
     names = [b.name for b in channel.backgrounds]
     backgrounds = sorted((name for name in names if name in samples), key=lambda name: samples[name].sum())
-    looks = dict(zip(names, itertools.cycle(zip(BACKGROUND_COLORS, BACKGROUND_HATCHES, strict=True)), strict=False))
+    looks = dict(zip(names, itertools.cycle(BACKGROUND_LOOKS), strict=False))
     looks |= dict(zip(signals, itertools.cycle((color, "////") for color in SIGNAL_COLORS), strict=False))
     return [
         Layer("EvES" if name == "eves" else display_name(name), samples[name], *looks[name])
@@ -277,13 +276,13 @@ def _two_layers(channel: Channel, samples: Mapping[str, FloatArray]) -> list[Lay
     background = sum((samples[name] for name in samples if name not in signals), start=nothing)
     signal = sum((samples[name] for name in samples if name in signals), start=nothing)
     return [
-        Layer("background", background, BACKGROUND_COLORS[0]),
+        Layer("background", background, *BACKGROUND_LOOKS[0]),
         Layer("signal", signal, SIGNAL_COLORS[0], "////"),
     ]
 
 
 def _label_axes(panel: Axes, ratio: Axes, axis: Axis, common: FloatArray | None) -> None:
-    name = _OBSERVABLES.get(axis.name) or plain(axis.name.replace("_", " "))
+    name = _OBSERVABLES.get(axis.name) or plain(axis.name.replace("_", " "), _AXIS_LETTERS)
     unit = _UNITS.get(axis.unit) or plain(axis.unit)
     if common is None:
         if axis.bins <= _LABELLED:

@@ -90,7 +90,9 @@ def _hs3(workspace: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> di
         "data": [f"{name}_data" for name in axes],
     }
     if luminosity:
-        likelihood["aux_distributions"] = [luminosity[0]["name"]]
+        gaussian = luminosity[0]
+        likelihood["aux_distributions"] = [gaussian["name"]]
+        constraints["lumi"] = Constraint("normal", gaussian["x"], gaussian["sigma"])
     first = _first_bins(workspace)
     content: dict[str, Any] = {
         "metadata": about,
@@ -323,7 +325,7 @@ def _domain(name: str, parameters: Sequence[ParameterSpec]) -> dict[str, Any]:
 def _start(name: str, parameters: Sequence[ParameterSpec], constraints: Mapping[str, Constraint]) -> dict[str, Any]:
     for p in parameters:
         expected = constraints.get(p.name)
-        if p.name == "lumi" or _same(p.constraint, expected):
+        if _same(p.constraint, expected):
             continue
         if expected == _UNIT_GAUSSIAN:
             raise SpecBuilderError(

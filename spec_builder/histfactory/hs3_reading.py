@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.histfactory.hs3_entries import check_entries
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
@@ -90,6 +91,7 @@ class _Vectors:
 
 
 def _workspace(content: Mapping[str, Any]) -> dict[str, Any]:
+    check_entries(content)
     distributions = {d["name"]: d for d in content["distributions"]}
     likelihood = _likelihood(content)
     names = [str(name) for name in likelihood["distributions"]]
@@ -245,12 +247,10 @@ def _check(where: str, modifier: Mapping[str, Any]) -> None:
     if kind not in _INTERPOLATIONS:
         return
     code, (inside, outside) = _INTERPOLATIONS[kind]
-    given = modifier.get("interpolation", modifier["data"].get("interpolation"))
-    if given is None or given == code:
-        return
-    if isinstance(given, dict) and (given.get("in"), given.get("out")) == (inside, outside):
-        return
-    raise SpecBuilderError(f"{where}: interpolation {given} is not pyhf's {code}")
+    for given in (modifier.get("interpolation"), modifier["data"].get("interpolation")):
+        ends = (given.get("in"), given.get("out")) if isinstance(given, dict) else None
+        if given not in (None, code) and ends != (inside, outside):
+            raise SpecBuilderError(f"{where}: interpolation {given} is not pyhf's {code}")
 
 
 def _scalar(modifier: Mapping[str, Any], luminosity: Mapping[str, float] | None) -> dict[str, Any]:

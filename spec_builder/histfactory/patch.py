@@ -15,9 +15,10 @@ from spec_builder.histfactory.hs3_reading import is_hs3, workspace_of_hs3
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["apply_patch", "load_workspace", "patched_workspace", "patcher"]
+__all__ = ["MOST_OPERATIONS", "apply_patch", "load_workspace", "patched_workspace", "patcher"]
 
-
+#: Operations of one patch.
+MOST_OPERATIONS = 100_000
 #: Values that the copy operations of one patch may add: a signal of a thousand samples has fewer.
 _MOST_COPIED = 1_000_000
 
@@ -81,6 +82,8 @@ def patcher(workspace: dict[str, Any]) -> Callable[[Any, str], dict[str, Any]]:
     def apply(operations: Any, name: str) -> dict[str, Any]:
         if not isinstance(operations, list):
             raise SpecBuilderError(f"{name}: expected a JSON patch, a list of operations")
+        if len(operations) > MOST_OPERATIONS:
+            raise SpecBuilderError(f"{name}: {len(operations)} operations, expected at most {MOST_OPERATIONS}")
         try:
             patched = _applied(operations, json.loads(text))
         except _DOES_NOT_APPLY as error:

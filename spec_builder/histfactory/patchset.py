@@ -9,6 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.histfactory.patch import MOST_OPERATIONS
 from spec_builder.histfactory.schema import patch_problem, schema_problem
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 NO_RECORD = "ins0000000"
-_MOST_PATCHES, _MOST_LABELS, _MOST_OPERATIONS = 100_000, 100, 100_000
+MOST_PATCHES, _MOST_LABELS = 100_000, 100
 _HEPDATA = re.compile(r"ins[0-9]{7}")
 _NUMBER = "[0-9]p[0-9]+em?[0-9]+"
 _INTERACTION = r"(?!m\d)((?!_m\d)[A-Za-z0-9_])+?"  # what looks like a mass is one
@@ -185,9 +186,9 @@ def _refuse_many(content: Mapping[str, Any], name: str) -> None:
     """Refuse more patches, labels or operations than any set has that ends in a sensible time."""
     operations = max(len(patch["patch"]) for patch in content["patches"])
     counts = (
-        ("patches", len(content["patches"]), _MOST_PATCHES),
+        ("patches", len(content["patches"]), MOST_PATCHES),
         ("labels", len(content["metadata"]["labels"]), _MOST_LABELS),
-        ("operations in one patch", operations, _MOST_OPERATIONS),
+        ("operations in one patch", operations, MOST_OPERATIONS),
     )
     for what, count, most in counts:
         if count > most:

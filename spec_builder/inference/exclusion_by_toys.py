@@ -401,7 +401,7 @@ def exclude_by_toys(
     level = threshold(cl, dof)
     check_toys(toys, seed, cl)
     if not 2 <= count <= _MOST_VALUES:
-        raise SpecBuilderError(f"count {shown(count)}: expected 2 to {_MOST_VALUES} values of the parameter")
+        raise SpecBuilderError(f"points {shown(count)}: expected 2 to {_MOST_VALUES} values of the parameter")
     if dof == 2:
         refuse_shapes(problem.yields(masses), "toys with their minimum over the plane (dof 2)")
     models = mass_models(problem, masses)
@@ -418,13 +418,7 @@ def exclude_by_toys(
     for i, (model, grid) in enumerate(zip(models, grids, strict=True)):
         work += model.chunks(grid, ensemble, toys, seed, i)
     if dof == 2:
-        table = YieldTable.of(problem, plane, _LEVELS - 1)
-        base = problem.likelihood if problem.data is None else problem.data.into(problem.likelihood)
-        work = [
-            PlaneToyChunk(one, base.specification, problem.samples, problem.signed, table)
-            for one in work
-            if isinstance(one, ToyChunk)
-        ]
+        work = _over_the_plane(work, problem, plane)
     thrown = compute_toys(work, executor=executor, store=store, report=report)
     lost = sum(one.lost for one in thrown)
     points = []
@@ -433,6 +427,17 @@ def exclude_by_toys(
         critical = critical_values(one, grid, own, cl)
         points.append(_mass_point(model, one, critical, accept(one, critical, seed), level))
     return ToyExclusion(cl, dof, toys, seed, ensemble, minimum, tuple(points), lost)
+
+
+def _over_the_plane(work: Sequence[Chunk], problem: Problem, plane: tuple[float, float]) -> list[Chunk]:
+    """Chunks of toys whose minimum is that over the plane."""
+    table = YieldTable.of(problem, plane, _LEVELS - 1)
+    base = problem.likelihood if problem.data is None else problem.data.into(problem.likelihood)
+    return [
+        PlaneToyChunk(one, base.specification, problem.samples, problem.signed, table)
+        for one in work
+        if isinstance(one, ToyChunk)
+    ]
 
 
 def cover_at_mass(

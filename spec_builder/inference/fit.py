@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -11,7 +12,7 @@ from scipy.special import chdtrc
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.names import unknown_name
 from spec_builder.inference import minuit, newton
-from spec_builder.inference.diagnosis import flat_directions, rounding
+from spec_builder.inference.diagnosis import all_above, flat_directions, rounding
 from spec_builder.inference.expectation import BOUND_MARGIN, centre_and_width, covariance
 from spec_builder.inference.profile import Crossings, crossings, height_at, lowest, search, threshold, through
 
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
     from spec_builder.inference.newton import BatchFit
     from spec_builder.inference.profile import Profile
 
-__all__ = ["Fit", "Minimiser", "bounds_reached", "fit", "may_be_absent"]
+__all__ = ["Correlations", "Fit", "Minimiser", "bounds_reached", "fit", "may_be_absent"]
 
 Minimiser = Literal["minuit", "newton"]
 MINIMISERS: tuple[Minimiser, ...] = get_args(Minimiser)
 #: A minimum that is higher than a known point by more than this is another one.
 _LOWER = 1e-7
+#: How far rounding may take an eigenvalue of a matrix of correlations below zero.
+_ROUNDED = 1e-9
 #: How often the search for the ends of an interval may find a lower minimum.
 _LOWER_MINIMA = 3
 
@@ -39,6 +42,20 @@ class Pull:
 
     value: float
     uncertainty: float
+
+
+@dataclass(frozen=True)
+class Correlations:
+    """Correlations of parameters at a minimum, from the Hessian.
+
+    Attributes:
+        parameters: names of those that were free, in the order of the model; without those on a bound, and those that
+            2NLL does not depend on, which have no error that means anything.
+        matrix: shape (N, N), one on the diagonal.
+    """
+
+    parameters: tuple[str, ...]
+    matrix: FloatArray
 
 
 @dataclass(frozen=True)
@@ -65,6 +82,7 @@ class Fit:
         bounds: which one, and which bound: ``lower`` or ``upper`` by the parameter's name.
         theta: all parameters at the minimum.
         pulls: the constrained parameters that were free.
+        correlations: of the parameters that were free; None where the fit is not valid, or the Hessian gives none.
         negative_components: samples with a negative rate at the minimum, as ``sample bin``.
         rounding: how far 2NLL is rounded; its last digits mean nothing below that.
         flat: parameters that 2NLL does not depend on, alone or only together: the names of each flat direction.
@@ -96,6 +114,7 @@ class Fit:
     flat: tuple[tuple[str, ...], ...] = ()
     bounds: Mapping[str, str] = field(default_factory=dict)
     elsewhere: tuple[tuple[float, float], ...] = ()
+    correlations: Correlations | None = field(default=None, compare=False)
 
 
 def fit(
@@ -155,6 +174,7 @@ def fit(
                 problems += (f"significance: no fit converges at {name} = {null:g}",)
     chi2_min = max(minimum - likelihood.saturated, 0.0)  # rounding may take it below
     ndof = likelihood.degrees_of_freedom()
+    errors, flat = covariance(likelihood, theta), flat_directions(likelihood, theta)
     return Fit(
         parameter=name,
         fixed=bool(name) and scan is None,
@@ -172,13 +192,14 @@ def fit(
         valid=bool(best.valid[0]),
         at_bound=bool(bounds_reached(likelihood, theta)),
         theta=dict(zip(likelihood.parameters, theta.tolist(), strict=True)),
-        pulls=_pulls(likelihood, theta),
+        pulls=_pulls(likelihood, theta, errors),
         negative_components=_negative(likelihood, theta),
         problems=problems,
         rounding=rounding(likelihood, theta),
-        flat=flat_directions(likelihood, theta),
+        flat=flat,
         bounds=bounds_reached(likelihood, theta),
         elsewhere=elsewhere,
+        correlations=_correlations(likelihood, errors, flat) if best.valid[0] else None,
     )
 
 
@@ -199,16 +220,33 @@ def _significance(likelihood: Likelihood, scan: Profile, null: float, value: flo
     return None if np.isnan(nothing) else float(np.sqrt(max(nothing - minimum, 0.0)))
 
 
-def _pulls(likelihood: Likelihood, theta: FloatArray) -> dict[str, Pull]:
-    errors = np.sqrt(np.maximum(np.diag(covariance(likelihood, theta)), 0.0))
+def _pulls(likelihood: Likelihood, theta: FloatArray, errors: FloatArray) -> dict[str, Pull]:
+    widths = np.sqrt(np.maximum(np.diag(errors), 0.0))
     pulls = {}
     for i in likelihood.free:
         spec = likelihood.specification.parameters[i]
         if spec.constraint is None:
             continue
         centre, width = centre_and_width(spec.constraint)
-        pulls[spec.name] = Pull((float(theta[i]) - centre) / width, float(errors[i]) / width)
+        pulls[spec.name] = Pull((float(theta[i]) - centre) / width, float(widths[i]) / width)
     return pulls
+
+
+def _correlations(likelihood: Likelihood, errors: FloatArray, flat: tuple[tuple[str, ...], ...]) -> Correlations | None:
+    """Of a covariance (P, P), in which those on a bound have none; None where it is no covariance of a minimum."""
+    undetermined = set(itertools.chain(*flat))
+    names = likelihood.parameters
+    kept = [i for i in likelihood.free if errors[i, i] != 0 and names[i] not in undetermined]
+    variances = np.diag(errors)[kept]
+    if not kept or not (variances > 0).all():  # NaN is not either
+        return None
+    widths = np.sqrt(variances)
+    matrix = errors[np.ix_(kept, kept)] / np.outer(widths, widths)
+    matrix = (matrix + matrix.T) / 2  # of a pseudo-inverse they differ by rounding
+    if not all_above(matrix, -_ROUNDED):
+        return None
+    np.fill_diagonal(matrix, 1.0)
+    return Correlations(tuple(names[i] for i in kept), np.clip(matrix, -1.0, 1.0))
 
 
 def _parameter_of_interest(likelihood: Likelihood) -> str:

@@ -97,11 +97,7 @@ class _Grid:
         self, fits: BatchFit, places: IndexArray, start: FloatArray, *, patient: bool = True
     ) -> tuple[BatchFit, IndexArray]:
         """The fits with others from other starts where these are lower; and where they are."""
-        others = self.fit(places, start, patient=patient)
-        lower = others.known & (others.twice_nll < fits.heights[places] - self.least)
-        order = self.everywhere.copy()
-        order[places[lower]] = order.size + np.flatnonzero(lower)
-        return fits.joined(others).take(order), places[lower]
+        return fits.lowered(self.fit(places, start, patient=patient), places, self.least)
 
     def from_neighbours(self, fits: BatchFit, *, everywhere: bool) -> BatchFit:
         """The fits with lower minima where those of a neighbour lead to some, as far as that goes.

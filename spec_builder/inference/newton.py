@@ -105,6 +105,24 @@ class BatchFit:
         """Some of the rows."""
         return BatchFit(self.twice_nll[rows], self.theta[rows], self.edm[rows], self.reason[rows], self.at_bound[rows])
 
+    def lowered(self, others: BatchFit, places: IndexArray, least: float) -> tuple[BatchFit, IndexArray]:
+        """These rows with others in their places, where those are lower; and the rows that are others now.
+
+        Args:
+            others: other fits of some of the rows.
+            places: the row of each, shape (N,); of several fits of one row the lowest counts.
+            least: by which it must be lower.
+        """
+        by_height = np.lexsort((others.heights, places))
+        place, first = np.unique(places[by_height], return_index=True)
+        best = by_height[first]
+        lower = others.heights[best] < self.heights[place] - least
+        if not lower.any():
+            return self, place[lower]
+        order = np.arange(len(self.heights))
+        order[place[lower]] = len(order) + best[lower]
+        return self.joined(others).take(order), place[lower]
+
     def joined(self, other: BatchFit) -> BatchFit:
         """These rows and then the other's."""
         return BatchFit(

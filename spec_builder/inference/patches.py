@@ -182,10 +182,18 @@ def _replaced_sample(
             place = base.specification.channels[channel["name"]]
             if len(sample["data"]) != place.stop - place.start:
                 return None
-            if (i, j) in touched and not (_are_numbers(sample["data"]) and _proportional(old, sample)):
+            if (i, j) not in touched:
+                if not _has_events(old):
+                    return None
+            elif not (_are_numbers(sample["data"]) and _proportional(old, sample)):
                 return None
             yields[place] = sample["data"]
     return (name, yields) if np.isfinite(yields).all() else None
+
+
+def _has_events(sample: Mapping[str, Any]) -> bool:
+    """Whether every shape of a sample is a part of its events: one in a bin without them is none."""
+    return all(sample["data"]) or all(modifier["type"] != "histosys" for modifier in sample["modifiers"])
 
 
 def _proportional(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:

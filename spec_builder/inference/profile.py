@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -227,7 +227,8 @@ def with_lower_minima(likelihood: Likelihood, scan: Profile) -> Profile:
     if not (scan.values.size and may_have_minima(likelihood, likelihood.free_without((scan.parameter,)))):
         return scan
     fits = _lowest_at(likelihood, scan, scan.values)
-    return _keep_lower(scan, np.arange(scan.values.size), fits)[0]
+    lowered, _ = scan.fits.lowered(fits, np.arange(scan.values.size), _LOWER)
+    return replace(scan, fits=lowered)
 
 
 def _lowest_at(likelihood: Likelihood, scan: Profile, values: Sequence[float] | FloatArray) -> BatchFit:
@@ -290,21 +291,8 @@ def _if_lower(
     A place may be named several times, with a start each: the lowest of its fits counts.
     """
     fits = profile(likelihood, scan.parameter, scan.values[places], start, patient=patient).fits
-    return _keep_lower(scan, places, fits)
-
-
-def _keep_lower(scan: Profile, places: IndexArray, fits: BatchFit) -> tuple[Profile, IndexArray]:
-    """The profile with some of other fits at places (N,), where they are lower; and where they are."""
-    heights = fits.heights
-    by_height = np.lexsort((heights, places))
-    place, first = np.unique(places[by_height], return_index=True)
-    best = by_height[first]
-    lower = heights[best] < scan.fits.heights[place] - _LOWER
-    if not lower.any():
-        return scan, np.zeros(0, dtype=np.intp)
-    order = np.arange(scan.values.size)
-    order[place[lower]] = scan.values.size + best[lower]
-    return Profile(scan.parameter, scan.values, scan.fits.joined(fits).take(order)), place[lower]
+    lowered, moved = scan.fits.lowered(fits, places, _LOWER)
+    return replace(scan, fits=lowered), moved
 
 
 def _not_parabolic(scan: Profile, slopes: FloatArray, error: float, part: float) -> IndexArray:

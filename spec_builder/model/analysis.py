@@ -387,7 +387,7 @@ class Analysis(Described):
         for name, found in shared_parameters(self.experiments).items():
             notes.append((self.name, f"{name} is one parameter that {' and '.join(found)} share"))
         for (experiment, channel), kernel in zip(self.pairs, self.kernels, strict=True):
-            notes += [(experiment.name, text) for text in _idle_uncertainties(channel)]
+            notes += [(experiment.name, text) for text in (*_idle_uncertainties(channel), *kernel.outside_in_words())]
             if not choice.acts_on(channel.target):
                 text = (
                     f"{choice.name} does not act on {channel.target.name}: {channel.name} stays at the Standard Model"
@@ -447,30 +447,39 @@ def load_analysis(
     text = "+".join(as_names(analysis))
     chosen = dict(variants or {})
     own = own_analysis(text) if is_own_analysis(text) else None
-    experiments: list[Experiment] = []
-    label = []
-    for part in [text] if own else text.split("+"):
-        named = own or named_analyses().get(part)
-        members = [_member(name, text, chosen) for name in (named.experiments if named else (part,))]
-        experiments += members
-        label.append(named.name if named else members[0].name)
-    if chosen:
-        name, held = next(iter(chosen)), [e.name for e in experiments]
-        raise SpecBuilderError(f"variant of '{name}' given, but {text} holds only {', '.join(held)}{meant(name, held)}")
+    known = named_analyses()
+    parts = [_part(part, text, chosen) for part in ([own] if own else [known.get(p, p) for p in text.split("+")])]
+    experiments = [experiment for _, members in parts for experiment in members]
+    _refuse_left(chosen, experiments, text)
     if own:
         experiments = [_with_sizes(experiment, own) for experiment in experiments]
         _refuse_idle(experiments, own, text)
     check_channels(experiments)
     check_data_sets(experiments)
     check_parameters(experiments)
-    whole = own or named_analyses().get(text)
+    whole = own or known.get(text)
     return Analysis(
-        "+".join(label),
+        "+".join(name for name, _ in parts),
         tuple(experiments),
-        next(known for known in LAWS if known == law),
+        next(one for one in LAWS if one == law),
         whole.masses_MeV if whole else None,
         _changes(own) if own else (),
     )
+
+
+def _part(part: NamedAnalysis | str, text: str, chosen: dict[str, str]) -> tuple[str, list[Experiment]]:
+    """Name and experiments of a named analysis, or of an experiment by its name or path; see :func:`_member`."""
+    if isinstance(part, str):
+        member = _member(part, text, chosen)
+        return member.name, [member]
+    return part.name, [_member(name, text, chosen) for name in part.experiments]
+
+
+def _refuse_left(chosen: Mapping[str, str], experiments: Iterable[Experiment], text: str) -> None:
+    """Refuse variants that no experiment has taken."""
+    held = [experiment.name for experiment in experiments]
+    for name in chosen:
+        raise SpecBuilderError(f"variant of '{name}' given, but {text} holds only {', '.join(held)}{meant(name, held)}")
 
 
 def _with_sizes(experiment: Experiment, own: NamedAnalysis) -> Experiment:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MASSES",
+    "PATCHED",
     "GivenAnalysis",
     "GivenWorkspace",
     "as_analysis",
@@ -48,6 +49,8 @@ __all__ = [
 GivenAnalysis: TypeAlias = "Analysis | str | PathLike[str] | Sequence[str | PathLike[str]]"
 #: Content of a workspace, or the path of its file.
 GivenWorkspace: TypeAlias = "Mapping[str, Any] | str | PathLike[str]"
+#: Between the names of a workspace and of its patches, in what results call it.
+PATCHED = " + "
 #: Masses of limits that are not given, over the range of the analysis.
 MASSES = 31
 
@@ -203,7 +206,7 @@ def as_couplings(given: Numbers, choice: Choice, what: str = "couplings", *, zer
     return values
 
 
-def as_coupling(given: float, choice: Choice) -> float:
+def as_coupling(given: float | None, choice: Choice) -> float:
     """The coupling of one point, or a value of the interaction's own parameter.
 
     Raises:
@@ -254,7 +257,7 @@ def as_workspace(
 
     Args:
         given: content, or the path of a file in pyhf's JSON or in HS3 (``-``: standard input).
-        name: what to call it; its path by default, or ``workspace``.
+        name: what to call it; by default its path with those of the patches, or ``workspace``.
         patches: JSON patch files to apply to a file.
 
     Raises:
@@ -264,7 +267,8 @@ def as_workspace(
     if isinstance(given, str | PathLike):
         check_path("workspace", given)
         path = fspath(given)
-        return load_workspace(path, files), name or path
+        shown = "standard input" if files and path == "-" else path
+        return load_workspace(path, files), name or PATCHED.join([shown, *files])
     content: object = given
     if not isinstance(content, Mapping):
         kind = type(given).__name__

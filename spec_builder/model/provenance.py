@@ -62,6 +62,8 @@ class Choices:
         cl: confidence level, where there is one.
         dof: degrees of freedom of a limit.
         notes: what else a reader should know: experiment and text of each note.
+        measurement: of a workspace, where it was asked for.
+        hold: values of a workspace's parameters that were held on request, by name.
         version: of spec_builder.
         sources: of every table behind it, for captions.
     """
@@ -75,6 +77,8 @@ class Choices:
     cl: float | None = None
     dof: int | None = None
     notes: tuple[Note, ...] = ()
+    measurement: str | None = None
+    hold: Mapping[str, float] = field(default_factory=dict)
     version: str = __version__
     sources: tuple[str, ...] = field(default=(), repr=False)
 
@@ -133,13 +137,18 @@ class Choices:
 
     @property
     def line(self) -> str:
-        """Law, variants and version in one line."""
+        """Law, variants, what was asked of a workspace and version in one line."""
         rows = self.rows()
-        return f"law {rows['law']}, variants {rows['variants']}, spec_builder {self.version}"
+        told = (f"{name} {rows[name]}" for name in ("law", "variants", "measurement", "held") if name in rows)
+        return f"{', '.join(told)}, spec_builder {self.version}"
 
     def rows(self) -> dict[str, str]:
-        """What stands in headers, by name: law, variants, options, notes, version."""
+        """What stands in headers, by name: law, variants, what was asked of a workspace, options, notes, version."""
         rows = {"law": self.law or "as in the workspace", "variants": ", ".join(self.variant_texts) or "default"}
+        if self.measurement is not None:
+            rows["measurement"] = self.measurement
+        if self.hold:
+            rows["held"] = ", ".join(f"{name} = {value:.10g}" for name, value in self.hold.items())
         if self.choice is not None:
             rows |= option_texts(self.choice)
         if self.notes:
@@ -157,6 +166,10 @@ class Choices:
         }
         if statuses:
             content["statuses"] = dict(self.statuses)
+        if self.measurement is not None:
+            content["measurement"] = self.measurement
+        if self.hold:
+            content["hold"] = {name: float(value) for name, value in self.hold.items()}
         if self.notes:
             content["notes"] = [f"{experiment}: {text}" for experiment, text in self.notes]
         return content if self.choice is None else content | choice_content(self.choice)

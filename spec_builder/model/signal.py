@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.experiments.response import ChargeYieldResponse, MatrixResponse
+from spec_builder.experiments.response import LEAST_RECOIL_KEV, ChargeYieldResponse, MatrixResponse
 from spec_builder.inference.data import Yields as PlainYields
 from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE
 from spec_builder.physics.rates import maximum_recoil_energy_keV, rate
 from spec_builder.physics.spectra import LineSpectrum
+from spec_builder.physics.validity import validity_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Channel, Signal
-    from spec_builder.experiments.response import Kernel
+    from spec_builder.experiments.response import Kernel, Response
     from spec_builder.physics.choices import Choice
     from spec_builder.physics.sources import Source
     from spec_builder.physics.targets import Target
@@ -42,6 +43,10 @@ __all__ = [
 _MEV_PER_KEV = 1e-3
 #: A response is told of that leaves out more than this share of the accepted events.
 LARGEST_SHARE_BEYOND = 0.03
+#: A response is refused that takes more than this share of an interaction's events from below :data:`LEAST_RECOIL_KEV`.
+_LARGEST_SHARE_BELOW = 1e-3
+#: Recoils of less weight than this, relative to the largest, are not counted: a Gaussian's tails.
+_COUNTED = 1e-6
 #: A share that is 100 % in two digits.
 _ALL = 0.995
 #: Rounding of the discriminant of a parabola that touches zero, as full destructive interference makes it.
@@ -154,8 +159,12 @@ class SignalKernel:
         Args:
             choice: the interaction.
             masses_MeV: shape (M,); None where there is no mediator.
+
+        Raises:
+            SpecBuilderError: if the events hang on recoils of no energy, which a resolution lets into the bins.
         """
         at: RateFunction = _Rates(self.channel.source, self.channel.target, choice, masses_MeV)
+        self._check_least_recoils(choice, at, masses_MeV)
         nominal = self._folded(self.kernel, at)
         varied = {name: (self._folded(up, at), self._folded(down, at)) for name, (up, down) in self.variations.items()}
         return {
@@ -175,6 +184,28 @@ class SignalKernel:
         fractions = np.stack([timing[str(component.timing)] for component in self.channel.source.components])
         in_time: FloatArray = events[..., None] * fractions[:, None, None, None, :]
         return in_time.reshape(*events.shape[:-1], -1)
+
+    def _check_least_recoils(self, choice: Choice, at: RateFunction, masses_MeV: FloatArray | None) -> None:
+        """Refuse what has no number: 1/T or 1/T^2 where the probability of a bin does not vanish at T = 0.
+
+        Raises:
+            SpecBuilderError: naming the channel and the first such mass.
+        """
+        if self.kernel.recoil_energy_keV.min() >= LEAST_RECOIL_KEV:
+            return
+        rates = at(self.kernel.recoil_energy_keV)
+        # of each power of x and mass
+        total = np.abs(self.kernel.fold(rates)).sum(axis=(0, -1))
+        below = np.abs(self.kernel.fold_below(LEAST_RECOIL_KEV, rates)).sum(axis=(0, -1))
+        lost = (below > _LARGEST_SHARE_BELOW * total).any(axis=0)
+        if not lost.any():
+            return
+        mass = "" if masses_MeV is None else f" at a mass of {np.atleast_1d(masses_MeV)[lost][0]:g} MeV"
+        raise SpecBuilderError(
+            f"channel {self.channel.name}: of what interaction '{choice.name}' adds{mass}, events hang on recoils "
+            f"of less than {LEAST_RECOIL_KEV:g} keV, to which the response gives a probability; expected a resolution "
+            "that vanishes at zero energy, such as c sqrt(T), or a matrix that begins above"
+        )
 
     def _of(self, signal: Signal, folded: FloatArray) -> FloatArray:
         """Events of the components of a sample, shape (3, M, bins)."""
@@ -236,7 +267,7 @@ class SignalKernel:
         if beyond is None:
             return 0.0
         at = _Rates(channel.source, channel.target, choice, masses_MeV)
-        bare = response.kernel(channel.exposures, breaks_keV=_breaks_keV(channel.source, channel.target))
+        bare = _bare_kernel(channel, response)
 
         def total(kernel: Kernel) -> FloatArray:
             """Events of all bins and components, shape (M,)."""
@@ -244,6 +275,12 @@ class SignalKernel:
 
         outside, inside = total(beyond), total(bare)
         return float(np.max(outside / np.maximum(outside + inside, np.finfo(np.float64).tiny)))
+
+    def outside_in_words(self) -> tuple[str, ...]:
+        """What the channel's recoils ask for that its source and its target do not describe."""
+        weight = np.abs(self.kernel.weights).sum(axis=0)
+        counted = self.kernel.recoil_energy_keV[weight > _COUNTED * weight.max()]
+        return validity_notes(self.channel.source, self.channel.target, counted)
 
     def beyond_in_words(self, choice: Choice, masses_MeV: FloatArray | None = None) -> str:
         """What to say of :meth:`share_beyond`; '' if it is at most 3 %."""
@@ -346,17 +383,15 @@ def signal_kernel(channel: Channel) -> SignalKernel:
     A response is scaled to the channel's normalisation; a ``charge_yield`` response is corrected bin by bin to the
     Standard Model prediction of the matrix response, as the c_i of Eq. (12) are.
     """
-    breaks = _breaks_keV(channel.source, channel.target)
-    response = channel.response
-    unscaled = SignalKernel(channel, channel.kernel(breaks), np.ones(0), {})
-    if isinstance(response, ChargeYieldResponse):
-        bare = SignalKernel(channel, response.reference.kernel(channel.exposures, breaks_keV=breaks), np.ones(0), {})
+    unscaled = SignalKernel(channel, _bare_kernel(channel, channel.response), np.ones(0), {})
+    if isinstance(channel.response, ChargeYieldResponse):
+        bare = SignalKernel(channel, _bare_kernel(channel, channel.response.reference), np.ones(0), {})
         reference = _scaled(channel, bare)
         events = unscaled.standard_model()
         _refuse_empty(channel, events)
         correction = reference.standard_model() / events
         return SignalKernel(channel, unscaled.kernel.scaled(correction), correction, {})
-    return _scaled(channel, unscaled, breaks)
+    return _scaled(channel, unscaled)
 
 
 def _breaks_keV(source: Source, target: Target) -> tuple[float, ...]:
@@ -380,7 +415,14 @@ def _refuse_empty(channel: Channel, events: FloatArray) -> None:
         )
 
 
-def _scaled(channel: Channel, bare: SignalKernel, breaks: tuple[float, ...] = ()) -> SignalKernel:
+def _bare_kernel(channel: Channel, response: Response) -> Kernel:
+    """Quadrature of a response, nominal or varied, for the spectrum of the channel's source on its target."""
+    breaks = _breaks_keV(channel.source, channel.target)
+    end = maximum_recoil_energy_keV(channel.source, channel.target)
+    return channel.kernel(breaks, end, response)
+
+
+def _scaled(channel: Channel, bare: SignalKernel) -> SignalKernel:
     """The bare response with the channel's normalisation, and its variations with the same factor."""
     ones = np.ones(bare.kernel.weights.shape[0])
     total = bare.standard_model().sum(keepdims=True)
@@ -390,7 +432,7 @@ def _scaled(channel: Channel, bare: SignalKernel, breaks: tuple[float, ...] = ()
     kernel = bare.kernel if size is None else bare.kernel.scaled(factor)
     variations = {}
     for name, sides in channel.variations.items():
-        up, down = (side.kernel(channel.exposures, breaks_keV=breaks).scaled(factor) for side in sides)
+        up, down = (_bare_kernel(channel, side).scaled(factor) for side in sides)
         variations[name] = (up, down)
     return SignalKernel(channel, kernel, factor, variations)
 

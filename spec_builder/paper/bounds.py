@@ -157,13 +157,13 @@ def _curves(given: GivenCurves) -> list[Path | Bound]:
     """Folders as they are, and limits as curves."""
     items = [given] if isinstance(given, str | PathLike | LimitsResult) else given
     if not isinstance(items, list | tuple):
-        raise SpecBuilderError(f"folders {shown(given)}: expected folders, files of limits, or limits")
+        raise SpecBuilderError(f"bounds {shown(given)}: expected folders, files of limits, or limits")
     found: list[Path | Bound] = []
     for item in items:
         if isinstance(item, LimitsResult):
             found.append(bound_of_limits(item))
             continue
-        check_path("folders", item)
+        check_path("bounds", item)
         path = Path(item)
         is_file = path.suffix.lower() in (".json", ".csv") and not path.is_dir()
         found.append(read_limits(path) if is_file else path)

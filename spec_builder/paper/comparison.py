@@ -144,8 +144,8 @@ def compare(
     variants: Mapping[str, str] | None = None,
     cl: float = 0.9,
     dof: int = 2,
-    folders: GivenCurves = (),
-    darkcast: str | Path | None = None,
+    bounds: GivenCurves = (),
+    darkcast: str | PathLike[str] | None = None,
     force: bool = False,
     report: Report = silent,
 ) -> str:
@@ -157,7 +157,7 @@ def compare(
         variants: variant by experiment name.
         cl: confidence level of our limits.
         dof: 1 or 2, of our limits.
-        folders: a user's own curves: folders laid out as ``data/comparison/bounds``, the JSON or CSV of limits, or
+        bounds: a user's own curves: folders laid out as ``data/comparison/bounds``, the JSON or CSV of limits, or
             limits.
         darkcast: DarkCast's folder; the curves that it knows are recast now and written below ``bounds``.
         force: replace files that exist.
@@ -173,15 +173,15 @@ def compare(
     place.check(COMPARISON_FILES)
     check_dof(dof)
     threshold(cl, dof)
-    bounds = load_bounds(folders)
+    curves = load_bounds(bounds)
     failed: list[MissingBound] = []
     files: dict[str, Content] = {}
     combined = load_analysis("combined", law, variants)
     singles = [load_analysis(e.name, law, {e.name: e.variant} if e.variant else {}) for e in combined.experiments]
     if darkcast is not None:
-        place.check(map(_recast_file, bounds))
-        bounds, failed = recast_bounds(bounds, Path(darkcast), report=report)
-        files |= {_recast_file(bound): bound.to_csv() for bound in bounds if bound.darkcast}
+        place.check(map(_recast_file, curves))
+        curves, failed = recast_bounds(curves, Path(darkcast), report=report)
+        files |= {_recast_file(bound): bound.to_csv() for bound in curves if bound.darkcast}
     report("fits of the weak mixing angle")
     csi = load_analysis("coherent_csi", law)
     analyses = (*singles[::-1], combined, csi)
@@ -198,10 +198,10 @@ def compare(
     for (analysis, at), panel in itertools.product(wanted, PANELS):
         report(step, len(found), len(wanted) * len(PANELS))
         found.append(find_limits(analysis, choose(panel), at, cl=cl, dof=dof))
-    missing = [*missing_bounds(bounds), *failed]
-    files |= bounds_files(found[: len(PANELS)], bounds, missing, found[len(PANELS) :])
+    missing = [*missing_bounds(curves), *failed]
+    files |= bounds_files(found[: len(PANELS)], curves, missing, found[len(PANELS) :])
     place.files(files)
-    return bounds_table(bounds, missing)
+    return bounds_table(curves, missing)
 
 
 @checked
@@ -215,7 +215,7 @@ def compare_analysis(
     dof: int = 2,
     law: str | None = None,
     variants: Mapping[str, str] | None = None,
-    folders: GivenCurves = (),
+    bounds: GivenCurves = (),
     width: str = "single",
     force: bool = False,
 ) -> str:
@@ -233,7 +233,7 @@ def compare_analysis(
         dof: 1 or 2.
         law: ``normsys`` or ``linear``, where a name is given.
         variants: variant by experiment name, where a name is given.
-        folders: a user's own curves: folders with ``<interaction>/<name>.csv``, the JSON or CSV of limits, or limits.
+        bounds: a user's own curves: folders with ``<interaction>/<name>.csv``, the JSON or CSV of limits, or limits.
         width: of the figure, ``single`` or ``double``.
         force: replace files that exist.
 
@@ -254,14 +254,14 @@ def compare_analysis(
     width_of(width)
     place, name = Output(Path(output), force), f"comparison_{loaded.name}_{chosen.name}"
     place.check([f"{name}{suffix}" for suffix in (".png", ".pdf", ".txt", ".csv")])
-    bounds = bounds_on(chosen.name, folders)
+    curves = bounds_on(chosen.name, bounds)
     at = np.geomspace(*loaded.masses_MeV, _MASSES) if masses is None else masses
     result = find_limits(loaded, chosen, at, cl=cl, dof=dof)
     check_masses(result.masses_MeV[np.isfinite(result.masses_MeV)])
     others = [find_limits(other, chosen, at, cl=cl, dof=dof) for other in _companions_of(loaded, chosen)]
-    figure = both_content(draw_comparison(result, bounds, others, width=width), name)
+    figure = both_content(draw_comparison(result, curves, others, width=width), name)
     place.files({**figure, f"{name}.csv": result.to_csv()})
-    return _told(chosen, [result, *others], bounds)
+    return _told(chosen, [result, *others], curves)
 
 
 def _companions_of(analysis: Analysis, choice: Choice) -> list[Analysis]:

@@ -12,6 +12,8 @@ import numpy as np
 from spec_builder.base.cells import csv_line, header_line
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import load_json, read_text
+from spec_builder.base.grids import number_of, real_number
+from spec_builder.base.names import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +27,8 @@ __all__ = ["CURVE", "Bound", "bound_of_limits", "read_limits"]
 #: Columns of a curve.
 CURVE = ("mass_MeV", "g_low", "g_high")
 _SCHEMA = "spec_builder/limits/2"
+#: Words in a table of limits: nothing is excluded, or there is no end.
+_WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 #: How a curve of limits came to be one: it has one interval at each mass.
 _OUTERMOST = "own limits; at each mass the outermost excluded interval"
 
@@ -110,19 +114,20 @@ def read_limits(path: Path) -> Bound:
 
 def _table(path: Path) -> dict[str, Any]:
     """The CSV of limits as content of their JSON, {} if it is none."""
-    lines = read_text(path).splitlines()
+    lines = read_text(path).split("\n")
     header = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# ") and ": " in line)
     words = header.get("title", "").removeprefix("Exclusion of interaction ").split(", ", 1)
-    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    try:
+        rows = list(csv.DictReader((line for line in lines if not line.startswith("#")), restval=""))
+    except csv.Error as error:  # a field of more than 131072 characters
+        raise SpecBuilderError(f"{path}: not a table of numbers ({error})") from None
     if len(words) != 2 or not rows or not {*CURVE, "valid"} <= rows[0].keys():
         return {}
     points: dict[float, dict[str, Any]] = {}
     for row in rows:
-        try:
-            mass, low, high = (float(row[name]) for name in CURVE)
-        except (TypeError, ValueError):
-            raise SpecBuilderError(f"{path}: a row of limits has no numbers: {row}") from None
-        point = points.setdefault(mass, {"mass_MeV": mass, "excluded": [], "valid": row["valid"] == "1"})
+        mass, low, high = (_number(row, name, path) for name in CURVE)
+        point = points.setdefault(mass, {"mass_MeV": mass, "excluded": [], "valid": True})
+        point["valid"] &= row["valid"] == "1"
         if not math.isnan(low):
             point["excluded"].append([low, None if math.isinf(high) else high])
     return {
@@ -135,6 +140,15 @@ def _table(path: Path) -> dict[str, Any]:
     }
 
 
+def _number(row: Mapping[str, str], name: str, path: Path) -> float:
+    """A cell of a table of limits."""
+    text = row[name]
+    value = _WORDS[text] if text in _WORDS else number_of(text)
+    if math.isnan(value) and text not in _WORDS:
+        raise SpecBuilderError(f"{path}: {name} is {shown(text)}, expected a number")
+    return value
+
+
 def _bound(content: Mapping[str, Any], name: str, where: str) -> Bound:
     """The curve of limits in the form of their JSON."""
     try:
@@ -144,14 +158,17 @@ def _bound(content: Mapping[str, Any], name: str, where: str) -> Bound:
         rows = sorted(
             _interval(point, where) for point in content["points"] if point["mass_MeV"] not in ("inf", math.inf)
         )
-        level = content.get("level") or f"{100 * float(content['cl']):.10g} % CL"
+        level = content.get("level") or f"{100 * real_number(content['cl']):.10g} % CL"
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         raise SpecBuilderError(f"{where}: these limits cannot be read, expected those of spec-builder") from None
     if len(rows) < 2:
         raise SpecBuilderError(f"{where}: {len(rows)} masses, expected two or more for a curve")
     mass, low, high = np.array(rows, dtype=np.float64).T
-    if not (mass[0] > 0 and (np.diff(mass) > 0).all() and (low < high).all() and np.isfinite(mass).all()):
-        raise SpecBuilderError(f"{where}: expected different positive masses, and intervals that end above their begin")
+    ordered = mass[0] > 0 and (np.diff(mass) > 0).all() and np.isfinite(mass).all()
+    if not (ordered and (low > 0).all() and (low < high).all()):
+        raise SpecBuilderError(
+            f"{where}: expected different positive masses, and intervals above 0 that end above their begin"
+        )
     return Bound(
         interaction=interaction,
         name=name,
@@ -170,9 +187,10 @@ def _bound(content: Mapping[str, Any], name: str, where: str) -> Bound:
 
 def _interval(point: Mapping[str, Any], where: str) -> tuple[float, float, float]:
     """Mass and outermost excluded interval."""
-    mass, excluded = float(point["mass_MeV"]), point["excluded"]
-    if not excluded or not excluded[-1][0] or not point["valid"]:
-        why = "the fits are not valid" if not point["valid"] else "no coupling above 0 is where exclusion begins"
+    mass, excluded = real_number(point["mass_MeV"]), point["excluded"]
+    valid = point["valid"] is True
+    if not excluded or not excluded[-1][0] or not valid:
+        why = "no coupling above 0 is where exclusion begins" if valid else "the fits are not valid"
         raise SpecBuilderError(f"{where}: at {mass:g} MeV {why}: leave out that mass")
     low, high = excluded[-1]
-    return mass, float(low), math.inf if high is None else float(high)
+    return mass, real_number(low), math.inf if high is None else real_number(high)

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spec_builder.drawing.curves import draw_excluded, draw_level_note, mass_coupling_axes, range_of_ends
+from spec_builder.drawing.curves import check_masses, draw_excluded, draw_level_note, mass_coupling_axes, range_of_ends
 from spec_builder.drawing.existing import closed_outline, draw_areas, draw_curve, envelope, is_zigzag, name_curve
 from spec_builder.drawing.page import Page, legend_above, new_figure, styled
 from spec_builder.drawing.style import axis_label, line_of, plain
 from spec_builder.figures.pages import caption_of
 from spec_builder.paper.bounds import PANELS
 from spec_builder.paper.computed import GLOBAL, STAND_INS, label_of
+from spec_builder.studies.limits import drawn_text
 from spec_builder.studies.pictures import interaction_label, level_note
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def draw_bounds(
     """
     rows = [row for row in missing if row.name not in STAND_INS or not others]
     absent = ", ".join(dict.fromkeys(row.title for row in rows))
-    text = [*_existing_text(bounds)]
+    text = [drawn_text([*results, *others]), *_existing_text(bounds)]
     if absent:
         text.append(f"In the paper's figure but without public numbers or a recast (fig5_bounds.md): {absent}.")
     with styled():
@@ -102,7 +103,7 @@ def draw_global(results: Sequence[LimitsResult]) -> Page:
                 _draw_ours(panel, result, entries, width=1.9 if result.provenance.analysis == GLOBAL else 1.2)
         _legend(figure, entries, results)
     text = "One coupling to neutrinos, quarks and charged leptons in one likelihood; its parts share nothing else."
-    return Page(figure, caption_of("The joint limit and those of its parts", results, results[0].drawn, text))
+    return Page(figure, caption_of("The joint limit and those of its parts", results, drawn_text(results), text))
 
 
 def draw_comparison(
@@ -115,8 +116,12 @@ def draw_comparison(
         bounds: existing ones.
         others: limits of other analyses on the same interaction, computed here too.
         width: ``single`` or ``double``.
+
+    Raises:
+        SpecBuilderError: if there are fewer than two finite masses.
     """
     mass = np.array([point.mass_MeV for point in result.drawn_points])
+    check_masses(mass)
     excluded = [point.excluded for one in (result, *others) for point in one.drawn_points]
     around = [*excluded, *([(float(low), None)] for bound in bounds for low in bound.g_low)]
     with styled():
@@ -133,7 +138,7 @@ def draw_comparison(
         draw_level_note(panel, level_note(result.provenance))
         _legend(figure, entries, [result, *others], columns=2)
     title = f"{result.report().title}, and existing bounds"
-    return Page(figure, caption_of(title, [result, *others], result.drawn, *_existing_text(bounds)))
+    return Page(figure, caption_of(title, [result, *others], drawn_text([result, *others]), *_existing_text(bounds)))
 
 
 def _four_panels(couplings: tuple[float, float], results: Sequence[LimitsResult]) -> tuple[Figure, Sequence[Axes]]:

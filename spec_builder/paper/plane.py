@@ -13,7 +13,7 @@ from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import silent, workers
 from spec_builder.base.output import Output
-from spec_builder.base.text import markdown_table
+from spec_builder.base.text import markdown_table, markdown_text
 from spec_builder.drawing.page import width_of
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.profile import threshold
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from spec_builder.base.executors import Report
     from spec_builder.base.files import Content
     from spec_builder.drawing.page import Page
-    from spec_builder.inference.curves import Interval
+    from spec_builder.inference.exclusion import MassPoint
     from spec_builder.model.analysis import Analysis, Change
     from spec_builder.physics.choices import Choice
     from spec_builder.studies.plane import Plane
@@ -74,7 +74,7 @@ def write_plane(
     output: str | PathLike[str],
     *,
     analysis: str | PathLike[str] | Sequence[str | PathLike[str]] | None = None,
-    interactions: Choice | str | Sequence[Choice | str | object] = (),
+    choices: Choice | str | Sequence[Choice | str | object] = (),
     law: str = "normsys",
     variants: Mapping[str, str] | None = None,
     cl: float = 0.9,
@@ -95,8 +95,8 @@ def write_plane(
     Args:
         output: the folder.
         analysis: its name; the paper's three by default.
-        interactions: as :func:`spec_builder.physics.interactions.choose` takes and gives them; the paper's five by
-            default.
+        choices: interactions, as :func:`spec_builder.physics.interactions.choose` takes and gives them; by default the
+            paper's five.
         law: ``normsys`` or ``linear``.
         variants: variant by experiment name.
         cl: confidence level.
@@ -116,14 +116,12 @@ def write_plane(
     Raises:
         SpecBuilderError: if a file exists and ``force`` is not given, or for an unknown width.
     """
-    paper_interactions = interactions is None or (isinstance(interactions, list | tuple) and not interactions)
+    paper_interactions = choices is None or (isinstance(choices, list | tuple) and not choices)
     of_paper = analysis is None and paper_interactions
     figure_name = _FIG4 if of_paper else _PLANE
-    place = Output(Path(output), force)
-    place.check([f"{figure_name}{suffix}" for suffix in (".png", ".pdf", ".txt")])
     if not 2 <= points <= _MOST_POINTS:
         raise SpecBuilderError(f"points {points}: a grid needs at least 2, and at most {_MOST_POINTS}")
-    chosen = as_choices(PLANE_INTERACTIONS if paper_interactions else interactions)
+    chosen = as_choices(PLANE_INTERACTIONS if paper_interactions else choices)
     if dof is None:
         dof = 2
     else:
@@ -136,6 +134,8 @@ def write_plane(
     analyses = load_analyses(names, law, variants, change)
     # of the paper's five those that act, of those that were named all
     wanted = [(a, choice) for a in analyses for choice in chosen if not paper_interactions or acts_on(a, choice)]
+    place = Output(Path(output), force)
+    place.check(_file_names(wanted, figure_name))
     with workers(executor, jobs, preload=["spec_builder.studies.plane"]) as pool:
         planes = _profiled(wanted, points, cl, dof, pool, report)
     files: dict[str, Content] = {}
@@ -144,6 +144,14 @@ def write_plane(
     place.files(files | _figures(planes, figure_name, width))
     report(f"figure, contours and grids -> {output}")
     return limits_table([plane.limits for plane in planes])
+
+
+def _file_names(wanted: Sequence[tuple[Analysis, Choice]], figure_name: str) -> list[str]:
+    """What is written of analyses and interactions."""
+    pairs = [f"{analysis.name}_{choice.name}" for analysis, choice in wanted]
+    numbers = [name for pair in pairs for name in (f"contour_{pair}.csv", f"grid_{pair}.npz")]
+    figures = {figure_name if choice.has_mediator else f"line_{choice.name}" for _, choice in wanted}
+    return numbers + [f"{figure}{suffix}" for figure in sorted(figures) for suffix in (".png", ".pdf", ".txt")]
 
 
 def _figures(planes: Sequence[Plane], figure_name: str, width: str | None) -> dict[str, Content]:
@@ -229,7 +237,12 @@ def limits_table(results: Sequence[LimitsResult]) -> str:
         lines.append(markdown_table((*_COLUMNS, "parameter", "excluded"), [_limits_row(result) for result in others]))
     notes = distinct_notes(result.provenance for result in results)
     if notes:
-        lines += ["", "`*`: by construction in part:", "", *(f"- {name}: {text}." for name, text in notes)]
+        lines += [
+            "",
+            "`*`: by construction in part:",
+            "",
+            *(f"- {name}: {markdown_text(text)}." for name, text in notes),
+        ]
     return "\n".join([*lines, ""])
 
 
@@ -247,14 +260,15 @@ def _limits_row(result: LimitsResult) -> tuple[str, ...]:
         f"{100 * exclusion.cl:.10g} %, {exclusion.dof}",
     )
     if not result.choice.has_mediator:
-        return (*about_choices, parameter_label(result.choice), _intervals(lightest.excluded))
+        return (*about_choices, parameter_label(result.choice), _intervals(lightest))
     return (
         *about_choices,
-        _intervals(lightest.excluded),
-        _intervals(heaviest.excluded),
+        _intervals(lightest),
+        _intervals(heaviest),
         "none" if last is None else f"{last / heaviest.mass_MeV * 1e3:.3e}",
     )
 
 
-def _intervals(excluded: Sequence[Interval]) -> str:
-    return ", ".join(interval_text(*interval, ".3e", "to") for interval in excluded) or "none"
+def _intervals(point: MassPoint) -> str:
+    excluded = ", ".join(interval_text(*interval, ".3e", "to") for interval in point.excluded) or "none"
+    return excluded if point.valid else f"{excluded} NOT VALID"

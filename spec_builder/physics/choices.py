@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     TermFunction = Callable[[Target, FloatArray, str, Options], Sequence[Term]]
     CrossSection = Callable[[FloatArray, FloatArray, float, Target, str], FloatArray]
 
-__all__ = ["PAPER", "Choice", "Interaction", "NewPhysics", "Option"]
+__all__ = ["PAPER", "Choice", "Interaction", "Option"]
 
 PAPER = "arXiv:2411.11749"
 
@@ -203,18 +203,6 @@ class Choice(Described):
         """SHA-256 of a user's file, else None."""
         return self.interaction.digest
 
-    @property
-    def coupling_set(self) -> str | None:
-        """f_Tq set of the scalar, None for others: what ``NewPhysics`` of 0.2 had."""
-        value = self.options.get("coupling_set")
-        return None if value is None else str(value)
-
-    @property
-    def longitudinal_factor(self) -> int | None:
-        """Of the tensor, None for others: what ``NewPhysics`` of 0.2 had."""
-        value = self.options.get("longitudinal_factor")
-        return None if value is None else int(value)
-
     def acts_on(self, target: Target) -> bool:
         """Whether there is a cross section on this kind of target."""
         return target.kind in self.interaction.acts_on
@@ -261,7 +249,3 @@ class Choice(Described):
         # the paper stands in every header
         found += [text for text in self.references if not text.startswith(PAPER)]
         return tuple(dict.fromkeys(found))
-
-
-#: The name of version 0.2, for one version more.
-NewPhysics = Choice

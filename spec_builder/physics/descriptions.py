@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import data_path, parse_toml, read_bytes
+from spec_builder.base.files import data_path, parse_toml, read_bytes, shipped_names
 from spec_builder.base.grids import real_number
 from spec_builder.base.names import meant, unknown_key, unknown_name
 from spec_builder.base.printing import in_line
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
 
     from spec_builder.base.tables import Table
 
-__all__ = ["Description", "find_description", "is_path", "read_description", "shipped_names"]
+__all__ = ["Description", "find_description", "is_path", "read_description"]
 
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 #: Letters of a name, which stands in every row of a table.
-_LONGEST_NAME = 100
+LONGEST_NAME = 100
 
 
 class Description:
@@ -88,8 +89,8 @@ class Description:
         value = self.text(key, default)
         if not _NAME.fullmatch(value):
             raise self.error(key, "a name of letters, digits and underscores", value)
-        if len(value) > _LONGEST_NAME:
-            raise self.error(key, f"a name of at most {_LONGEST_NAME} letters", value[:_LONGEST_NAME])
+        if len(value) > LONGEST_NAME:
+            raise self.error(key, f"a name of at most {LONGEST_NAME} letters", value[:LONGEST_NAME])
         return value
 
     def own_name(self, what: str, shipped: Iterable[str]) -> str:
@@ -214,12 +215,7 @@ def is_path(text: str) -> bool:
     return "/" in text or "\\" in text or text.startswith(".") or Path(text).suffix in (".toml", ".py")
 
 
-def shipped_names(room: str) -> tuple[str, ...]:
-    """Names of the descriptions ``data/<room>/<name>.toml``, sorted."""
-    return tuple(sorted(path.stem for path in data_path(room).glob("*.toml")))
-
-
-def find_description(room: str, what: str, text: str | Path) -> Description:
+def find_description(room: str, what: str, text: str | PathLike[str]) -> Description:
     """The description of a shipped name, or of a user's file or folder.
 
     Args:
@@ -230,7 +226,7 @@ def find_description(room: str, what: str, text: str | Path) -> Description:
     Raises:
         SpecBuilderError: for a name or file that does not exist, or a file that is not TOML.
     """
-    if isinstance(text, Path) or is_path(text):
+    if isinstance(text, PathLike) or is_path(text):
         path = Path(text)
         return read_description(path / f"{what}.toml" if path.is_dir() else path)
     known = shipped_names(room)

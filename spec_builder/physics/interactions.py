@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from spec_builder.physics.targets import Target
     from spec_builder.physics.terms import Term
 
-__all__ = ["STANDARD_MODEL", "WEAK_MIXING_ANGLE", "choose", "parse_new_physics", "shipped_interactions"]
+__all__ = ["STANDARD_MODEL", "WEAK_MIXING_ANGLE", "choose", "shipped_interactions"]
 
 
 def _no_terms(_target: Target, _T: FloatArray, _flavour: str, _options: Options) -> Sequence[Term]:
@@ -219,7 +220,7 @@ def shipped_interactions() -> tuple[Interaction, ...]:
 
 
 @checked
-def choose(interaction: str | Path | object, **options: object) -> Choice:
+def choose(interaction: str | PathLike[str] | object, **options: object) -> Choice:
     """An interaction with its options.
 
     Args:
@@ -243,19 +244,12 @@ def choose(interaction: str | Path | object, **options: object) -> Choice:
     return _find(interaction).choose(**options)
 
 
-@checked
-def parse_new_physics(name: str, coupling_set: str | None = None, longitudinal_factor: int | None = None) -> Choice:
-    """:func:`choose` under its name of version 0.2, for one version more."""
-    given = {"coupling_set": coupling_set, "longitudinal_factor": longitudinal_factor}
-    return choose(name, **{option: value for option, value in given.items() if value is not None})
-
-
 def _find(interaction: object) -> Interaction:
     from spec_builder.physics import user_interactions  # noqa: PLC0415
 
     if isinstance(interaction, Interaction):
         return interaction
-    if isinstance(interaction, Path) or (isinstance(interaction, str) and is_path(interaction)):
+    if isinstance(interaction, PathLike) or (isinstance(interaction, str) and is_path(interaction)):
         return user_interactions.load_interaction(Path(interaction))
     if not isinstance(interaction, str):
         return user_interactions.interaction_from(interaction)

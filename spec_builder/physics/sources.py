@@ -41,17 +41,18 @@ import numpy as np
 
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import shipped_names
 from spec_builder.base.grids import real_number, shown_number
 from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Described, Report
 from spec_builder.physics import oscillation
 from spec_builder.physics.constants import MUON_MASS, PION_MASS
-from spec_builder.physics.descriptions import find_description, is_path, shipped_names
+from spec_builder.physics.descriptions import find_description, is_path
 from spec_builder.physics.spectra import FissionSpectrum, LineSpectrum, MuonDecaySpectrum, TableSpectrum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+    from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.text import Column
@@ -65,7 +66,7 @@ FLAVOURS = ("nue", "numu", "nutau", "numutau", "nuebar", "numubar", "nutaubar")
 #: Energy of the muon neutrino of a pion that decays at rest [MeV].
 PROMPT_ENERGY = (PION_MASS**2 - MUON_MASS**2) / (2 * PION_MASS)
 #: A relative uncertainty beyond this is taken for a percentage.
-_LARGEST_SIZE = 2.0
+LARGEST_SIZE = 2.0
 
 
 @dataclass(frozen=True)
@@ -256,7 +257,7 @@ def shipped_sources() -> tuple[str, ...]:
 
 
 @checked
-def load_source(name_or_path: str | Path) -> Source:
+def load_source(name_or_path: str | PathLike[str]) -> Source:
     """A shipped source by its name, or a user's by the path of its file or folder.
 
     Raises:
@@ -341,8 +342,8 @@ def _relative(section: Description) -> float | None:
     if "relative_uncertainty" not in section:
         return None
     size = section.positive("relative_uncertainty")
-    if size > _LARGEST_SIZE:
-        expected = f"a relative size of at most {_LARGEST_SIZE:g} (percent? 12 % are written 0.12)"
+    if size > LARGEST_SIZE:
+        expected = f"a relative size of at most {LARGEST_SIZE:g} (percent? 12 % are written 0.12)"
         raise section.error("relative_uncertainty", expected, size)
     return size
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import read_text
+from spec_builder.base.files import read_text, shipped_names
 from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Described, Report
 from spec_builder.physics.constants import (
@@ -39,10 +39,10 @@ from spec_builder.physics.constants import (
     KLEIN_NYSTRAND_RADIUS,
     KLEIN_NYSTRAND_RANGE,
 )
-from spec_builder.physics.descriptions import find_description, is_path, shipped_names
+from spec_builder.physics.descriptions import find_description, is_path
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.tables import Table
@@ -209,7 +209,7 @@ def shipped_targets() -> tuple[str, ...]:
 
 
 @checked
-def load_target(name_or_path: str | Path) -> Target:
+def load_target(name_or_path: str | PathLike[str]) -> Target:
     """A shipped target by its name, or a user's by the path of its file or folder.
 
     Raises:

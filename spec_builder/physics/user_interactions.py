@@ -62,6 +62,7 @@ _NAME = re.compile(r"[A-Za-z0-9_]+")
 #: Columns of a scan's file beside the parameter, and the most characters of its symbol.
 _COLUMNS = ("mass_MeV", "row", "patch", "delta_chi2", "twice_nll", "edm", "valid", "reason", "at_bound", "metadata")
 _LONGEST_SYMBOL = 40
+_SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 #: Of one flavour; a list without end is none.
 _MOST_TERMS = 1000
 
@@ -111,15 +112,13 @@ def _from_toml(file: Path) -> Interaction:
     kind = description.one_of("kind", KINDS)
     description.only(*_KEYS, *own[kind])
     shipped = next(i for i in shipped_interactions() if i.name == kind)
-    given = _charges(description) if kind == "vector" else {}
-    for option in shipped.options:
-        if option.name in description and kind != "vector":
-            given[option.name] = description.take(option.name)
+    if kind == "vector":
+        given = _charges(description)
+    else:
+        given = {name: description.take(name) for name in own[kind] if name in description}
     nuclei_alone = kind == "vector" and "e" not in given
-    if nuclei_alone:
-        given["e"] = 0.0
     try:
-        values = shipped.choose(**given).options
+        values = shipped.choose(**({"e": 0.0} | given if nuclei_alone else given)).options
     except SpecBuilderError as error:
         raise SpecBuilderError(f"{file}: {error}") from None
     interaction = replace(
@@ -235,13 +234,11 @@ def _words(where: str, key: str, text: str) -> str:
 
 
 def _symbol(where: str, text: str) -> str:
-    """The symbol of a parameter: a column of tables and files, beside their own."""
-    good = text.isprintable() and any(letter.isalpha() for letter in text)
-    if not good or len(text) > _LONGEST_SYMBOL or set(text) & set(' ,;"='):
-        raise SpecBuilderError(
-            f"{where}: parameter must be a symbol with a letter, without blanks and commas, such as g, found {text!r}"
-        )
-    if text in _COLUMNS:
+    """The symbol of a parameter: a column of tables and files, beside their own, and a label of pyhf's patch sets."""
+    if not _SYMBOL.fullmatch(text) or len(text) > _LONGEST_SYMBOL:
+        expected = "a symbol of letters, digits and underscores, such as g or mu_nu"
+        raise SpecBuilderError(f"{where}: parameter must be {expected}, found {text!r}")
+    if text in _COLUMNS or text.startswith("theta_"):
         raise SpecBuilderError(f"{where}: parameter '{text}' is a column of every scan, give it another symbol")
     return text
 

@@ -23,7 +23,7 @@ from spec_builder.sharing.bundle import pack, seal
 from spec_builder.sharing.citations import bibtex, inspire_records
 from spec_builder.sharing.critical import check_critical, critical_file, is_critical
 from spec_builder.sharing.expected import expected_results, reference_flux_of
-from spec_builder.sharing.export import PatchRequest, export_workspaces, patch_file
+from spec_builder.sharing.export import PatchRequest, export_workspaces, patch_file, refuse_twice
 from spec_builder.sharing.readme import archive_readme
 from spec_builder.sharing.submission import LICENCE, check_installed, write_submission
 from spec_builder.studies.limits import find_limits
@@ -91,7 +91,7 @@ def write_archives(
     loaded = load_analyses(analyses, law, variants)
     check_record(patches.hepdata)
     names = [analysis.name for analysis in loaded]
-    _refuse_twice(names)
+    refuse_twice(names)
     tables = _critical_tables(as_names(critical, "critical") if critical != () else (), loaded)
     place = Output(output, force)
     if submission:
@@ -143,12 +143,6 @@ def _critical_tables(critical: Sequence[str], analyses: Sequence[Analysis]) -> d
             raise SpecBuilderError(f"{name}: {critical_file(content)} is given twice for {owner}")
         tables[owner][critical_file(content)] = canonical_json(content)
     return tables
-
-
-def _refuse_twice(names: Sequence[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise SpecBuilderError(f"analysis '{name}' stands twice")
 
 
 def data_records(analyses: Sequence[Analysis]) -> dict[str, dict[str, str]]:

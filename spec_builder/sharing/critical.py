@@ -10,9 +10,9 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest
-from spec_builder.histfactory.patch import load_workspace
 from spec_builder.inference.feldman_cousins import smooth_errors
 from spec_builder.model.analysis import load_analysis
+from spec_builder.model.given import PATCHED, as_workspace
 from spec_builder.model.provenance import option_key
 from spec_builder.physics.descriptions import is_path
 from spec_builder.physics.interactions import choose
@@ -187,12 +187,11 @@ def _compute(content: Mapping[str, Any], folder: Path, own: Mapping[str, Any], i
     """The result that a file holds, by the same command."""
     grids = [np.array([point["value"] for point in table], dtype=np.float64) for _, table in _tables(content)]
     if content["law"] is None:  # a workspace, whose modifiers say it
-        named = Path(content["analysis"])
-        path = named if named.is_file() else folder / named.name
-        workspace = load_workspace(str(path))
+        paths = [named if named.is_file() else folder / named.name for named in map(Path, _files(content["analysis"]))]
+        workspace, name = as_workspace(paths[0], patches=paths[1:])
         _same_workspace(content, workspace)
         more = {"measurement": content["measurement"], "poi": content["parameter"], "hold": content["hold"]}
-        return fit_workspace_by_toys(workspace, str(path), values=grids[0], **more, **own)
+        return fit_workspace_by_toys(workspace, name, values=grids[0], **more, **own)
     analysis = load_analysis(content["analysis"], content["law"], content["variants"])
     _same_workspace(content, analysis.workspace)
     if "points" not in content:
@@ -200,6 +199,11 @@ def _compute(content: Mapping[str, Any], folder: Path, own: Mapping[str, Any], i
     masses = [mass for mass, _ in _tables(content) if mass is not None]
     axis = np.array(masses) if masses else None
     return find_limits_by_toys(analysis, _choice(content, interaction), axis, dof=content["dof"], values=grids, **own)
+
+
+def _files(analysis: str) -> list[str]:
+    """A workspace's file, and those of the patches that were applied to it."""
+    return [analysis] if Path(analysis).is_file() else analysis.split(PATCHED)
 
 
 def _choice(content: Mapping[str, Any], file: Path | None) -> Choice:

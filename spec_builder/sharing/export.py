@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spec_builder.base.arguments import check_argument, check_known, checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import canonical_json, digest, refuse_existing, write_files
+from spec_builder.base.files import canonical_json, digest, write_files
 from spec_builder.base.grids import numbers_text, parse_grid
-from spec_builder.histfactory.patchset import patch_set_json
+from spec_builder.base.output import Output
+from spec_builder.histfactory.patchset import MOST_PATCHES, patch_set_json
 from spec_builder.model.analysis import acts_on, load_analyses
 from spec_builder.model.given import as_analysis, as_choices, as_couplings, as_names, as_spectra, mass_axis
 from spec_builder.model.metadata import workspace_metadata
@@ -37,15 +38,13 @@ if TYPE_CHECKING:
     from spec_builder.model.patches import Style
     from spec_builder.physics.choices import Choice
 
-__all__ = ["PatchRequest", "export_point", "export_workspaces", "patch_file", "workspace_files"]
+__all__ = ["PatchRequest", "export_point", "export_workspaces", "patch_file", "refuse_twice", "workspace_files"]
 
 WORKSPACE_FILE = "BkgOnly.json"
 METADATA_FILE = "BkgOnly.meta.json"
 SPECTRA_FILE = "patchset_spectra.json"
 #: Couplings of a patch set reach this factor beyond the ends of what is excluded.
 _AROUND = 2.0
-#: Of one set: its file could not be read again with more.
-MOST_PATCHES = 100_000
 
 
 @dataclass(frozen=True)
@@ -84,6 +83,11 @@ class PatchRequest:
     def choices_for(self, analysis: Analysis) -> list[Choice]:
         """The interactions of an analysis' patch sets."""
         return [choice for choice in as_choices(self.choices) if not self.where_they_act or acts_on(analysis, choice)]
+
+    def patch_set(self, analysis: Analysis, choice: Choice) -> dict[str, Any]:
+        """The patch set of an analysis and one of the interactions."""
+        points = self.points(analysis, choice)
+        return build_patch_set(analysis, choice, points, style=self.style, hepdata=self.hepdata, digits=self.digits)
 
     def points(self, analysis: Analysis, choice: Choice) -> list[tuple[float, ...]]:
         """Mass and coupling of every patch, or the parameter alone where there is no mass.
@@ -191,39 +195,40 @@ def export_workspaces(
     if patches is not None and not isinstance(patches, PatchRequest):
         patches = PatchRequest(patches)
     recoils = () if isinstance(spectra, list | tuple) and not spectra else as_spectra(spectra)
+    names = [analysis.name for analysis in loaded]
+    refuse_twice(names)
+    chosen = [[] if patches is None else patches.choices_for(analysis) for analysis in loaded]
+    for name, choices in zip(names, chosen, strict=True):
+        sets = [*map(patch_file, choices), *[SPECTRA_FILE] * bool(recoils)]
+        Output(output / name, force).check([WORKSPACE_FILE, *sets, METADATA_FILE])
     files: dict[Path, str] = {}
-    made, wanted = 0, sum(len(patches.choices_for(analysis)) for analysis in loaded) if patches else 0
+    made, wanted = 0, sum(map(len, chosen))
     report(made, wanted)
-    for analysis in loaded:
-        folder = output / analysis.name
-        if folder / WORKSPACE_FILE in files:
-            raise SpecBuilderError(f"analysis '{analysis.name}' stands twice, and both would be written to {folder}")
-        digests: dict[str, str] = {}
-        sets: dict[Path, str] = {}
+    for analysis, choices in zip(loaded, chosen, strict=True):
+        contents: dict[str, dict[str, Any]] = {}
         if patches is not None:
-            chosen = patches.choices_for(analysis)
-            contents = {patch_file(choice): (choice, folder / patch_file(choice)) for choice in chosen}
-            for _, path in contents.values():
-                refuse_existing(path, force=force)
-            for file, (choice, path) in contents.items():
-                content = build_patch_set(
-                    analysis,
-                    choice,
-                    patches.points(analysis, choice),
-                    style=patches.style,
-                    hepdata=patches.hepdata,
-                    digits=patches.digits,
-                )
-                sets[path], digests[file] = patch_set_json(content), digest(content)
+            for choice in choices:
+                contents[patch_file(choice)] = patches.patch_set(analysis, choice)
                 made += 1
                 report(made, wanted)
         if recoils:
-            content = build_spectra_patch_set(analysis, recoils, hepdata=hepdata)
-            sets[folder / SPECTRA_FILE], digests[SPECTRA_FILE] = patch_set_json(content), digest(content)
-        own = workspace_files(analysis, digests)
-        files |= {folder / WORKSPACE_FILE: own[WORKSPACE_FILE], **sets, folder / METADATA_FILE: own[METADATA_FILE]}
+            contents[SPECTRA_FILE] = build_spectra_patch_set(analysis, recoils, hepdata=hepdata)
+        own = workspace_files(analysis, {file: digest(content) for file, content in contents.items()})
+        texts = own | {file: patch_set_json(content) for file, content in contents.items()}
+        files |= {output / analysis.name / file: text for file, text in texts.items()}
     write_files(files, force=force)
     return list(files)
+
+
+def refuse_twice(names: Sequence[str]) -> None:
+    """Refuse two analyses of one name: both would be written to one place.
+
+    Raises:
+        SpecBuilderError: naming it.
+    """
+    for name in names:
+        if names.count(name) > 1:
+            raise SpecBuilderError(f"analysis '{name}' stands twice")
 
 
 def workspace_files(analysis: Analysis, patch_sets: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -243,7 +248,7 @@ def export_point(
     choice: Choice | str | object,
     mass_MeV: float | None,
     value: float,
-    path: str | PathLike[str],
+    output: str | PathLike[str],
     *,
     law: str | None = None,
     variants: Mapping[str, str] | None = None,
@@ -256,7 +261,7 @@ def export_point(
         choice: the interaction, as :func:`spec_builder.physics.interactions.choose` takes and gives it.
         mass_MeV: of the mediator; None where there is none, inf for the contact limit.
         value: the coupling, or the parameter; g/m [1/GeV] at mass inf.
-        path: of the workspace, ``NAME.json``; ``NAME.meta.json`` lies beside it.
+        output: the workspace's file, ``NAME.json``; ``NAME.meta.json`` lies beside it.
         law: ``normsys`` or ``linear``, where a name is given.
         variants: variant by experiment name, where a name is given.
         force: replace files that exist.
@@ -268,7 +273,7 @@ def export_point(
         SpecBuilderError: for an unknown name, a mass or coupling that is none, an interaction that acts on no target,
             another suffix, or a file that exists; then nothing is written.
     """
-    output = Path(path)
+    output = Path(output)
     if output.suffix != ".json":
         raise SpecBuilderError(f"{output}: expected a name that ends in .json")
     loaded, point = as_analysis(analysis, law, variants), as_point(choice, mass_MeV, value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from spec_builder.base.text import markdown_text
 from spec_builder.model.workspace import NUISANCE_BOUND
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def archive_readme(
         options_of: options of the interaction of each patch set.
         critical: names of files of critical values.
     """
+    metadata = _as_text(metadata)
     parts = [
         *_what(choices, workspace, metadata, critical),
         *_data(choices, metadata),
@@ -82,6 +84,17 @@ def archive_readme(
         *_licence(str(metadata.get("licence", "not stated")), metadata.get("attribution")),
     ]
     return "\n".join(parts)
+
+
+def _as_text(content: Any) -> Any:
+    """JSON content whose texts are text in Markdown too: a title is no link and no tag."""
+    if isinstance(content, str):
+        return markdown_text(content)
+    if isinstance(content, list):
+        return [_as_text(value) for value in content]
+    if isinstance(content, dict):
+        return {markdown_text(key): _as_text(value) for key, value in content.items()}
+    return content
 
 
 #: Counts of a channel of so many bins at most are listed.
@@ -180,7 +193,7 @@ def _data(choices: Choices, metadata: Mapping[str, Any]) -> Iterator[str]:
     if choices.by_construction:
         yield "**By construction**, and therefore no test of anything:"
         yield ""
-        yield from (f"- {name}: {text}" for name, text in choices.by_construction)
+        yield from (f"- {name}: {markdown_text(text)}" for name, text in choices.by_construction)
         yield ""
 
 

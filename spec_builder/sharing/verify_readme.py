@@ -6,6 +6,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.text import markdown_text
 from spec_builder.base.version import __version__
 from spec_builder.model.provenance import Choices, in_words, option_key
 from spec_builder.physics.interactions import shipped_interactions
@@ -68,7 +69,7 @@ def _notes(readme: str, together: str) -> tuple[tuple[str, str], ...]:
     behind = itertools.dropwhile(lambda line: not line.startswith(_MARK), lines)
     bullets = itertools.takewhile(lambda line: line.startswith("- "), itertools.islice(behind, 2, None))
     notes = tuple((name, text) for name, _, text in (line[2:].partition(": ") for line in bullets))
-    if in_words(notes) == together:
+    if in_words(notes) == markdown_text(together):
         return notes
     name, _, text = together.partition(": ")
     return ((name, text),) if together else ()

@@ -29,6 +29,7 @@ from spec_builder.studies.fits import USUAL_CL, FitResult, fit_analysis, fit_wor
 from spec_builder.studies.limits import (
     LimitsResult,
     check_dof,
+    drawn_text,
     in_contact_units,
     interval_text,
 )
@@ -369,8 +370,8 @@ class ToyLimitsResult(PicturedResult):
         """What :meth:`plot` draws."""
         if not self.limits.choice.has_mediator:
             return self.limits.drawn
-        text = "Ends of what is excluded, by toys with their Monte Carlo errors, and by Wilks' theorem."
-        return text + self.limits.left_out
+        what = "Ends of what is excluded, by toys with their Monte Carlo errors, and by Wilks' theorem."
+        return drawn_text([self.limits], what)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Ends of what is excluded with their errors, and those of Wilks' theorem.
@@ -384,20 +385,23 @@ class ToyLimitsResult(PicturedResult):
         limits = self.limits
         if not limits.choice.has_mediator:
             return limits.plot(ax)
-        points = [one for one in self.toys.points if np.isfinite(one.point.mass_MeV) and one.point.valid]
-        mass = np.array([one.point.mass_MeV for one in points])
-        check_masses(mass)
+        points = [one for one in self.toys.points if np.isfinite(one.point.mass_MeV)]
+        known = [one for one in points if one.point.valid]
+        seen = np.array([one.point.mass_MeV for one in known])
+        check_masses(seen)
         panel = own_axes(ax)
-        ends = range_of_ends([[*one.point.excluded, *one.asymptotic] for one in points]) or limits.choice.default_range
-        mass_coupling_axes(panel, mass, axis_label(limits.choice.parameter, limits.choice.unit or "1"), ends)
-        by_toys = [_edges(one.point.excluded) for one in points]
-        errors = [_edges(one.errors) for one in points]
+        ends = range_of_ends([[*one.point.excluded, *one.asymptotic] for one in known]) or limits.choice.default_range
+        mass_coupling_axes(panel, seen, axis_label(limits.choice.parameter, limits.choice.unit or "1"), ends)
+        mass = np.array([one.point.mass_MeV for one in points])
+        # a mass whose fits are not valid has no edges: a gap
+        by_toys = [_edges(one.point.excluded) if one.point.valid else [] for one in points]
+        errors = [_edges(one.errors) if one.point.valid else [] for one in points]
         color = line_of(limits.provenance.analysis).color
         panel.errorbar([], [], [], color=color, marker=".", capsize=1.5, label=_label("toys", by_toys))
         for part, k in _lines(by_toys):
             sizes = np.nan_to_num(_column(errors[part], k))
             panel.errorbar(mass[part], _column(by_toys[part], k), sizes, color=color, marker=".", capsize=1.5)
-        by_wilks = [_edges(one.asymptotic) for one in points]
+        by_wilks = [_edges(one.asymptotic) if one.point.valid else [] for one in points]
         look: dict[str, Any] = {"color": "0.4", "linestyle": "--", "linewidth": 1.0}
         panel.plot([], [], label=_label("Wilks' theorem", by_wilks), **look)
         for part, k in _lines(by_wilks):
@@ -477,7 +481,7 @@ def find_limits_by_toys(
     toys: int = 1000,
     seed: int = 0,
     ensemble: Ensemble = "profiled",
-    count: int = GRID,
+    points: int = GRID,
     values: Sequence[FloatArray] | None = None,
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
@@ -498,7 +502,7 @@ def find_limits_by_toys(
         toys: at each point.
         seed: of the random numbers.
         ensemble: where the nuisance parameters of the toys are: ``profiled`` at the observed data, or ``nominal``.
-        count: values of the parameter at each mass.
+        points: values of the parameter at each mass.
         values: they themselves at each mass, ascending, as results have them (g/m in 1/GeV at the mass inf); None for
             a grid over what the intervals may be.
         executor: any ``concurrent.futures.Executor``; None computes here.
@@ -523,7 +527,7 @@ def find_limits_by_toys(
         found = exclude_by_toys(
             problem,
             axis,
-            count=count,
+            count=points,
             values=grids,
             plane=loaded.masses_MeV,
             cl=cl,

@@ -38,6 +38,8 @@ __all__ = ["CoverageResult", "cover_analysis", "cover_couplings"]
 
 #: How far the two kinds of intervals stand to either side of a truth in a picture [points].
 _ASIDE = 1.5
+#: True values that are not asked for otherwise, in units of the Standard Model's.
+_TIMES_SM = (0.3, 1.0, 2.0)
 
 
 @dataclass(frozen=True, repr=False)
@@ -146,7 +148,7 @@ class CoverageResult(PicturedResult):
 def cover_analysis(
     analysis: GivenAnalysis,
     parameter: str,
-    values: Numbers = (0.3, 1.0, 2.0),
+    values: Numbers | None = None,
     *,
     cl: float = 0.9,
     law: str | None = None,
@@ -164,7 +166,8 @@ def cover_analysis(
     Args:
         analysis: a name, a path, a list of them, or what :func:`spec_builder.model.analysis.load_analysis` gives.
         parameter: one of ``analysis.parameters``.
-        values: true values, in units of the Standard Model's: numbers, or the text of an evenly spaced grid.
+        values: true values of the parameter: numbers, or the text of an evenly spaced grid; by default 0.3, 1 and 2
+            times the Standard Model's.
         cl: confidence level of the intervals.
         law: ``normsys`` or ``linear``, where a name is given.
         variants: variant by experiment name, where a name is given.
@@ -183,7 +186,10 @@ def cover_analysis(
     check_level(cl)
     loaded = as_analysis(analysis, law, variants)
     wanted = loaded.measurable(parameter)
-    truths = np.array(parse_signed_grid(numbers_text(values, "values"), "values")) * wanted.reference
+    if values is None:
+        truths = np.array(_TIMES_SM) * wanted.reference
+    else:
+        truths = np.array(parse_signed_grid(numbers_text(values, "values"), "values"))
     with workers(executor, jobs, preload=TOYS_MODULES) as pool:
         found = measure_coverage(
             loaded.likelihood(parameter),

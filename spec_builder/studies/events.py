@@ -11,9 +11,9 @@ import numpy as np
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.text import Report, Shown
+from spec_builder.drawing.page import entries_of, legend_over
 from spec_builder.drawing.spectra import (
-    BACKGROUND_COLORS,
-    BACKGROUND_HATCHES,
+    BACKGROUND_LOOKS,
     Layer,
     draw_counts,
     draw_stack,
@@ -28,7 +28,7 @@ from spec_builder.model.points import as_point
 from spec_builder.model.provenance import Choices, in_words
 from spec_builder.model.workspace import NEW_PHYSICS
 from spec_builder.studies.fits import caveats_of, named, workspace_likelihood
-from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import HEIGHT, PicturedResult, heading, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,12 +98,19 @@ class EventsResult(PicturedResult):
             "the uncertainty of their sum."
         )
 
+    @property
+    def drawn_height(self) -> float:
+        """Height of a figure of it [in]."""
+        return HEIGHT + 0.08 * len({count.sample for count in self.counts})  # of the legend
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Data over the stacked samples at the minimum, all bins in a row.
 
         Args:
             ax: axes to draw into; new ones if there are none.
         """
+        from matplotlib.ticker import MaxNLocator  # noqa: PLC0415  # only where something is drawn
+
         totals = [count for count in self.counts if count.bin is not None and count.sample == TOTAL]
         places = {(count.channel, count.bin): i for i, count in enumerate(totals)}
         heights: dict[str, FloatArray] = {}
@@ -111,21 +118,20 @@ class EventsResult(PicturedResult):
             if count.bin is not None and count.sample != TOTAL:
                 sample = heights.setdefault(count.sample, np.zeros(len(totals)))
                 sample[places[count.channel, count.bin]] = count.postfit
-        looks = itertools.cycle(zip(BACKGROUND_COLORS, BACKGROUND_HATCHES, strict=True))
+        looks = itertools.cycle(BACKGROUND_LOOKS)
         layers = [
             Layer(display_name(name), events, color, hatch)
             for (name, events), (color, hatch) in zip(heights.items(), looks, strict=False)
         ]
-        panel = own_axes(ax)
+        panel = own_axes(ax, self.drawn_height)
         edges: FloatArray = np.arange(len(totals) + 1, dtype=np.float64) - 0.5
         total = draw_stack(panel, edges, layers)
         draw_total_band(panel, edges, total, np.array([count.postfit_error for count in totals]))
         observed = np.array([count.observed or 0.0 for count in totals])
         tops = draw_counts(panel, np.arange(len(totals), dtype=np.float64), observed)
-        room = 1.5 * float(max(tops.max(initial=0), total.max()))  # for the legend
-        panel.set(xlabel="bin", ylabel="events / bin", ylim=(0, room))
-        panel.set_title("\n".join(filter(None, (dataset_label(self.provenance), level_note(self.provenance)))))
-        panel.legend(loc="upper right", ncols=2)
+        panel.set(xlabel="bin", ylabel="events / bin", ylim=(0, 1.1 * float(max(tops.max(initial=0), total.max()))))
+        panel.xaxis.set_major_locator(MaxNLocator(8, steps=(1, 2, 5, 10), integer=True, min_n_ticks=1))
+        legend_over(panel, entries_of([panel]), 2, title=heading(self.provenance))
         return panel
 
     def to_dict(self) -> dict[str, Any]:
@@ -253,8 +259,9 @@ def events_of_workspace(
     with named(title):
         likelihood = workspace_likelihood(content, title, measurement, poi=poi, hold=hold)
         counted = _counts(likelihood, title)
-    fitted = f"{likelihood.poi} with all other free parameters" if likelihood.poi else "all free parameters"
-    return EventsResult(Choices(title), fitted, *counted)
+    is_free = bool(likelihood.poi) and likelihood.index(likelihood.poi) in likelihood.free
+    fitted = f"{likelihood.poi} with all other free parameters" if is_free else "all free parameters"
+    return EventsResult(Choices(title, measurement=measurement, hold=hold or {}), fitted, *counted)
 
 
 def _counts(likelihood: Likelihood, name: str) -> tuple[tuple[EventCount, ...], tuple[str, ...]]:

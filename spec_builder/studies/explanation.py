@@ -30,7 +30,7 @@ from spec_builder.studies.pictures import PicturedResult, dataset_label, level_n
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+    from os import PathLike
 
     from matplotlib.axes import Axes
 
@@ -235,7 +235,7 @@ def _explained_point(analysis: Analysis, point: Point) -> Explanation:
 @checked
 def explain_spectrum(
     analysis: GivenAnalysis,
-    spectrum: RecoilSpectrum | str | Path,
+    spectrum: RecoilSpectrum | str | PathLike[str],
     strength: float = 1.0,
     *,
     law: str | None = None,

@@ -7,6 +7,7 @@ Plain content for JSON. Planes hold the numbers of :func:`spec_builder.studies.l
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from spec_builder.model.signal import Yields
     from spec_builder.physics.choices import Choice
     from spec_builder.studies.limits import LimitsResult
+    from spec_builder.studies.scans import ScanResult
 
 __all__ = ["LEVELS", "POINTS", "SCHEMA", "explore"]
 
@@ -221,9 +223,9 @@ def _plane(analysis: Analysis, choice: Choice, levels: Sequence[float], points: 
     scan = scan_analysis(analysis, choice, masses, couplings)
     if scan is None:  # it is, with an output alone
         raise SpecBuilderError("the scan was written and not returned")
-    columns = scan.columns
-    names = [name for name in columns if name.startswith("theta_")]
-    theta = _rounded_theta(analysis, choice, masses, couplings, np.array([columns[name] for name in names]))
+    names = [name for name in scan.columns if name.startswith("theta_")]
+    theta = _rounded_theta(analysis, choice, masses, couplings, np.array([scan.columns[name] for name in names]))
+    by_name = {name.removeprefix("theta_"): values for name, values in zip(names, theta, strict=True)}
     facts = dict(next(iter(results.values())).report().facts)
     header = {key: text for key, text in facts.items() if key not in ("confidence", "minimum")}
     return {
@@ -232,22 +234,23 @@ def _plane(analysis: Analysis, choice: Choice, levels: Sequence[float], points: 
         "header": header,
         "sources": list(analysis.sources(choice)),
         "notes": [f"{experiment}: {text}" for experiment, text in analysis.notes(choice, masses)],
-        "scan": {
-            "minimum": scan.metadata["minimum"],
-            "against": scan.metadata["delta_chi2"],
-            "twice_nll": _numbers(columns["twice_nll"], _HEIGHT_DECIMALS),
-            "valid": [int(valid) for valid in columns["valid"]],
-            "theta": {
-                name.removeprefix("theta_"): values.tolist()
-                for name, values in zip(names, theta, strict=True)
-                if np.ptp(values) > 0
-            },
-        },
+        "scan": _scan_content(scan, by_name),
         "yields": {
             channel: {sample: _coefficients(own) for sample, own in samples.items()}
             for channel, samples in analysis.signal_yields(choice, masses).items()
         },
         "limits": [_limit(result) for result in results.values()],
+    }
+
+
+def _scan_content(scan: ScanResult, theta: Mapping[str, FloatArray]) -> dict[str, Any]:
+    """Heights of a grid, and those of its parameters, by name, that are not the same everywhere."""
+    return {
+        "minimum": scan.metadata["minimum"],
+        "against": scan.metadata["delta_chi2"],
+        "twice_nll": _numbers(scan["twice_nll"], _HEIGHT_DECIMALS),
+        "valid": [int(valid) for valid in scan.valid],
+        "theta": {name: values.tolist() for name, values in theta.items() if np.ptp(values) > 0},
     }
 
 
@@ -306,8 +309,9 @@ def _coefficients(yields: Yields) -> dict[str, Any]:
 
 def _limit(result: LimitsResult) -> dict[str, Any]:
     """Limits at one level, by mass."""
-    content, facts = result.to_dict(), result.report().facts
-    rows = content["points"]
+    content, report = result.to_dict(), result.report()
+    rows, facts = content["points"], report.facts
+    without_rows = replace(report, columns={name: [] for name in report.columns})
     return {
         "cl": content["cl"],
         "dof": content["dof"],
@@ -320,4 +324,5 @@ def _limit(result: LimitsResult) -> dict[str, Any]:
         "reference": [row["minimum"] for row in rows],
         "delta_chi2_sm": [row["delta_chi2_sm"] for row in rows],
         "valid": [int(row["valid"]) for row in rows],
+        "csv_header": without_rows.to_csv(),
     }

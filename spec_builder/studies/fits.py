@@ -11,6 +11,7 @@ import numpy as np
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level
+from spec_builder.base.printing import counted
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.pulls import draw_pulls, name_rows, pull_axes, rows_height
 from spec_builder.drawing.style import MARKERS, line_of
@@ -21,7 +22,8 @@ from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analysis import SIGNAL_PARAMETER
 from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices, in_words
-from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
+from spec_builder.studies.correlations import CorrelationsResult
+from spec_builder.studies.pictures import PicturedResult, heading, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,6 +48,8 @@ __all__ = [
 #: Confidence level of intervals that are not asked for otherwise: one standard deviation, to four digits.
 USUAL_CL = 0.6827
 
+#: Rows of a picture, which a page of a journal has room for.
+_DRAWN = 38
 #: What stands beside the null of an infinite significance, which JSON cannot hold.
 INFINITE = "infinite: without a signal nothing is expected in a bin with counts"
 
@@ -84,15 +88,26 @@ class FitResult(PicturedResult):
     @property
     def drawn(self) -> str:
         """What :meth:`plot` draws."""
-        return "Pulls; bars: uncertainty after the fit, from the Hessian; dotted lines: before the fit."
+        text = "Pulls; bars: uncertainty after the fit, from the Hessian; dotted lines: before the fit."
+        left_out = len(self.fit.pulls) - len(self._drawn_pulls)
+        if left_out == 0:
+            return text
+        return f"{text} The {counted(left_out, 'parameter')} that the data move and narrow least are left out."
 
     @property
     def drawn_height(self) -> float:
         """Height of a figure of it [in]."""
-        return rows_height(len(self.fit.pulls)) + 0.2
+        return rows_height(len(self._drawn_pulls)) + 0.2
+
+    @property
+    def _drawn_pulls(self) -> dict[str, Pull]:
+        """As many as a page has room for: those that the data moved or narrowed most, in the order of the model."""
+        pulls = self.fit.pulls
+        most = sorted(pulls, key=lambda name: -max(abs(pulls[name].value), abs(1 - pulls[name].uncertainty)))[:_DRAWN]
+        return {name: pulls[name] for name in pulls if name in most}
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Pulls of the nuisance parameters, in units of their constraints.
+        """Pulls of the nuisance parameters, in units of their constraints; of many those that the data moved most.
 
         Args:
             ax: axes to draw into; new ones if there are none.
@@ -100,7 +115,7 @@ class FitResult(PicturedResult):
         Raises:
             SpecBuilderError: if no parameter has a constraint.
         """
-        pulls, about = self.fit.pulls, self.provenance
+        pulls, about = self._drawn_pulls, self.provenance
         if not pulls:
             raise SpecBuilderError(f"{about.analysis}: no parameter has a constraint, so there are no pulls to draw")
         panel = own_axes(ax, self.drawn_height)
@@ -110,7 +125,7 @@ class FitResult(PicturedResult):
         marker, heights = MARKERS.get(about.analysis, "o"), list(range(len(pulls)))[::-1]
         draw_pulls(panel, heights, values, errors, line=line_of(about.analysis), marker=marker)
         name_rows(panel, list(pulls))
-        panel.set_title(f"{dataset_label(about)}\n{level_note(about.at(None))}", loc="right")
+        panel.set_title(heading(about.at(None)), loc="right")
         return panel
 
     @property
@@ -148,6 +163,20 @@ class FitResult(PicturedResult):
     def pulls(self) -> Mapping[str, Pull]:
         """Values and uncertainties of the constrained parameters."""
         return self.fit.pulls
+
+    @property
+    def correlations(self) -> CorrelationsResult:
+        """Correlations of the parameters that were free, from the Hessian.
+
+        Raises:
+            SpecBuilderError: if the fit is not valid, or no parameter has an error.
+        """
+        found, name = self.fit.correlations, self.provenance.analysis
+        if found is None:
+            why = "no parameter has an error" if self.fit.valid else "the fit is not valid"
+            raise SpecBuilderError(f"{name}: {why}, so there are no correlations")
+        fitted = self._title().removeprefix(f"{name}: ")
+        return CorrelationsResult(self.provenance, fitted, found.parameters, found.matrix, caveats_of(self.fit))
 
     @property
     def twice_nll(self) -> float:
@@ -188,6 +217,8 @@ class FitResult(PicturedResult):
         content["pull_uncertainties"] = {
             name: finite_or_none(pull.uncertainty) for name, pull in self.fit.pulls.items()
         }
+        if self.fit.correlations is not None:
+            content["correlations"] |= {"matrix": self.fit.correlations.matrix.tolist()}
         content["negative_components"] = list(self.fit.negative_components)
         content["problems"] = list(self.fit.problems)
         content["parameter"] = self.fit.parameter or None
@@ -231,7 +262,7 @@ class FitResult(PicturedResult):
         if not self.fit.parameter:
             return f"{self.provenance.analysis}: a fit without a parameter of interest"
         interval = errors_text(self.fit.up, self.fit.down)
-        found = "held by the measurement" if self.fit.fixed else interval
+        found = "held" if self.fit.fixed else interval
         return f"{self.provenance.analysis}: {self.fit.parameter}{unit} = {self.fit.value:.4g} {found}"
 
     def _facts(self) -> dict[str, str]:
@@ -396,7 +427,7 @@ def fit_workspace(
         likelihood = workspace_likelihood(workspace, name, measurement, poi=poi, hold=hold)
         result = fit(likelihood, likelihood.poi, cl=cl, minimiser=minimiser)
     unit = unit_of(likelihood, likelihood.poi) if likelihood.poi else "1"
-    return FitResult(Choices(name, cl=cl), unit, result)
+    return FitResult(Choices(name, cl=cl, measurement=measurement, hold=hold or {}), unit, result)
 
 
 def unit_of(likelihood: Likelihood, parameter: str) -> str:

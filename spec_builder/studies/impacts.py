@@ -17,7 +17,7 @@ from spec_builder.inference.expectation import centre_and_width, covariance
 from spec_builder.inference.profile import profile, with_lower_minima
 from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.studies.fits import USUAL_CL, caveats_of, fit_analysis, fit_workspace, workspace_likelihood
-from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import PicturedResult, heading, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +35,8 @@ __all__ = ["Impact", "RankingResult", "rank_analysis", "rank_parameters", "rank_
 
 #: Rows of a picture.
 _DRAWN = 20
+#: How far the legend stands above the frame, over the upper axis and its name [in].
+_ABOVE = 0.34
 _BLACK = Line("#000000", "-")
 
 
@@ -177,6 +179,8 @@ class RankingResult(PicturedResult):
         Returns:
             The axes of the pulls; those of the impacts share their rows.
         """
+        from matplotlib.transforms import ScaledTranslation  # noqa: PLC0415  # only where something is drawn
+
         shown = self.impacts[:_DRAWN]
         panel = own_axes(ax, self.drawn_height)
         upper = panel.twiny()
@@ -194,9 +198,10 @@ class RankingResult(PicturedResult):
         panel.tick_params(top=False)
         upper.tick_params(bottom=False)
         draw_pulls(panel, heights, pulls, errors, line=_BLACK, marker=MARKERS.get(about.analysis, "o"))
+        above = upper.transAxes + ScaledTranslation(0, _ABOVE, panel.figure.dpi_scale_trans)
         upper.legend(
-            loc="lower center", bbox_to_anchor=(0.4, 1.0 + 0.55 / rows_height(len(shown))), ncols=4,
-            title=f"{dataset_label(about)}\n{level_note(about.at(None))}", columnspacing=1.0, handlelength=1.4,
+            loc="lower right", bbox_to_anchor=(1.0, 1.0), bbox_transform=above, ncols=4,
+            title=heading(about.at(None)), columnspacing=1.0, handlelength=1.4,
         )  # fmt: skip
         return panel
 

@@ -12,7 +12,6 @@ from spec_builder.base.arguments import check_argument, checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level, json_mass
 from spec_builder.base.names import shown
-from spec_builder.base.printing import counted
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.curves import check_masses, draw_bars, draw_excluded, mass_coupling_axes, range_of_ends
 from spec_builder.drawing.style import Line, axis_label, line_of
@@ -22,10 +21,18 @@ from spec_builder.model.given import as_analysis, as_choice, mass_axis
 from spec_builder.model.provenance import Choices, parameter_label
 from spec_builder.model.signal import check_change, check_nowhere_negative
 from spec_builder.physics.constants import FERMI_CONSTANT
-from spec_builder.studies.pictures import HEIGHT, PicturedResult, dataset_label, interaction_label, level_note, own_axes
+from spec_builder.studies.pictures import (
+    HEIGHT,
+    PicturedResult,
+    dataset_label,
+    gaps_text,
+    interaction_label,
+    level_note,
+    own_axes,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
 
@@ -40,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LimitsResult",
     "check_dof",
+    "drawn_text",
     "find_limits",
     "in_contact_units",
     "interval_text",
@@ -66,17 +74,7 @@ class LimitsResult(PicturedResult):
     @property
     def drawn(self) -> str:
         """What :meth:`plot` draws."""
-        if not self.choice.has_mediator:
-            return "Bars: what is excluded; point: the best value."
-        return f"Lines: ends of what is excluded; the light band along each lies on the excluded side.{self.left_out}"
-
-    @property
-    def left_out(self) -> str:
-        """A sentence on masses that :meth:`plot` does not draw, with a space before it; '' if it draws all."""
-        count = sum(not point.valid for point in self.exclusion.points)
-        if count == 0:
-            return ""
-        return f" {counted(count, 'mass', 'masses')} whose fits are not valid {'is' if count == 1 else 'are'} left out."
+        return drawn_text([self])
 
     @property
     def drawn_points(self) -> tuple[MassPoint, ...]:
@@ -118,14 +116,14 @@ class LimitsResult(PicturedResult):
         if not self.choice.has_mediator:
             panel = own_axes(ax, self.drawn_height)
             (point,) = self.exclusion.points
-            draw_bars(panel, [(name, point.excluded, point.best_g, look.color)], axis, signed=self.choice.signed)
+            excluded = point.excluded if point.valid else None
+            draw_bars(panel, [(name, excluded, point.best_g, look.color)], axis, signed=self.choice.signed)
             panel.set_title(f"{interaction_label(self.choice)}\n{level_note(self.provenance)}", loc="right")
             return panel
         mass = np.array([point.mass_MeV for point in self.drawn_points])
         check_masses(mass)
         panel = own_axes(ax)
-        excluded = [point.excluded for point in self.drawn_points]
-        ends = range_of_ends(excluded) or self.choice.default_range
+        ends = range_of_ends([point.excluded for point in self.drawn_points]) or self.choice.default_range
         if panel.has_data():
             ends = min(ends[0], panel.get_ylim()[0]), max(ends[1], panel.get_ylim()[1])
         mass_coupling_axes(panel, mass, axis, ends)
@@ -263,6 +261,20 @@ class LimitsResult(PicturedResult):
             rows.append((f"{point.mass_MeV:.6g}", *cells) if self.choice.has_mediator else cells)
         columns = (f"best {symbol}", "Dchi2(SM)", f"excluded {symbol}")
         return Shown(("mass [MeV]", *columns) if self.choice.has_mediator else columns, tuple(rows))
+
+
+def drawn_text(results: Sequence[LimitsResult], what: str | None = None) -> str:
+    """What a figure of limits draws, in a sentence or two: masses whose fits are not valid are gaps, and counted.
+
+    Args:
+        results: the limits, of interactions with a mass or of some without.
+        what: the first sentence, of a figure that is drawn in a way of its own.
+    """
+    if not results[0].choice.has_mediator:
+        return what or "Bars: what is excluded; point: the best value."
+    text = what or "Lines: ends of what is excluded; the light band along each lies on the excluded side."
+    wrong = sum(int(np.sum(~result.valid)) for result in results)
+    return f"{text} {gaps_text(wrong, 'mass', 'masses')}".rstrip()
 
 
 def interval_text(low: float | None, high: float | None, form: str = ".6g", between: str = "-") -> str:

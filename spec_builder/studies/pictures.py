@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.names import shown
+from spec_builder.base.printing import counted
 from spec_builder.base.text import Result
 from spec_builder.drawing.curves import draw_bars
 from spec_builder.drawing.page import new_axes
@@ -27,6 +28,8 @@ __all__ = [
     "bars_height",
     "dataset_label",
     "draw_strengths",
+    "gaps_text",
+    "heading",
     "interaction_label",
     "level_note",
     "own_axes",
@@ -61,6 +64,11 @@ def level_note(about: Choices) -> str:
     return ", ".join(filter(None, (about.level, law)))
 
 
+def heading(about: Choices) -> str:
+    """Data set, and below it confidence level and law where there are any."""
+    return "\n".join(filter(None, (dataset_label(about), level_note(about))))
+
+
 class PicturedResult(Result):
     """A result with a picture."""
 
@@ -77,6 +85,19 @@ class PicturedResult(Result):
     @abstractmethod
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw it into the axes that are given, or into new ones of one column's width."""
+
+
+def gaps_text(count: int, one: str = "point", many: str = "points") -> str:
+    """A sentence on what is not drawn because its fits are not valid; '' if nothing is.
+
+    Examples:
+        >>> gaps_text(2, "mass", "masses")
+        '2 masses whose fits are not valid are left out: gaps.'
+    """
+    if count == 0:
+        return ""
+    left_out = "is left out: a gap" if count == 1 else "are left out: gaps"
+    return f"{counted(count, one, many)} whose fits are not valid {left_out}."
 
 
 def own_axes(ax: Axes | None, height: float = HEIGHT) -> Axes:
@@ -100,14 +121,14 @@ def bars_height(rows: int) -> float:
 
 
 def draw_strengths(
-    ax: Axes | None, about: Choices, rows: Sequence[tuple[str, Sequence[Interval], float]], note: str = ""
+    ax: Axes | None, about: Choices, rows: Sequence[tuple[str, Sequence[Interval] | None, float]], note: str = ""
 ) -> Axes:
     """Excluded strengths of recoil spectra as bars, a row for each.
 
     Args:
         ax: axes to draw into; new ones if there are none.
         about: the choices of the result.
-        rows: name of the spectrum, what is excluded, the best strength.
+        rows: name of the spectrum, what is excluded (None where fits are not valid), the best strength.
         note: what the strengths are, before their level.
     """
     panel = own_axes(ax, bars_height(len(rows)))

@@ -22,7 +22,7 @@ from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices
 from spec_builder.model.workspace import NEW_PHYSICS
 from spec_builder.studies.fits import USUAL_CL, errors_text, finite_or_none, named, unit_of, workspace_likelihood
-from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import PicturedResult, dataset_label, gaps_text, level_note, own_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +71,8 @@ class ProfileResult(PicturedResult):
     def drawn(self) -> str:
         """What :meth:`plot` draws."""
         mark = "" if self.reference is None else "; the dotted line is the Standard Model"
-        return f"Delta chi2 with the other parameters profiled{mark}. Levels are of one parameter."
+        text = f"Delta chi2 with the other parameters profiled{mark}. Levels are of one parameter."
+        return f"{text} {gaps_text(len(self.valid) - sum(self.valid))}".rstrip()
 
     def plot(self, ax: Axes | None = None, *, label: str | None = None) -> Axes:
         """Delta chi^2 against the parameter.
@@ -268,7 +269,8 @@ def profile_workspace(
         if likelihood.index(likelihood.poi) not in likelihood.free:
             raise SpecBuilderError(f"parameter '{likelihood.poi}' is held, and has no profile")
         unit = unit_of(likelihood, likelihood.poi)
-        return _profile(likelihood, likelihood.poi, unit, Choices(name, cl=cl), points, height, cl)
+        about = Choices(name, cl=cl, measurement=measurement, hold=hold or {})
+        return _profile(likelihood, likelihood.poi, unit, about, points, height, cl)
 
 
 def _profile(

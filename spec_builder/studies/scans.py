@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.arguments import check_path, checked
-from spec_builder.base.chunks import FileStore, MemoryStore, compute_chunks
+from spec_builder.base.chunks import FileStore, MemoryStore, chunk_folder, compute_chunks
 from spec_builder.base.columns import check_suffix, write_columns
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import workers
@@ -45,6 +45,7 @@ from spec_builder.model.given import (
 from spec_builder.model.provenance import Choices, range_text
 from spec_builder.model.signal import check_change
 from spec_builder.model.spectrum_patches import build_spectra_patch_set
+from spec_builder.model.workspace import NEW_PHYSICS
 from spec_builder.studies.pictures import own_axes
 from spec_builder.studies.plane import parameter_grid
 
@@ -65,7 +66,14 @@ if TYPE_CHECKING:
     from spec_builder.model.given import GivenAnalysis, GivenWorkspace
     from spec_builder.physics.choices import Choice
 
-__all__ = ["ScanResult", "default_couplings", "scan_analysis", "scan_files", "scan_patches", "scan_spectra"]
+__all__ = [
+    "ScanResult",
+    "check_scan_output",
+    "default_couplings",
+    "scan_analysis",
+    "scan_patches",
+    "scan_spectra",
+]
 
 #: Masses, and couplings, that are not asked for otherwise.
 _POINTS = 121
@@ -276,6 +284,24 @@ def _reference(analysis: Analysis, choice: Choice, problem: Problem, axis: Float
     return exclude(problem, axis, dof=1).minimum, domain
 
 
+def check_scan_output(output: str | PathLike[str] | None, *, force: bool) -> None:
+    """Refuse a file that a scan cannot write, before anything is computed.
+
+    A file beside which there are chunks may be that of a scan that was killed at its very end: this is seen later.
+
+    Args:
+        output: the file; None for a scan in memory.
+        force: replace a file that exists.
+
+    Raises:
+        SpecBuilderError: for a suffix that no scan has, or a file that exists.
+    """
+    if output is not None:
+        path = Path(output)
+        check_suffix(path)
+        refuse_existing(path, force=force or chunk_folder(path).exists())
+
+
 def default_couplings(analysis: Analysis, choice: Choice, masses: Numbers | None = None) -> FloatArray:
     """Couplings of a scan that are not asked for otherwise: 121 that hold what is excluded at 90 % CL.
 
@@ -336,6 +362,7 @@ def scan_analysis(
         SpecBuilderError: for values that are no numbers of their range or stand twice, a file that exists, or a chunk
             that is not this scan's.
     """
+    check_scan_output(output, force=force)
     loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
     axis = as_masses(masses, chosen, loaded, _POINTS)
     values = default_couplings(loaded, chosen, masses) if couplings is None else as_couplings(couplings, chosen)
@@ -350,7 +377,7 @@ def scan_patches(
     patchset: GivenWorkspace,
     *,
     name: str | None = None,
-    measurement: str | None = "new_physics",
+    measurement: str | None = None,
     poi: str | None = None,
     hold: Mapping[str, float] | None = None,
     executor: concurrent.futures.Executor | None = None,
@@ -366,7 +393,7 @@ def scan_patches(
         workspace: content of the workspace's JSON file, or its path.
         patchset: content of the patch set's JSON file, or its path.
         name: what to call the patch set in messages; its path by default.
-        measurement: the measurement to minimise; None for the first.
+        measurement: the measurement to minimise; by default ``new_physics``, or the first where there is none.
         poi: parameter of interest in the place of the measurement's, '' for none.
         hold: values of parameters to hold, by name.
         executor: any ``concurrent.futures.Executor``; None computes here.
@@ -387,9 +414,12 @@ def scan_patches(
         SpecBuilderError: for a digest that does not match, a label that stands twice, or a patch that does not apply
             or compile.
     """
+    check_scan_output(output, force=force)
     workspace, patchset, name = _as_patch_set(workspace, patchset, name)
     check_digest(workspace, patchset, name)
     check_labels(patchset["metadata"]["labels"], name)
+    if measurement is None and NEW_PHYSICS in [one["name"] for one in workspace["measurements"]]:
+        measurement = NEW_PHYSICS
     lost: dict[str, str] = {}
     patches = [(str(p["metadata"]["name"]), p["patch"]) for p in patchset["patches"]]
     failed = None if passed_over is None else lambda row, why: lost.setdefault(patches[row][0], why)
@@ -517,24 +547,6 @@ def scan_spectra(
     return scan_patches(loaded.workspace, patches, name=name or "spectra", **how)
 
 
-@checked
-def scan_files(
-    workspace: str | PathLike[str], patchset: str | PathLike[str] | None, *, measurement: str | None = None, **how: Any
-) -> ScanResult | None:
-    """Read a workspace and a patch set and scan them; see :func:`scan_patches`.
-
-    Raises:
-        SpecBuilderError: if a file cannot be read or is not what it should be.
-    """
-    if patchset is None:
-        raise SpecBuilderError("a scan of a workspace needs a patch set")
-    content, patches, name = _as_patch_set(workspace, patchset, None)
-    names = [m["name"] for m in content.get("measurements", [])]
-    if measurement is None and "new_physics" in names:
-        measurement = "new_physics"
-    return scan_patches(content, patches, name=name, measurement=measurement, **how)
-
-
 def _label_column(label: str) -> str:
     """The column of a patch set's label, never one that the scan has of its own."""
     taken = label in _OWN_COLUMNS or label.startswith(("theta_", "label_"))
@@ -559,7 +571,6 @@ def _run(
         compute_chunks(scan.chunks, memory, executor=executor, report=report)
         return ScanResult(_header(scan, memory), _whole_columns(_columns(scan, memory)))
     path = Path(output)
-    check_suffix(path)
     store = FileStore(path, scan.job)
     if store.finished:  # by a run that was killed before it had tidied up
         store.remove()

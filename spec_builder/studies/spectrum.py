@@ -10,21 +10,22 @@ import numpy as np
 
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.grids import number_of, numbers_text, parse_grid, real_number, shown_number
-from spec_builder.base.names import shown
+from spec_builder.base.grids import numbers_text, parse_grid, real_number, shown_number
 from spec_builder.base.text import Report, Shown
 from spec_builder.base.version import __version__
 from spec_builder.drawing.style import PALETTE
+from spec_builder.model.given import as_coupling, as_mass
 from spec_builder.model.provenance import Choices, choice_content, coupling_note, option_texts, parameter_label
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE, choose
 from spec_builder.physics.rates import rate
 from spec_builder.physics.sources import Source, load_source
 from spec_builder.physics.targets import Target, load_target
+from spec_builder.physics.validity import validity_notes
 from spec_builder.studies.pictures import PicturedResult, interaction_label, own_axes
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from os import PathLike
 
     from matplotlib.axes import Axes
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["Spectrum", "recoil_spectrum"]
 
 _COLUMNS = ("T [keV]", "total", "SM", "new physics")
-_LARGEST = 1e150  # squared couplings and masses stay within floating range
 #: From 1/GeV to 1/MeV: the parameter of the contact limit.
 _GEV_PER_MEV = 1e-3
 _UNITS = {"flux": "events/(t yr keV)", "fluence": "events/(t keV)"}
@@ -119,9 +119,16 @@ class Spectrum(PicturedResult):
         """Sources of the tables behind it."""
         return self.choice.sources(self.source, self.target)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What lies outside of what the source, the target or the coupling are good for, in words."""
+        strong = coupling_note(self.choice, () if self.coupling is None or self._contact else (self.coupling,))
+        outside = validity_notes(self.source, self.target, np.array(self.energies_keV))
+        return (*((strong,) if strong else ()), *outside)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
-        content = {
+        content: dict[str, Any] = {
             "schema": "spec_builder/spectrum/1",
             "version": self.version,
             "source": self.source.name,
@@ -141,6 +148,8 @@ class Spectrum(PicturedResult):
         for what in (self.source, self.target):
             if what.digest is not None:
                 content[f"{type(what).__name__.lower()}_sha256"] = what.digest
+        if self.notes:
+            content["notes"] = list(self.notes)
         return content
 
     def report(self) -> Report:
@@ -153,8 +162,7 @@ class Spectrum(PicturedResult):
         }
         numbers = zip(*columns.values(), strict=True)
         rows = tuple((f"{T:.4g}", *(f"{rate:.6g}" for rate in rates)) for T, *rates in numbers)
-        told = coupling_note(self.choice, () if self.coupling is None or self._contact else (self.coupling,))
-        notes = {"note": told} if told else {}
+        notes = {"note": "; ".join(self.notes)} if self.notes else {}
         return Report(self._title(), {}, columns, Shown(_COLUMNS, rows), notes, details={"version": self.version})
 
     @property
@@ -176,28 +184,26 @@ class Spectrum(PicturedResult):
 @checked
 def recoil_spectrum(
     energies: Numbers,
+    choice: Choice | str | object = "sm",
+    mass_MeV: float | None = None,
+    value: float | None = None,
     *,
-    source: str | Path | Source = _DEFAULT_SOURCE,
-    target: str | Path | Target = "xenon",
-    interaction: str | Path | Choice | object = "sm",
-    mass: float | None = None,
-    coupling: float | None = None,
+    source: str | PathLike[str] | Source = _DEFAULT_SOURCE,
+    target: str | PathLike[str] | Target = "xenon",
     sin2thetaw: float | None = None,
     hep: bool = False,
-    **options: object,
 ) -> Spectrum:
     """Recoil spectrum of one parameter point.
 
     Args:
         energies: recoil energies [keV]: a number, a list, an array or the text of a grid.
-        source: name or path of the neutrinos' source.
-        target: name or path of what they scatter off.
-        interaction: ``sm``, or what :func:`spec_builder.physics.interactions.choose` takes.
-        mass: mediator mass [MeV], ``inf`` for the contact limit.
-        coupling: g, or the interaction's own parameter; g/m [1/GeV] in the contact limit.
+        choice: ``sm``, or an interaction, as :func:`spec_builder.physics.interactions.choose` takes and gives it.
+        mass_MeV: of the mediator; None where there is none, ``inf`` for the contact limit.
+        value: the coupling, or the parameter; g/m [1/GeV] in the contact limit.
+        source: name or path of the neutrinos' source, or what :func:`spec_builder.physics.sources.load_source` gives.
+        target: name or path of what they scatter off, or what :func:`spec_builder.physics.targets.load_target` gives.
         sin2thetaw: weak mixing angle of the Standard Model cross section; 0.23857 by default.
         hep: with the 8B neutrinos' source: add hep neutrinos.
-        options: of the interaction, such as ``coupling_set`` of the scalar.
 
     Raises:
         SpecBuilderError: for a value out of its range, or a mass or coupling that is missing or has no use.
@@ -210,20 +216,19 @@ def recoil_spectrum(
     energy = np.array(parse_grid(text, "energies"))
     neutrinos = _source(source, hep=hep)
     scatterers = target if isinstance(target, Target) else load_target(target)
-    choice = choose(interaction, **options)
-    mass, coupling = _one("mass", mass), _one("coupling", coupling)
-    _check_point(choice, mass, coupling)
-    angle = _angle(choice, sin2thetaw)
+    chosen = choose(choice)
+    mass, coupling = _point(chosen, mass_MeV, value)
+    angle = _angle(chosen, sin2thetaw)
     standard = _standard_model(neutrinos, scatterers, energy, angle)
     if not np.isfinite(standard).all():
         raise SpecBuilderError(f"energies '{text}': the rate is beyond floating range")
-    added = _added(neutrinos, scatterers, choice, energy, mass, coupling)
+    added = _added(neutrinos, scatterers, chosen, energy, mass, coupling)
     if not np.isfinite(added).all():
         raise SpecBuilderError(f"coupling {coupling or 0:g}: the rate is beyond floating range")
     return Spectrum(
         source=neutrinos,
         target=scatterers,
-        choice=choice,
+        choice=chosen,
         mass_MeV=mass,
         coupling=coupling,
         sin2_theta_w=angle,
@@ -234,20 +239,7 @@ def recoil_spectrum(
     )
 
 
-def _one(what: str, given: Any) -> float | None:
-    """One number, which may be text, as a floating one; whether it is in its range is said of an interaction's own."""
-    if given is None:
-        return None
-    if isinstance(given, float):
-        return given
-    items = numbers_text(given, what).split(",")
-    value = math.inf if items == ["inf"] else number_of(items[0])
-    if len(items) != 1 or math.isnan(value):
-        raise SpecBuilderError(f"{what} {shown(given)}: expected a number")
-    return value
-
-
-def _source(source: str | Path | Source, *, hep: bool) -> Source:
+def _source(source: str | PathLike[str] | Source, *, hep: bool) -> Source:
     if hep:
         if source != _DEFAULT_SOURCE:
             raise SpecBuilderError(f"hep neutrinos are added to source '{_DEFAULT_SOURCE}' only, not to '{source}'")
@@ -259,40 +251,20 @@ def _is_standard_model(choice: Choice) -> bool:
     return choice.interaction is STANDARD_MODEL.interaction
 
 
-def _check_point(choice: Choice, mass: float | None, coupling: float | None) -> None:
-    """Refuse a mass or a coupling that is missing, has no use or is out of range.
+def _point(choice: Choice, mass_MeV: float | None, value: float | None) -> tuple[float | None, float | None]:
+    """Mass and coupling of a point, None and None of the Standard Model.
 
     Raises:
-        SpecBuilderError: saying which.
+        SpecBuilderError: for one that is missing, has no use or is out of range.
     """
     if choice.interaction is WEAK_MIXING_ANGLE.interaction:
         raise SpecBuilderError("the weak mixing angle is given as sin2thetaw of interaction 'sm'")
     if _is_standard_model(choice):
-        if mass is not None or coupling is not None:
+        if mass_MeV is not None or value is not None:
             raise SpecBuilderError("interaction 'sm' has no mediator: mass and coupling do not apply")
-        return
-    _check_mass(choice, mass)
-    _check_coupling(choice, coupling)
-
-
-def _check_coupling(choice: Choice, coupling: float | None) -> None:
-    if coupling is None:
-        raise SpecBuilderError(f"interaction '{choice.name}': give the coupling ({choice.unit or 'no unit'})")
-    if choice.signed:
-        if not abs(coupling) < _LARGEST:
-            raise SpecBuilderError(f"coupling {coupling:g}: expected a number of a size below {_LARGEST:g}")
-    elif not 0 < coupling < _LARGEST:
-        unit = choice.unit or "no unit"
-        raise SpecBuilderError(f"coupling {coupling:g}: expected a positive number below {_LARGEST:g} ({unit})")
-
-
-def _check_mass(choice: Choice, mass: float | None) -> None:
-    if choice.has_mediator and mass is None:
-        raise SpecBuilderError(f"interaction '{choice.name}': give the mass (MeV)")
-    if not choice.has_mediator and mass is not None:
-        raise SpecBuilderError(f"interaction '{choice.name}' has no mediator: mass does not apply")
-    if mass is not None and not (0 < mass < _LARGEST or mass == math.inf):
-        raise SpecBuilderError(f"mass {mass:g}: expected a positive number below {_LARGEST:g}, or inf (MeV)")
+        return None, None
+    mass = as_mass(mass_MeV, choice)
+    return None if mass is None else float(mass[0]), as_coupling(value, choice)
 
 
 def _angle(choice: Choice, sin2thetaw: float | None) -> float:

@@ -93,7 +93,7 @@ class StrengthLimits(PicturedResult):
         for one in self.strengths:
             excluded: list[Interval] = [] if one.low is None else [(0.0, one.low)]
             excluded += [] if one.high is None else [(one.high, None)]
-            rows.append((one.spectrum.name, excluded, one.best))
+            rows.append((one.spectrum.name, excluded if one.valid else None, one.best))
         return draw_strengths(ax, self.provenance, rows)
 
     def to_dict(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from spec_builder.inference.profile import ONE_SIGMA, crossings, reach, search, 
 from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices
 from spec_builder.studies.fits import finite_or_none, named, unit_of, workspace_likelihood
-from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
+from spec_builder.studies.pictures import PicturedResult, gaps_text, heading, own_axes
 from spec_builder.studies.profiles import nuisance_likelihood
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ class SurfaceResult(PicturedResult):
     @property
     def drawn(self) -> str:
         """What :meth:`plot` draws."""
-        return "Contours of Delta chi2 of two parameters together, the others profiled; cross: the minimum."
+        text = "Contours of Delta chi2 of two parameters together, the others profiled; cross: the minimum."
+        return f"{text} {gaps_text(int(np.sum(~self.valid)))}".rstrip()
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Contours of both confidence levels, and the minimum.
@@ -92,7 +93,7 @@ class SurfaceResult(PicturedResult):
         panel.set_ylim(b[0], b[-1])
         labels = [axis_label(name, unit) for name, unit in zip(self.parameters, self.units, strict=True)]
         panel.set(xlabel=labels[0], ylabel=labels[1])
-        panel.set_title("\n".join(filter(None, (dataset_label(self.provenance), level_note(self.provenance)))))
+        panel.set_title(heading(self.provenance))
         panel.legend()
         return panel
 
@@ -179,7 +180,8 @@ def profile_two_of_workspace(
     workspace, name = as_workspace(workspace, name)
     with named(name):
         likelihood = workspace_likelihood(workspace, name, measurement, poi="", hold=hold)
-        return profile_two(likelihood, Choices(name), _pair(parameters), points=points)
+        about = Choices(name, measurement=measurement, hold=hold or {})
+        return profile_two(likelihood, about, _pair(parameters), points=points)
 
 
 @checked
@@ -265,8 +267,8 @@ def profile_two(
     a, b = (_range(likelihood, scan, best, points) for scan in scans)
     fits = minimise_on_grid(likelihood, scans, a, b)
     height = (fits.twice_nll - best.twice_nll).reshape(points, points)
-    contours = {cl: _contours(a, b, height, threshold(cl, 2)) for cl in LEVELS}
     valid = fits.valid.reshape(points, points)
+    contours = {cl: _contours(a, b, height, valid, threshold(cl, 2)) for cl in LEVELS}
     named_units = units or {}
     first_unit, second_unit = (named_units.get(name) or unit_of(likelihood, name) for name in parameters)
     own = (first_unit, second_unit)
@@ -290,9 +292,10 @@ def _range(likelihood: Likelihood, scan: Profile, best: Fit, points: int) -> Flo
     return np.linspace(*reach(below, above, (lower, upper)), points)
 
 
-def _contours(a: FloatArray, b: FloatArray, height: FloatArray, level: float) -> list[FloatArray]:
-    """Lines of one height, each of shape (N, 2), linear between the points of the grid."""
+def _contours(a: FloatArray, b: FloatArray, height: FloatArray, valid: BoolArray, level: float) -> list[FloatArray]:
+    """Lines of one height, each of shape (N, 2), linear between the points of the grid; gaps where none is known."""
     from contourpy import contour_generator  # noqa: PLC0415 - comes with matplotlib, which takes long to import
 
-    known = np.where(np.isfinite(height), height, 1e6)
+    possible = np.isfinite(height)
+    known = np.ma.masked_where(possible & ~valid, np.where(possible, height, 1e6))
     return [np.asarray(line) for line in contour_generator(a, b, known.T).lines(level)]

@@ -32,7 +32,7 @@ def test_there_is_at_least_one_job(jobs: int) -> None:
         pass
 
 
-@pytest.mark.parametrize("error", [BrokenProcessPool(), CancelledError(), ConnectionResetError(), TimeoutError()])
+@pytest.mark.parametrize("error", [BrokenProcessPool(), CancelledError(), EOFError(), ConnectionResetError()])
 def test_a_loss_is_told(error: Exception) -> None:
     with pytest.raises(SpecBuilderError, match=r"^a worker was lost; run again"), loss_is_told():
         raise error

@@ -139,6 +139,15 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
         write_text(tmp_path / "file" / "out.json", "")
 
 
+@pytest.mark.parametrize("name", ["out.json", "new/folder/out.json"])
+def test_a_folder_that_may_not_be_written_is_told_before_anything_is_computed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda folder, mode: not (folder == tmp_path and mode == os.W_OK))
+    with pytest.raises(SpecBuilderError, match=rf"out\.json: cannot be written \({tmp_path} takes no files of yours\)"):
+        refuse_existing(tmp_path / name, force=True)
+
+
 def test_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
     path = tmp_path / "file.bin"
     path.write_bytes(b"old")

@@ -14,8 +14,6 @@ from spec_builder.model.analyses import named_analyses
 from spec_builder.model.analysis import load_analysis
 from spec_builder.model.patches import build_patch_set
 from spec_builder.physics.interactions import choose, shipped_interactions
-from spec_builder.physics.sources import shipped_sources
-from spec_builder.physics.targets import shipped_targets
 from spec_builder.sharing.archive import write_archives
 from spec_builder.sharing.export import PatchRequest
 from tests.copies import copy_of
@@ -32,8 +30,6 @@ ELSEWHERE = ("import ", "reproduce", "compare", "plane", "explore")
 
 
 def test_names_are_those_that_are_shipped() -> None:
-    assert NAMES["--source"] == ", ".join(shipped_sources())
-    assert NAMES["--target"] == ", ".join(shipped_targets())
     shown = NAMES["--interaction"].partition(", or the path")[0]
     assert shown == ", ".join(interaction.name for interaction in shipped_interactions())
     assert all(name in NAMES["ANALYSIS"] for name in {*named_analyses()} - {*shipped_experiments()})

@@ -105,7 +105,7 @@ def points() -> dict[tuple[str, str], dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def fitted(
-    shell: Command, points: dict[tuple[str, str], dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+    pyhf_here: Command, points: dict[tuple[str, str], dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[tuple[str, str], float]:
     """2NLL at each of them that ``pyhf fit`` prints."""
     desk = tmp_path_factory.mktemp("points")
@@ -114,12 +114,12 @@ def fitted(
         file = desk / f"{'_'.join(place)}.json"
         file.write_text(json.dumps(points[place]["patch"]), "utf-8")
         workspace = PUBLISHED / place[0] / "BkgOnly.json"
-        run = shell("pyhf", "fit", workspace, "--patch", file, "--measurement", "new_physics", "--value")
+        words = ("fit", workspace, "--patch", file, "--measurement", "new_physics", "--value")
+        run = pyhf_here(*words, cwd=desk)
         assert run.returncode == 0, run.stderr
         return float(json.loads(run.stdout)["twice_nll"])
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(zip(SETS, pool.map(fit, SETS), strict=True))
+    return {place: fit(place) for place in SETS}
 
 
 @every_set

@@ -100,9 +100,9 @@ def test_spectrum_splits_new_physics_from_the_standard_model(spec_builder: Comma
 
 
 def test_spectrum_of_a_mediator_far_too_heavy_is_the_standard_model(spec_builder: Command) -> None:
-    point = ("--interaction", "scalar", "--mass", "1e100", "--coupling", "1")
+    point = ("--interaction", "scalar", "--mass", "1e49", "--coupling", "1")
     result = content(spec_builder("spectrum", "--energies", "0.5,1,2", *point, "--json"))
-    assert result["new_physics"] == [0.0, 0.0, 0.0]
+    assert max(result["new_physics"]) < 1e-100
 
 
 def test_spectrum_choices_change_the_rate_and_are_named(spec_builder: Command) -> None:

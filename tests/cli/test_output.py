@@ -137,7 +137,10 @@ def test_every_verb_that_has_json_has_csv() -> None:
     }
 
 
-@pytest.mark.parametrize("words", ["--parameter flux", "--parameter flux --ranking", "--parameter flux --toys 20"])
+@pytest.mark.parametrize(
+    "words",
+    ["--parameter flux", "--parameter flux --ranking", "--parameter flux --correlations", "--parameter flux --toys 20"],
+)
 def test_csv_of_a_fit_is_that_of_the_file(spec_builder: Command, tmp_path: Path, words: str) -> None:
     typed = ["fit", "xenonnt", *words.split()]
     if "--toys" in typed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import matplotlib.image
@@ -10,7 +11,6 @@ import pytest
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
-    from pathlib import Path
 
     Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -55,6 +55,27 @@ def test_a_ranking_is_printed_and_drawn(spec_builder: Command, tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Ranking of the nuisance parameters of flux, combined\n")
     assert "Impacts, upper axis" in (tmp_path / "r.txt").read_text()
+
+
+def test_correlations_are_printed_and_drawn(spec_builder: Command, tmp_path: Path) -> None:
+    done = spec_builder("fit", "combined", "--parameter", "flux", "--correlations", "--plot", tmp_path / "c.png")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Correlations of 8 parameters of a fit, combined\n")
+    assert "flux                      pandax4t_micro_discharge       -0.534" in done.stdout
+    assert "Correlations at the minimum" in (tmp_path / "c.txt").read_text()
+    for wrong, words in (("--ranking", "are two results"), ("--method feldman-cousins", "is for --method asymptotic")):
+        refused = spec_builder("fit", "combined", "--parameter", "flux", "--correlations", *wrong.split())
+        assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+        assert words in refused.stderr
+
+
+def test_events_of_a_workspace_are_printed_and_drawn(spec_builder: Command, tmp_path: Path) -> None:
+    workspace = Path(__file__).parents[2] / "workspaces" / "normsys" / "xenonnt" / "BkgOnly.json"
+    done = spec_builder("events", workspace, "--plot", tmp_path / "e.png", "--width", "double")
+    assert done.returncode == 0, done.stderr
+    assert "events per bin and sample" in done.stdout.splitlines()[0]
+    assert matplotlib.image.imread(tmp_path / "e.png").shape[1] == 2100
+    assert "over the samples at the minimum" in " ".join((tmp_path / "e.txt").read_text().split())
 
 
 def test_a_recoil_spectrum_is_printed_and_drawn(spec_builder: Command, tmp_path: Path) -> None:

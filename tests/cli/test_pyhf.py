@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +28,8 @@ CHANNELS = {
     "combined": {"xenonnt_cs2": 3, "pandax4t_us2": 8},
 }
 MEASUREMENTS = ("b8_flux", "new_physics")
-FILE = "{file}"
+FILE = "BkgOnly.json"
+XML = ("json2xml", "xml2json")
 VERBS: dict[str, tuple[str, ...]] = {
     "inspect": ("inspect", FILE),
     "digest": ("digest", FILE),
@@ -51,26 +50,30 @@ def exported(law: str, analysis: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def runs(shell: Command, tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """Every verb on every exported file: what it printed, by law, analysis and verb."""
+def pyhf_of(shell: Command, pyhf_here: Command) -> Command:
+    """pyhf's command line: as an executable ``alone``, and always where it keeps files of XML by their names."""
 
-    def each(law: str, analysis: str) -> Runs:
+    def run(*words: str, cwd: Path, alone: bool = False) -> subprocess.CompletedProcess[str]:
+        return shell("pyhf", *words, cwd=cwd) if alone or words[0] in XML else pyhf_here(*words, cwd=cwd)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def runs(shell: Command, pyhf_of: Command, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """Every verb on every exported file: what it printed, by law, analysis and verb."""
+    found: Runs = {}
+    for law, analysis in product(LAWS, CHANNELS):
         folder = tmp_path_factory.mktemp(f"{law}_{analysis}")
         shutil.copy(exported(law, analysis), folder / "BkgOnly.json")
-        return {
-            (law, analysis, verb): shell("pyhf", *(word.replace(FILE, "BkgOnly.json") for word in words), cwd=folder)
-            for verb, words in VERBS.items()
-        }
-
-    def together(law: str) -> Runs:
+        for verb, words in VERBS.items():
+            alone = (law, analysis) == ("normsys", "combined")
+            found[law, analysis, verb] = pyhf_of(*words, cwd=folder, alone=alone)
+    for law in LAWS:
         joined = shell("pyhf", "combine", "--join", "outer", exported(law, "xenonnt"), exported(law, "pandax4t"))
         ordered = shell("pyhf", "sort", stdin=joined.stdout)
-        return {(law, "combined", "combine"): shell("pyhf", "digest", stdin=ordered.stdout)}
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        finished = [pool.submit(together, law) for law in LAWS]
-        finished += [pool.submit(each, law, analysis) for law, analysis in product(LAWS, CHANNELS)]
-        return {key: run for future in finished for key, run in future.result().items()}
+        found[law, "combined", "combine"] = shell("pyhf", "digest", stdin=ordered.stdout)
+    return found
 
 
 def printed_json(runs: Runs, law: str, analysis: str, verb: str) -> Any:
@@ -215,7 +218,7 @@ def verbs_on_a_patch(file: Path) -> dict[str, tuple[str, ...]]:
 
 
 @pytest.fixture(scope="module")
-def companions(shell: Command, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+def companions(pyhf_of: Command, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """Every verb on every companion's file, and a fit of one of its patches."""
 
     def each(analysis: str) -> Runs:
@@ -236,10 +239,9 @@ def companions(shell: Command, tmp_path_factory: pytest.TempPathFactory) -> Runs
         if analysis in PATCHED:
             shutil.copy(source / "patchset_axial.json", folder)
             verbs |= verbs_on_a_patch(folder / "patchset_axial.json")
-        return {("normsys", analysis, verb): shell("pyhf", *words, cwd=folder) for verb, words in verbs.items()}
+        return {("normsys", analysis, verb): pyhf_of(*words, cwd=folder) for verb, words in verbs.items()}
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return {key: run for runs in pool.map(each, FIRST) for key, run in runs.items()}
+    return {key: run for analysis in FIRST for key, run in each(analysis).items()}
 
 
 @pytest.mark.parametrize("analysis", FIRST)

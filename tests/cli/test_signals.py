@@ -108,3 +108,29 @@ main()
 """
     ended = run(("doctor",), tmp_path, program=program)
     assert (ended.status, ended.err) == (143, "spec-builder: error: stopped\n")
+
+
+@pytest.mark.parametrize("number", STATUS, ids=lambda number: number.name)
+def test_stopped_while_the_line_is_parsed(number: signal.Signals, tmp_path: Path) -> None:
+    program = f"""
+import os, sys, click
+from spec_builder.cli import main
+click.Group.parse_args = lambda *_: os.kill(os.getpid(), {int(number)})
+main()
+"""
+    ended = run(("doctor",), tmp_path, program=program)
+    assert (ended.status, ended.err) == (STATUS[number], "\nspec-builder: error: stopped\n")
+
+
+def test_a_stream_that_ends_is_no_stop(tmp_path: Path) -> None:
+    program = """
+import sys
+from spec_builder.cli import main
+def lost():
+    raise EOFError('unexpected EOF')
+sys.modules['spec_builder.cli.doctor']._surroundings = lost
+main()
+"""
+    ended = run(("doctor",), tmp_path, program=program)
+    assert ended.status == 2
+    assert ended.err.strip() == "spec-builder: error: a process that was to answer has ended; run again"

@@ -79,3 +79,11 @@ def test_bars_reach_the_frame_where_there_is_no_end() -> None:
     low, high = panel.get_xlim()
     bars = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in panel.patches]  # type: ignore[attr-defined]
     assert bars == [(low, -1.0), (2.0, high)]
+
+
+def test_a_bar_of_fits_that_are_not_valid_is_none_and_says_so() -> None:
+    panel = Figure().subplots()
+    draw_bars(panel, [("a", None, 1e9, "#0072B2"), ("b", [(2.0, None)], 0.5, "#D55E00")], "g", signed=False)
+    assert [text.get_text() for text in panel.texts] == ["fits are not valid"]
+    assert len(panel.patches) == len(panel.get_lines()) == 1
+    assert panel.get_xlim() == pytest.approx((0.2, 20.0))

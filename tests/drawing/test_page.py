@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.drawing.page import Caption, check_pages, page_content, save_page, width_of
+from spec_builder.drawing.page import (
+    Caption,
+    check_pages,
+    legend_above,
+    new_figure,
+    page_content,
+    save_page,
+    width_of,
+)
 from spec_builder.figures.profiles import draw_pulls
 from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.model.analysis import ANALYSES, load_analysis
@@ -115,3 +123,30 @@ def test_a_full_disk_is_told_as_one(tmp_path: Path, flux_fits: list[FitResult], 
     assert not isinstance(figure, str)
     with pytest.raises(OSError, match="No space left on device"):
         figure(full)
+
+
+@pytest.mark.parametrize(
+    ("entries", "columns", "rows"), [(5, 5, [5]), (5, 4, [3, 2]), (6, 4, [3, 3]), (7, 3, [3, 3, 1]), (1, 4, [1])]
+)
+def test_a_legend_above_is_read_row_by_row_and_its_last_row_is_as_full_as_can_be(
+    entries: int, columns: int, rows: list[int]
+) -> None:
+    figure = new_figure("double", 2.0)
+    panel = figure.subplots()
+    lines = {f"{i}": panel.plot([0, 1], [0, i])[0] for i in range(entries)}
+    legend_above(figure, lines, columns)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    places = {text.get_text(): text.get_window_extent() for text in legend.get_texts()}
+    read = sorted(places, key=lambda name: (-round(places[name].y0), places[name].x0))
+    assert read == list(lines)
+    heights = [round(places[name].y0) for name in read]
+    assert [heights.count(height) for height in dict.fromkeys(heights)] == rows
+
+
+def test_a_legend_above_has_fewer_columns_where_it_would_be_too_wide() -> None:
+    figure = new_figure("single", 2.0)
+    panel = figure.subplots()
+    legend_above(figure, {f"{'a long name ' * 2}{i}": panel.plot([0, i])[0] for i in range(5)}, 5)
+    (legend,) = figure.legends
+    assert legend.get_window_extent().width <= figure.bbox.width

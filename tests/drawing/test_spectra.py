@@ -7,7 +7,7 @@ import pytest
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
-from spec_builder.drawing.spectra import Layer, draw_counts, draw_ratio, draw_stack, poisson_interval
+from spec_builder.drawing.spectra import BACKGROUND_LOOKS, Layer, draw_counts, draw_ratio, draw_stack, poisson_interval
 
 EDGES = np.array([0.0, 1.0, 3.0])
 
@@ -45,3 +45,7 @@ def test_points_beyond_the_axis_of_ratios_are_marked() -> None:
     (mark,) = (line for line in panel.get_lines() if line.get_marker() == "^")
     assert np.asarray(mark.get_xdata()).tolist() == [0.5]
     assert np.asarray(mark.get_ydata()).tolist() == [panel.get_ylim()[1]]
+
+
+def test_ten_backgrounds_can_be_told_apart() -> None:
+    assert len(set(BACKGROUND_LOOKS)) == len(BACKGROUND_LOOKS) == 10

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
+from scipy.special import ndtr
 
 from spec_builder.experiments.description import Channel, Run
 from spec_builder.experiments.reading import load_experiment
@@ -139,6 +140,19 @@ def test_breaks_are_edges_of_the_quadrature() -> None:
     assert not np.allclose(plain.fold((plain.recoil_energy_keV > jump).astype(float)), expected, rtol=1e-4)
 
 
+def test_wide_intervals_follow_light_mediators_and_the_end_of_a_spectrum() -> None:
+    """Of a table with three rows, against the integrals in closed form."""
+    low, middle, end = 1e-3, 1.0, 4.6
+    wide = MatrixResponse((Selection(np.array([low, middle, 60.0]), np.ones((1, 3))),))
+    kernel = wide.kernel((1.0,), end_keV=end)
+    T = kernel.recoil_energy_keV
+    below = kernel.recoil_energy_keV < middle
+    assert kernel.fold(np.where(below, 1 / T, 0.0))[0] == pytest.approx(np.log(middle / low), rel=1e-6)
+    assert kernel.fold(np.where(below, T**-2.0, 0.0))[0] == pytest.approx(1 / low - 1 / middle, rel=1e-5)
+    steep = np.where(below, 0.0, np.clip(1 - T / end, 0, None) ** 12)
+    assert kernel.fold(steep)[0] == pytest.approx(end / 13 * (1 - middle / end) ** 13, rel=1e-6)
+
+
 @given(order=st.permutations(range(8)))
 def test_permutation_of_bins_permutes_the_signal(order: list[int]) -> None:
     pandax4t = channel("pandax4t")
@@ -211,6 +225,25 @@ def test_gaussian_converges(power: int) -> None:
             kernel = response.kernel((1.0,), nodes_per_interval=nodes)
             events.append(kernel.fold(kernel.recoil_energy_keV**power))
         np.testing.assert_allclose(events[0], events[1], rtol=1e-6)
+
+
+def test_gaussian_follows_a_light_mediator_to_the_least_recoils() -> None:
+    """A resolution that stays at zero energy: 1/(T + a)^2 is integrated far below a panel of the resolution."""
+    edges, scale, sigma = np.array([1.0, 5.0]), 1e-4, 0.5
+    response = gaussian(
+        bin_edges=(edges,),
+        reconstructed_energy_keV=np.array([0.01, 50.0]),
+        efficiency=np.array([1.0, 1.0]),
+        resolution=((sigma, 0.0),),
+    )
+    kernel = response.kernel((1.0,))
+
+    def integrand(log_T: float) -> float:
+        T = np.exp(log_T)
+        return float(T / (T + scale) ** 2 * np.diff(ndtr((edges - T) / sigma))[0])
+
+    expected, _ = quad(integrand, np.log(1e-12), np.log(9.0), points=np.log([scale, 0.3, 1.0, 5.0]), limit=500)
+    assert kernel.fold((kernel.recoil_energy_keV + scale) ** -2.0)[0] == pytest.approx(expected, rel=1e-5)
 
 
 def test_gaussian_keeps_all_events_of_a_flat_spectrum() -> None:

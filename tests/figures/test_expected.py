@@ -63,7 +63,7 @@ def test_asimov_data_have_no_band() -> None:
 
 
 def test_coverage_is_drawn_against_the_truth() -> None:
-    found = cover_analysis(load_analysis("xenonnt"), "flux", [0.5, 2.0], toys=60, seed=1)
+    found = cover_analysis(load_analysis("xenonnt"), "flux", [2.73, 10.92], toys=60, seed=1)
     panel = draw_result(found).axes[0]
     children = [container.get_children()[0] for container in panel.containers]
     drawn = [line for line in children if isinstance(line, Line2D)]
@@ -74,7 +74,7 @@ def test_coverage_is_drawn_against_the_truth() -> None:
 
 
 def test_limits_by_toys_stand_beside_those_of_wilks_theorem() -> None:
-    found = find_limits_by_toys(load_analysis("xenonnt"), "vector_universal", MASSES[:2], toys=60, seed=2, count=15)
+    found = find_limits_by_toys(load_analysis("xenonnt"), "vector_universal", MASSES[:2], toys=60, seed=2, points=15)
     panel = draw_result(found).axes[0]
     lines = [line for line in panel.get_lines() if line.get_linestyle() == "--"]
     points = np.concatenate([np.asarray(line.get_xydata()) for line in lines])
@@ -84,11 +84,11 @@ def test_limits_by_toys_stand_beside_those_of_wilks_theorem() -> None:
         assert sorted(drawn[np.isfinite(drawn)].tolist()) == pytest.approx(sorted(edges))
     assert panel.get_legend_handles_labels()[1] == ["Wilks' theorem", "toys"]
     with pytest.raises(SpecBuilderError, match="at least two finite masses"):
-        draw_result(find_limits_by_toys(load_analysis("xenonnt"), "scalar", MASSES[:1], toys=10, count=4))
+        draw_result(find_limits_by_toys(load_analysis("xenonnt"), "scalar", MASSES[:1], toys=10, points=4))
 
 
 def test_no_line_joins_what_is_not_one_interval() -> None:
-    found = find_limits_by_toys(load_analysis("xenonnt"), "scalar", MASSES[:2], toys=10, seed=2, count=4)
+    found = find_limits_by_toys(load_analysis("xenonnt"), "scalar", MASSES[:2], toys=10, seed=2, points=4)
     first, second = found.toys.points
     two = replace(first.point, excluded=((1e-6, 2e-6), (1e-5, None)))
     points = (replace(first, point=two, errors=((1e-7, 1e-7), (1e-6, None))), second)

@@ -25,6 +25,7 @@ from spec_builder.model.patches import build_patch_set
 from spec_builder.physics.interactions import choose
 from spec_builder.studies.explanation import explain_point
 from spec_builder.studies.explorer import explore
+from spec_builder.studies.limits import find_limits
 from tests.browser import CHROMIUM, DRIVER, QUIET, Browser
 
 if TYPE_CHECKING:
@@ -248,7 +249,24 @@ def test_a_point_says_what_explain_says(content: dict[str, Any], page: str, brow
         assert text.lower() in document.lower()
 
 
-def test_keys_and_choices_change_what_is_shown(page: str, browse: Callable[..., str]) -> None:
+def test_names_that_javascript_has_already_are_names(content: dict[str, Any], browse: Callable[..., str]) -> None:
+    script = """() => JSON.stringify({
+      ready: document.body.dataset.ready, height: element("point-text").dataset.twiceNll,
+      choices: element("choices").textContent, workspace: pointWorkspace(currentPlane(), 0, 1) })"""
+    forged = json.dumps(content)
+    for name, word in {"neutron": "constructor", "accidental": "toString", "scalar": "__proto__"}.items():
+        forged = forged.replace(f'"{name}"', f'"{word}"')
+    sound, own = (
+        found(browse(with_script(explorer_page(one, NOTHING), script))) for one in (content, json.loads(forged))
+    )
+    assert own["ready"] == "yes"
+    assert "__proto__: " in own["choices"]
+    assert own["height"] == sound["height"]
+    names = {sample["name"] for channel in own["workspace"]["channels"] for sample in channel["samples"]}
+    assert {"constructor", "toString"} <= names
+
+
+def test_keys_and_choices_change_what_is_shown(content: dict[str, Any], page: str, browse: Callable[..., str]) -> None:
     script = """() => {
       const seen = [element("point-text").textContent];
       for (const [id, value, kind] of [["coupling", 0, "input"], ["mass", 4, "input"],
@@ -273,9 +291,13 @@ def test_keys_and_choices_change_what_is_shown(page: str, browse: Callable[..., 
     }  # fmt: skip
     assert {"XENONnT", "XENONnT + PandaX-4T", "the point"} <= set(own["lines"])
     assert "law=linear" in own["hash"]
-    header = [line for line in own["csv"].splitlines() if line.startswith("# ")]
-    assert any(line.startswith("# confidence: 95 % CL, dof 2") for line in header)
-    assert "mass_MeV,g_low,g_high,best_g,delta_chi2_sm,valid" in own["csv"].splitlines()
+    masses = content["planes"][0]["masses_MeV"]
+    limits = find_limits(load_analysis("xenonnt", "linear"), choose("vector_bl"), masses, cl=0.95, dof=2)
+    lines, theirs = own["csv"].splitlines(), limits.to_csv().splitlines()
+    rows = [i for i, line in enumerate(theirs) if line[0] in "0123456789"]
+    assert lines[: rows[0]] == theirs[: rows[0]]
+    numbers, expected = ([list(map(float, line.split(","))) for line in text[rows[0] :]] for text in (lines, theirs))
+    assert np.array(numbers) == pytest.approx(np.array(expected), rel=1e-12)
 
 
 def test_an_analysis_has_its_colour_and_bars_differ_in_grey(page: str, browse: Callable[..., str]) -> None:

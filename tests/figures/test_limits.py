@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import matplotlib.pyplot as plt
@@ -110,3 +111,22 @@ def test_lines_are_the_profiles(interaction: str) -> None:
         np.testing.assert_array_equal(line.get_ydata(), plane.delta_chi2[0])
     assert panel.get_xscale() == ("linear" if choose(interaction).signed else "log")
     assert len(drawn) == 2
+
+
+def test_where_fits_are_not_valid_a_line_has_a_gap() -> None:
+    plane = lines("nsi")[0]
+    reason = np.zeros_like(plane.reason)
+    reason[0, 3:5] = 1
+    page = draw_lines([replace(plane, reason=reason)])
+    heights = np.asarray(page.axes[0].get_lines()[0].get_ydata())
+    assert np.flatnonzero(np.isnan(heights)).tolist() == [3, 4]
+    assert page.caption.text[-1] == "2 points whose fits are not valid are left out: gaps."
+
+
+def test_limits_whose_fits_are_not_valid_are_no_bar() -> None:
+    result = limits("nsi")
+    (point,) = result.exclusion.points
+    wrong = replace(result, exclusion=replace(result.exclusion, points=(replace(point, valid=False),)))
+    for panel in (draw_limits([wrong]).axes[0], wrong.plot()):
+        assert [text.get_text() for text in panel.texts] == ["fits are not valid"]
+        assert not panel.patches

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -18,10 +18,11 @@ from spec_builder.figures.plane import draw_plane
 from spec_builder.figures.profiles import draw_profiles, draw_pulls
 from spec_builder.model.analysis import ANALYSES
 from spec_builder.studies.coverage import cover_analysis
+from spec_builder.studies.events import events_of_workspace
 from spec_builder.studies.expected import BAND, ExpectedLimits, expect_limits
 from spec_builder.studies.explanation import explain_point
-from spec_builder.studies.fits import fit_analysis
-from spec_builder.studies.impacts import rank_analysis
+from spec_builder.studies.fits import fit_analysis, fit_workspace
+from spec_builder.studies.impacts import rank_analysis, rank_workspace
 from spec_builder.studies.limits import LimitsResult, find_limits
 from spec_builder.studies.profiles import profile_analysis
 from spec_builder.studies.spectrum import recoil_spectrum
@@ -75,12 +76,40 @@ def quantiles(*rows: Sequence[float]) -> ExpectedLimits:
     return replace(expected(), kind="toys", toys=100, points=tuple(points))
 
 
+def model(*names: str) -> dict[str, Any]:
+    """A workspace with a nuisance parameter of each name, and a long name of what is measured."""
+    shifts = [
+        {"name": name, "type": "normsys", "data": {"lo": 0.9, "hi": 1.1 + 0.01 * i}} for i, name in enumerate(names)
+    ]
+    signal = {"name": "the_strength_of_the_signal_that_is_measured_here", "type": "normfactor", "data": None}
+    samples = [
+        {"name": "s", "data": [6.0, 9.0], "modifiers": [signal, *shifts[::2]]},
+        {"name": "b", "data": [40.0, 35.0], "modifiers": shifts[1::2]},
+        *({"name": f"another_background_with_a_long_name_{i}", "data": [1.0, 2.0], "modifiers": []} for i in range(6)),
+    ]
+    return {
+        "channels": [{"name": "c", "samples": samples}],
+        "observations": [{"name": "c", "data": [49, 48]}],
+        "measurements": [{"name": "m", "config": {"poi": signal["name"], "parameters": []}}],
+        "version": "1.0.0",
+    }
+
+
 INF = float("inf")
+STRANGE = ("$\\alpha$", "100 %", "a^2_b", "μ_über", "中文", "{x", "name_" * 20)
+MANY = tuple(f"n{i}" for i in range(40))
 PAGES: dict[str, Callable[[str], Page]] = {
     "spectra": lambda width: draw_fit("combined", fit_analysis("combined", "flux"), width=width),
     "one bin": lambda width: draw_fit("texono", fit_analysis("texono", "sin2thetaw"), width=width),
     "pulls": lambda width: draw_pulls([fit_analysis(name, "flux") for name in ANALYSES], width=width),
     "ranking": lambda width: draw_result(rank_analysis("combined", "flux"), width=width),
+    "one row": lambda width: draw_result(rank_workspace(model("a_long_name" * 4)), width=width),
+    "strange names": lambda width: draw_result(rank_workspace(model(*STRANGE)), width=width),
+    "pulls of strange names": lambda width: draw_result(fit_workspace(model(*STRANGE)), width=width),
+    "correlations": lambda width: draw_result(fit_analysis("combined", "flux").correlations, width=width),
+    "events": lambda width: draw_result(events_of_workspace(model(*STRANGE)), width=width),
+    "strange correlations": lambda width: draw_result(fit_workspace(model(*STRANGE)).correlations, width=width),
+    "many correlations": lambda width: draw_result(fit_workspace(model(*MANY)).correlations, width=width),
     "profiles": lambda width: draw_profiles(
         [profile_analysis("xenonnt", name, points=21) for name in ("flux", "sin2thetaw")], width=width
     ),
@@ -93,7 +122,7 @@ PAGES: dict[str, Callable[[str], Page]] = {
     "explanation": lambda width: draw_result(explain_point("combined", "scalar", 1.0, 1e-4), width=width),
     "spectrum": lambda width: draw_result(recoil_spectrum("0.1:10:30"), width=width),
     "coverage": lambda width: draw_result(
-        cover_analysis("xenonnt", "flux", values=(0.5, 1.0), toys=20, jobs=1), width=width
+        cover_analysis("xenonnt", "flux", values=(2.73, 5.46), toys=20, jobs=1), width=width
     ),
     "limits": lambda width: draw_result(limits(), width=width),
     "plane": lambda width: draw_plane(
@@ -164,7 +193,7 @@ def test_masses_whose_fits_are_not_valid_are_left_out_and_counted() -> None:
     result = replace(limits(), exclusion=replace(limits().exclusion, points=points))
     page = draw_result(result)
     assert page.axes[0].get_xlim()[0] == MASSES[1]
-    assert "1 mass whose fits are not valid is left out." in " ".join(page.caption.to_text().split())
+    assert "1 mass whose fits are not valid is left out: a gap." in " ".join(page.caption.to_text().split())
 
 
 @pytest.mark.parametrize(

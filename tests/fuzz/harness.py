@@ -26,8 +26,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.cli import main
-from tests.fuzz.mutations import hostile_word, mutated_content, mutated_text, shifted_content, shifted_text
-from tests.fuzz.originals import ORIGINALS, VECTOR, sealed
+from tests.fuzz.mutations import (
+    VALUES,
+    WORDS,
+    hostile_patch,
+    hostile_word,
+    mutated_content,
+    mutated_text,
+    shifted_content,
+    shifted_text,
+)
+from tests.fuzz.originals import KEYS_OF_CODE, ORIGINALS, VECTOR, sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -278,6 +287,48 @@ def _hs3(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
     return _spoilt(files, chance, ["h.json"]), verb
 
 
+def _json_patches(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
+    workspace = ORIGINALS.workspace(chance)
+    files = {"w.json": workspace, "p.json": json.dumps(hostile_patch(json.loads(workspace), chance)).encode()}
+    verb = chance.choice((["fit", "w.json", "--patch", "p.json", "--json"], ["hs3", "w.json", "--patch", "p.json"]))
+    return (_spoilt(files, chance, ["p.json"]) if chance.random() < 0.2 else files), verb
+
+
+def _descriptions(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
+    files = ORIGINALS.source() | ORIGINALS.target()
+    verb = ["spectrum", "--source", "./s.toml", "--target", "./t.toml", "--energies", "0.5,1", "--json"]
+    return _spoilt(files, chance, sorted(files)), verb
+
+
+def _counts(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
+    files = {"d.json": ORIGINALS.counts()}
+    verb = chance.choice((["fit", "xenonnt"], ["events", "xenonnt"]))
+    return _spoilt(files, chance, ["d.json"]), [*verb, "--parameter", "flux", "--data", "d.json"]
+
+
+def _bounds(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
+    name, given = chance.choice((("l.csv", "l.csv"), ("l.json", "l.json"), ("scalar/mine.csv", ".")))
+    files = _spoilt({name: ORIGINALS.bound(name)}, chance, [name])
+    verb = ["compare", "xenonnt", "--interaction", "scalar", "--masses", "1,10", "--bounds", given, "-o", "out"]
+    return files, verb
+
+
+def _code(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
+    text = ORIGINALS.code(chance)
+    for _ in range(chance.choice((0, 1, 1, 2))):
+        key = chance.choice(KEYS_OF_CODE)
+        value = chance.choice(VALUES) if chance.random() < 0.5 else chance.choice(WORDS)
+        text += f"{key} = {value!r}\n"
+    verb = chance.choice(
+        (
+            ["limits", "xenonnt", "--interaction", "./i.py", "--csv"],
+            ["spectrum", "--interaction", "./i.py", "--coupling", "1e-10", "--energies", "1,2", "--csv"],
+            ["explore", "xenonnt", "--interaction", "./i.py", "--points", "2", "--cl", "0.9", "--law", "normsys"],
+        )
+    )
+    return {"i.py": text.encode("utf-8", "surrogatepass")}, verb
+
+
 #: Verbs with the options that take values; what is drawn for them is hostile, or nearly right.
 _OPTIONS = {
     ("limits", "xenonnt"): ("--interaction", "--masses", "--cl", "--dof", "--law", "--variant", "--exposure", "--data"),
@@ -368,6 +419,11 @@ KINDS: dict[str, Callable[[random.Random], tuple[dict[str, bytes], list[str]]]] 
     "spectra": _spectra,
     "critical values": _critical,
     "HS3": _hs3,
+    "JSON patches": _json_patches,
+    "sources and targets": _descriptions,
+    "counts": _counts,
+    "bounds": _bounds,
+    "code": _code,
     "options": _options,
 }
 

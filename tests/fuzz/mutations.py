@@ -175,6 +175,49 @@ def shifted_content(content: Any, chance: random.Random) -> Any:
     return changed
 
 
+#: Ends of JSON pointers that point nowhere, or where few look.
+_POINTERS = ("", "/", "/-", "/0", "/-1", "/01", "/1e3", "/99999", "/x", "/~0", "/~1", "/~", "/\u0661", "/x" * 500)
+
+
+def hostile_patch(content: Any, chance: random.Random) -> list[Any]:
+    """Operations of a JSON patch on places of some JSON content, or beside them."""
+    places = _pointers(content)
+
+    def pointer() -> str:
+        return chance.choice(places) + (chance.choice(_POINTERS) if chance.random() < 0.25 else "")
+
+    operations: list[Any] = []
+    for _ in range(chance.choice((1, 1, 2, 3, 30))):
+        operation = {"op": chance.choice(("add", "remove", "replace", "move", "copy", "test")), "path": pointer()}
+        if operation["op"] in ("move", "copy"):
+            operation["from"] = pointer()
+        elif operation["op"] != "remove":
+            operation["value"] = copy.deepcopy(chance.choice((*VALUES, [1.5, 2.5], 3.0)))
+        operations.append(operation)
+    numbers = [place for place in places if isinstance(_at(content, place), float)]
+    if numbers and chance.random() < 0.5:  # what applies
+        place = chance.choice(numbers)
+        value = _at(content, place) * chance.choice((0, 0.5, 1, 1.5, 10))
+        operations = [{"op": "replace", "path": place, "value": value}, *chance.choice(((), (), operations[:1]))]
+    return operations
+
+
+def _at(content: Any, pointer: str) -> Any:
+    """What is at a pointer."""
+    for key in pointer.split("/")[1:]:
+        content = content[int(key) if isinstance(content, list) else key]
+    return content
+
+
+def _pointers(content: Any, here: str = "") -> list[str]:
+    """JSON pointers of all that is inside some content."""
+    found = [here]
+    pairs = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, value in pairs:
+        found += _pointers(value, f"{here}/{key}")
+    return found
+
+
 def _change_inside(content: Any, chance: random.Random) -> Any:
     places: list[tuple[Any, Any]] = []
     waiting = [content]

@@ -23,6 +23,7 @@ from spec_builder.sharing.archive import write_archives
 from spec_builder.sharing.bundle import read_archive, seal
 from spec_builder.sharing.export import PatchRequest, export_workspaces
 from spec_builder.studies.by_toys import find_limits_by_toys, fit_analysis_by_toys
+from spec_builder.studies.limits import find_limits
 from spec_builder.studies.scans import scan_analysis
 from tests.inference.random_models import random_model
 
@@ -64,6 +65,40 @@ references = ["an internal note"]
 default_range = [1e-6, 1e-3]
 """
 SCALAR = 'name = "my_scalar"\nkind = "scalar"\ncoupling_set = "A"\nreferences = []\n'
+SOURCE = """name = "mine"
+title = "x"
+kind = "flux"
+normalisation = "mu_mine"
+[[components]]
+name = "nuebar"
+title = "x"
+flavour = "nuebar"
+parameter = "flux_mine"
+spectrum = "table"
+table = "s.csv"
+total = 1e12
+total_source = "x"
+"""
+TARGET = 'name = "mine"\ntitle = "x"\nkind = "nuclei"\nisotopes = "t.csv"\n'
+CODE = """from spec_builder.physics.terms import Term
+name = "mine"
+title = "x"
+references = ["x"]
+parameter = "mu"
+unit = "mu_B"
+mediator = False
+default_range = (1e-11, 1e-8)
+def terms(scatterers, recoil_energy_MeV, flavour):
+    T = recoil_energy_MeV
+    return ANSWER
+"""
+#: Names that an interaction's file may give.
+KEYS_OF_CODE = ("name", "title", "references", "parameter", "unit", "mediator", "signed", "default_range", "terms")
+_ANSWERS = (
+    *("None", "[]", "[1]", "T", "[Term(1, 0, (T, T, T))]", "[Term(3, 0, (T, 0, 0))]", "[Term(1, 9, (T, 0, 0))]"),
+    *("[Term(1, 0, (T * float('nan'), 0, 0))]", "[Term(1, 0, (T[:1], 0, 0))]", "[Term(1, 0, (1j * T, 0, 0))]"),
+    *("[Term(1, 0, ('x', 0, 0))]", "[Term(1, 0, (1e308 * T, 1e308 * T, 0))]", "[Term(1, 0, (T,))] * 1000", "{}[T]"),
+)
 ANALYSIS = """name = "both"
 title = "Both"
 experiments = ["xenonnt", "pandax4t"]
@@ -186,6 +221,35 @@ class Originals:
             grid = np.array([0.0, 1e-5, 3e-5])
             found = find_limits_by_toys(load_analysis("xenonnt"), choose(file), np.array([1.0]), toys=10, values=[grid])
         return found.to_json().encode()
+
+    def source(self) -> dict[str, bytes]:
+        """Files of a source of one's own."""
+        rows = "".join(f"{energy},{energy * (10 - energy)}\n" for energy in range(1, 10))
+        table = "# title: x\n# source: x\n# status: computed\n# unit: E_MeV: MeV; spectrum: 1/MeV\n"
+        return {"s.toml": SOURCE.encode(), "s.csv": f"{table}E_MeV,spectrum\n{rows}".encode()}
+
+    def target(self) -> dict[str, bytes]:
+        """Files of a target of one's own."""
+        isotopes = data_path("targets", "argon_isotopes.csv").read_bytes()
+        return {"t.toml": TARGET.encode(), "t.csv": isotopes}
+
+    def counts(self) -> bytes:
+        """Counts in the place of the observed ones."""
+        channels = load_analysis("xenonnt").channels
+        return json.dumps({channel.name: channel.observed.tolist() for channel in channels}).encode()
+
+    @cache  # noqa: B019
+    def bound(self, name: str) -> bytes:
+        """Limits of one's own, or a table of a bound."""
+        if name == "scalar/mine.csv":
+            return data_path("comparison", "bounds", "axial", "a1.csv").read_bytes()
+        limits = find_limits(load_analysis("xenonnt"), choose("scalar"), [1.0, 10.0, 100.0])
+        return (limits.to_json() if name.endswith(".json") else limits.to_csv()).encode()
+
+    def code(self, chance: random.Random) -> str:
+        """An interaction in Python, which answers with nonsense now and then."""
+        answer = chance.choice(("[Term(1, 0, (1e3 / T, -1e3, 0.0))]", *_ANSWERS))
+        return CODE.replace("ANSWER", answer)
 
     @cache  # noqa: B019
     def _hs3(self) -> tuple[bytes, ...]:

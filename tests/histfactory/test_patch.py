@@ -72,6 +72,11 @@ def test_copies_that_double_are_refused() -> None:
         apply_patch(WORKSPACE, bomb, "p.json")
 
 
+def test_a_patch_has_a_number_of_operations_that_ends() -> None:
+    with pytest.raises(SpecBuilderError, match=r"^p\.json: 100001 operations, expected at most 100000$"):
+        apply_patch(WORKSPACE, [REPLACE] * 100_001, "p.json")
+
+
 def test_a_patch_can_be_applied_again() -> None:
     """A later operation changes what an earlier one added, never the patch itself."""
     patch = [

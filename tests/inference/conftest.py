@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from spec_builder.base.arrays import FloatArray
+    from spec_builder.inference.fit import Fit
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,10 @@ class PyhfModel:
         """-2 ln L at points (N, P)."""
         arranged = self.arrange(points, parameters)
         return np.array([-2 * float(self.model.logpdf(point, self.data)[0]) for point in arranged])
+
+    def at(self, best: Fit) -> float:
+        """-2 ln L at the minimum of a fit of ours."""
+        return float(self.twice_nll(np.array([[*best.theta.values()]]), [*best.theta])[0])
 
     def rates(self, points: FloatArray, parameters: Sequence[str]) -> FloatArray:
         """Expected events (N, bins) at points (N, P)."""

@@ -150,6 +150,21 @@ def test_a_shape_in_a_bin_without_nominal_events_is_kept(nominal: list[float]) -
     np.testing.assert_allclose(minima(groups, 6), expected, atol=1e-5)
 
 
+def test_a_shape_without_nominal_events_is_kept_in_a_channel_that_a_patch_leaves_alone() -> None:
+    shape = {"name": "bend", "type": "histosys", "data": {"hi_data": [1.5, 3.0], "lo_data": [0.5, 0.5]}}
+    sample = {"name": "signal", "data": [1.0, 0.0], "modifiers": [shape]}
+    other = {"name": "background", "data": [3.0, 2.0], "modifiers": []}
+    operations = [
+        {"op": "add", "path": "/channels/-", "value": {"name": "z", "samples": [sample, other]}},
+        {"op": "add", "path": "/observations/-", "value": {"name": "z", "data": [4, 9]}},
+    ]
+    workspace = jsonpatch.apply_patch(WORKSPACE, operations)
+    patches = [(f"p{i}", patch(1.0 + i)) for i in range(3)]
+    groups = group_patches(workspace, patches, None)
+    expected = [by_pyhf(workspace, operations) for _, operations in patches]
+    np.testing.assert_allclose(minima(groups, 3), expected, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("path", "value", "told"),
     [

@@ -37,7 +37,7 @@ def shaped_of(model: MassModel) -> ShapedSignal:
 def test_statistics_of_toys_by_brute_force(problems: dict[str, Problem], name: str, y: float) -> None:
     problem = problems[name]
     (model,) = mass_models(problem, MASS)
-    shaped, value, count = shaped_of(model), model.value(y), 8
+    shaped, value, count = shaped_of(model), model.value(y), 5
     (truth,) = shaped.hypotheses(np.array([value]), "profiled")
     found = ShapedToyChunk(shaped, value, truth, 3, (0, 0), 0, count).compute()
     assert found["valid"].all()

@@ -153,8 +153,7 @@ def test_a_fit_is_pyhfs(pyhf_model: Callable[..., PyhfModel]) -> None:
     likelihood = Likelihood.from_workspace(workspace)
     best = fit(likelihood)
     assert best.valid
-    theta = np.array([best.theta[name] for name in likelihood.parameters])[None]
-    assert pyhf_model(workspace).twice_nll(theta, likelihood.parameters)[0] == pytest.approx(best.twice_nll, abs=1e-8)
+    assert pyhf_model(workspace).at(best) == pytest.approx(best.twice_nll, abs=1e-8)
     assert best.twice_nll == pytest.approx(424.4331701347472, abs=1e-6)  # pyhf 0.7.6 with Minuit, tolerance 1e-6
     assert best.up is not None
     held = likelihood.holding({"mu": best.value + best.up})

@@ -163,6 +163,9 @@ def test_workspaces_and_spectra_by_path_and_content(tmp_path: Path) -> None:
     assert as_workspace(path) == (json.loads(json.dumps(content)), str(path))
     assert as_workspace(content)[1] == "workspace"
     assert as_workspace(content, "mine")[1] == "mine"
+    patch = tmp_path / "p.json"
+    patch.write_text("[]", "utf-8")
+    assert as_workspace(path, patches=[patch])[1] == f"{path} + {patch}"
     table = tmp_path / "mine.csv"
     table.write_text(TABLE, "utf-8")
     spectrum = as_spectrum(table)

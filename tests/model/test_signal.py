@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.experiments.description import Normalisation, Signal
 from spec_builder.experiments.reading import load_experiment, shipped_experiments
-from spec_builder.experiments.response import MatrixResponse, Selection
+from spec_builder.experiments.response import GaussianResponse, MatrixResponse, Selection
 from spec_builder.model.signal import SignalKernel, Yields, joined, signal_kernel
 from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE, choose
 from spec_builder.physics.rates import rate
@@ -225,6 +226,26 @@ def test_a_response_that_ends_early_says_so() -> None:
     assert 0.03 < share < 0.9
     # lighter mediators have softer recoils
     assert short.share_beyond(choose("scalar"), np.array([0.01]), x=1e-6) < share
+
+
+def test_events_that_hang_on_recoils_of_no_energy_are_refused() -> None:
+    """1/T has no integral down to 0: where a resolution lets recoils of no energy into the bins, there is no number."""
+    channel = kernel("pandax4t").channel
+    response = GaussianResponse(
+        bin_edges=(np.linspace(1.0, 5.0, 9),),
+        reconstructed_energy_keV=np.array([0.01, 50.0]),
+        efficiency=np.ones(2),
+        resolution=((0.5, 0.0),),
+    )
+    constant = signal_kernel(replace(channel, response=response))
+    masses = np.array([0.01, 10.0])
+    with pytest.raises(SpecBuilderError, match="pandax4t_us2: of what interaction 'magnetic_moment' adds, events hang"):
+        constant.yields(choose("magnetic_moment"))
+    with pytest.raises(SpecBuilderError, match=r"'vector_bl' adds at a mass of 0\.01 MeV, events hang on recoils"):
+        constant.yields(choose("vector_bl"), masses)
+    constant.yields(choose("vector_bl"), masses[1:])
+    vanishing = replace(channel, response=replace(response, resolution=((0.5, 0.5),)))
+    signal_kernel(vanishing).yields(choose("magnetic_moment"))
 
 
 def test_shipped_responses_reach_far_enough() -> None:

@@ -46,7 +46,7 @@ def test_limits_are_drawn_beside_the_shipped_curves(limits: LimitsResult, tmp_pa
         assert len(names) == len(bounds_on("scalar")) + 1
         assert names[-1] in ("xenonnt_scalar", "mine")
         assert len(load_bounds(given)) == len(load_bounds()) + 1
-    told = compare_analysis("pandax4t", "scalar", tmp_path / "out", [1, 10], folders=limits)
+    told = compare_analysis("pandax4t", "scalar", tmp_path / "out", [1, 10], bounds=limits)
     assert told.startswith("Limits on scalar computed here (90 % CL, dof 2")
     assert "xenonnt, scalar" in (tmp_path / "out" / "comparison_pandax4t_scalar.txt").read_text()
 
@@ -75,8 +75,11 @@ def change(content: dict[str, Any], **point: Any) -> dict[str, Any]:
         (lambda c: change(c, valid=False), "at 100 MeV the fits are not valid: leave out that mass"),
         (lambda c: change(c, mass_MeV=1.0), "expected different positive masses"),
         (lambda c: change(c, mass_MeV=None), "scalar has no coupling against a mass"),
-        (lambda c: change(c, mass_MeV="x"), "these limits cannot be read"),
-        (lambda c: change(c, excluded=[[2.0, 1.0]]), "expected different positive masses, and intervals that end"),
+        (lambda c: change(c, mass_MeV="x"), "expected different positive masses"),
+        (lambda c: change(c, valid="no"), "the fits are not valid"),
+        (lambda c: change(c, excluded=[["1", "2"]]), "expected different positive masses, and intervals above 0"),
+        (lambda c: change(c, excluded=[[-1.0, None]]), "expected different positive masses, and intervals above 0"),
+        (lambda c: change(c, excluded=[[2.0, 1.0]]), "expected different positive masses, and intervals above 0"),
         (lambda c: c | {"points": 3}, "these limits cannot be read"),
         (lambda c: c | {"points": c["points"][:1]}, "1 masses, expected two or more for a curve"),
         (lambda c: c | {"signed": True}, "scalar has no coupling against a mass"),
@@ -95,8 +98,12 @@ def test_tables_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(SpecBuilderError, match="expected limits"):
         read_limits(tmp_path / "a.csv")
     head = "# title: Exclusion of interaction scalar, xenonnt\nmass_MeV,g_low,g_high,best_g,delta_chi2_sm,valid\n"
-    (tmp_path / "b.csv").write_text(f"{head}1,x,inf,0,0,1\n")
-    with pytest.raises(SpecBuilderError, match=r"b\.csv: a row of limits has no numbers"):
+    for word in ("x", "1_0", "", "\u0663"):
+        (tmp_path / "b.csv").write_text(f"{head}1,{word},inf,0,0,1\n", encoding="utf-8")
+        with pytest.raises(SpecBuilderError, match=rf"b\.csv: g_low is '{word}', expected a number"):
+            read_limits(tmp_path / "b.csv")
+    (tmp_path / "b.csv").write_text(f"{head}1,{' ' * 140_000}1,inf,0,0,1\n")
+    with pytest.raises(SpecBuilderError, match=r"b\.csv: not a table of numbers"):
         read_limits(tmp_path / "b.csv")
 
 
@@ -105,7 +112,7 @@ def test_another_interaction_and_what_is_no_curve_at_all(limits: LimitsResult, t
         bounds_on("axial", limits)
     with pytest.raises(SpecBuilderError, match=r"interaction tensor has no panel in Fig\. 5"):
         load_bounds(find_limits("xenonnt", "tensor", [1, 10]))
-    with pytest.raises(SpecBuilderError, match="folders 1: expected folders, files of limits, or limits"):
+    with pytest.raises(SpecBuilderError, match="bounds 1: expected folders, files of limits, or limits"):
         bounds_on("scalar", 1)  # type: ignore[arg-type]
     with pytest.raises(SpecBuilderError, match=r"no\.json: no such file"):
         bounds_on("scalar", tmp_path / "no.json")

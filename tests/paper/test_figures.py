@@ -13,7 +13,7 @@ from spec_builder.model.analysis import load_analysis
 from spec_builder.paper.bounds import PANELS, Bound, missing_bounds, shipped_bounds
 from spec_builder.paper.computed import STAND_INS
 from spec_builder.paper.figures import draw_bounds, draw_comparison, draw_global, is_peak_search
-from spec_builder.physics.interactions import parse_new_physics
+from spec_builder.physics.interactions import choose
 from spec_builder.studies.limits import LimitsResult, find_limits
 from tests.paper.pages import labels, small_print
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def limits() -> list[LimitsResult]:
     combined = load_analysis("combined", "linear")
-    return [find_limits(combined, parse_new_physics(name), np.geomspace(0.01, 1000, 7), dof=2) for name in PANELS]
+    return [find_limits(combined, choose(name), np.geomspace(0.01, 1000, 7), dof=2) for name in PANELS]
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.model.analysis import ANALYSES, load_analysis
+from spec_builder.paper import plane
 from spec_builder.paper.plane import PLANE_INTERACTIONS, draw_fig4, limits_table, write_plane
 from spec_builder.physics.interactions import choose, shipped_interactions
 from spec_builder.studies.limits import LimitsResult, find_limits
@@ -47,11 +48,11 @@ def test_a_table_of_limits_of_both_kinds() -> None:
     assert "| nsi | normsys | default | 90 %, 1 | epsilon | < -" in row
 
 
-def test_any_plane_is_written(tmp_path: Path) -> None:
+def test_any_plane_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = [choose("vector", u=0.5), choose("nsi")]
     said: list[str] = []
     tell = lambda text, *_: said.append(text)  # noqa: E731
-    table = write_plane(tmp_path, analysis="xenonnt", interactions=chosen, points=5, report=tell)
+    table = write_plane(tmp_path, analysis="xenonnt", choices=chosen, points=5, report=tell)
     assert said[0] == "1 plane of 5 x 5 points, and contours; 1 line of at least 401 values, and what is excluded"
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         [
@@ -76,13 +77,18 @@ def test_any_plane_is_written(tmp_path: Path) -> None:
         assert grid["delta_chi2"].shape == (5, 5)
         about = json.loads(str(grid["metadata"]))
     assert (about["dof"], about["charge_u"]) == (2, 0.5)
-    with pytest.raises(SpecBuilderError, match="exists already"):
-        write_plane(tmp_path, analysis="xenonnt", interactions=chosen, points=5)
+    monkeypatch.setattr(plane, "profile_planes", lambda *_, **__: pytest.fail("computed"))
+    (tmp_path / "alone").mkdir()
+    for path in sorted(tmp_path.glob("*.*")):
+        path.rename(alone := tmp_path / "alone" / path.name)
+        with pytest.raises(SpecBuilderError, match=f"{path.name}: exists already"):
+            write_plane(alone.parent, analysis="xenonnt", choices=chosen, points=5)
+        alone.unlink()
 
 
 @pytest.mark.parametrize(("width", "inches"), [("single", 3.4), ("double", 7.0), (None, 3.4)])
 def test_figures_are_as_wide_as_asked_for(tmp_path: Path, width: str | None, inches: float) -> None:
-    write_plane(tmp_path, analysis="xenonnt", interactions=["scalar", "nsi"], points=3, width=width)
+    write_plane(tmp_path, analysis="xenonnt", choices=["scalar", "nsi"], points=3, width=width)
     for name in ("plane.png", "line_nsi.png"):
         assert matplotlib.image.imread(tmp_path / name).shape[1] == pytest.approx(300 * inches, abs=1)
 
@@ -104,4 +110,4 @@ def test_an_unknown_width_is_refused_before_anything_is_computed(tmp_path: Path)
 
 def test_two_degrees_of_freedom_need_a_plane(tmp_path: Path) -> None:
     with pytest.raises(SpecBuilderError, match="dof 2: interaction 'nsi' has no mass"):
-        write_plane(tmp_path, analysis="xenonnt", interactions=[choose("nsi")], dof=2)
+        write_plane(tmp_path, analysis="xenonnt", choices=[choose("nsi")], dof=2)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.physics.descriptions import Description, find_description, is_path, read_description, shipped_names
+from spec_builder.physics.descriptions import Description, find_description, is_path, read_description
 
 FILE = Path("some.toml")
 
@@ -68,5 +68,4 @@ def test_files(tmp_path: Path) -> None:
 
 
 def test_shipped() -> None:
-    assert "xenon" in shipped_names("targets")
     assert find_description("targets", "target", "xenon").digest is None

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import spec_builder
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.physics.choices import Choice
 from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE, choose, shipped_interactions
 from spec_builder.physics.mediators import coupling_sets
 from spec_builder.physics.rates import rate
@@ -46,18 +44,10 @@ def test_choosing() -> None:
         choose("pseudo")
 
 
-def test_names_of_version_0_2() -> None:
-    assert spec_builder.NewPhysics is Choice
-    assert spec_builder.parse_new_physics("scalar") == choose("scalar")
-    scalar, tensor = spec_builder.parse_new_physics("scalar", "A"), spec_builder.parse_new_physics("tensor", None, 4)
-    assert scalar == choose("scalar", coupling_set="A")
-    assert tensor == choose("tensor", longitudinal_factor=4)
-    assert (scalar.coupling_set, scalar.longitudinal_factor) == ("A", None)
-    assert (tensor.coupling_set, tensor.longitudinal_factor) == (None, 4)
+def test_options_are_those_of_the_interaction() -> None:
+    assert choose("scalar", coupling_set="A").changed == {"coupling_set": "A"}
     with pytest.raises(SpecBuilderError, match="interaction 'axial' has no option 'coupling_set', it has axial_sign"):
-        spec_builder.parse_new_physics("axial", "A")
-    with pytest.raises(SpecBuilderError, match="interaction 'pseudo' is unknown, expected one of scalar"):
-        spec_builder.parse_new_physics("pseudo")
+        choose("axial", coupling_set="A")
 
 
 @pytest.mark.parametrize("pair", PAIRS)

@@ -10,6 +10,7 @@ import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json, digest
+from spec_builder.histfactory.patch import apply_patch
 from spec_builder.model.analysis import load_analysis
 from spec_builder.model.given import as_choices
 from spec_builder.physics.interactions import choose
@@ -30,8 +31,8 @@ def results() -> dict[str, dict[str, Any]]:
 
     analysis = load_analysis("xenonnt")
     masses = np.array([1.0, np.inf])
-    limits = find_limits_by_toys(analysis, "scalar", masses, toys=60, seed=2, count=5)
-    plane = find_limits_by_toys(analysis, "vector_bl", masses[:1], dof=2, toys=40, count=4)
+    limits = find_limits_by_toys(analysis, "scalar", masses, toys=60, seed=2, points=5)
+    plane = find_limits_by_toys(analysis, "vector_bl", masses[:1], dof=2, toys=40, points=4)
     fit = fit_analysis_by_toys(analysis, "flux", toys=60, seed=2)
     return {name: json.loads(one.to_json()) for name, one in (("limits", limits), ("plane", plane), ("fit", fit))}
 
@@ -115,7 +116,7 @@ def test_critical_values_of_a_users_interaction(tmp_path: Path) -> None:
         charges = f"{{ u = 0.5, d = 0.5, nu = {charge}, e = -1.0 }}"
         path.write_text(f'name = "mine"\ntitle = "mine"\nkind = "vector"\ncharges = {charges}\nreferences = ["me"]\n')
     analysis = load_analysis("xenonnt")
-    found = find_limits_by_toys(analysis, choose(str(file)), np.array([1.0]), toys=30, count=4)
+    found = find_limits_by_toys(analysis, choose(str(file)), np.array([1.0]), toys=30, points=4)
     content = json.loads(found.to_json())
     assert check_critical(content) == []
     assert recompute_critical(content, interaction=file) == []
@@ -135,6 +136,11 @@ def test_critical_values_of_a_workspace(tmp_path: Path) -> None:
     summary, problems = verify_file(str(tmp_path / "toys.json"))
     assert not problems
     assert "critical values of mine.json, mu_8b: 61 values, 40 toys each" in summary
+    patch = [{"op": "replace", "path": "/observations/0/data/0", "value": 20}]
+    (tmp_path / "patch.json").write_text(json.dumps(patch))
+    patched = apply_patch(workspace, patch, "patch.json")
+    content = json.loads(fit_workspace_by_toys(patched, "mine.json + patch.json", toys=20).to_json())
+    assert recompute_critical(content, tmp_path) == []
 
 
 def test_an_archive_with_critical_values(

@@ -10,8 +10,10 @@ import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest
+from spec_builder.experiments.spectra import RecoilSpectrum
 from spec_builder.model.analysis import load_analysis
 from spec_builder.physics.interactions import choose
+from spec_builder.sharing import export
 from spec_builder.sharing.export import PatchRequest, export_workspaces
 from spec_builder.studies.limits import find_limits
 
@@ -36,11 +38,21 @@ def test_what_is_written(tmp_path: Path) -> None:
 
 def test_nothing_is_replaced_unless_told(tmp_path: Path) -> None:
     export_workspaces(["xenonnt"], tmp_path)
-    with pytest.raises(SpecBuilderError, match=r"BkgOnly\.json: exists already"):
-        export_workspaces(["xenonnt"], tmp_path)
     before = (tmp_path / "xenonnt/BkgOnly.json").read_bytes()
     export_workspaces(["xenonnt"], tmp_path, force=True)
     assert (tmp_path / "xenonnt/BkgOnly.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["BkgOnly.json", "BkgOnly.meta.json", "patchset_nsi.json", "patchset_spectra.json"])
+def test_a_file_that_is_there_is_told_before_anything_is_computed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "build_patch_set", lambda *_, **__: pytest.fail("computed"))
+    (tmp_path / "pandax4t").mkdir()
+    (tmp_path / "pandax4t" / name).write_text("mine", "utf-8")
+    spectrum = RecoilSpectrum("s", "s", np.array([0.3, 3.0]), np.ones(2), "here", "computed", "", {}, "")
+    with pytest.raises(SpecBuilderError, match=f"{name}: exists already"):
+        export_workspaces(["xenonnt", "pandax4t"], tmp_path, patches="nsi", spectra=spectrum)
 
 
 def test_couplings_lie_around_the_limit_and_never_on_it() -> None:

@@ -81,3 +81,17 @@ def test_tables_without_a_licence_are_not_given_one(tmp_path: Path) -> None:
     found = read_archive(path)
     assert "state no common licence" in found["README.md"].decode()
     assert json.loads(found[SCALAR])["metadata"]["licence"] == "not stated"
+
+
+def test_texts_of_strangers_are_text(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    copy_of("xenonnt", folder)
+    text = (folder / "experiment.toml").read_text(encoding="utf-8")
+    text = re.sub("^title = .*", "title = '<img src=x> [a](http://b) | `c`'", text, flags=re.MULTILINE)
+    (folder / "experiment.toml").write_text(text.replace("(10.7 events", "(10.7 | <b>events"), encoding="utf-8")
+    request = PatchRequest([choose("scalar")], [10.0], [1e-5])
+    (path,) = write_archives([str(folder)], tmp_path, request, submission=False)
+    readme = read_archive(path)["README.md"].decode()
+    assert "### &lt;img src=x> [a]&#40;http://b) &#124; &#96;c&#96; (`" in readme
+    assert "(10.7 &#124; &lt;b>events" in readme
+    assert verify_archive(str(path))[1] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def flux() -> ToyFitResult:
 @pytest.fixture(scope="module")
 def vector() -> ToyLimitsResult:
     masses = np.array([100.0, np.inf])
-    return find_limits_by_toys(load_analysis("xenonnt"), "vector_universal", masses, toys=100, seed=3, count=15)
+    return find_limits_by_toys(load_analysis("xenonnt"), "vector_universal", masses, toys=100, seed=3, points=15)
 
 
 def test_a_fit_holds_the_asymptotic_one(flux: ToyFitResult) -> None:
@@ -99,7 +100,7 @@ def test_limits_hold_critical_values(vector: ToyLimitsResult) -> None:
 
 def test_limits_of_a_signed_parameter_have_no_lower_end_in_json() -> None:
     plain = find_limits(load_analysis("xenonnt"), "nsi")
-    by_toys = find_limits_by_toys(load_analysis("xenonnt"), "nsi", toys=40, seed=1, count=11)
+    by_toys = find_limits_by_toys(load_analysis("xenonnt"), "nsi", toys=40, seed=1, points=11)
     for result in (plain, by_toys):
         (point,) = json.loads(result.to_json())["points"]
         assert point["excluded"][0][0] is None
@@ -119,3 +120,19 @@ def test_a_constrained_parameter_has_no_significance() -> None:
 def test_a_grid_for_each_mass() -> None:
     with pytest.raises(SpecBuilderError, match="expected a list of values for each of 2 masses"):
         find_limits_by_toys("xenonnt", "scalar", [1.0, 10.0], toys=20, values=[np.array([0.0, 1e-5])])
+
+
+def test_a_mass_whose_fits_are_not_valid_is_a_gap_in_the_figure(vector: ToyLimitsResult) -> None:
+    finite = vector.toys.points[0]
+    known = [True, True, False, True, True]
+    points = tuple(
+        replace(finite, point=replace(finite.point, mass_MeV=mass, valid=valid))
+        for mass, valid in zip((1.0, 2.0, 5.0, 10.0, 20.0), known, strict=True)
+    )
+    exclusion = replace(vector.limits.exclusion, points=tuple(one.point for one in points))
+    limits = replace(vector.limits, exclusion=exclusion)
+    result = replace(vector, limits=limits, toys=replace(vector.toys, points=points))
+    drawn = [np.asarray(line.get_xdata()).tolist() for line in result.plot().get_lines()]
+    lines = {tuple(masses) for masses in drawn if len(masses) > 0}
+    assert lines == {(1.0, 2.0), (10.0, 20.0)}
+    assert result.drawn.endswith("1 mass whose fits are not valid is left out: a gap.")

@@ -27,9 +27,15 @@ def test_the_contact_limit_can_be_written() -> None:
     assert "g/m in 1/GeV" in str(found)
 
 
-def test_coverage_is_in_units_of_the_standard_model() -> None:
-    found = cover_analysis(load_analysis("xenonnt", "linear"), "flux", [0.3, 1.0], cl=0.9, toys=400, seed=1)
-    assert [one.value for one in found.values] == pytest.approx([0.3 * 5.46, 5.46])
+def test_coverage_by_default_is_around_the_standard_model() -> None:
+    found = cover_analysis(load_analysis("xenonnt"), "sin2thetaw", toys=10)
+    assert [one.value for one in found.values] == pytest.approx([0.3 * 0.23857, 0.23857, 2 * 0.23857])
+
+
+def test_coverage_of_values_of_a_parameter() -> None:
+    truths = [0.3 * 5.46, 5.46]
+    found = cover_analysis(load_analysis("xenonnt", "linear"), "flux", truths, cl=0.9, toys=400, seed=1)
+    assert [one.value for one in found.values] == truths
     # 400 000 toys of another program: 0.947 and 0.898
     for one, expected in zip(found.values, (0.947213, 0.898395), strict=True):
         assert abs(one.covers - expected) < 4 * one.error

@@ -15,9 +15,12 @@ from spec_builder.inference.fit import MINIMISERS, Minimiser
 from spec_builder.inference.profile import ONE_SIGMA
 from spec_builder.model.analysis import load_analysis
 from spec_builder.physics.interactions import choose
+from spec_builder.studies.events import events_of_workspace
 from spec_builder.studies.fits import fit_analysis, fit_workspace
+from spec_builder.studies.impacts import rank_workspace
 from spec_builder.studies.limits import find_limits
-from spec_builder.studies.profiles import profile_analysis
+from spec_builder.studies.profiles import profile_analysis, profile_workspace
+from spec_builder.studies.surfaces import profile_two_of_workspace
 
 if TYPE_CHECKING:
     from spec_builder.model.analysis import Analysis
@@ -175,4 +178,32 @@ def test_unknown_parameter(analysis: Analysis) -> None:
 def test_a_parameter_that_the_measurement_holds_has_no_interval() -> None:
     result = fit_workspace(load_analysis("xenonnt").workspace, "BkgOnly.json", measurement="new_physics")
     assert (result.fit.fixed, result.fit.up, result.fit.down) == (True, None, None)
-    assert str(result).startswith("BkgOnly.json: mu_8b = 1 held by the measurement\n")
+    assert str(result).startswith("BkgOnly.json: mu_8b = 1 held\n")
+
+
+def test_what_was_asked_of_a_workspace_stands_in_every_result_of_it() -> None:
+    workspace = load_analysis("xenonnt").workspace
+    asked: dict[str, Any] = {"measurement": "b8_flux", "hold": {"flux_8b": 0.5}}
+    found = [
+        fit_workspace(workspace, **asked),
+        rank_workspace(workspace, **asked),
+        profile_workspace(workspace, points=3, **asked),
+        profile_two_of_workspace(workspace, "w", ("mu_8b", "xenonnt_neutron"), points=31, **asked),
+        events_of_workspace(workspace, **asked),
+    ]
+    for result in found:
+        content = result.to_dict()
+        assert {key: content[key] for key in asked} == asked
+        text = result.to_csv()
+        assert "measurement" in text
+        assert "flux_8b = 0.5" in text
+    assert "measurement b8_flux, held flux_8b = 0.5, spec_builder" in str(found[0])
+    plain = fit_workspace(workspace).to_dict()
+    assert not {"measurement", "hold"} & plain.keys()
+
+
+def test_events_do_not_call_a_held_parameter_fitted() -> None:
+    workspace = load_analysis("xenonnt").workspace
+    assert events_of_workspace(workspace, measurement="new_physics").hypothesis == "all free parameters"
+    free = events_of_workspace(workspace, measurement="b8_flux")
+    assert free.hypothesis == "mu_8b with all other free parameters"

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.experiments.response import MatrixResponse, Selection
 from spec_builder.inference.compiled import find_library
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import threshold
 from spec_builder.model.analysis import load_analysis
+from spec_builder.model.signal import signal_kernel
 from spec_builder.physics.choices import Interaction
 from spec_builder.physics.constants import FERMI_CONSTANT
 from spec_builder.physics.interactions import choose
@@ -332,3 +334,30 @@ def test_where_all_is_excluded_the_text_says_everything() -> None:
     result = find_limits(replace(xenonnt(), experiments=(experiment,)), "vector", np.array([1e-3]), cl=0.5, dof=2)
     assert result.exclusion.points[0].excluded == ((0.0, None),)
     assert "  everything\n" in str(result)
+
+
+def test_what_the_release_of_xenonnt_leaves_out_below_half_a_keV() -> None:
+    """Its response continued as a power of the energy: what docs/limitations.md says of light mediators."""
+
+    def continued(run: Selection) -> Selection:
+        T, probability = run.recoil_energy_keV, run.probability
+        below = np.geomspace(T[0] / 25, T[0], 150)[:-1]
+        power = np.log(probability[:, 1] / probability[:, 0]) / np.log(T[1] / T[0])
+        tail = probability[:, :1] * (below / T[0]) ** power[:, None]
+        return Selection(np.concatenate([below, T]), np.concatenate([tail, probability], axis=1))
+
+    (experiment,) = xenonnt().experiments
+    (channel,) = experiment.channels
+    assert isinstance(channel.response, MatrixResponse)
+    reaching = replace(channel, response=MatrixResponse(tuple(map(continued, channel.response.selections))))
+    events = [
+        signal_kernel(replace(of, normalisation=None)).yields(choose("vector_bl"), np.array([0.01]))["cevns"].nominal
+        for of in (channel, reaching)
+    ]
+    left_out = 1 - events[0].sum(axis=-1) / events[1].sum(axis=-1)
+    assert left_out[0, 0] == pytest.approx(0.024, abs=0.001)
+    assert left_out[2, 0] == pytest.approx(0.21, abs=0.005)
+    analysis = replace(xenonnt(), experiments=(replace(experiment, channels=(reaching,)),))
+    for name, ratio in {"vector_universal": 0.929, "vector_bl": 0.979, "scalar": 0.997, "axial": 0.993}.items():
+        found, ours = (find_limits(of, name, 0.01).upper[0] for of in (analysis, xenonnt()))
+        assert found / ours == pytest.approx(ratio, abs=0.002)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,15 @@ def test_profile_spans_the_asked_height(analysis: Analysis) -> None:
     assert (result.delta_chi2 >= -1e-8).all()
     np.testing.assert_allclose(result.twice_nll - result.best.twice_nll, result.delta_chi2, atol=1e-12)
     assert all(result.valid)
+
+
+def test_a_point_whose_fit_is_not_valid_is_a_gap_in_the_figure(analysis: Analysis) -> None:
+    result = profile_analysis(analysis, "flux", points=7)
+    wrong = replace(result, valid=(True, True, False, True, True, True, True))
+    heights = np.asarray(wrong.plot().get_lines()[0].get_ydata())
+    assert np.flatnonzero(np.isnan(heights)).tolist() == [2]
+    assert wrong.drawn.endswith("1 point whose fits are not valid is left out: a gap.")
+    assert result.drawn.endswith("Levels are of one parameter.")
 
 
 def test_profile_as_json_and_csv_hold_the_same_numbers(analysis: Analysis) -> None:

@@ -204,12 +204,15 @@ def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
         assert archive["valid"].all()
 
 
-def test_the_output_is_not_overwritten(tmp_path: Path) -> None:
-    output = tmp_path / "scan.npz"
-    output.write_bytes(b"mine")
-    with pytest.raises(SpecBuilderError, match=r"scan\.npz: exists already; give another name$"):
-        scan_vector(output=output)
-    assert output.read_bytes() == b"mine"
+@pytest.mark.parametrize(("name", "told"), [("scan.npz", "exists already; give another name"), ("a.xls", "a.xls: ")])
+def test_an_output_that_cannot_be_written_is_told_before_anything_is_computed(
+    name: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "scan.npz").write_bytes(b"mine")
+    monkeypatch.setattr(scans, "default_couplings", lambda *_: pytest.fail("computed"))
+    with pytest.raises(SpecBuilderError, match=told):
+        scan_analysis("xenonnt", "scalar", output=tmp_path / name)
+    assert (tmp_path / "scan.npz").read_bytes() == b"mine"
 
 
 # ---------------------------------------------------------------- interrupted scans

@@ -12,7 +12,13 @@ from matplotlib.figure import Figure
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.newton import minimise
 from spec_builder.model.analysis import load_analysis
-from spec_builder.studies.surfaces import LEVELS, SurfaceResult, profile_two_of_analysis, profile_two_of_workspace
+from spec_builder.studies.surfaces import (
+    LEVELS,
+    SurfaceResult,
+    _contours,
+    profile_two_of_analysis,
+    profile_two_of_workspace,
+)
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +101,17 @@ def test_two_nuisance_parameters_with_the_sources_at_their_reference_sizes() -> 
     found = profile_two_of_analysis(analysis, names, points=31)
     same = profile_two_of_workspace(analysis.workspace, "xenonnt", names, measurement="new_physics", points=31)
     np.testing.assert_allclose(found.delta_chi2, same.delta_chi2, atol=1e-12)
+
+
+def test_contours_end_where_fits_are_not_valid_and_close_where_nothing_is_possible() -> None:
+    a = np.linspace(-3, 3, 61)
+    height = a[:, None] ** 2 + a**2
+    known = np.ones(height.shape, dtype=bool)
+    (whole,) = _contours(a, a, height, known, 1.0)
+    assert whole[0].tolist() == whole[-1].tolist()
+    gap = known & ~((a > 0.8) & (np.abs(a[:, None]) < 0.15))
+    (cut,) = _contours(a, a, height, gap, 1.0)
+    assert np.abs(cut[0] - cut[-1]).max() > 0.2
+    impossible = np.where(a > 0.5, np.inf, height)
+    (closed,) = _contours(a, a, impossible, np.isfinite(impossible), 1.0)
+    assert closed[0].tolist() == closed[-1].tolist()

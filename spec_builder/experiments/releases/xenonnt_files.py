@@ -224,8 +224,8 @@ def _histogram(path: Path, edges: tuple[FloatArray, ...]) -> FloatArray:
             template = file["templates/template"]
             if template.shape != _SHAPE:  # before its numbers are read
                 raise SpecBuilderError(f"{path}: shape {template.shape}, expected {_SHAPE}")
-            content = np.asarray(template[()], dtype=np.float64)
-            own = [np.asarray(file[f"bins/{i}"][:4], dtype=np.float64) for i in range(len(OBSERVABLES))]
+            content = _numbers(template)
+            own = [_numbers(file[f"bins/{i}"], 4) for i in range(len(OBSERVABLES))]
     except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError):
         raise SpecBuilderError(f"{path}: not an HDF5 file with bins/0 to bins/3 and templates/template") from None
     for name, expected, found in zip(OBSERVABLES, edges, own, strict=True):
@@ -234,6 +234,18 @@ def _histogram(path: Path, edges: tuple[FloatArray, ...]) -> FloatArray:
     if not np.isfinite(content).all() or (content < 0).any():
         raise SpecBuilderError(f"{path}: expected finite numbers >= 0")
     return content
+
+
+def _numbers(data: Any, first: int | None = None) -> FloatArray:
+    """Real numbers of a dataset that the file holds itself: all, or the first ones of a row.
+
+    Raises:
+        ValueError: for other things, which may be of any size, and what stands in another file.
+    """
+    real = data.dtype.kind in "fiu" and data.dtype.shape == ()
+    if not real or data.is_virtual or data.external or (first is not None and data.ndim != 1):
+        raise ValueError
+    return np.asarray(data[()] if first is None else data[:first], dtype=np.float64)
 
 
 def _h5py() -> Any:

@@ -1,7 +1,9 @@
 // The page: choices above, the plane, and the point that was chosen. Numbers come from the embedded content.
 "use strict";
 
-const content = JSON.parse(document.getElementById("content").textContent);
+// Objects hold what the file names and nothing else: a sample may be called constructor or toString.
+const bare = (_, value) => (value instanceof Object && !Array.isArray(value) ? Object.setPrototypeOf(value, null) : value);
+const content = JSON.parse(document.getElementById("content").textContent, bare);
 const { models, planes, interactions, look } = content;
 const state = { analysis: "", interaction: "", law: "", cl: 0, dof: 1, also: "nothing", mass: 0, coupling: 0 };
 const ALSO = { nothing: "nothing", analysis: "other analyses", interaction: "other interactions", law: "the other law", cl: "other levels" };
@@ -313,9 +315,14 @@ function drawEvents(plane, here, standard) {
   const single = model.workspace.channels.length === 1;
   const labels = here.bins.map(({ channel, bin }) => model.axes[channel].bins[bin]);
   const channelText = (name) => model.axes[name].observables.join(" × ");
-  const x = single ? labels : [here.bins.map(({ channel }) => plain(words(channel.split("_")[0]))), labels.map((label, i) =>
-    // the same label twice in a row of one channel would be one bar
-    (labels.indexOf(label) === i ? label : `${label}\u200b`))];
+  const firsts = here.bins.map(({ channel }) => plain(words(channel.split("_")[0])));
+  const times = new Map();  // channels of one first word may have bins of one label, which would be one bar
+  const apart = labels.map((label, i) => {
+    const key = `${firsts[i]} ${label}`;
+    times.set(key, (times.get(key) ?? -1) + 1);
+    return label + "\u200b".repeat(times.get(key));
+  });
+  const x = single ? labels : [firsts, apart];
   const names = [...new Set(here.bins.flatMap(({ samples }) => samples.map(({ name }) => name)))];
   const signals = new Set(here.bins.flatMap(({ samples }) => samples.filter((s) => s.signal).map(({ name }) => name)));
   names.sort((a, b) => signals.has(a) - signals.has(b));  // the signal on top
@@ -370,7 +377,7 @@ function drawPulls(here, standard) {
     dragmode: false, margin: { l: 62, r: 8, t: 8, b: 40 },
     shapes: [{ type: "rect", x0: -1, x1: 1, yref: "paper", y0: 0, y1: 1, line: { width: 0 }, fillcolor: c.soft, opacity: 0.14, layer: "below" }],
     xaxis: axisOf("pull [standard deviations]", { range: [-reach, reach], fixedrange: true }),
-    yaxis: axisOf("", { autorange: "reversed", fixedrange: true, tickfont: { size: 11 } }),
+    yaxis: axisOf("", { type: "category", autorange: "reversed", fixedrange: true, tickfont: { size: 11 } }),
   }));
 }
 
@@ -465,25 +472,17 @@ function save(name, text, type) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
-const cell = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-
-// The columns of `limits --csv`: a row for each excluded interval, nan where there is none.
+// What `limits --csv` writes: a row for each excluded interval, nan where there is none, below the program's own header.
 function curveCsv(plane, limit) {
-  const { name, parameter, has_mediator: hasMediator } = interactionOf(plane);
-  const header = { title: `Exclusion of interaction ${name}, ${modelOf(plane).analysis}`, confidence: limit.confidence,
-    minimum: limit.least, ...plane.header,
-    columns: `${parameter} from ${parameter}_low to ${parameter}_high is excluded; nan where nothing is at this mass` };
-  const lines = Object.entries(header).map(([key, text]) => `# ${key}: ${text.replace(/[\r\n]+/g, " ")}`);
-  lines.push([...(hasMediator ? ["mass_MeV"] : []), `${parameter}_low`, `${parameter}_high`, `best_${parameter}`, "delta_chi2_sm", "valid"].map(cell).join(","));
+  const lines = [];
   limit.excluded.forEach((intervals, i) => {
-    for (const [low, high] of intervals.length ? intervals : [[NaN, NaN]]) {
-      const row = [low === null ? "-inf" : low, high === null ? "inf" : high, limit.best[i],
-        limit.delta_chi2_sm[i] === null ? "inf" : limit.delta_chi2_sm[i], limit.valid[i]];
-      if (hasMediator) row.unshift(plane.masses_MeV[i]);
-      lines.push(row.map((value) => String(value).replace("NaN", "nan")).join(","));
+    for (const [low, high] of intervals.length ? intervals : [["nan", "nan"]]) {
+      const row = [low ?? "-inf", high ?? "inf", limit.best[i], limit.delta_chi2_sm[i] ?? "inf", limit.valid[i]];
+      if (plane.masses_MeV) row.unshift(plane.masses_MeV[i]);
+      lines.push(`${row.join(",")}\n`);
     }
   });
-  return `${lines.join("\n")}\n`;
+  return limit.csv_header + lines.join("");
 }
 
 function fileName(plane, ...parts) {
@@ -678,7 +677,7 @@ function start() {
   const levels = content.levels;
   state.cl = levels.includes(Number(given("cl"))) ? Number(given("cl")) : levels.includes(0.9) ? 0.9 : levels[0];
   state.dof = given("dof") === "2" ? 2 : 1;
-  state.also = given("also") in ALSO ? given("also") : "nothing";
+  state.also = Object.hasOwn(ALSO, given("also")) ? given("also") : "nothing";
   firstPoint(first);
   const [mass, coupling] = [Number(given("mass") ?? NaN), Number(given("coupling") ?? NaN)];
   if (Number.isFinite(coupling)) placePoint(first, Number.isFinite(mass) ? mass : 10, coupling);

@@ -61,6 +61,17 @@ def with_template(change: Callable[[FloatArray], FloatArray], *, edge: float = 0
     return rewrite
 
 
+def stored(**how: Any) -> Callable[[Path], object]:
+    def rewrite(path: Path) -> None:
+        import h5py
+
+        with h5py.File(path, "r+") as file:
+            del file["templates/template"]
+            file.create_dataset("templates/template", shape=(3, 3, 3, 3), **how)
+
+    return rewrite
+
+
 def without(name: str) -> Callable[[Path], object]:
     def rewrite(path: Path) -> None:
         import h5py
@@ -82,6 +93,17 @@ MISTAKES: dict[str, tuple[str, Callable[[Path], object], str]] = {
     ),
     "no template": (MONO, without("templates/template"), "not an HDF5 file with bins/0 to bins/3 and templates/"),
     "no edges": (MONO, without("bins/1"), "not an HDF5 file with bins/0 to bins/3 and templates/template"),
+    "numbers of another file": (
+        MONO,
+        stored(dtype="f8", external=[("/dev/zero", 0, 648)]),
+        "not an HDF5 file with bins",
+    ),
+    "numbers of any size": (
+        MONO,
+        stored(dtype=np.dtype(("f8", (3000, 3000)))),
+        "not an HDF5 file with bins/0 to bins/3",
+    ),
+    "complex numbers": (MONO, with_template(lambda t: t * 1j), "not an HDF5 file with bins/0 to bins/3"),
     "three axes": (MONO, with_template(lambda t: t[0]), "shape (3, 3, 3), expected (3, 3, 3, 3)"),
     "other edges": (MONO, with_template(lambda t: t, edge=0.01), "edges of s2_bdt_score are [0.81, "),
     "negative": (MONO, with_template(lambda t: -t), "expected finite numbers >= 0"),

@@ -1,0 +1,117 @@
+"""What a file in HS3 may not hold, since it would be passed over without a word, or taken for something else."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from typing import TYPE_CHECKING, Any
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.grids import real_number
+from spec_builder.base.names import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["check_entries"]
+
+#: How alike two keys are that may be a slip of the finger, from 0 to 1.
+_ALIKE = 0.75
+_LISTS = ("distributions", "data", "domains", "functions", "parameter_points")
+#: Keys that are read where they stand, or that other tools write there; another one is refused if it is like one of
+#: them that is missing.
+_TOP = (*_LISTS, "analyses", "likelihoods", "metadata", "misc")
+_SAMPLE = ("data", "modifiers", "name")
+_MODIFIER = (
+    *("constraint", "constraint_const", "constraint_name", "constraint_type"),
+    *("data", "interpolation", "name", "parameter", "parameters", "type"),
+)
+_PARAMETER, _AXIS = ("const", "name", "value"), ("max", "min", "name")
+_ANALYSIS = ("aux_data", "domains", "init", "likelihood", "name", "parameters_of_interest", "prior")
+
+
+def check_entries(content: Mapping[str, Any]) -> None:
+    """Refuse a name that stands twice, texts in the place of numbers, misspelt keys, and parameters that are functions.
+
+    Args:
+        content: of a file in HS3.
+
+    Raises:
+        SpecBuilderError: naming the entry.
+        KeyError: or another error of Python's, where the content has not the form of HS3.
+    """
+    _refuse_misspelt("the model", content, _TOP)
+    for key in _LISTS:
+        _refuse_twice(key, content.get(key, []))
+    for analysis in content.get("analyses", []):
+        _refuse_misspelt(f"analysis '{analysis['name']}'", analysis, _ANALYSIS)
+    for point in content.get("parameter_points", []):
+        _check_point(point)
+    for domain in content.get("domains", []):
+        _check_domain(domain)
+    for data in content["data"]:
+        if data.get("type", "binned") != "binned":
+            raise SpecBuilderError(f"data '{data['name']}': is of type {shown(data['type'])}, expected binned")
+    functions = {function["name"] for function in content.get("functions", [])}
+    for distribution in content["distributions"]:
+        for sample in distribution.get("samples", []):
+            _check_sample(f"channel '{distribution['name']}', sample '{sample['name']}'", sample, functions)
+
+
+def _check_point(point: Mapping[str, Any]) -> None:
+    where = f"parameter point '{point['name']}'"
+    _refuse_twice(where, point["parameters"])
+    for parameter in point["parameters"]:
+        named = f"{where}, parameter '{parameter['name']}'"
+        _refuse_misspelt(named, parameter, _PARAMETER)
+        _check_number(f"{named}, value", parameter["value"])
+        held = parameter.get("const", False)
+        if not isinstance(held, bool):
+            raise SpecBuilderError(f"{named}, const: expected true or false, found {shown(held)}")
+
+
+def _check_domain(domain: Mapping[str, Any]) -> None:
+    where = f"domain '{domain['name']}'"
+    _refuse_twice(where, domain["axes"])
+    for axis in domain["axes"]:
+        named = f"{where}, parameter '{axis['name']}'"
+        _refuse_misspelt(named, axis, _AXIS)
+        for key in ("min", "max"):
+            if axis.get(key) is not None:
+                _check_number(f"{named}, {key}", axis[key])
+
+
+def _check_sample(where: str, sample: Mapping[str, Any], functions: set[str]) -> None:
+    _refuse_misspelt(where, sample, _SAMPLE)
+    for modifier in sample.get("modifiers", []):
+        named = f"{where}, modifier '{modifier.get('name')}'"
+        _refuse_misspelt(named, modifier, _MODIFIER)
+        several = modifier.get("parameters")
+        if several is not None and not isinstance(several, list):
+            raise SpecBuilderError(f"{named}, parameters: expected a list of names, found {shown(several)}")
+        for name in (modifier.get("parameter"), *(several or ())):
+            if name in functions:
+                raise SpecBuilderError(f"{named}: '{name}' is a function of other parameters, which pyhf cannot hold")
+
+
+def _refuse_twice(where: str, entries: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse two entries of one name: which of them counts is nowhere said."""
+    seen = set()
+    for entry in entries:
+        if entry["name"] in seen:
+            raise SpecBuilderError(f"{where}: '{entry['name']}' stands twice")
+        seen.add(entry["name"])
+
+
+def _refuse_misspelt(where: str, entry: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Refuse a key that is like one that is missing; others are those of other tools."""
+    missing = [key for key in known if key not in entry]
+    for key in entry:
+        near = [] if key in known else difflib.get_close_matches(key, missing, n=1, cutoff=_ALIKE)
+        if near:
+            raise SpecBuilderError(f"{where}: unknown key '{key}'; did you mean '{near[0]}'?")
+
+
+def _check_number(where: str, value: object) -> None:
+    if not math.isfinite(real_number(value)):
+        raise SpecBuilderError(f"{where}: expected a number, found {shown(value)}")

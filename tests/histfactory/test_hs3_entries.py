@@ -1,0 +1,97 @@
+"""What a file in HS3 may not hold: each was passed over, or taken for something else, in a fit that said valid."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.histfactory.hs3 import hs3_workspace
+from spec_builder.histfactory.hs3_entries import check_entries
+from spec_builder.histfactory.hs3_reading import workspace_of_hs3
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MODIFIERS = [
+    {"name": "nb", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}},
+    {"name": "st", "type": "staterror", "data": [0.5, 0.4]},
+]
+SIGNAL = {"name": "s", "data": [2.0, 3.0], "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]}
+SOUND = hs3_workspace(
+    {
+        "channels": [{"name": "c", "samples": [{"name": "b", "data": [8.0, 9.0], "modifiers": MODIFIERS}, SIGNAL]}],
+        "observations": [{"name": "c", "data": [10.0, 12.0]}],
+        "measurements": [
+            {"name": "m", "config": {"poi": "mu", "parameters": [{"name": "mu", "bounds": [[0.0, 5.0]]}]}}
+        ],
+        "version": "1.0.0",
+    }
+)
+
+
+def sample(content: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = content["distributions"][0]["samples"][0]
+    return found
+
+
+def value(content: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = next(p for p in content["parameter_points"][0]["parameters"] if p["name"] == "mu")
+    return found
+
+
+def axis(content: dict[str, Any]) -> dict[str, Any]:
+    return next(a for domain in content["domains"] for a in domain["axes"] if a["name"] == "mu")
+
+
+def renamed(entry: dict[str, Any], key: str, other: str) -> None:
+    entry[other] = entry.pop(key)
+
+
+def function(content: dict[str, Any]) -> None:
+    content["functions"] = [{"name": "mu", "type": "product", "factors": ["a", "b"]}]
+
+
+WRONG: list[tuple[Callable[[dict[str, Any]], object], str]] = [
+    (lambda c: c["data"].append(copy.deepcopy(c["data"][0])), "data: 'c_data' stands twice"),
+    (lambda c: c["distributions"].append(c["distributions"][0]), "distributions: 'c' stands twice"),
+    (lambda c: c["parameter_points"].append(c["parameter_points"][0]), "parameter_points: '.*' stands twice"),
+    (lambda c: c["parameter_points"][0]["parameters"].append(dict(value(c))), "point '.*': 'mu' stands twice"),
+    (lambda c: c["domains"][0]["axes"].append(c["domains"][0]["axes"][0]), "domain '.*': '.*' stands twice"),
+    (lambda c: value(c).update(const="false"), "'mu', const: expected true or false, found 'false'"),
+    (lambda c: value(c).update(value="1.0"), "'mu', value: expected a number, found '1.0'"),
+    (lambda c: axis(c).update(max="1_0"), "'mu', max: expected a number, found '1_0'"),
+    (lambda c: axis(c).update(max=True), "'mu', max: expected a number, found True"),
+    (lambda c: c["data"][0].update(type="unbinned"), "data 'c_data': is of type 'unbinned', expected binned"),
+    (lambda c: renamed(sample(c), "modifiers", "modifers"), "unknown key 'modifers'; did you mean 'modifiers'"),
+    (lambda c: renamed(c, "analyses", "analysis"), "the model: unknown key 'analysis'; did you mean 'analyses'"),
+    (lambda c: renamed(value(c), "const", "constant"), "unknown key 'constant'; did you mean 'const'"),
+    (lambda c: sample(c)["modifiers"][1].update(parameters="ab"), "parameters: expected a list of names, found 'ab'"),
+    (function, "modifier 'mu': 'mu' is a function of other parameters, which pyhf cannot hold"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), WRONG, ids=[message for _, message in WRONG])
+def test_what_would_be_passed_over_is_refused(change: Callable[[dict[str, Any]], object], message: str) -> None:
+    content = copy.deepcopy(SOUND)
+    value(content).setdefault("const", False)
+    change(content)
+    with pytest.raises(SpecBuilderError, match=message):
+        workspace_of_hs3(content)
+
+
+def test_keys_of_other_tools_are_left_alone() -> None:
+    content = copy.deepcopy(SOUND)
+    content["x_of_mine"] = 1
+    sample(content)["colour"] = "blue"
+    check_entries(content)
+    assert workspace_of_hs3(content) == workspace_of_hs3(SOUND)
+
+
+def test_two_interpolations_are_both_looked_at() -> None:
+    content = copy.deepcopy(SOUND)
+    sample(content)["modifiers"][0]["data"]["interpolation"] = "code1"
+    with pytest.raises(SpecBuilderError, match="interpolation code1 is not pyhf's code4"):
+        workspace_of_hs3(content)
