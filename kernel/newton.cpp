@@ -20,10 +20,11 @@ const int64_t LATE = 12;            // evaluations after which rounding is looke
 const double INFINITE = HUGE_VAL;
 const int64_t TILE = 32;            // bins worked on together: a Jacobian of a dozen parameters stays in the nearest cache
 
+// Whether two rows of four sums stay in registers: of 32 vectors, or of 16 where a number takes one and not two.
 #if defined(__AVX512F__) || defined(__aarch64__)
-const bool MANY_REGISTERS = true;   // 32 vectors, else 16
+const bool MANY_REGISTERS = true;
 #else
-const bool MANY_REGISTERS = false;
+const bool MANY_REGISTERS = LANES == 1;
 #endif
 
 INLINE int64_t lower_index(int64_t row, int64_t column) { return row * (row + 1) / 2 + column; }

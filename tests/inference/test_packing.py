@@ -61,7 +61,7 @@ def test_factor_of_the_hessian_fills_no_other_entries(seed: int) -> None:
     blocks = np.tril(covered)
     assert (blocks <= lower).all()
     assert (np.triu(covered, 2) == 0).all()
-    felt = found.arrays["free_first"][:-1] < found.arrays["free_last"][:-1]
+    felt = np.less(found.arrays["free_first"][:-1], found.arrays["free_last"][:-1])
     np.testing.assert_array_equal(blocks.diagonal(), felt)
     hessian = (lower + lower.T > 0) + 2.0 * count * np.eye(count)
     np.testing.assert_array_equal(np.linalg.cholesky(hessian)[lower == 0], 0.0)
