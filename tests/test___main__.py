@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
+import pytest
+
 from spec_builder import __version__
+from spec_builder.cli import main
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -20,3 +24,21 @@ def test_the_module_is_the_command() -> None:
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert wrong.stderr.startswith("spec-builder: error: No such option '--paramter'") or "--paramter" in wrong.stderr
     assert wrong.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "2"}, "2"), ({"OMP_NUM_THREADS": "2"}, None)]
+)
+def test_blas_has_one_thread_unless_told(
+    given: dict[str, str], kept: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fit of 150 parameters took nine times as long on two cores that were taken, and minutes with numpy."""
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.setenv(name, "")  # to be put back
+        monkeypatch.delenv(name)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["spec-builder", "--version"])
+    with pytest.raises(SystemExit):
+        main()
+    assert os.environ.get("OPENBLAS_NUM_THREADS") == kept

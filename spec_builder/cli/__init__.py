@@ -74,6 +74,8 @@ def main() -> None:
     # numpy reads it when it is loaded, and ends where it is no number; nothing that is written depends on it
     os.environ.pop("SOURCE_DATE_EPOCH", None)
     os.environ["MPLBACKEND"] = "agg"  # figures are files
+    if "OMP_NUM_THREADS" not in os.environ:  # threads of BLAS on cores that are taken wait for each other
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _stops.clear()
     warnings.filterwarnings("ignore", category=RuntimeWarning)  # numbers that are not finite are told in words
     signal.signal(signal.SIGTERM, _terminate)

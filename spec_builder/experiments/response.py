@@ -259,7 +259,8 @@ class GaussianResponse:
             density, axis=0
         )
         first = np.searchsorted(knots[:-1], edges)
-        return np.stack([segments[low:high].sum(axis=0) for low, high in itertools.pairwise(first)])
+        within: FloatArray = np.stack([segments[low:high].sum(axis=0) for low, high in itertools.pairwise(first)])
+        return within.clip(min=0.0)  # in far tails the two parts cancel to rounding of either sign
 
     def kernel(
         self,

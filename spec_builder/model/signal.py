@@ -10,6 +10,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.experiments.response import LEAST_RECOIL_KEV, ChargeYieldResponse, MatrixResponse
+from spec_builder.experiments.tables import MOST_COUNTS
 from spec_builder.inference.data import Yields as PlainYields
 from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE
 from spec_builder.physics.rates import maximum_recoil_energy_keV, rate
@@ -415,6 +416,19 @@ def _refuse_empty(channel: Channel, events: FloatArray) -> None:
         )
 
 
+def _refuse_many(channel: Channel, events: float) -> None:
+    """More events than a table may hold, or than a number can, are those of a mistaken exposure or normalisation.
+
+    Raises:
+        SpecBuilderError: naming the channel.
+    """
+    if not events <= MOST_COUNTS:
+        raise SpecBuilderError(
+            f"channel {channel.name}: {events:g} Standard Model events, expected at most {MOST_COUNTS:g}; "
+            "check its exposures and normalisation"
+        )
+
+
 def _bare_kernel(channel: Channel, response: Response) -> Kernel:
     """Quadrature of a response, nominal or varied, for the spectrum of the channel's source on its target."""
     breaks = _breaks_keV(channel.source, channel.target)
@@ -430,6 +444,7 @@ def _scaled(channel: Channel, bare: SignalKernel) -> SignalKernel:
     size = channel.normalisation
     factor = ones if size is None else ones * (_normalised_events(channel) / float(total.sum()))
     kernel = bare.kernel if size is None else bare.kernel.scaled(factor)
+    _refuse_many(channel, float(total.sum()) * float(factor[0]))
     variations = {}
     for name, sides in channel.variations.items():
         up, down = (_bare_kernel(channel, side).scaled(factor) for side in sides)

@@ -18,7 +18,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path
 from spec_builder.base.names import shown, unknown_name
 from spec_builder.base.tables import packaged_table, read_table
-from spec_builder.paper.curves import CURVE, Bound, bound_of_limits, read_limits
+from spec_builder.paper.curves import CURVE, Bound, bound_of_limits, read_limits, within_reach
 from spec_builder.studies.limits import LimitsResult
 
 if TYPE_CHECKING:
@@ -92,6 +92,9 @@ def read_bound(path: Path) -> Bound:
     mass, low, high = (table[column] for column in CURVE)
     table.check("mass_MeV", np.diff(mass, prepend=0) > 0, "positive masses that increase")
     table.check("g_low", (low > 0) & (low < high), "0 < g_low < g_high")
+    for column in CURVE:
+        good = within_reach(table[column], endless=column == "g_high")
+        table.check(column, good, "a number that can be drawn, from 1e-50 to 1e50")
     return Bound(
         interaction=path.parent.name,
         name=path.stem,

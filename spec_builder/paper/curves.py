@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.arrays import BoolArray, FloatArray
     from spec_builder.studies.limits import LimitsResult
 
-__all__ = ["CURVE", "Bound", "bound_of_limits", "read_limits"]
+__all__ = ["CURVE", "Bound", "bound_of_limits", "read_limits", "within_reach"]
 
 #: Columns of a curve.
 CURVE = ("mass_MeV", "g_low", "g_high")
 _SCHEMA = "spec_builder/limits/2"
+#: Axes reach no farther, and no nearer to 0 than its inverse.
+_FARTHEST = 1e50
 #: Words in a table of limits: nothing is excluded, or there is no end.
 _WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 #: How a curve of limits came to be one: it has one interval at each mass.
@@ -88,6 +90,16 @@ class Bound:
         for mass, low, high in zip(self.mass_MeV, self.g_low, self.g_high, strict=True):
             lines.append(f"{mass:.5g},{low:.5g},{high:.5g}")
         return "\n".join(lines) + "\n"
+
+
+def within_reach(values: FloatArray, *, endless: bool = False) -> BoolArray:
+    """Which masses [MeV] or couplings can be drawn: positive, and not so large or small that axes overflow.
+
+    Args:
+        values: shape (n,).
+        endless: whether infinity may stand there.
+    """
+    return (values >= 1 / _FARTHEST) & ((values <= _FARTHEST) | (endless & np.isinf(values)))
 
 
 def bound_of_limits(limits: LimitsResult) -> Bound:
@@ -164,8 +176,8 @@ def _bound(content: Mapping[str, Any], name: str, where: str) -> Bound:
     if len(rows) < 2:
         raise SpecBuilderError(f"{where}: {len(rows)} masses, expected two or more for a curve")
     mass, low, high = np.array(rows, dtype=np.float64).T
-    ordered = mass[0] > 0 and (np.diff(mass) > 0).all() and np.isfinite(mass).all()
-    if not (ordered and (low > 0).all() and (low < high).all()):
+    drawable = within_reach(mass).all() and within_reach(low).all() and within_reach(high, endless=True).all()
+    if not (drawable and (np.diff(mass) > 0).all() and (low < high).all()):
         raise SpecBuilderError(
             f"{where}: expected different positive masses, and intervals above 0 that end above their begin"
         )

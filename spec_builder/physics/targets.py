@@ -263,7 +263,8 @@ def _isotopes(description: Description) -> Table:
     if abs(float(table["abundance"].sum()) - 1) > _SUM_OF_ABUNDANCES:
         total = float(table["abundance"].sum())
         raise SpecBuilderError(f"{table.path}: abundances sum to {total:.6g}, expected 1 (fractions of atoms)")
-    table.check("spin", (table["spin"] >= 0) & (2 * table["spin"] % 1 == 0), "a multiple of 1/2")
+    halves = (table["spin"] >= 0) & (2 * table["spin"] % 2 == table["A"] % 2)
+    table.check("spin", halves, "a whole number for even A, or half of an odd one for odd A")
     return table
 
 

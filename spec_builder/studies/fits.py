@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -210,15 +210,14 @@ class FitResult(PicturedResult):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON; numbers that do not exist are None, an infinite significance too, with a note."""
-        content: dict[str, Any] = self.provenance.to_dict() | asdict(self.fit)
+        content: dict[str, Any] = self.provenance.to_dict() | asdict(replace(self.fit, correlations=None))
+        del content["correlations"]  # a matrix of many parameters is a result of its own
         content["schema"] = "spec_builder/fit/1"
         content["unit"] = self.unit
         content["pulls"] = {name: pull.value for name, pull in self.fit.pulls.items()}
         content["pull_uncertainties"] = {
             name: finite_or_none(pull.uncertainty) for name, pull in self.fit.pulls.items()
         }
-        if self.fit.correlations is not None:
-            content["correlations"] |= {"matrix": self.fit.correlations.matrix.tolist()}
         content["negative_components"] = list(self.fit.negative_components)
         content["problems"] = list(self.fit.problems)
         content["parameter"] = self.fit.parameter or None

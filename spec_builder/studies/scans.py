@@ -405,8 +405,9 @@ def scan_patches(
             default the first ends the scan.
 
     Returns:
-        The scan if no ``output`` is given. ``delta_chi2`` is against the least 2NLL of the scan; it is not there if
-        the patches' models have different data, whose 2NLL cannot be compared. There is a column for each of the
+        The scan if no ``output`` is given. ``delta_chi2`` is against the minimum that the patch set states, or if it
+        states none or parameters are held, against the least 2NLL of the scan; it is not there if the patches' models
+        have different data, whose 2NLL cannot be compared. There is a column for each of the
         set's labels; a label that names a column of the scan (``patch``, ``twice_nll``, ``valid``, ``theta_...``) or
         begins with ``label_`` stands there with ``label_`` before it.
 
@@ -444,7 +445,7 @@ def scan_patches(
         **({} if poi is None else {"poi": poi}),
         **({"held": dict(hold)} if hold else {}),
         **({"passed_over": lost} if lost else {}),
-        **_stated_minimum(patchset, measurement),
+        **({} if hold else _stated_minimum(patchset, measurement)),  # with held parameters it is another model's
         "reasons": _REASONS,
     }
     if len({group.data for group in groups}) > 1:

@@ -19,7 +19,7 @@ import pyhf
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -552,10 +552,18 @@ def test_hs3_is_fitted_verified_and_comes_back(
 # ---------------------------------------------------------------- names
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
-def test_names_beyond_ascii_are_printed_on_any_terminal(desk: Callable[..., None], encoding: str) -> None:
+@pytest.mark.parametrize(
+    ("encoding", "verbs"),
+    [
+        ("ascii", (("fit", "w.json"), ("verify", "w.json"), ("profile", "w.json", "--points", "3"))),
+        ("cp1252", (("fit", "w.json"),)),
+    ],
+)
+def test_names_beyond_ascii_are_printed_on_any_terminal(
+    desk: Callable[..., None], encoding: str, verbs: Sequence[Sequence[str]]
+) -> None:
     desk(w=OTHER_ALPHABETS)
-    for words in (("fit", "w.json"), ("verify", "w.json"), ("profile", "w.json", "--points", "3")):
+    for words in verbs:
         run = subprocess.run(
             [sys.executable, "-c", "from spec_builder.cli import main; main()", *words],
             capture_output=True,

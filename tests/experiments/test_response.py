@@ -246,6 +246,18 @@ def test_gaussian_follows_a_light_mediator_to_the_least_recoils() -> None:
     assert kernel.fold((kernel.recoil_energy_keV + scale) ** -2.0)[0] == pytest.approx(expected, rel=1e-5)
 
 
+def test_gaussian_tails_are_nowhere_negative() -> None:
+    """Rounding made bins that no recoil reaches negative, and limits were refused for it."""
+    response = gaussian(
+        bin_edges=(np.array([200.0, 560.0, 600.0]),),
+        reconstructed_energy_keV=np.array([0.01, 300.0, 800.0]),
+        efficiency=np.array([0.2, 0.9, 0.5]),
+        resolution=((0.01, 0.5),),
+    )
+    energies = np.linspace(150.0, 640.0, 20_001)
+    assert response.probability(response.bin_edges[0], energies).min() == 0.0
+
+
 def test_gaussian_keeps_all_events_of_a_flat_spectrum() -> None:
     """Far from the ends, what is smeared out of a bin is smeared in from its neighbours."""
     response = gaussian(

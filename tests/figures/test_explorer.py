@@ -16,7 +16,7 @@ import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.drawing.spectra import poisson_interval
-from spec_builder.drawing.style import PALETTE
+from spec_builder.drawing.style import PALETTE, plain
 from spec_builder.figures import explorer
 from spec_builder.figures.explorer import explorer_page, plotting_library, write_explorer
 from spec_builder.inference.likelihood import Likelihood
@@ -319,9 +319,17 @@ def test_an_analysis_has_its_colour_and_bars_differ_in_grey(page: str, browse: C
 def test_numbers_are_short_wherever_they_are(content: dict[str, Any], browse: Callable[..., str]) -> None:
     script = """() => JSON.stringify([
       ...[3.7, -0.014, -0.001, 856260208.25, null].map((value) => fixed(value)),
-      set("g 4.6e-06, Delta chi2 > 2.7")])"""
+      set("g 4.6e-06, Delta chi2 > 2.7"), short("a name that is much too long", 12)])"""
     own = found(browse(with_script(explorer_page(content, NOTHING), script)))
-    assert own == ["3.70", "−0.01", "0.00", "8.563×10⁸", "–", "g 4.6×10⁻⁶, Δχ² > 2.7"]
+    assert own == [
+        "3.70",
+        "−0.01",
+        "0.00",
+        "8.563×10⁸",
+        "–",
+        "g 4.6×10⁻⁶, Δχ² > 2.7",
+        plain("a name that is much too long", 12),
+    ]
 
 
 @pytest.mark.parametrize("width", [1280, 768, 390])

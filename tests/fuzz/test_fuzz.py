@@ -30,11 +30,11 @@ COUNT = {
     "spectra": 30,
     "critical values": 40,
     "HS3": 40,
-    "JSON patches": 40,
-    "sources and targets": 20,
-    "counts": 15,
-    "bounds": 5,
-    "code": 10,
+    "JSON patches": 25,
+    "sources and targets": 10,
+    "counts": 5,
+    "bounds": 2,
+    "code": 5,
     "options": 60,
 }
 MORE = int(os.environ.get("SPEC_BUILDER_FUZZ", "3"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -226,6 +226,21 @@ def test_a_response_that_ends_early_says_so() -> None:
     assert 0.03 < share < 0.9
     # lighter mediators have softer recoils
     assert short.share_beyond(choose("scalar"), np.array([0.01]), x=1e-6) < share
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"normalisation": Normalisation(5.0, 5.41e-320)}, {"exposure": 1e305}],
+    ids=["a flux of nothing", "an exposure without end"],
+)
+def test_events_beyond_all_numbers_are_refused(changed: dict[str, Any]) -> None:
+    channel = load_experiment("xenonnt").channels[0]
+    if "exposure" in changed:
+        channel = replace(channel.scaled(**changed), normalisation=None)
+    else:
+        channel = replace(channel, **changed)
+    with pytest.raises(SpecBuilderError, match=r"Standard Model events, expected at most 1e\+15; check its exposures"):
+        signal_kernel(channel)
 
 
 def test_events_that_hang_on_recoils_of_no_energy_are_refused() -> None:

@@ -191,6 +191,8 @@ def test_the_shipped_folder_can_be_given_back(tmp_path: Path) -> None:
         pytest.param("0.1,1e-5", "0,1e-5", "mass_MeV is 0, expected positive masses that increase", id="massless"),
         pytest.param("1,2e-5", "0.1,2e-5", "mass_MeV is 0.1, expected positive masses that increase", id="repeated"),
         pytest.param("10,3e-5", "0.5,3e-5", "mass_MeV is 0.5, expected positive masses that increase", id="unsorted"),
+        pytest.param("1,2e-5", "1,2e300", "g_low is 2e+300, expected a number that can be drawn", id="too large"),
+        pytest.param("1,2e-5", "1,2e-300", "g_low is 2e-300, expected a number that can be drawn", id="too small"),
         pytest.param("1,2e-5", "1,-2e-5", "g_low is -2e-05, expected 0 < g_low < g_high", id="negative"),
         pytest.param("3e-5,1", "3e-5,2e-5", "g_low is 3e-05, expected 0 < g_low < g_high", id="turned"),
         pytest.param("1,2e-5", "1,inf", ":9: g_low is 'inf', expected a finite number", id="endless low"),

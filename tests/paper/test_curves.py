@@ -78,6 +78,7 @@ def change(content: dict[str, Any], **point: Any) -> dict[str, Any]:
         (lambda c: change(c, mass_MeV="x"), "expected different positive masses"),
         (lambda c: change(c, valid="no"), "the fits are not valid"),
         (lambda c: change(c, excluded=[["1", "2"]]), "expected different positive masses, and intervals above 0"),
+        (lambda c: change(c, excluded=[[1e300, None]]), "expected different positive masses, and intervals above 0"),
         (lambda c: change(c, excluded=[[-1.0, None]]), "expected different positive masses, and intervals above 0"),
         (lambda c: change(c, excluded=[[2.0, 1.0]]), "expected different positive masses, and intervals above 0"),
         (lambda c: c | {"points": 3}, "these limits cannot be read"),

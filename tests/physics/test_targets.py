@@ -298,7 +298,12 @@ def test_mistakes_in_a_target(tmp_path: Path, old: str, new: str, message: str) 
             "18622.8",
             "isotopes.csv:6: atomic_mass_u is 18622.8, expected an atomic mass near the mass number",
         ),
-        ("1.5", "1.3", "isotopes.csv:7: spin is 1.3, expected a multiple of 1/2"),
+        (
+            "1.5",
+            "1.0",
+            "isotopes.csv:7: spin is 1, expected a whole number for even A, or half of an odd one for odd A",
+        ),
+        ("1.5", "1.3", "isotopes.csv:7: spin is 1.3, expected a whole number for even A"),
         ("atomic_mass_u: u", "atomic_mass_u: MeV", "the unit of atomic_mass_u is 'MeV', expected one of: u"),
         ("A,Z,", "A,Q,", "isotopes.csv:5: unknown column 'Q'"),
     ],

@@ -459,6 +459,16 @@ def test_patches_equal_the_grid_at_their_rounded_values(law: str) -> None:
     )
 
 
+def test_the_minimum_that_a_patch_set_states_is_not_that_of_held_parameters() -> None:
+    analysis, choice = load_analysis("xenonnt"), choose("scalar")
+    content = build_patch_set(analysis, choice, [(10.0, 1e-6), (10.0, 8e-6)])
+    held = scan_patches(analysis.workspace, content, hold={"flux_8b": 1.5})
+    assert held is not None
+    assert "minimum" not in held.metadata
+    heights = held.columns["twice_nll"]
+    np.testing.assert_array_equal(held.columns["delta_chi2"], heights - heights.min())
+
+
 # ---------------------------------------------------------------- patch sets, somebody else's
 
 

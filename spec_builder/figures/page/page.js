@@ -38,6 +38,13 @@ function fixed(value, digits = 2) {
   return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");
 }
 
+// The middle of a long name is left out, as in figures; tables have all of it.
+function short(text, most = 32) {
+  if (text.length <= most) return text;
+  const end = Math.floor((most - 1) / 3);
+  return `${text.slice(0, most - 1 - end).trimEnd()}…${text.slice(-end).trimStart()}`;
+}
+
 // plotly reads some HTML in texts
 const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
@@ -357,7 +364,7 @@ function drawEvents(plane, here, standard) {
     barmode: "stack", bargap: 0.12, hovermode: "x unified", dragmode: false, margin: { l: 52, r: 8, t: 8, b: 40 },
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: narrow.matches ? 10 : 11 }, traceorder: "normal",
       entrywidth: { 1: 1, 2: 0.5, 3: 0.33 }[abreast], entrywidthmode: "fraction" },
-    xaxis: axisOf(plain(text), { anchor: "y2", type: single ? "category" : "multicategory", tickfont: { size: 10 }, showdividers: true, dividercolor: c.grid, fixedrange: true }),
+    xaxis: axisOf(plain(short(text, 80)), { anchor: "y2", type: single ? "category" : "multicategory", tickfont: { size: 10 }, showdividers: true, dividercolor: c.grid, fixedrange: true }),
     yaxis: axisOf("events in the bin", { domain: [0.36, 1], rangemode: "tozero", fixedrange: true }),
     yaxis2: axisOf("χ²", { domain: [0, 0.28], rangemode: "tozero", fixedrange: true }),
   }));
@@ -365,7 +372,8 @@ function drawEvents(plane, here, standard) {
 
 function drawPulls(here, standard) {
   const c = colours();
-  const y = here.pulls.map(({ name }) => plain(words(name)));
+  const y = here.pulls.map(({ name }) => plain(name));
+  const ticktext = here.pulls.map(({ name }) => plain(short(words(name))));
   const reach = Math.max(2.2, ...[...here.pulls, ...standard.pulls].map(({ value }) => Math.abs(value) * 1.1));
   const marks = (pulls, name, marker) => ({ type: "scatter", mode: "markers", x: pulls.map((p) => p.value), y, name, marker,
     hovertemplate: "%{x:.3f}" });
@@ -377,7 +385,7 @@ function drawPulls(here, standard) {
     dragmode: false, margin: { l: 62, r: 8, t: 8, b: 40 },
     shapes: [{ type: "rect", x0: -1, x1: 1, yref: "paper", y0: 0, y1: 1, line: { width: 0 }, fillcolor: c.soft, opacity: 0.14, layer: "below" }],
     xaxis: axisOf("pull [standard deviations]", { range: [-reach, reach], fixedrange: true }),
-    yaxis: axisOf("", { type: "category", autorange: "reversed", fixedrange: true, tickfont: { size: 11 } }),
+    yaxis: axisOf("", { type: "category", tickvals: y, ticktext, autorange: "reversed", fixedrange: true, tickfont: { size: 11 } }),
   }));
 }
 
