@@ -17,6 +17,12 @@
 #define EACH_LANE for (int l = 0; l < LANES; l++)
 #endif
 
+#if defined(__GNUC__)
+#define FETCH(address) __builtin_prefetch(address)
+#else
+#define FETCH(address)
+#endif
+
 // A copy must be written as a loop for gcc to keep it in vector registers, and left to clang.
 #ifdef __clang__
 #define COPIES(type)

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 // Raised with every change of these structures or of what they mean: a library of another version is refused.
-const int64_t LAYOUT = 3;
+const int64_t LAYOUT = 4;
 
 // Numbers that may differ from row to row: number i of row r is data[i * step + r * row]; row = 0 where all share them.
 struct Column {
@@ -39,8 +39,9 @@ struct Model {
   // slopes dA/df of a group by factor f of a free parameter, in order of group; whether f'' is not zero. Bends d2A/df df'
   const int32_t *slope_group, *slope_free, *slope_factor, *slope_bends;
   const int32_t *bend_group, *bend_row, *bend_column, *bend_factor, *bend_other;
-  // pairs of free parameters that share bins, in blocks of 1, 2 or 4: row, size, columns, bins
-  const int32_t *block_row, *block_size, *block_columns, *block_first, *block_last;
+  // pairs of free parameters that share bins, in blocks of 1 or 2 rows and up to 4 columns: first row, rows, first column,
+  // columns, bins
+  const int32_t *block_row, *block_rows, *block_column, *block_size, *block_first, *block_last;
   // rows of each column of the Hessian's factor, below its diagonal, that are not zero
   const int32_t *column_at, *column_rows;
   // up to four groups of the same bins and kind; up to four slopes of one parameter whose groups are of the same

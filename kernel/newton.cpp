@@ -20,6 +20,13 @@ const int64_t LATE = 12;            // evaluations after which rounding is looke
 const double INFINITE = HUGE_VAL;
 const int64_t TILE = 32;            // bins worked on together: a Jacobian of a dozen parameters stays in the nearest cache
 
+// Whether two rows of four sums stay in registers: of 32 vectors, or of 16 where a number takes one and not two.
+#if defined(__AVX512F__) || defined(__aarch64__)
+const bool MANY_REGISTERS = true;
+#else
+const bool MANY_REGISTERS = LANES == 1;
+#endif
+
 INLINE int64_t lower_index(int64_t row, int64_t column) { return row * (row + 1) / 2 + column; }
 
 // What the rows in work hold, each array as long as its comment says.
@@ -35,8 +42,9 @@ struct Work {
   Real *amplitude, *partial, *derivative, *group_slope;     // groups, slopes, slopes, groups
   Real *shape;                                              // templates that lanes have of their own
   Real *scaled;                                             // templates times their bin-by-bin parameters
-  Real *rate, *weight, *bend, *bent;                        // bins: nu, dF/dnu, d2F/dnu2, the last times a row of the Jacobian
-  Real *jacobian;                                           // (free, bins)
+  Real *rate, *weight, *bend, *spare;                       // bins: nu, dF/dnu, d2F/dnu2, a scratch
+  Real *jacobian;                                           // dnu_b/dtheta_p at b * stride + p, p free
+  int64_t stride;
   Real *observed, *counted, *auxiliary;                     // bins: with the barrier and without; constraints
   Real value, empty;                                        // 2NLL at theta, and what the barrier takes from it
   bool barrier;                                             // some row so far has one
@@ -83,8 +91,9 @@ void lay_out(Work &k, Arena &arena) {
   k.rate = arena.take(B);
   k.weight = arena.take(B);
   k.bend = arena.take(B);
-  k.bent = arena.take(B);
-  k.jacobian = arena.take(F * B);
+  k.spare = arena.take(B);
+  k.stride = F | 1;  // odd, so that a column spreads over the cache
+  k.jacobian = arena.take(k.stride * B);
   k.observed = arena.take(B);
   k.counted = arena.take(B);
   k.auxiliary = arena.take(m->normals + m->poissons);
@@ -181,28 +190,31 @@ INLINE Real evaluate_magnitudes(const Work &k, int64_t begin, int64_t end) {
 
 enum Kind { SHARED, OWN, SCALED };  // the model's numbers; a lane's own; with bin-by-bin parameters
 
-// Bins first to before last of a group that lie in a tile.
+// Bins from first to before last, and those of a group that lie in a tile.
 struct Stretch {
   int64_t first, last;
 };
-INLINE Stretch stretch(const Model *m, int64_t g, const Stretch &tile) {
-  const int64_t first = m->group_first[g], last = m->group_last[g];
-  return {first > tile.first ? first : tile.first, last < tile.last ? last : tile.last};
+INLINE Stretch overlap(const Stretch &bins, const Stretch &tile) {
+  return {bins.first > tile.first ? bins.first : tile.first, bins.last < tile.last ? bins.last : tile.last};
 }
-
-// Bins of a tile that feel a free parameter, or lie between some that do: elsewhere its Jacobian is zero from the start.
-INLINE Stretch felt(const Model *m, int64_t p, const Stretch &tile) {
-  const int64_t first = m->free_first[p], last = m->free_last[p];
-  return {first > tile.first ? first : tile.first, last < tile.last ? last : tile.last};
+INLINE Stretch stretch(const Model *m, int64_t g, const Stretch &tile) {
+  return overlap({m->group_first[g], m->group_last[g]}, tile);
 }
 
 // Templates of SIZE groups of the same bins and kind: several at once keep the processor busy and sums in registers.
 template <int SIZE, typename Number>
-INLINE void add_templates(const Number *const *templates, const Real *factors, const Stretch &bins, Real *to) {
-  for (int64_t b = bins.first; b < bins.last; b++) {
-    Real sum = to[b];
+INLINE void add_templates(const Number *const *templates, const Real *factors, const Stretch &bins, int64_t reached, Real *to,
+                          int64_t stride) {
+  int64_t b = bins.first;
+  for (; b < bins.last && b < reached; b++) {
+    Real sum = to[b * stride];
     for (int i = 0; i < SIZE; i++) sum += templates[i][b] * factors[i];
-    to[b] = sum;
+    to[b * stride] = sum;
+  }
+  for (; b < bins.last; b++) {
+    Real sum = templates[0][b] * factors[0];
+    for (int i = 1; i < SIZE; i++) sum += templates[i][b] * factors[i];
+    to[b * stride] = sum;
   }
 }
 
@@ -214,9 +226,10 @@ INLINE void sum_templates(const Number *const *templates, const Real *over, cons
   }
 }
 
-// to[b] += sum over groups of template[b] x factor
+// to[b * stride] += sum over groups of template[b] x factor in bins before the one that others have reached, and = from there
 template <int SIZE>
-INLINE void add_groups(const Work &k, const int32_t *groups, const Real *factors, const Stretch &bins, Real *to) {
+INLINE void add_groups(const Work &k, const int32_t *groups, const Real *factors, const Stretch &bins, int64_t reached, Real *to,
+                       int64_t stride) {
   const Model *m = k.m;
   const double *shared[SIZE];
   const Real *own[SIZE];
@@ -227,9 +240,9 @@ INLINE void add_groups(const Work &k, const int32_t *groups, const Real *factors
     own[i] = (kind == OWN ? k.shape : k.scaled) + begin;
   }
   if (kind == SHARED)
-    add_templates<SIZE>(shared, factors, bins, to);
+    add_templates<SIZE>(shared, factors, bins, reached, to, stride);
   else
-    add_templates<SIZE>(own, factors, bins, to);
+    add_templates<SIZE>(own, factors, bins, reached, to, stride);
 }
 
 // Adds sums over bins of the templates x weight.
@@ -284,7 +297,7 @@ INLINE void add_vector_slopes(Work &k, const Stretch &tile) {
         const int32_t p = m->vector_free[m->vectors[j] * m->bins + b];
         if (p < 0) continue;
         Real slope = k.amplitude[g] * scaled_but(k, i, b, j, -1);
-        k.jacobian[p * m->bins + b] += slope;
+        k.jacobian[b * k.stride + p] += slope;
         k.gradient[p] += k.weight[b] * slope;
       }
     }
@@ -337,25 +350,26 @@ INLINE void evaluate_amplitudes(Work &k) {
 }
 
 template <int SIZE>
-INLINE void add_amplitudes(Work &k, const int32_t *groups, const Stretch &bins) {
+INLINE void add_amplitudes(Work &k, const int32_t *groups, const Stretch &bins, int64_t reached) {
   Real amplitudes[SIZE];
   for (int i = 0; i < SIZE; i++) amplitudes[i] = k.amplitude[groups[i]];
-  add_groups<SIZE>(k, groups, amplitudes, bins, k.rate);
+  add_groups<SIZE>(k, groups, amplitudes, bins, reached, k.rate, 1);
 }
 
 INLINE void evaluate_rates(Work &k, const Stretch &tile) {
   const Model *m = k.m;
-  for (int64_t b = tile.first; b < tile.last; b++) k.rate[b] = real(0.0);
+  int64_t reached = tile.first;
   for (int64_t i = 0; i < m->sums; i++) {
     const int32_t *groups = m->sum_groups + 4 * i;
     const Stretch bins = stretch(m, groups[0], tile);
     if (bins.first >= bins.last) continue;
     if (m->sum_size[i] == 4)
-      add_amplitudes<4>(k, groups, bins);
+      add_amplitudes<4>(k, groups, bins, reached);
     else if (m->sum_size[i] == 2)
-      add_amplitudes<2>(k, groups, bins);
+      add_amplitudes<2>(k, groups, bins, reached);
     else
-      add_amplitudes<1>(k, groups, bins);
+      add_amplitudes<1>(k, groups, bins, reached);
+    if (bins.last > reached) reached = bins.last;
   }
 }
 
@@ -424,7 +438,7 @@ INLINE void evaluate_constraints(Work &k) {
 }
 
 template <int SIZE>
-INLINE void add_derivatives(Work &k, const int32_t *slopes, const Stretch &bins) {
+INLINE void add_derivatives(Work &k, const int32_t *slopes, const Stretch &bins, int64_t reached) {
   const Model *m = k.m;
   int32_t groups[SIZE];
   Real derivatives[SIZE];
@@ -432,16 +446,16 @@ INLINE void add_derivatives(Work &k, const int32_t *slopes, const Stretch &bins)
     groups[i] = m->slope_group[slopes[i]];
     derivatives[i] = k.derivative[slopes[i]];
   }
-  add_groups<SIZE>(k, groups, derivatives, bins, k.jacobian + m->slope_free[slopes[0]] * m->bins);
+  add_groups<SIZE>(k, groups, derivatives, bins, reached, k.jacobian + m->slope_free[slopes[0]], k.stride);
 }
 
 // The Jacobian dnu_b/dtheta_p, and sums of dF/dnu over templates.
 INLINE void evaluate_slopes(Work &k, const Stretch &tile) {
   const Model *m = k.m;
-  const int64_t B = m->bins;
-  for (int64_t p = 0; p < m->free; p++) {
-    const Stretch bins = felt(m, p, tile);
-    for (int64_t b = bins.first; b < bins.last; b++) k.jacobian[p * B + b] = real(0.0);
+  const bool vectors = m->vector_groups > 0;
+  for (int64_t p = 0; p < m->free && vectors; p++) {
+    const Stretch bins = overlap({m->free_first[p], m->free_last[p]}, tile);
+    for (int64_t b = bins.first; b < bins.last; b++) k.jacobian[b * k.stride + p] = real(0.0);
   }
   for (int64_t i = 0; i < m->sums; i++) {
     const int32_t *groups = m->sum_groups + 4 * i;
@@ -454,16 +468,22 @@ INLINE void evaluate_slopes(Work &k, const Stretch &tile) {
     else
       sum_groups<1>(k, groups, bins);
   }
+  int64_t p = -1, reached = 0;
   for (int64_t i = 0; i < m->parcels; i++) {
     const int32_t *slopes = m->parcel_slopes + 4 * i;
     const Stretch bins = stretch(m, m->slope_group[slopes[0]], tile);
     if (bins.first >= bins.last) continue;
+    if (m->slope_free[slopes[0]] != p) {
+      p = m->slope_free[slopes[0]];
+      reached = vectors ? tile.last : tile.first;
+    }
     if (m->parcel_size[i] == 4)
-      add_derivatives<4>(k, slopes, bins);
+      add_derivatives<4>(k, slopes, bins, reached);
     else if (m->parcel_size[i] == 2)
-      add_derivatives<2>(k, slopes, bins);
+      add_derivatives<2>(k, slopes, bins, reached);
     else
-      add_derivatives<1>(k, slopes, bins);
+      add_derivatives<1>(k, slopes, bins, reached);
+    if (bins.last > reached) reached = bins.last;
   }
   add_vector_slopes(k, tile);
 }
@@ -475,44 +495,53 @@ INLINE void evaluate_gradient(Work &k) {
   for (int64_t s = 0; s < m->slopes; s++) k.gradient[m->slope_free[s]] += k.group_slope[m->slope_group[s]] * k.derivative[s];
 }
 
-// Fisher entries of one row and SIZE columns of the triangle: several sums at once keep the processor busy.
-template <int SIZE>
-INLINE void add_block(Work &k, int64_t p, const int32_t *columns, int64_t first, int64_t last) {
-  const int64_t B = k.m->bins;
-  const Real *rows[SIZE];
-  Real sums[SIZE];
-  for (int i = 0; i < SIZE; i++) {
-    rows[i] = k.jacobian + columns[i] * B;
-    sums[i] = real(0.0);
+// Fisher entries of ROWS rows and SIZE columns of the triangle: what is loaded is used several times, and several sums at
+// once keep the processor busy.
+template <int ROWS, int SIZE>
+INLINE void add_block(Work &k, int64_t p, int64_t column, const Stretch &bins) {
+  Real sums[ROWS][SIZE];
+  for (int r = 0; r < ROWS; r++)
+    for (int i = 0; i < SIZE; i++) sums[r][i] = real(0.0);
+  for (int64_t b = bins.first; b < bins.last; b++) {
+    const Real *slopes = k.jacobian + b * k.stride;
+    Real bent[ROWS];
+    for (int r = 0; r < ROWS; r++) bent[r] = k.bend[b] * slopes[p + r];
+    for (int i = 0; i < SIZE; i++) {
+      const Real slope = slopes[column + i];
+      for (int r = 0; r < ROWS; r++) sums[r][i] += bent[r] * slope;
+    }
   }
-  for (int64_t b = first; b < last; b++) {
-    Real bent = k.bent[b];
-    for (int i = 0; i < SIZE; i++) sums[i] += bent * rows[i][b];
-  }
-  Real *row = k.fisher + lower_index(p, 0);
-  for (int i = 0; i < SIZE; i++) row[columns[i]] += sums[i];
+  for (int r = 0; r < ROWS; r++)
+    for (int i = 0; i < SIZE; i++)
+      if (column + i <= p + r) k.fisher[lower_index(p + r, column + i)] += sums[r][i];
+}
+
+template <int ROWS>
+INLINE void add_block(Work &k, int64_t p, int64_t column, int64_t size, const Stretch &bins) {
+  if (size == 4)
+    add_block<ROWS, 4>(k, p, column, bins);
+  else if (size == 3)
+    add_block<ROWS, 3>(k, p, column, bins);
+  else if (size == 2)
+    add_block<ROWS, 2>(k, p, column, bins);
+  else
+    add_block<ROWS, 1>(k, p, column, bins);
 }
 
 INLINE void evaluate_fisher(Work &k, const Stretch &tile) {
   const Model *m = k.m;
-  int64_t row = -1;
   for (int64_t i = 0; i < m->blocks; i++) {
-    const int64_t first = m->block_first[i] > tile.first ? m->block_first[i] : tile.first;
-    const int64_t last = m->block_last[i] < tile.last ? m->block_last[i] : tile.last;
-    if (first >= last) continue;
-    const int64_t p = m->block_row[i];
-    if (p != row) {
-      row = p;
-      const Stretch bins = felt(m, p, tile);
-      for (int64_t b = bins.first; b < bins.last; b++) k.bent[b] = k.bend[b] * k.jacobian[p * m->bins + b];
+    const Stretch bins = overlap({m->block_first[i], m->block_last[i]}, tile);
+    if (bins.first >= bins.last) continue;
+    const int64_t p = m->block_row[i], column = m->block_column[i], size = m->block_size[i];
+    if (MANY_REGISTERS && m->block_rows[i] == 2) {
+      add_block<2>(k, p, column, size, bins);
+      continue;
     }
-    const int32_t *columns = m->block_columns + 4 * i;
-    if (m->block_size[i] == 4)
-      add_block<4>(k, p, columns, first, last);
-    else if (m->block_size[i] == 2)
-      add_block<2>(k, p, columns, first, last);
-    else
-      add_block<1>(k, p, columns, first, last);
+    for (int64_t row = p; row < p + m->block_rows[i]; row++) {
+      const int64_t left = row + 1 - column;  // columns of the triangle
+      add_block<1>(k, row, column, size < left ? size : left, bins);
+    }
   }
 }
 
@@ -558,7 +587,7 @@ INLINE void evaluate(Work &k) {
 // of their parts, the gradient is off by J^T C e m, and g^T H^-1 g / 2 <= sum_b C_b (e m_b)^2 / 2, as H >= J^T C J.
 INLINE Real rounding(Work &k) {
   const Model *m = k.m;
-  Real *size = k.bent;
+  Real *size = k.spare;
   for (int64_t b = 0; b < m->bins; b++) size[b] = real(0.0);
   for (int64_t g = 0; g < m->groups; g++) {
     Real amplitude = evaluate_magnitudes(k, m->group_terms_at[g], m->group_terms_at[g + 1]);
@@ -701,11 +730,10 @@ INLINE Real reach(Work &k) {
     part = select(outside, minimum(part, room / step), part);
   }
   if (!m->affine) return part;
-  Real *change = k.bent;
+  Real *change = k.spare;
   for (int64_t b = 0; b < B; b++) change[b] = real(0.0);
   for (int64_t p = 0; p < F; p++) {
-    const Real *row = k.jacobian + p * B;
-    for (int64_t b = m->free_first[p]; b < m->free_last[p]; b++) change[b] += row[b] * k.step[p];
+    for (int64_t b = m->free_first[p]; b < m->free_last[p]; b++) change[b] += k.jacobian[b * k.stride + p] * k.step[p];
   }
   Truth vanishes = truth(false);
   for (int64_t b = 0; b < B; b++) vanishes = vanishes | (-change[b] > MARGIN * k.rate[b]);
@@ -719,7 +747,12 @@ INLINE Real reach(Work &k) {
 
 // ---------------------------------------------------------------------------------------------------- rows
 
-INLINE double read(const Column &column, int64_t i, int64_t row) { return column.data[i * column.step + row * column.row]; }
+// A number of a row, and what rows that come later will want: they lie in more columns than processors foresee.
+INLINE double read(const Column &column, int64_t i, int64_t row) {
+  const double *number = column.data + i * column.step + row * column.row;
+  FETCH(number + 16 * column.row);
+  return *number;
+}
 
 // What all rows share, in every lane.
 void load_shared(Work &k) {

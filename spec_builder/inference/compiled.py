@@ -34,8 +34,9 @@ __all__ = ["Library", "chosen_library", "describe_engine", "engine_name", "find_
 ENGINES = ("compiled", "numpy")
 #: Rows that are worth a thread: it takes as long to start as a few dozen fits.
 _LEAST_ROWS = 256
-#: Bytes of the arrays that a build works on: more does not stay in the processor's cache.
-_CACHE = 1 << 20
+#: Bytes of the arrays that a build works on: where they no longer stay in the processor's cache, so that a lane without
+#: a row costs something, and at most.
+_CACHE, _MOST_MEMORY = 1 << 20, 1 << 27
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,11 @@ class Library:
     lanes: tuple[int, ...]
 
     def best_build(self, model: Model, rows: int) -> int:
-        """The number of the build for this model and so many rows: narrow for few rows and for large models."""
+        """The number of the build for this model and so many rows: narrow for few rows, and where a model is huge."""
         for build in reversed(range(len(self.builds))):
-            few = self.lanes[build] > 4 * rows
-            if not few and self.functions.spec_builder_size(build, ctypes.byref(model)) <= _CACHE:
+            size = self.functions.spec_builder_size(build, ctypes.byref(model))
+            wanted = 4 * rows if size <= _CACHE else rows
+            if self.lanes[build] <= wanted and size <= _MOST_MEMORY:
                 return build
         return 0
 

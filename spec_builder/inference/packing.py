@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["FIELDS", "LAYOUT", "SIZES", "Column", "Model", "PackedModel", "Result", "Rows", "is_small", "pack"]
 
 #: Of the structures below; the library says which it was compiled with.
-LAYOUT = 3
+LAYOUT = 4
 
 _KINDS: tuple[Kind, ...] = (
     "identity",
@@ -63,7 +63,7 @@ int vector_group, vector_own, vector_template, scaled_begin, vectors_at, vectors
 int vector_parameter, vector_free
 int slope_group, slope_free, slope_factor, slope_bends
 int bend_group, bend_row, bend_column, bend_factor, bend_other
-int block_row, block_size, block_columns, block_first, block_last
+int block_row, block_rows, block_column, block_size, block_first, block_last
 int column_at, column_rows
 int sum_size, sum_groups, parcel_size, parcel_slopes
 int normal_parameter, normal_free, normal_datum
@@ -447,29 +447,24 @@ def _elimination(touched: BoolArray) -> tuple[list[int], dict[str, Numbers]]:
 
 
 def _blocks(touched: BoolArray) -> dict[str, Numbers]:
-    """Pairs of free parameters that share bins, in blocks of 4, 2 or 1."""
+    """Pairs of free parameters that share bins: one row, or two with the same partners, and up to four columns."""
     extents = np.array([_extent(row) for row in touched]).reshape(-1, 2)
     shared = touched.astype(np.float64) @ touched.T.astype(np.float64) > 0
-    row, size, columns, first, last = [], [], [], [], []
-    for p in range(len(touched)):
-        partners = np.flatnonzero(shared[p, : p + 1]).tolist()
-        while partners:
-            length = next(n for n in (4, 2, 1) if n <= len(partners))
-            block, partners = partners[:length], partners[length:]
-            row.append(p)
-            size.append(length)
-            columns.append([*block, *[0] * (4 - length)])
-            first.append(max(extents[p, 0], extents[block, 0].min()))
-            last.append(min(extents[p, 1], extents[block, 1].max()))
-    return {
-        "free_first": extents[:, 0],
-        "free_last": extents[:, 1],
-        "block_row": row,
-        "block_size": size,
-        "block_columns": np.array(columns),
-        "block_first": first,
-        "block_last": last,
-    }
+    blocks = []
+    p = 0
+    while p < len(touched):
+        twins = (extents[p : p + 2] == extents[p]).all() and (shared[p : p + 2] == shared[p]).all()
+        rows = min(2, len(touched) - p) if twins else 1
+        partners = np.flatnonzero(shared[p, : p + rows])
+        for run in np.split(partners, np.flatnonzero(np.diff(partners) > 1) + 1):
+            for columns in (run[i : i + 4] for i in range(0, len(run), 4)):
+                first = max(extents[p, 0], extents[columns, 0].min())
+                last = min(extents[p, 1], extents[columns, 1].max())
+                blocks.append((p, rows, columns[0], len(columns), first, last))
+        p += rows
+    names = [f"block_{what}" for what in ("row", "rows", "column", "size", "first", "last")]
+    numbers = np.array(blocks, dtype=np.intp).reshape(-1, len(names)).T
+    return {"free_first": extents[:, 0], "free_last": extents[:, 1], **dict(zip(names, numbers, strict=True))}
 
 
 def _constraints(spec: Specification, position: IndexArray) -> dict[str, Numbers]:

@@ -65,6 +65,21 @@ def bytes_of(library: compiled.Library, likelihood: Likelihood, rows: Rows, buil
 
 
 @needs_library
+@pytest.mark.parametrize(
+    ("kilobytes", "rows", "chosen"), [(4, 1, 1), (4, 2, 2), (400, 1, 0), (400, 7, 1), (400, 48, 2), (100_000, 48, 0)]
+)
+def test_lanes_without_a_row_are_for_small_models(kilobytes: int, rows: int, chosen: int) -> None:
+    lanes = (1, 4, 8)
+
+    class Functions:
+        @staticmethod
+        def spec_builder_size(build: int, _model: Any) -> int:
+            return 1024 * kilobytes * lanes[build]
+
+    library = compiled.Library(cast("ctypes.CDLL", Functions), ("single", "baseline", "avx2"), lanes)
+    assert library.best_build(packing.Model(), rows) == chosen
+
+
 @pytest.mark.parametrize("block", range(6))
 def test_random_small_models_agree(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     compared = 0

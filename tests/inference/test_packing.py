@@ -54,13 +54,15 @@ def test_factor_of_the_hessian_fills_no_other_entries(seed: int) -> None:
     for j in range(count):
         lower[rows[at[j] : at[j + 1]], j] = 1.0
     assert (np.triu(lower, 1) == 0).all()
-    for i, size, columns in zip(
-        found.arrays["block_row"][:-1],
-        found.arrays["block_size"][:-1],
-        found.arrays["block_columns"][:-1].reshape(-1, 4),
-        strict=True,
-    ):
-        assert (lower[i, columns[:size]] == 1).all()
+    covered = np.zeros_like(lower)
+    names = ("row", "rows", "column", "size")
+    for row, rows, column, size in zip(*(found.arrays[f"block_{name}"][:-1] for name in names), strict=True):
+        covered[row : row + rows, column : column + size] += 1
+    blocks = np.tril(covered)
+    assert (blocks <= lower).all()
+    assert (np.triu(covered, 2) == 0).all()
+    felt = np.less(found.arrays["free_first"][:-1], found.arrays["free_last"][:-1])
+    np.testing.assert_array_equal(blocks.diagonal(), felt)
     hessian = (lower + lower.T > 0) + 2.0 * count * np.eye(count)
     np.testing.assert_array_equal(np.linalg.cholesky(hessian)[lower == 0], 0.0)
 
