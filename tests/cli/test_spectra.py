@@ -37,7 +37,7 @@ def test_limits_of_a_folder_have_a_row_for_each_spectrum(spec_builder: Command) 
 def test_a_scan_and_the_patch_set_of_the_same_folder_agree(spec_builder: Command, spectra_desk: Path) -> None:
     assert spec_builder("scan", "xenonnt", "--spectrum", "spectra", "--jobs", "1", "-o", "a.csv").returncode == 0
     run = spec_builder("export", "xenonnt", "--spectrum", "spectra", "--output", "shared")
-    assert run.stdout.splitlines()[-2:] == ["shared/xenonnt/patchset_spectra.json", "shared/xenonnt/BkgOnly.meta.json"]
+    assert run.stdout.splitlines()[-2:] == ["shared/xenonnt/BkgOnly.meta.json", "shared/xenonnt/patchset_spectra.json"]
     files = ["shared/xenonnt/BkgOnly.json", "--patchset", "shared/xenonnt/patchset_spectra.json"]
     assert spec_builder("scan", *files, "--jobs", "1", "-o", "b.csv").returncode == 0
     rows = [
