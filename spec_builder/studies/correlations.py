@@ -97,12 +97,12 @@ class CorrelationsResult(PicturedResult):
         }
         rows = tuple((self.parameters[i], self.parameters[j], f"{self.matrix[i, j]:+.3f}") for i, j in pairs[:_LISTED])
         weaker = len(pairs) - len(rows)
-        notes = {"not listed": f"{counted(weaker, 'pair')} with weaker correlations" if weaker else ""}
-        notes["errors"] = "; ".join(self.caveats)
+        if weaker:
+            rows += ((counted(weaker, "weaker pair"), "", ""),)
         return Report(
             f"Correlations of {counted(len(self.parameters), 'parameter')} of a fit, {self.provenance.analysis}",
             {"fit": self.fitted} | self.provenance.rows(),
             columns,
             Shown(("parameter", "other", "correlation"), rows) if rows else Shown((), ()),
-            {name: text for name, text in notes.items() if text},
+            {"errors": "; ".join(self.caveats)} if self.caveats else {},
         )

@@ -31,7 +31,7 @@ from spec_builder.studies.fits import caveats_of, named, workspace_likelihood
 from spec_builder.studies.pictures import HEIGHT, PicturedResult, heading, own_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from os import PathLike
 
     from matplotlib.axes import Axes
@@ -95,7 +95,7 @@ class EventsResult(PicturedResult):
         """What :meth:`plot` draws."""
         return (
             "Data with central 68 % Poisson intervals over the samples at the minimum, stacked, bin by bin; hatched: "
-            "the uncertainty of their sum."
+            f"the uncertainty of their sum. Bins: {'; '.join(self._channels_in_words())}."
         )
 
     @property
@@ -111,7 +111,7 @@ class EventsResult(PicturedResult):
         """
         from matplotlib.ticker import MaxNLocator  # noqa: PLC0415  # only where something is drawn
 
-        totals = [count for count in self.counts if count.bin is not None and count.sample == TOTAL]
+        totals = self._totals
         places = {(count.channel, count.bin): i for i, count in enumerate(totals)}
         heights: dict[str, FloatArray] = {}
         for count in self.counts:
@@ -129,10 +129,24 @@ class EventsResult(PicturedResult):
         draw_total_band(panel, edges, total, np.array([count.postfit_error for count in totals]))
         observed = np.array([count.observed or 0.0 for count in totals])
         tops = draw_counts(panel, np.arange(len(totals), dtype=np.float64), observed)
+        for place in range(1, len(totals)):
+            if totals[place].bin == 0:  # another channel
+                panel.axvline(place - 0.5, color="black", linestyle=":", linewidth=1)
         panel.set(xlabel="bin", ylabel="events / bin", ylim=(0, 1.1 * float(max(tops.max(initial=0), total.max()))))
         panel.xaxis.set_major_locator(MaxNLocator(8, steps=(1, 2, 5, 10), integer=True, min_n_ticks=1))
         legend_over(panel, entries_of([panel]), 2, title=heading(self.provenance))
         return panel
+
+    @property
+    def _totals(self) -> list[EventCount]:
+        """The sums over the samples, bin by bin, in the order of a figure."""
+        return [count for count in self.counts if count.bin is not None and count.sample == TOTAL]
+
+    def _channels_in_words(self) -> Iterator[str]:
+        """Which bins of a figure are a channel's."""
+        for channel, places in itertools.groupby(enumerate(self._totals), key=lambda place: place[1].channel):
+            first, *rest = [i for i, _ in places]
+            yield f"{first} to {rest[-1]} {channel}" if rest else f"{first} {channel}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""

@@ -124,4 +124,4 @@ def test_of_many_parameters_those_with_the_strongest_are_drawn() -> None:
     labels = [label.get_text().split()[0] for label in many.plot().get_yticklabels()]
     assert (len(labels), labels[3], labels[-1]) == (30, "p3", "p40")
     assert many.drawn.endswith("20 parameters with the weakest ones left out.")
-    assert "1205 pairs with weaker correlations" in str(many)
+    assert "1205 weaker pairs" in str(many)

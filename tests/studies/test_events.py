@@ -152,3 +152,6 @@ def test_the_picture_stacks_what_the_rows_say() -> None:
     (data,) = panel.containers
     np.testing.assert_array_equal(data.lines[0].get_ydata(), [count.observed for count in totals])  # type: ignore[attr-defined]
     assert len(totals) == 11
+    (between,) = (line for line in panel.lines if line.get_linestyle() == ":")
+    assert between.get_xdata() == [7.5, 7.5]
+    assert found.drawn.endswith("Bins: 0 to 7 pandax4t_us2; 8 to 10 xenonnt_cs2.")
