@@ -61,7 +61,7 @@ def test_correlations_are_printed_and_drawn(spec_builder: Command, tmp_path: Pat
     done = spec_builder("fit", "combined", "--parameter", "flux", "--correlations", "--plot", tmp_path / "c.png")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Correlations of 8 parameters of a fit, combined\n")
-    assert "flux                      pandax4t_micro_discharge       -0.534" in done.stdout
+    assert "flux                      pandax4t_micro_discharge  -0.534" in done.stdout
     assert "Correlations at the minimum" in (tmp_path / "c.txt").read_text()
     for wrong, words in (("--ranking", "are two results"), ("--method feldman-cousins", "is for --method asymptotic")):
         refused = spec_builder("fit", "combined", "--parameter", "flux", "--correlations", *wrong.split())
