@@ -49,8 +49,9 @@ def check_entries(content: Mapping[str, Any]) -> None:
         _check_point(point)
     for domain in content.get("domains", []):
         _check_domain(domain)
+    fitted = {name for likelihood in content["likelihoods"] for name in likelihood["data"]}
     for data in content["data"]:
-        if data.get("type", "binned") != "binned":
+        if data["name"] in fitted and data.get("type", "binned") != "binned":
             raise SpecBuilderError(f"data '{data['name']}': is of type {shown(data['type'])}, expected binned")
     functions = {function["name"] for function in content.get("functions", [])}
     for distribution in content["distributions"]:

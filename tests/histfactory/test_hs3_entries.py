@@ -86,6 +86,7 @@ def test_keys_of_other_tools_are_left_alone() -> None:
     content = copy.deepcopy(SOUND)
     content["x_of_mine"] = 1
     sample(content)["colour"] = "blue"
+    content["data"].append({"name": "generated", "type": "unbinned", "entries": [[1.0]], "axes": []})  # fitted nowhere
     check_entries(content)
     assert workspace_of_hs3(content) == workspace_of_hs3(SOUND)
 
