@@ -32,7 +32,7 @@ _ANALYSIS = ("aux_data", "domains", "init", "likelihood", "name", "parameters_of
 
 
 def check_entries(content: Mapping[str, Any]) -> None:
-    """Refuse names that stand twice, texts for numbers, misspelt keys, parameters that are functions, other constraints.
+    """Refuse names that stand twice, texts for numbers, misspelt keys, functions as parameters, and other constraints.
 
     Args:
         content: of a file in HS3.
