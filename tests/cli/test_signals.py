@@ -113,8 +113,9 @@ main()
 @pytest.mark.parametrize("number", STATUS, ids=lambda number: number.name)
 def test_stopped_while_the_line_is_parsed(number: signal.Signals, tmp_path: Path) -> None:
     program = f"""
-import os, sys, click
+import os, signal, sys, click
 from spec_builder.cli import main
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 click.Group.parse_args = lambda *_: os.kill(os.getpid(), {int(number)})
 main()
 """

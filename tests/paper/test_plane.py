@@ -33,8 +33,8 @@ def test_the_papers_interactions_are_of_the_list() -> None:
         text.get_text()
         for text in draw_fig4([limits(name) for name in PLANE_INTERACTIONS]).figure.legends[0].get_texts()
     ]
-    # two columns, which are read row by row
-    assert labels == ["scalar", "vector $B-L$", "tensor", "universal vector", "axial vector"]
+    # three columns, which are read row by row
+    assert labels == ["scalar", "axial vector", "universal vector", "tensor", "vector $B-L$"]
 
 
 def test_a_table_of_limits_of_both_kinds() -> None:
