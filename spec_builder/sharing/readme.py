@@ -79,7 +79,7 @@ def archive_readme(
         _OF_8B if _is_8b(metadata) else _OF_OTHERS,
         f"- Constrained parameters are bounded to +-{NUISANCE_BOUND:g} standard deviations, more than pyhf's +-5.",
         "",
-        *_patches(patch_sets, expected, options_of, _signals(workspace)),
+        *_patches(patch_sets, expected, options_of, _replaced(workspace, patch_sets)),
         *_commands(metadata, patch_sets, expected),
         *_licence(str(metadata.get("licence", "not stated")), metadata.get("attribution")),
     ]
@@ -197,14 +197,19 @@ def _data(choices: Choices, metadata: Mapping[str, Any]) -> Iterator[str]:
         yield ""
 
 
-def _signals(workspace: Mapping[str, Any]) -> str:
-    """Names of the samples that a patch changes: what `mu_...` or a flux scales."""
-    names = {
-        f"`{sample['name']}`"
-        for channel in workspace["channels"]
-        for sample in channel["samples"]
-        if any(modifier["name"].startswith(("mu_", "flux_")) for modifier in sample["modifiers"])
+def _replaced(workspace: Mapping[str, Any], patch_sets: Mapping[str, Mapping[str, Any]]) -> str:
+    """Names of the samples that patches of the style ``total`` change: no name of a factor tells which they are."""
+    paths = {
+        operation["path"]
+        for content in patch_sets.values()
+        for patch in content["patches"]
+        for operation in patch["patch"]
+        if operation["op"] == "replace"
     }
+    names = set()
+    for path in paths:  # /channels/0/samples/3/data
+        _, _, channel, _, sample, *_ = path.split("/")
+        names.add(f"`{workspace['channels'][int(channel)]['samples'][int(sample)]['name']}`")
     return ", ".join(sorted(names))
 
 
