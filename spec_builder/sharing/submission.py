@@ -80,7 +80,7 @@ def write_submission(
     licence = LICENCE if stated == [LICENCE["name"]] else None
     submission = Submission()
     submission.get_license = lambda: licence  # hepdata_lib would say CC0
-    submission.comment = _comment(results, hepdata) + ("" if licence else _licences(stated))
+    submission.comment = _comment(results, hepdata) + ("" if licence else f" {_licences(stated)}")
     # without hepdata_lib's version: the same inputs give the same bytes
     submission.additional_resources = [
         {"description": "Created with hepdata_lib", "location": "https://doi.org/10.5281/zenodo.1217998"}
@@ -143,8 +143,8 @@ def _comment(results: Sequence[LimitsResult], hepdata: str | None) -> str:
     record = "a new record" if hepdata in (None, NO_RECORD) else hepdata
     return (
         f"{_what(results)}, rebuilt by spec_builder after {PAPER}, and limits on new neutrino interactions with light "
-        f"mediators. Not a product of the experiments' collaborations. Prepared for {record}. "
-        + (f"By construction: {in_words(notes)}." if notes else "")
+        f"mediators. Not a product of the experiments' collaborations. Prepared for {record}."
+        + (f" By construction: {in_words(notes)}." if notes else "")
     )
 
 

@@ -100,6 +100,20 @@ def test_what_a_patch_replaces_is_named_whatever_the_source_is_called(tmp_path: 
     assert "the signal, `cevns`, by those" in read_archive(path)["README.md"].decode()
 
 
+def test_notes_of_the_results_stand_in_the_readme(tmp_path: Path) -> None:
+    folder = copy_of("xenonnt", tmp_path / "mine")
+    for table in folder.glob("response*.csv"):
+        lines = table.read_text("utf-8").splitlines()
+        kept = [line for line in lines if not line[0].isdigit() or float(line.split(",")[0]) < 2.0]
+        table.write_text("\n".join(kept) + "\n", "utf-8")
+    request = PatchRequest([choose("scalar")], [10.0], [1e-5])
+    (path,) = write_archives([str(folder)], tmp_path, request, submission=False)
+    (note,) = json.loads(read_archive(path)["BkgOnly.meta.json"])["notes"]
+    assert "lie above the last recoil energy" in note
+    assert read_archive(path)["README.md"].decode().count(f"- {note}.\n") == 1
+    assert verify_archive(str(path))[1] == []
+
+
 def test_texts_of_strangers_are_text(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     copy_of("xenonnt", folder)

@@ -132,7 +132,7 @@ def test_no_licence_and_no_figure_are_claimed_that_are_not_so(tmp_path: Path) ->
     write_submission(tmp_path, [], results, None, ["CC-BY-4.0", ""])
     first, *tables = documents(tmp_path)
     assert "data_license" not in first, "hepdata_lib would grant CC0"
-    assert "Licence of the experiments' tables: not stated and CC-BY-4.0." in first["comment"]
+    assert ". Licence of the experiments' tables: not stated and CC-BY-4.0." in first["comment"]
     assert not any("Figure" in table["location"] or "data_license" in table for table in tables)
 
 
