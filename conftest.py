@@ -20,8 +20,8 @@ from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParse
 if TYPE_CHECKING:
     from sybil.example import Example
 
-# As many workers run tests as there are cores; threads of BLAS beside them wait for each other: a fit of 150 parameters
-# with numpy took 133 s so, and 0.7 s without. The workers' numpy reads this when it is loaded.
+# As many workers run tests as there are cores; threads of BLAS beside them wait for each other. The workers' numpy
+# reads this when it is loaded.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 ROOT = Path(__file__).parent
 collect_ignore = ["docs/conf.py", "docs/generate.py", "docs/terms.py"]

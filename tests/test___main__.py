@@ -32,7 +32,7 @@ def test_the_module_is_the_command() -> None:
 def test_blas_has_one_thread_unless_told(
     given: dict[str, str], kept: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fit of 150 parameters took nine times as long on two cores that were taken, and minutes with numpy."""
+    """Threads of BLAS on cores that are taken wait for each other."""
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.setenv(name, "")  # to be put back
         monkeypatch.delenv(name)

@@ -147,12 +147,27 @@ def process_pool(jobs: int, preload: Sequence[str] = ()) -> concurrent.futures.P
         try:
             resource_tracker.ensure_running()  # it unblocks the other signal
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-            forkserver.ensure_running()  # it and its children inherit what is blocked
+            with _one_thread_of_blas():
+                forkserver.ensure_running()  # it and its children inherit what is blocked
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
     else:
         context = multiprocessing.get_context("spawn")
     return _Pool(jobs, mp_context=context, initializer=_start_worker)
+
+
+@contextlib.contextmanager
+def _one_thread_of_blas() -> Iterator[None]:
+    """Around the start of processes that share the cores, unless the user has said how many threads there are."""
+    name = "OPENBLAS_NUM_THREADS"
+    if name in os.environ or "OMP_NUM_THREADS" in os.environ:
+        yield
+        return
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[name]
 
 
 class _Pool(concurrent.futures.ProcessPoolExecutor):

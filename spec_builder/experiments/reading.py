@@ -50,6 +50,8 @@ __all__ = ["experiment_folder", "load_experiment", "own_name", "shipped_experime
 _LAWS = ("normsys", "linear")
 #: Of a channel; the largest of ours has some hundred. Each is a column of its response.
 _MOST_BINS = 10_000
+#: Standard deviations of a Gaussian response below the end of the last bin: the quadrature has eight nodes in each.
+_MOST_WIDTHS = 20_000
 
 
 def shipped_experiments() -> tuple[str, ...]:
@@ -465,8 +467,12 @@ def _gaussian(section: Section, layout: _Layout, tables: Tables) -> GaussianResp
     hold = section.positive("hold_above_keV") if "hold_above_keV" in section else None
     response = GaussianResponse(layout.edges(), energy, efficiency, resolution, hold)
     highest = max(float(edges[-1]) for edges in layout.edges())
-    if not (response.sigma_keV(np.linspace(0.01, 1.0, 100) * highest) > 0).all():
+    sigma = response.sigma_keV(np.linspace(0.01, 1.0, 100) * highest)
+    if not (sigma > 0).all():
         raise section.error("resolution_keV", "positive at every energy", content)
+    if highest * float(np.mean(1 / sigma)) > _MOST_WIDTHS:
+        expected = f"wider: at most {_MOST_WIDTHS} standard deviations lie below the end of the last bin"
+        raise section.error("resolution_keV", expected, content)
     if not math.isfinite(response.reach_keV()[1]):
         expected = "a resolution that grows less above the last bin; hold_above_keV holds it"
         raise section.error("resolution_keV", expected, content)

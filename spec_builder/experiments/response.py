@@ -297,7 +297,8 @@ class GaussianResponse:
         panels = [start] if start > LEAST_RECOIL_KEV else [0.0, LEAST_RECOIL_KEV]
         while panels[-1] < end:
             at = panels[-1]
-            panels.append(at + min(_PANEL_SIGMA * float(self.sigma_keV(at)), _PANEL_ENERGY * at, end_keV / _PIECES))
+            widest = end_keV / _PIECES if at < end_keV else np.inf
+            panels.append(at + min(_PANEL_SIGMA * float(self.sigma_keV(at)), _PANEL_ENERGY * at, widest))
         kink = () if self.hold_above_keV is None else (self.hold_above_keV,)
         return _with_breaks(np.array(panels), kink)
 

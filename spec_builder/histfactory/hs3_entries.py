@@ -11,7 +11,7 @@ from spec_builder.base.grids import real_number
 from spec_builder.base.names import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = ["check_entries"]
 
@@ -27,11 +27,12 @@ _MODIFIER = (
     *("data", "interpolation", "name", "parameter", "parameters", "type"),
 )
 _PARAMETER, _AXIS = ("const", "name", "value"), ("max", "min", "name")
+_LIKELIHOOD = ("aux_data", "aux_distributions", "data", "distributions", "name")
 _ANALYSIS = ("aux_data", "domains", "init", "likelihood", "name", "parameters_of_interest", "prior")
 
 
 def check_entries(content: Mapping[str, Any]) -> None:
-    """Refuse a name that stands twice, texts in the place of numbers, misspelt keys, and parameters that are functions.
+    """Refuse names that stand twice, texts for numbers, misspelt keys, functions as parameters, and other constraints.
 
     Args:
         content: of a file in HS3.
@@ -49,13 +50,14 @@ def check_entries(content: Mapping[str, Any]) -> None:
         _check_point(point)
     for domain in content.get("domains", []):
         _check_domain(domain)
-    for data in content["data"]:
-        if data.get("type", "binned") != "binned":
-            raise SpecBuilderError(f"data '{data['name']}': is of type {shown(data['type'])}, expected binned")
+    _check_likelihoods(content)
     functions = {function["name"] for function in content.get("functions", [])}
     for distribution in content["distributions"]:
         for sample in distribution.get("samples", []):
-            _check_sample(f"channel '{distribution['name']}', sample '{sample['name']}'", sample, functions)
+            _refuse_misspelt(f"channel '{distribution['name']}', sample '{sample['name']}'", sample, _SAMPLE)
+    for where, modifier in _modifiers(content):
+        _check_modifier(where, modifier, functions)
+    _check_constraints(content)
 
 
 def _check_point(point: Mapping[str, Any]) -> None:
@@ -81,17 +83,56 @@ def _check_domain(domain: Mapping[str, Any]) -> None:
                 _check_number(f"{named}, {key}", axis[key])
 
 
-def _check_sample(where: str, sample: Mapping[str, Any], functions: set[str]) -> None:
-    _refuse_misspelt(where, sample, _SAMPLE)
-    for modifier in sample.get("modifiers", []):
-        named = f"{where}, modifier '{modifier.get('name')}'"
-        _refuse_misspelt(named, modifier, _MODIFIER)
-        several = modifier.get("parameters")
-        if several is not None and not isinstance(several, list):
-            raise SpecBuilderError(f"{named}, parameters: expected a list of names, found {shown(several)}")
-        for name in (modifier.get("parameter"), *(several or ())):
-            if name in functions:
-                raise SpecBuilderError(f"{named}: '{name}' is a function of other parameters, which pyhf cannot hold")
+def _check_likelihoods(content: Mapping[str, Any]) -> None:
+    fitted: set[str] = set()
+    for likelihood in content["likelihoods"]:
+        _refuse_misspelt(f"likelihood '{likelihood.get('name')}'", likelihood, _LIKELIHOOD)
+        fitted.update(likelihood.get("data", []))
+    for data in content["data"]:
+        if data["name"] in fitted and data.get("type", "binned") != "binned":
+            raise SpecBuilderError(f"data '{data['name']}': is of type {shown(data['type'])}, expected binned")
+
+
+def _check_modifier(where: str, modifier: Mapping[str, Any], functions: set[str]) -> None:
+    _refuse_misspelt(where, modifier, _MODIFIER)
+    several = modifier.get("parameters")
+    if several is not None and not isinstance(several, list):
+        raise SpecBuilderError(f"{where}, parameters: expected a list of names, found {shown(several)}")
+    for name in (modifier.get("parameter"), *(several or ())):
+        if name in functions:
+            raise SpecBuilderError(f"{where}: '{name}' is a function of other parameters, which pyhf cannot hold")
+
+
+def _check_constraints(content: Mapping[str, Any]) -> None:
+    """Refuse constraints that modifiers have by name, as ROOT writes them, and that would be passed over.
+
+    The unit Gaussian of a normsys or histosys is pyhf's own, what the likelihood has as an auxiliary distribution is
+    read there, and the constraint of a parameter that is held is a constant.
+    """
+    distributions = {distribution["name"]: distribution for distribution in content["distributions"]}
+    auxiliary = [name for likelihood in content["likelihoods"] for name in likelihood.get("aux_distributions") or []]
+    points = [{p["name"]: p for p in point["parameters"]} for point in content.get("parameter_points", [])]
+    values = {name: p["value"] for point in points for name, p in point.items()}
+    for where, modifier in _modifiers(content):
+        name, parameter = modifier.get("constraint_name"), modifier.get("parameter")
+        held = bool(points) and all(point.get(parameter, {}).get("const", False) for point in points)
+        if name is None or parameter is None or held or name in auxiliary:
+            continue
+        found = distributions.get(name, {})
+        centre = [values.get(end, end) for end in (found.get("x"), found.get("mean")) if end != parameter]
+        width = values.get(found.get("sigma"), found.get("sigma"))
+        unit = (found.get("type"), centre, width) == ("gaussian_dist", [0], 1)
+        if not (unit and modifier["type"] in ("normsys", "histosys")):
+            raise SpecBuilderError(f"{where}: constraint '{name}' has no counterpart in a pyhf workspace")
+
+
+def _modifiers(content: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Where each modifier stands, in words, and its content."""
+    for distribution in content["distributions"]:
+        for sample in distribution.get("samples", []):
+            for modifier in sample.get("modifiers", []):
+                named = f"sample '{sample['name']}', modifier '{modifier.get('name')}'"
+                yield f"channel '{distribution['name']}', {named}", modifier
 
 
 def _refuse_twice(where: str, entries: Iterable[Mapping[str, Any]]) -> None:

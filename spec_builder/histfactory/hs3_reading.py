@@ -26,8 +26,8 @@ _CONSTRAINTS = {
 }
 #: Interpolations that are pyhf's codes 4 and 4p; a modifier without one is read as pyhs3 does, as these.
 _INTERPOLATIONS = {
-    "normsys": ("code4", ("poly6", "exp")),
-    "histosys": ("code4p", ("poly6", "poly1")),
+    "normsys": ("code4", {"type": "mult", "in": "poly6", "out": "exp"}),
+    "histosys": ("code4p", {"type": "add", "in": "poly6", "out": "poly1"}),
 }
 #: The parameter point in which ROOT keeps values, and what is constant.
 _DEFAULT_POINT = "default_values"
@@ -207,7 +207,7 @@ def _channel(
         modifiers = []
         for modifier in sample.get("modifiers", []):
             where = f"channel '{name}', sample '{sample['name']}', modifier '{modifier.get('name')}'"
-            _check(where, modifier)
+            _check(where, modifier, distribution.get("default_interpolation"))
             if modifier["type"] not in ("staterror", "shapesys", "shapefactor"):
                 modifiers.append(_scalar(modifier, luminosity))
                 continue
@@ -236,8 +236,14 @@ def _widths(
     return [0.0 if parameter in held and width == count else width for width, count, parameter in rows]
 
 
-def _check(where: str, modifier: Mapping[str, Any]) -> None:
-    """Refuse a constraint or an interpolation that is not pyhf's."""
+def _check(where: str, modifier: Mapping[str, Any], default: object) -> None:
+    """Refuse a constraint or an interpolation that is not pyhf's.
+
+    Args:
+        where: the modifier, for the message.
+        modifier: its content.
+        default: interpolation of the channel's modifiers that have none of their own.
+    """
     kind = modifier["type"]
     if kind not in (*_CONSTRAINTS, "normfactor", "shapefactor"):
         raise SpecBuilderError(f"{where}: type '{kind}' has no counterpart in a pyhf workspace")
@@ -246,10 +252,11 @@ def _check(where: str, modifier: Mapping[str, Any]) -> None:
         raise SpecBuilderError(f"{where}: constraint '{constraint}' of a {kind} has no counterpart in a pyhf workspace")
     if kind not in _INTERPOLATIONS:
         return
-    code, (inside, outside) = _INTERPOLATIONS[kind]
-    for given in (modifier.get("interpolation"), modifier["data"].get("interpolation")):
-        ends = (given.get("in"), given.get("out")) if isinstance(given, dict) else None
-        if given not in (None, code) and ends != (inside, outside):
+    code, form = _INTERPOLATIONS[kind]
+    own = [modifier.get("interpolation"), modifier["data"].get("interpolation")]
+    for given in own if any(own) else [default]:
+        whole = {"type": form["type"], **given} if isinstance(given, dict) else given
+        if whole not in (None, code, form):
             raise SpecBuilderError(f"{where}: interpolation {given} is not pyhf's {code}")
 
 

@@ -92,7 +92,7 @@ class FitResult(PicturedResult):
         left_out = len(self.fit.pulls) - len(self._drawn_pulls)
         if left_out == 0:
             return text
-        return f"{text} The {counted(left_out, 'parameter')} that the data move and narrow least are left out."
+        return f"{text} Without {counted(left_out, 'parameter')} that the data move and narrow least."
 
     @property
     def drawn_height(self) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.printing import counted
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.pulls import draw_impacts, draw_pulls, name_rows, pull_axes, rows_height
 from spec_builder.drawing.style import MARKERS, Line, axis_label
@@ -88,7 +89,7 @@ class RankingResult(PicturedResult):
     def drawn(self) -> str:
         """What :meth:`plot` draws."""
         left_out = len(self.impacts) - _DRAWN
-        rest = f" The {left_out} parameters with the smallest impacts are left out." if left_out > 0 else ""
+        rest = f" Without {counted(left_out, 'parameter')} with the smallest impacts." if left_out > 0 else ""
         return (
             "Impacts, upper axis: change of the best value with a parameter held at its own best value plus or minus "
             "its uncertainty after the fit (filled) and before it (outlined). Pulls, lower axis: value and uncertainty "

@@ -75,6 +75,21 @@ time.sleep(60)
             os.killpg(process.pid, signal.SIGKILL)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no process that forks workers")
+@pytest.mark.parametrize(("given", "found"), [({}, "1 None"), ({"OMP_NUM_THREADS": "3"}, "None None")])
+def test_blas_of_a_worker_has_one_thread_unless_told(given: dict[str, str], found: str) -> None:
+    """The process that starts them keeps its own."""
+    script = """
+import os
+from spec_builder.base.executors import process_pool
+with process_pool(1) as pool:
+    print(pool.submit(os.getenv, "OPENBLAS_NUM_THREADS").result(), os.getenv("OPENBLAS_NUM_THREADS"))
+"""
+    settings = {name: text for name, text in os.environ.items() if not name.endswith("_NUM_THREADS")} | given
+    done = subprocess.run([sys.executable, "-c", script], env=settings, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == found
+
+
 def end_while_sending() -> None:
     """End the worker after the first bytes of an answer, as SIGTERM may."""
     frame = inspect.currentframe()

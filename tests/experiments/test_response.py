@@ -246,6 +246,12 @@ def test_gaussian_follows_a_light_mediator_to_the_least_recoils() -> None:
     assert kernel.fold((kernel.recoil_energy_keV + scale) ** -2.0)[0] == pytest.approx(expected, rel=1e-5)
 
 
+def test_gaussian_far_above_a_short_spectrum_is_not_divided_by_it() -> None:
+    """Solar neutrinos of 0.4 MeV give a xenon nucleus 3e-3 keV: a hundred thousand panels up to the last bin."""
+    kernel = gaussian(resolution=((0.5, 0.0),)).kernel((1.0,), end_keV=3e-3)
+    assert kernel.recoil_energy_keV.size < 200 * NODES_PER_INTERVAL
+
+
 def test_gaussian_tails_are_nowhere_negative() -> None:
     """Rounding made bins that no recoil reaches negative, and limits were refused for it."""
     response = gaussian(

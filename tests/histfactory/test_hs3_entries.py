@@ -66,6 +66,7 @@ WRONG: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (lambda c: axis(c).update(max=True), "'mu', max: expected a number, found True"),
     (lambda c: c["data"][0].update(type="unbinned"), "data 'c_data': is of type 'unbinned', expected binned"),
     (lambda c: renamed(sample(c), "modifiers", "modifers"), "unknown key 'modifers'; did you mean 'modifiers'"),
+    (lambda c: c["likelihoods"][0].update(aux_distribution=[]), "unknown key 'aux_distribution'; did you mean 'aux_d"),
     (lambda c: renamed(c, "analyses", "analysis"), "the model: unknown key 'analysis'; did you mean 'analyses'"),
     (lambda c: renamed(value(c), "const", "constant"), "unknown key 'constant'; did you mean 'const'"),
     (lambda c: sample(c)["modifiers"][1].update(parameters="ab"), "parameters: expected a list of names, found 'ab'"),
@@ -86,8 +87,58 @@ def test_keys_of_other_tools_are_left_alone() -> None:
     content = copy.deepcopy(SOUND)
     content["x_of_mine"] = 1
     sample(content)["colour"] = "blue"
+    content["data"].append({"name": "generated", "type": "unbinned", "entries": [[1.0]], "axes": []})  # fitted nowhere
     check_entries(content)
     assert workspace_of_hs3(content) == workspace_of_hs3(SOUND)
+
+
+def constrained(content: dict[str, Any], modifier: dict[str, Any], **distribution: object) -> None:
+    """As ROOT does: the constraint is a distribution of its own, and the modifier has its name."""
+    gaussian = {"name": "c_of_it", "type": "gaussian_dist", "x": modifier["parameter"], "mean": "nominal", "sigma": 1.0}
+    content["distributions"].append(gaussian | distribution)
+    content["parameter_points"][0]["parameters"].append({"name": "nominal", "value": 0.0})
+    modifier["constraint_name"] = "c_of_it"
+
+
+def test_the_unit_gaussian_of_a_normsys_may_have_a_name() -> None:
+    content = copy.deepcopy(SOUND)
+    constrained(content, sample(content)["modifiers"][0])
+    assert workspace_of_hs3(content) == workspace_of_hs3(SOUND)
+    content["distributions"][-1]["sigma"] = 0.5
+    with pytest.raises(SpecBuilderError, match="modifier 'nb': constraint 'c_of_it' has no counterpart"):
+        workspace_of_hs3(content)
+
+
+def test_the_constraint_of_a_normfactor_is_not_passed_over() -> None:
+    """ROOT's luminosity: it was read as a parameter without a constraint."""
+    content = copy.deepcopy(SOUND)
+    constrained(content, content["distributions"][0]["samples"][1]["modifiers"][0], mean=1.0, sigma=0.1)
+    with pytest.raises(SpecBuilderError, match="modifier 'mu': constraint 'c_of_it' has no counterpart"):
+        workspace_of_hs3(content)
+    value(content)["const"] = True  # as it is in most of ROOT's files: the constraint is a constant then
+    assert workspace_of_hs3(content)["channels"] == workspace_of_hs3(SOUND)["channels"]
+
+
+@pytest.mark.parametrize(
+    ("default", "own", "good"),
+    [
+        ({"type": "mult", "in": "exp", "out": None}, None, False),
+        ({"type": "mult", "in": "exp", "out": None}, {"type": "mult", "in": "poly6", "out": "exp"}, True),
+        ({"in": "poly6", "out": "exp"}, None, True),
+        (None, {"type": "add", "in": "poly6", "out": "exp"}, False),
+    ],
+)
+def test_the_interpolation_of_a_channel_is_that_of_modifiers_without_one(
+    default: object, own: object, good: bool
+) -> None:
+    content = copy.deepcopy(SOUND)
+    content["distributions"][0]["default_interpolation"] = default
+    sample(content)["modifiers"][0]["interpolation"] = own
+    if good:
+        assert workspace_of_hs3(content) == workspace_of_hs3(SOUND)
+        return
+    with pytest.raises(SpecBuilderError, match="is not pyhf's code4"):
+        workspace_of_hs3(content)
 
 
 def test_two_interpolations_are_both_looked_at() -> None:
