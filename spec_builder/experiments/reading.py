@@ -376,7 +376,8 @@ def _backgrounds(channel: Section, bins: int, signals: list[str], tables: Tables
 def _background(name: str, section: Section, expected: FloatArray) -> Background:
     section.only(*keys.BACKGROUND)
     free = section.truth("free")
-    uncertainties = section.sizes("uncertainties") if "uncertainties" in section or not free else {}
+    sized = free or "absolute_uncertainties" in section
+    uncertainties = section.sizes("uncertainties") if "uncertainties" in section or not sized else {}
     absolute = {}
     if "absolute_uncertainties" in section:
         own = section.section("absolute_uncertainties")

@@ -25,7 +25,7 @@ from spec_builder.sharing.critical import check_critical, critical_file, is_crit
 from spec_builder.sharing.expected import expected_results, reference_flux_of
 from spec_builder.sharing.export import PatchRequest, export_workspaces, patch_file, refuse_twice
 from spec_builder.sharing.readme import archive_readme
-from spec_builder.sharing.submission import LICENCE, check_installed, write_submission
+from spec_builder.sharing.submission import check_installed, write_submission
 from spec_builder.studies.limits import find_limits
 
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ def write_archives(
                 results += [contour(analysis, choice) for choice in patches.choices_for(analysis)]
         if submission:
             report("submission.yaml, checked with hepdata-validator")
-            licence = LICENCE if {analysis.licence for analysis in loaded} == {LICENCE["name"]} else None
-            write_submission(record, names, results, patches.hepdata, licence, data_records(loaded))
+            licences = [analysis.licence for analysis in loaded]
+            write_submission(record, names, results, patches.hepdata, licences, data_records(loaded))
         made = sorted(record.iterdir(), key=lambda path: (path.suffix != ".gz", path.name))
         place.check(path.name for path in made)
         return place.files({path.name: partial(_copy, path) for path in made})

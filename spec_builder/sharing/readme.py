@@ -16,7 +16,8 @@ __all__ = ["archive_readme"]
 
 _SHARED_APPROXIMATIONS = """\
 - The likelihood is binned; the collaborations' own analyses are unbinned or have more dimensions. Correlations between
-  backgrounds, and shape uncertainties, are not included.
+  backgrounds, and uncertainties of shape, are included only where an experiment's file names them: as a parameter of
+  several samples, or as variations of its response.
 - Detector responses were folded with the recoil spectrum of the target; the tables above say which were released
   by the collaborations and which are reconstructed.
 - Mediator masses and couplings are tree-level and fixed: no renormalisation group running."""
@@ -78,8 +79,9 @@ def archive_readme(
         _SHARED_APPROXIMATIONS,
         _OF_8B if _is_8b(metadata) else _OF_OTHERS,
         f"- Constrained parameters are bounded to +-{NUISANCE_BOUND:g} standard deviations, more than pyhf's +-5.",
+        *_notes(metadata, patch_sets),
         "",
-        *_patches(patch_sets, expected, options_of, _signals(workspace)),
+        *_patches(patch_sets, expected, options_of, _replaced(workspace, patch_sets)),
         *_commands(metadata, patch_sets, expected),
         *_licence(str(metadata.get("licence", "not stated")), metadata.get("attribution")),
     ]
@@ -197,14 +199,19 @@ def _data(choices: Choices, metadata: Mapping[str, Any]) -> Iterator[str]:
         yield ""
 
 
-def _signals(workspace: Mapping[str, Any]) -> str:
-    """Names of the samples that a patch changes: what `mu_...` or a flux scales."""
-    names = {
-        f"`{sample['name']}`"
-        for channel in workspace["channels"]
-        for sample in channel["samples"]
-        if any(modifier["name"].startswith(("mu_", "flux_")) for modifier in sample["modifiers"])
+def _replaced(workspace: Mapping[str, Any], patch_sets: Mapping[str, Mapping[str, Any]]) -> str:
+    """Names of the samples that patches of the style ``total`` change: no name of a factor tells which they are."""
+    paths = {
+        operation["path"]
+        for content in patch_sets.values()
+        for patch in content["patches"]
+        for operation in patch["patch"]
+        if operation["op"] == "replace"
     }
+    names = set()
+    for path in paths:  # /channels/0/samples/3/data
+        _, _, channel, _, sample, *_ = path.split("/")
+        names.add(f"`{workspace['channels'][int(channel)]['samples'][int(sample)]['name']}`")
     return ", ".join(sorted(names))
 
 
@@ -219,6 +226,13 @@ def _channel(name: str, channel: Mapping[str, Any]) -> Iterator[str]:
         by_axis = about["bin_edges"] if len(axes) > 1 else [about["bin_edges"]]
         edges = "; ".join(", ".join(f"{edge:g}" for edge in values) for values in by_axis)
         yield f"  - run `{run}`: {exposure}, bin edges {edges}"
+
+
+def _notes(metadata: Mapping[str, Any], patch_sets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """What else a reader should know of the workspace and of its patches, each once."""
+    texts = [str(note) for note in metadata.get("notes", ())]  # text in Markdown already
+    texts += [markdown_text(note) for content in patch_sets.values() for note in content["metadata"].get("notes", ())]
+    yield from (f"- {note}." for note in dict.fromkeys(texts))
 
 
 def _patches(

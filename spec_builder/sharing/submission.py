@@ -16,7 +16,7 @@ from spec_builder.model.metadata import PAPER
 from spec_builder.model.provenance import distinct_notes, in_words, parameter_label, range_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from spec_builder.inference.curves import Interval
@@ -29,6 +29,8 @@ LICENCE = {
     "url": "https://creativecommons.org/licenses/by/4.0/",
     "description": "Free to share and adapt, with attribution.",
 }
+#: Interactions of Fig. 4, for the analyses of the paper.
+_FIG4 = ("scalar", "vector_universal", "vector_bl", "axial", "tensor")
 #: Significant digits of masses and couplings.
 _DIGITS = 6
 
@@ -55,7 +57,7 @@ def write_submission(
     analyses: Sequence[str],
     results: Sequence[LimitsResult],
     hepdata: str | None,
-    licence: Mapping[str, str] | None = LICENCE,
+    licences: Iterable[str],
     records: Mapping[str, Mapping[str, str]] | None = None,
 ) -> None:
     """Write ``submission.yaml`` and its tables beside the archives, and check the folder with hepdata-validator.
@@ -65,7 +67,8 @@ def write_submission(
         analyses: their names.
         results: limits, a table each.
         hepdata: the record that this is for, ``ins`` and seven digits; None for a new one.
-        licence: name, url and description; None leaves it to HEPData's default.
+        licences: of the experiments' tables, '' where none is stated. Where they are not all CC-BY-4.0 they stand in
+            the comment alone: a ``data_license`` would need an address, and CC0 is not ours to grant.
         records: INSPIRE numbers of the data, by arXiv number, of each analysis of one experiment alone.
 
     Raises:
@@ -73,10 +76,11 @@ def write_submission(
     """
     with _quiet():
         from hepdata_lib import Submission  # noqa: PLC0415 - an extra
+    stated = sorted(set(licences))
+    licence = LICENCE if stated == [LICENCE["name"]] else None
     submission = Submission()
-    if licence is not None:
-        submission.get_license = lambda: licence  # hepdata_lib would say CC0
-    submission.comment = _comment(results, hepdata)
+    submission.get_license = lambda: licence  # hepdata_lib would say CC0
+    submission.comment = _comment(results, hepdata) + ("" if licence else f" {_licences(stated)}")
     # without hepdata_lib's version: the same inputs give the same bytes
     submission.additional_resources = [
         {"description": "Created with hepdata_lib", "location": "https://doi.org/10.5281/zenodo.1217998"}
@@ -105,6 +109,10 @@ def write_submission(
         submission.add_table(_table(result, licence))
     with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):  # where hepdata_lib leaves a tarball
         submission.create_files(str(folder), validate=False)
+    if licence is None:
+        written = folder / "submission.yaml"
+        text = written.read_text(encoding="utf-8")
+        written.write_text(text.replace("data_license: null\n", "", 1), encoding="utf-8", newline="\n")
     problems = submission_problems(folder)
     if problems:
         raise SpecBuilderError(f"submission.yaml: refused by hepdata-validator: {'; '.join(problems)[:500]}")
@@ -135,9 +143,15 @@ def _comment(results: Sequence[LimitsResult], hepdata: str | None) -> str:
     record = "a new record" if hepdata in (None, NO_RECORD) else hepdata
     return (
         f"{_what(results)}, rebuilt by spec_builder after {PAPER}, and limits on new neutrino interactions with light "
-        f"mediators. Not a product of the experiments' collaborations. Prepared for {record}. "
-        + (f"By construction: {in_words(notes)}." if notes else "")
+        f"mediators. Not a product of the experiments' collaborations. Prepared for {record}."
+        + (f" By construction: {in_words(notes)}." if notes else "")
     )
+
+
+def _licences(stated: Sequence[str]) -> str:
+    """What the comment says in place of a ``data_license``."""
+    names = " and ".join(name or "not stated" for name in stated)
+    return f"Licence of the experiments' tables: {names}. HEPData assumes CC0 where no data_license stands."
 
 
 def _what(results: Sequence[LimitsResult]) -> str:
@@ -156,7 +170,7 @@ def _table(result: LimitsResult, licence: Mapping[str, str] | None) -> Any:
     table = Table(f"Exclusion {about.analysis} {name}")
     table.description = _table_description(result)
     of_paper = about.analysis in ANALYSES
-    table.location = f"Own evaluation of the limits in Figure {4 if of_paper else 5} of arXiv:2411.11749"
+    table.location = _location(about.analysis, name)
     if of_paper:
         phrases = ["CEvNS", "Solar neutrinos", "Light mediators", "Non-standard neutrino interactions"]
     else:
@@ -167,6 +181,12 @@ def _table(result: LimitsResult, licence: Mapping[str, str] | None) -> Any:
     for variable in _mass_columns(result) if result.choice.has_mediator else _interval_columns(result):
         table.add_variable(variable)
     return table
+
+
+def _location(analysis: str, interaction: str) -> str:
+    if analysis in ANALYSES and interaction in _FIG4:
+        return "Own evaluation of the limits in Figure 4 of arXiv:2411.11749"
+    return "Own evaluation, by the method of arXiv:2411.11749; in no figure of it"
 
 
 def _table_description(result: LimitsResult) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest, parse_json, read_text
+from spec_builder.base.printing import counted
 from spec_builder.base.version import __version__
 from spec_builder.experiments.reading import shipped_experiments
 from spec_builder.model.analyses import named_analyses
@@ -19,7 +20,7 @@ from spec_builder.physics.interactions import choose, shipped_interactions
 from spec_builder.sharing.archive import contour, data_records
 from spec_builder.sharing.bundle import SUBMISSION, read_archive
 from spec_builder.sharing.comparison import different_lines
-from spec_builder.sharing.submission import LICENCE, is_installed, write_submission
+from spec_builder.sharing.submission import is_installed, write_submission
 from spec_builder.sharing.verify_archive import verify_archive
 
 if TYPE_CHECKING:
@@ -79,10 +80,10 @@ def verify_submission(
         problems += _hs3_problems(folder, archive, member)
     if any(isinstance(member, str) for member in members) or not is_installed():
         why = next((member for member in members if isinstance(member, str)), "hepdata_lib is not installed")
-        return f"submission of {len(archives)} archives; its tables were not computed again: {why}", problems
+        return f"submission of {counted(len(archives), 'archive')}; its tables were not computed again: {why}", problems
     whole = [member for member in members if isinstance(member, _Member)]
     problems += _table_problems(folder, text, whole)
-    return f"submission of {len(archives)} archives, and its tables, computed again", problems
+    return f"submission of {counted(len(archives), 'archive')}, and its tables, computed again", problems
 
 
 def _member(path: Path) -> _Member | str:
@@ -133,15 +134,14 @@ def _table_problems(folder: Path, text: str, members: list[_Member]) -> Iterator
     results = [contour(member.analysis, choice) for _, member, choice in ordered]
     members = sorted(members, key=lambda member: text.find(f"{member.analysis.name}.tar.gz"))
     names = [member.analysis.name for member in members]
-    licences = {member.analysis.licence for member in members}
+    licences = [member.analysis.licence for member in members]
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch)
         for member in members:  # which the validator looks for
             for suffix in (".tar.gz", ".hs3.json"):
                 (made / f"{member.analysis.name}{suffix}").write_bytes(b"{}")
-        licence = LICENCE if licences == {LICENCE["name"]} else None
         records = data_records([member.analysis for member in members])
-        write_submission(made, names, results, members[0].hepdata, licence, records)
+        write_submission(made, names, results, members[0].hepdata, licences, records)
         same = {member.version for member in members} == {__version__}
         for path in sorted(made.glob("*.yaml")):
             found = read_text(folder / path.name)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from typing import TYPE_CHECKING
 
+import jsonschema
 import numpy as np
 import pytest
 
@@ -691,6 +694,15 @@ def test_an_absolute_uncertainty_of_next_to_nothing(tmp_path: Path) -> None:
         SpecBuilderError, match=r"absolute_uncertainties must be sizes that compare with its 5\.09999e-319"
     ):
         load_experiment(str(folder))
+
+
+def test_an_absolute_uncertainty_is_enough(tmp_path: Path) -> None:
+    folder = copy_of("texono", tmp_path / "mine")
+    text = (folder / TOML).read_text("utf-8").replace("uncertainties = {}\nabsolute", "absolute")
+    (folder / TOML).write_text(text, "utf-8")
+    jsonschema.validate(tomllib.loads(text), json.loads(data_path("experiment.schema.json").read_text("utf-8")))
+    (background,) = load_experiment(str(folder)).channels[0].backgrounds
+    assert (background.uncertainties, background.absolute_uncertainties) == ({}, {"texono_systematic": 61.0})
 
 
 @pytest.mark.parametrize(

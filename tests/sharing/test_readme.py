@@ -6,10 +6,12 @@ import json
 import math
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from spec_builder.base.files import data_path
 from spec_builder.physics.interactions import choose
 from spec_builder.sharing.archive import write_archives
 from spec_builder.sharing.bundle import read_archive
@@ -81,6 +83,35 @@ def test_tables_without_a_licence_are_not_given_one(tmp_path: Path) -> None:
     found = read_archive(path)
     assert "state no common licence" in found["README.md"].decode()
     assert json.loads(found[SCALAR])["metadata"]["licence"] == "not stated"
+
+
+def test_what_a_patch_replaces_is_named_whatever_the_source_is_called(tmp_path: Path) -> None:
+    folder = copy_of("xenonnt", tmp_path / "mine")
+    source = (data_path("sources", "solar_8b.toml")).read_text("utf-8")
+    source = source.replace("mu_8b", "size_8b").replace("flux_8b", "phi_8b").replace('"solar_8b"', '"mine"')
+    (folder / "source.toml").write_text(source.replace("solar/", ""), "utf-8")
+    shutil.copy(data_path("solar", "b8_spectrum.csv"), folder)
+    text = (folder / "experiment.toml").read_text("utf-8")
+    text = text.replace('source = "solar_8b"', 'source = "./source.toml"').replace("flux_8b", "phi_8b")
+    (folder / "experiment.toml").write_text(text, "utf-8")
+    (path,) = write_archives(
+        [str(folder)], tmp_path, PatchRequest([choose("scalar")], [10.0], [1e-5]), submission=False
+    )
+    assert "the signal, `cevns`, by those" in read_archive(path)["README.md"].decode()
+
+
+def test_notes_of_the_results_stand_in_the_readme(tmp_path: Path) -> None:
+    folder = copy_of("xenonnt", tmp_path / "mine")
+    for table in folder.glob("response*.csv"):
+        lines = table.read_text("utf-8").splitlines()
+        kept = [line for line in lines if not line[0].isdigit() or float(line.split(",")[0]) < 2.0]
+        table.write_text("\n".join(kept) + "\n", "utf-8")
+    request = PatchRequest([choose("scalar")], [10.0], [1e-5])
+    (path,) = write_archives([str(folder)], tmp_path, request, submission=False)
+    (note,) = json.loads(read_archive(path)["BkgOnly.meta.json"])["notes"]
+    assert "lie above the last recoil energy" in note
+    assert read_archive(path)["README.md"].decode().count(f"- {note}.\n") == 1
+    assert verify_archive(str(path))[1] == []
 
 
 def test_texts_of_strangers_are_text(tmp_path: Path) -> None:

@@ -123,7 +123,21 @@ def test_the_same_bytes_again(record: Path, tmp_path: Path) -> None:
 def test_what_hepdata_refuses_is_not_written(tmp_path: Path) -> None:
     (tmp_path / "stray.txt").write_text("not referenced", encoding="utf-8")
     with pytest.raises(SpecBuilderError, match=r"refused by hepdata-validator: stray\.txt is not referenced"):
-        write_submission(tmp_path, [], [find_limits(load_analysis("xenonnt"), VECTOR, np.array([1.0]))], None)
+        write_submission(tmp_path, [], [find_limits(load_analysis("xenonnt"), VECTOR, np.array([1.0]))], None, [""])
+
+
+def test_no_licence_and_no_figure_are_claimed_that_are_not_so(tmp_path: Path) -> None:
+    moment = choose("magnetic_moment")
+    results = [find_limits(load_analysis(name), moment) for name in ("xenonnt", "texono")]
+    write_submission(tmp_path, [], results, None, ["CC-BY-4.0", ""])
+    first, *tables = documents(tmp_path)
+    assert "data_license" not in first, "hepdata_lib would grant CC0"
+    assert ". Licence of the experiments' tables: not stated and CC-BY-4.0." in first["comment"]
+    assert not any("Figure" in table["location"] or "data_license" in table for table in tables)
+
+
+def test_limits_of_the_paper_name_their_figure(record: Path) -> None:
+    assert {"Figure 4" in table["location"] for table in documents(record)[1:]} == {True}
 
 
 @pytest.mark.parametrize("name", ["xenonnt.tar.gz", "exclusion_pandax4t_axial.yaml", "notes.txt"])
