@@ -93,9 +93,9 @@ def main() -> None:
     except StoppedError as stop:
         _end(stop)
     except click.exceptions.Abort as abort:  # click's word for a signal while it parses, and for the end of a stream
-        if isinstance(abort.__cause__, EOFError):
+        if isinstance(abort.__context__, EOFError):
             _fail("a process that was to answer has ended; run again")
-        _end(StoppedError(abort.__cause__ or abort))
+        _end(StoppedError(abort.__context__ or abort))
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         verb = "spec-builder" if context is None else context.command_path
