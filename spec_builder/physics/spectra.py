@@ -82,9 +82,10 @@ class TableSpectrum:
 
     @property
     def endpoint_MeV(self) -> float:
-        """End of the last piece with a flux."""
-        last = int(np.flatnonzero(self.flux)[-1])
-        return float(self.energy_MeV[min(last + 1, self.energy_MeV.size - 1)])
+        """End of the last piece with a flux; the table's start where there is none."""
+        some = np.flatnonzero(self.flux)
+        after = int(some[-1]) + 1 if some.size else 0
+        return float(self.energy_MeV[min(after, self.energy_MeV.size - 1)])
 
     @property
     def breaks_MeV(self) -> FloatArray:

@@ -79,6 +79,7 @@ def test_moments_of_a_constant_flux() -> None:
     expected = [5 * (4 - 1.5), 5 * np.log(4 / 1.5), 5 * (1 / 1.5 - 1 / 4)]
     np.testing.assert_allclose(flat.moments(np.array([1.5]))[:, 0], expected, rtol=1e-14)
     assert flat.endpoint_MeV == 4
+    assert flat.times(np.zeros(flat.energy_MeV.size)).endpoint_MeV == flat.energy_MeV[0]
 
 
 def test_moments_keep_the_shape_of_their_argument() -> None:
