@@ -53,14 +53,14 @@ def _outside_tables(source: Source, target: Target, recoil_energy_keV: FloatArra
         spectrum = component.spectrum
         if not isinstance(spectrum, TableSpectrum):
             continue
-        share = spectrum.flux * spectrum.energy_MeV / spectrum.total
+        size, least_size = spectrum.flux * spectrum.energy_MeV, _CUT * spectrum.total
         first, last = float(spectrum.energy_MeV[0]), float(spectrum.energy_MeV[-1])
-        if share[0] > _CUT and needed < first:
+        if size[0] > least_size and needed < first:
             yield (
                 f"the table of {component.name} in source '{source.name}' begins at {first:g} MeV with a flux: the "
                 f"recoils ask for neutrinos from {needed:.3g} MeV, those below the table are left out"
             )
-        if share[-1] > _CUT:
+        if size[-1] > least_size:
             yield (
                 f"the table of {component.name} in source '{source.name}' ends at {last:g} MeV with a flux: "
                 "neutrinos above are left out"

@@ -35,6 +35,8 @@ def test_neutrinos_outside_of_a_table() -> None:
     assert "begins at 5 MeV with a flux: the recoils ask for neutrinos from 4.16 MeV" in begins
     whole = source_of(TableSpectrum(np.array([5.0, 10.0, 30.0]), np.array([0.0, 0.2, 0.0])))
     assert validity_notes(whole, xenon, np.array([0.3, 5.0])) == ()
+    nothing = source_of(TableSpectrum(np.array([5.0, 10.0, 30.0]), np.zeros(3)))
+    assert validity_notes(nothing, xenon, np.array([0.3, 5.0])) == ()
 
 
 def test_recoils_beyond_the_first_zero_of_the_form_factor() -> None:
