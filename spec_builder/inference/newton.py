@@ -180,7 +180,6 @@ def minimise(
     library = compiled.chosen_library()
     packed = None if library is None else likelihood.packed(tuple(free), layout)
     model = _Model(likelihood, tuple(free), layout, library, packed, patient)
-    given = theta.copy()
     value, edm, reason = model.minimise(theta, arrays)
     lost = ~np.isfinite(value)
     never_began = np.flatnonzero(lost)
@@ -203,7 +202,8 @@ def minimise(
     if start is None:
         model.start_on_either_side((theta, value, edm, reason), arrays)
     elif never_began.size:
-        model.return_to(given[:, never_began], never_began, (theta, value, edm, reason), arrays)
+        given = np.ascontiguousarray(starting_points(likelihood, start, rows, free)[never_began].T)
+        model.return_to(given, never_began, (theta, value, edm, reason), arrays)
     inside = theta[free]
     at_bound = ((inside <= lower[:, None]) | (inside >= upper[:, None])).any(axis=0)
     reason = np.where(np.isfinite(value) | (reason == IMPOSSIBLE), reason, NOT_FINITE)
