@@ -61,11 +61,7 @@ def check_entries(content: Mapping[str, Any]) -> None:
 
 
 def _check_point(point: Mapping[str, Any]) -> None:
-    where = f"parameter point '{point['name']}'"
-    _refuse_twice(where, point["parameters"])
-    for parameter in point["parameters"]:
-        named = f"{where}, parameter '{parameter['name']}'"
-        _refuse_misspelt(named, parameter, _PARAMETER)
+    for named, parameter in _parameters(f"parameter point '{point['name']}'", point["parameters"], _PARAMETER):
         _check_number(f"{named}, value", parameter["value"])
         held = parameter.get("const", False)
         if not isinstance(held, bool):
@@ -73,14 +69,21 @@ def _check_point(point: Mapping[str, Any]) -> None:
 
 
 def _check_domain(domain: Mapping[str, Any]) -> None:
-    where = f"domain '{domain['name']}'"
-    _refuse_twice(where, domain["axes"])
-    for axis in domain["axes"]:
-        named = f"{where}, parameter '{axis['name']}'"
-        _refuse_misspelt(named, axis, _AXIS)
+    for named, axis in _parameters(f"domain '{domain['name']}'", domain["axes"], _AXIS):
         for key in ("min", "max"):
             if axis.get(key) is not None:
                 _check_number(f"{named}, {key}", axis[key])
+
+
+def _parameters(
+    where: str, entries: Iterable[Mapping[str, Any]], known: Iterable[str]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What a point or a domain says of each parameter, and where; none twice, and no key misspelt."""
+    _refuse_twice(where, entries)
+    for entry in entries:
+        named = f"{where}, parameter '{entry['name']}'"
+        _refuse_misspelt(named, entry, known)
+        yield named, entry
 
 
 def _check_likelihoods(content: Mapping[str, Any]) -> None:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANALYSES",
+    "PLANE_INTERACTIONS",
     "Analysis",
     "Change",
     "Measurable",
@@ -52,6 +53,8 @@ __all__ = [
 
 #: The analyses of the paper.
 ANALYSES = ("xenonnt", "pandax4t", "combined")
+#: Interactions of the paper's Fig. 4.
+PLANE_INTERACTIONS = ("scalar", "vector_universal", "vector_bl", "axial", "tensor")
 
 #: What the Standard Model analyses measure.
 Parameter = Literal["flux", "sin2thetaw"]

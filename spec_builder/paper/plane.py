@@ -17,7 +17,7 @@ from spec_builder.base.text import markdown_table, markdown_text
 from spec_builder.drawing.page import width_of
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.profile import threshold
-from spec_builder.model.analysis import ANALYSES, acts_on, load_analyses
+from spec_builder.model.analysis import ANALYSES, PLANE_INTERACTIONS, acts_on, load_analyses
 from spec_builder.model.given import as_choices, as_names
 from spec_builder.model.provenance import distinct_notes, parameter_label
 from spec_builder.studies.limits import LimitsResult, check_dof, interval_text
@@ -41,7 +41,6 @@ __all__ = ["PLANE_INTERACTIONS", "draw_fig4", "limits_table", "write_plane"]
 _MOST_POINTS = 2000
 #: What every table of limits begins with.
 _COLUMNS = ("analysis", "interaction", "law", "choices", "CL, dof")
-PLANE_INTERACTIONS = ("scalar", "vector_universal", "vector_bl", "axial", "tensor")
 #: Colour, dashes and name of each in Fig. 4.
 _LOOKS: dict[str, tuple[str, Any, str]] = {
     "scalar": ("#009E73", (0, (1, 1)), "scalar"),
@@ -148,10 +147,19 @@ def write_plane(
 
 def _file_names(wanted: Sequence[tuple[Analysis, Choice]], figure_name: str) -> list[str]:
     """What is written of analyses and interactions."""
-    pairs = [f"{analysis.name}_{choice.name}" for analysis, choice in wanted]
-    numbers = [name for pair in pairs for name in (f"contour_{pair}.csv", f"grid_{pair}.npz")]
-    figures = {figure_name if choice.has_mediator else f"line_{choice.name}" for _, choice in wanted}
+    numbers = [name for analysis, choice in wanted for name in _number_names(analysis.name, choice)]
+    figures = {_name_of_figure(choice, figure_name) for _, choice in wanted}
     return numbers + [f"{figure}{suffix}" for figure in sorted(figures) for suffix in (".png", ".pdf", ".txt")]
+
+
+def _number_names(analysis: str, choice: Choice) -> tuple[str, str]:
+    """The files of a contour and of a grid."""
+    return f"contour_{analysis}_{choice.name}.csv", f"grid_{analysis}_{choice.name}.npz"
+
+
+def _name_of_figure(choice: Choice, figure_name: str) -> str:
+    """The figure in which an interaction is drawn: with the others that have a mass, or in one of its own."""
+    return figure_name if choice.has_mediator else f"line_{choice.name}"
 
 
 def _figures(planes: Sequence[Plane], figure_name: str, width: str | None) -> dict[str, Content]:
@@ -160,17 +168,17 @@ def _figures(planes: Sequence[Plane], figure_name: str, width: str | None) -> di
     from spec_builder.figures.limits import draw_lines  # noqa: PLC0415
     from spec_builder.figures.plane import draw_plane  # noqa: PLC0415
 
-    files: dict[str, Content] = {}
-    with_mass = [plane.limits for plane in planes if plane.limits.choice.has_mediator]
-    if with_mass:
-        figure = (draw_fig4 if figure_name == _FIG4 else draw_plane)(with_mass, width=width)
-        files |= both_content(figure, figure_name)
-    lines: dict[str, list[Plane]] = {}
+    by_figure: dict[str, list[Plane]] = {}
     for plane in planes:
-        if not plane.limits.choice.has_mediator:
-            lines.setdefault(plane.limits.choice.name, []).append(plane)
-    for name, same in lines.items():
-        files |= both_content(draw_lines(same, width=width or "single"), f"line_{name}")
+        by_figure.setdefault(_name_of_figure(plane.limits.choice, figure_name), []).append(plane)
+    files: dict[str, Content] = {}
+    for name, same in by_figure.items():
+        if name == figure_name:
+            draw = draw_fig4 if figure_name == _FIG4 else draw_plane
+            page = draw([plane.limits for plane in same], width=width)
+        else:
+            page = draw_lines(same, width=width or "single")
+        files |= both_content(page, name)
     return files
 
 
@@ -206,8 +214,8 @@ def _step_text(choices: Sequence[Choice], points: int) -> str:
 
 def _numbers(plane: Plane) -> dict[str, Content]:
     """The contours of one plane as CSV, its grid as NPZ."""
-    name = f"{plane.limits.provenance.analysis}_{plane.limits.choice.name}"
     choice = plane.limits.choice
+    contour, grid = _number_names(plane.limits.provenance.analysis, choice)
     content: dict[str, Any] = {
         **({"mass_MeV": plane.masses} if choice.has_mediator else {}),
         choice.parameter: plane.couplings,
@@ -215,7 +223,7 @@ def _numbers(plane: Plane) -> dict[str, Content]:
         "valid": plane.reason == 0 if choice.has_mediator else plane.reason[0] == 0,
         "metadata": np.array(plane.limits.to_json()),
     }
-    return {f"contour_{name}.csv": plane.limits.to_csv(), f"grid_{name}.npz": partial(_save_npz, content)}
+    return {contour: plane.limits.to_csv(), grid: partial(_save_npz, content)}
 
 
 def _save_npz(content: dict[str, Any], path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.patchset import NO_RECORD
-from spec_builder.model.analysis import ANALYSES
+from spec_builder.model.analysis import ANALYSES, PLANE_INTERACTIONS
 from spec_builder.model.metadata import PAPER
 from spec_builder.model.provenance import distinct_notes, in_words, parameter_label, range_text
 
@@ -29,8 +29,6 @@ LICENCE = {
     "url": "https://creativecommons.org/licenses/by/4.0/",
     "description": "Free to share and adapt, with attribution.",
 }
-#: Interactions of Fig. 4, for the analyses of the paper.
-_FIG4 = ("scalar", "vector_universal", "vector_bl", "axial", "tensor")
 #: Significant digits of masses and couplings.
 _DIGITS = 6
 
@@ -184,7 +182,7 @@ def _table(result: LimitsResult, licence: Mapping[str, str] | None) -> Any:
 
 
 def _location(analysis: str, interaction: str) -> str:
-    if analysis in ANALYSES and interaction in _FIG4:
+    if analysis in ANALYSES and interaction in PLANE_INTERACTIONS:
         return "Own evaluation of the limits in Figure 4 of arXiv:2411.11749"
     return "Own evaluation, by the method of arXiv:2411.11749; in no figure of it"
 
