@@ -66,6 +66,8 @@ METHOD = "feldman-cousins"
 CRITICAL_SCHEMA = "spec_builder/critical/1"
 #: From 1/MeV to 1/GeV.
 _PER_GEV = 1e3
+#: How far an axis of masses reaches beyond the first and the last, as a factor.
+_MARGIN = 1.05
 
 
 @dataclass(frozen=True, repr=False)
@@ -396,11 +398,13 @@ class ToyLimitsResult(PicturedResult):
         # a mass whose fits are not valid has no edges: a gap
         by_toys = [_edges(one.point.excluded) if one.point.valid else [] for one in points]
         errors = [_edges(one.errors) if one.point.valid else [] for one in points]
-        color = line_of(limits.provenance.analysis).color
-        panel.errorbar([], [], [], color=color, marker=".", capsize=1.5, label=_label("toys", by_toys))
+        panel.set_xlim(seen.min() / _MARGIN, seen.max() * _MARGIN)  # points at both ends are seen as a whole
+        points_look: dict[str, Any] = {"color": line_of(limits.provenance.analysis).color, "marker": "."}
+        points_look |= {"markersize": 4, "linewidth": 1.0, "capsize": 1.5}
+        panel.errorbar([], [], [], label=_label("toys", by_toys), **points_look)
         for part, k in _lines(by_toys):
             sizes = np.nan_to_num(_column(errors[part], k))
-            panel.errorbar(mass[part], _column(by_toys[part], k), sizes, color=color, marker=".", capsize=1.5)
+            panel.errorbar(mass[part], _column(by_toys[part], k), sizes, **points_look)
         by_wilks = [_edges(one.asymptotic) if one.point.valid else [] for one in points]
         look: dict[str, Any] = {"color": "0.4", "linestyle": "--", "linewidth": 1.0}
         panel.plot([], [], label=_label("Wilks' theorem", by_wilks), **look)
@@ -408,7 +412,7 @@ class ToyLimitsResult(PicturedResult):
             alone = "_" if part.stop - part.start == 1 else None  # a line of one point is none
             panel.plot(mass[part], _column(by_wilks[part], k), marker=alone, **look)
         panel.set_title(f"{dataset_label(limits.provenance)}\n{interaction_label(limits.choice)}")
-        panel.legend(title=level_note(limits.provenance), loc="upper left")
+        panel.legend(title=level_note(limits.provenance), loc="upper left", alignment="left")
         return panel
 
     @property

@@ -98,7 +98,7 @@ class CoverageResult(PicturedResult):
         name = axis_label(self.parameter, "1" if self.reference is not None else self.unit)
         of = "" if self.reference is None else " / Standard Model"
         panel.set(xlabel=f"true {name}{of}", ylabel="coverage")
-        panel.legend(title=f"{dataset_label(self.provenance)}, {level_note(self.provenance)}")
+        panel.legend(title=f"{dataset_label(self.provenance)}, {level_note(self.provenance)}", alignment="left")
         return panel
 
     def to_dict(self) -> dict[str, Any]:

@@ -128,7 +128,7 @@ class ExpectedLimits(PicturedResult):
         draw_expected_bands(panel, mass, band)
         about = self.provenance
         panel.set_title(f"{dataset_label(about)}\n{interaction_label(self.choice)}")
-        panel.legend(title=level_note(about), loc="upper left")
+        panel.legend(title=level_note(about), loc="upper left", alignment="left")
         return panel
 
     @property

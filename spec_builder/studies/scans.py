@@ -160,7 +160,9 @@ class ScanResult(Result):
             return panel
         mass, rows = np.sort(masses), heights[np.argsort(masses)]
         mass_coupling_axes(panel, mass, label, (g[0], g[-1]))
-        mesh = panel.pcolormesh(mass, g, rows.T, vmin=0, vmax=_SHOWN_HEIGHT, cmap="viridis", shading="nearest")
+        mesh = panel.pcolormesh(
+            mass, g, rows.T, vmin=0, vmax=_SHOWN_HEIGHT, cmap="viridis", shading="nearest", rasterized=True
+        )
         panel.contour(mass, g, rows.T, [threshold(_DRAWN_LEVEL, dof) for dof in (1, 2)], colors="white", linewidths=1.0)
         panel.figure.colorbar(mesh, ax=panel, label=r"$\Delta\chi^2$", extend="max")
         return panel
