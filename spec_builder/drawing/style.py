@@ -22,6 +22,8 @@ __all__ = [
 
 #: Letters of a stranger's name in a figure; the caption has all of them.
 _MOST_LETTERS = 32
+#: Of names that are joined: XENONnT + PandaX-4T + COHERENT CsI.
+_MOST_JOINED = 34
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ def _glyphs() -> frozenset[int]:
 def display_name(key: str) -> str:
     """What an analysis, a component or a parameter is called in figures."""
     if "+" in key and "/" not in key:
-        return plain(" + ".join(_NAMES.get(part, part.replace("_", " ")) for part in key.split("+")))
+        return plain(" + ".join(_NAMES.get(part, part.replace("_", " ")) for part in key.split("+")), _MOST_JOINED)
     return _NAMES.get(key) or plain(key.rpartition("/")[2].replace("_", " "))
 
 

@@ -41,6 +41,7 @@ def test_names_of_strangers_are_text() -> None:
     assert axis_label("flux", "1e6 cm-2 s-1") == r"$^8$B flux [$10^6$ cm$^{-2}$ s$^{-1}$]"
     assert axis_label("bx_shape") == "bx shape"
     assert display_name("xenonnt+my_own") == "XENONnT + my own"
+    assert display_name("combined+coherent_csi") == "XENONnT + PandaX-4T + COHERENT CsI"
     assert axis_label("my_$x", "$/y") == r"my \$x [\$/y]"
 
 
