@@ -60,7 +60,8 @@ def problems(figure: Figure) -> list[str]:
 
 def _run_together(panel: Axes) -> Iterator[tuple[str, str]]:
     """Neighbours below an axis that would be read as one number."""
-    ticks = [tick.label1 for tick in panel.xaxis._update_ticks() if tick.label1.get_visible()]
+    axis: Any = panel.xaxis
+    ticks = [tick.label1 for tick in axis._update_ticks() if tick.label1.get_visible()]
     shown = sorted((text for text in ticks if text.get_text().strip()), key=lambda text: _box(text).x0)
     for one, other in itertools.pairwise(shown):
         if one.get_rotation() == 0 and _box(other).x0 - _box(one).x1 < _SPACE:

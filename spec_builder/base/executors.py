@@ -1,4 +1,4 @@
-"""Where work is computed, in worker processes or on a Dask cluster, and who is told how far it is."""
+"""Where work is computed: in worker processes or on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import threading
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
     from types import TracebackType
 
-__all__ = ["Report", "executor_for", "loss_is_told", "process_pool", "silent", "worker_count", "workers"]
+__all__ = ["executor_for", "loss_is_told", "process_pool", "worker_count", "workers"]
 
 #: Seconds that a Dask scheduler has to say what it is.
 _PATIENCE = 10
@@ -232,20 +232,3 @@ def loss_is_told() -> Iterator[None]:
         if not isinstance(error, lost) and type(error).__module__.partition(".")[0] != "distributed":
             raise
         raise SpecBuilderError("a worker was lost; run again to go on where the scan stood") from None
-
-
-class Report(Protocol):
-    """Told what is being done, and how much of it is done."""
-
-    def __call__(self, step: str, done: int = 0, total: int = 0) -> object:
-        """Take note.
-
-        Args:
-            step: one line; the same while one step goes on.
-            done: parts of the step that are done.
-            total: of how many; 0 if it has no parts.
-        """
-
-
-def silent(step: str, done: int = 0, total: int = 0) -> None:
-    """Take no note."""

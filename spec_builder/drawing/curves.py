@@ -67,7 +67,8 @@ def free_line(panel: Axes, analysis: str) -> Line:
     taken = {(str(drawn.get_color()), drawn.get_linestyle()) for drawn in panel.get_lines()}
     own = line_of(analysis)
     for line in (own, *PALETTE):
-        if (line.color, Line2D([], [], linestyle=line.style).get_linestyle()) not in taken:
+        style: Any = line.style
+        if (line.color, Line2D([], [], linestyle=style).get_linestyle()) not in taken:
             return line
     return own
 

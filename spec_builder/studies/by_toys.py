@@ -15,6 +15,7 @@ from spec_builder.base.executors import workers
 from spec_builder.base.files import digest
 from spec_builder.base.grids import check_level, numbers_text, parse_signed_grid
 from spec_builder.base.names import shown
+from spec_builder.base.progress import Parts, silent
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.curves import check_masses, mass_coupling_axes, range_of_ends, stretches
 from spec_builder.drawing.style import axis_label, line_of
@@ -37,7 +38,7 @@ from spec_builder.studies.pictures import PicturedResult, dataset_label, interac
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from matplotlib.axes import Axes
 
@@ -237,7 +238,7 @@ def fit_analysis_by_toys(
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
     store: Store | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> ToyFitResult:
     """Fit a parameter of the Standard Model, with the interval by toys.
 
@@ -298,7 +299,7 @@ def fit_workspace_by_toys(
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
     store: Store | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> ToyFitResult:
     """Fit the parameter of interest of any pyhf workspace, with the interval by toys.
 
@@ -490,7 +491,7 @@ def find_limits_by_toys(
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
     store: Store | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> ToyLimitsResult:
     """Exclude values of an interaction's parameter by toys, at given mediator masses where it has a mediator.
 

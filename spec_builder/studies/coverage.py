@@ -11,6 +11,7 @@ from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import workers
 from spec_builder.base.grids import check_level, json_mass, numbers_text, parse_signed_grid
+from spec_builder.base.progress import Parts, silent
 from spec_builder.base.text import Report
 from spec_builder.drawing.style import axis_label
 from spec_builder.inference.exclusion_by_toys import cover_at_mass, mass_models
@@ -23,7 +24,7 @@ from spec_builder.studies.pictures import PicturedResult, dataset_label, level_n
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from matplotlib.axes import Axes
 
@@ -159,7 +160,7 @@ def cover_analysis(
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
     store: Store | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> CoverageResult:
     """Measure how often intervals of a parameter cover its true value.
 
@@ -223,7 +224,7 @@ def cover_couplings(
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
     store: Store | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> CoverageResult:
     """Measure how often what limits at one mass leave (``dof=1``) holds the true value of the parameter.
 

@@ -11,6 +11,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import workers
 from spec_builder.base.grids import check_level
 from spec_builder.base.printing import counted
+from spec_builder.base.progress import Parts, silent
 from spec_builder.base.text import Report
 from spec_builder.inference.expected_limits import expected_upper_limits
 from spec_builder.inference.toys import TOYS_MODULES
@@ -23,7 +24,7 @@ from spec_builder.studies.pictures import PicturedResult, bars_height, draw_stre
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from os import PathLike
 
     from matplotlib.axes import Axes
@@ -163,7 +164,7 @@ def expect_strength_limits(
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
     store: Store | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
     law: str | None = None,
     variants: Mapping[str, str] | None = None,
 ) -> ExpectedStrengths:

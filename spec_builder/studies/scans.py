@@ -21,6 +21,7 @@ from spec_builder.base.executors import workers
 from spec_builder.base.files import digest, load_json, refuse_existing
 from spec_builder.base.grids import json_mass
 from spec_builder.base.names import unknown_name
+from spec_builder.base.progress import Parts, silent
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.base.version import __version__
 from spec_builder.drawing.curves import draw_profile, mass_coupling_axes
@@ -336,7 +337,7 @@ def scan_analysis(
     jobs: int | None = None,
     output: str | PathLike[str] | None = None,
     force: bool = False,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> ScanResult | None:
     """Profile 2NLL over the nuisance parameters at every point of a grid.
 
@@ -386,7 +387,7 @@ def scan_patches(
     jobs: int | None = None,
     output: str | PathLike[str] | None = None,
     force: bool = False,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
     passed_over: Callable[[str], object] | None = None,
 ) -> ScanResult | None:
     """Profile 2NLL at every patch of a patch set; no physics involved.
@@ -565,7 +566,7 @@ def _run(
     scan: _Scan,
     executor: concurrent.futures.Executor | None,
     output: str | PathLike[str] | None,
-    report: Callable[[int, int], object],
+    report: Parts,
     *,
     force: bool,
 ) -> ScanResult | None:

@@ -78,7 +78,7 @@ def test_points_have_room_beside_each_other() -> None:
     sizes = []
     for bins in (8, 60, 200):
         panel = Figure((3.4, 2.7)).subplots()
-        draw_counts(panel, np.arange(bins), np.full(bins, 9.0))
+        draw_counts(panel, np.arange(bins, dtype=np.float64), np.full(bins, 9.0))
         (data,) = (c for c in panel.containers if isinstance(c, ErrorbarContainer))
         size = data.lines[0].get_markersize()
         assert size < 72 * panel.get_position().width * 3.4 / bins
@@ -89,4 +89,4 @@ def test_points_have_room_beside_each_other() -> None:
 
 def test_a_spectrum_of_many_bins_without_a_count_is_drawn() -> None:
     panel = Figure().subplots()
-    assert draw_counts(panel, np.arange(50), np.zeros(50)).size == 0
+    assert draw_counts(panel, np.arange(50, dtype=np.float64), np.zeros(50)).size == 0
