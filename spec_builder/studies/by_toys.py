@@ -233,7 +233,7 @@ def fit_analysis_by_toys(
     seed: int = 0,
     law: str | None = None,
     variants: Mapping[str, str] | None = None,
-    ensemble: Ensemble = "profiled",
+    ensemble: Ensemble | None = None,
     values: Numbers | None = None,
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
@@ -250,7 +250,8 @@ def fit_analysis_by_toys(
         seed: of the random numbers.
         law: ``normsys`` or ``linear``, where a name is given.
         variants: variant by experiment name, where a name is given.
-        ensemble: where the nuisance parameters of the toys are: ``profiled`` at the observed data, or ``nominal``.
+        ensemble: where the nuisance parameters of the toys are: ``profiled`` at the observed data, or ``nominal``;
+            by default profiled, for a projection, which has no data, nominal.
         values: of the parameter, ascending, at which toys are thrown; None for a grid around the interval.
         executor: any ``concurrent.futures.Executor``; None computes here.
         jobs: worker processes in the place of an executor; a script that asks for them has its calls below
@@ -262,6 +263,7 @@ def fit_analysis_by_toys(
         SpecBuilderError: for an unknown parameter, and as that does.
     """
     loaded = as_analysis(analysis, law, variants)
+    where = loaded.ensemble if ensemble is None else ensemble
     asymptotic = fit_analysis(loaded, parameter, cl=cl)
     null = None if loaded.measurable(parameter).factor is None else 0.0
     likelihood = loaded.likelihood(parameter)
@@ -275,7 +277,7 @@ def fit_analysis_by_toys(
             cl=cl,
             toys=toys,
             seed=seed,
-            ensemble=ensemble,
+            ensemble=where,
             executor=pool,
             store=store,
             report=report,
@@ -485,7 +487,7 @@ def find_limits_by_toys(
     variants: Mapping[str, str] | None = None,
     toys: int = 1000,
     seed: int = 0,
-    ensemble: Ensemble = "profiled",
+    ensemble: Ensemble | None = None,
     points: int = GRID,
     values: Sequence[FloatArray] | None = None,
     executor: concurrent.futures.Executor | None = None,
@@ -506,7 +508,8 @@ def find_limits_by_toys(
         variants: variant by experiment name, where a name is given.
         toys: at each point.
         seed: of the random numbers.
-        ensemble: where the nuisance parameters of the toys are: ``profiled`` at the observed data, or ``nominal``.
+        ensemble: where the nuisance parameters of the toys are: ``profiled`` at the observed data, or ``nominal``;
+            by default profiled, for a projection, which has no data, nominal.
         points: values of the parameter at each mass.
         values: they themselves at each mass, ascending, as results have them (g/m in 1/GeV at the mass inf); None for
             a grid over what the intervals may be.
@@ -520,6 +523,7 @@ def find_limits_by_toys(
         SpecBuilderError: as :func:`spec_builder.studies.limits.find_limits` and that do.
     """
     loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
+    where = loaded.ensemble if ensemble is None else ensemble
     check_dof(dof, chosen)
     check_level(cl)
     axis = mass_axis(chosen, masses, loaded)
@@ -539,7 +543,7 @@ def find_limits_by_toys(
             dof=dof,
             toys=toys,
             seed=seed,
-            ensemble=ensemble,
+            ensemble=where,
             executor=pool,
             store=store,
             report=report,

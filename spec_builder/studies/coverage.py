@@ -156,7 +156,7 @@ def cover_analysis(
     variants: Mapping[str, str] | None = None,
     toys: int = 10_000,
     seed: int = 0,
-    ensemble: Ensemble = "profiled",
+    ensemble: Ensemble | None = None,
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
     store: Store | None = None,
@@ -174,7 +174,8 @@ def cover_analysis(
         variants: variant by experiment name, where a name is given.
         toys: at each true value.
         seed: of the random numbers.
-        ensemble: where the nuisance parameters of the truths are.
+        ensemble: where the nuisance parameters of the truths are: ``profiled`` at the observed data, or ``nominal``;
+            by default profiled, for a projection, which has no data, nominal.
         executor: any ``concurrent.futures.Executor``; None computes here.
         jobs: worker processes in the place of an executor; a script that asks for them has its calls below
             ``if __name__ == "__main__":``.
@@ -186,6 +187,7 @@ def cover_analysis(
     """
     check_level(cl)
     loaded = as_analysis(analysis, law, variants)
+    where = loaded.ensemble if ensemble is None else ensemble
     wanted = loaded.measurable(parameter)
     if values is None:
         truths = np.array(_TIMES_SM) * wanted.reference
@@ -199,13 +201,13 @@ def cover_analysis(
             cl=cl,
             toys=toys,
             seed=seed,
-            ensemble=ensemble,
+            ensemble=where,
             executor=pool,
             store=store,
             report=report,
         )
     about = Choices.of(loaded, cl=cl)
-    return CoverageResult(about, parameter, wanted.unit, wanted.reference, toys, seed, ensemble, tuple(found))
+    return CoverageResult(about, parameter, wanted.unit, wanted.reference, toys, seed, where, tuple(found))
 
 
 @checked
@@ -220,7 +222,7 @@ def cover_couplings(
     variants: Mapping[str, str] | None = None,
     toys: int = 10_000,
     seed: int = 0,
-    ensemble: Ensemble = "profiled",
+    ensemble: Ensemble | None = None,
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
     store: Store | None = None,
@@ -238,7 +240,8 @@ def cover_couplings(
         variants: variant by experiment name, where a name is given.
         toys: at each true value.
         seed: of the random numbers.
-        ensemble: where the nuisance parameters of the truths are.
+        ensemble: where the nuisance parameters of the truths are: ``profiled`` at the observed data, or ``nominal``;
+            by default profiled, for a projection, which has no data, nominal.
         executor: any ``concurrent.futures.Executor``; None computes here.
         jobs: worker processes in the place of an executor; a script that asks for them has its calls below
             ``if __name__ == "__main__":``.
@@ -250,6 +253,7 @@ def cover_couplings(
     """
     check_level(cl)
     loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
+    where = loaded.ensemble if ensemble is None else ensemble
     masses, wanted = as_mass(mass_MeV, chosen), as_couplings(values, chosen, "values", zero=True).tolist()
     axis = np.array([np.nan]) if masses is None else masses
     problem = loaded.problem(chosen)
@@ -265,9 +269,9 @@ def cover_couplings(
         raise SpecBuilderError(f"value {wanted[int(np.argmax(wrong))]:g}: beyond the domain of {chosen.parameter}")
     with workers(executor, jobs, preload=TOYS_MODULES) as pool:
         found = cover_at_mass(
-            model, truths, cl=cl, toys=toys, seed=seed, ensemble=ensemble, executor=pool, store=store, report=report
+            model, truths, cl=cl, toys=toys, seed=seed, ensemble=where, executor=pool, store=store, report=report
         )
     own = tuple(replace(one, value=float(value)) for one, value in zip(found, wanted, strict=True))
     about = Choices.of(loaded, chosen, cl=cl, dof=1)
     mass = None if masses is None else float(masses[0])
-    return CoverageResult(about, chosen.parameter, chosen.unit or "1", None, toys, seed, ensemble, own, mass)
+    return CoverageResult(about, chosen.parameter, chosen.unit or "1", None, toys, seed, where, own, mass)

@@ -231,7 +231,7 @@ def expect_limits(
     variants: Mapping[str, str] | None = None,
     toys: int = 1000,
     seed: int = 0,
-    ensemble: Ensemble = "profiled",
+    ensemble: Ensemble | None = None,
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
     store: Store | None = None,
@@ -252,7 +252,7 @@ def expect_limits(
         toys: how many.
         seed: of the random numbers.
         ensemble: where the nuisance parameters of the Standard Model are: ``profiled`` at the observed data, or
-            ``nominal``.
+            ``nominal``; by default profiled, for a projection, which has no data, nominal.
         executor: any ``concurrent.futures.Executor``; None computes here.
         jobs: worker processes in the place of an executor; a script that asks for them has its calls below
             ``if __name__ == "__main__":``.
@@ -264,6 +264,7 @@ def expect_limits(
     """
     check_kind(kind)
     loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
+    where = loaded.ensemble if ensemble is None else ensemble
     check_dof(dof, chosen)
     check_level(cl)
     axis = mass_axis(chosen, masses, loaded)
@@ -279,7 +280,7 @@ def expect_limits(
             dof=dof,
             toys=None if kind == "asimov" else toys,
             seed=seed,
-            ensemble=ensemble,
+            ensemble=where,
             plane=loaded.masses_MeV,
             executor=pool,
             store=store,
@@ -288,7 +289,7 @@ def expect_limits(
     about = Choices.of(loaded, chosen, axis if chosen.has_mediator else None, cl=cl, dof=dof)
     points = tuple(_point(float(mass), ends, i, signed=chosen.signed) for i, mass in enumerate(axis))
     count = len(ends.upper)
-    return ExpectedLimits(about, chosen, kind, count, seed if kind == "toys" else None, ensemble, points)
+    return ExpectedLimits(about, chosen, kind, count, seed if kind == "toys" else None, where, points)
 
 
 def check_kind(kind: str) -> None:

@@ -160,7 +160,7 @@ def expect_strength_limits(
     cl: float = 0.9,
     toys: int = 1000,
     seed: int = 0,
-    ensemble: Ensemble = "profiled",
+    ensemble: Ensemble | None = None,
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
     store: Store | None = None,
@@ -178,7 +178,7 @@ def expect_strength_limits(
         toys: how many.
         seed: of the random numbers.
         ensemble: where the nuisance parameters of the Standard Model are: ``profiled`` at the observed data, or
-            ``nominal``.
+            ``nominal``; by default profiled, for a projection, which has no data, nominal.
         executor: any ``concurrent.futures.Executor``; None computes here.
         jobs: worker processes in the place of an executor; a script that asks for them has its calls below
             ``if __name__ == "__main__":``.
@@ -193,6 +193,7 @@ def expect_strength_limits(
     check_kind(kind)
     check_level(cl)
     loaded, tables = as_analysis(analysis, law, variants), as_spectra(spectra)
+    where = loaded.ensemble if ensemble is None else ensemble
     loaded.check_limits()
     likelihoods = [spectrum_likelihood(loaded, spectrum) for spectrum in tables]
     with workers(executor, jobs, preload=TOYS_MODULES) as pool:
@@ -201,7 +202,7 @@ def expect_strength_limits(
             cl=cl,
             toys=None if kind == "asimov" else toys,
             seed=seed,
-            ensemble=ensemble,
+            ensemble=where,
             executor=pool,
             store=store,
             report=report,
@@ -213,4 +214,4 @@ def expect_strength_limits(
     notes = tuple(dict.fromkeys(note for spectrum in tables for note in spectrum_notes(loaded, spectrum)))
     about = replace(Choices.of(loaded, cl=cl, dof=1), notes=notes)
     its_seed = seed if kind == "toys" else None
-    return ExpectedStrengths(about, kind, len(ends.upper), its_seed, ensemble, tuple(tables), points)
+    return ExpectedStrengths(about, kind, len(ends.upper), its_seed, where, tuple(tables), points)
