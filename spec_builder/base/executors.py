@@ -15,6 +15,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.threads import BLAS_THREADS, one_thread_of_blas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -147,27 +148,15 @@ def process_pool(jobs: int, preload: Sequence[str] = ()) -> concurrent.futures.P
         try:
             resource_tracker.ensure_running()  # it unblocks the other signal
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-            with _one_thread_of_blas():
-                forkserver.ensure_running()  # it and its children inherit what is blocked
+            is_set = one_thread_of_blas()
+            forkserver.ensure_running()  # it and its children inherit what is blocked, and what is set
+            if is_set:
+                del os.environ[BLAS_THREADS]
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
     else:
         context = multiprocessing.get_context("spawn")
     return _Pool(jobs, mp_context=context, initializer=_start_worker)
-
-
-@contextlib.contextmanager
-def _one_thread_of_blas() -> Iterator[None]:
-    """Around the start of processes that share the cores, unless the user has said how many threads there are."""
-    name = "OPENBLAS_NUM_THREADS"
-    if name in os.environ or "OMP_NUM_THREADS" in os.environ:
-        yield
-        return
-    os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        del os.environ[name]
 
 
 class _Pool(concurrent.futures.ProcessPoolExecutor):
