@@ -17,10 +17,10 @@ __all__ = ["check_entries"]
 
 #: How alike two keys are that may be a slip of the finger, from 0 to 1.
 _ALIKE = 0.75
-_LISTS = ("distributions", "data", "domains", "functions", "parameter_points")
+_LISTS = ("analyses", "data", "distributions", "domains", "functions", "likelihoods", "parameter_points")
 #: Keys that are read where they stand, or that other tools write there; another one is refused if it is like one of
 #: them that is missing.
-_TOP = (*_LISTS, "analyses", "likelihoods", "metadata", "misc")
+_TOP = (*_LISTS, "metadata", "misc")
 _SAMPLE = ("data", "modifiers", "name")
 _MODIFIER = (
     *("constraint", "constraint_const", "constraint_name", "constraint_type"),

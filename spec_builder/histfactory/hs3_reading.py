@@ -6,16 +6,18 @@ A model that a pyhf workspace cannot hold (another distribution, constraint or i
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import unknown_name
 from spec_builder.histfactory.hs3_entries import check_entries
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["is_hs3", "workspace_of_hs3"]
+__all__ = ["is_hs3", "workspace_of_hs3", "workspaces_of_hs3"]
 
 _HISTFACTORY = "histfactory_dist"
 _CONSTRAINTS = {
@@ -43,21 +45,55 @@ def is_hs3(content: Any) -> bool:
     return isinstance(content, dict) and "distributions" in content and "channels" not in content
 
 
-def workspace_of_hs3(content: Mapping[str, Any]) -> dict[str, Any]:
+def workspace_of_hs3(content: Mapping[str, Any], measurement: str | None = None) -> dict[str, Any]:
     """The pyhf workspace with the same likelihood: a channel for each distribution, a measurement for each analysis.
 
     Parameters keep their names; those of a ``staterror``, ``shapesys`` or ``shapefactor`` become ``NAME[0]``, ...
 
     Args:
         content: of a file in HS3.
+        measurement: name of an analysis, or of a likelihood that no analysis has. It becomes the first measurement;
+            those of other likelihoods are left out. It need not be named where there is one likelihood.
 
     Raises:
-        SpecBuilderError: naming what is missing, malformed, or nothing that a pyhf workspace can hold.
+        SpecBuilderError: naming what is missing, malformed, or nothing that a pyhf workspace can hold; if there are
+            several likelihoods and none is chosen.
     """
+    with _of_hs3():
+        return _workspace(content, measurement)
+
+
+def workspaces_of_hs3(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The workspace of each likelihood; see :func:`workspace_of_hs3`."""
+    with _of_hs3():
+        check_entries(content)
+        first = {likelihood: name for name, likelihood in reversed(_likelihoods(content).items())}
+        return [_workspace(content, first[likelihood["name"]]) for likelihood in content["likelihoods"]]
+
+
+@contextmanager
+def _of_hs3() -> Iterator[None]:
+    """Say of content that has another form what it is not."""
     try:
-        return _workspace(content)
+        yield
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         raise SpecBuilderError(f"not a model in HS3 of binned channels: {type(error).__name__} {error}") from None
+
+
+def _likelihoods(content: Mapping[str, Any]) -> dict[str, str]:
+    """The likelihood of each measurement: of every analysis, and by its own name one that no analysis has."""
+    likelihoods = [str(likelihood["name"]) for likelihood in content["likelihoods"]]
+    found = {str(analysis["name"]): str(analysis["likelihood"]) for analysis in content.get("analyses", [])}
+    for name, likelihood in found.items():
+        if likelihood not in likelihoods:
+            raise SpecBuilderError(f"analysis '{name}': there is no likelihood '{likelihood}'")
+    for likelihood in likelihoods:
+        if likelihood in found.values():
+            continue
+        if likelihood in found:
+            raise SpecBuilderError(f"likelihood '{likelihood}': an analysis of this name has another likelihood")
+        found[likelihood] = likelihood
+    return found
 
 
 @dataclass
@@ -90,10 +126,11 @@ class _Vectors:
         return stem if parameter in self.names and self.lengths[stem] == 1 else name
 
 
-def _workspace(content: Mapping[str, Any]) -> dict[str, Any]:
+def _workspace(content: Mapping[str, Any], measurement: str | None) -> dict[str, Any]:
     check_entries(content)
     distributions = {d["name"]: d for d in content["distributions"]}
-    likelihood = _likelihood(content)
+    chosen = _chosen(content, measurement)
+    likelihood = next(one for one in content["likelihoods"] if one["name"] == _likelihoods(content)[chosen[0]])
     names = [str(name) for name in likelihood["distributions"]]
     _check_kinds([distributions[name] for name in names])
     auxiliary = [distributions[name] for name in likelihood.get("aux_distributions") or []]
@@ -114,16 +151,23 @@ def _workspace(content: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "channels": [place[name] for name in names],
         "observations": observations,
-        "measurements": _measurements(content, likelihood["name"], used, vectors, luminosity),
+        "measurements": _measurements(content, chosen, used, vectors, luminosity),
         "version": "1.0.0",
     }
 
 
-def _likelihood(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    likelihoods: list[Mapping[str, Any]] = content["likelihoods"]
-    if len(likelihoods) != 1:
-        raise SpecBuilderError(f"has {len(likelihoods)} likelihoods, expected 1")
-    return likelihoods[0]
+def _chosen(content: Mapping[str, Any], measurement: str | None) -> list[str]:
+    """Names of the measurements of one likelihood, the one that was asked for first."""
+    likelihoods = _likelihoods(content)
+    if not likelihoods:
+        raise SpecBuilderError("has no likelihood, expected at least one")
+    if measurement is None and len(set(likelihoods.values())) > 1:
+        raise SpecBuilderError(f"has several likelihoods, name a measurement of one: {', '.join(likelihoods)}")
+    first = next(iter(likelihoods)) if measurement is None else measurement
+    if first not in likelihoods:
+        raise unknown_name("measurement", first, likelihoods)
+    others = [name for name in likelihoods if name != first and likelihoods[name] == likelihoods[first]]
+    return [first, *others]
 
 
 def _written_by_root(content: Mapping[str, Any]) -> bool:
@@ -287,23 +331,24 @@ def _vector_data(
 
 def _measurements(
     content: Mapping[str, Any],
-    likelihood: str,
+    names: Sequence[str],
     used: set[str],
     vectors: _Vectors,
     luminosity: Mapping[str, float] | None,
 ) -> list[dict[str, Any]]:
     domains = {d["name"]: d for d in content.get("domains", [])}
     points = {p["name"]: p for p in content.get("parameter_points", [])}
-    analyses = [a for a in content.get("analyses", []) if a["likelihood"] == likelihood]
+    analyses = {a["name"]: a for a in content.get("analyses", [])}
     measurements = []
-    for analysis in analyses or [{"name": "measurement"}]:
+    for name in names:
+        analysis = analyses.get(name, {"name": name})
         bounds = _bounds(domains[domain] for domain in analysis.get("domains", []))
         start = _start(points, analysis)
         values = {p["name"]: p for p in start["parameters"]}
         interest = (analysis.get("parameters_of_interest") or [""])[0]
         parameters = _settings(values, bounds, used, vectors, luminosity)
         config = {"poi": vectors.interest(interest), "parameters": parameters}
-        measurements.append({"name": analysis["name"], "config": config})
+        measurements.append({"name": name, "config": config})
     return measurements
 
 

@@ -330,7 +330,10 @@ def point(content: dict[str, Any], name: str) -> dict[str, Any]:
     ("change", "message"),
     [
         (lambda h: h.pop("likelihoods"), "not a model in HS3 of binned channels: KeyError 'likelihoods'"),
-        (lambda h: h["likelihoods"].append({}), "has 2 likelihoods, expected 1"),
+        (
+            lambda h: h["likelihoods"].append(h["likelihoods"][0] | {"name": "other"}),
+            "has several likelihoods, name a measurement of one: any, other",
+        ),
         (
             lambda h: h["distributions"][0].update(type="exponential_dist"),
             "distribution 'z': is a exponential_dist; only histfactory_dist fits",
