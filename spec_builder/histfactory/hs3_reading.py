@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.histfactory.hs3_axes import check_bins
 from spec_builder.histfactory.hs3_constraints import NamedConstraints, constants
 from spec_builder.histfactory.hs3_entries import check_entries, modifiers_of
 from spec_builder.histfactory.hs3_measurements import (
@@ -101,20 +102,22 @@ def _workspace(content: Mapping[str, Any], measurement: str | None) -> dict[str,
     every = {d["name"]: d for d in content["distributions"]}
     distributions = [every[name] for name in likelihood["distributions"]]
     _check_kinds(distributions)
+    data = {d["name"]: d for d in content["data"]}
+    observed = [data[name] for name in likelihood["data"]]
+    for distribution, counts in zip(distributions, observed, strict=True):
+        check_bins(distribution, counts)
     reader = _Reader.of(content, likelihood, distributions, analyses.values())
     channels = {
         distribution["name"]: reader.channel(distribution)
         for distribution in sorted(distributions, key=lambda d: str(d["name"]))  # pyhf counts the bins in this order
     }
-    data = {d["name"]: d for d in content["data"]}
-    observations = [
-        {"name": distribution["name"], "data": list(data[entry]["contents"])}
-        for distribution, entry in zip(distributions, likelihood["data"], strict=True)
-    ]
     used = {m["name"] for channel in channels.values() for sample in channel["samples"] for m in sample["modifiers"]}
     return {
         "channels": [channels[distribution["name"]] for distribution in distributions],
-        "observations": observations,
+        "observations": [
+            {"name": distribution["name"], "data": list(counts["contents"])}
+            for distribution, counts in zip(distributions, observed, strict=True)
+        ],
         "measurements": [settings_of(content, analysis, used, reader.names) for analysis in analyses.values()],
         "version": "1.0.0",
     }
@@ -364,8 +367,8 @@ class _Reader:
         if names is not None:
             if len(names) != len(contents):
                 raise SpecBuilderError(f"{where}: has {len(names)} constraints, expected {len(contents)}")
-            rows = zip(names, contents, parameters, strict=True)
-            return [self._width(where, name, count, parameter) for name, count, parameter in rows]
+            places = zip(names, contents, parameters, strict=True)
+            return [self._width(where, name, count, parameter) for name, count, parameter in places]
         if self.by_root and (not modifier.get("parameters") or not {"constraint", "constraint_type"} & set(modifier)):
             # without parameters ROOT's vals were once 1/sigma^2, and without a constraint it is one of its shapefactors
             raise SpecBuilderError(f"{where}: a shapesys that ROOT wrote without its parameters or its constraint")

@@ -93,7 +93,10 @@ def test_a_parameter_of_two_bins_is_refused() -> None:
 
 
 def test_parameters_without_a_name_have_roots_where_it_is_mentioned() -> None:
-    modifiers = [{"name": "x", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}}, {"name": "m", "type": "staterror"}]
+    modifiers: list[dict[str, Any]] = [
+        {"name": "x", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}},
+        {"name": "m", "type": "staterror"},
+    ]
     plain = Likelihood.from_workspace(workspace_of_hs3(model(*modifiers)))
     assert plain.parameters == ("m_c[0]", "m_c[1]", "mu", "x")
     content = start(
