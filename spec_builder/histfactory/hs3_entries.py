@@ -87,7 +87,7 @@ def _parameters(
 
 def _check_likelihoods(content: Mapping[str, Any]) -> None:
     fitted: set[str] = set()
-    for likelihood in content["likelihoods"]:
+    for likelihood in content.get("likelihoods", []):
         _refuse_misspelt(f"likelihood '{likelihood.get('name')}'", likelihood, _LIKELIHOOD)
         fitted.update(likelihood.get("data", []))
     for data in content["data"]:

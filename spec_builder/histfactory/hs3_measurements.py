@@ -78,7 +78,7 @@ def likelihoods_of(content: Mapping[str, Any]) -> dict[str, str]:
     Raises:
         SpecBuilderError: if an analysis has a likelihood that is not there, or two measurements would have one name.
     """
-    likelihoods = [str(likelihood["name"]) for likelihood in content["likelihoods"]]
+    likelihoods = [str(likelihood["name"]) for likelihood in content.get("likelihoods", [])]
     found = {str(analysis["name"]): str(analysis["likelihood"]) for analysis in content.get("analyses", [])}
     for name, likelihood in found.items():
         if likelihood not in likelihoods:

@@ -80,8 +80,10 @@ def workspaces_of_hs3(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The workspace of each likelihood; see :func:`workspace_of_hs3`."""
     with _of_hs3():
         check_entries(content)
-        first = {likelihood: name for name, likelihood in reversed(likelihoods_of(content).items())}
-        return [_workspace(content, first[likelihood["name"]]) for likelihood in content["likelihoods"]]
+        first: dict[str, str] = {}
+        for name, likelihood in likelihoods_of(content).items():
+            first.setdefault(likelihood, name)
+        return [_workspace(content, name) for name in first.values() or [None]]
 
 
 @contextmanager
@@ -174,7 +176,7 @@ class _Reader:
             {f["name"]: f["factors"] for f in content.get("functions", []) if f.get("type") == "product"},
             constants(points) | constants(starts),
         )
-        packages = content.get("metadata", {}).get("packages") or []
+        packages = [package.get("name") for package in content.get("metadata", {}).get("packages") or []]
         mentioned = {p["name"] for point in points for p in point["parameters"]}
         mentioned |= {axis["name"] for domain in domains for axis in domain["axes"]}
         reader = cls(
@@ -182,7 +184,7 @@ class _Reader:
             constraints,
             frozenset.intersection(*held),
             frozenset(mentioned),
-            any(package.get("name") == "ROOT" for package in packages),
+            "ROOT" in packages or "ROOT_internal" in content.get("misc", {}),
         )
         for where, modifier in modifiers_of(distributions):
             reader.check_word(where, modifier)
@@ -259,9 +261,9 @@ class _Reader:
                     use = (kind, "" if kind == "shapefactor" else str(distribution["name"]))
                     known = parameters[0] in users
                     if users.setdefault(parameters[0], use) != use or (known and kind == "shapesys"):
+                        what = "a staterror with Poisson's constraint" if kind != modifier["type"] else f"a {kind}"
                         raise SpecBuilderError(
-                            f"parameter '{parameters[0]}': several samples share it, which pyhf has for a shapefactor, "
-                            "and in one channel for a staterror with Gaussians"
+                            f"parameter '{parameters[0]}': several samples share it in {what}, which pyhf cannot hold"
                         )
                     self.names.add(self._stem(distribution, sample, modifier, kind), parameters)
 
@@ -356,7 +358,10 @@ class _Reader:
             return str(modifier["type"])
         of_channel = distribution.get("staterror", {})
         said = [one.get(key) for one in (modifier, of_channel) for key in ("constraint", "constraint_type")]
-        word = next((word for word in said if word is not None), "Poisson" if self.by_root else "Gauss")
+        word = next((word for word in said if word is not None), "Poisson" if self.by_root else None)
+        if word is None:  # ROOT has Poisson's, pyhs3 a Gaussian, and the standard's text either
+            where = f"channel '{distribution['name']}', modifier '{modifier.get('name')}'"
+            raise SpecBuilderError(f"{where}: a staterror without its constraint, expected 'Gauss' or 'Poisson'")
         return "shapesys" if word in _POISSON else "staterror"
 
     def _widths(

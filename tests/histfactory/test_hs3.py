@@ -329,7 +329,8 @@ def point(content: dict[str, Any], name: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda h: h.pop("likelihoods"), "not a model in HS3 of binned channels: KeyError 'likelihoods'"),
+        (lambda h: h.pop("data"), "not a model in HS3 of binned channels: KeyError 'data'"),
+        (lambda h: h.pop("likelihoods"), "analysis 'any': there is no likelihood 'main_likelihood'"),
         (
             lambda h: h["likelihoods"].append(h["likelihoods"][0] | {"name": "other"}),
             "has several likelihoods, name a measurement of one: any, other",
@@ -344,7 +345,7 @@ def point(content: dict[str, Any], name: str) -> dict[str, Any]:
         ),
         (
             lambda h: h["distributions"][0]["samples"][1]["modifiers"][0].update(constraint="Poisson"),
-            r"parameter 'mc\[1\]': several samples share it, which pyhf has for a shapefactor",
+            r"parameter 'mc\[1\]': several samples share it in a staterror, which pyhf",
         ),
         (
             lambda h: h["distributions"][0]["samples"][1]["modifiers"][1].update(type="custom"),

@@ -101,7 +101,7 @@ WRONG: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     ),
     (lambda c: sample(c, 0)[2].pop("parameters"), "'unc': has 0 parameters, expected 2"),
     (lambda c: sample(c, 1)[1].update(constraints=["lumiConstraint"] * 2), "'staterror': names constraints, expected"),
-    (second_staterror, "parameter 'gamma_stat_SR_bin_0': several samples share it, which pyhf has for a shapefactor"),
+    (second_staterror, "parameter 'gamma_stat_SR_bin_0': several samples share it in a staterror with Poisson's"),
     (lambda c: c["distributions"][0].update(staterror={"relThreshold": 0.05}), "has a relThreshold of its staterror"),
     (
         lambda c: c["distributions"][0].update(staterror={"constraint_type": "Lognormal"}),

@@ -19,6 +19,10 @@ def of_bins(kind: str, **more: object) -> dict[str, Any]:
     return {"name": "own", "type": kind, "parameters": ["g_0", "g_1"], **more}
 
 
+GAUSSIAN = of_bins("staterror", constraint="Gauss")
+POISSON = of_bins("shapesys", data={"vals": [0.8, 0.6]})
+
+
 def model(*modifiers: dict[str, Any], channels: tuple[str, ...] = ("c",)) -> dict[str, Any]:
     """Channels of two bins with a signal of strength mu, and a background with the modifiers."""
     samples = [
@@ -42,10 +46,9 @@ def start(content: dict[str, Any], **values: tuple[float, bool]) -> dict[str, An
     return content
 
 
-@pytest.mark.parametrize("kind", ["staterror", "shapesys"])
-def test_a_part_of_the_bins_is_held_by_having_no_uncertainty(kind: str) -> None:
+@pytest.mark.parametrize("modifier", [GAUSSIAN, POISSON], ids=["staterror", "shapesys"])
+def test_a_part_of_the_bins_is_held_by_having_no_uncertainty(modifier: dict[str, Any]) -> None:
     """At its start, whatever that is; 2NLL misses the constant of its constraint alone."""
-    modifier = of_bins(kind, data={"vals": [0.8, 0.6]}) if kind == "shapesys" else of_bins(kind)
     free = Likelihood.from_workspace(workspace_of_hs3(model(modifier)))
     content = start(model(modifier), g_0=(1.25, True), g_1=(1.0, False))
     content["domains"] = [{"name": "d", "axes": [{"name": "g_1", "min": 0.0, "max": 4.0}]}]
@@ -72,15 +75,15 @@ def test_a_shapefactor_of_two_channels_is_one() -> None:
     assert Likelihood.from_workspace(back).parameters == ("mu", "own_c[0]", "own_c[1]")
 
 
-@pytest.mark.parametrize("kind", ["shapesys", "staterror"])
-def test_other_modifiers_of_two_channels_are_refused(kind: str) -> None:
-    content = model(of_bins(kind, data={"vals": [0.8, 0.6]}), channels=("c", "d"))
+@pytest.mark.parametrize("modifier", [GAUSSIAN, POISSON], ids=["staterror", "shapesys"])
+def test_other_modifiers_of_two_channels_are_refused(modifier: dict[str, Any]) -> None:
+    content = model(modifier, channels=("c", "d"))
     with pytest.raises(SpecBuilderError, match="parameter 'g_0': several samples share it"):
         workspace_of_hs3(content)
 
 
 def test_modifiers_of_one_name_and_other_parameters_are_two() -> None:
-    content = model(of_bins("shapesys", data={"vals": [0.8, 0.6]}))
+    content = model(POISSON)
     other = of_bins("shapesys", data={"vals": [0.2, 0.3]}) | {"parameters": ["h_0", "h_1"]}
     content["distributions"][0]["samples"][0]["modifiers"].append(other)
     likelihood = Likelihood.from_workspace(workspace_of_hs3(content))
@@ -95,7 +98,7 @@ def test_a_parameter_of_two_bins_is_refused() -> None:
 def test_parameters_without_a_name_have_roots_where_it_is_mentioned() -> None:
     modifiers: list[dict[str, Any]] = [
         {"name": "x", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}},
-        {"name": "m", "type": "staterror"},
+        {"name": "m", "type": "staterror", "constraint": "Gauss"},
     ]
     plain = Likelihood.from_workspace(workspace_of_hs3(model(*modifiers)))
     assert plain.parameters == ("m_c[0]", "m_c[1]", "mu", "x")
@@ -110,13 +113,12 @@ def test_parameters_without_a_name_have_roots_where_it_is_mentioned() -> None:
 @pytest.mark.parametrize(
     ("packages", "of_channel", "kind"),
     [
-        ([], {}, "staterror"),
         ([{"name": "ROOT"}], {}, "shapesys"),
         ([{"name": "ROOT"}], {"constraint_type": "Gauss"}, "staterror"),
         ([], {"constraint": "Poisson"}, "shapesys"),
     ],
 )
-def test_the_usual_constraint_of_a_staterror_is_poissons_for_root(
+def test_the_constraint_of_a_staterror_makes_its_type(
     packages: list[dict[str, str]], of_channel: dict[str, str], kind: str
 ) -> None:
     content = model(of_bins("staterror"))
@@ -124,6 +126,18 @@ def test_the_usual_constraint_of_a_staterror_is_poissons_for_root(
     content["distributions"][0]["staterror"] = of_channel
     (modifier,) = workspace_of_hs3(content)["channels"][0]["samples"][1]["modifiers"]
     assert modifier == {"name": "own_c", "type": kind, "data": [0.8, 0.6]}
+
+
+def test_a_staterror_that_says_nothing_is_roots_or_refused() -> None:
+    """It was read with Gaussians, as pyhs3 does; ROOT has Poisson's."""
+    content = model(of_bins("staterror"))
+    with pytest.raises(
+        SpecBuilderError, match="channel 'c', modifier 'own': a staterror without its constraint, expec"
+    ):
+        workspace_of_hs3(content)
+    content["misc"] = {"ROOT_internal": {}}
+    (modifier,) = workspace_of_hs3(content)["channels"][0]["samples"][1]["modifiers"]
+    assert modifier["type"] == "shapesys"
 
 
 def test_measurements_and_their_likelihoods() -> None:

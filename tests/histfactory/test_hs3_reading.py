@@ -134,8 +134,9 @@ def test_a_likelihood_without_an_analysis_is_a_measurement_of_its_name() -> None
     with pytest.raises(SpecBuilderError, match="analysis 'expected': there is no likelihood 'expcted'"):
         workspace_of_hs3(content)
     content |= {"analyses": [], "likelihoods": []}
-    with pytest.raises(SpecBuilderError, match="has no likelihood"):
-        workspace_of_hs3(content)
+    for read in (workspace_of_hs3, workspaces_of_hs3):
+        with pytest.raises(SpecBuilderError, match="has no likelihood"):
+            read(content)
 
 
 def test_constant_parameters_stay_constant() -> None:
