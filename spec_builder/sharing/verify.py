@@ -21,8 +21,8 @@ from spec_builder.histfactory.checks import (
     unused_settings,
     workspace_problems,
 )
-from spec_builder.histfactory.hs3_reading import is_hs3
-from spec_builder.histfactory.patch import load_workspace, patched_workspace
+from spec_builder.histfactory.hs3_reading import is_hs3, workspaces_of_hs3
+from spec_builder.histfactory.patch import load_workspace
 from spec_builder.histfactory.patchset import check_digest, check_patch_set, patch_name
 from spec_builder.histfactory.schema import schema_problem
 from spec_builder.inference.likelihood import Likelihood
@@ -74,22 +74,31 @@ def verify_file(path: str | PathLike[str], *, report: Parts = silent) -> tuple[s
     if is_critical(content):
         problems = check_critical(content)
         return ("critical values" if problems else critical_summary(content)), problems
-    kind = "workspace"
+    kind, workspaces = "workspace", [content]
     if is_hs3(content):
-        kind, content = "model in HS3", patched_workspace(content, name)
-    problems = verify_workspace(content)
+        kind = "model in HS3"
+        try:
+            workspaces = workspaces_of_hs3(content)
+        except SpecBuilderError as error:
+            return kind, [str(error)]
+    problems = list(dict.fromkeys(problem for workspace in workspaces for problem in verify_workspace(workspace)))
     if problems:
         return kind, problems
-    bins = sum(len(observation["data"]) for observation in content["observations"])
-    summary = (
-        f"{kind}, {counted(len(content['channels']), 'channel')}, {counted(bins, 'bin')}, "
-        f"measurements {', '.join(m['name'] for m in content['measurements'])}, sha256 {digest(content)}"
-    )
-    summary = "; ".join([summary, *workspace_notes(content)])
+    summary = "; ".join(f"{kind}, {_summary(workspace)}" for workspace in workspaces)
     beside = Path(name).with_suffix(".meta.json")
     if name != "-" and beside.is_file():
         problems = _verify_metadata(beside, load_json(str(beside)))
     return summary, problems
+
+
+def _summary(workspace: dict[str, Any]) -> str:
+    """Size, measurements and digest of a sound workspace, and what is unusual about it."""
+    bins = sum(len(observation["data"]) for observation in workspace["observations"])
+    summary = (
+        f"{counted(len(workspace['channels']), 'channel')}, {counted(bins, 'bin')}, "
+        f"measurements {', '.join(m['name'] for m in workspace['measurements'])}, sha256 {digest(workspace)}"
+    )
+    return "; ".join([summary, *workspace_notes(workspace)])
 
 
 def _verify_patch_set(name: str, content: dict[str, Any], report: Parts) -> tuple[str, list[str]]:

@@ -322,7 +322,7 @@ def fit_workspace_by_toys(
         store: where finished chunks go; in memory by default.
         report: told how many chunks are done, and of how many.
     """
-    workspace, name = as_workspace(workspace, name)
+    workspace, name = as_workspace(workspace, name, measurement=measurement)
     asymptotic = fit_workspace(workspace, name, measurement=measurement, poi=poi, hold=hold, cl=cl)
     likelihood = workspace_likelihood(workspace, name, measurement, poi=poi, hold=hold)
     with named(name):

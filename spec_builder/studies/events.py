@@ -270,7 +270,7 @@ def events_of_workspace(
     Raises:
         SpecBuilderError: for an unsound workspace, an unknown parameter, or if the fit is not valid.
     """
-    content, title = as_workspace(workspace, name, patches)
+    content, title = as_workspace(workspace, name, patches, measurement)
     with named(title):
         likelihood = workspace_likelihood(content, title, measurement, poi=poi, hold=hold)
         counted = _counts(likelihood, title)

@@ -261,7 +261,7 @@ def profile_workspace(
     Raises:
         SpecBuilderError: for an unsound workspace, an unknown parameter or one that is held, or fewer or more points.
     """
-    workspace, name = as_workspace(workspace, name)
+    workspace, name = as_workspace(workspace, name, measurement=measurement)
     with named(name):
         likelihood = workspace_likelihood(workspace, name, measurement, poi=parameter, hold=hold)
         if not likelihood.poi:

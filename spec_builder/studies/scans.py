@@ -419,7 +419,7 @@ def scan_patches(
             or compile.
     """
     check_scan_output(output, force=force)
-    workspace, patchset, name = _as_patch_set(workspace, patchset, name)
+    workspace, patchset, name = _as_patch_set(workspace, patchset, name, measurement)
     check_digest(workspace, patchset, name)
     check_labels(patchset["metadata"]["labels"], name)
     if measurement is None and NEW_PHYSICS in [one["name"] for one in workspace["measurements"]]:
@@ -492,10 +492,10 @@ def _patch_labels(
 
 
 def _as_patch_set(
-    workspace: GivenWorkspace, patchset: GivenWorkspace, name: str | None
+    workspace: GivenWorkspace, patchset: GivenWorkspace, name: str | None, measurement: str | None
 ) -> tuple[dict[str, Any], Mapping[str, Any], str]:
     """Contents of a workspace and a patch set; what comes from a file is looked at in full."""
-    content, shown = as_workspace(workspace)
+    content, shown = as_workspace(workspace, measurement=measurement)
     check_workspace(content, "standard input" if shown == "-" else shown)
     if isinstance(patchset, str | PathLike):
         check_path("patchset", patchset)
