@@ -743,8 +743,9 @@ INLINE Truth solve(Work &k, const Real *matrix, const double *stiffness, bool in
 STAGE Real direction(Work &k, Real *x) {
   const Model *m = k.m;
   const int64_t F = m->free;
-  Truth edge = truth(false);
-  for (int64_t p = 0; p < F; p++) edge = edge | (k.base[p] <= m->lower[p]) | (k.base[p] >= m->upper[p]);
+  Real room = real(INFINITE);
+  for (int64_t p = 0; p < F; p++) room = minimum(k.base[p] - m->lower[p], minimum(m->upper[p] - k.base[p], room));
+  Truth edge = room <= 0.0;
   const bool inside = !any(edge);
   k.plain = !edge;
   for (int64_t p = 0; p < F && !inside; p++) {
@@ -781,17 +782,17 @@ STAGE Real reach(Work &k) {
   const Model *m = k.m;
   const int64_t F = m->free;
   Real part = real(1.0);
-  Truth leaves = truth(false);
+  Real room = real(INFINITE);
   for (int64_t p = 0; p < F; p++) {
     Real end = k.base[p] + k.step[p];
-    leaves = leaves | (end < m->lower[p]) | (end > m->upper[p]);
+    room = minimum(end - m->lower[p], minimum(m->upper[p] - end, room));
   }
-  if (!any(leaves)) return part;
+  if (!any(room < 0.0)) return part;
   for (int64_t p = 0; p < F; p++) {
     Real step = k.step[p], end = k.base[p] + step;
     Truth outside = (end < m->lower[p]) | (end > m->upper[p]);
-    Real room = select(step > 0.0, m->upper[p] - k.base[p], m->lower[p] - k.base[p]);
-    part = select(outside, minimum(part, room / step), part);
+    Real way = select(step > 0.0, m->upper[p] - k.base[p], m->lower[p] - k.base[p]);
+    part = select(outside, minimum(part, way / step), part);
   }
   return part;
 }
