@@ -8,6 +8,7 @@ does not exceed.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -126,9 +127,9 @@ class Acceptance:
     Attributes:
         ends: crossings, ascending.
         accepted: whether the first value of the grid is accepted.
-        errors: Monte Carlo errors of the crossings.
+        errors: of the crossings: Monte Carlo, and where between grid points a jump of critical values stands.
         interval: (lower, upper), the nearest crossings on either side of the best value; None where there is none.
-        interval_error: Monte Carlo errors of these.
+        interval_error: errors of these.
     """
 
     ends: tuple[float, ...]
@@ -150,7 +151,7 @@ class FeldmanCousins:
         seed: of the random numbers.
         ensemble: ``profiled`` or ``nominal``.
         interval: (lower, upper); None where the domain ends first.
-        interval_error: Monte Carlo errors of these.
+        interval_error: errors of these.
         ends: all crossings of the critical values, where crossings within the errors count as one.
         asymptotic: the interval by the threshold of Wilks' theorem.
         critical: the grid.
@@ -392,7 +393,9 @@ def accept(observed: Observed, critical: Sequence[CriticalValue], seed: int) -> 
             absolute=observed.least,
         )
         ends = _sharpen(roots.x.tolist(), place.tolist(), np.abs(difference) < _BLUR * errors)
-    spread = _end_errors(ends, values, difference, smooth_errors(errors), seed)
+    moved = _end_errors(ends, values, difference, smooth_errors(errors), seed)
+    jumped = _jump_errors(ends, place, values, difference, levels)
+    spread = [math.hypot(*both) for both in zip(moved, jumped, strict=True)]
     lower, upper = observed.nearest(ends)
     by_end: dict[float | None, float] = dict(zip(ends, spread, strict=True))
     return Acceptance(
@@ -440,6 +443,29 @@ def _end_errors(
     borders = (np.array(ends[1:]) + np.array(ends[:-1])) / 2
     near = np.searchsorted(borders, (values[1:] + values[:-1]) / 2)
     return [float(np.std(lengths[:, near == i].sum(axis=1))) for i in range(len(ends))]
+
+
+def _jump_errors(
+    ends: list[float], place: IndexArray, values: FloatArray, difference: FloatArray, levels: FloatArray
+) -> list[float]:
+    """What is not known of the ends because critical values may jump between grid points, as those of few counts do.
+
+    A jump is what a step of the critical values has beyond the steps beside it. It stands anywhere between the two
+    grid points: the end's distance to a place there, root mean square, counts by the jump's part of the change that
+    makes the crossing. Where the observed statistic is itself a critical value all of it does: the line between
+    leaves it at once.
+    """
+    steps = np.diff(levels)
+    found = []
+    for end in ends:
+        i = int(place[np.argmin(np.maximum(values[place] - end, end - values[place + 1]))])
+        jump = abs(float(steps[i] - np.median(steps[max(i - 1, 0) : i + 2])))
+        change = abs(float(difference[i + 1] - difference[i]))
+        at_tie = bool((np.abs(difference[i : i + 2] + TIE) <= TIE).any())
+        part = 1.0 if at_tie else min(jump / change, 1.0) if 0 < change < np.inf else 0.0
+        left, right = end - values[i], values[i + 1] - end
+        found.append(part * math.sqrt(max(left**3 + right**3, 0.0) / (3 * (left + right))))
+    return found
 
 
 # ---------------------------------------------------------------------- questions
