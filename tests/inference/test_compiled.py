@@ -20,7 +20,7 @@ from spec_builder.model.analysis import load_analysis
 from tests.inference.random_models import random_model
 
 if TYPE_CHECKING:
-    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.arrays import FloatArray, IndexArray
     from spec_builder.inference.newton import BatchFit
 
 LIBRARY = compiled.find_library()
@@ -229,7 +229,7 @@ def test_a_minimum_that_is_not_looked_at_again_is_there(size: float, barrier: fl
     assert packed is not None
     assert packed.model.affine
 
-    def fit(theta: FloatArray, evaluations: int) -> tuple[FloatArray, ...]:
+    def fit(theta: FloatArray, evaluations: int) -> tuple[FloatArray, FloatArray, IndexArray]:
         least = np.full((1, 1), barrier)
         return compiled.run(LIBRARY, packed, theta, arrays, least, evaluations=evaluations)
 
