@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import shown
 from spec_builder.histfactory.hs3_axes import check_bins
 from spec_builder.histfactory.hs3_constraints import NamedConstraints, constants
 from spec_builder.histfactory.hs3_entries import check_entries, modifiers_of
@@ -101,11 +102,13 @@ def _workspace(content: Mapping[str, Any], measurement: str | None) -> dict[str,
     likelihood = next(
         one for one in content["likelihoods"] if all(a["likelihood"] == one["name"] for a in analyses.values())
     )
-    every = {d["name"]: d for d in content["distributions"]}
-    distributions = [every[name] for name in likelihood["distributions"]]
+    distributions = _referred(likelihood, "distributions", content["distributions"])
     _check_kinds(distributions)
-    data = {d["name"]: d for d in content["data"]}
-    observed = [data[name] for name in likelihood["data"]]
+    observed = _referred(likelihood, "data", content.get("data", []))
+    if len(observed) != len(distributions):
+        raise SpecBuilderError(
+            f"likelihood '{likelihood['name']}': has {len(distributions)} distributions and {len(observed)} data"
+        )
     for distribution, counts in zip(distributions, observed, strict=True):
         check_bins(distribution, counts)
     reader = _Reader.of(content, likelihood, distributions, analyses.values())
@@ -123,6 +126,15 @@ def _workspace(content: Mapping[str, Any], measurement: str | None) -> dict[str,
         "measurements": [settings_of(content, analysis, used, reader.names) for analysis in analyses.values()],
         "version": "1.0.0",
     }
+
+
+def _referred(likelihood: Mapping[str, Any], key: str, entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The entries that a likelihood names under a key."""
+    known = {entry["name"]: entry for entry in entries}
+    for name in likelihood[key]:
+        if name not in known:
+            raise SpecBuilderError(f"likelihood '{likelihood['name']}', {key}: there is no {shown(name)}")
+    return [known[name] for name in likelihood[key]]
 
 
 def _check_kinds(distributions: Sequence[Mapping[str, Any]]) -> None:
@@ -230,7 +242,7 @@ class _Reader:
             if modifier["type"] == "normfactor" and names and names[0] is not None and parameter not in self.held:
                 found[parameter, names[0]] = self.constraints.constraint(where, names[0], parameter)
         for name in likelihood.get("aux_distributions") or []:
-            distribution = self.constraints.distributions[name]
+            distribution = self.constraints.distributions.get(name, {})
             parameter = next((end for end in (distribution.get("mean"), distribution.get("x")) if end in factors), "")
             found[parameter, name] = self.constraints.constraint(f"likelihood '{likelihood['name']}'", name, parameter)
         if not found:
@@ -343,7 +355,9 @@ class _Reader:
         if modifier["type"] == "staterror":
             if modifier.get("constraints") or modifier.get("constraint_name"):
                 raise SpecBuilderError(f"{where}: names constraints, expected the errors of its samples alone")
-            widths = list(sample["data"].get("errors") or [0.0] * len(parameters))
+            if sample["data"].get("errors") is None:  # of which ROOT makes roots of the contents, and pyhs3 nothing
+                raise SpecBuilderError(f"{where}: a staterror of a sample without errors")
+            widths = list(sample["data"]["errors"])
         stem = self.names.bins[parameters[0]].rpartition("[")[0]
         if widths is not None and not self.held.issuperset(self.names.members(stem)):
             # pyhf holds all bins of a modifier, or those that have no uncertainty
