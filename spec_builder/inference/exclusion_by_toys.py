@@ -17,6 +17,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.names import shown
+from spec_builder.base.progress import Parts, silent
 from spec_builder.inference.curves import natural_x, relative_couplings, total_events
 from spec_builder.inference.data import Data, Problem, Yields
 from spec_builder.inference.exclusion import PLANE_MASSES, Exclusion, MassPoint, Minimum
@@ -49,7 +50,7 @@ from spec_builder.inference.toys import (
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from spec_builder.base.arrays import Columns, FloatArray
     from spec_builder.base.chunks import Store
@@ -375,7 +376,7 @@ def exclude_by_toys(
     plane: tuple[float, float] = PLANE_MASSES,
     executor: concurrent.futures.Executor | None = None,
     store: Store | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> ToyExclusion:
     """Exclude couplings at given masses by toys.
 
@@ -450,7 +451,7 @@ def cover_at_mass(
     ensemble: Ensemble = "profiled",
     executor: concurrent.futures.Executor | None = None,
     store: Store | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> list[Coverage]:
     """How often what limits at one mass leave (dof = 1) holds the true value.
 

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.progress import Parts, silent
 from spec_builder.inference.data import Data
 from spec_builder.inference.fit import may_be_absent
 from spec_builder.inference.newton import minimise
@@ -457,7 +458,7 @@ def feldman_cousins(
     null: float | None = 0.0,
     executor: concurrent.futures.Executor | None = None,
     store: Store | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> FeldmanCousins:
     """An interval by toys with its critical values, the significance and the goodness of fit.
 
@@ -608,7 +609,7 @@ def measure_coverage(
     ensemble: Ensemble = "profiled",
     executor: concurrent.futures.Executor | None = None,
     store: Store | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> list[Coverage]:
     """How often intervals cover the truth, for several true values: asymptotic ones and those by toys.
 

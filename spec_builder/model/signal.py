@@ -433,7 +433,7 @@ def _bare_kernel(channel: Channel, response: Response) -> Kernel:
     """Quadrature of a response, nominal or varied, for the spectrum of the channel's source on its target."""
     breaks = _breaks_keV(channel.source, channel.target)
     end = maximum_recoil_energy_keV(channel.source, channel.target)
-    return channel.kernel(breaks, end, response)
+    return response.kernel(channel.exposures, breaks_keV=breaks, end_keV=end)
 
 
 def _scaled(channel: Channel, bare: SignalKernel) -> SignalKernel:

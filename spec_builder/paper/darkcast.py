@@ -22,15 +22,15 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.executors import silent
 from spec_builder.base.patience import PATIENCE, patience_s
 from spec_builder.base.printing import one_line
+from spec_builder.base.progress import silent
 from spec_builder.paper.bounds import MissingBound, thinned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from spec_builder.base.executors import Report
+    from spec_builder.base.progress import Steps
     from spec_builder.paper.bounds import Bound
 
 __all__ = ["COUPLINGS", "darkcast_folder", "recast_bounds"]
@@ -179,14 +179,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def recast_bounds(
-    bounds: Sequence[Bound], path: Path, *, report: Report = silent
+    bounds: Sequence[Bound], path: Path, *, report: Steps = silent
 ) -> tuple[list[Bound], list[MissingBound]]:
     """Replace the curves that DarkCast knows by ones that it recasts now.
 
     Args:
         bounds: curves; those with a name in DarkCast are recast, the others stay.
         path: DarkCast's folder or the one above it.
-        report: told about each step; see :class:`spec_builder.base.executors.Report`.
+        report: told about each step; see :class:`spec_builder.base.progress.Steps`.
 
     Returns:
         The curves, and what DarkCast could not recast, with its reason.

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 #: Seconds of the processor that one command may take, and of the clock: other work may run beside it.
 LIMIT_S, WAIT_S = 30, 600
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM, signal.SIGPROF)
+#: Statuses of a command that Ctrl-C, SIGTERM or SIGHUP ended.
+_STOPPED = (130, 143, 129)
 #: Toys that are thrown again: more take long, which is no fault.
 _MOST_TOYS = 1000
 #: Largest difference from pyhf in 2NLL at the same point, beside rounding.
@@ -96,6 +98,8 @@ def run(arguments: list[str]) -> Ended:
         sys.argv = given
         for number, handler in before.items():
             signal.signal(number, handler)
+    if status in _STOPPED:  # no input stops a command: whoever runs this did
+        raise SystemExit(status)
     return Ended(status, out.getvalue(), err.getvalue())
 
 
