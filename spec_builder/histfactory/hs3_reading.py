@@ -154,6 +154,17 @@ def _check_kinds(distributions: Sequence[Mapping[str, Any]]) -> None:
             )
 
 
+def _modifiers_of_bins(
+    distributions: Sequence[Mapping[str, Any]],
+) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]]:
+    """Channel, sample and modifier, of those with a parameter for each bin, in the order in which pyhf counts them."""
+    for distribution in sorted(distributions, key=lambda d: str(d["name"])):
+        for sample in distribution["samples"]:
+            for modifier in sample.get("modifiers", []):
+                if modifier["type"] in _OF_BINS:
+                    yield distribution, sample, modifier
+
+
 @dataclass(frozen=True)
 class _Reader:
     """What the channels of a likelihood are read with.
@@ -208,9 +219,11 @@ class _Reader:
 
     def parameter(self, modifier: Mapping[str, Any]) -> str:
         """The parameter of a modifier that acts on all bins; without one ROOT has ``alpha_NAME`` for most."""
-        given = modifier.get("parameter") or (modifier.get("parameters") or [None])[0]
-        if given is not None:
-            return str(given)
+        given = {modifier.get("parameter") or None, *(modifier.get("parameters") or ())} - {None}
+        if len(given) > 1:
+            raise SpecBuilderError(f"modifier '{modifier.get('name')}': has {len(given)} parameters, expected 1")
+        if given:
+            return str(given.pop())
         name = str(modifier["name"])
         usual = f"alpha_{name}"
         return usual if modifier["type"] != "normfactor" and usual in self.mentioned else name
@@ -235,20 +248,24 @@ class _Reader:
         Raises:
             SpecBuilderError: for a constraint that is not a Gaussian, or more than one.
         """
-        factors = {self.parameter(m): (w, m) for w, m in modifiers_of(distributions) if m["type"] == "normfactor"}
+        scalars = {self.parameter(m): m["type"] for _, m in modifiers_of(distributions) if m["type"] in _SCALARS}
         found: dict[tuple[str, str], Constraint] = {}
         for where, modifier in modifiers_of(distributions):
-            parameter, names = self.parameter(modifier), self.constraints.of_modifier(modifier)
-            if modifier["type"] == "normfactor" and names and names[0] is not None and parameter not in self.held:
+            names = self.constraints.of_modifier(modifier) or [None]
+            if modifier["type"] != "normfactor" or names[0] is None:
+                continue
+            parameter = self.parameter(modifier)
+            if parameter not in self.held:
                 found[parameter, names[0]] = self.constraints.constraint(where, names[0], parameter)
         for name in likelihood.get("aux_distributions") or []:
             distribution = self.constraints.distributions.get(name, {})
-            parameter = next((end for end in (distribution.get("mean"), distribution.get("x")) if end in factors), "")
+            ends = [str(distribution.get(end)) for end in ("mean", "x")]
+            parameter = next((end for end in ends if scalars.get(end) == "normfactor"), "")
             found[parameter, name] = self.constraints.constraint(f"likelihood '{likelihood['name']}'", name, parameter)
         if not found:
             return None
         (parameter, name), constraint = next(iter(found.items()))
-        if len(found) > 1 or constraint.kind != "normal" or (parameter != LUMI and LUMI in factors):
+        if len(found) > 1 or constraint.kind != "normal" or (parameter != LUMI and LUMI in scalars):
             raise SpecBuilderError(
                 f"distribution '{name}': constrains otherwise than a pyhf workspace can; "
                 "expected a Gaussian of one normfactor, the luminosity"
@@ -263,21 +280,22 @@ class _Reader:
                 channel, those of a shapefactor among all, those of a shapesys not at all.
         """
         users: dict[str, tuple[str, str]] = {}
-        for distribution in sorted(distributions, key=lambda d: str(d["name"])):
-            for sample in distribution["samples"]:
-                for modifier in sample.get("modifiers", []):
-                    if modifier["type"] not in _OF_BINS:
-                        continue
-                    parameters = self.parameters(distribution["name"], sample, modifier)
-                    kind = self._kind_of_bins(distribution, modifier)
-                    use = (kind, "" if kind == "shapefactor" else str(distribution["name"]))
-                    known = parameters[0] in users
-                    if users.setdefault(parameters[0], use) != use or (known and kind == "shapesys"):
-                        what = "a staterror with Poisson's constraint" if kind != modifier["type"] else f"a {kind}"
-                        raise SpecBuilderError(
-                            f"parameter '{parameters[0]}': several samples share it in {what}, which pyhf cannot hold"
-                        )
-                    self.names.add(self._stem(distribution, sample, modifier, kind), parameters)
+        staterrors: dict[str, list[str]] = {}
+        for distribution, sample, modifier in _modifiers_of_bins(distributions):
+            channel = str(distribution["name"])
+            parameters = self.parameters(channel, sample, modifier)
+            if modifier["type"] == "staterror" and staterrors.setdefault(channel, parameters) != parameters:
+                # ROOT takes the parameters of the first one for all samples
+                raise SpecBuilderError(f"channel '{channel}': has staterrors of several parameters, expected one")
+            kind = self._kind_of_bins(distribution, modifier)
+            use = (kind, "" if kind == "shapefactor" else channel)
+            known = parameters[0] in users
+            if users.setdefault(parameters[0], use) != use or (known and kind == "shapesys"):
+                what = "a staterror with Poisson's constraint" if kind != modifier["type"] else f"a {kind}"
+                raise SpecBuilderError(
+                    f"parameter '{parameters[0]}': several samples share it in {what}, which pyhf cannot hold"
+                )
+            self.names.add(self._stem(distribution, sample, modifier, kind), parameters)
 
     def _stem(
         self, distribution: Mapping[str, Any], sample: Mapping[str, Any], modifier: Mapping[str, Any], kind: str
@@ -329,6 +347,10 @@ class _Reader:
 
     def _scalar(self, where: str, modifier: Mapping[str, Any]) -> dict[str, Any]:
         parameter, kind = self.parameter(modifier), modifier["type"]
+        if parameter in self.names.bins:
+            raise SpecBuilderError(
+                f"{where}: parameter '{parameter}' acts on a bin alone elsewhere, as none of pyhf can"
+            )
         name = self.names.of_scalar(parameter)
         if kind == "normfactor":
             is_luminosity = self.names.luminosity is not None and parameter == self.names.luminosity[0]
