@@ -26,6 +26,7 @@ from spec_builder.base.patience import PATIENCE, patience_s
 from spec_builder.base.printing import one_line
 from spec_builder.base.progress import silent
 from spec_builder.paper.bounds import MissingBound, thinned
+from spec_builder.paper.curves import within_reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -247,7 +248,7 @@ def _curve(template: Bound, found: dict[str, Any], version: str) -> Bound | None
     low = np.array(found["lower"], dtype=float)
     high = np.full_like(low, np.inf) if found["upper"] is None else np.array(found["upper"], dtype=float)
     high = np.where(high < _NOT_FOUND, high, np.inf)
-    good = (mass > 0) & (low > 0) & (low < _NOT_FOUND) & (low < high)
+    good = within_reach(mass) & within_reach(low) & within_reach(high, endless=True) & (low < _NOT_FOUND) & (low < high)
     mass, index = np.unique(mass[good], return_index=True)
     if mass.size == 0:
         return None
