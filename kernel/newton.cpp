@@ -618,6 +618,7 @@ INLINE void evaluate(Work &k) {
 
 // What rounding of the rates can make of the estimated distance. With rates off by e m_b, m_b the sum of the magnitudes
 // of their parts, the gradient is off by J^T C e m, and g^T H^-1 g / 2 <= sum_b C_b (e m_b)^2 / 2, as H >= J^T C J.
+// Infinite where a rate with a count is not known at all.
 STAGE Real rounding(Work &k) {
   const Model *m = k.m;
   Real *size = k.spare;
@@ -632,8 +633,13 @@ STAGE Real rounding(Work &k) {
     }
   }
   Real sum = real(0.0);
-  for (int64_t b = 0; b < m->bins; b++) sum += k.bend[b] * (EPSILON * size[b]) * (EPSILON * size[b]);
-  return 0.5 * sum;
+  Truth unknown = truth(false);
+  for (int64_t b = 0; b < m->bins; b++) {
+    Real error = EPSILON * size[b];
+    sum += k.bend[b] * error * error;
+    unknown = unknown | ((k.observed[b] > 0.0) & (error >= k.rate[b]));
+  }
+  return select(unknown, real(INFINITE), 0.5 * sum);
 }
 
 // What rounding makes of the distance at most. Where no part of a rate is negative and no amplitude is less than a part
@@ -984,7 +990,10 @@ void run(Work &k, const Result &result) {
       sure = accepted & k.plain & !done & (part >= 1.0) & (distance <= EDM_PLAIN) & (ahead.distance <= 0.5 * EDM_GOAL);
       sure = sure & (count < allowed);
     }
-    if (any(late)) rounded = late & (distance <= minimum(rounding(k), real(EDM_ROUNDED)));
+    if (any(late)) {
+      Real made = rounding(k);
+      rounded = late & finite(made) & (distance <= minimum(made, real(EDM_ROUNDED)));
+    }
     if (any(sure)) {
       Real left = 2.0 * (ahead.distance + rounding_at_most(k, sure));
       sure = sure & (left <= EDM_GOAL);

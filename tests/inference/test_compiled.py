@@ -213,6 +213,21 @@ def test_a_huge_signal_settles(events: float) -> None:
 
 
 @needs_library
+def test_rates_that_rounding_hides_make_no_minimum(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Terms of 1e7 that cancel to 1e-10 in an empty bin: one in 25 valid fits was not at its minimum."""
+    likelihood = Likelihood.from_workspace(load_analysis("pandax4t", "linear").workspace, "new_physics")
+    rng = np.random.default_rng(6)
+    signal = np.array([8.3, 6.5, 5.4, 4.2, 3.4, 2.8, 2.3, 1.9])[:, None] * rng.uniform(0.1, 3, 1000) * 1e6
+    counts = np.where(rng.random(signal.shape) < 0.4, 0, rng.poisson(likelihood.observed[:, None], signal.shape))
+    auxiliary = rng.normal(size=(len(likelihood.constrained()), 1000))
+    rows = Rows({"cevns": signal}, observed=counts.astype(float), auxiliary=auxiliary)
+    one, other = (fit_with(engine, monkeypatch, likelihood, rows) for engine in ("compiled", "numpy"))
+    both = one.valid & other.valid
+    assert both.sum() > 500
+    np.testing.assert_allclose(one.twice_nll[both], other.twice_nll[both], rtol=0, atol=1e-5)
+
+
+@needs_library
 @pytest.mark.parametrize("size", [1.0, 1e3, 1e6])
 @pytest.mark.parametrize("barrier", [0.0, 1e-9, 1e-2])
 def test_a_minimum_that_is_not_looked_at_again_is_there(size: float, barrier: float) -> None:
