@@ -25,7 +25,7 @@ from spec_builder.inference.newton import (
     starting_points,
 )
 from spec_builder.inference.rows import FIXED, PLAIN, SHARED, Layout, Rows, take_apart
-from spec_builder.inference.starts import bent_shapes
+from spec_builder.inference.starts import some_bend_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -405,7 +405,7 @@ def minimise(
     ended = newton.minimise(likelihood, start=theta, fixed=fixed, rows=rows)
     constant = likelihood.engine(free, layout).constant if arrays.constant is None else arrays.constant
     _finish(ended, (theta, value, edm, reason), np.asarray(constant))
-    if start is None and bent_shapes(likelihood, free, layout, arrays):
+    if start is None and some_bend_back(likelihood, free, layout, arrays):
         lowest = newton.minimise(likelihood, fixed=fixed, rows=rows)
         _finish(lowest, (theta, value, edm, reason), np.asarray(constant))
     # MIGRAD has left the minimum that it began at for a higher one, or has not ended: Newton's steps from there
