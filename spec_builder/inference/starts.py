@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.inference.rows import Layout, RowArrays
 
-__all__ = ["may_have_minima", "scattered", "some_bend_back"]
+__all__ = ["bends_back", "may_have_minima", "scattered", "some_bend_back"]
 
 #: Free parameters of a model up to which a search looks for several minima.
 _MOST = 30
@@ -76,6 +76,16 @@ def scattered(likelihood: Likelihood, count: int) -> FloatArray:
     return points
 
 
+def bends_back(likelihood: Likelihood, free: tuple[int, ...]) -> bool:
+    """Whether a shape of the model bends back, so that 2NLL may have several minima however large the model is.
+
+    Args:
+        likelihood: the model.
+        free: indices of the free parameters.
+    """
+    return not set(free).isdisjoint(likelihood.specification.bent)
+
+
 def some_bend_back(likelihood: Likelihood, free: tuple[int, ...], layout: Layout, arrays: RowArrays) -> bool:
     """Whether shapes bend back in the model or in a row, and a batch can afford to look for several minima.
 
@@ -87,7 +97,7 @@ def some_bend_back(likelihood: Likelihood, free: tuple[int, ...], layout: Layout
     """
     if len(free) > _MOST_OF_ROWS:
         return False
-    if not set(free).isdisjoint(likelihood.specification.bent):
+    if bends_back(likelihood, free):
         return True
     columns = arrays.columns[len(layout.yields) :]
     shapes = {(s.sample, s.parameter, s.part): column for s, column in zip(layout.shapes, columns, strict=False)}
