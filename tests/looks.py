@@ -24,12 +24,14 @@ __all__ = ["problems"]
 #: Smallest letters [points], and how far boxes of text may reach into each other [pixels of 300 dpi]: at the corner of
 #: two axes they touch without their letters.
 _LEAST_SIZE, _RIM = 6.0, 7.0
+#: Between two numbers at an axis [pixels of 300 dpi].
+_SPACE = 4.0
 #: Points between two of a line at which it is looked for below a legend.
 _BETWEEN = 12
 
 
 def problems(figure: Figure) -> list[str]:
-    """Small letters, text beyond the page, text over text, legends over lines, panels with nothing in them."""
+    """Small letters, text beyond the page, over text or against it, legends over lines, panels with nothing in them."""
     figure.set_dpi(300)
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
@@ -43,6 +45,7 @@ def problems(figure: Figure) -> list[str]:
         if _overlap(one, other):
             found.append(f"over each other: {one.get_text()!r}, {other.get_text()!r}")
     for panel in figure.axes:
+        found += [f"without a space: {one!r}, {other!r}" for one, other in _run_together(panel)]
         if not panel.has_data() or not _is_seen(panel):
             found.append("a panel is empty")
         legends = [legend for legend in (*figure.legends, panel.get_legend()) if legend is not None]
@@ -53,6 +56,16 @@ def problems(figure: Figure) -> list[str]:
             if _hidden(line, legend, panel)
         ]
     return list(dict.fromkeys(found))
+
+
+def _run_together(panel: Axes) -> Iterator[tuple[str, str]]:
+    """Neighbours below an axis that would be read as one number."""
+    axis: Any = panel.xaxis
+    ticks = [tick.label1 for tick in axis._update_ticks() if tick.label1.get_visible()]
+    shown = sorted((text for text in ticks if text.get_text().strip()), key=lambda text: _box(text).x0)
+    for one, other in itertools.pairwise(shown):
+        if one.get_rotation() == 0 and _box(other).x0 - _box(one).x1 < _SPACE:
+            yield one.get_text(), other.get_text()
 
 
 def _is_seen(panel: Axes) -> bool:

@@ -20,6 +20,7 @@ from spec_builder.base.executors import loss_is_told, worker_count
 from spec_builder.base.files import move_file, read_bytes, real_path, write_bytes, write_text
 from spec_builder.base.folders import make_folder
 from spec_builder.base.locks import FolderLock
+from spec_builder.base.progress import Parts, silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -305,7 +306,7 @@ def compute_chunks(
     *,
     executor: concurrent.futures.Executor | None = None,
     in_flight: int | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> None:
     """Compute every chunk that the store does not hold yet.
 

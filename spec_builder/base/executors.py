@@ -1,4 +1,4 @@
-"""Where work is computed, in worker processes or on a Dask cluster, and who is told how far it is."""
+"""Where work is computed: in worker processes or on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ import os
 import signal
 import socket
 import threading
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.threads import BLAS_THREADS, one_thread_of_blas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from multiprocessing.context import BaseContext
     from types import TracebackType
 
-__all__ = ["Report", "executor_for", "loss_is_told", "process_pool", "silent", "worker_count", "workers"]
+__all__ = ["executor_for", "loss_is_told", "process_pool", "worker_count", "workers"]
 
 #: Seconds that a Dask scheduler has to say what it is.
 _PATIENCE = 10
@@ -147,27 +148,15 @@ def process_pool(jobs: int, preload: Sequence[str] = ()) -> concurrent.futures.P
         try:
             resource_tracker.ensure_running()  # it unblocks the other signal
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-            with _one_thread_of_blas():
-                forkserver.ensure_running()  # it and its children inherit what is blocked
+            is_set = one_thread_of_blas()
+            forkserver.ensure_running()  # it and its children inherit what is blocked, and what is set
+            if is_set:
+                del os.environ[BLAS_THREADS]
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
     else:
         context = multiprocessing.get_context("spawn")
     return _Pool(jobs, mp_context=context, initializer=_start_worker)
-
-
-@contextlib.contextmanager
-def _one_thread_of_blas() -> Iterator[None]:
-    """Around the start of processes that share the cores, unless the user has said how many threads there are."""
-    name = "OPENBLAS_NUM_THREADS"
-    if name in os.environ or "OMP_NUM_THREADS" in os.environ:
-        yield
-        return
-    os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        del os.environ[name]
 
 
 class _Pool(concurrent.futures.ProcessPoolExecutor):
@@ -232,20 +221,3 @@ def loss_is_told() -> Iterator[None]:
         if not isinstance(error, lost) and type(error).__module__.partition(".")[0] != "distributed":
             raise
         raise SpecBuilderError("a worker was lost; run again to go on where the scan stood") from None
-
-
-class Report(Protocol):
-    """Told what is being done, and how much of it is done."""
-
-    def __call__(self, step: str, done: int = 0, total: int = 0) -> object:
-        """Take note.
-
-        Args:
-            step: one line; the same while one step goes on.
-            done: parts of the step that are done.
-            total: of how many; 0 if it has no parts.
-        """
-
-
-def silent(step: str, done: int = 0, total: int = 0) -> None:
-    """Take no note."""

@@ -24,7 +24,7 @@ _LONGEST_NAME = 120
 
 
 def meant(name: str, known: Iterable[str]) -> str:
-    """``; did you mean 'xenonnt'?``, or nothing where no name is near.
+    """``; did you mean 'xenonnt'?``, which elements a vector has, or nothing where no name is near.
 
     Examples:
         >>> meant("xenont", ["xenonnt", "pandax4t"])
@@ -33,7 +33,14 @@ def meant(name: str, known: Iterable[str]) -> str:
         "; did you mean 'vector_bl'?"
         >>> meant("argon", ["xenonnt", "pandax4t"])
         ''
+        >>> meant("gamma", ["mu", "gamma[0]", "gamma[1]", "gamma[2]"])
+        "; 'gamma' has the elements 'gamma[0]' to 'gamma[2]'"
     """
+    known = list(known)
+    stem = name.partition("[")[0]
+    elements = [word for word in known if word.startswith(f"{stem}[")]
+    if len(elements) > 1:
+        return f"; '{stem}' has the elements '{elements[0]}' to '{elements[-1]}'"
     by_letters = {_letters(word): word for word in known}
     letters = _letters(name)
     near = difflib.get_close_matches(letters, list(by_letters), n=1, cutoff=_ALIKE)

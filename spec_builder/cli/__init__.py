@@ -16,6 +16,7 @@ import click
 from spec_builder.base.errors import ExistsError, SpecBuilderError
 from spec_builder.base.names import meant
 from spec_builder.base.printing import open_streams, tolerant_streams
+from spec_builder.base.threads import one_thread_of_blas
 from spec_builder.base.version import __version__
 from spec_builder.cli.doctor import completion, doctor
 from spec_builder.cli.examples import tell
@@ -74,8 +75,7 @@ def main() -> None:
     # numpy reads it when it is loaded, and ends where it is no number; nothing that is written depends on it
     os.environ.pop("SOURCE_DATE_EPOCH", None)
     os.environ["MPLBACKEND"] = "agg"  # figures are files
-    if "OMP_NUM_THREADS" not in os.environ:  # threads of BLAS on cores that are taken wait for each other
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    one_thread_of_blas()
     _stops.clear()
     warnings.filterwarnings("ignore", category=RuntimeWarning)  # numbers that are not finite are told in words
     signal.signal(signal.SIGTERM, _terminate)

@@ -115,7 +115,7 @@ def fit(context: click.Context, /, target: str, output: str, force: bool, **choi
         only(given, own | {*_INSTEAD} | TOY_OPTIONS, "a workspace")
         from spec_builder.model.given import as_workspace  # noqa: PLC0415
 
-        workspace, name = as_workspace(target, patches=choices["patches"])
+        workspace, name = as_workspace(target, patches=choices["patches"], measurement=choices["measurement"])
         if toys:
             _fit_workspace_by_toys(workspace, name, choices, output, form, force=force)
             return
@@ -294,7 +294,7 @@ def _profile_of_workspace(
     from spec_builder.studies.profiles import profile_workspace  # noqa: PLC0415
     from spec_builder.studies.surfaces import profile_two_of_workspace  # noqa: PLC0415
 
-    workspace, name = as_workspace(target, patches=choices["patches"])
+    workspace, name = as_workspace(target, patches=choices["patches"], measurement=choices["measurement"])
     settings = {"measurement": choices["measurement"], "hold": choices["hold"], **how}
     if len(choices["parameters"]) == 2:
         return profile_two_of_workspace(workspace, name, choices["parameters"], **settings)

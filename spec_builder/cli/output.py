@@ -169,7 +169,7 @@ class Progress:
         self._begin, self._first = monotonic(), -1
 
     def __call__(self, step: str, done: int = 0, total: int = 0) -> None:
-        """Say that a step begins, or how far it is; see :class:`spec_builder.base.executors.Report`."""
+        """Say that a step begins, or how far it is; see :class:`spec_builder.base.progress.Steps`."""
         if step != self._step:
             self._end_line()
             self._step = step

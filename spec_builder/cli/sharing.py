@@ -244,9 +244,10 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
 @click.command(short_help="Write a workspace in HS3, or a model in HS3 as a workspace.")
 @click.argument("workspace", metavar="WORKSPACE.json|-", shell_complete=FILES)
 @_patches
+@click.option("--measurement", metavar="NAME", help="Of a model in HS3 with several likelihoods.")
 @output_of(".json")
 @force_option
-def hs3(workspace: str, patches: tuple[str, ...], output: str, force: bool) -> None:
+def hs3(workspace: str, patches: tuple[str, ...], measurement: str | None, output: str, force: bool) -> None:
     """Write a pyhf workspace in the HEP Statistics Serialization Standard (HS3), and a file in HS3 as a workspace.
 
     Edges and units of the axes come from the .meta.json beside the workspace, if there is one.
@@ -254,4 +255,4 @@ def hs3(workspace: str, patches: tuple[str, ...], output: str, force: bool) -> N
     from spec_builder.base.files import canonical_json  # noqa: PLC0415
     from spec_builder.histfactory.hs3 import read_hs3  # noqa: PLC0415
 
-    emit(canonical_json(read_hs3(workspace, patches)), output, force=force)
+    emit(canonical_json(read_hs3(workspace, patches, measurement)), output, force=force)

@@ -224,10 +224,8 @@ def changes_of(choices: dict[str, Any]) -> Change | None:
 
 
 def by_toys(choices: Mapping[str, Any]) -> dict[str, Any]:
-    """What toys are thrown with."""
-    projected = choices.get("exposure") or choices.get("background") or choices.get("uncertainty")
-    ensemble = choices["ensemble"] or ("nominal" if projected else "profiled")
-    return {"toys": choices["toys"], "seed": choices["seed"], "ensemble": ensemble}
+    """What toys are thrown with, as far as it is given."""
+    return {name: choices[name] for name in ("toys", "seed", "ensemble") if choices[name] is not None}
 
 
 @contextlib.contextmanager

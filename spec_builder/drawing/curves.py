@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.drawing.style import PALETTE, line_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ __all__ = [
     "draw_levels",
     "draw_profile",
     "draw_standard_model",
+    "free_line",
     "mass_coupling_axes",
     "range_of_ends",
     "stretches",
@@ -56,6 +58,19 @@ _TINY = 1e-9
 _PLAIN_NUMBERS = (1e-3, 1e4)
 _NOTHING, _EVERYTHING = "nothing is excluded", "everything is excluded"
 _UNKNOWN = "fits are not valid"
+
+
+def free_line(panel: Axes, analysis: str) -> Line:
+    """The line of an analysis, or the first of the list that is free where the panel has one like it already."""
+    from matplotlib.lines import Line2D  # noqa: PLC0415  # only where something is drawn
+
+    taken = {(str(drawn.get_color()), drawn.get_linestyle()) for drawn in panel.get_lines()}
+    own = line_of(analysis)
+    for line in (own, *PALETTE):
+        style: Any = line.style
+        if (line.color, Line2D([], [], linestyle=style).get_linestyle()) not in taken:
+            return line
+    return own
 
 
 def draw_profile(panel: Axes, values: FloatArray, heights: FloatArray, *, line: Line, label: str | None = None) -> None:

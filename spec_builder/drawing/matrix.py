@@ -19,10 +19,10 @@ __all__ = ["draw_correlations", "matrix_height"]
 
 #: From -1 over none to 1; the ends are as dark in grey, where hatching tells them apart.
 _COLORS = ("#0072B2", "#FFFFFF", "#D55E00")
-#: Correlation that is hatched at least: what is smaller is nearly white.
-_LEAST = 0.05
-#: Rows of a matrix whose numbers have room, and of one whose columns all have theirs.
-_WITH_NUMBERS, _ALL_COLUMNS = 8, 16
+#: Correlation that is hatched at least: what is smaller is nearly white, and hatching would be darker than its colour.
+_LEAST = 0.15
+#: Rows of a matrix whose numbers have room; of one whose columns all have theirs; and of one with every second.
+_WITH_NUMBERS, _ALL_COLUMNS, _EVERY_SECOND = 8, 9, 16
 #: Letters of a name, which take the room of the cells.
 _LETTERS = 24
 
@@ -56,7 +56,8 @@ def draw_correlations(panel: Axes, names: Sequence[str], matrix: FloatArray) -> 
     rows = np.arange(1, count + 1)
     shown = [plain(name.replace("_", " "), _LETTERS) for name in names]
     panel.set_yticks(rows, [f"{name}  {row}" for row, name in zip(rows, shown, strict=True)])
-    panel.set_xticks(rows if count <= _ALL_COLUMNS else rows[4::5])
+    step = 1 if count <= _ALL_COLUMNS else 2 if count <= _EVERY_SECOND else 5
+    panel.set_xticks(rows[step - 1 :: step])
     panel.set_xlim(0.5, count + 0.5)
     panel.set_ylim(count + 0.5, 0.5)
     panel.tick_params(length=0)

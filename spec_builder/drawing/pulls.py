@@ -90,7 +90,7 @@ def draw_impacts(panel: Axes, impacts: Mapping[str, Sequence[float | None]], lab
         if not filled:
             dashes = "-" if key.endswith("up") else (0, (3, 1.5))
             look = {"facecolor": "none", "edgecolor": color, "linewidth": 0.8, "linestyle": dashes}
-        sign = "+" if key.endswith("up") else r"\!-\!"
+        sign = r"\!+\!" if key.endswith("up") else r"\!-\!"
         error = r"\hat\sigma" if filled else r"\sigma_0"
         panel.barh(range(values.size), values, height=0.62, label=rf"$\hat\theta {sign} {error}$", **look)
     panel.axvline(0, color="0.3", linewidth=0.7)

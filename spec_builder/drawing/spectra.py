@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import gammaincinv
@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.arrays import BoolArray, FloatArray
 
 __all__ = [
     "BACKGROUND_LOOKS",
     "SIGNAL_COLORS",
     "Layer",
+    "bins_with_bars",
+    "counts_text",
     "draw_counts",
     "draw_ratio",
     "draw_stack",
@@ -35,6 +37,10 @@ BACKGROUND_LOOKS = tuple(zip(_COLORS * 2, _HATCHES, strict=True))
 SIGNAL_COLORS = ("#CC79A7", "#E4B7CF", "#F3DEE9")
 #: How far the axis of ratios reaches to either side of 1, at least and at most.
 _LEAST_RATIO, _MOST_RATIO = 0.1, 1.0
+#: Of more bins the empty ones have no bar: those intervals would hide the others.
+_FEW_BINS = 40
+#: Width of a bin that has room for a point with caps, and least share of its size [points].
+_ROOM, _SMALLEST = 6.0, 0.3
 
 
 @dataclass(frozen=True)
@@ -89,31 +95,47 @@ def draw_total_band(
     )  # fmt: skip
 
 
+def bins_with_bars(counts: FloatArray) -> BoolArray:
+    """Bins that are drawn with their intervals, shape (bins,): of few all, of many those with counts."""
+    return (counts > 0) | (counts.size <= _FEW_BINS)
+
+
+def counts_text(bins: int, *, empty: bool = True) -> str:
+    """What :func:`draw_counts` draws of so many bins, for a caption."""
+    left_out = "" if empty and bins <= _FEW_BINS else ", of empty bins none,"
+    return f"Data with central 68 % Poisson intervals{left_out}"
+
+
 def draw_counts(
     panel: Axes, centres: FloatArray, counts: FloatArray, width: FloatArray | float = 1.0, *, empty: bool = True
 ) -> FloatArray:
-    """What was counted, with central 68 % Poisson intervals.
+    """What was counted, with central 68 % Poisson intervals; empty bins are left out where there are many bins.
 
     Args:
         panel: where to.
         centres: of the bins, shape (bins,).
         counts: shape (bins,).
         width: that counts are divided by.
-        empty: draw bins without counts too.
+        empty: draw bins without counts too, if there are few bins.
 
     Returns:
-        The upper ends of the intervals, shape (bins,).
+        The upper ends of the intervals that are drawn, shape (bins,) at most.
     """
     down, up = poisson_interval(counts)
-    shown = np.ones(counts.size, dtype=bool) if empty else counts > 0
+    shown = bins_with_bars(counts) if empty else counts > 0
     size = np.broadcast_to(width, counts.shape)
     heights, below, above = counts / size, down / size, up / size
-    panel.errorbar(
-        centres[shown], heights[shown], yerr=[below[shown], above[shown]], fmt="ko", markersize=2.5, elinewidth=0.8,
-        capsize=1.5, label="data", zorder=4,
-    )  # fmt: skip
+    look = _points_look(panel, counts.size)
+    panel.errorbar(centres[shown], heights[shown], [below[shown], above[shown]], label="data", zorder=4, **look)
     ends: FloatArray = (heights + above)[shown]
     return ends
+
+
+def _points_look(panel: Axes, bins: int) -> dict[str, Any]:
+    """Points with bars that have room beside each other: smaller and without caps where bins are narrow."""
+    room = 72 * panel.bbox.width / panel.figure.dpi / bins
+    share = float(np.clip(room / _ROOM, _SMALLEST, 1.0))
+    return {"fmt": "ko", "markersize": 2.5 * share, "elinewidth": 0.8 * share, "capsize": 1.5 if share == 1 else 0}
 
 
 def draw_ratio(
@@ -142,16 +164,16 @@ def draw_ratio(
     panel.axhline(1, color="black", linewidth=0.7)
     if before is not None:
         panel.stairs(before * scale, edges, baseline=None, color="#0072B2", linestyle="--", linewidth=0.9)
-    centres = (edges[1:] + edges[:-1]) / 2
-    panel.errorbar(
-        centres, counts * scale, yerr=[down * scale, up * scale], fmt="ko", markersize=2.5, elinewidth=0.8, capsize=1.5
-    )
+    shown = bins_with_bars(counts)
+    centres, ratios = ((edges[1:] + edges[:-1]) / 2)[shown], (counts * scale)[shown]
+    below, above = (down * scale)[shown], (up * scale)[shown]
+    panel.errorbar(centres, ratios, [below, above], **_points_look(panel, counts.size))
     panel.set_xlim(edges[0], edges[-1])
-    far = np.nanmax(np.abs(counts * scale - 1) + np.maximum(down, up) * scale, initial=_LEAST_RATIO)
+    far = np.nanmax(np.abs(ratios - 1) + np.maximum(below, above), initial=_LEAST_RATIO)
     reach = min(1.1 * float(far), _MOST_RATIO)
     panel.set_ylim(1 - reach, 1 + reach)
     panel.set_ylabel("data / fit")
-    _mark_outside(panel, centres, counts * scale)
+    _mark_outside(panel, centres, ratios)
 
 
 def _mark_outside(panel: Axes, places: FloatArray, heights: FloatArray) -> None:

@@ -11,7 +11,6 @@ from spec_builder.base.printing import printable
 __all__ = [
     "ANALYSIS_LINES",
     "MARKERS",
-    "OTHER_LINE",
     "PALETTE",
     "STYLE",
     "Line",
@@ -23,6 +22,8 @@ __all__ = [
 
 #: Letters of a stranger's name in a figure; the caption has all of them.
 _MOST_LETTERS = 32
+#: Of names that are joined: XENONnT + PandaX-4T + COHERENT CsI.
+_MOST_JOINED = 34
 
 
 @dataclass(frozen=True)
@@ -33,26 +34,25 @@ class Line:
     style: str | tuple[int, tuple[int, ...]]
 
 
-#: Colours and dashes by place in a list, to be told apart in print and by the colour-blind (Okabe and Ito).
+#: Colours and dashes by place in a list, to be told apart by the colour-blind (Okabe and Ito) and, by dashes, in grey.
 PALETTE = (
     Line("#0072B2", "-"),
     Line("#D55E00", "--"),
     Line("#009E73", "-."),
     Line("#CC79A7", (0, (1, 1))),
-    Line("#E69F00", (0, (5, 1, 1, 1))),
-    Line("#56B4E9", (0, (5, 2))),
-    Line("#000000", ":"),
+    Line("#E69F00", (0, (5, 1, 1, 1, 1, 1))),
+    Line("#56B4E9", (0, (9, 3))),
+    Line("#000000", (0, (1, 3))),
 )
-OTHER_LINE = Line("#000000", ":")
-#: The same in every figure; dashes as in Fig. 2 of arXiv:2411.11749 where it has them.
+#: The same in every figure; dashes as in Fig. 2 of arXiv:2411.11749 where it has them, those of other data unlike them.
 ANALYSIS_LINES = {
     "pandax4t": Line("#009E73", "--"),
     "xenonnt": Line("#0072B2", "-."),
     "combined": Line("#CC79A7", "-"),
     "xenonnt_2024": Line("#0072B2", (0, (4, 1))),
     "xenonnt_2026": Line("#0072B2", "-"),
-    "coherent_csi": Line("#D55E00", (0, (5, 1, 1, 1))),
-    "eves": Line("#E69F00", (0, (6, 2))),
+    "coherent_csi": Line("#D55E00", (0, (1, 1))),
+    "eves": Line("#E69F00", (0, (9, 3))),
     "eves_all": Line("#E69F00", (0, (2, 1))),
     "texono": Line("#56B4E9", (0, (3, 1, 1, 1, 1, 1))),
     "global": Line("#000000", "-"),
@@ -165,7 +165,7 @@ def _glyphs() -> frozenset[int]:
 def display_name(key: str) -> str:
     """What an analysis, a component or a parameter is called in figures."""
     if "+" in key and "/" not in key:
-        return plain(" + ".join(_NAMES.get(part, part.replace("_", " ")) for part in key.split("+")))
+        return plain(" + ".join(_NAMES.get(part, part.replace("_", " ")) for part in key.split("+")), _MOST_JOINED)
     return _NAMES.get(key) or plain(key.rpartition("/")[2].replace("_", " "))
 
 

@@ -5,7 +5,6 @@ The classes hold numbers only; :mod:`spec_builder.experiments.reading` makes the
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.text import Column
-    from spec_builder.experiments.response import Kernel, Response
+    from spec_builder.experiments.response import Response
     from spec_builder.physics.sources import Source
     from spec_builder.physics.targets import Target
 
@@ -207,18 +206,6 @@ class Channel(Described):
     def exposures(self) -> tuple[float, ...]:
         """Exposure of each run."""
         return tuple(run.exposure for run in self.runs)
-
-    def kernel(
-        self, breaks_keV: tuple[float, ...] = (), end_keV: float = math.inf, response: Response | None = None
-    ) -> Kernel:
-        """The response times the exposure, as quadrature over recoil energy.
-
-        Args:
-            breaks_keV: recoil energies at which the rate jumps.
-            end_keV: the largest recoil energy of the spectrum.
-            response: a varied one, or one of reference, in place of the channel's own.
-        """
-        return (response or self.response).kernel(self.exposures, breaks_keV=breaks_keV, end_keV=end_keV)
 
     def scaled(self, exposure: float = 1.0, backgrounds: Mapping[str, float] = _NOTHING) -> Channel:
         """The same channel with another exposure; see :meth:`Experiment.scaled`."""

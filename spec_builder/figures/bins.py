@@ -11,7 +11,7 @@ import numpy as np
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.names import shown
 from spec_builder.drawing.page import Page, entries_of, legend_above, new_figure, styled, width_of
-from spec_builder.drawing.spectra import BACKGROUND_LOOKS, SIGNAL_COLORS, Layer, draw_counts, draw_stack
+from spec_builder.drawing.spectra import BACKGROUND_LOOKS, SIGNAL_COLORS, Layer, counts_text, draw_counts, draw_stack
 from spec_builder.drawing.style import display_name, plain
 from spec_builder.figures.pages import caption_of
 from spec_builder.figures.spectra import can_be_spectra, draw_spectra, fit_text
@@ -142,7 +142,7 @@ def draw_bins(analysis: Analysis, result: FitResult, *, width: str | None = None
         left.set_title(f"summed over all but {observable}")
         right.set_title(f"{len(rank.names)} of {len(bins.names)} bins: the largest signal to background")
         legend_above(figure, entries_of([right]), 6 if size == "double" else 3)
-    what = "Data with central 68 % Poisson intervals over the samples after the fit, stacked; empty bins have no bar."
+    what = f"{counts_text(len(bins.names), empty=False)} over the samples after the fit, stacked."
     return Page(figure, caption_of(f"Bins of {display_name(analysis.name)}: {fit_text(result)}", [result], what))
 
 

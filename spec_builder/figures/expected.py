@@ -43,7 +43,7 @@ def draw_expected(expected: ExpectedLimits, observed: LimitsResult | None = None
         expected.plot(panel)
         if observed is not None:
             observed.plot(panel, label="observed", line=_OBSERVED, hatched=True)
-            panel.legend(loc="upper left", title=level_note(expected.provenance))
+            panel.legend(loc="upper left", title=level_note(expected.provenance), alignment="left")
     results: list[Pictured] = [expected] if observed is None else [expected, observed]
     text = [expected.drawn, *([_OBSERVED_TEXT] if observed is not None else [])]
     return Page(figure, caption_of(expected.report().title, results, *text))

@@ -29,6 +29,8 @@ __all__ = ["draw_plane", "looks_by_place"]
 _COLUMNS = {"single": 3, "double": 5}
 #: Panels side by side, and letters of a line of their titles.
 _ABREAST, _TITLE_LETTERS = {"single": 1, "double": 3}, 35
+#: Height of what surrounds the panels, of one row, of each of several, and of a page of a journal [in].
+_AROUND, _ONE_ROW, _ROW, _PAGE = 0.6, 2.2, 2.1, 9.2
 #: A line and its name in the legend.
 Look = tuple[Line, str]
 
@@ -72,10 +74,7 @@ def draw_plane(
             _draw_panel(panel, here, looks, ends or here[0].choice.default_range)
             title = dataset_label(here[0].provenance)
             panel.set_title(textwrap.fill(title, _TITLE_LETTERS) if len(panels) > 1 else title)
-            place = panel.get_subplotspec()
-            if place is not None and not place.is_first_col():
-                panel.set_ylabel("")
-                panel.tick_params(labelleft=False)
+        _share_labels(panels, _ABREAST[size])
         draw_level_note(panels[-1], level_note(results[0].provenance))
         legend_above(figure, entries_of(panels), _COLUMNS[size])
     return Page(figure, caption_of("Excluded couplings against the mediator mass", results, drawn_text(results)))
@@ -85,8 +84,20 @@ def _panels(count: int, size: str) -> tuple[Figure, list[Axes]]:
     """A figure with panels side by side in rows, in one column one below the other."""
     columns = min(count, _ABREAST[size])
     rows = -(-count // columns)
-    figure = new_figure(size, 0.6 + (2.2 if rows == 1 else 2.1) * rows)
+    figure = new_figure(size, min(_AROUND + (_ONE_ROW if rows == 1 else _ROW) * rows, _PAGE))
     return figure, [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
+
+
+def _share_labels(panels: Sequence[Axes], abreast: int) -> None:
+    """Labels at the left and below alone, where the next panel there has the same range."""
+    for place, panel in enumerate(panels):
+        if place % abreast and panel.get_ylim() == panels[place - 1].get_ylim():
+            panel.set_ylabel("")
+            panel.tick_params(labelleft=False)
+        below = panels[place + abreast :][:1]
+        if below and panel.get_xlim() == below[0].get_xlim():
+            panel.set_xlabel("")
+            panel.tick_params(labelbottom=False)
 
 
 def _draw_panel(

@@ -69,5 +69,5 @@ def draw_pulls(results: Sequence[FitResult], *, width: str = "single") -> Page:
         pull_axes(panel, reach)
         name_rows(panel, names)
         note = f"fit of {axis_label(results[0].fit.parameter)}, {level_note(results[0].provenance.at(None))}"
-        legend_above(figure, entries_of([panel]), 2, title=note)
+        legend_above(figure, entries_of([panel]), 3, title=note, columnspacing=1.4)
     return Page(figure, caption_of("Pulls of the nuisance parameters", results, results[0].drawn))

@@ -15,6 +15,7 @@ from spec_builder.drawing.spectra import (
     BACKGROUND_LOOKS,
     SIGNAL_COLORS,
     Layer,
+    counts_text,
     draw_counts,
     draw_ratio,
     draw_stack,
@@ -126,10 +127,10 @@ def draw_spectra(analysis: Analysis, result: FitResult, *, width: str | None = N
                     panel.set_ylabel(panel.get_ylabel().replace(" / ", "\n/ "))
                 panel.set_title(f"{title}\n{exposure}", fontsize=7)
         _legends(figure, tops, (*_SHARED, *_SUMS * joined), _LEGEND_COLUMNS[size])
+    most = max(axis.bins for channel in analysis.channels for axis in channel.axes)
     what = (
-        "Data with central 68 % Poisson intervals over the samples after the fit, stacked; hatched, grey: error "
-        "after the fit, from the Hessian; dashed: expected before the fit. Below: ratio to the fit, a triangle where "
-        "it lies beyond the axis."
+        f"{counts_text(most)} over the samples after the fit, stacked; hatched, grey: error after the fit, from the "
+        "Hessian; dashed: expected before the fit. Below: ratio to the fit, a triangle where it lies beyond the axis."
     )
     about = f"Spectra of {display_name(analysis.name)}: {fit_text(result)}"
     return Page(figure, caption_of(about, [result], what, _samples_text(analysis) if joined else ""))
@@ -209,7 +210,7 @@ def _draw_channel(
     draw_ratio(ratio, edges, counts, total * width, error, before)
     panel.tick_params(labelbottom=False)
     _label_axes(panel, ratio, axis, common)
-    return float(max(tops.max(), (total + error / width).max(), (before / width).max()))
+    return float(max(tops.max(initial=0.0), (total + error / width).max(), (before / width).max()))
 
 
 def _legends(figure: Figure, tops: Sequence[float], common: Sequence[str], columns: int) -> None:

@@ -39,12 +39,15 @@ LIKELIHOOD = "main_likelihood"
 _NORMSYS = {"type": "mult", "in": "poly6", "out": "exp"}
 #: pyhf's code 4p: a polynomial inside one standard deviation, linear outside.
 _HISTOSYS = {"type": "add", "in": "poly6", "out": "poly1"}
+_ALL_OF_THEM = "measurement: chooses one of a file in HS3; of a workspace all are written"
 _UNIT_GAUSSIAN = Constraint("normal", 0.0, 1.0)
 
 
 @checked
 def hs3_workspace(
-    workspace: Mapping[str, Any] | str | PathLike[str], metadata: Mapping[str, Any] | None = None
+    workspace: Mapping[str, Any] | str | PathLike[str],
+    metadata: Mapping[str, Any] | None = None,
+    measurement: str | None = None,
 ) -> dict[str, Any]:
     """The same model in HS3: one likelihood, and an analysis for every measurement.
 
@@ -57,15 +60,18 @@ def hs3_workspace(
         workspace: content of a pyhf workspace, patches applied; or the path of its file, whose ``.meta.json`` is found
             by itself, or of a file in HS3, which becomes pyhf's JSON.
         metadata: content of its ``.meta.json``, for axes and provenance; without it the axes count bins.
+        measurement: chooses the likelihood of a file in HS3 that has several; it is the workspace's first.
 
     Raises:
         SpecBuilderError: for a constraint or a bin that HS3 cannot hold, naming it, or metadata of other bins.
     """
     if isinstance(workspace, str | PathLike):
         check_path("workspace", workspace)
-        return read_hs3(fspath(workspace))
+        return read_hs3(fspath(workspace), measurement=measurement)
     if metadata is not None and not isinstance(metadata, Mapping):
         raise SpecBuilderError(f"metadata {shown(metadata)}: expected the content of a .meta.json")
+    if measurement is not None:
+        raise SpecBuilderError(_ALL_OF_THEM)
     content = check_workspace(workspace, "workspace")
     return _hs3(content, metadata)
 
@@ -347,12 +353,13 @@ def _same(found: Constraint | None, expected: Constraint | None) -> bool:
     return found.kind == expected.kind and all(math.isclose(a, b, rel_tol=1e-12) for a, b in numbers)
 
 
-def read_hs3(name: str, patches: Sequence[str] = ()) -> dict[str, Any]:
+def read_hs3(name: str, patches: Sequence[str] = (), measurement: str | None = None) -> dict[str, Any]:
     """A pyhf workspace's file in HS3, with the metadata beside it, if there is some; a file in HS3 as pyhf's JSON.
 
     Args:
         name: path of the workspace, ``-`` for standard input.
         patches: JSON patch files, applied in order.
+        measurement: chooses the likelihood of a file in HS3 that has several; it is the workspace's first.
 
     Raises:
         SpecBuilderError: as :func:`hs3_workspace`, or if the metadata is of another workspace.
@@ -360,9 +367,11 @@ def read_hs3(name: str, patches: Sequence[str] = ()) -> dict[str, Any]:
     shown = "standard input" if name == "-" else name
     content = load_json(name)
     if is_hs3(content):
-        return check_workspace(patched_workspace(content, shown, patches), shown)
+        return check_workspace(patched_workspace(content, shown, patches, measurement), shown)
     if not isinstance(content, dict):
         raise SpecBuilderError(f"{shown}: not a pyhf workspace: expected a JSON object")
+    if measurement is not None:
+        raise SpecBuilderError(f"{shown}: {_ALL_OF_THEM}")
     workspace: dict[str, Any] = content
     metadata = None if name == "-" else _metadata_beside(Path(name), workspace)
     patched = workspace

@@ -13,17 +13,17 @@ from spec_builder.base.names import shown
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["check_entries"]
+__all__ = ["check_entries", "modifiers_of"]
 
 #: How alike two keys are that may be a slip of the finger, from 0 to 1.
 _ALIKE = 0.75
-_LISTS = ("distributions", "data", "domains", "functions", "parameter_points")
+_LISTS = ("analyses", "data", "distributions", "domains", "functions", "likelihoods", "parameter_points")
 #: Keys that are read where they stand, or that other tools write there; another one is refused if it is like one of
 #: them that is missing.
-_TOP = (*_LISTS, "analyses", "likelihoods", "metadata", "misc")
+_TOP = (*_LISTS, "metadata", "misc")
 _SAMPLE = ("data", "modifiers", "name")
 _MODIFIER = (
-    *("constraint", "constraint_const", "constraint_name", "constraint_type"),
+    *("constraint", "constraint_const", "constraint_name", "constraint_type", "constraints"),
     *("data", "interpolation", "name", "parameter", "parameters", "type"),
 )
 _PARAMETER, _AXIS = ("const", "name", "value"), ("max", "min", "name")
@@ -32,7 +32,7 @@ _ANALYSIS = ("aux_data", "domains", "init", "likelihood", "name", "parameters_of
 
 
 def check_entries(content: Mapping[str, Any]) -> None:
-    """Refuse names that stand twice, texts for numbers, misspelt keys, functions as parameters, and other constraints.
+    """Refuse names that stand twice, texts for numbers, misspelt keys and functions as parameters.
 
     Args:
         content: of a file in HS3.
@@ -55,9 +55,8 @@ def check_entries(content: Mapping[str, Any]) -> None:
     for distribution in content["distributions"]:
         for sample in distribution.get("samples", []):
             _refuse_misspelt(f"channel '{distribution['name']}', sample '{sample['name']}'", sample, _SAMPLE)
-    for where, modifier in _modifiers(content):
+    for where, modifier in modifiers_of(content["distributions"]):
         _check_modifier(where, modifier, functions)
-    _check_constraints(content)
 
 
 def _check_point(point: Mapping[str, Any]) -> None:
@@ -88,7 +87,7 @@ def _parameters(
 
 def _check_likelihoods(content: Mapping[str, Any]) -> None:
     fitted: set[str] = set()
-    for likelihood in content["likelihoods"]:
+    for likelihood in content.get("likelihoods", []):
         _refuse_misspelt(f"likelihood '{likelihood.get('name')}'", likelihood, _LIKELIHOOD)
         fitted.update(likelihood.get("data", []))
     for data in content["data"]:
@@ -106,32 +105,13 @@ def _check_modifier(where: str, modifier: Mapping[str, Any], functions: set[str]
             raise SpecBuilderError(f"{where}: '{name}' is a function of other parameters, which pyhf cannot hold")
 
 
-def _check_constraints(content: Mapping[str, Any]) -> None:
-    """Refuse constraints that modifiers have by name, as ROOT writes them, and that would be passed over.
+def modifiers_of(distributions: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Where each modifier stands, in words, and its content.
 
-    The unit Gaussian of a normsys or histosys is pyhf's own, what the likelihood has as an auxiliary distribution is
-    read there, and the constraint of a parameter that is held is a constant.
+    Args:
+        distributions: of a file in HS3.
     """
-    distributions = {distribution["name"]: distribution for distribution in content["distributions"]}
-    auxiliary = [name for likelihood in content["likelihoods"] for name in likelihood.get("aux_distributions") or []]
-    points = [{p["name"]: p for p in point["parameters"]} for point in content.get("parameter_points", [])]
-    values = {name: p["value"] for point in points for name, p in point.items()}
-    for where, modifier in _modifiers(content):
-        name, parameter = modifier.get("constraint_name"), modifier.get("parameter")
-        held = bool(points) and all(point.get(parameter, {}).get("const", False) for point in points)
-        if name is None or parameter is None or held or name in auxiliary:
-            continue
-        found = distributions.get(name, {})
-        centre = [values.get(end, end) for end in (found.get("x"), found.get("mean")) if end != parameter]
-        width = values.get(found.get("sigma"), found.get("sigma"))
-        unit = (found.get("type"), centre, width) == ("gaussian_dist", [0], 1)
-        if not (unit and modifier["type"] in ("normsys", "histosys")):
-            raise SpecBuilderError(f"{where}: constraint '{name}' has no counterpart in a pyhf workspace")
-
-
-def _modifiers(content: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Where each modifier stands, in words, and its content."""
-    for distribution in content["distributions"]:
+    for distribution in distributions:
         for sample in distribution.get("samples", []):
             for modifier in sample.get("modifiers", []):
                 named = f"sample '{sample['name']}', modifier '{modifier.get('name')}'"

@@ -1,36 +1,50 @@
 """Models in HS3 as pyhf workspaces: what :mod:`spec_builder.histfactory.hs3` writes, and the same from other tools.
 
 A model that a pyhf workspace cannot hold (another distribution, constraint or interpolation) is refused with its name.
+What ROOT writes differs from what others do: its ``vals`` of a ``shapesys`` are relative, and a ``staterror`` that says
+nothing of its constraint has Poisson's.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.histfactory.hs3_entries import check_entries
+from spec_builder.histfactory.hs3_axes import check_bins
+from spec_builder.histfactory.hs3_constraints import NamedConstraints, constants
+from spec_builder.histfactory.hs3_entries import check_entries, modifiers_of
+from spec_builder.histfactory.hs3_measurements import (
+    LUMI,
+    Names,
+    chosen_measurements,
+    likelihoods_of,
+    settings_of,
+    start_of,
+)
+from spec_builder.histfactory.specification import Constraint
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["is_hs3", "workspace_of_hs3"]
+__all__ = ["is_hs3", "workspace_of_hs3", "workspaces_of_hs3"]
 
 _HISTFACTORY = "histfactory_dist"
-_CONSTRAINTS = {
-    "normsys": ("Gauss", "Gaussian"),
-    "histosys": ("Gauss", "Gaussian"),
-    "staterror": ("Gauss", "Gaussian"),
-    "shapesys": ("Poisson",),
+_GAUSS, _POISSON = ("Gauss", "Gaussian"), ("Poisson",)
+#: Words for the constraint of a modifier.
+_CONSTRAINTS = {"normsys": _GAUSS, "histosys": _GAUSS, "staterror": (*_GAUSS, *_POISSON), "shapesys": _POISSON}
+_SCALARS = ("normfactor", "normsys", "histosys")
+_OF_BINS = ("staterror", "shapesys", "shapefactor")
+#: Interpolations that are pyhf's codes 4 and 4p, pyhs3's name of it first and then ROOT's numbers, of which 4 and 5 are
+#: the same for a normsys; a modifier without one is read as ROOT and pyhs3 do, as these.
+_INTERPOLATIONS: dict[str, tuple[tuple[str | int, ...], dict[str, str]]] = {
+    "normsys": (("code4", 4, 5), {"type": "mult", "in": "poly6", "out": "exp"}),
+    "histosys": (("code4p", 4), {"type": "add", "in": "poly6", "out": "poly1"}),
 }
-#: Interpolations that are pyhf's codes 4 and 4p; a modifier without one is read as pyhs3 does, as these.
-_INTERPOLATIONS = {
-    "normsys": ("code4", {"type": "mult", "in": "poly6", "out": "exp"}),
-    "histosys": ("code4p", {"type": "add", "in": "poly6", "out": "poly1"}),
-}
-#: The parameter point in which ROOT keeps values, and what is constant.
-_DEFAULT_POINT = "default_values"
+#: The constraint of a normsys or histosys.
+_UNIT_GAUSSIAN = Constraint("normal", 0.0, 1.0)
 
 
 def is_hs3(content: Any) -> bool:
@@ -43,137 +57,72 @@ def is_hs3(content: Any) -> bool:
     return isinstance(content, dict) and "distributions" in content and "channels" not in content
 
 
-def workspace_of_hs3(content: Mapping[str, Any]) -> dict[str, Any]:
+def workspace_of_hs3(content: Mapping[str, Any], measurement: str | None = None) -> dict[str, Any]:
     """The pyhf workspace with the same likelihood: a channel for each distribution, a measurement for each analysis.
 
-    Parameters keep their names; those of a ``staterror``, ``shapesys`` or ``shapefactor`` become ``NAME[0]``, ...
+    Parameters keep their names; those of a ``staterror``, ``shapesys`` or ``shapefactor`` become ``NAME[0]``, ... , and
+    a ``normfactor`` with a Gaussian becomes ``lumi``.
 
     Args:
         content: of a file in HS3.
+        measurement: name of an analysis, or of a likelihood that no analysis has. It becomes the first measurement;
+            those of other likelihoods are left out. It need not be named where there is one likelihood.
 
     Raises:
-        SpecBuilderError: naming what is missing, malformed, or nothing that a pyhf workspace can hold.
+        SpecBuilderError: naming what is missing, malformed, or nothing that a pyhf workspace can hold; if there are
+            several likelihoods and none is chosen.
     """
+    with _of_hs3():
+        return _workspace(content, measurement)
+
+
+def workspaces_of_hs3(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The workspace of each likelihood; see :func:`workspace_of_hs3`."""
+    with _of_hs3():
+        check_entries(content)
+        first: dict[str, str] = {}
+        for name, likelihood in likelihoods_of(content).items():
+            first.setdefault(likelihood, name)
+        return [_workspace(content, name) for name in first.values() or [None]]
+
+
+@contextmanager
+def _of_hs3() -> Iterator[None]:
+    """Say of content that has another form what it is not."""
     try:
-        return _workspace(content)
+        yield
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         raise SpecBuilderError(f"not a model in HS3 of binned channels: {type(error).__name__} {error}") from None
 
 
-@dataclass
-class _Vectors:
-    """Parameters of bins: the name that pyhf has for each, and how many there are under a modifier's name.
-
-    Attributes:
-        held: parameters that every parameter point holds.
-        names: pyhf's, by the file's.
-        lengths: number of parameters by pyhf's name of the modifier.
-        uncertain: parameters with an uncertainty, or none to be held by: the others pyhf holds by itself.
-    """
-
-    held: frozenset[str]
-    names: dict[str, str] = field(default_factory=dict)
-    lengths: dict[str, int] = field(default_factory=dict)
-    uncertain: set[str] = field(default_factory=set)
-
-    def add(self, stem: str, parameters: Sequence[str]) -> None:
-        for i, parameter in enumerate(parameters):
-            name = f"{stem}[{self.lengths.get(stem, 0) + i}]"
-            if self.names.setdefault(parameter, name) != name:
-                raise SpecBuilderError(f"parameter '{parameter}': acts on several bins, which pyhf cannot hold")
-        self.lengths[stem] = self.lengths.get(stem, 0) + len(parameters)
-
-    def interest(self, parameter: str) -> str:
-        """A parameter of interest as pyhf names it: after the modifier, where it has one bin alone."""
-        name = self.names.get(parameter, parameter)
-        stem = name.rpartition("[")[0]
-        return stem if parameter in self.names and self.lengths[stem] == 1 else name
-
-
-def _workspace(content: Mapping[str, Any]) -> dict[str, Any]:
+def _workspace(content: Mapping[str, Any], measurement: str | None) -> dict[str, Any]:
     check_entries(content)
-    distributions = {d["name"]: d for d in content["distributions"]}
-    likelihood = _likelihood(content)
-    names = [str(name) for name in likelihood["distributions"]]
-    _check_kinds([distributions[name] for name in names])
-    auxiliary = [distributions[name] for name in likelihood.get("aux_distributions") or []]
-    luminosity = _luminosity(auxiliary)
+    analyses = chosen_measurements(content, measurement)
+    likelihood = next(
+        one for one in content["likelihoods"] if all(a["likelihood"] == one["name"] for a in analyses.values())
+    )
+    every = {d["name"]: d for d in content["distributions"]}
+    distributions = [every[name] for name in likelihood["distributions"]]
+    _check_kinds(distributions)
     data = {d["name"]: d for d in content["data"]}
-    absolute = not _written_by_root(content)
-    vectors = _Vectors(_held(content))
-    stems = _stems(distributions[name] for name in names)
-    place = {
-        name: _channel(distributions[name], stems, vectors, absolute=absolute, luminosity=luminosity)
-        for name in sorted(names)  # pyhf counts the parameters of a staterror in this order
+    observed = [data[name] for name in likelihood["data"]]
+    for distribution, counts in zip(distributions, observed, strict=True):
+        check_bins(distribution, counts)
+    reader = _Reader.of(content, likelihood, distributions, analyses.values())
+    channels = {
+        distribution["name"]: reader.channel(distribution)
+        for distribution in sorted(distributions, key=lambda d: str(d["name"]))  # pyhf counts the bins in this order
     }
-    observations = [
-        {"name": name, "data": list(data[entry]["contents"])}
-        for name, entry in zip(names, likelihood["data"], strict=True)
-    ]
-    used = _modifiers_of(place.values())
+    used = {m["name"] for channel in channels.values() for sample in channel["samples"] for m in sample["modifiers"]}
     return {
-        "channels": [place[name] for name in names],
-        "observations": observations,
-        "measurements": _measurements(content, likelihood["name"], used, vectors, luminosity),
+        "channels": [channels[distribution["name"]] for distribution in distributions],
+        "observations": [
+            {"name": distribution["name"], "data": list(counts["contents"])}
+            for distribution, counts in zip(distributions, observed, strict=True)
+        ],
+        "measurements": [settings_of(content, analysis, used, reader.names) for analysis in analyses.values()],
         "version": "1.0.0",
     }
-
-
-def _likelihood(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    likelihoods: list[Mapping[str, Any]] = content["likelihoods"]
-    if len(likelihoods) != 1:
-        raise SpecBuilderError(f"has {len(likelihoods)} likelihoods, expected 1")
-    return likelihoods[0]
-
-
-def _written_by_root(content: Mapping[str, Any]) -> bool:
-    packages = content.get("metadata", {}).get("packages") or []
-    return any(package.get("name") == "ROOT" for package in packages)
-
-
-def _held(content: Mapping[str, Any]) -> frozenset[str]:
-    points = [
-        frozenset(p["name"] for p in point["parameters"] if p.get("const", False))
-        for point in content.get("parameter_points", [])
-    ]
-    return frozenset.intersection(*points) if points else frozenset()
-
-
-def _luminosity(auxiliary: Sequence[Mapping[str, Any]]) -> dict[str, float] | None:
-    """Auxiliary datum and width of the luminosity, None if there is no such constraint."""
-    found = None
-    for distribution in auxiliary:
-        if distribution["type"] != "gaussian_dist" or distribution["mean"] != "lumi":
-            raise SpecBuilderError(
-                f"distribution '{distribution['name']}': constrains otherwise than a pyhf workspace can; "
-                "expected a gaussian_dist of the mean lumi"
-            )
-        found = {"auxdata": float(distribution["x"]), "sigmas": float(distribution["sigma"])}
-    return found
-
-
-def _stems(distributions: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
-    """The name under which pyhf holds the parameters of bins, by channel and modifier.
-
-    A modifier's own, if its parameters are ``NAME[0]``, ... ; else one for the channel, since pyhf would share it.
-    """
-    stems: dict[tuple[str, str], str] = {}
-    for distribution in distributions:
-        channel = distribution["name"]
-        for sample in distribution["samples"]:
-            for modifier in sample.get("modifiers", []):
-                if modifier["type"] in ("staterror", "shapesys", "shapefactor"):
-                    parameters = modifier.get("parameters") or _lite_parameters(channel, sample)
-                    stem = parameters[0].removesuffix("]").rpartition("[")[0]
-                    plain = bool(stem) and all(p.startswith(f"{stem}[") for p in parameters)
-                    own = modifier.get("name") or modifier["type"]
-                    stems[channel, parameters[0]] = stem if plain else f"{own}_{channel}"
-    return stems
-
-
-def _lite_parameters(channel: str, sample: Mapping[str, Any]) -> list[str]:
-    """pyhs3's names for a staterror that gives none."""
-    return [f"staterror_{channel}_bin{i}" for i in range(len(sample["data"]["contents"]))]
 
 
 def _check_kinds(distributions: Sequence[Mapping[str, Any]]) -> None:
@@ -183,210 +132,284 @@ def _check_kinds(distributions: Sequence[Mapping[str, Any]]) -> None:
             raise SpecBuilderError(f"distribution '{name}': is a {kind}; only {_HISTFACTORY} fits into a workspace")
         if distribution.get("barlow_beeston_method", "lite") != "lite":
             raise SpecBuilderError(f"distribution '{name}': has a staterror for each sample, which pyhf cannot hold")
+        of_channel = distribution.get("staterror", {})
+        if of_channel.get("relThreshold"):
+            raise SpecBuilderError(f"distribution '{name}': has a relThreshold of its staterror, which pyhf has not")
+        word = of_channel.get("constraint_type", of_channel.get("constraint"))
+        if word not in (None, *_CONSTRAINTS["staterror"]):
+            raise SpecBuilderError(
+                f"distribution '{name}': constraint '{word}' of a staterror has no counterpart in pyhf"
+            )
 
 
-def _modifiers_of(channels: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Names of all modifiers of a workspace's channels."""
-    return {m["name"] for channel in channels for sample in channel["samples"] for m in sample["modifiers"]}
+@dataclass(frozen=True)
+class _Reader:
+    """What the channels of a likelihood are read with.
+
+    Attributes:
+        names: pyhf's, of the parameters.
+        constraints: distributions that modifiers name.
+        held: parameters that are constant in the start of every measurement.
+        mentioned: parameters that a point or a domain names.
+        by_root: whether ROOT has written the file.
+    """
+
+    names: Names
+    constraints: NamedConstraints
+    held: frozenset[str]
+    mentioned: frozenset[str]
+    by_root: bool
+
+    @classmethod
+    def of(
+        cls,
+        content: Mapping[str, Any],
+        likelihood: Mapping[str, Any],
+        distributions: Sequence[Mapping[str, Any]],
+        analyses: Iterable[Mapping[str, Any]],
+    ) -> _Reader:
+        starts = [start_of(content, analysis) for analysis in analyses]
+        points, domains = content.get("parameter_points", []), content.get("domains", [])
+        held = [frozenset(p["name"] for p in start["parameters"] if p.get("const", False)) for start in starts]
+        constraints = NamedConstraints(
+            {d["name"]: d for d in content["distributions"]},
+            {f["name"]: f["factors"] for f in content.get("functions", []) if f.get("type") == "product"},
+            constants(points) | constants(starts),
+        )
+        packages = [package.get("name") for package in content.get("metadata", {}).get("packages") or []]
+        mentioned = {p["name"] for point in points for p in point["parameters"]}
+        mentioned |= {axis["name"] for domain in domains for axis in domain["axes"]}
+        reader = cls(
+            Names(),
+            constraints,
+            frozenset.intersection(*held),
+            frozenset(mentioned),
+            "ROOT" in packages or "ROOT_internal" in content.get("misc", {}),
+        )
+        for where, modifier in modifiers_of(distributions):
+            reader.check_word(where, modifier)
+        reader.names.luminosity = reader.luminosity(likelihood, distributions)
+        reader.name_bins(distributions)
+        return reader
+
+    # ------------------------------------------------------------------ names
+
+    def parameter(self, modifier: Mapping[str, Any]) -> str:
+        """The parameter of a modifier that acts on all bins; without one ROOT has ``alpha_NAME`` for most."""
+        given = modifier.get("parameter") or (modifier.get("parameters") or [None])[0]
+        if given is not None:
+            return str(given)
+        name = str(modifier["name"])
+        usual = f"alpha_{name}"
+        return usual if modifier["type"] != "normfactor" and usual in self.mentioned else name
+
+    def parameters(self, channel: str, sample: Mapping[str, Any], modifier: Mapping[str, Any]) -> list[str]:
+        """The parameters of a modifier of bins; those of a staterror have names of ROOT's or pyhs3's by default."""
+        bins = len(sample["data"]["contents"])
+        given = list(modifier.get("parameters") or [])
+        if not given and modifier["type"] == "staterror":
+            of_root = [f"gamma_stat_{channel.removeprefix('model_')}_bin_{i}" for i in range(bins)]
+            given = of_root if of_root[0] in self.mentioned else [f"staterror_{channel}_bin{i}" for i in range(bins)]
+        if len(given) != bins:
+            where = f"channel '{channel}', sample '{sample['name']}', modifier '{modifier.get('name')}'"
+            raise SpecBuilderError(f"{where}: has {len(given)} parameters, expected {bins}")
+        return given
+
+    def luminosity(
+        self, likelihood: Mapping[str, Any], distributions: Sequence[Mapping[str, Any]]
+    ) -> tuple[str, Constraint] | None:
+        """The normfactor with a constraint, which its modifiers name, or which the likelihood has for itself.
+
+        Raises:
+            SpecBuilderError: for a constraint that is not a Gaussian, or more than one.
+        """
+        factors = {self.parameter(m): (w, m) for w, m in modifiers_of(distributions) if m["type"] == "normfactor"}
+        found: dict[tuple[str, str], Constraint] = {}
+        for where, modifier in modifiers_of(distributions):
+            parameter, names = self.parameter(modifier), self.constraints.of_modifier(modifier)
+            if modifier["type"] == "normfactor" and names and names[0] is not None and parameter not in self.held:
+                found[parameter, names[0]] = self.constraints.constraint(where, names[0], parameter)
+        for name in likelihood.get("aux_distributions") or []:
+            distribution = self.constraints.distributions[name]
+            parameter = next((end for end in (distribution.get("mean"), distribution.get("x")) if end in factors), "")
+            found[parameter, name] = self.constraints.constraint(f"likelihood '{likelihood['name']}'", name, parameter)
+        if not found:
+            return None
+        (parameter, name), constraint = next(iter(found.items()))
+        if len(found) > 1 or constraint.kind != "normal" or (parameter != LUMI and LUMI in factors):
+            raise SpecBuilderError(
+                f"distribution '{name}': constrains otherwise than a pyhf workspace can; "
+                "expected a Gaussian of one normfactor, the luminosity"
+            )
+        return parameter, constraint
+
+    def name_bins(self, distributions: Sequence[Mapping[str, Any]]) -> None:
+        """Have names for the parameters of bins.
+
+        Raises:
+            SpecBuilderError: where they are shared as pyhf cannot: those of a staterror only among the samples of a
+                channel, those of a shapefactor among all, those of a shapesys not at all.
+        """
+        users: dict[str, tuple[str, str]] = {}
+        for distribution in sorted(distributions, key=lambda d: str(d["name"])):
+            for sample in distribution["samples"]:
+                for modifier in sample.get("modifiers", []):
+                    if modifier["type"] not in _OF_BINS:
+                        continue
+                    parameters = self.parameters(distribution["name"], sample, modifier)
+                    kind = self._kind_of_bins(distribution, modifier)
+                    use = (kind, "" if kind == "shapefactor" else str(distribution["name"]))
+                    known = parameters[0] in users
+                    if users.setdefault(parameters[0], use) != use or (known and kind == "shapesys"):
+                        what = "a staterror with Poisson's constraint" if kind != modifier["type"] else f"a {kind}"
+                        raise SpecBuilderError(
+                            f"parameter '{parameters[0]}': several samples share it in {what}, which pyhf cannot hold"
+                        )
+                    self.names.add(self._stem(distribution, sample, modifier, kind), parameters)
+
+    def _stem(
+        self, distribution: Mapping[str, Any], sample: Mapping[str, Any], modifier: Mapping[str, Any], kind: str
+    ) -> str:
+        """Name of a modifier of bins in pyhf.
+
+        It is NAME if the parameters are ``NAME[0]``, ... , of which channels may have parts in a staterror; else one
+        for the channel, since pyhf would share it.
+        """
+        parameters = self.parameters(distribution["name"], sample, modifier)
+        if parameters[0] in self.names.bins:
+            return self.names.bins[parameters[0]].rpartition("[")[0]
+        stem = parameters[0].removesuffix("]").rpartition("[")[0]
+        start = self.names.lengths.get(stem, 0)
+        is_plain = stem and parameters == [f"{stem}[{start + i}]" for i in range(len(parameters))]
+        if is_plain and (start == 0 or kind == "staterror"):
+            return stem
+        stem = f"{modifier.get('name') or modifier['type']}_{distribution['name']}"
+        return f"{stem}_{sample['name']}" if stem in self.names.lengths else stem
+
+    # ------------------------------------------------------------------ channels
+
+    def channel(self, distribution: Mapping[str, Any]) -> dict[str, Any]:
+        """A channel of a workspace."""
+        name = distribution["name"]
+        samples = []
+        for sample in distribution["samples"]:
+            modifiers = []
+            for modifier in sample.get("modifiers", []):
+                where = f"channel '{name}', sample '{sample['name']}', modifier '{modifier.get('name')}'"
+                _check_interpolation(where, modifier, distribution.get("default_interpolation"))
+                if modifier["type"] in _SCALARS:
+                    modifiers.append(self._scalar(where, modifier))
+                else:
+                    modifiers.append(self._of_bins(where, distribution, sample, modifier))
+            samples.append({"name": sample["name"], "data": list(sample["data"]["contents"]), "modifiers": modifiers})
+        return {"name": name, "samples": samples}
+
+    def check_word(self, where: str, modifier: Mapping[str, Any]) -> None:
+        """Refuse a modifier, or a word for its constraint, that is not pyhf's."""
+        kind = modifier["type"]
+        if kind not in (*_SCALARS, *_OF_BINS):
+            raise SpecBuilderError(f"{where}: type '{kind}' has no counterpart in a pyhf workspace")
+        word = modifier.get("constraint", modifier.get("constraint_type"))
+        if word in self.constraints.distributions and kind in _SCALARS:
+            return
+        if word not in (None, *_CONSTRAINTS.get(kind, ())):
+            raise SpecBuilderError(f"{where}: constraint '{word}' of a {kind} has no counterpart in a pyhf workspace")
+
+    def _scalar(self, where: str, modifier: Mapping[str, Any]) -> dict[str, Any]:
+        parameter, kind = self.parameter(modifier), modifier["type"]
+        name = self.names.of_scalar(parameter)
+        if kind == "normfactor":
+            is_luminosity = self.names.luminosity is not None and parameter == self.names.luminosity[0]
+            return {"name": name, "type": "lumi" if is_luminosity else "normfactor", "data": None}
+        for constraint in self.constraints.of_modifier(modifier) or ():
+            found = (
+                self.constraints.constraint(where, str(constraint), parameter) if parameter not in self.held else None
+            )
+            if found not in (None, _UNIT_GAUSSIAN):
+                raise SpecBuilderError(f"{where}: constraint '{constraint}' has no counterpart in a pyhf workspace")
+        data = modifier["data"]
+        if kind == "normsys":
+            return {"name": name, "type": kind, "data": {"hi": data["hi"], "lo": data["lo"]}}
+        shapes = {f"{key}_data": list(data[key]["contents"]) for key in ("hi", "lo")}
+        return {"name": name, "type": kind, "data": shapes}
+
+    def _of_bins(
+        self, where: str, distribution: Mapping[str, Any], sample: Mapping[str, Any], modifier: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        parameters = self.parameters(distribution["name"], sample, modifier)
+        kind, widths = self._kind_of_bins(distribution, modifier), None
+        if modifier["type"] == "shapesys":
+            widths = self._widths(where, sample, modifier, parameters)
+        if modifier["type"] == "staterror":
+            if modifier.get("constraints") or modifier.get("constraint_name"):
+                raise SpecBuilderError(f"{where}: names constraints, expected the errors of its samples alone")
+            widths = list(sample["data"].get("errors") or [0.0] * len(parameters))
+        stem = self.names.bins[parameters[0]].rpartition("[")[0]
+        if widths is not None and not self.held.issuperset(self.names.members(stem)):
+            # pyhf holds all bins of a modifier, or those that have no uncertainty
+            widths = [0.0 if p in self.held else width for p, width in zip(parameters, widths, strict=True)]
+        uncertain = [1.0] * len(parameters) if widths is None else widths
+        self.names.uncertain.update(p for p, width in zip(parameters, uncertain, strict=True) if width > 0)
+        return {"name": stem, "type": kind, "data": widths}
+
+    def _kind_of_bins(self, distribution: Mapping[str, Any], modifier: Mapping[str, Any]) -> str:
+        """The type of a modifier of bins in pyhf, whose staterror has Gaussians: Poisson's make it a shapesys."""
+        if modifier["type"] != "staterror":
+            return str(modifier["type"])
+        of_channel = distribution.get("staterror", {})
+        said = [one.get(key) for one in (modifier, of_channel) for key in ("constraint", "constraint_type")]
+        word = next((word for word in said if word is not None), "Poisson" if self.by_root else None)
+        if word is None:  # ROOT has Poisson's, pyhs3 a Gaussian, and the standard's text either
+            where = f"channel '{distribution['name']}', modifier '{modifier.get('name')}'"
+            raise SpecBuilderError(f"{where}: a staterror without its constraint, expected 'Gauss' or 'Poisson'")
+        return "shapesys" if word in _POISSON else "staterror"
+
+    def _widths(
+        self, where: str, sample: Mapping[str, Any], modifier: Mapping[str, Any], parameters: Sequence[str]
+    ) -> list[float]:
+        """Absolute uncertainties of the bins of a shapesys, of which ROOT writes relative ones."""
+        contents, names = sample["data"]["contents"], self.constraints.of_modifier(modifier)
+        if names is not None:
+            if len(names) != len(contents):
+                raise SpecBuilderError(f"{where}: has {len(names)} constraints, expected {len(contents)}")
+            places = zip(names, contents, parameters, strict=True)
+            return [self._width(where, name, count, parameter) for name, count, parameter in places]
+        if self.by_root and (not modifier.get("parameters") or not {"constraint", "constraint_type"} & set(modifier)):
+            # without parameters ROOT's vals were once 1/sigma^2, and without a constraint it is one of its shapefactors
+            raise SpecBuilderError(f"{where}: a shapesys that ROOT wrote without its parameters or its constraint")
+        values = [float(value) for value in modifier["data"]["vals"]]
+        if len(values) != len(contents):
+            raise SpecBuilderError(f"{where}: has {len(values)} vals, expected {len(contents)}")
+        if self.by_root:
+            values = [value * count for value, count in zip(values, contents, strict=True)]
+        rows = zip(values, contents, parameters, strict=True)
+        # our own way to write none: see hs3._shape_value
+        return [0.0 if parameter in self.held and width == count else width for width, count, parameter in rows]
+
+    def _width(self, where: str, name: str | None, count: float, parameter: str) -> float:
+        """The width of a bin with a Poisson constraint by name."""
+        if parameter in self.held:
+            return 0.0
+        constraint = self.constraints.constraint(where, str(name), parameter)
+        if constraint.kind != "poisson" or not math.isclose(constraint.auxiliary, constraint.scale, rel_tol=1e-9):
+            raise SpecBuilderError(f"{where}: constraint '{name}' has no counterpart in a pyhf workspace")
+        return count / math.sqrt(constraint.scale)
 
 
-def _channel(
-    distribution: Mapping[str, Any],
-    stems: Mapping[tuple[str, str], str],
-    vectors: _Vectors,
-    *,
-    absolute: bool,
-    luminosity: Mapping[str, float] | None,
-) -> dict[str, Any]:
-    name = distribution["name"]
-    samples = []
-    known: set[str] = set()
-    for sample in distribution["samples"]:
-        contents = list(sample["data"]["contents"])
-        errors = list(sample["data"].get("errors") or [0.0] * len(contents))
-        modifiers = []
-        for modifier in sample.get("modifiers", []):
-            where = f"channel '{name}', sample '{sample['name']}', modifier '{modifier.get('name')}'"
-            _check(where, modifier, distribution.get("default_interpolation"))
-            if modifier["type"] not in ("staterror", "shapesys", "shapefactor"):
-                modifiers.append(_scalar(modifier, luminosity))
-                continue
-            parameters = modifier.get("parameters") or _lite_parameters(name, sample)
-            if len(parameters) != len(contents):
-                raise SpecBuilderError(f"{where}: has {len(parameters)} parameters, expected {len(contents)}")
-            stem = stems[name, parameters[0]]
-            if parameters[0] not in known and parameters[0] not in vectors.names:
-                vectors.add(stem, parameters)
-            known.add(parameters[0])
-            data = _vector_data(modifier, contents, errors, absolute=absolute)
-            if modifier["type"] == "shapesys" and data is not None:
-                data = _widths(data, contents, parameters, vectors.held)
-            widths = [1.0] * len(parameters) if data is None else data
-            vectors.uncertain |= {name for name, width in zip(parameters, widths, strict=True) if width > 0}
-            modifiers.append({"name": stem, "type": modifier["type"], "data": data})
-        samples.append({"name": sample["name"], "data": contents, "modifiers": modifiers})
-    return {"name": name, "samples": samples}
-
-
-def _widths(
-    data: Sequence[float], contents: Sequence[float], parameters: Sequence[str], held: Container[str]
-) -> list[float]:
-    """Absolute uncertainties of the bins; none where the bin's own parameter is held: see ``hs3._shape_value``."""
-    rows = zip(data, contents, parameters, strict=True)
-    return [0.0 if parameter in held and width == count else width for width, count, parameter in rows]
-
-
-def _check(where: str, modifier: Mapping[str, Any], default: object) -> None:
-    """Refuse a constraint or an interpolation that is not pyhf's.
+def _check_interpolation(where: str, modifier: Mapping[str, Any], default: object) -> None:
+    """Refuse an interpolation that is not pyhf's.
 
     Args:
         where: the modifier, for the message.
         modifier: its content.
         default: interpolation of the channel's modifiers that have none of their own.
     """
-    kind = modifier["type"]
-    if kind not in (*_CONSTRAINTS, "normfactor", "shapefactor"):
-        raise SpecBuilderError(f"{where}: type '{kind}' has no counterpart in a pyhf workspace")
-    constraint = modifier.get("constraint", modifier.get("constraint_type"))
-    if constraint not in (None, *_CONSTRAINTS.get(kind, ())):
-        raise SpecBuilderError(f"{where}: constraint '{constraint}' of a {kind} has no counterpart in a pyhf workspace")
-    if kind not in _INTERPOLATIONS:
+    if modifier["type"] not in _INTERPOLATIONS:
         return
-    code, form = _INTERPOLATIONS[kind]
+    codes, form = _INTERPOLATIONS[modifier["type"]]
     own = [modifier.get("interpolation"), modifier["data"].get("interpolation")]
-    for given in own if any(own) else [default]:
+    for given in own if any(one is not None for one in own) else [default]:
         whole = {"type": form["type"], **given} if isinstance(given, dict) else given
-        if whole not in (None, code, form):
-            raise SpecBuilderError(f"{where}: interpolation {given} is not pyhf's {code}")
-
-
-def _scalar(modifier: Mapping[str, Any], luminosity: Mapping[str, float] | None) -> dict[str, Any]:
-    name, kind = modifier["parameter"], modifier["type"]
-    if kind == "normfactor":
-        held = name == "lumi" and luminosity is not None
-        return {"name": name, "type": "lumi" if held else "normfactor", "data": None}
-    data = modifier["data"]
-    if kind == "normsys":
-        return {"name": name, "type": kind, "data": {"hi": data["hi"], "lo": data["lo"]}}
-    shapes = {f"{key}_data": list(data[key]["contents"]) for key in ("hi", "lo")}
-    return {"name": name, "type": kind, "data": shapes}
-
-
-def _vector_data(
-    modifier: Mapping[str, Any], contents: Sequence[float], errors: Sequence[float], *, absolute: bool
-) -> list[float] | None:
-    if modifier["type"] == "shapefactor":
-        return None
-    if modifier["type"] == "staterror":
-        return list(errors)
-    values = [float(value) for value in modifier["data"]["vals"]]
-    if len(values) != len(contents):
-        raise SpecBuilderError(f"modifier '{modifier.get('name')}': has {len(values)} vals, expected {len(contents)}")
-    return values if absolute else [value * events for value, events in zip(values, contents, strict=True)]
-
-
-def _measurements(
-    content: Mapping[str, Any],
-    likelihood: str,
-    used: set[str],
-    vectors: _Vectors,
-    luminosity: Mapping[str, float] | None,
-) -> list[dict[str, Any]]:
-    domains = {d["name"]: d for d in content.get("domains", [])}
-    points = {p["name"]: p for p in content.get("parameter_points", [])}
-    analyses = [a for a in content.get("analyses", []) if a["likelihood"] == likelihood]
-    measurements = []
-    for analysis in analyses or [{"name": "measurement"}]:
-        bounds = _bounds(domains[domain] for domain in analysis.get("domains", []))
-        start = _start(points, analysis)
-        values = {p["name"]: p for p in start["parameters"]}
-        interest = (analysis.get("parameters_of_interest") or [""])[0]
-        parameters = _settings(values, bounds, used, vectors, luminosity)
-        config = {"poi": vectors.interest(interest), "parameters": parameters}
-        measurements.append({"name": analysis["name"], "config": config})
-    return measurements
-
-
-def _start(points: Mapping[str, Mapping[str, Any]], analysis: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The parameter point that an analysis starts from; without a name ROOT's own, if there is one."""
-    name = analysis.get("init")
-    if name is not None and name not in points:
-        raise SpecBuilderError(f"analysis '{analysis['name']}': there is no parameter point '{name}' to start from")
-    return points.get(name or _DEFAULT_POINT, {"parameters": []})
-
-
-def _bounds(domains: Iterable[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
-    """Lower and upper end of each axis that has both; a later domain wins."""
-    bounds = {}
-    for domain in domains:
-        for axis in domain["axes"]:
-            if axis.get("min") is not None and axis.get("max") is not None:
-                bounds[axis["name"]] = (float(axis["min"]), float(axis["max"]))
-    return bounds
-
-
-def _settings(
-    values: Mapping[str, Mapping[str, Any]],
-    bounds: Mapping[str, tuple[float, float]],
-    used: set[str],
-    vectors: _Vectors,
-    luminosity: Mapping[str, float] | None,
-) -> list[dict[str, Any]]:
-    """Start, bounds and what is held, of every parameter that the point or the domain names."""
-    settings: dict[str, dict[str, Any]] = {}
-    for name in sorted({*values, *bounds} & used - set(vectors.lengths)):
-        setting: dict[str, Any] = {"name": name}
-        if name in values:
-            setting |= {"inits": [float(values[name]["value"])], "fixed": bool(values[name].get("const", False))}
-        if name in bounds:
-            setting["bounds"] = [list(bounds[name])]
-        settings[name] = setting
-    if luminosity is not None and "lumi" in used:
-        settings["lumi"] = _luminosity_setting(settings.get("lumi", {"name": "lumi"}), luminosity)
-    for stem, length in vectors.lengths.items():
-        parts = {ours: theirs for theirs, ours in vectors.names.items()}
-        members = [parts[f"{stem}[{i}]"] for i in range(length)]
-        setting = _vector_setting(stem, members, values, bounds, vectors.uncertain)
-        if len(setting) > 1:
-            settings[stem] = setting
-    return [settings[name] for name in sorted(settings)]
-
-
-def _luminosity_setting(given: Mapping[str, Any], luminosity: Mapping[str, float]) -> dict[str, Any]:
-    """The given setting with the constraint's, start and bounds where it has none."""
-    usual = {"inits": [luminosity["auxdata"]], "bounds": [[0.0, 10 * luminosity["auxdata"]]]}
-    constraint = {key: [value] for key, value in luminosity.items()}
-    return {**given, **constraint, **{key: given.get(key, value) for key, value in usual.items()}}
-
-
-def _vector_setting(
-    stem: str,
-    members: Sequence[str],
-    values: Mapping[str, Mapping[str, Any]],
-    bounds: Mapping[str, tuple[float, float]],
-    uncertain: Container[str],
-) -> dict[str, Any]:
-    """Either all bins of a modifier are held in pyhf, or none; a bin without an uncertainty is held by itself.
-
-    Raises:
-        SpecBuilderError: if a part of the bins is held, or has bounds.
-    """
-    setting: dict[str, Any] = {"name": stem}
-    inits = [float(values.get(member, {"value": 1.0})["value"]) for member in members]
-    if any(not math.isclose(value, 1.0) for value in inits):
-        setting["inits"] = inits
-    held = [member for member in members if values.get(member, {}).get("const", False)]
-    free = [member for member in members if member in uncertain and member not in held]
-    if len(held) == len(members):
-        setting["fixed"] = True
-    elif free and any(member in uncertain for member in held):
-        raise SpecBuilderError(
-            f"parameter '{free[0]}': is free beside '{held[0]}', which is held; "
-            "pyhf holds all bins of a modifier or none"
-        )
-    bounded = [member for member in members if member in bounds]
-    if len(bounded) == len(members):
-        setting["bounds"] = [list(bounds[member]) for member in members]
-    elif bounded:
-        raise SpecBuilderError(f"parameter '{bounded[0]}': has bounds, which not all bins of its modifier have")
-    return setting
+        known = whole is None or whole == form or (not isinstance(whole, bool | float) and whole in codes)
+        if not known:
+            raise SpecBuilderError(f"{where}: interpolation {given} is not pyhf's {codes[0]}")

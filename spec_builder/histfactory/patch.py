@@ -23,11 +23,16 @@ MOST_OPERATIONS = 100_000
 _MOST_COPIED = 1_000_000
 
 
-def load_workspace(name: str, patches: Sequence[str] = ()) -> dict[str, Any]:
+def load_workspace(name: str, patches: Sequence[str] = (), measurement: str | None = None) -> dict[str, Any]:
     """A workspace from a file or ``-``, with JSON patch files applied in order.
 
     A file in HS3 is read as the workspace of the same likelihood. Whether it is sound is for
     :func:`spec_builder.histfactory.checks.check_workspace` to say.
+
+    Args:
+        name: of the file.
+        patches: JSON patch files.
+        measurement: chooses the likelihood of a file in HS3 that has several.
 
     Raises:
         SpecBuilderError: if a file is not JSON, or a patch is malformed or does not apply.
@@ -36,21 +41,24 @@ def load_workspace(name: str, patches: Sequence[str] = ()) -> dict[str, Any]:
     content = load_json(name)
     if not isinstance(content, dict):
         raise SpecBuilderError(f"{shown}: not a pyhf workspace: expected a JSON object")
-    return patched_workspace(content, shown, patches)
+    return patched_workspace(content, shown, patches, measurement)
 
 
-def patched_workspace(content: dict[str, Any], name: str, patches: Sequence[str] = ()) -> dict[str, Any]:
+def patched_workspace(
+    content: dict[str, Any], name: str, patches: Sequence[str] = (), measurement: str | None = None
+) -> dict[str, Any]:
     """The workspace of a file's content with patch files applied; see :func:`load_workspace`.
 
     Args:
         content: of the file, in pyhf's JSON or in HS3.
         name: what to call it in a message.
         patches: JSON patch files, applied in order.
+        measurement: chooses the likelihood of a file in HS3 that has several.
     """
     workspace = content
     if is_hs3(content):
         try:
-            workspace = workspace_of_hs3(content)
+            workspace = workspace_of_hs3(content, measurement)
         except SpecBuilderError as error:
             raise SpecBuilderError(f"{name}: {error}") from None
     for patch in patches:

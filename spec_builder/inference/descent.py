@@ -40,6 +40,8 @@ _FALL = 0.1
 _EDM_ROUNDED = 1e-8
 #: Rounding of a rate, in parts of the sum of its terms' absolute values.
 _RATE_ROUNDING = float(np.finfo(np.float64).eps)
+#: A careful descent whose EDM has not fallen for so many steps, and which rounding would not let be valid, ends.
+_HIDDEN = 5
 #: Why a row ends without converging, as numbers of :data:`spec_builder.inference.newton.REASONS`.
 ROUNDED, UNFINISHED = 2, 3
 MAX_EVALUATIONS = 100
@@ -200,12 +202,13 @@ class _Batch:
         since = np.zeros(rows.size, dtype=np.intp)  # steps that have not lowered it
         for _ in range(CAREFUL_EVALUATIONS):
             _, edm = self._direction(base, now._replace(hessian=now.hessian.copy()))  # which it overwrites
-            point[self._free] = base
-            goal = self._edm_goal(point, arrays, barrier)
             lower = edm < _FALL * best
             best, since = np.where(lower, edm, best), np.where(lower, 0, since + 1)
-            settled = (edm <= EDM_GOAL) | ((edm <= goal) & (since > 1))
-            stuck = ~np.isfinite(now.value) | (damping > _MOST_DAMPING)
+            point[self._free] = base
+            goal = self._rounding(point, arrays, barrier) if (since > 1).any() else np.zeros(rows.size)
+            settled = (edm <= EDM_GOAL) | ((edm <= np.minimum(goal, _EDM_ROUNDED)) & (since > 1))
+            hidden = (goal > _EDM_ROUNDED) & (since > _HIDDEN)
+            stuck = ~np.isfinite(now.value) | (damping > _MOST_DAMPING) | hidden
             done = settled | stuck
             if done.any():
                 out = rows[done]
@@ -257,7 +260,12 @@ class _Batch:
         return step, promised
 
     def _edm_goal(self, point: FloatArray, arrays: RowArrays, barrier: FloatArray) -> FloatArray:
-        """Where to stop, shape (N,): rates that are small differences of large terms are not known any better.
+        """Where to stop, shape (N,)."""
+        goal: FloatArray = np.clip(self._rounding(point, arrays, barrier), EDM_GOAL, _EDM_ROUNDED)
+        return goal
+
+    def _rounding(self, point: FloatArray, arrays: RowArrays, barrier: FloatArray) -> FloatArray:
+        """EDM that rounding leaves, shape (N,): rates that are small differences of large terms are not known better.
 
         An error e of a rate nu with d counts moves the minimum of 2 (nu - d ln nu) by an EDM of d (e / nu)^2.
         """
@@ -265,9 +273,8 @@ class _Batch:
         observed = np.maximum(observed, barrier)
         with np.errstate(divide="ignore"):
             error = _RATE_ROUNDING * self._engine.magnitude(point, arrays) / self._engine.rates(point, arrays)
-            rounding = np.sum(np.where(observed > 0, observed * error**2, 0.0), axis=0)
-        goal: FloatArray = np.clip(rounding, EDM_GOAL, _EDM_ROUNDED)
-        return goal
+            rounding: FloatArray = np.sum(np.where(observed > 0, observed * error**2, 0.0), axis=0)
+        return rounding
 
     def _expand(self, point: FloatArray, arrays: RowArrays, barrier: FloatArray) -> Expansion | SlimExpansion:
         """2NLL and its derivatives, in the form that suits the model."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spec_builder.base.chunks import MemoryStore, compute_chunks
+from spec_builder.base.progress import Parts, silent
 from spec_builder.inference.curves import Curves
 from spec_builder.inference.data import Data, Problem
 from spec_builder.inference.exclusion_by_toys import YieldTable
@@ -132,7 +133,7 @@ def expected_ends(
     plane: tuple[float, float] = PLANE_MASSES,
     executor: concurrent.futures.Executor | None = None,
     store: Store | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> ExpectedEnds:
     """Limits by Wilks' theorem that data of the Standard Model would give.
 
@@ -172,7 +173,7 @@ def _computed(
     seed: int,
     store: Store | None,
     executor: concurrent.futures.Executor | None,
-    report: Callable[[int, int], object],
+    report: Parts,
 ) -> Columns:
     """Columns of all chunks, made by their number, count and seed."""
     if toys is None:
@@ -237,7 +238,7 @@ def expected_upper_limits(
     ensemble: Ensemble = "profiled",
     executor: concurrent.futures.Executor | None = None,
     store: Store | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> ExpectedEnds:
     """Upper limits on each model's parameter of interest that data without it, at 0, would give.
 

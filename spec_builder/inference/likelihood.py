@@ -70,7 +70,7 @@ class Likelihood:
         if isinstance(workspace, str | PathLike):
             check_path(name, workspace)
             name = fspath(workspace)
-            workspace = load_workspace(name)
+            workspace = load_workspace(name, measurement=measurement)
         try:
             return cls(read_specification(workspace, measurement, normsys=normsys, histosys=histosys, poi=poi))
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):

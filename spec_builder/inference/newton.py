@@ -44,6 +44,8 @@ _MANY_COUNTS, _FEW_COUNTS, _MORE_COUNTS = 1e4, 100.0, 10**0.5
 INSIDE = 1e-3
 #: A parameter so near to its bound, in parts of its domain, is set to it if 2NLL is not higher there.
 NEAR = 1e-5
+#: Parts of the way from a start where a rate is not positive to the model's own, on which one is looked for.
+_PARTS = tuple(4.0**-k for k in range(10, 0, -1))
 #: Points of the domain that are tried as starts where no other has positive rates.
 _ELSEWHERE = 64
 #: Points all over the domain where rows start too whose shapes bend back, and how many more where the fit is poor: its
@@ -191,13 +193,14 @@ def minimise(
         parts = arrays.take(lost)
         empty = model.nothing_expected(theta[:, lost], parts)
         reason[lost] = np.where((empty & (model.observed(parts) > 0)).any(axis=0), IMPOSSIBLE, NOT_FINITE)
-    # a rate is not positive where the others start: once more, from the model's own start values, and inside the bounds
+    # a rate is not positive where the others start: once more, from the first point on the way to the model's own start
+    # values where all are, and inside the bounds
     for begin in (own, np.clip(own, lower + margin, upper - margin)):
         lost = reason == NOT_FINITE
         again = theta[:, lost]
         if (again[free] == begin[:, None]).all():
             continue
-        again[free] = begin[:, None]
+        model.go_towards(begin, again, arrays.take(lost))
         value[lost], edm[lost], reason[lost] = model.minimise(again, arrays.take(lost))
         theta[:, lost] = again
         reason[~np.isfinite(value) & (reason != IMPOSSIBLE)] = NOT_FINITE
@@ -292,6 +295,29 @@ class _Model:
             value[:] = np.where(np.isfinite(value), self.engine(theta, arrays).value, np.inf)
         self._settle(theta, arrays, value)
         return value, edm, reason
+
+    def go_towards(self, end: FloatArray, theta: FloatArray, arrays: RowArrays) -> None:
+        """Move rows on the way to a point, as far as all rates are positive, or to its end.
+
+        Where 2NLL is least at a rate of zero, a start from a fit nearby may lie beyond it: the way back is short, and
+        from far away the fit may end in another minimum.
+
+        Args:
+            end: the free parameters there, shape (F,).
+            theta: all parameters, shape (P, N), overwritten.
+            arrays: what the rows have of their own.
+        """
+        free = list(self.free)
+        begin, left = theta.copy(), np.arange(theta.shape[1])
+        theta[free] = end[:, None]
+        never = self.engine.rates(theta, arrays) == 0
+        for part in _PARTS:
+            there, own = begin[:, left], arrays.take(left)
+            there[free] += part * (end[:, None] - there[free])
+            rates = self.engine.rates(there, own)
+            positive = ((rates > 0) | ((rates == 0) & never[:, left])).all(axis=0)
+            theta[:, left[positive]] = there[:, positive]
+            left = left[~positive]
 
     def start_elsewhere(self, found: _Found, arrays: RowArrays) -> None:
         """Fit rows whose rates are not positive at any start so far: from the best of points all over the domain.

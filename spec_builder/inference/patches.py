@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.progress import Parts, silent
 from spec_builder.histfactory.checks import check_parameters, check_workspace
 from spec_builder.histfactory.patch import patcher
 from spec_builder.inference.likelihood import Likelihood
@@ -60,7 +61,7 @@ def group_patches(
     *,
     poi: str | None = None,
     hold: Mapping[str, float] | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
     failed: Callable[[int, str], object] | None = None,
 ) -> list[PatchGroup]:
     """Apply every patch and compile what results.

@@ -19,6 +19,7 @@ from spec_builder.base.chunks import MemoryStore, Work, compute_chunks
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_whole
 from spec_builder.base.names import unknown_name
+from spec_builder.base.progress import Parts, silent
 from spec_builder.inference.data import Data
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import BATCH, minimise
@@ -26,7 +27,7 @@ from spec_builder.inference.rows import saturated
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from spec_builder.base.arrays import BoolArray, Columns, FloatArray, IndexArray
     from spec_builder.base.chunks import Store
@@ -453,7 +454,7 @@ def throw(
     streams: Sequence[tuple[int, ...]] | None = None,
     executor: concurrent.futures.Executor | None = None,
     store: Store | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> list[Toys]:
     """Throw and fit toys at several hypotheses.
 
@@ -494,7 +495,7 @@ def compute_toys(
     *,
     executor: concurrent.futures.Executor | None = None,
     store: Store | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> list[Toys]:
     """The toys of each hypothesis from chunks of work; see :func:`throw`."""
     kept = MemoryStore() if store is None else store

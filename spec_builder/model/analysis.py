@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Channel, Experiment
     from spec_builder.inference.exclusion import YieldFunction
+    from spec_builder.inference.toys import Ensemble
     from spec_builder.model.analyses import MeasurementKind, NamedAnalysis
     from spec_builder.model.signal import SignalKernel, Yields
     from spec_builder.model.workspace import Workspace
@@ -109,6 +110,7 @@ class Analysis(Described):
         law: ``normsys`` or ``linear``.
         named_masses_MeV: range of masses that the analysis' name stands for, None for that of its measurement.
         changes: what a user's analysis set in all experiments, in words.
+        is_projection: whether it is of runs that do not exist.
     """
 
     name: str
@@ -116,6 +118,7 @@ class Analysis(Described):
     law: Law
     named_masses_MeV: tuple[float, float] | None = None
     changes: tuple[str, ...] = ()
+    is_projection: bool = False
 
     def report(self) -> Report:
         """Law, variants and what can be measured; a row for each channel."""
@@ -132,6 +135,11 @@ class Analysis(Described):
             facts["changes"] = "; ".join(self.changes)
         bins = sum(channel.bins for channel in self.channels)
         return Report(f"{self.name}: law {self.law}, {counted(bins, 'bin')}", facts, channel_columns(self.channels))
+
+    @property
+    def ensemble(self) -> Ensemble:
+        """Where the nuisance parameters of its toys are unless it is said: at their best for the data if it has any."""
+        return "nominal" if self.is_projection else "profiled"
 
     @property
     def variants(self) -> dict[str, str]:

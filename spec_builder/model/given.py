@@ -251,7 +251,10 @@ def as_spectrum(given: RecoilSpectrum | str | PathLike[str]) -> RecoilSpectrum:
 
 
 def as_workspace(
-    given: GivenWorkspace, name: str | None = None, patches: Sequence[str | PathLike[str]] = ()
+    given: GivenWorkspace,
+    name: str | None = None,
+    patches: Sequence[str | PathLike[str]] = (),
+    measurement: str | None = None,
 ) -> tuple[dict[str, Any], str]:
     """Content of a workspace, and what to call it in results and messages.
 
@@ -259,6 +262,7 @@ def as_workspace(
         given: content, or the path of a file in pyhf's JSON or in HS3 (``-``: standard input).
         name: what to call it; by default its path with those of the patches, or ``workspace``.
         patches: JSON patch files to apply to a file.
+        measurement: chooses the likelihood of a file in HS3 that has several.
 
     Raises:
         SpecBuilderError: for a file that cannot be read or is none, or a patch that does not apply.
@@ -268,7 +272,7 @@ def as_workspace(
         check_path("workspace", given)
         path = fspath(given)
         shown = "standard input" if files and path == "-" else path
-        return load_workspace(path, files), name or PATCHED.join([shown, *files])
+        return load_workspace(path, files, measurement), name or PATCHED.join([shown, *files])
     content: object = given
     if not isinstance(content, Mapping):
         kind = type(given).__name__

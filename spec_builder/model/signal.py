@@ -18,7 +18,7 @@ from spec_builder.physics.spectra import LineSpectrum
 from spec_builder.physics.validity import validity_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Channel, Signal
@@ -52,6 +52,8 @@ _COUNTED = 1e-6
 _ALL = 0.995
 #: Rounding of the discriminant of a parabola that touches zero, as full destructive interference makes it.
 _PARABOLA_ROUNDING = 1e-9
+#: An edge of a bin so near to an end of a table, as a part of it, is that end.
+_EDGE_ROUNDING = 1e-9
 
 
 def polynomial(coefficients: FloatArray, x: FloatArray | float) -> FloatArray:
@@ -278,10 +280,10 @@ class SignalKernel:
         return float(np.max(outside / np.maximum(outside + inside, np.finfo(np.float64).tiny)))
 
     def outside_in_words(self) -> tuple[str, ...]:
-        """What the channel's recoils ask for that its source and its target do not describe."""
+        """What the channel's recoils ask for that its source and target, or its charge yield, do not describe."""
         weight = np.abs(self.kernel.weights).sum(axis=0)
         counted = self.kernel.recoil_energy_keV[weight > _COUNTED * weight.max()]
-        return validity_notes(self.channel.source, self.channel.target, counted)
+        return (*validity_notes(self.channel.source, self.channel.target, counted), *_outside_yield(self.channel))
 
     def beyond_in_words(self, choice: Choice, masses_MeV: FloatArray | None = None) -> str:
         """What to say of :meth:`share_beyond`; '' if it is at most 3 %."""
@@ -395,6 +397,22 @@ def signal_kernel(channel: Channel) -> SignalKernel:
     return _scaled(channel, unscaled)
 
 
+def _outside_yield(channel: Channel) -> Iterator[str]:
+    """Recoils that a channel's bins count and its charge yield does not have."""
+    response = channel.response
+    if not isinstance(response, ChargeYieldResponse):
+        return
+    energy = response.recoil_energy_keV
+    first, last = (energy * response.charge_yield)[[0, -1]] * response.gain
+    edges = np.concatenate(response.bin_edges)
+    table = f"the table of the charge yield of {channel.name}"
+    if edges.min() < first * (1 - _EDGE_ROUNDING):
+        yield f"{table} begins at {energy[0]:g} keV, within a bin: recoils below are left out"
+    beyond = maximum_recoil_energy_keV(channel.source, channel.target) > energy[-1]
+    if beyond and edges.max() > last * (1 + _EDGE_ROUNDING):
+        yield f"{table} ends at {energy[-1]:g} keV, within a bin: recoils above are left out"
+
+
 def _breaks_keV(source: Source, target: Target) -> tuple[float, ...]:
     """Recoil energies at which the rate jumps: shells of electrons, and the ends of lines."""
     lines = [c.spectrum.energy_MeV for c in source.components if isinstance(c.spectrum, LineSpectrum)]
@@ -433,7 +451,7 @@ def _bare_kernel(channel: Channel, response: Response) -> Kernel:
     """Quadrature of a response, nominal or varied, for the spectrum of the channel's source on its target."""
     breaks = _breaks_keV(channel.source, channel.target)
     end = maximum_recoil_energy_keV(channel.source, channel.target)
-    return channel.kernel(breaks, end, response)
+    return response.kernel(channel.exposures, breaks_keV=breaks, end_keV=end)
 
 
 def _scaled(channel: Channel, bare: SignalKernel) -> SignalKernel:

@@ -10,8 +10,8 @@ import numpy as np
 
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.executors import silent
 from spec_builder.base.output import Output
+from spec_builder.base.progress import silent
 from spec_builder.base.text import markdown_table
 from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.inference.profile import ONE_SIGMA, threshold
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from os import PathLike
 
-    from spec_builder.base.executors import Report
     from spec_builder.base.files import Content
     from spec_builder.base.grids import Numbers
+    from spec_builder.base.progress import Steps
     from spec_builder.model.analysis import Analysis
     from spec_builder.model.given import GivenAnalysis
     from spec_builder.paper.bounds import Bound, GivenCurves, MissingBound
@@ -147,7 +147,7 @@ def compare(
     bounds: GivenCurves = (),
     darkcast: str | PathLike[str] | None = None,
     force: bool = False,
-    report: Report = silent,
+    report: Steps = silent,
 ) -> str:
     """Compute our results and write Figs. 3 and 5.
 
@@ -161,7 +161,7 @@ def compare(
             limits.
         darkcast: DarkCast's folder; the curves that it knows are recast now and written below ``bounds``.
         force: replace files that exist.
-        report: told about each step; see :class:`spec_builder.base.executors.Report`.
+        report: told about each step; see :class:`spec_builder.base.progress.Steps`.
 
     Returns:
         The table of the bounds.

@@ -22,15 +22,16 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.executors import silent
 from spec_builder.base.patience import PATIENCE, patience_s
 from spec_builder.base.printing import one_line
+from spec_builder.base.progress import silent
 from spec_builder.paper.bounds import MissingBound, thinned
+from spec_builder.paper.curves import within_reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from spec_builder.base.executors import Report
+    from spec_builder.base.progress import Steps
     from spec_builder.paper.bounds import Bound
 
 __all__ = ["COUPLINGS", "darkcast_folder", "recast_bounds"]
@@ -179,14 +180,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def recast_bounds(
-    bounds: Sequence[Bound], path: Path, *, report: Report = silent
+    bounds: Sequence[Bound], path: Path, *, report: Steps = silent
 ) -> tuple[list[Bound], list[MissingBound]]:
     """Replace the curves that DarkCast knows by ones that it recasts now.
 
     Args:
         bounds: curves; those with a name in DarkCast are recast, the others stay.
         path: DarkCast's folder or the one above it.
-        report: told about each step; see :class:`spec_builder.base.executors.Report`.
+        report: told about each step; see :class:`spec_builder.base.progress.Steps`.
 
     Returns:
         The curves, and what DarkCast could not recast, with its reason.
@@ -247,7 +248,7 @@ def _curve(template: Bound, found: dict[str, Any], version: str) -> Bound | None
     low = np.array(found["lower"], dtype=float)
     high = np.full_like(low, np.inf) if found["upper"] is None else np.array(found["upper"], dtype=float)
     high = np.where(high < _NOT_FOUND, high, np.inf)
-    good = (mass > 0) & (low > 0) & (low < _NOT_FOUND) & (low < high)
+    good = within_reach(mass) & within_reach(low) & within_reach(high, endless=True) & (low < _NOT_FOUND) & (low < high)
     mass, index = np.unique(mass[good], return_index=True)
     if mass.size == 0:
         return None

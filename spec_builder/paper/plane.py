@@ -11,8 +11,9 @@ import numpy as np
 
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.executors import silent, workers
+from spec_builder.base.executors import workers
 from spec_builder.base.output import Output
+from spec_builder.base.progress import silent
 from spec_builder.base.text import markdown_table, markdown_text
 from spec_builder.drawing.page import width_of
 from spec_builder.inference.newton import REASONS
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from os import PathLike
 
-    from spec_builder.base.executors import Report
     from spec_builder.base.files import Content
+    from spec_builder.base.progress import Steps
     from spec_builder.drawing.page import Page
     from spec_builder.inference.exclusion import MassPoint
     from spec_builder.model.analysis import Analysis, Change
@@ -84,7 +85,7 @@ def write_plane(
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
     force: bool = False,
-    report: Report = silent,
+    report: Steps = silent,
 ) -> str:
     """Write the figure (``.png`` and ``.pdf``), contours as CSV and the profiled grids as NPZ.
 
@@ -107,7 +108,7 @@ def write_plane(
         jobs: worker processes in the place of an executor; a script that asks for them has its calls below
             ``if __name__ == "__main__":``.
         force: replace files that exist.
-        report: told about each step; see :class:`spec_builder.base.executors.Report`.
+        report: told about each step; see :class:`spec_builder.base.progress.Steps`.
 
     Returns:
         A table of the limits at the ends of the mass range.
@@ -188,7 +189,7 @@ def _profiled(
     cl: float,
     dof: int,
     executor: concurrent.futures.Executor | None,
-    report: Report,
+    report: Steps,
 ) -> list[Plane]:
     step = _step_text([choice for _, choice in choices], points)
     report(step)

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.arguments import checked
-from spec_builder.base.executors import silent, workers
+from spec_builder.base.executors import workers
 from spec_builder.base.files import canonical_json
 from spec_builder.base.grids import parse_grid
 from spec_builder.base.output import Output
+from spec_builder.base.progress import silent
 from spec_builder.experiments.reading import load_experiment
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference.profile import ONE_SIGMA
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from os import PathLike
 
-    from spec_builder.base.executors import Report
     from spec_builder.base.files import Content
+    from spec_builder.base.progress import Steps
     from spec_builder.studies.limits import LimitsResult
 
 __all__ = ["reproduce"]
@@ -74,7 +75,7 @@ def reproduce(
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
     force: bool = False,
-    report: Report = silent,
+    report: Steps = silent,
 ) -> str:
     """Write workspaces, fits, profiles, figures and a summary.
 
@@ -84,7 +85,7 @@ def reproduce(
         jobs: worker processes in the place of an executor; a script that asks for them has its calls below
             ``if __name__ == "__main__":``.
         force: replace files that exist.
-        report: told about each step; see :class:`spec_builder.base.executors.Report`.
+        report: told about each step; see :class:`spec_builder.base.progress.Steps`.
 
     Returns:
         The summary, in Markdown; also written as ``summary.md`` and, with every number, ``summary.json``.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.executors import loss_is_told
+from spec_builder.base.progress import Parts, silent
 from spec_builder.base.tables import packaged_table
 from spec_builder.base.text import markdown_table
 from spec_builder.experiments.reading import load_experiment
@@ -21,7 +22,7 @@ from spec_builder.studies.limits import find_limits
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.studies.fits import FitResult
@@ -128,7 +129,7 @@ class Job:
 def run_jobs(
     jobs: Iterable[Job],
     executor: concurrent.futures.Executor | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> dict[Job, LimitsResult]:
     """Limits of each job, those that stand several times computed once.
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.executors import silent
 from spec_builder.base.files import canonical_json, digest, is_temporary, load_json, parse_json
 from spec_builder.base.output import Output
+from spec_builder.base.progress import silent
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.histfactory.patchset import check_record
 from spec_builder.model.analysis import load_analyses
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from os import PathLike
 
-    from spec_builder.base.executors import Report
+    from spec_builder.base.progress import Steps
     from spec_builder.model.analysis import Analysis
     from spec_builder.physics.choices import Choice
     from spec_builder.sharing.bundle import Files
@@ -57,7 +57,7 @@ def write_archives(
     submission: bool = True,
     critical: Sequence[str] = (),
     force: bool = False,
-    report: Report = silent,
+    report: Steps = silent,
 ) -> list[Path]:
     """Write ``<output>/<analysis>.tar.gz`` for each analysis, and the HEPData submission that holds them.
 
@@ -75,7 +75,7 @@ def write_archives(
         submission: write the submission, with the extra ``[hepdata]``.
         critical: files of critical values, each for the archive of its analysis.
         force: replace files that exist.
-        report: told about each step; see :class:`spec_builder.base.executors.Report`.
+        report: told about each step; see :class:`spec_builder.base.progress.Steps`.
 
     Returns:
         The files, archives first.

@@ -188,7 +188,7 @@ def _compute(content: Mapping[str, Any], folder: Path, own: Mapping[str, Any], i
     grids = [np.array([point["value"] for point in table], dtype=np.float64) for _, table in _tables(content)]
     if content["law"] is None:  # a workspace, whose modifiers say it
         paths = [named if named.is_file() else folder / named.name for named in map(Path, _files(content["analysis"]))]
-        workspace, name = as_workspace(paths[0], patches=paths[1:])
+        workspace, name = as_workspace(paths[0], patches=paths[1:], measurement=content["measurement"])
         _same_workspace(content, workspace)
         more = {"measurement": content["measurement"], "poi": content["parameter"], "hold": content["hold"]}
         return fit_workspace_by_toys(workspace, name, values=grids[0], **more, **own)

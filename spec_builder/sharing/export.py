@@ -14,6 +14,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import canonical_json, digest, write_files
 from spec_builder.base.grids import numbers_text, parse_grid
 from spec_builder.base.output import Output
+from spec_builder.base.progress import Parts, silent
 from spec_builder.histfactory.patchset import MOST_PATCHES, patch_set_json
 from spec_builder.model.analysis import acts_on, load_analyses
 from spec_builder.model.given import as_analysis, as_choices, as_couplings, as_names, as_spectra, mass_axis
@@ -26,7 +27,7 @@ from spec_builder.model.workspace import YIELD_DIGITS
 from spec_builder.studies.limits import find_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
@@ -168,7 +169,7 @@ def export_workspaces(
     hepdata: str | None = None,
     change: Change | None = None,
     force: bool = False,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> list[Path]:
     """Write ``<output>/<analysis>/BkgOnly.json`` and its ``.meta.json`` for each analysis, and its patch sets.
 

@@ -11,6 +11,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import workers
 from spec_builder.base.files import load_json, parse_json
 from spec_builder.base.names import shown
+from spec_builder.base.progress import Parts, silent
 from spec_builder.sharing.bundle import is_archive, is_submission, read_archive
 from spec_builder.sharing.critical import is_critical, recompute_critical
 from spec_builder.sharing.verify import verify_file
@@ -19,7 +20,6 @@ from spec_builder.sharing.verify_submission import verify_submission
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable
 
 __all__ = ["verify"]
 
@@ -32,7 +32,7 @@ def verify(
     interaction: str | PathLike[str] | None = None,
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> tuple[str, list[str]]:
     """Check a file or a folder, whatever of ours it is; see :func:`~spec_builder.sharing.verify.verify_file`.
 

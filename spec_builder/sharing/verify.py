@@ -13,6 +13,7 @@ from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest, load_json
 from spec_builder.base.printing import counted
+from spec_builder.base.progress import Parts, silent
 from spec_builder.histfactory.checks import (
     check_parameters,
     check_workspace,
@@ -20,8 +21,8 @@ from spec_builder.histfactory.checks import (
     unused_settings,
     workspace_problems,
 )
-from spec_builder.histfactory.hs3_reading import is_hs3
-from spec_builder.histfactory.patch import load_workspace, patched_workspace
+from spec_builder.histfactory.hs3_reading import is_hs3, workspaces_of_hs3
+from spec_builder.histfactory.patch import load_workspace
 from spec_builder.histfactory.patchset import check_digest, check_patch_set, patch_name
 from spec_builder.histfactory.schema import schema_problem
 from spec_builder.inference.likelihood import Likelihood
@@ -31,7 +32,7 @@ from spec_builder.inference.rows import take_apart
 from spec_builder.sharing.critical import check_critical, critical_summary, is_critical
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
@@ -51,9 +52,7 @@ _MOST_VALUES = 300_000
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found not to be finite
 @checked
-def verify_file(
-    path: str | PathLike[str], *, report: Callable[[int, int], object] = lambda *_: None
-) -> tuple[str, list[str]]:
+def verify_file(path: str | PathLike[str], *, report: Parts = silent) -> tuple[str, list[str]]:
     """Check a workspace, the ``.meta.json`` beside one, a patch set of the ``BkgOnly.json`` beside it, critical values.
 
     Args:
@@ -75,27 +74,34 @@ def verify_file(
     if is_critical(content):
         problems = check_critical(content)
         return ("critical values" if problems else critical_summary(content)), problems
-    kind = "workspace"
+    kind, workspaces = "workspace", [content]
     if is_hs3(content):
-        kind, content = "model in HS3", patched_workspace(content, name)
-    problems = verify_workspace(content)
+        kind = "model in HS3"
+        try:
+            workspaces = workspaces_of_hs3(content)
+        except SpecBuilderError as error:
+            return kind, [str(error)]
+    problems = list(dict.fromkeys(problem for workspace in workspaces for problem in verify_workspace(workspace)))
     if problems:
         return kind, problems
-    bins = sum(len(observation["data"]) for observation in content["observations"])
-    summary = (
-        f"{kind}, {counted(len(content['channels']), 'channel')}, {counted(bins, 'bin')}, "
-        f"measurements {', '.join(m['name'] for m in content['measurements'])}, sha256 {digest(content)}"
-    )
-    summary = "; ".join([summary, *workspace_notes(content)])
+    summary = "; ".join(f"{kind}, {_summary(workspace)}" for workspace in workspaces)
     beside = Path(name).with_suffix(".meta.json")
     if name != "-" and beside.is_file():
         problems = _verify_metadata(beside, load_json(str(beside)))
     return summary, problems
 
 
-def _verify_patch_set(
-    name: str, content: dict[str, Any], report: Callable[[int, int], object]
-) -> tuple[str, list[str]]:
+def _summary(workspace: dict[str, Any]) -> str:
+    """Size, measurements and digest of a sound workspace, and what is unusual about it."""
+    bins = sum(len(observation["data"]) for observation in workspace["observations"])
+    summary = (
+        f"{counted(len(workspace['channels']), 'channel')}, {counted(bins, 'bin')}, "
+        f"measurements {', '.join(m['name'] for m in workspace['measurements'])}, sha256 {digest(workspace)}"
+    )
+    return "; ".join([summary, *workspace_notes(workspace)])
+
+
+def _verify_patch_set(name: str, content: dict[str, Any], report: Parts) -> tuple[str, list[str]]:
     """Digest, schema, names; then every patch is applied and evaluated, which pyhf leaves to whoever uses it."""
     beside = Path(name).with_name(WORKSPACE_FILE)
     if name == "-" or not beside.is_file():
@@ -116,7 +122,7 @@ def verify_patch_set(
     content: dict[str, Any],
     name: str,
     *,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> list[str]:
     """Problems of a patch set, none if it is sound and made for this workspace.
 
@@ -163,9 +169,7 @@ def _check_names(content: Mapping[str, Any]) -> None:
             raise SpecBuilderError(f"patch '{name}': its values {shown} are not those of its name")
 
 
-def _patch_problems(
-    workspace: dict[str, Any], patches: list[tuple[str, Any]], report: Callable[[int, int], object]
-) -> Iterator[str]:
+def _patch_problems(workspace: dict[str, Any], patches: list[tuple[str, Any]], report: Parts) -> Iterator[str]:
     names = [measurement["name"] for measurement in workspace["measurements"]]
     measurement = OWN_MEASUREMENT if OWN_MEASUREMENT in names else None
     lost: list[str] = []

@@ -12,6 +12,7 @@ from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import MAX_JSON_MEMORY, canonical_json, digest, json_memory, parse_json
 from spec_builder.base.printing import counted
+from spec_builder.base.progress import Parts, silent
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.histfactory.patchset import check_patch_set
 from spec_builder.sharing.bundle import LINES, SUMS, broken_seals, read_archive
@@ -22,7 +23,7 @@ from spec_builder.sharing.verify_metadata import metadata_problems, name_problem
 from spec_builder.sharing.verify_readme import readme_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from os import PathLike
 
 __all__ = ["verify_archive"]
@@ -32,9 +33,7 @@ WORKSPACE, METADATA, HS3, EXPECTED = "BkgOnly.json", "BkgOnly.meta.json", "BkgOn
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found not to be finite
 @checked
-def verify_archive(
-    path: str | PathLike[str], *, report: Callable[[int, int], object] = lambda *_: None
-) -> tuple[str, list[str]]:
+def verify_archive(path: str | PathLike[str], *, report: Parts = silent) -> tuple[str, list[str]]:
     """Check an archive, packed or unpacked.
 
     First the checksums; where they hold, what they hold together: the digests, the workspace, every patch, all expected
@@ -66,7 +65,7 @@ def verify_archive(
     return f"{summary}{beside}", found
 
 
-def _verify_content(files: Mapping[str, bytes], report: Callable[[int, int], object]) -> tuple[str, list[str]]:
+def _verify_content(files: Mapping[str, bytes], report: Parts) -> tuple[str, list[str]]:
     content = _json_content(files)
     workspace, metadata = content[WORKSPACE], content[METADATA]
     patch_sets = {key: value for key, value in sorted(content.items()) if key.startswith("patchset_")}
@@ -119,9 +118,7 @@ def _json_content(files: Mapping[str, bytes]) -> dict[str, Any]:
     return {key: parse_json(text, key) for key, text in texts.items()}
 
 
-def _patch_problems(
-    workspace: Any, patch_sets: Mapping[str, Any], report: Callable[[int, int], object]
-) -> Iterator[str]:
+def _patch_problems(workspace: Any, patch_sets: Mapping[str, Any], report: Parts) -> Iterator[str]:
     """Problems of the patch sets; told how many patches of all sets are applied, and of how many."""
     sizes = [len(value["patches"]) for value in patch_sets.values()]
     for (key, value), before in zip(patch_sets.items(), accumulate(sizes, initial=0), strict=False):

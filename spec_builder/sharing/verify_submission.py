@@ -11,6 +11,7 @@ from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest, parse_json, read_text
 from spec_builder.base.printing import counted
+from spec_builder.base.progress import Parts, silent
 from spec_builder.base.version import __version__
 from spec_builder.experiments.reading import shipped_experiments
 from spec_builder.model.analyses import named_analyses
@@ -24,7 +25,7 @@ from spec_builder.sharing.submission import is_installed, write_submission
 from spec_builder.sharing.verify_archive import verify_archive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from os import PathLike
 
     from spec_builder.model.analysis import Analysis
@@ -48,9 +49,7 @@ class _Member:
 
 
 @checked
-def verify_submission(
-    path: str | PathLike[str], *, report: Callable[[int, int], object] = lambda *_: None
-) -> tuple[str, list[str]]:
+def verify_submission(path: str | PathLike[str], *, report: Parts = silent) -> tuple[str, list[str]]:
     """Check a submission: every archive, the HS3 files beside them, and all tables, computed anew.
 
     Args:

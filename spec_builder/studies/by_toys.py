@@ -15,6 +15,7 @@ from spec_builder.base.executors import workers
 from spec_builder.base.files import digest
 from spec_builder.base.grids import check_level, numbers_text, parse_signed_grid
 from spec_builder.base.names import shown
+from spec_builder.base.progress import Parts, silent
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.curves import check_masses, mass_coupling_axes, range_of_ends, stretches
 from spec_builder.drawing.style import axis_label, line_of
@@ -37,7 +38,7 @@ from spec_builder.studies.pictures import PicturedResult, dataset_label, interac
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from matplotlib.axes import Axes
 
@@ -66,6 +67,8 @@ METHOD = "feldman-cousins"
 CRITICAL_SCHEMA = "spec_builder/critical/1"
 #: From 1/MeV to 1/GeV.
 _PER_GEV = 1e3
+#: How far an axis of masses reaches beyond the first and the last, as a factor.
+_MARGIN = 1.05
 
 
 @dataclass(frozen=True, repr=False)
@@ -126,7 +129,7 @@ class ToyFitResult(PicturedResult):
 
     @property
     def interval_error(self) -> tuple[float | None, float | None]:
-        """Monte Carlo error of each end."""
+        """Error of each end."""
         return self.toys.interval_error
 
     def to_dict(self) -> dict[str, Any]:
@@ -230,12 +233,12 @@ def fit_analysis_by_toys(
     seed: int = 0,
     law: str | None = None,
     variants: Mapping[str, str] | None = None,
-    ensemble: Ensemble = "profiled",
+    ensemble: Ensemble | None = None,
     values: Numbers | None = None,
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
     store: Store | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> ToyFitResult:
     """Fit a parameter of the Standard Model, with the interval by toys.
 
@@ -247,7 +250,8 @@ def fit_analysis_by_toys(
         seed: of the random numbers.
         law: ``normsys`` or ``linear``, where a name is given.
         variants: variant by experiment name, where a name is given.
-        ensemble: where the nuisance parameters of the toys are: ``profiled`` at the observed data, or ``nominal``.
+        ensemble: where the nuisance parameters of the toys are: ``profiled`` at the observed data, or ``nominal``;
+            by default profiled, for a projection, which has no data, nominal.
         values: of the parameter, ascending, at which toys are thrown; None for a grid around the interval.
         executor: any ``concurrent.futures.Executor``; None computes here.
         jobs: worker processes in the place of an executor; a script that asks for them has its calls below
@@ -259,6 +263,7 @@ def fit_analysis_by_toys(
         SpecBuilderError: for an unknown parameter, and as that does.
     """
     loaded = as_analysis(analysis, law, variants)
+    where = loaded.ensemble if ensemble is None else ensemble
     asymptotic = fit_analysis(loaded, parameter, cl=cl)
     null = None if loaded.measurable(parameter).factor is None else 0.0
     likelihood = loaded.likelihood(parameter)
@@ -272,7 +277,7 @@ def fit_analysis_by_toys(
             cl=cl,
             toys=toys,
             seed=seed,
-            ensemble=ensemble,
+            ensemble=where,
             executor=pool,
             store=store,
             report=report,
@@ -296,7 +301,7 @@ def fit_workspace_by_toys(
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
     store: Store | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> ToyFitResult:
     """Fit the parameter of interest of any pyhf workspace, with the interval by toys.
 
@@ -317,7 +322,7 @@ def fit_workspace_by_toys(
         store: where finished chunks go; in memory by default.
         report: told how many chunks are done, and of how many.
     """
-    workspace, name = as_workspace(workspace, name)
+    workspace, name = as_workspace(workspace, name, measurement=measurement)
     asymptotic = fit_workspace(workspace, name, measurement=measurement, poi=poi, hold=hold, cl=cl)
     likelihood = workspace_likelihood(workspace, name, measurement, poi=poi, hold=hold)
     with named(name):
@@ -396,11 +401,13 @@ class ToyLimitsResult(PicturedResult):
         # a mass whose fits are not valid has no edges: a gap
         by_toys = [_edges(one.point.excluded) if one.point.valid else [] for one in points]
         errors = [_edges(one.errors) if one.point.valid else [] for one in points]
-        color = line_of(limits.provenance.analysis).color
-        panel.errorbar([], [], [], color=color, marker=".", capsize=1.5, label=_label("toys", by_toys))
+        panel.set_xlim(seen.min() / _MARGIN, seen.max() * _MARGIN)  # points at both ends are seen as a whole
+        points_look: dict[str, Any] = {"color": line_of(limits.provenance.analysis).color, "marker": "."}
+        points_look |= {"markersize": 4, "linewidth": 1.0, "capsize": 1.5}
+        panel.errorbar([], [], [], label=_label("toys", by_toys), **points_look)
         for part, k in _lines(by_toys):
             sizes = np.nan_to_num(_column(errors[part], k))
-            panel.errorbar(mass[part], _column(by_toys[part], k), sizes, color=color, marker=".", capsize=1.5)
+            panel.errorbar(mass[part], _column(by_toys[part], k), sizes, **points_look)
         by_wilks = [_edges(one.asymptotic) if one.point.valid else [] for one in points]
         look: dict[str, Any] = {"color": "0.4", "linestyle": "--", "linewidth": 1.0}
         panel.plot([], [], label=_label("Wilks' theorem", by_wilks), **look)
@@ -408,7 +415,7 @@ class ToyLimitsResult(PicturedResult):
             alone = "_" if part.stop - part.start == 1 else None  # a line of one point is none
             panel.plot(mass[part], _column(by_wilks[part], k), marker=alone, **look)
         panel.set_title(f"{dataset_label(limits.provenance)}\n{interaction_label(limits.choice)}")
-        panel.legend(title=level_note(limits.provenance), loc="upper left")
+        panel.legend(title=level_note(limits.provenance), loc="upper left", alignment="left")
         return panel
 
     @property
@@ -480,13 +487,13 @@ def find_limits_by_toys(
     variants: Mapping[str, str] | None = None,
     toys: int = 1000,
     seed: int = 0,
-    ensemble: Ensemble = "profiled",
+    ensemble: Ensemble | None = None,
     points: int = GRID,
     values: Sequence[FloatArray] | None = None,
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
     store: Store | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> ToyLimitsResult:
     """Exclude values of an interaction's parameter by toys, at given mediator masses where it has a mediator.
 
@@ -501,10 +508,11 @@ def find_limits_by_toys(
         variants: variant by experiment name, where a name is given.
         toys: at each point.
         seed: of the random numbers.
-        ensemble: where the nuisance parameters of the toys are: ``profiled`` at the observed data, or ``nominal``.
+        ensemble: where the nuisance parameters of the toys are: ``profiled`` at the observed data, or ``nominal``;
+            by default profiled, for a projection, which has no data, nominal.
         points: values of the parameter at each mass.
         values: they themselves at each mass, ascending, as results have them (g/m in 1/GeV at the mass inf); None for
-            a grid over what the intervals may be.
+            a grid over what the intervals may be. Where an interval goes on beyond them, the mass is not ``valid``.
         executor: any ``concurrent.futures.Executor``; None computes here.
         jobs: worker processes in the place of an executor; a script that asks for them has its calls below
             ``if __name__ == "__main__":``.
@@ -515,6 +523,7 @@ def find_limits_by_toys(
         SpecBuilderError: as :func:`spec_builder.studies.limits.find_limits` and that do.
     """
     loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
+    where = loaded.ensemble if ensemble is None else ensemble
     check_dof(dof, chosen)
     check_level(cl)
     axis = mass_axis(chosen, masses, loaded)
@@ -534,7 +543,7 @@ def find_limits_by_toys(
             dof=dof,
             toys=toys,
             seed=seed,
-            ensemble=ensemble,
+            ensemble=where,
             executor=pool,
             store=store,
             report=report,

@@ -11,6 +11,7 @@ from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import workers
 from spec_builder.base.grids import check_level, json_mass, numbers_text, parse_signed_grid
+from spec_builder.base.progress import Parts, silent
 from spec_builder.base.text import Report
 from spec_builder.drawing.style import axis_label
 from spec_builder.inference.exclusion_by_toys import cover_at_mass, mass_models
@@ -23,7 +24,7 @@ from spec_builder.studies.pictures import PicturedResult, dataset_label, level_n
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from matplotlib.axes import Axes
 
@@ -98,7 +99,7 @@ class CoverageResult(PicturedResult):
         name = axis_label(self.parameter, "1" if self.reference is not None else self.unit)
         of = "" if self.reference is None else " / Standard Model"
         panel.set(xlabel=f"true {name}{of}", ylabel="coverage")
-        panel.legend(title=f"{dataset_label(self.provenance)}, {level_note(self.provenance)}")
+        panel.legend(title=f"{dataset_label(self.provenance)}, {level_note(self.provenance)}", alignment="left")
         return panel
 
     def to_dict(self) -> dict[str, Any]:
@@ -155,11 +156,11 @@ def cover_analysis(
     variants: Mapping[str, str] | None = None,
     toys: int = 10_000,
     seed: int = 0,
-    ensemble: Ensemble = "profiled",
+    ensemble: Ensemble | None = None,
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
     store: Store | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> CoverageResult:
     """Measure how often intervals of a parameter cover its true value.
 
@@ -173,7 +174,8 @@ def cover_analysis(
         variants: variant by experiment name, where a name is given.
         toys: at each true value.
         seed: of the random numbers.
-        ensemble: where the nuisance parameters of the truths are.
+        ensemble: where the nuisance parameters of the truths are: ``profiled`` at the observed data, or ``nominal``;
+            by default profiled, for a projection, which has no data, nominal.
         executor: any ``concurrent.futures.Executor``; None computes here.
         jobs: worker processes in the place of an executor; a script that asks for them has its calls below
             ``if __name__ == "__main__":``.
@@ -185,6 +187,7 @@ def cover_analysis(
     """
     check_level(cl)
     loaded = as_analysis(analysis, law, variants)
+    where = loaded.ensemble if ensemble is None else ensemble
     wanted = loaded.measurable(parameter)
     if values is None:
         truths = np.array(_TIMES_SM) * wanted.reference
@@ -198,13 +201,13 @@ def cover_analysis(
             cl=cl,
             toys=toys,
             seed=seed,
-            ensemble=ensemble,
+            ensemble=where,
             executor=pool,
             store=store,
             report=report,
         )
     about = Choices.of(loaded, cl=cl)
-    return CoverageResult(about, parameter, wanted.unit, wanted.reference, toys, seed, ensemble, tuple(found))
+    return CoverageResult(about, parameter, wanted.unit, wanted.reference, toys, seed, where, tuple(found))
 
 
 @checked
@@ -219,11 +222,11 @@ def cover_couplings(
     variants: Mapping[str, str] | None = None,
     toys: int = 10_000,
     seed: int = 0,
-    ensemble: Ensemble = "profiled",
+    ensemble: Ensemble | None = None,
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
     store: Store | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> CoverageResult:
     """Measure how often what limits at one mass leave (``dof=1``) holds the true value of the parameter.
 
@@ -237,7 +240,8 @@ def cover_couplings(
         variants: variant by experiment name, where a name is given.
         toys: at each true value.
         seed: of the random numbers.
-        ensemble: where the nuisance parameters of the truths are.
+        ensemble: where the nuisance parameters of the truths are: ``profiled`` at the observed data, or ``nominal``;
+            by default profiled, for a projection, which has no data, nominal.
         executor: any ``concurrent.futures.Executor``; None computes here.
         jobs: worker processes in the place of an executor; a script that asks for them has its calls below
             ``if __name__ == "__main__":``.
@@ -249,6 +253,7 @@ def cover_couplings(
     """
     check_level(cl)
     loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
+    where = loaded.ensemble if ensemble is None else ensemble
     masses, wanted = as_mass(mass_MeV, chosen), as_couplings(values, chosen, "values", zero=True).tolist()
     axis = np.array([np.nan]) if masses is None else masses
     problem = loaded.problem(chosen)
@@ -264,9 +269,9 @@ def cover_couplings(
         raise SpecBuilderError(f"value {wanted[int(np.argmax(wrong))]:g}: beyond the domain of {chosen.parameter}")
     with workers(executor, jobs, preload=TOYS_MODULES) as pool:
         found = cover_at_mass(
-            model, truths, cl=cl, toys=toys, seed=seed, ensemble=ensemble, executor=pool, store=store, report=report
+            model, truths, cl=cl, toys=toys, seed=seed, ensemble=where, executor=pool, store=store, report=report
         )
     own = tuple(replace(one, value=float(value)) for one, value in zip(found, wanted, strict=True))
     about = Choices.of(loaded, chosen, cl=cl, dof=1)
     mass = None if masses is None else float(masses[0])
-    return CoverageResult(about, chosen.parameter, chosen.unit or "1", None, toys, seed, ensemble, own, mass)
+    return CoverageResult(about, chosen.parameter, chosen.unit or "1", None, toys, seed, where, own, mass)

@@ -15,6 +15,7 @@ from spec_builder.drawing.page import entries_of, legend_over
 from spec_builder.drawing.spectra import (
     BACKGROUND_LOOKS,
     Layer,
+    counts_text,
     draw_counts,
     draw_stack,
     draw_total_band,
@@ -94,8 +95,8 @@ class EventsResult(PicturedResult):
     def drawn(self) -> str:
         """What :meth:`plot` draws."""
         return (
-            "Data with central 68 % Poisson intervals over the samples at the minimum, stacked, bin by bin; hatched: "
-            f"the uncertainty of their sum. Bins: {'; '.join(self._channels_in_words())}."
+            f"{counts_text(len(self._totals))} over the samples at the minimum, stacked, bin by bin; hatched: the "
+            f"uncertainty of their sum. Bins: {'; '.join(self._channels_in_words())}."
         )
 
     @property
@@ -269,7 +270,7 @@ def events_of_workspace(
     Raises:
         SpecBuilderError: for an unsound workspace, an unknown parameter, or if the fit is not valid.
     """
-    content, title = as_workspace(workspace, name, patches)
+    content, title = as_workspace(workspace, name, patches, measurement)
     with named(title):
         likelihood = workspace_likelihood(content, title, measurement, poi=poi, hold=hold)
         counted = _counts(likelihood, title)

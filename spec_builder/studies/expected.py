@@ -14,6 +14,7 @@ from spec_builder.base.executors import workers
 from spec_builder.base.grids import check_level
 from spec_builder.base.names import unknown_name
 from spec_builder.base.printing import counted
+from spec_builder.base.progress import Parts, silent
 from spec_builder.base.text import Report
 from spec_builder.drawing.curves import check_masses, draw_expected_bands, mass_coupling_axes, range_of_ends
 from spec_builder.drawing.style import axis_label
@@ -27,7 +28,7 @@ from spec_builder.studies.pictures import PicturedResult, dataset_label, interac
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from matplotlib.axes import Axes
 
@@ -128,7 +129,7 @@ class ExpectedLimits(PicturedResult):
         draw_expected_bands(panel, mass, band)
         about = self.provenance
         panel.set_title(f"{dataset_label(about)}\n{interaction_label(self.choice)}")
-        panel.legend(title=level_note(about), loc="upper left")
+        panel.legend(title=level_note(about), loc="upper left", alignment="left")
         return panel
 
     @property
@@ -230,11 +231,11 @@ def expect_limits(
     variants: Mapping[str, str] | None = None,
     toys: int = 1000,
     seed: int = 0,
-    ensemble: Ensemble = "profiled",
+    ensemble: Ensemble | None = None,
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
     store: Store | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> ExpectedLimits:
     """Limits that the Standard Model would give.
 
@@ -251,7 +252,7 @@ def expect_limits(
         toys: how many.
         seed: of the random numbers.
         ensemble: where the nuisance parameters of the Standard Model are: ``profiled`` at the observed data, or
-            ``nominal``.
+            ``nominal``; by default profiled, for a projection, which has no data, nominal.
         executor: any ``concurrent.futures.Executor``; None computes here.
         jobs: worker processes in the place of an executor; a script that asks for them has its calls below
             ``if __name__ == "__main__":``.
@@ -263,6 +264,7 @@ def expect_limits(
     """
     check_kind(kind)
     loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
+    where = loaded.ensemble if ensemble is None else ensemble
     check_dof(dof, chosen)
     check_level(cl)
     axis = mass_axis(chosen, masses, loaded)
@@ -278,7 +280,7 @@ def expect_limits(
             dof=dof,
             toys=None if kind == "asimov" else toys,
             seed=seed,
-            ensemble=ensemble,
+            ensemble=where,
             plane=loaded.masses_MeV,
             executor=pool,
             store=store,
@@ -287,7 +289,7 @@ def expect_limits(
     about = Choices.of(loaded, chosen, axis if chosen.has_mediator else None, cl=cl, dof=dof)
     points = tuple(_point(float(mass), ends, i, signed=chosen.signed) for i, mass in enumerate(axis))
     count = len(ends.upper)
-    return ExpectedLimits(about, chosen, kind, count, seed if kind == "toys" else None, ensemble, points)
+    return ExpectedLimits(about, chosen, kind, count, seed if kind == "toys" else None, where, points)
 
 
 def check_kind(kind: str) -> None:

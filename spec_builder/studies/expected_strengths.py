@@ -11,6 +11,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import workers
 from spec_builder.base.grids import check_level
 from spec_builder.base.printing import counted
+from spec_builder.base.progress import Parts, silent
 from spec_builder.base.text import Report
 from spec_builder.inference.expected_limits import expected_upper_limits
 from spec_builder.inference.toys import TOYS_MODULES
@@ -23,7 +24,7 @@ from spec_builder.studies.pictures import PicturedResult, bars_height, draw_stre
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from os import PathLike
 
     from matplotlib.axes import Axes
@@ -159,11 +160,11 @@ def expect_strength_limits(
     cl: float = 0.9,
     toys: int = 1000,
     seed: int = 0,
-    ensemble: Ensemble = "profiled",
+    ensemble: Ensemble | None = None,
     executor: concurrent.futures.Executor | None = None,
     jobs: int | None = None,
     store: Store | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
     law: str | None = None,
     variants: Mapping[str, str] | None = None,
 ) -> ExpectedStrengths:
@@ -177,7 +178,7 @@ def expect_strength_limits(
         toys: how many.
         seed: of the random numbers.
         ensemble: where the nuisance parameters of the Standard Model are: ``profiled`` at the observed data, or
-            ``nominal``.
+            ``nominal``; by default profiled, for a projection, which has no data, nominal.
         executor: any ``concurrent.futures.Executor``; None computes here.
         jobs: worker processes in the place of an executor; a script that asks for them has its calls below
             ``if __name__ == "__main__":``.
@@ -192,6 +193,7 @@ def expect_strength_limits(
     check_kind(kind)
     check_level(cl)
     loaded, tables = as_analysis(analysis, law, variants), as_spectra(spectra)
+    where = loaded.ensemble if ensemble is None else ensemble
     loaded.check_limits()
     likelihoods = [spectrum_likelihood(loaded, spectrum) for spectrum in tables]
     with workers(executor, jobs, preload=TOYS_MODULES) as pool:
@@ -200,7 +202,7 @@ def expect_strength_limits(
             cl=cl,
             toys=None if kind == "asimov" else toys,
             seed=seed,
-            ensemble=ensemble,
+            ensemble=where,
             executor=pool,
             store=store,
             report=report,
@@ -212,4 +214,4 @@ def expect_strength_limits(
     notes = tuple(dict.fromkeys(note for spectrum in tables for note in spectrum_notes(loaded, spectrum)))
     about = replace(Choices.of(loaded, cl=cl, dof=1), notes=notes)
     its_seed = seed if kind == "toys" else None
-    return ExpectedStrengths(about, kind, len(ends.upper), its_seed, ensemble, tuple(tables), points)
+    return ExpectedStrengths(about, kind, len(ends.upper), its_seed, where, tuple(tables), points)

@@ -15,6 +15,7 @@ import numpy as np
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import as_levels
+from spec_builder.base.progress import Parts, silent
 from spec_builder.base.version import __version__
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.histfactory.patchset import round_value
@@ -28,7 +29,7 @@ from spec_builder.studies.limits import find_limits
 from spec_builder.studies.scans import scan_analysis
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
@@ -67,7 +68,7 @@ def explore(
     levels: Sequence[float] = LEVELS,
     points: int = POINTS,
     change: Change | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> dict[str, Any]:
     """Compute what a page holds: a plane for each analysis, law and interaction.
 

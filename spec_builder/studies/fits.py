@@ -421,7 +421,7 @@ def fit_workspace(
     Raises:
         SpecBuilderError: for an unsound workspace, an unknown parameter, or if no finite minimum is found.
     """
-    workspace, name = as_workspace(workspace, name)
+    workspace, name = as_workspace(workspace, name, measurement=measurement)
     with named(name):
         likelihood = workspace_likelihood(workspace, name, measurement, poi=poi, hold=hold)
         result = fit(likelihood, likelihood.poi, cl=cl, minimiser=minimiser)

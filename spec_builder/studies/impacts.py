@@ -262,7 +262,7 @@ def rank_workspace(
         SpecBuilderError: for an unsound workspace, no parameter of interest that is free, or if nothing has a
             constraint.
     """
-    content, title = as_workspace(workspace, name, patches)
+    content, title = as_workspace(workspace, name, patches, measurement)
     result = fit_workspace(content, title, measurement=measurement, poi=poi, hold=hold, cl=cl)
     return rank_parameters(workspace_likelihood(content, title, measurement, poi=poi, hold=hold), result)
 

@@ -13,7 +13,14 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level, json_mass
 from spec_builder.base.names import shown
 from spec_builder.base.text import Report, Shown
-from spec_builder.drawing.curves import check_masses, draw_bars, draw_excluded, mass_coupling_axes, range_of_ends
+from spec_builder.drawing.curves import (
+    check_masses,
+    draw_bars,
+    draw_excluded,
+    free_line,
+    mass_coupling_axes,
+    range_of_ends,
+)
 from spec_builder.drawing.style import Line, axis_label, line_of
 from spec_builder.inference.curves import Curves
 from spec_builder.inference.exclusion import exclude
@@ -110,14 +117,14 @@ class LimitsResult(PicturedResult):
         check_argument("hatched", hatched)
         if line is not None and not isinstance(line, Line):
             raise SpecBuilderError(f"line {shown(line)}: expected a Line of colour and dashes")
-        look = line or line_of(self.provenance.analysis)
         name = label or dataset_label(self.provenance)
         axis = axis_label(self.choice.parameter, self.choice.unit or "1")
         if not self.choice.has_mediator:
             panel = own_axes(ax, self.drawn_height)
             (point,) = self.exclusion.points
             excluded = point.excluded if point.valid else None
-            draw_bars(panel, [(name, excluded, point.best_g, look.color)], axis, signed=self.choice.signed)
+            color = (line or line_of(self.provenance.analysis)).color
+            draw_bars(panel, [(name, excluded, point.best_g, color)], axis, signed=self.choice.signed)
             panel.set_title(f"{interaction_label(self.choice)}\n{level_note(self.provenance)}", loc="right")
             return panel
         mass = np.array([point.mass_MeV for point in self.drawn_points])
@@ -126,9 +133,11 @@ class LimitsResult(PicturedResult):
         ends = range_of_ends([point.excluded for point in self.drawn_points]) or self.choice.default_range
         if panel.has_data():
             ends = min(ends[0], panel.get_ylim()[0]), max(ends[1], panel.get_ylim()[1])
+        look = line or free_line(panel, self.provenance.analysis)
         mass_coupling_axes(panel, mass, axis, ends)
         draw_excluded(panel, *self.drawn_rows, line=look, label=name, hatched=hatched)
-        panel.legend(title=f"{interaction_label(self.choice)}\n{level_note(self.provenance)}", loc="upper left")
+        title = f"{interaction_label(self.choice)}\n{level_note(self.provenance)}"
+        panel.legend(title=title, loc="upper left", alignment="left")
         return panel
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spec_builder.base.executors import loss_is_told
+from spec_builder.base.progress import Parts, silent
 from spec_builder.inference.curves import Curves
 from spec_builder.inference.exclusion import exclude
 from spec_builder.model.given import mass_axis
@@ -17,7 +18,7 @@ from spec_builder.model.signal import check_change, check_nowhere_negative
 from spec_builder.studies.limits import LimitsResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from spec_builder.base.arrays import FloatArray, IndexArray
     from spec_builder.inference.exclusion import Exclusion
@@ -63,7 +64,7 @@ def profile_planes(
     cl: float = 0.9,
     dof: int = 2,
     executor: concurrent.futures.Executor | None = None,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> list[Plane]:
     """Profile 2NLL on square grids and find the contours.
 

@@ -12,9 +12,9 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import MOST_POINTS, check_level, check_whole, real_number, shown_number
 from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Report, Shown
-from spec_builder.drawing.curves import STANDARD_MODEL, draw_levels, draw_profile, draw_standard_model
+from spec_builder.drawing.curves import STANDARD_MODEL, draw_levels, draw_profile, draw_standard_model, free_line
 from spec_builder.drawing.page import entries_of, legend_over
-from spec_builder.drawing.style import axis_label, line_of
+from spec_builder.drawing.style import axis_label
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.profile import crossings, follow, reach, search, threshold
@@ -83,9 +83,9 @@ class ProfileResult(PicturedResult):
         """
         check_argument("label", label)
         panel, about, best = own_axes(ax), self.provenance, self.best
-        first = not panel.has_data()
+        first, line = not panel.has_data(), free_line(panel, about.analysis)
         heights = np.where(self.valid, self.delta_chi2, np.nan)
-        draw_profile(panel, self.values, heights, line=line_of(about.analysis), label=label or self._label())
+        draw_profile(panel, self.values, heights, line=line, label=label or self._label())
         if first:
             draw_levels(panel, {"68 % CL, dof 1": threshold(0.68), "90 % CL, dof 1": threshold(0.9)})
             if self.reference is not None:
@@ -261,7 +261,7 @@ def profile_workspace(
     Raises:
         SpecBuilderError: for an unsound workspace, an unknown parameter or one that is held, or fewer or more points.
     """
-    workspace, name = as_workspace(workspace, name)
+    workspace, name = as_workspace(workspace, name, measurement=measurement)
     with named(name):
         likelihood = workspace_likelihood(workspace, name, measurement, poi=parameter, hold=hold)
         if not likelihood.poi:

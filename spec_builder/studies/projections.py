@@ -82,7 +82,7 @@ class Projection:
             return analysis
         self._check(analysis)
         experiments = tuple(self._changed(experiment) for experiment in analysis.experiments)
-        return with_data(replace(analysis, experiments=experiments), ASIMOV)
+        return with_data(replace(analysis, experiments=experiments, is_projection=True), ASIMOV)
 
     def _check_sizes(self) -> None:
         for what, sizes in (("exposure", self.exposure), ("background", self.backgrounds)):

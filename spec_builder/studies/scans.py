@@ -21,6 +21,7 @@ from spec_builder.base.executors import workers
 from spec_builder.base.files import digest, load_json, refuse_existing
 from spec_builder.base.grids import json_mass
 from spec_builder.base.names import unknown_name
+from spec_builder.base.progress import Parts, silent
 from spec_builder.base.text import Report, Result, Shown
 from spec_builder.base.version import __version__
 from spec_builder.drawing.curves import draw_profile, mass_coupling_axes
@@ -160,7 +161,9 @@ class ScanResult(Result):
             return panel
         mass, rows = np.sort(masses), heights[np.argsort(masses)]
         mass_coupling_axes(panel, mass, label, (g[0], g[-1]))
-        mesh = panel.pcolormesh(mass, g, rows.T, vmin=0, vmax=_SHOWN_HEIGHT, cmap="viridis", shading="nearest")
+        mesh = panel.pcolormesh(
+            mass, g, rows.T, vmin=0, vmax=_SHOWN_HEIGHT, cmap="viridis", shading="nearest", rasterized=True
+        )
         panel.contour(mass, g, rows.T, [threshold(_DRAWN_LEVEL, dof) for dof in (1, 2)], colors="white", linewidths=1.0)
         panel.figure.colorbar(mesh, ax=panel, label=r"$\Delta\chi^2$", extend="max")
         return panel
@@ -334,7 +337,7 @@ def scan_analysis(
     jobs: int | None = None,
     output: str | PathLike[str] | None = None,
     force: bool = False,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
 ) -> ScanResult | None:
     """Profile 2NLL over the nuisance parameters at every point of a grid.
 
@@ -384,7 +387,7 @@ def scan_patches(
     jobs: int | None = None,
     output: str | PathLike[str] | None = None,
     force: bool = False,
-    report: Callable[[int, int], object] = lambda *_: None,
+    report: Parts = silent,
     passed_over: Callable[[str], object] | None = None,
 ) -> ScanResult | None:
     """Profile 2NLL at every patch of a patch set; no physics involved.
@@ -416,7 +419,7 @@ def scan_patches(
             or compile.
     """
     check_scan_output(output, force=force)
-    workspace, patchset, name = _as_patch_set(workspace, patchset, name)
+    workspace, patchset, name = _as_patch_set(workspace, patchset, name, measurement)
     check_digest(workspace, patchset, name)
     check_labels(patchset["metadata"]["labels"], name)
     if measurement is None and NEW_PHYSICS in [one["name"] for one in workspace["measurements"]]:
@@ -489,10 +492,10 @@ def _patch_labels(
 
 
 def _as_patch_set(
-    workspace: GivenWorkspace, patchset: GivenWorkspace, name: str | None
+    workspace: GivenWorkspace, patchset: GivenWorkspace, name: str | None, measurement: str | None
 ) -> tuple[dict[str, Any], Mapping[str, Any], str]:
     """Contents of a workspace and a patch set; what comes from a file is looked at in full."""
-    content, shown = as_workspace(workspace)
+    content, shown = as_workspace(workspace, measurement=measurement)
     check_workspace(content, "standard input" if shown == "-" else shown)
     if isinstance(patchset, str | PathLike):
         check_path("patchset", patchset)
@@ -563,7 +566,7 @@ def _run(
     scan: _Scan,
     executor: concurrent.futures.Executor | None,
     output: str | PathLike[str] | None,
-    report: Callable[[int, int], object],
+    report: Parts,
     *,
     force: bool,
 ) -> ScanResult | None:

@@ -96,7 +96,7 @@ class Spectrum(PicturedResult):
         for label, rates, line in rows:
             panel.plot(self.energies_keV, rates, color=line.color, linestyle=line.style, linewidth=1.4, label=label)
         panel.set(xscale="log", yscale="log", xlabel="recoil energy [keV]", ylabel=f"rate [{self.unit}]")
-        panel.legend(title=f"{self.source.name.replace('_', ' ')} on {self.target.name}")
+        panel.legend(title=f"{self.source.name.replace('_', ' ')} on {self.target.name}", alignment="left")
         return panel
 
     @property

@@ -177,7 +177,7 @@ def profile_two_of_workspace(
     Raises:
         SpecBuilderError: for an unsound workspace, or as ``profile_two``.
     """
-    workspace, name = as_workspace(workspace, name)
+    workspace, name = as_workspace(workspace, name, measurement=measurement)
     with named(name):
         likelihood = workspace_likelihood(workspace, name, measurement, poi="", hold=hold)
         about = Choices(name, measurement=measurement, hold=hold or {})

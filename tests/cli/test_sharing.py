@@ -156,6 +156,24 @@ def test_hs3_of_a_patch(spec_builder: Command, tmp_path: Path) -> None:
     assert next(s for s in samples if s["name"] == "cevns")["data"]["contents"] == patch[0]["value"]
 
 
+def test_a_model_of_two_likelihoods_wants_a_measurement(spec_builder: Command, tmp_path: Path) -> None:
+    content = json.loads(spec_builder("hs3", WORKSPACE).stdout)
+    counts = [99.0] * len(content["data"][0]["contents"])
+    content["data"].append(content["data"][0] | {"name": "asimov", "contents": counts})
+    content["likelihoods"].append(content["likelihoods"][0] | {"name": "expected", "data": ["asimov"]})
+    path = tmp_path / "two.hs3.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    told = f"{path}: has several likelihoods, name a measurement of one: b8_flux, new_physics, expected"
+    for verb in ("hs3", "fit", "profile", "events"):
+        refused(spec_builder(verb, path), told)
+    run = spec_builder("hs3", path, "--measurement", "expected")
+    assert json.loads(run.stdout)["observations"][0]["data"] == counts
+    assert spec_builder("fit", path, "--measurement", "b8_flux").returncode == 0
+    run = spec_builder("verify", path)
+    assert run.stdout.count("model in HS3, 1 channel, 3 bins, measurements") == 2
+    refused(spec_builder("hs3", WORKSPACE, "--measurement", "b8_flux"), "of a workspace all are written")
+
+
 def test_hs3_says_what_it_cannot_write(spec_builder: Command, tmp_path: Path) -> None:
     workspace = json.loads(WORKSPACE.read_text("utf-8"))
     workspace["channels"][0]["samples"][0]["modifiers"].append({"name": "mc", "type": "staterror", "data": [1, 0, 1]})

@@ -186,9 +186,9 @@ def test_reproduce_figures_are_not_blank(reproduced: tuple[Path, str]) -> None:
         assert (reproduced[0] / f"{name}.pdf").read_bytes().startswith(b"%PDF-")
 
 
-def test_reproduce_prints_the_summary(reproduced: tuple[Path, str]) -> None:
+def test_reproduce_prints_the_summary_which_is_a_page_of_the_docs(reproduced: tuple[Path, str]) -> None:
     folder, text = reproduced
-    assert text == (folder / "summary.md").read_text("utf-8")
+    assert text == (folder / "summary.md").read_text("utf-8") == (ROOT / "docs" / "results.md").read_text("utf-8")
 
 
 def numbers(cell: str) -> tuple[float, float, float]:

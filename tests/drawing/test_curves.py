@@ -7,10 +7,22 @@ import pytest
 from matplotlib.figure import Figure
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.drawing.curves import check_masses, draw_bars, draw_excluded, range_of_ends
-from spec_builder.drawing.style import PALETTE
+from spec_builder.drawing.curves import check_masses, draw_bars, draw_excluded, draw_profile, free_line, range_of_ends
+from spec_builder.drawing.style import ANALYSIS_LINES, PALETTE
 
 MASS = np.array([1.0, 10.0, 100.0, 1000.0])
+
+
+def test_no_two_analyses_of_a_panel_have_one_line() -> None:
+    """An own analysis has the list's first line, which stands in another's axes already."""
+    panel = Figure().subplots()
+    lines = []
+    for name in ("mine", "yours", "xenonnt", "xenonnt_2024", "theirs"):
+        lines.append(free_line(panel, name))
+        draw_profile(panel, MASS, MASS, line=lines[-1], label=name)
+    assert len(set(lines)) == len(lines)
+    assert lines[:2] == list(PALETTE[:2])
+    assert lines[2:4] == [ANALYSIS_LINES["xenonnt"], ANALYSIS_LINES["xenonnt_2024"]]
 
 
 def test_both_ends_of_an_interval_are_lines_and_the_band_is_between() -> None:

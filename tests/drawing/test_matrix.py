@@ -35,3 +35,10 @@ def test_many_have_no_numbers_but_hatching_where_they_are_negative() -> None:
     corners = [np.asarray(path.vertices)[0].tolist() for path in hatched.get_paths()]
     assert corners == [[2.5, 0.5], [0.5, 2.5]]
     assert panel.get_xticks().tolist() == [5, 10, 15, 20]
+
+
+def test_what_is_nearly_white_is_not_hatched() -> None:
+    panel = Figure().subplots()
+    draw_correlations(panel, [f"p{i}" for i in range(12)], with_one_pair(12, -0.1))
+    (hatched,) = (one for one in panel.collections if isinstance(one, PatchCollection))
+    assert not hatched.get_paths()

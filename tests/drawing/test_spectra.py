@@ -7,7 +7,15 @@ import pytest
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
-from spec_builder.drawing.spectra import BACKGROUND_LOOKS, Layer, draw_counts, draw_ratio, draw_stack, poisson_interval
+from spec_builder.drawing.spectra import (
+    BACKGROUND_LOOKS,
+    Layer,
+    counts_text,
+    draw_counts,
+    draw_ratio,
+    draw_stack,
+    poisson_interval,
+)
 
 EDGES = np.array([0.0, 1.0, 3.0])
 
@@ -49,3 +57,36 @@ def test_points_beyond_the_axis_of_ratios_are_marked() -> None:
 
 def test_ten_backgrounds_can_be_told_apart() -> None:
     assert len(set(BACKGROUND_LOOKS)) == len(BACKGROUND_LOOKS) == 10
+
+
+@pytest.mark.parametrize(("bins", "drawn"), [(40, 40), (41, 2)])
+def test_of_many_bins_the_empty_ones_have_no_bar(bins: int, drawn: int) -> None:
+    counts = np.zeros(bins)
+    counts[[3, 7]] = 5.0
+    edges = np.arange(bins + 1, dtype=np.float64)
+    panel, ratio = Figure().subplots(2)
+    assert draw_counts(panel, edges[1:] - 0.5, counts).size == drawn
+    draw_ratio(ratio, edges, counts, np.full(bins, 0.01), np.zeros(bins))
+    for place in (panel, ratio):
+        (data,) = (c for c in place.containers if isinstance(c, ErrorbarContainer))
+        assert np.asarray(data.lines[0].get_xdata()).size == drawn
+    assert ("of empty bins none" in counts_text(bins)) == (drawn < bins)
+
+
+def test_points_have_room_beside_each_other() -> None:
+    """A panel of one column's width; caps touch from some 30 bins on."""
+    sizes = []
+    for bins in (8, 60, 200):
+        panel = Figure((3.4, 2.7)).subplots()
+        draw_counts(panel, np.arange(bins, dtype=np.float64), np.full(bins, 9.0))
+        (data,) = (c for c in panel.containers if isinstance(c, ErrorbarContainer))
+        size = data.lines[0].get_markersize()
+        assert size < 72 * panel.get_position().width * 3.4 / bins
+        assert bool(data.lines[1]) == (bins == 8)
+        sizes.append(size)
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_a_spectrum_of_many_bins_without_a_count_is_drawn() -> None:
+    panel = Figure().subplots()
+    assert draw_counts(panel, np.arange(50, dtype=np.float64), np.zeros(50)).size == 0

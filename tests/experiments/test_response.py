@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from spec_builder.experiments.response import (
     NODES_PER_INTERVAL,
     ChargeYieldResponse,
     GaussianResponse,
+    Kernel,
     MatrixResponse,
     Selection,
 )
@@ -58,13 +59,17 @@ def matrix_response(channel: Channel) -> MatrixResponse:
     return channel.response
 
 
+def kernel_of(channel: Channel, **how: Any) -> Kernel:
+    return channel.response.kernel(channel.exposures, **how)
+
+
 # ---------------------------------------------------------------- folding
 
 
 def test_kernel_against_numerical_integration() -> None:
     """Events in each bin of XENONnT: exposure x response x dR/dT, run by run."""
     xenonnt = channel("xenonnt")
-    response, kernel = matrix_response(xenonnt), xenonnt.kernel()
+    response, kernel = matrix_response(xenonnt), kernel_of(xenonnt)
     found = kernel.fold(np.exp(-2 * kernel.recoil_energy_keV))
     for bin_ in range(3):
         expected = 0.0
@@ -88,7 +93,7 @@ def test_response_is_zero_outside_its_table() -> None:
 @pytest.mark.parametrize("interaction", ["sm", "scalar", "vector_universal", "vector_bl", "axial", "tensor"])
 def test_twice_the_nodes_change_no_bin(of: Channel, interaction: str) -> None:
     def events(nodes: int) -> FloatArray:
-        kernel = of.response.kernel(of.exposures, nodes_per_interval=nodes)
+        kernel = kernel_of(of, nodes_per_interval=nodes)
         choice = STANDARD_MODEL if interaction == "sm" else choose(interaction)
         masses = MASSES_MEV if choice.has_mediator else None
         return kernel.fold(rate(of.source, of.target, choice, kernel.recoil_energy_keV, masses))
@@ -103,7 +108,7 @@ def test_windows_of_the_charge_yield_are_integrated_to_a_billionth() -> None:
     of = CHARGE_YIELD["pandax4t"]
     found = []
     for nodes in (NODES_PER_INTERVAL, 10 * NODES_PER_INTERVAL):
-        kernel = of.response.kernel(of.exposures, nodes_per_interval=nodes)
+        kernel = kernel_of(of, nodes_per_interval=nodes)
         polynomial = rate(of.source, of.target, choose("scalar"), kernel.recoil_energy_keV, MASSES_MEV)[0]
         found.append(kernel.fold(polynomial)[[0, 2]])
     np.testing.assert_allclose(found[0], found[1], rtol=1e-9)
@@ -112,13 +117,15 @@ def test_windows_of_the_charge_yield_are_integrated_to_a_billionth() -> None:
 @given(factor=st.floats(1e-3, 1e3))
 def test_events_go_with_the_exposure(factor: float) -> None:
     for of in CHANNELS.values():
-        rate = np.ones(of.kernel().recoil_energy_keV.size)
-        np.testing.assert_allclose(of.scaled(factor).kernel().fold(rate), factor * of.kernel().fold(rate), rtol=1e-12)
+        rate = np.ones(kernel_of(of).recoil_energy_keV.size)
+        np.testing.assert_allclose(
+            kernel_of(of.scaled(factor)).fold(rate), factor * kernel_of(of).fold(rate), rtol=1e-12
+        )
 
 
 def test_runs_add() -> None:
     xenonnt = channel("xenonnt")
-    kernel = xenonnt.kernel()
+    kernel = kernel_of(xenonnt)
     whole = kernel.fold(np.exp(-kernel.recoil_energy_keV)).sum()
     parts = 0.0
     for exposure, selection in zip(xenonnt.exposures, matrix_response(xenonnt).selections, strict=True):
@@ -131,12 +138,12 @@ def test_breaks_are_edges_of_the_quadrature() -> None:
     """A rate that jumps between two rows of the table is integrated exactly when the jump is named."""
     pandax4t = channel("pandax4t")
     jump = 0.7234
-    exact = pandax4t.kernel((jump,))
+    exact = kernel_of(pandax4t, breaks_keV=(jump,))
     above = exact.fold((exact.recoil_energy_keV > jump).astype(float))
     T = np.linspace(jump, 3.5, 200_001)
     expected = 1.04 * np.trapezoid(matrix_response(pandax4t).selections[0].at(T), T, axis=1)
     np.testing.assert_allclose(above, expected, rtol=1e-6)
-    plain = pandax4t.kernel()
+    plain = kernel_of(pandax4t)
     assert not np.allclose(plain.fold((plain.recoil_energy_keV > jump).astype(float)), expected, rtol=1e-4)
 
 
@@ -326,7 +333,7 @@ def test_edges_beyond_the_yield_are_moved_to_its_end() -> None:
 def test_each_bin_of_the_charge_yield_counts_its_window() -> None:
     response = charge_yield_response("pandax4t")
     (edges,) = response.bin_edges
-    kernel = CHARGE_YIELD["pandax4t"].kernel()
+    kernel = kernel_of(CHARGE_YIELD["pandax4t"])
     # a flat spectrum: exposure x efficiency x width of the window
     events = kernel.fold(np.ones(kernel.recoil_energy_keV.size))
     np.testing.assert_allclose(events, 1.04 * 0.307 * np.diff(response.window_keV(edges)), rtol=1e-12)
@@ -336,7 +343,7 @@ def test_charge_yield_windows_in_the_observable() -> None:
     """Eq. (13): the integral over n of dR/dn = dR/dT dT/dn, by brute force in n."""
     response = charge_yield_response("pandax4t")
     (edges,) = response.bin_edges
-    kernel = CHARGE_YIELD["pandax4t"].kernel()
+    kernel = kernel_of(CHARGE_YIELD["pandax4t"])
     found = kernel.fold(np.exp(-kernel.recoil_energy_keV))
     for i in range(edges.size - 1):
         n = np.linspace(edges[i], edges[i + 1], 4001)

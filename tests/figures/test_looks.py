@@ -98,6 +98,7 @@ def model(*names: str) -> dict[str, Any]:
 INF = float("inf")
 STRANGE = ("$\\alpha$", "100 %", "a^2_b", "μ_über", "中文", "{x", "name_" * 20)
 MANY = tuple(f"n{i}" for i in range(40))
+TWELVE = tuple(f"a_nuisance_parameter_{i}" for i in range(12))
 PAGES: dict[str, Callable[[str], Page]] = {
     "spectra": lambda width: draw_fit("combined", fit_analysis("combined", "flux"), width=width),
     "one bin": lambda width: draw_fit("texono", fit_analysis("texono", "sin2thetaw"), width=width),
@@ -110,6 +111,7 @@ PAGES: dict[str, Callable[[str], Page]] = {
     "events": lambda width: draw_result(events_of_workspace(model(*STRANGE)), width=width),
     "strange correlations": lambda width: draw_result(fit_workspace(model(*STRANGE)).correlations, width=width),
     "many correlations": lambda width: draw_result(fit_workspace(model(*MANY)).correlations, width=width),
+    "twelve correlations": lambda width: draw_result(fit_workspace(model(*TWELVE)).correlations, width=width),
     "profiles": lambda width: draw_profiles(
         [profile_analysis("xenonnt", name, points=21) for name in ("flux", "sin2thetaw")], width=width
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -72,6 +73,18 @@ def test_the_legend_lies_in_the_figure_above_the_titles(analyses: tuple[str, ...
     assert box.y1 <= figure.bbox.y1
     for panel in figure.axes:
         assert box.y0 >= panel.title.get_window_extent(canvas.get_renderer()).y1
+
+
+def test_panels_of_one_range_share_their_labels_and_fit_on_a_page() -> None:
+    def named(result: LimitsResult, name: str) -> LimitsResult:
+        return replace(result, provenance=replace(result.provenance, analysis=name))
+
+    wide, narrow = limits("scalar"), find_limits("xenonnt", "scalar", MASSES[:3])
+    page = draw_plane([*(named(wide, f"mine {i}") for i in range(6)), named(narrow, "other")], width="single")
+    assert page.figure.get_figheight() <= 9.2
+    assert [bool(panel.get_xlabel()) for panel in page.axes] == [False] * 5 + [True] * 2
+    (first, second) = draw_plane([named(wide, "a"), named(narrow, "b")], width="double").axes
+    assert (bool(first.get_ylabel()), bool(second.get_ylabel())) == (True, first.get_ylim() != second.get_ylim())
 
 
 def test_the_caption_names_level_law_options_and_sources() -> None:

@@ -128,8 +128,8 @@ def test_pulls_name_axis_parameter_and_law(flux_fits: list[FitResult]) -> None:
     assert panel.get_xlabel() == r"pull $(\hat\theta - \theta_0)/\sigma_0$"
     (found,) = figure.figure.legends
     assert found.get_title().get_text() == r"fit of $^8$B flux, law linear"
-    # two columns, which are read row by row
-    assert [text.get_text() for text in found.get_texts()] == ["XENONnT*", "XENONnT + PandaX-4T*", "PandaX-4T*"]
+    assert [text.get_text() for text in found.get_texts()] == ["XENONnT*", "PandaX-4T*", "XENONnT + PandaX-4T*"]
+    assert len({round(text.get_window_extent().y0) for text in found.get_texts()}) == 1, "one row"
     assert "law linear" in texts(figure)
     assert "by construction (*): - xenonnt" in texts(figure)
 

@@ -25,7 +25,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import canonical_json
 from spec_builder.cli import main
+from spec_builder.histfactory.hs3 import hs3_workspace
 from tests.fuzz.mutations import (
     VALUES,
     WORDS,
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
 #: Seconds of the processor that one command may take, and of the clock: other work may run beside it.
 LIMIT_S, WAIT_S = 30, 600
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM, signal.SIGPROF)
+#: Statuses of a command that Ctrl-C, SIGTERM or SIGHUP ended.
+_STOPPED = (130, 143, 129)
 #: Toys that are thrown again: more take long, which is no fault.
 _MOST_TOYS = 1000
 #: Largest difference from pyhf in 2NLL at the same point, beside rounding.
@@ -96,6 +101,8 @@ def run(arguments: list[str]) -> Ended:
         sys.argv = given
         for number, handler in before.items():
             signal.signal(number, handler)
+    if status in _STOPPED:  # no input stops a command: whoever runs this did
+        raise SystemExit(status)
     return Ended(status, out.getvalue(), err.getvalue())
 
 
@@ -212,6 +219,17 @@ def _archives(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
     return {"a.tar.gz": sealed(spoilt, chance)}, ["verify", "a.tar.gz"]
 
 
+def _submissions(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
+    files = ORIGINALS.submission()
+    verb = chance.choice((["verify", "r"], ["verify", "r/submission.yaml"]))
+    if chance.random() < 0.3:
+        inside = ORIGINALS.archive()
+        return files | {"r/xenonnt.tar.gz": sealed(_spoilt(inside, chance, sorted(inside)), chance)}, verb
+    spoilt = _spoilt(files, chance, sorted(set(files) - {"r/xenonnt.tar.gz"}))
+    gone = chance.choice(sorted(files)) if chance.random() < 0.1 else None
+    return {name: data for name, data in spoilt.items() if name != gone}, verb
+
+
 _SCAN = [
     "scan",
     "xenonnt",
@@ -282,9 +300,19 @@ def _many_toys(text: bytes) -> bool:
 
 
 def _hs3(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
+    if chance.random() < 0.3:
+        workspace = _spoilt({"w.json": ORIGINALS.workspace(chance)}, chance, ["w.json"])["w.json"]
+        return _in_both_forms(workspace), ["fit", "h.json", "--json"]
     files = {"h.json": ORIGINALS.hs3(chance)}
     verb = chance.choice((["verify", "h.json"], ["hs3", "h.json"], ["fit", "h.json", "--json"]))
     return _spoilt(files, chance, ["h.json"]), verb
+
+
+def _in_both_forms(workspace: bytes) -> dict[str, bytes]:
+    """A workspace, if it is one, and the same model in HS3."""
+    with contextlib.suppress(SpecBuilderError, ValueError, RecursionError):
+        return {"w.json": workspace, "h.json": canonical_json(hs3_workspace(json.loads(workspace))).encode()}
+    return {"w.json": workspace}
 
 
 def _json_patches(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
@@ -327,6 +355,13 @@ def _code(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
         )
     )
     return {"i.py": text.encode("utf-8", "surrogatepass")}, verb
+
+
+def _darkcast(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
+    files = ORIGINALS.darkcast(chance)
+    if chance.random() < 0.3:
+        files = _spoilt(files, chance, ["d/__init__.py"])
+    return files, ["compare", "--darkcast", "d", "-o", "out"]
 
 
 #: Verbs with the options that take values; what is drawn for them is hostile, or nearly right.
@@ -413,6 +448,7 @@ KINDS: dict[str, Callable[[random.Random], tuple[dict[str, bytes], list[str]]]] 
     "workspaces": _workspaces,
     "patch sets": _patch_sets,
     "archives": _archives,
+    "submissions": _submissions,
     "scans": _scans,
     "interactions": _interactions,
     "analyses": _analyses,
@@ -424,6 +460,7 @@ KINDS: dict[str, Callable[[random.Random], tuple[dict[str, bytes], list[str]]]] 
     "counts": _counts,
     "bounds": _bounds,
     "code": _code,
+    "DarkCast": _darkcast,
     "options": _options,
 }
 
@@ -439,10 +476,8 @@ def attempt(kind: str, seed: int) -> str | None:
             _write(files)
             ended = run(arguments)
             wrong = problem(ended)
-            compared = (
-                wrong is None and ended.status == 0 and arguments[:2] == ["fit", "w.json"] and len(arguments) == 3
-            )
-            if compared:
+            fitted = arguments[:1] == ["fit"] and arguments[2:] == ["--json"] and "w.json" in files
+            if wrong is None and ended.status == 0 and fitted:
                 wrong = _not_pyhf(ended, Path("w.json"))
         finally:
             os.chdir(here)

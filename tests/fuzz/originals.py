@@ -99,6 +99,40 @@ _ANSWERS = (
     *("[Term(1, 0, (T * float('nan'), 0, 0))]", "[Term(1, 0, (T[:1], 0, 0))]", "[Term(1, 0, (1j * T, 0, 0))]"),
     *("[Term(1, 0, ('x', 0, 0))]", "[Term(1, 0, (1e308 * T, 1e308 * T, 0))]", "[Term(1, 0, (T,))] * 1000", "{}[T]"),
 )
+DARKCAST = """
+__version__ = "1"
+class Data:
+    def __init__(self, mass, coupling):
+        self.axes, self.vals = [mass], coupling
+class Model:
+    def __init__(self, name):
+        pass
+def forever():
+    while True:
+        pass
+class Limit:
+    def __init__(self, name):
+        pass
+    def recast(self, model):
+        m, g = [1e-3, 2e-3, 4e-3], [1e-6, 2e-6, 5e-6]
+        return ANSWER
+"""
+_CURVES = (
+    *("None", "{}", "[]", "m", "1 / 0", "exit(3)", "__import__('os')._exit(0)", "forever()", "print('x' * 10**6)"),
+    *("{'lower': Data(m, g), 'upper': Data(m, g[::-1])}", "{'lower': Data(m, g), 'upper': Data(m, g[:1])}"),
+    *(
+        f"{{'lower': Data(m, {g})}}"
+        for g in ("[]", "g[:1]", "[1e300] * 3", "[5e-324] * 3", "[-1.0] * 3", "[10**400] * 3")
+    ),
+    *(
+        f"{{'lower': Data(m, {g})}}"
+        for g in ("[1j] * 3", "['x'] * 3", "[g] * 3", "[float('nan'), 1e-6, 1e-6]", "g * 1000")
+    ),
+    *(
+        f"{{'lower': Data({m}, g)}}"
+        for m in ("[]", "[1.0] * 3", "[1e300] * 3", "[-1.0, 0.0, 1e-3]", "[float('inf')] * 3")
+    ),
+)
 ANALYSIS = """name = "both"
 title = "Both"
 experiments = ["xenonnt", "pandax4t"]
@@ -167,6 +201,19 @@ class Originals:
             request = PatchRequest([choose("scalar"), choose("nsi")], [1.0, 10.0])
             (path,) = write_archives(["xenonnt"], Path(folder), request, submission=False)
             return read_archive(path)
+
+    @cache  # noqa: B019
+    def submission(self) -> dict[str, bytes]:
+        """Files of a HEPData submission."""
+        with tempfile.TemporaryDirectory() as folder:
+            request = PatchRequest([choose("scalar"), choose("nsi")], [1.0, 10.0])
+            write_archives(["xenonnt"], Path(folder), request)
+            return {f"r/{path.name}": path.read_bytes() for path in Path(folder).iterdir()}
+
+    def darkcast(self, chance: random.Random) -> dict[str, bytes]:
+        """A DarkCast, which answers with nonsense now and then."""
+        text = DARKCAST.replace("ANSWER", chance.choice(("{'lower': Data(m, g)}", *_CURVES)))
+        return {"d/__init__.py": text.encode(), "d/limit.py": b"", "d/model.py": b""}
 
     @cache  # noqa: B019
     def chunks(self) -> dict[str, bytes]:

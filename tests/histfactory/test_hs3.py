@@ -329,8 +329,12 @@ def point(content: dict[str, Any], name: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda h: h.pop("likelihoods"), "not a model in HS3 of binned channels: KeyError 'likelihoods'"),
-        (lambda h: h["likelihoods"].append({}), "has 2 likelihoods, expected 1"),
+        (lambda h: h.pop("data"), "not a model in HS3 of binned channels: KeyError 'data'"),
+        (lambda h: h.pop("likelihoods"), "analysis 'any': there is no likelihood 'main_likelihood'"),
+        (
+            lambda h: h["likelihoods"].append(h["likelihoods"][0] | {"name": "other"}),
+            "has several likelihoods, name a measurement of one: any, other",
+        ),
         (
             lambda h: h["distributions"][0].update(type="exponential_dist"),
             "distribution 'z': is a exponential_dist; only histfactory_dist fits",
@@ -341,15 +345,11 @@ def point(content: dict[str, Any], name: str) -> dict[str, Any]:
         ),
         (
             lambda h: h["distributions"][0]["samples"][1]["modifiers"][0].update(constraint="Poisson"),
-            "sample 'b', modifier 'mc': constraint 'Poisson' of a staterror has no counterpart",
+            r"parameter 'mc\[1\]': several samples share it in a staterror, which pyhf",
         ),
         (
             lambda h: h["distributions"][0]["samples"][1]["modifiers"][1].update(type="custom"),
             "sample 'b', modifier 'lumi': type 'custom' has no counterpart in a pyhf workspace",
-        ),
-        (
-            lambda h: point(h, "mc[1]").update(const=True),
-            r"parameter 'mc\[0\]': is free beside 'mc\[1\]', which is held; pyhf holds all bins of a modifier or none",
         ),
         (
             lambda h: [a.pop("min") for a in h["domains"][0]["axes"] if a["name"] == "mc[2]"],

@@ -96,7 +96,7 @@ def constrained(content: dict[str, Any], modifier: dict[str, Any], **distributio
     """As ROOT does: the constraint is a distribution of its own, and the modifier has its name."""
     gaussian = {"name": "c_of_it", "type": "gaussian_dist", "x": modifier["parameter"], "mean": "nominal", "sigma": 1.0}
     content["distributions"].append(gaussian | distribution)
-    content["parameter_points"][0]["parameters"].append({"name": "nominal", "value": 0.0})
+    content["parameter_points"][0]["parameters"].append({"name": "nominal", "value": 0.0, "const": True})
     modifier["constraint_name"] = "c_of_it"
 
 
@@ -113,8 +113,14 @@ def test_the_constraint_of_a_normfactor_is_not_passed_over() -> None:
     """ROOT's luminosity: it was read as a parameter without a constraint."""
     content = copy.deepcopy(SOUND)
     constrained(content, content["distributions"][0]["samples"][1]["modifiers"][0], mean=1.0, sigma=0.1)
-    with pytest.raises(SpecBuilderError, match="modifier 'mu': constraint 'c_of_it' has no counterpart"):
-        workspace_of_hs3(content)
+    back = workspace_of_hs3(content)
+    assert [m["type"] for s in back["channels"][0]["samples"] for m in s["modifiers"]] == [
+        "normsys",
+        "staterror",
+        "lumi",
+    ]
+    (setting,) = back["measurements"][0]["config"]["parameters"][:1]
+    assert setting | {"auxdata": [1.0], "sigmas": [0.1], "bounds": [[0.0, 5.0]]} == setting
     value(content)["const"] = True  # as it is in most of ROOT's files: the constraint is a constant then
     assert workspace_of_hs3(content)["channels"] == workspace_of_hs3(SOUND)["channels"]
 

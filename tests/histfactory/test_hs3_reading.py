@@ -10,7 +10,7 @@ import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.hs3 import hs3_workspace
-from spec_builder.histfactory.hs3_reading import is_hs3, workspace_of_hs3
+from spec_builder.histfactory.hs3_reading import is_hs3, workspace_of_hs3, workspaces_of_hs3
 from spec_builder.inference.likelihood import Likelihood
 
 if TYPE_CHECKING:
@@ -90,6 +90,53 @@ def test_what_a_workspace_cannot_hold(edit: Callable[[dict[str, Any]], None], me
     edit(content)
     with pytest.raises(SpecBuilderError, match=message):
         workspace_of_hs3(content)
+
+
+def of_two_data_sets() -> dict[str, Any]:
+    """As ROOT writes it: the same channel with what was observed and with Asimov data, an analysis for either."""
+    content: dict[str, Any] = copy.deepcopy(hs3_workspace(WORKSPACE))
+    content["data"].append(content["data"][0] | {"name": "asimov", "contents": [14.0, 14.0]})
+    content["likelihoods"].append(content["likelihoods"][0] | {"name": "expected", "data": ["asimov"]})
+    content["analyses"].append(content["analyses"][0] | {"name": "a", "likelihood": "expected"})
+    return content
+
+
+def test_a_measurement_chooses_its_likelihood() -> None:
+    content = of_two_data_sets()
+    with pytest.raises(SpecBuilderError, match=r"^has several likelihoods, name a measurement of one: m, a$"):
+        workspace_of_hs3(content)
+    assert workspace_of_hs3(content, "m") == workspace_of_hs3(hs3_workspace(WORKSPACE))
+    expected = workspace_of_hs3(content, "a")
+    assert expected["observations"] == [{"name": "c", "data": [14.0, 14.0]}]
+    ours = Likelihood.from_workspace({**WORKSPACE, "observations": expected["observations"]})
+    theirs = Likelihood.from_workspace(expected, "a")
+    assert theirs.twice_nll(theirs.init) == pytest.approx(ours.twice_nll(ours.init), rel=1e-14)
+    assert workspaces_of_hs3(content) == [workspace_of_hs3(content, "m"), expected]
+    with pytest.raises(SpecBuilderError, match="measurement 'M' is unknown, expected one of m, a"):
+        workspace_of_hs3(content, "M")
+
+
+def test_the_measurement_that_is_asked_for_stands_first() -> None:
+    content = of_two_data_sets()
+    content["analyses"].append(content["analyses"][0] | {"name": "b"})
+    assert [m["name"] for m in workspace_of_hs3(content, "b")["measurements"]] == ["b", "m"]
+
+
+def test_a_likelihood_without_an_analysis_is_a_measurement_of_its_name() -> None:
+    content = of_two_data_sets()
+    del content["analyses"][1]
+    (measurement,) = workspace_of_hs3(content, "expected")["measurements"]
+    assert measurement["name"] == "expected"
+    content["analyses"][0]["name"] = "expected"
+    with pytest.raises(SpecBuilderError, match="likelihood 'expected': an analysis of this name has another"):
+        workspace_of_hs3(content, "expected")
+    content["analyses"][0]["likelihood"] = "expcted"
+    with pytest.raises(SpecBuilderError, match="analysis 'expected': there is no likelihood 'expcted'"):
+        workspace_of_hs3(content)
+    content |= {"analyses": [], "likelihoods": []}
+    for read in (workspace_of_hs3, workspaces_of_hs3):
+        with pytest.raises(SpecBuilderError, match="has no likelihood"):
+            read(content)
 
 
 def test_constant_parameters_stay_constant() -> None:

@@ -87,6 +87,27 @@ def test_rows_of_either_engine_that_have_not_ended_go_on(monkeypatch: pytest.Mon
     assert not newton.minimise(likelihood, start=starts(likelihood, 20).T).valid.all()
 
 
+def test_a_minimum_that_rounding_hides_is_not_waited_for() -> None:
+    shape = {"name": "shape", "type": "histosys", "data": {"hi_data": [0.3, 0.2], "lo_data": [0.4, 0.3]}}
+    signal = {"name": "signal", "data": [1.0, 5.0], "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]}
+    background = {"name": "background", "data": [1e9, 0.3], "modifiers": [shape]}
+    likelihood = Likelihood.from_workspace(
+        {
+            "channels": [{"name": "c", "samples": [signal, background]}],
+            "observations": [{"name": "c", "data": [0.0, 3.0]}],
+            "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+            "version": "1.0.0",
+        }
+    )
+    engine = likelihood.engine(likelihood.free)
+    reasons = {}
+    for barrier in (1e-5, 1e-7):  # a rate near 1e-7 of terms of 1e9 is not known
+        theta = np.array([[0.4], [1.0]])
+        _, _, why = descent.run_damped(engine, likelihood.bounds, theta, SHARED, np.full((1, 1), barrier))
+        reasons[barrier] = int(why[0])
+    assert reasons == {1e-5: 0, 1e-7: descent.ROUNDED}
+
+
 def test_rows_may_end_with_the_last_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
     likelihood = valley()
     engine = likelihood.engine(likelihood.free)

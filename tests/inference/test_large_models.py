@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -143,16 +142,6 @@ def test_a_parameter_for_each_of_many_bins(pyhf_model: Callable[..., PyhfModel])
     assert best.valid
     assert pyhf_model(workspace).at(best) == pytest.approx(best.twice_nll, abs=1e-7)
     assert best.up is not None
-
-
-def test_a_hundred_and_twenty_parameters_are_compiled_quickly() -> None:
-    workspace = many_nuisances(52, samples=11, bins=14, channels=1)
-    begin = time.process_time()
-    likelihood = Likelihood.from_workspace(workspace)
-    likelihood.engine(likelihood.free)
-    spent = time.process_time() - begin
-    assert len(likelihood.free) == 119
-    assert spent < 2
 
 
 def test_rows_of_a_large_model_do_not_depend_on_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:

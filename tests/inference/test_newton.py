@@ -158,3 +158,58 @@ def test_a_step_that_goes_up_is_not_taken() -> None:
     fits = newton.minimise(likelihood, start=np.array([[-14.0], [-8.0], [14.0], [0.0]]))
     assert fits.valid.all()
     assert fits.twice_nll == pytest.approx(fits.twice_nll[3], abs=1e-9)
+
+
+def pocket() -> Likelihood:
+    """Counts of zero in three bins, in which a second minimum lies where two rates vanish."""
+    low, high = "lo_data", "hi_data"
+    signal = [
+        {"name": "mu", "type": "normfactor", "data": None},
+        {"name": "size0", "type": "normsys", "data": {"hi": 1.3, "lo": 0.769}},
+        {
+            "name": "shape0",
+            "type": "histosys",
+            "data": {high: [21.8, 21, 21.1, 0, 21.1], low: [30.1, 20, 16.4, 0, 16.4]},
+        },
+        {
+            "name": "shape1",
+            "type": "histosys",
+            "data": {high: [20.8, 23.1, 14.2, 0, 26], low: [28.4, 24.2, 19.3, 0, 19.8]},
+        },
+    ]
+    first = {high: [9.38, 29, 38, 13.7, 9.96], low: [13.3, 33.6, 0.03, 12.4, 14.5]}
+    second = {high: [13, 30.3, 39.8, 10.1, 13.4], low: [11.8, 30.4, 25.8, 14.5, 8.75]}
+    background = [
+        {"name": "size0", "type": "normsys", "data": {"hi": 1.28, "lo": 0.937}},
+        {"name": "size1", "type": "normsys", "data": {"hi": 1.18, "lo": 0.845}},
+        {"name": "shape0", "type": "histosys", "data": first},
+        {"name": "shape1", "type": "histosys", "data": second},
+    ]
+    samples: list[dict[str, Any]] = [
+        {"name": "signal", "data": [25.2, 19.5, 34.2, 0, 21.5], "modifiers": signal},
+        {"name": "background", "data": [10.9, 36.8, 33.2, 11.9, 5.81], "modifiers": background},
+        {"name": "other", "data": [0, 156, 131, 158, 133], "modifiers": []},
+    ]
+    mu = {"name": "mu", "inits": [1.0], "bounds": [[0.0, 20.0]]}
+    return Likelihood.from_workspace(
+        {
+            "channels": [{"name": "c", "samples": samples}],
+            "observations": [{"name": "c", "data": [0, 211, 0, 0, 171]}],
+            "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": [mu]}}],
+            "version": "1.0.0",
+        }
+    )
+
+
+def test_a_start_beyond_a_vanishing_rate_leads_to_the_minimum_nearby() -> None:
+    likelihood = pocket()
+    engine = likelihood.engine(likelihood.free)
+    begin = np.array([[2.67, 3.584, 3.799, -1.238, -3.269]])
+    for mu in (2.47, 2.27, 2.07, 1.99, 1.95, 1.91):  # rates grow as it falls
+        begin[0, 0] = mu
+        begin = newton.minimise(likelihood, start=begin, fixed=("mu",)).theta
+    begin[0, 0] = 1.95
+    assert engine.rates(begin.T).min() < -1
+    fits = newton.minimise(likelihood, start=begin, fixed=("mu",))
+    assert fits.valid[0]
+    assert fits.twice_nll[0] == pytest.approx(408.1354, abs=1e-3)  # from the model's own start 43 higher

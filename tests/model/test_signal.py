@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.experiments.description import Normalisation, Signal
 from spec_builder.experiments.reading import load_experiment, shipped_experiments
-from spec_builder.experiments.response import GaussianResponse, MatrixResponse, Selection
+from spec_builder.experiments.response import ChargeYieldResponse, GaussianResponse, MatrixResponse, Selection
 from spec_builder.model.signal import SignalKernel, Yields, joined, signal_kernel
 from spec_builder.physics.interactions import STANDARD_MODEL, WEAK_MIXING_ANGLE, choose
 from spec_builder.physics.rates import rate
@@ -226,6 +226,26 @@ def test_a_response_that_ends_early_says_so() -> None:
     assert 0.03 < share < 0.9
     # lighter mediators have softer recoils
     assert short.share_beyond(choose("scalar"), np.array([0.01]), x=1e-6) < share
+
+
+@pytest.mark.parametrize(
+    ("kept", "note"),
+    [
+        (slice(None), None),
+        (slice(21), "ends at 1.15 keV, within a bin: recoils above are left out"),
+        (slice(11, None), "begins at 0.7 keV, within a bin: recoils below are left out"),
+    ],
+)
+def test_bins_beyond_the_table_of_a_charge_yield_are_told(kept: slice, note: str | None) -> None:
+    channel = kernel("pandax4t", "charge_yield").channel
+    response = channel.response
+    assert isinstance(response, ChargeYieldResponse)
+    energy, charge_yield = response.recoil_energy_keV[kept], response.charge_yield[kept]
+    cut = signal_kernel(
+        replace(channel, response=replace(response, recoil_energy_keV=energy, charge_yield=charge_yield))
+    )
+    told = () if note is None else (f"the table of the charge yield of pandax4t_us2 {note}",)
+    assert cut.outside_in_words() == told
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.model.analysis import load_analysis
+from spec_builder.studies.by_toys import fit_analysis_by_toys
+from spec_builder.studies.expected import expect_limits
 from spec_builder.studies.fits import fit_analysis
 from spec_builder.studies.projections import Projection, with_data
 
@@ -59,6 +61,17 @@ def test_backgrounds_and_uncertainties_change(combined: Analysis) -> None:
     assert better.up is not None
     assert worse.up is not None
     assert better.up < worse.up
+
+
+def test_toys_of_a_projection_are_thrown_at_nominal_nuisance_parameters_whatever_its_counts() -> None:
+    future = Projection(exposure={"xenonnt": 4})("xenonnt")
+    counted = with_data(future, {"xenonnt_cs2": [70, 60, 30]})
+    how: dict[str, Any] = {"toys": 20, "values": (1.0, 5.0, 9.0)}
+    by_default = fit_analysis_by_toys(counted, "flux", **how)
+    assert by_default.toys.ensemble == "nominal"
+    assert by_default.to_dict() == fit_analysis_by_toys(counted, "flux", ensemble="nominal", **how).to_dict()
+    assert fit_analysis_by_toys("xenonnt", "flux", **how).toys.ensemble == "profiled"
+    assert expect_limits(future, "scalar", 1.0).ensemble == "nominal"
 
 
 def test_nothing_projected_is_the_analysis_itself(combined: Analysis) -> None:
