@@ -392,7 +392,8 @@ class _Model:
             points, part = there[:, rows], _MORE_COUNTS**-step
             results = self._thinned(part).descend(points, own.take(rows).thinned(part), _of_rows(least, rows))
             there[:, rows] = points
-        _take_over(found, left, (there, *results), results[2] == 0)
+        fits = there, *results
+        _take_over(found, left, fits, _come_to_an_end(found, left, fits))
 
     def _thinned(self, part: float) -> _Model:
         """The model with a part of its rates and counts."""
@@ -479,7 +480,7 @@ class _Model:
         results = self.descend(there, own, last)
         # ten times the last barrier leaves 2NLL as it is to 1e-7
         for fits in (before, (there, *results)):
-            _take_over(found, left, fits, fits[3] == 0)
+            _take_over(found, left, fits, _come_to_an_end(found, left, fits))
 
     def _leave_saddles(
         self,
@@ -629,6 +630,12 @@ def _take_over(found: _Found, places: IndexArray, other: _Found, good: BoolArray
     """
     for whole, part in zip(found, other, strict=True):
         whole[..., places[good]] = part[..., good]
+
+
+def _come_to_an_end(found: _Found, places: IndexArray, other: _Found) -> BoolArray:
+    """Which other fits of rows have ended, and not in another minimum above where the rows are."""
+    good: BoolArray = (other[3] == 0) & ~is_lower(found[1][places], other[1])
+    return good
 
 
 def _not_ended(reason: IndexArray) -> BoolArray:

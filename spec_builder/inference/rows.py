@@ -278,7 +278,8 @@ def saturated(spec: Specification, observed: FloatArray, auxiliary: FloatArray |
         observed: counts, shape (bins, N or 1).
         auxiliary: auxiliary data, shape (K, N); the model's own if None.
     """
-    total = constant_terms(spec, observed, auxiliary) + 2 * np.sum(observed - xlogy(observed, observed), axis=0)
+    total: FloatArray = 2 * np.sum(observed - xlogy(observed, observed), axis=0)
+    total = total + constant_terms(spec, observed, auxiliary)
     constraints = [p.constraint for p in spec.parameters if p.constraint]
     for k, constraint in enumerate(constraints):
         if constraint.kind == "poisson":
