@@ -357,6 +357,14 @@ def _code(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
     return {"i.py": text.encode("utf-8", "surrogatepass")}, verb
 
 
+def _releases(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
+    files = ORIGINALS.release()
+    many = sorted(name for name in files if "/mono/" in name)
+    names = sorted(set(files) - set(many))
+    names.append(chance.choice(many))
+    return _spoilt(files, chance, names), ["import", "xenonnt", "r", "--model", "2024", "-o", "out"]
+
+
 def _darkcast(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
     files = ORIGINALS.darkcast(chance)
     if chance.random() < 0.3:
@@ -461,6 +469,7 @@ KINDS: dict[str, Callable[[random.Random], tuple[dict[str, bytes], list[str]]]] 
     "bounds": _bounds,
     "code": _code,
     "DarkCast": _darkcast,
+    "releases": _releases,
     "options": _options,
 }
 
