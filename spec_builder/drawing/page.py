@@ -50,6 +50,18 @@ WIDTHS = {"single": 3.4, "double": 7.0}
 #: Characters of a line of a caption.
 _LINE = 100
 _DOTS_PER_INCH = 300
+#: What settings begin with that are not about looks but about windows and the session.
+_NO_LOOKS = (
+    "backend",
+    "interactive",
+    "toolbar",
+    "timezone",
+    "tk.",
+    "webagg.",
+    "figure.max_open",
+    "figure.raise",
+    "date.",
+)
 
 
 @dataclass(frozen=True)
@@ -108,12 +120,18 @@ class Page:
 
 
 def styled() -> Any:
-    """A context in which what is drawn has the style of all figures."""
+    """A context in which what is drawn has the style of all figures, whatever a user's ``matplotlibrc`` says."""
+    mpl = _matplotlib()
+    looks = {name: value for name, value in mpl.rcParamsDefault.items() if not name.startswith(_NO_LOOKS)}
+    return mpl.rc_context(looks | STYLE)
+
+
+def _matplotlib() -> Any:
     try:
         import matplotlib as mpl  # noqa: PLC0415
     except (ValueError, OSError) as error:  # a file of settings that is none
         raise SpecBuilderError(f"matplotlib cannot be loaded: {one_line(str(error))}") from None
-    return mpl.rc_context(STYLE)
+    return mpl
 
 
 def width_of(name: str) -> float:
@@ -144,14 +162,14 @@ def new_figure(width: str, height: float) -> Figure:
 
 
 def new_axes(height: float = 2.7) -> Axes:
-    """Axes of one column's width in a figure of pyplot's, which notebooks show by themselves.
+    """Axes of one column's width in a figure of pyplot's, which notebooks show by themselves, in the user's style too.
 
     Args:
         height: in inches.
     """
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
-    with styled():
+    with _matplotlib().rc_context(STYLE):
         _, axes = plt.subplots(figsize=(WIDTHS["single"], height), layout="constrained")
     return axes
 

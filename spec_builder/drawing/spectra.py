@@ -19,6 +19,7 @@ __all__ = [
     "BACKGROUND_LOOKS",
     "SIGNAL_COLORS",
     "Layer",
+    "bins_with_bars",
     "counts_text",
     "draw_counts",
     "draw_ratio",
@@ -94,6 +95,11 @@ def draw_total_band(
     )  # fmt: skip
 
 
+def bins_with_bars(counts: FloatArray) -> BoolArray:
+    """Bins that are drawn with their intervals, shape (bins,): of few all, of many those with counts."""
+    return (counts > 0) | (counts.size <= _FEW_BINS)
+
+
 def counts_text(bins: int, *, empty: bool = True) -> str:
     """What :func:`draw_counts` draws of so many bins, for a caption."""
     left_out = "" if empty and bins <= _FEW_BINS else ", of empty bins none,"
@@ -116,18 +122,13 @@ def draw_counts(
         The upper ends of the intervals that are drawn, shape (bins,) at most.
     """
     down, up = poisson_interval(counts)
-    shown = _shown(counts) if empty else counts > 0
+    shown = bins_with_bars(counts) if empty else counts > 0
     size = np.broadcast_to(width, counts.shape)
     heights, below, above = counts / size, down / size, up / size
     look = _points_look(panel, counts.size)
     panel.errorbar(centres[shown], heights[shown], [below[shown], above[shown]], label="data", zorder=4, **look)
     ends: FloatArray = (heights + above)[shown]
     return ends
-
-
-def _shown(counts: FloatArray) -> BoolArray:
-    """Bins that are drawn: of few all, of many those with counts."""
-    return (counts > 0) | (counts.size <= _FEW_BINS)
 
 
 def _points_look(panel: Axes, bins: int) -> dict[str, Any]:
@@ -163,7 +164,7 @@ def draw_ratio(
     panel.axhline(1, color="black", linewidth=0.7)
     if before is not None:
         panel.stairs(before * scale, edges, baseline=None, color="#0072B2", linestyle="--", linewidth=0.9)
-    shown = _shown(counts)
+    shown = bins_with_bars(counts)
     centres, ratios = ((edges[1:] + edges[:-1]) / 2)[shown], (counts * scale)[shown]
     below, above = (down * scale)[shown], (up * scale)[shown]
     panel.errorbar(centres, ratios, [below, above], **_points_look(panel, counts.size))

@@ -16,7 +16,7 @@ from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import write_text
 from spec_builder.base.names import shown
-from spec_builder.drawing.spectra import poisson_interval
+from spec_builder.drawing.spectra import bins_with_bars, poisson_interval
 from spec_builder.drawing.style import ANALYSIS_LINES, PALETTE, Line, display_name
 
 if TYPE_CHECKING:
@@ -152,9 +152,12 @@ def _sample_names(content: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _bars(model: Mapping[str, Any]) -> dict[str, list[list[float]]]:
-    """Lengths (down, up) of the bars of what was counted, by channel and bin, as figures have them."""
+    """Lengths (down, up) of the bars of what was counted, by channel and bin, as figures have them: 0 for none."""
     rows = {row["name"]: np.array(row["data"], dtype=np.float64) for row in model["workspace"]["observations"]}
-    return {name: np.round(np.column_stack(poisson_interval(counts)), 6).tolist() for name, counts in rows.items()}
+    counts = np.concatenate(list(rows.values()))
+    lengths = np.where(bins_with_bars(counts)[:, None], np.column_stack(poisson_interval(counts)), 0.0)
+    ends = np.cumsum([row.size for row in rows.values()])
+    return dict(zip(rows, [part.tolist() for part in np.split(lengths.round(6), ends[:-1])], strict=True))
 
 
 def _analysis_names(content: Mapping[str, Any]) -> dict[str, str]:

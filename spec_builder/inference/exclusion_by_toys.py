@@ -30,6 +30,7 @@ from spec_builder.inference.feldman_cousins import (
     critical_values,
     default_values,
     local_minima,
+    reaches_far_enough,
 )
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.plane import Lattice, plane_minima, plane_minimum
@@ -319,8 +320,9 @@ class ToyMassPoint:
     """Exclusion at one mediator mass.
 
     Attributes:
-        point: as for asymptotic limits, but that the intervals come from the critical values.
-        errors: Monte Carlo errors of each interval's (low, high); None where it has no end or begins at zero.
+        point: as for asymptotic limits, but that the intervals come from the critical values. It is not valid, and
+            has none, where the grid of the parameter ends before they do.
+        errors: of each interval's (low, high); None where it has no end or begins at zero.
         asymptotic: excluded intervals by the threshold of Wilks' theorem.
         critical: on the grid, at values of the parameter.
     """
@@ -490,14 +492,14 @@ def _mass_point(
     model: MassModel, observed: Observed, critical: tuple[CriticalValue, ...], accepted: Acceptance, level: float
 ) -> ToyMassPoint:
     standard_model = float(observed.statistic(np.array([0.0]))[0])
-    first = observed.low
+    valid = reaches_far_enough(observed, critical)
     errors = dict(zip(accepted.ends, accepted.errors, strict=True))
     excluded, sizes = [], []
-    for low, high in _outside(accepted.ends, accepted.accepted and critical[0].value == first):
+    for low, high in _outside(accepted.ends, accepted.accepted) if valid else []:
         excluded.append((_end(model, low), None if high is None else model.value(high)))
         sizes.append((_error(model, low, errors), _error(model, high, errors)))
     crossed = observed.crossings(level)
-    begins = float(observed.statistic(np.array([first]))[0]) <= level
+    begins = float(observed.statistic(np.array([observed.low]))[0]) <= level
     asymptotic = [
         (_end(model, low), None if high is None else model.value(high)) for low, high in _outside(crossed, begins)
     ]
@@ -507,7 +509,7 @@ def _mass_point(
         model.value(observed.value),
         observed.minimum,
         standard_model,
-        valid=True,
+        valid,
     )
     in_parameter = tuple(replace(one, value=model.value(one.value)) for one in critical)
     return ToyMassPoint(point, tuple(sizes), tuple(asymptotic), in_parameter)

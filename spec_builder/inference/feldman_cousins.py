@@ -8,6 +8,7 @@ does not exceed.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,7 @@ __all__ = [
     "local_minima",
     "measure_coverage",
     "p_value",
+    "reaches_far_enough",
     "smooth_errors",
 ]
 
@@ -127,9 +129,9 @@ class Acceptance:
     Attributes:
         ends: crossings, ascending.
         accepted: whether the first value of the grid is accepted.
-        errors: Monte Carlo errors of the crossings.
+        errors: of the crossings: Monte Carlo, and where between grid points a jump of critical values stands.
         interval: (lower, upper), the nearest crossings on either side of the best value; None where there is none.
-        interval_error: Monte Carlo errors of these.
+        interval_error: errors of these.
     """
 
     ends: tuple[float, ...]
@@ -151,7 +153,7 @@ class FeldmanCousins:
         seed: of the random numbers.
         ensemble: ``profiled`` or ``nominal``.
         interval: (lower, upper); None where the domain ends first.
-        interval_error: Monte Carlo errors of these.
+        interval_error: errors of these.
         ends: all crossings of the critical values, where crossings within the errors count as one.
         asymptotic: the interval by the threshold of Wilks' theorem.
         critical: the grid.
@@ -307,6 +309,16 @@ class Observed:
         known = self._scan[0][np.isfinite(self._scan[1])]
         return float(known[0]), float(known[-1])
 
+    def heights_below(self, value: float) -> FloatArray:
+        """The statistic at the places of the scan below a value; NaN where no fit converged."""
+        heights: FloatArray = self._scan[1][self._scan[0] < value]
+        return heights
+
+    def heights_above(self, value: float) -> FloatArray:
+        """The statistic at the places of the scan above a value; NaN where no fit converged."""
+        heights: FloatArray = self._scan[1][self._scan[0] > value]
+        return heights
+
     def crossings(self, level: float) -> list[float]:
         """Values where t crosses a level, ascending."""
         values, heights = self._scan[0], self._scan[1] - level
@@ -370,9 +382,7 @@ def accept(observed: Observed, critical: Sequence[CriticalValue], seed: int) -> 
         critical: on a grid of ascending values.
         seed: of the resamplings that errors come from.
     """
-    values, levels, errors, heights = (
-        np.array([getattr(point, name) for point in critical]) for name in ("value", "critical", "error", "observed")
-    )
+    values, levels, errors, heights = _with_hidden_minima(observed, critical)
     difference = heights - levels - TIE
     outside = difference > 0
     place = np.flatnonzero(outside[1:] != outside[:-1])
@@ -393,7 +403,10 @@ def accept(observed: Observed, critical: Sequence[CriticalValue], seed: int) -> 
             absolute=observed.least,
         )
         ends = _sharpen(roots.x.tolist(), place.tolist(), np.abs(difference) < _BLUR * errors)
-    spread = _end_errors(ends, values, difference, smooth_errors(errors), seed)
+    smooth = smooth_errors(errors)
+    moved = _end_errors(ends, values, difference, smooth, seed)
+    jumped = _jump_errors(ends, place, (values, levels, smooth), difference)
+    spread = [math.hypot(*both) for both in zip(moved, jumped, strict=True)]
     lower, upper = observed.nearest(ends)
     by_end: dict[float | None, float] = dict(zip(ends, spread, strict=True))
     return Acceptance(
@@ -403,6 +416,44 @@ def accept(observed: Observed, critical: Sequence[CriticalValue], seed: int) -> 
         (lower, upper),
         (by_end.get(lower), by_end.get(upper)),
     )
+
+
+def _with_hidden_minima(
+    observed: Observed, critical: Sequence[CriticalValue]
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Values, critical values, their errors and observed statistics on a grid, shape (G,) each.
+
+    Of a minimum that is accepted between two values that are not, the place stands in the grid too.
+    """
+    values, levels, errors, heights = (
+        np.array([getattr(point, name) for point in critical]) for name in ("value", "critical", "error", "observed")
+    )
+    outside = heights > levels + TIE
+    more = np.setdiff1d([observed.value, *observed.minima(np.inf)], values)
+    more = more[(more > values[0]) & (more < values[-1])]
+    left = np.searchsorted(values, more) - 1
+    more = more[outside[left] & outside[left + 1]]
+    more_heights = observed.statistic(more)
+    hidden = more_heights <= np.interp(more, values, levels) + TIE
+    whole = np.append(values, more[hidden])
+    order = np.argsort(whole)
+    whole = whole[order]
+    between = np.interp(whole, values, levels), np.interp(whole, values, errors)
+    return whole, *between, np.append(heights, more_heights[hidden])[order]
+
+
+def reaches_far_enough(observed: Observed, critical: Sequence[CriticalValue]) -> bool:
+    """Whether nothing changes beyond a grid: all of it is accepted there, or nothing, as at the grid's end.
+
+    Args:
+        observed: the observed data.
+        critical: on a grid of ascending values; beyond, its first and last critical values stand for those there.
+    """
+    for edge, beyond in ((critical[0], observed.heights_below), (critical[-1], observed.heights_above)):
+        outside = ~(beyond(edge.value) <= edge.critical + TIE)
+        if (outside != (edge.observed > edge.critical + TIE)).any():
+            return False
+    return True
 
 
 def _sharpen(ends: list[float], place: list[int], unsure: BoolArray) -> list[float]:
@@ -441,6 +492,31 @@ def _end_errors(
     borders = (np.array(ends[1:]) + np.array(ends[:-1])) / 2
     near = np.searchsorted(borders, (values[1:] + values[:-1]) / 2)
     return [float(np.std(lengths[:, near == i].sum(axis=1))) for i in range(len(ends))]
+
+
+def _jump_errors(
+    ends: list[float], place: IndexArray, grid: tuple[FloatArray, FloatArray, FloatArray], difference: FloatArray
+) -> list[float]:
+    """What is not known of the ends because critical values may jump between grid points, as those of few counts do.
+
+    A jump is what a step of the critical values has beyond the steps beside it and its errors. It stands anywhere
+    between the two grid points: the end's distance to a place there, root mean square, counts by the jump's part of
+    the change that makes the crossing. Where the observed statistic is itself a critical value all of it does: the
+    line between leaves it at once.
+    """
+    values, levels, errors = grid
+    steps = np.diff(levels)
+    found = []
+    for end in ends:
+        i = int(place[np.argmin(np.maximum(values[place] - end, end - values[place + 1]))])
+        beside = np.median(steps[max(i - 1, 0) : i + 2])
+        jump = max(abs(float(steps[i] - beside)) - float(errors[i] + errors[i + 1]), 0.0)
+        change = abs(float(difference[i + 1] - difference[i]))
+        at_tie = bool((np.abs(difference[i : i + 2] + TIE) <= TIE).any())
+        part = 1.0 if at_tie else min(jump / change, 1.0) if 0 < change < np.inf else 0.0
+        left, right = end - values[i], values[i + 1] - end
+        found.append(part * math.sqrt(max(left**3 + right**3, 0.0) / (3 * (left + right))))
+    return found
 
 
 # ---------------------------------------------------------------------- questions

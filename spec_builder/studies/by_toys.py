@@ -129,7 +129,7 @@ class ToyFitResult(PicturedResult):
 
     @property
     def interval_error(self) -> tuple[float | None, float | None]:
-        """Monte Carlo error of each end."""
+        """Error of each end."""
         return self.toys.interval_error
 
     def to_dict(self) -> dict[str, Any]:
@@ -512,7 +512,7 @@ def find_limits_by_toys(
             by default profiled, for a projection, which has no data, nominal.
         points: values of the parameter at each mass.
         values: they themselves at each mass, ascending, as results have them (g/m in 1/GeV at the mass inf); None for
-            a grid over what the intervals may be.
+            a grid over what the intervals may be. Where an interval goes on beyond them, the mass is not ``valid``.
         executor: any ``concurrent.futures.Executor``; None computes here.
         jobs: worker processes in the place of an executor; a script that asks for them has its calls below
             ``if __name__ == "__main__":``.

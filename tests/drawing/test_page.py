@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
@@ -42,6 +43,19 @@ def test_two_saves_give_the_same_bytes(tmp_path: Path, flux_fits: list[FitResult
     first, second = (path.read_bytes() for path in paths)
     assert len(first) > 5000
     assert first == second
+
+
+def test_a_user_s_settings_change_no_figure(tmp_path: Path, flux_fits: list[FitResult]) -> None:
+    """Of a matplotlibrc for dark slides, with other letters, and pages that are cut at what is drawn."""
+    own: Any = {
+        "savefig.bbox": "tight", "axes.facecolor": "black", "text.color": "white", "font.family": "serif",
+        "hatch.color": "red", "axes.grid": True, "lines.markersize": 20, "xtick.color": "white", "legend.loc": "center",
+    }  # fmt: skip
+    save_page(draw_pulls(flux_fits), [tmp_path / "plain.pdf"])
+    with mpl.rc_context(own):
+        save_page(draw_pulls(flux_fits), [tmp_path / "own.pdf"])
+        assert mpl.rcParams["font.family"] == ["serif"]
+    assert (tmp_path / "own.pdf").read_bytes() == (tmp_path / "plain.pdf").read_bytes()
 
 
 @pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".pdf", b"%PDF"), (".svg", b"<?xml")])

@@ -117,6 +117,19 @@ def test_names_are_those_of_figures_as_text(content: dict[str, Any]) -> None:
     assert names.items() <= look["samples"].items()
 
 
+def test_of_many_bins_the_empty_ones_have_no_bar_as_in_figures() -> None:
+    counts = [0.0] * 29 + [4.0]
+    down, up = poisson_interval(np.array([0.0, 4.0]))
+    for channels, empty in ((("a",), [0.0, pytest.approx(up[0])]), (("a", "b"), [0.0, 0.0])):
+        rows = [{"name": name, "data": counts} for name in channels]
+        bars = explorer._bars({"workspace": {"observations": rows}})
+        assert list(bars) == list(channels)
+        for lengths in bars.values():
+            assert len(lengths) == 30
+            assert lengths[0] == empty
+            assert lengths[29] == pytest.approx([down[1], up[1]], abs=1e-6)
+
+
 def test_the_page_is_small_and_fetches_nothing(page: str) -> None:
     assert 4e6 < len(page.encode()) < explorer.LARGEST_PAGE
     own = page.replace(plotting_library(), "")

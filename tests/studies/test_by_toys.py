@@ -122,6 +122,30 @@ def test_a_grid_for_each_mass() -> None:
         find_limits_by_toys("xenonnt", "scalar", [1.0, 10.0], toys=20, values=[np.array([0.0, 1e-5])])
 
 
+def test_values_that_end_before_the_interval_does() -> None:
+    # the whole of what is excluded begins at 7.3e-6; accepted below the first value, it was said to be excluded there
+    inside = np.array([2e-6, 4e-6, 6e-6, 8e-6])
+    found = find_limits_by_toys("xenonnt", "scalar", 1.0, toys=200, values=[inside])
+    ((low, high),) = found.excluded[0]
+    assert low == pytest.approx(7.3e-6, rel=0.03)
+    assert high is None
+    assert found.limits.valid.all()
+    for values in ([0.0, 2e-6, 3e-6], [3e-6], [1.5e-5, 2e-5]):
+        short = find_limits_by_toys("xenonnt", "scalar", 1.0, toys=20, values=[np.array(values)])
+        assert short.excluded == ((),)
+        assert not short.limits.valid.any()
+        assert "NOT VALID" in str(short)
+        assert [one.value for one in short.toys.points[0].critical] == pytest.approx(values)
+
+
+def test_a_minimum_between_two_values_is_part_of_the_interval() -> None:
+    found = fit_analysis_by_toys("xenonnt", "flux", cl=0.9, toys=200, values=[0.0, 30.0])
+    lower, upper = found.interval
+    assert lower is not None  # there was no end and no word about it
+    assert upper is not None
+    assert 0 < lower < found.value < upper < 30
+
+
 def test_a_mass_whose_fits_are_not_valid_is_a_gap_in_the_figure(vector: ToyLimitsResult) -> None:
     finite = vector.toys.points[0]
     known = [True, True, False, True, True]

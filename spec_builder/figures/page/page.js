@@ -346,16 +346,17 @@ function drawEvents(plane, here, standard) {
       hovertemplate: "%{y:.3g}" };
   });
   const line = (bins, name, color, symbol) => ({ type: "scatter", mode: "markers", x, y: bins.map((b) => b.expected), name,
-    marker: { symbol, size: 15, color, line: { width: 2.5, color } }, hovertemplate: "%{y:.3g}" });
+    marker: { symbol, size: Math.max(4, 15 * room), color, line: { width: 2.5, color } }, hovertemplate: "%{y:.3g}" });
   const bars = here.bins.map(({ channel, bin }) => look.bars[plane.model][channel][bin]);
+  const room = Math.min(1, element("events").clientWidth / here.bins.length / 12);  // points and caps stand beside each other
   traces.push(line(standard.bins, "Standard Model fit", c.mark, "line-ew-open"));
   traces.push({ type: "scatter", mode: "markers", x, y: here.bins.map((b) => b.observed), name: "data",
-    error_y: { type: "data", symmetric: false, array: bars.map(([, up]) => up), arrayminus: bars.map(([down]) => down), color: c.mark, thickness: 1.3, width: 3 },
-    marker: { color: c.mark, size: 7 }, hovertemplate: "%{y}" });
+    error_y: { type: "data", symmetric: false, array: bars.map(([, up]) => up), arrayminus: bars.map(([down]) => down), color: c.mark, thickness: 1.3, width: room < 1 ? 0 : 3 },
+    marker: { color: c.mark, size: Math.max(3, 7 * room) }, hovertemplate: "%{y}" });
   traces.push({ type: "bar", x, y: here.bins.map((b) => b.chi2), yaxis: "y2", name: "χ², the point", marker: { color: "#D55E00" },
     hovertemplate: "%{y:.3f}" });
   traces.push({ type: "scatter", mode: "markers", x, y: standard.bins.map((b) => b.chi2), yaxis: "y2", name: "χ², Standard Model",
-    marker: { symbol: "diamond-open", color: c.mark, size: 8 }, hovertemplate: "%{y:.3f}" });
+    marker: { symbol: "diamond-open", color: c.mark, size: Math.max(4, 8 * room) }, hovertemplate: "%{y:.3f}" });
   const text = single ? channelText(model.workspace.channels[0].name)
     : model.workspace.channels.map(({ name }) => channelText(name)).join(", ");
   const abreast = namesAbreast(traces, element("events").clientWidth);
