@@ -105,5 +105,6 @@ def unknown_name(what: str, name: str, known: Iterable[str], *, where: str = "",
     names = list(dict.fromkeys(map(str, known)))
     name = str(name) if len(str(name)) <= _LONGEST_NAME else f"{str(name)[:_LONGEST_NAME]}..."
     there = f"{' ' if where else ''}{where}"
-    text = f"{what} '{name}' is unknown{there}, expected one of {', '.join(names)}{more}{meant(str(name), names)}"
+    expected = f"expected one of {', '.join(names)}{more}" if names or more else "where there is none"
+    text = f"{what} '{name}' is unknown{there}, {expected}{meant(str(name), names)}"
     return UnknownNameError(text, name=name)

@@ -28,7 +28,7 @@ from spec_builder.studies.pictures import PicturedResult, dataset_label, interac
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
 
@@ -41,7 +41,17 @@ if TYPE_CHECKING:
     from spec_builder.model.given import GivenAnalysis
     from spec_builder.physics.choices import Choice
 
-__all__ = ["BAND", "KINDS", "ExpectedLimits", "ExpectedPoint", "Kind", "check_kind", "expect_limits", "expected_point"]
+__all__ = [
+    "BAND",
+    "KINDS",
+    "ExpectedLimits",
+    "ExpectedPoint",
+    "Kind",
+    "check_kind",
+    "data_words",
+    "expect_limits",
+    "expected_point",
+]
 
 Kind = Literal["asimov", "toys"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -65,7 +75,7 @@ class ExpectedPoint:
         mass_MeV: the mass; nan where there is no mediator, inf for the contact limit.
         upper: quantiles of where the outermost excluded interval of high values begins; infinite where there is none.
         lower: the same of low values of a signed parameter, empty otherwise.
-        median_error: of the upper median, from order statistics.
+        median_error: of the upper median, from order statistics; infinite for a single data set.
         allowed_bands: share of the toys with an allowed band between excluded intervals.
         valid: share of the toys whose fits all converged; the others are left out.
     """
@@ -183,10 +193,9 @@ class ExpectedLimits(PicturedResult):
     def report(self) -> Report:
         """A row for each mass: quantiles of the limit."""
         symbol = self.choice.parameter
-        thrown = "Asimov data" if self.kind == "asimov" else f"{counted(self.toys, 'toy')}, seed {self.seed}"
         facts = {
             "confidence": f"{self.provenance.level}, by the threshold of Delta chi2",
-            "data": f"{thrown} of the Standard Model, nuisance parameters {self.ensemble}",
+            "data": data_words(self.toys, self.seed, self.ensemble, self.points),
         }
         label = parameter_label(self.choice)
         if label != "g":
@@ -302,6 +311,24 @@ def check_kind(kind: str) -> None:
         raise unknown_name("kind", kind, KINDS)
 
 
+def data_words(toys: int, seed: int | None, ensemble: str, points: Sequence[ExpectedPoint]) -> str:
+    """What expected limits are of, and what their quantiles lack.
+
+    Args:
+        toys: how many.
+        seed: of the random numbers; None for Asimov data.
+        ensemble: where the nuisance parameters of the Standard Model are.
+        points: the limits.
+    """
+    thrown = "Asimov data" if seed is None else f"{counted(toys, 'toy')}, seed {seed}"
+    words = f"{thrown} of the Standard Model, nuisance parameters {ensemble}"
+    needed = math.ceil(1 / BAND["m2"])
+    if seed is not None and toys < needed:
+        words += f"; too few for m2 and p2, which need {needed}"
+    lost = 1 - min((point.valid for point in points), default=1.0)
+    return words if lost == 0 else f"{words}; up to {100 * lost:.2g} % have no valid fit and are left out"
+
+
 def _point(mass: float, ends: ExpectedEnds, place: int, *, signed: bool) -> ExpectedPoint:
     if not ends.valid[:, place].any():
         raise SpecBuilderError(f"no fit of the expected data converges at {mass:g} MeV")
@@ -316,7 +343,8 @@ def expected_point(mass: float, ends: ExpectedEnds, place: int, *, signed: bool)
     ordered = np.sort(upper)
     half = math.sqrt(ordered.size) / 2
     first, last = (int(np.clip(ordered.size / 2 + side * half, 0, ordered.size - 1)) for side in (-1, 1))
-    spread = float(ordered[last] - ordered[first]) / 2 if math.isfinite(ordered[last]) else math.inf
+    known = ordered.size > 1 and math.isfinite(ordered[last])  # a single data set tells nothing of others
+    spread = float(ordered[last] - ordered[first]) / 2 if known else math.inf
     # seen from zero outwards, so that m1 is the stronger limit on either side
     low = {name: -value for name, value in _quantiles(-lower).items()} if signed else {}
     return ExpectedPoint(

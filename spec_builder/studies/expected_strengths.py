@@ -10,7 +10,6 @@ from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import workers
 from spec_builder.base.grids import check_level
-from spec_builder.base.printing import counted
 from spec_builder.base.progress import Parts, silent
 from spec_builder.base.text import Report
 from spec_builder.inference.expected_limits import expected_upper_limits
@@ -19,7 +18,7 @@ from spec_builder.model.given import as_analysis, as_spectra
 from spec_builder.model.provenance import Choices, in_words
 from spec_builder.model.spectra import spectrum_notes
 from spec_builder.model.spectrum_patches import spectrum_likelihood
-from spec_builder.studies.expected import BAND, check_kind, expected_point
+from spec_builder.studies.expected import BAND, check_kind, data_words, expected_point
 from spec_builder.studies.pictures import PicturedResult, bars_height, draw_strengths
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ class ExpectedStrengths(PicturedResult):
                     "sha256": spectrum.sha256,
                     "labels": dict(spectrum.labels),
                     "expected": {name: _finite(point.upper[name]) if name in self._names else None for name in BAND},
-                    "median_error": _finite(point.median_error) if self.kind == "toys" else None,
+                    "median_error": _finite(point.median_error),
                     "valid": point.valid,
                 }
                 for spectrum, point in zip(self.spectra, self.points, strict=True)
@@ -121,10 +120,9 @@ class ExpectedStrengths(PicturedResult):
 
     def report(self) -> Report:
         """A row for each spectrum: labels, and quantiles of the limit."""
-        thrown = "Asimov data" if self.kind == "asimov" else f"{counted(self.toys, 'toy')}, seed {self.seed}"
         facts = {
             "confidence": f"{self.provenance.level}, by the threshold of Delta chi2",
-            "data": f"{thrown} of the Standard Model, nuisance parameters {self.ensemble}",
+            "data": data_words(self.toys, self.seed, self.ensemble, self.points),
         }
         columns: dict[str, Column] = {"spectrum": [spectrum.name for spectrum in self.spectra]}
         for label in self.spectra[0].labels:

@@ -29,6 +29,7 @@ def test_a_slip_is_told_from_another_word() -> None:
     assert isinstance(error, UnknownNameError)
     assert error.name == "cubic"
     assert str(error) == "law 'cubic' is unknown here, expected one of normsys, linear, or none"
+    assert str(unknown_name("law", "cubic", [], where="here")) == "law 'cubic' is unknown here, where there is none"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -35,8 +36,18 @@ def test_expected_quantiles_are_in_order() -> None:
         "p2": None,
     }
     assert "40 toys, seed 2 of the Standard Model" in str(found)
+    assert "too few for m2 and p2, which need 44" in str(found)
     assert asimov.toys == 1
     assert asimov.seed is None
+    assert "which need" not in str(asimov)
+
+
+def test_what_a_few_data_sets_do_not_tell_is_said() -> None:
+    one = expect_limits("xenonnt", "scalar", [1.0], kind="toys", toys=1)
+    assert one.points[0].median_error == math.inf  # it was 0
+    assert one.to_dict()["points"][0]["median_error"] is None
+    lost = replace(one, toys=100, points=(replace(one.points[0], valid=0.9),))
+    assert "nuisance parameters profiled; up to 10 % have no valid fit and are left out" in str(lost)
 
 
 def test_expected_limits_of_a_signed_parameter() -> None:
