@@ -265,8 +265,11 @@ class ArrayFunction:
         self._theta, self._row, self._expansion = theta[:, None].copy(), row, None
 
     def value(self, x: FloatArray) -> float:
-        """2NLL; infinite where a rate is not allowed."""
-        return float(self._expand(x).value[0])
+        """2NLL; infinite where a rate is not allowed. Without derivatives, which MIGRAD wants at every other point."""
+        if self._expansion is None or not np.array_equal(x, self._last):
+            self._theta[self._free, 0] = x
+            return float(self._engine.value(self._theta, self._row)[0])
+        return float(self._expansion.value[0])
 
     def gradient(self, x: FloatArray) -> list[float]:
         """Gradient in the free parameters."""
