@@ -50,6 +50,8 @@ WIDTHS = {"single": 3.4, "double": 7.0}
 #: Characters of a line of a caption.
 _LINE = 100
 _DOTS_PER_INCH = 300
+#: Share of a figure's width that a legend over its only panel may take: what is wider than the panel narrows it.
+_OVER = 0.88
 #: What settings begin with that are not about looks but about windows and the session.
 _NO_LOOKS = (
     "backend",
@@ -198,18 +200,18 @@ def legend_above(figure: Figure, entries: Mapping[str, Any], columns: int, **loo
 
 
 def legend_over(panel: Axes, entries: Mapping[str, Any], columns: int = 1, **look: Any) -> None:
-    """A legend over one panel, outside of it, where it hides nothing; one below the other where it would be too wide.
+    """A legend over one panel, outside of it, where it hides nothing; with fewer columns where it would be too wide.
 
     Args:
         panel: without a title, in a figure with the constrained layout.
         entries: artists by their names.
-        columns: side by side, if they are not wider than the figure.
+        columns: at most.
         look: of the legend.
     """
-    for count in (columns, 1):
+    for count in range(columns, 0, -1):
         look |= {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": count}
         legend = panel.legend(entries.values(), entries.keys(), **look)
-        if legend.get_window_extent().width <= panel.figure.bbox.width:
+        if legend.get_window_extent().width <= _OVER * panel.figure.bbox.width:
             return
 
 

@@ -30,10 +30,14 @@ __all__ = [
 ]
 
 _COLORS = ("#E69F00", "#56B4E9", "#F0E442", "#D55E00", "#999999")
-#: For those who see them in grey, where the first two are the same; the second five for the same colours again.
-_HATCHES = (None, "....", None, r"\\\\", "----", "||||", "++++", "----", "....", r"\\\\")
+#: For those who see them in grey, where the first two are the same; each five for the same colours again.
+_HATCHES = (
+    *(None, "....", None, r"\\\\", "----"),
+    *("||||", "++++", "----", "....", r"\\\\"),
+    *(r"\\\\", "----", "....", "++++", "||||"),
+)
 #: Colours and hatching of backgrounds by place.
-BACKGROUND_LOOKS = tuple(zip(_COLORS * 2, _HATCHES, strict=True))
+BACKGROUND_LOOKS = tuple(zip(_COLORS * 3, _HATCHES, strict=True))
 SIGNAL_COLORS = ("#CC79A7", "#E4B7CF", "#F3DEE9")
 #: How far the axis of ratios reaches to either side of 1, at least and at most.
 _LEAST_RATIO, _MOST_RATIO = 0.1, 1.0

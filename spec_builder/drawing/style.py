@@ -18,6 +18,7 @@ __all__ = [
     "display_name",
     "line_of",
     "plain",
+    "sample_name",
 ]
 
 #: Letters of a stranger's name in a figure; the caption has all of them.
@@ -75,6 +76,9 @@ _NAMES = {
     "pandax4t_run1_er": "PandaX-4T Run1 electron recoils",
     "texono": "TEXONO",
     "global": "all in one likelihood",
+}
+_SAMPLES = {
+    "eves": "EvES",
     "cevns": r"CE$\nu$NS",
     "accidental": "accidental coincidences",
     "neutron": "neutrons",
@@ -163,10 +167,15 @@ def _glyphs() -> frozenset[int]:
 
 
 def display_name(key: str) -> str:
-    """What an analysis, a component or a parameter is called in figures."""
+    """What an analysis is called in figures."""
     if "+" in key and "/" not in key:
         return plain(" + ".join(_NAMES.get(part, part.replace("_", " ")) for part in key.split("+")), _MOST_JOINED)
     return _NAMES.get(key) or plain(key.rpartition("/")[2].replace("_", " "))
+
+
+def sample_name(key: str) -> str:
+    """What a sample is called in figures; a stranger's may have the name of an analysis."""
+    return _SAMPLES.get(key) or plain(key.replace("_", " "))
 
 
 def line_of(analysis: str, place: int = 0) -> Line:

@@ -12,7 +12,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.names import shown
 from spec_builder.drawing.page import Page, entries_of, legend_above, new_figure, styled, width_of
 from spec_builder.drawing.spectra import BACKGROUND_LOOKS, SIGNAL_COLORS, Layer, counts_text, draw_counts, draw_stack
-from spec_builder.drawing.style import display_name, plain
+from spec_builder.drawing.style import display_name, plain, sample_name
 from spec_builder.figures.pages import caption_of
 from spec_builder.figures.spectra import can_be_spectra, draw_spectra, fit_text
 from spec_builder.inference.fit import Fit
@@ -150,7 +150,7 @@ def _draw(panel: Axes, bins: Bins) -> None:
     places = np.arange(len(bins.names), dtype=np.float64)
     edges: FloatArray = np.append(places, places.size) - 0.5
     layers = [
-        Layer(display_name(name), events, *look)
+        Layer(sample_name(name), events, *look)
         for (name, events), look in zip(bins.backgrounds.items(), itertools.cycle(BACKGROUND_LOOKS), strict=False)
     ]
     layers.append(Layer("signal", bins.signal, SIGNAL_COLORS[0], "////"))

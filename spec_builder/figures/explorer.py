@@ -17,7 +17,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import write_text
 from spec_builder.base.names import shown
 from spec_builder.drawing.spectra import bins_with_bars, poisson_interval
-from spec_builder.drawing.style import ANALYSIS_LINES, PALETTE, Line, display_name
+from spec_builder.drawing.style import ANALYSIS_LINES, PALETTE, Line, display_name, sample_name
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -57,7 +57,7 @@ def explorer_page(content: Mapping[str, Any], library: str | None = None) -> str
     Raises:
         SpecBuilderError: if plotly is not installed, or the page would be larger than 8 MB.
     """
-    names = list(dict.fromkeys(_display_name(model["analysis"]) for model in content["models"]))
+    names = list(dict.fromkeys(_as_text(display_name(model["analysis"])) for model in content["models"]))
     look = {
         "lines": _lines(content),
         "names": _analysis_names(content),
@@ -139,16 +139,18 @@ def _script(text: str) -> str:
     return text.replace("</script", r"<\/script").replace("<!--", r"<\!--")
 
 
-def _display_name(key: str) -> str:
-    """A name as figures have it, as text."""
-    raised = _SUPERSCRIPT.sub(lambda found: found[1].translate(_RAISED), display_name(key))
+def _as_text(name: str) -> str:
+    """A name in a figure, without its mathematics."""
+    raised = _SUPERSCRIPT.sub(lambda found: found[1].translate(_RAISED), name)
     return raised.replace(r"$\nu$", "ν").replace(r"\$", "$")
 
 
 def _sample_names(content: Mapping[str, Any]) -> dict[str, str]:
     """Names of the samples of all workspaces."""
     channels = [channel for model in content["models"] for channel in model["workspace"]["channels"]]
-    return {sample["name"]: _display_name(sample["name"]) for channel in channels for sample in channel["samples"]}
+    return {
+        sample["name"]: _as_text(sample_name(sample["name"])) for channel in channels for sample in channel["samples"]
+    }
 
 
 def _bars(model: Mapping[str, Any]) -> dict[str, list[list[float]]]:
@@ -161,7 +163,7 @@ def _bars(model: Mapping[str, Any]) -> dict[str, list[list[float]]]:
 
 
 def _analysis_names(content: Mapping[str, Any]) -> dict[str, str]:
-    return {model["analysis"]: _display_name(model["analysis"]) for model in content["models"]}
+    return {model["analysis"]: _as_text(display_name(model["analysis"])) for model in content["models"]}
 
 
 def _lines(content: Mapping[str, Any]) -> dict[str, dict[str, str]]:

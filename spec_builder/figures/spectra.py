@@ -22,7 +22,7 @@ from spec_builder.drawing.spectra import (
     draw_total_band,
     label_edges,
 )
-from spec_builder.drawing.style import display_name, plain
+from spec_builder.drawing.style import display_name, plain, sample_name
 from spec_builder.figures.pages import caption_of
 from spec_builder.inference.expectation import covariance, prior, sum_errors
 
@@ -264,10 +264,7 @@ def _layers(channel: Channel, samples: Mapping[str, FloatArray]) -> list[Layer]:
     backgrounds = sorted((name for name in names if name in samples), key=lambda name: samples[name].sum())
     looks = dict(zip(names, itertools.cycle(BACKGROUND_LOOKS), strict=False))
     looks |= dict(zip(signals, itertools.cycle((color, "////") for color in SIGNAL_COLORS), strict=False))
-    return [
-        Layer("EvES" if name == "eves" else display_name(name), samples[name], *looks[name])
-        for name in (*backgrounds, *signals)
-    ]
+    return [Layer(sample_name(name), samples[name], *looks[name]) for name in (*backgrounds, *signals)]
 
 
 def _two_layers(channel: Channel, samples: Mapping[str, FloatArray]) -> list[Layer]:

@@ -144,7 +144,8 @@ def settings_of(
         SpecBuilderError: for what pyhf cannot hold.
     """
     domains = {domain["name"]: domain for domain in content.get("domains", [])}
-    bounds = _bounds(domains[domain] for domain in analysis.get("domains", []))
+    one = [analysis["domain"]] if "domain" in analysis else []  # as in an example of the standard
+    bounds = _bounds(domains[domain] for domain in analysis.get("domains") or one)
     values = {p["name"]: p for p in start_of(content, analysis)["parameters"]}
     settings = {}
     for parameter in sorted({*values, *bounds} - set(names.bins)):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.names import shown
 from spec_builder.histfactory.hs3_axes import check_bins
 from spec_builder.histfactory.hs3_constraints import NamedConstraints, constants
 from spec_builder.histfactory.hs3_entries import check_entries, modifiers_of
@@ -101,11 +102,13 @@ def _workspace(content: Mapping[str, Any], measurement: str | None) -> dict[str,
     likelihood = next(
         one for one in content["likelihoods"] if all(a["likelihood"] == one["name"] for a in analyses.values())
     )
-    every = {d["name"]: d for d in content["distributions"]}
-    distributions = [every[name] for name in likelihood["distributions"]]
+    distributions = _referred(likelihood, "distributions", content["distributions"])
     _check_kinds(distributions)
-    data = {d["name"]: d for d in content["data"]}
-    observed = [data[name] for name in likelihood["data"]]
+    observed = _referred(likelihood, "data", content.get("data", []))
+    if len(observed) != len(distributions):
+        raise SpecBuilderError(
+            f"likelihood '{likelihood['name']}': has {len(distributions)} distributions and {len(observed)} data"
+        )
     for distribution, counts in zip(distributions, observed, strict=True):
         check_bins(distribution, counts)
     reader = _Reader.of(content, likelihood, distributions, analyses.values())
@@ -125,6 +128,15 @@ def _workspace(content: Mapping[str, Any], measurement: str | None) -> dict[str,
     }
 
 
+def _referred(likelihood: Mapping[str, Any], key: str, entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The entries that a likelihood names under a key."""
+    known = {entry["name"]: entry for entry in entries}
+    for name in likelihood[key]:
+        if name not in known:
+            raise SpecBuilderError(f"likelihood '{likelihood['name']}', {key}: there is no {shown(name)}")
+    return [known[name] for name in likelihood[key]]
+
+
 def _check_kinds(distributions: Sequence[Mapping[str, Any]]) -> None:
     for distribution in distributions:
         name, kind = distribution["name"], distribution["type"]
@@ -140,6 +152,17 @@ def _check_kinds(distributions: Sequence[Mapping[str, Any]]) -> None:
             raise SpecBuilderError(
                 f"distribution '{name}': constraint '{word}' of a staterror has no counterpart in pyhf"
             )
+
+
+def _modifiers_of_bins(
+    distributions: Sequence[Mapping[str, Any]],
+) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]]:
+    """Channel, sample and modifier, of those with a parameter for each bin, in the order in which pyhf counts them."""
+    for distribution in sorted(distributions, key=lambda d: str(d["name"])):
+        for sample in distribution["samples"]:
+            for modifier in sample.get("modifiers", []):
+                if modifier["type"] in _OF_BINS:
+                    yield distribution, sample, modifier
 
 
 @dataclass(frozen=True)
@@ -196,9 +219,11 @@ class _Reader:
 
     def parameter(self, modifier: Mapping[str, Any]) -> str:
         """The parameter of a modifier that acts on all bins; without one ROOT has ``alpha_NAME`` for most."""
-        given = modifier.get("parameter") or (modifier.get("parameters") or [None])[0]
-        if given is not None:
-            return str(given)
+        given = {modifier.get("parameter") or None, *(modifier.get("parameters") or ())} - {None}
+        if len(given) > 1:
+            raise SpecBuilderError(f"modifier '{modifier.get('name')}': has {len(given)} parameters, expected 1")
+        if given:
+            return str(given.pop())
         name = str(modifier["name"])
         usual = f"alpha_{name}"
         return usual if modifier["type"] != "normfactor" and usual in self.mentioned else name
@@ -223,20 +248,24 @@ class _Reader:
         Raises:
             SpecBuilderError: for a constraint that is not a Gaussian, or more than one.
         """
-        factors = {self.parameter(m): (w, m) for w, m in modifiers_of(distributions) if m["type"] == "normfactor"}
+        scalars = {self.parameter(m): m["type"] for _, m in modifiers_of(distributions) if m["type"] in _SCALARS}
         found: dict[tuple[str, str], Constraint] = {}
         for where, modifier in modifiers_of(distributions):
-            parameter, names = self.parameter(modifier), self.constraints.of_modifier(modifier)
-            if modifier["type"] == "normfactor" and names and names[0] is not None and parameter not in self.held:
+            names = self.constraints.of_modifier(modifier) or [None]
+            if modifier["type"] != "normfactor" or names[0] is None:
+                continue
+            parameter = self.parameter(modifier)
+            if parameter not in self.held:
                 found[parameter, names[0]] = self.constraints.constraint(where, names[0], parameter)
         for name in likelihood.get("aux_distributions") or []:
-            distribution = self.constraints.distributions[name]
-            parameter = next((end for end in (distribution.get("mean"), distribution.get("x")) if end in factors), "")
+            distribution = self.constraints.distributions.get(name, {})
+            ends = [str(distribution.get(end)) for end in ("mean", "x")]
+            parameter = next((end for end in ends if scalars.get(end) == "normfactor"), "")
             found[parameter, name] = self.constraints.constraint(f"likelihood '{likelihood['name']}'", name, parameter)
         if not found:
             return None
         (parameter, name), constraint = next(iter(found.items()))
-        if len(found) > 1 or constraint.kind != "normal" or (parameter != LUMI and LUMI in factors):
+        if len(found) > 1 or constraint.kind != "normal" or (parameter != LUMI and LUMI in scalars):
             raise SpecBuilderError(
                 f"distribution '{name}': constrains otherwise than a pyhf workspace can; "
                 "expected a Gaussian of one normfactor, the luminosity"
@@ -251,21 +280,22 @@ class _Reader:
                 channel, those of a shapefactor among all, those of a shapesys not at all.
         """
         users: dict[str, tuple[str, str]] = {}
-        for distribution in sorted(distributions, key=lambda d: str(d["name"])):
-            for sample in distribution["samples"]:
-                for modifier in sample.get("modifiers", []):
-                    if modifier["type"] not in _OF_BINS:
-                        continue
-                    parameters = self.parameters(distribution["name"], sample, modifier)
-                    kind = self._kind_of_bins(distribution, modifier)
-                    use = (kind, "" if kind == "shapefactor" else str(distribution["name"]))
-                    known = parameters[0] in users
-                    if users.setdefault(parameters[0], use) != use or (known and kind == "shapesys"):
-                        what = "a staterror with Poisson's constraint" if kind != modifier["type"] else f"a {kind}"
-                        raise SpecBuilderError(
-                            f"parameter '{parameters[0]}': several samples share it in {what}, which pyhf cannot hold"
-                        )
-                    self.names.add(self._stem(distribution, sample, modifier, kind), parameters)
+        staterrors: dict[str, list[str]] = {}
+        for distribution, sample, modifier in _modifiers_of_bins(distributions):
+            channel = str(distribution["name"])
+            parameters = self.parameters(channel, sample, modifier)
+            if modifier["type"] == "staterror" and staterrors.setdefault(channel, parameters) != parameters:
+                # ROOT takes the parameters of the first one for all samples
+                raise SpecBuilderError(f"channel '{channel}': has staterrors of several parameters, expected one")
+            kind = self._kind_of_bins(distribution, modifier)
+            use = (kind, "" if kind == "shapefactor" else channel)
+            known = parameters[0] in users
+            if users.setdefault(parameters[0], use) != use or (known and kind == "shapesys"):
+                what = "a staterror with Poisson's constraint" if kind != modifier["type"] else f"a {kind}"
+                raise SpecBuilderError(
+                    f"parameter '{parameters[0]}': several samples share it in {what}, which pyhf cannot hold"
+                )
+            self.names.add(self._stem(distribution, sample, modifier, kind), parameters)
 
     def _stem(
         self, distribution: Mapping[str, Any], sample: Mapping[str, Any], modifier: Mapping[str, Any], kind: str
@@ -317,6 +347,10 @@ class _Reader:
 
     def _scalar(self, where: str, modifier: Mapping[str, Any]) -> dict[str, Any]:
         parameter, kind = self.parameter(modifier), modifier["type"]
+        if parameter in self.names.bins:
+            raise SpecBuilderError(
+                f"{where}: parameter '{parameter}' acts on a bin alone elsewhere, as none of pyhf can"
+            )
         name = self.names.of_scalar(parameter)
         if kind == "normfactor":
             is_luminosity = self.names.luminosity is not None and parameter == self.names.luminosity[0]
@@ -343,7 +377,9 @@ class _Reader:
         if modifier["type"] == "staterror":
             if modifier.get("constraints") or modifier.get("constraint_name"):
                 raise SpecBuilderError(f"{where}: names constraints, expected the errors of its samples alone")
-            widths = list(sample["data"].get("errors") or [0.0] * len(parameters))
+            if sample["data"].get("errors") is None:  # of which ROOT makes roots of the contents, and pyhs3 nothing
+                raise SpecBuilderError(f"{where}: a staterror of a sample without errors")
+            widths = list(sample["data"]["errors"])
         stem = self.names.bins[parameters[0]].rpartition("[")[0]
         if widths is not None and not self.held.issuperset(self.names.members(stem)):
             # pyhf holds all bins of a modifier, or those that have no uncertainty

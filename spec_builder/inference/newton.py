@@ -71,7 +71,8 @@ class BatchFit:
     Attributes:
         twice_nll: at the minimum, shape (N,).
         theta: all parameters at the minimum, shape (N, P).
-        edm: estimated distance to the minimum, g^T H^-1 g / 2 over the free directions, shape (N,).
+        edm: estimated distance to the minimum, g^T H^-1 g / 2 over the free directions, or a bound of it where the
+            compiled minimiser's last step is sure to end there, shape (N,).
         reason: 0 for a row that is valid, else why not, as a number of :data:`REASONS`, shape (N,).
         at_bound: a free parameter sits on one of its bounds, shape (N,).
     """

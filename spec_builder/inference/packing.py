@@ -431,8 +431,9 @@ def _elimination(touched: BoolArray) -> tuple[list[int], dict[str, Numbers]]:
     np.fill_diagonal(shared, val=False)
     order, partners = [], []
     counts = shared.sum(axis=1)
+    most = counts.copy()
     for _ in range(len(touched)):
-        chosen = int(counts.argmin())
+        chosen = int(np.lexsort((most, counts))[0])
         mine = np.flatnonzero(shared[chosen])
         order.append(chosen)
         partners.append(mine)

@@ -20,7 +20,7 @@ from spec_builder.drawing.spectra import (
     draw_stack,
     draw_total_band,
 )
-from spec_builder.drawing.style import display_name
+from spec_builder.drawing.style import sample_name
 from spec_builder.inference.expectation import TOTAL, covariance, expect, prior
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
@@ -47,6 +47,8 @@ __all__ = ["EventCount", "EventsResult", "events_at_point", "events_of_analysis"
 
 #: Rows that are shown bin by bin; above, only the sums over the bins of a channel.
 _MOST_ROWS = 60
+#: Ratio of the highest bins of channels that are seen side by side from 0; and of the ends of a logarithmic axis.
+_ALIKE, _DEEPEST = 30.0, 1e6
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class EventsResult(PicturedResult):
                 sample[places[count.channel, count.bin]] = count.postfit
         looks = itertools.cycle(BACKGROUND_LOOKS)
         layers = [
-            Layer(display_name(name), events, color, hatch)
+            Layer(sample_name(name), events, color, hatch)
             for (name, events), (color, hatch) in zip(heights.items(), looks, strict=False)
         ]
         panel = own_axes(ax, self.drawn_height)
@@ -133,10 +135,23 @@ class EventsResult(PicturedResult):
         for place in range(1, len(totals)):
             if totals[place].bin == 0:  # another channel
                 panel.axvline(place - 0.5, color="black", linestyle=":", linewidth=1)
-        panel.set(xlabel="bin", ylabel="events / bin", ylim=(0, 1.1 * float(max(tops.max(initial=0), total.max()))))
+        panel.set(xlabel="bin", ylabel="events / bin")
+        self._set_heights(panel, total, float(max(tops.max(initial=0), total.max())))
         panel.xaxis.set_major_locator(MaxNLocator(8, steps=(1, 2, 5, 10), integer=True, min_n_ticks=1))
-        legend_over(panel, entries_of([panel]), 2, title=heading(self.provenance))
+        look = {"columnspacing": 1.0, "handlelength": 1.6, "handletextpad": 0.5}
+        legend_over(panel, entries_of([panel]), 4, title=heading(self.provenance), **look)
         return panel
+
+    def _set_heights(self, panel: Axes, total: FloatArray, top: float) -> None:
+        """From 0; in logarithms where channels differ so much in size that of some nothing would be seen."""
+        channels = np.array([count.channel for count in self._totals])
+        highest = [float(total[channels == name].max()) for name in dict.fromkeys(channels.tolist())]
+        seen = [height for height in highest if height > 0] or [0.0]
+        if max(seen) <= _ALIKE * min(seen):
+            panel.set_ylim(0, 1.1 * top or 1.0)
+            return
+        panel.set_yscale("log")
+        panel.set_ylim(max(float(total[total > 0].min()), top / _DEEPEST) / 2, 2 * top)
 
     @property
     def _totals(self) -> list[EventCount]:

@@ -40,6 +40,8 @@ LEVELS = (ONE_SIGMA, 0.95)
 #: The grid reaches to this Delta chi^2 of either parameter: three standard deviations of two parameters together.
 SURFACE_HEIGHT = 11.829158
 MOST_POINTS = 1001
+#: Letters of the name of an upright axis that have room in one line.
+_LONG = 40
 #: Contours are straight between the points of the grid: of fewer they would be off by what shows.
 FEWEST_POINTS = 31
 
@@ -92,7 +94,8 @@ class SurfaceResult(PicturedResult):
         panel.set_xlim(a[0], a[-1])
         panel.set_ylim(b[0], b[-1])
         labels = [axis_label(name, unit) for name, unit in zip(self.parameters, self.units, strict=True)]
-        panel.set(xlabel=labels[0], ylabel=labels[1])
+        upright = labels[1].replace(" [", "\n[") if len(labels[1]) > _LONG else labels[1]
+        panel.set(xlabel=labels[0], ylabel=upright)
         panel.set_title(heading(self.provenance))
         panel.legend()
         return panel

@@ -55,8 +55,8 @@ def test_points_beyond_the_axis_of_ratios_are_marked() -> None:
     assert np.asarray(mark.get_ydata()).tolist() == [panel.get_ylim()[1]]
 
 
-def test_ten_backgrounds_can_be_told_apart() -> None:
-    assert len(set(BACKGROUND_LOOKS)) == len(BACKGROUND_LOOKS) == 10
+def test_fifteen_backgrounds_can_be_told_apart() -> None:
+    assert len(set(BACKGROUND_LOOKS)) == len(BACKGROUND_LOOKS) == 15
 
 
 @pytest.mark.parametrize(("bins", "drawn"), [(40, 40), (41, 2)])

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from spec_builder.drawing.style import ANALYSIS_LINES, PALETTE, Line, axis_label, display_name, line_of, plain
+from spec_builder.drawing.style import (
+    ANALYSIS_LINES,
+    PALETTE,
+    Line,
+    axis_label,
+    display_name,
+    line_of,
+    plain,
+    sample_name,
+)
 
 
 def test_an_analysis_has_its_own_line_wherever_it_stands() -> None:
@@ -38,6 +47,7 @@ def _dashes(line: Line) -> tuple[object, ...]:
 
 def test_names_of_strangers_are_text() -> None:
     assert display_name("folder/my_$model.json") == r"my \$model.json"
+    assert (sample_name("eves"), sample_name("global"), sample_name("a/b_$")) == ("EvES", "global", r"a/b \$")
     assert axis_label("flux", "1e6 cm-2 s-1") == r"$^8$B flux [$10^6$ cm$^{-2}$ s$^{-1}$]"
     assert axis_label("bx_shape") == "bx shape"
     assert display_name("xenonnt+my_own") == "XENONnT + my own"

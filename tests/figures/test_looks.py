@@ -26,7 +26,7 @@ from spec_builder.studies.impacts import rank_analysis, rank_workspace
 from spec_builder.studies.limits import LimitsResult, find_limits
 from spec_builder.studies.profiles import profile_analysis
 from spec_builder.studies.spectrum import recoil_spectrum
-from spec_builder.studies.surfaces import profile_two_of_analysis
+from spec_builder.studies.surfaces import profile_two_of_analysis, profile_two_of_workspace
 from tests.looks import problems
 
 if TYPE_CHECKING:
@@ -76,12 +76,15 @@ def quantiles(*rows: Sequence[float]) -> ExpectedLimits:
     return replace(expected(), kind="toys", toys=100, points=tuple(points))
 
 
+POI = "the_strength_of_the_signal_that_is_measured_here"
+
+
 def model(*names: str) -> dict[str, Any]:
     """A workspace with a nuisance parameter of each name, and a long name of what is measured."""
     shifts = [
         {"name": name, "type": "normsys", "data": {"lo": 0.9, "hi": 1.1 + 0.01 * i}} for i, name in enumerate(names)
     ]
-    signal = {"name": "the_strength_of_the_signal_that_is_measured_here", "type": "normfactor", "data": None}
+    signal = {"name": POI, "type": "normfactor", "data": None}
     samples = [
         {"name": "s", "data": [6.0, 9.0], "modifiers": [signal, *shifts[::2]]},
         {"name": "b", "data": [40.0, 35.0], "modifiers": shifts[1::2]},
@@ -98,7 +101,7 @@ def model(*names: str) -> dict[str, Any]:
 INF = float("inf")
 STRANGE = ("$\\alpha$", "100 %", "a^2_b", "μ_über", "中文", "{x", "name_" * 20)
 MANY = tuple(f"n{i}" for i in range(40))
-TWELVE = tuple(f"a_nuisance_parameter_{i}" for i in range(12))
+TWELVE = tuple(f"a_nuisance_parameter_with_a_name_{i}" for i in range(12))
 PAGES: dict[str, Callable[[str], Page]] = {
     "spectra": lambda width: draw_fit("combined", fit_analysis("combined", "flux"), width=width),
     "one bin": lambda width: draw_fit("texono", fit_analysis("texono", "sin2thetaw"), width=width),
@@ -120,6 +123,9 @@ PAGES: dict[str, Callable[[str], Page]] = {
     ),
     "contours": lambda width: draw_result(
         profile_two_of_analysis("xenonnt", ("flux", "xenonnt_accidental"), points=31), width=width
+    ),
+    "contours of a long name": lambda width: draw_result(
+        profile_two_of_workspace(model(*TWELVE), parameters=(POI, TWELVE[1]), points=31), width=width
     ),
     "explanation": lambda width: draw_result(explain_point("combined", "scalar", 1.0, 1e-4), width=width),
     "spectrum": lambda width: draw_result(recoil_spectrum("0.1:10:30"), width=width),

@@ -26,6 +26,7 @@ from spec_builder.studies.by_toys import find_limits_by_toys, fit_analysis_by_to
 from spec_builder.studies.limits import find_limits
 from spec_builder.studies.scans import scan_analysis
 from tests.experiments.releases.conftest import write_run
+from tests.histfactory.root_hs3 import as_newer_root, of_root
 from tests.inference.random_models import random_model
 
 if TYPE_CHECKING:
@@ -314,6 +315,10 @@ class Originals:
         for content in contents:
             with contextlib.suppress(Exception):
                 models.append(canonical_json(hs3_workspace(content)).encode())
+        for content in (of_root(), as_newer_root(of_root())):
+            models.append(canonical_json(content).encode())
+            content["analyses"].pop(), content["likelihoods"].pop()
+            models.append(canonical_json(content).encode())
         return tuple(models)
 
     def hs3(self, chance: random.Random) -> bytes:

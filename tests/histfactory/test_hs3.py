@@ -329,7 +329,10 @@ def point(content: dict[str, Any], name: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda h: h.pop("data"), "not a model in HS3 of binned channels: KeyError 'data'"),
+        (lambda h: h.pop("data"), "likelihood 'main_likelihood', data: there is no 'z_data'"),
+        (lambda h: h["likelihoods"][0]["distributions"].append("y"), "distributions: there is no 'y'"),
+        (lambda h: h["likelihoods"][0]["data"].pop(), "likelihood 'main_likelihood': has 2 distributions and 1 data"),
+        (lambda h: h["data"][0].pop("contents"), "not a model in HS3 of binned channels: KeyError 'contents'"),
         (lambda h: h.pop("likelihoods"), "analysis 'any': there is no likelihood 'main_likelihood'"),
         (
             lambda h: h["likelihoods"].append(h["likelihoods"][0] | {"name": "other"}),

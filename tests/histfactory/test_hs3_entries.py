@@ -70,6 +70,11 @@ WRONG: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (lambda c: renamed(c, "analyses", "analysis"), "the model: unknown key 'analysis'; did you mean 'analyses'"),
     (lambda c: renamed(value(c), "const", "constant"), "unknown key 'constant'; did you mean 'const'"),
     (lambda c: sample(c)["modifiers"][1].update(parameters="ab"), "parameters: expected a list of names, found 'ab'"),
+    (
+        lambda c: sample(c)["modifiers"][1].update(data={"vals": [1.0, 1.0]}),
+        "'st': has data, which a staterror has not",
+    ),
+    (lambda c: sample(c)["data"].pop("errors"), "modifier 'st': a staterror of a sample without errors"),
     (function, "modifier 'mu': 'mu' is a function of other parameters, which pyhf cannot hold"),
 ]
 
@@ -83,13 +88,38 @@ def test_what_would_be_passed_over_is_refused(change: Callable[[dict[str, Any]],
         workspace_of_hs3(content)
 
 
-def test_keys_of_other_tools_are_left_alone() -> None:
+def test_what_is_not_fitted_is_left_alone() -> None:
     content = copy.deepcopy(SOUND)
-    content["x_of_mine"] = 1
-    sample(content)["colour"] = "blue"
-    content["data"].append({"name": "generated", "type": "unbinned", "entries": [[1.0]], "axes": []})  # fitted nowhere
+    content["data"].append({"name": "generated", "type": "unbinned", "entries": [[1.0]], "axes": []})
+    content["distributions"].append({"name": "g", "type": "generic_dist", "expression": "x"})
+    content["misc"] = {"x_of_mine": 1}
     check_entries(content)
     assert workspace_of_hs3(content) == workspace_of_hs3(SOUND)
+
+
+@pytest.mark.parametrize(
+    ("place", "where"),
+    [
+        (lambda c: c, "the model"),
+        (lambda c: c["analyses"][0], "analysis 'm'"),
+        (lambda c: c["likelihoods"][0], "likelihood 'main_likelihood'"),
+        (value, "parameter point 'm_start', parameter 'mu'"),
+        (axis, "domain 'm_domain', parameter 'mu'"),
+        (lambda c: c["data"][0], "data 'c_data'"),
+        (lambda c: c["data"][0]["axes"][0], "data 'c_data', axis 'c_bin'"),
+        (lambda c: c["distributions"][0], "distribution 'c'"),
+        (lambda c: c["distributions"][0].setdefault("staterror", {}), "distribution 'c', staterror"),
+        (sample, "channel 'c', sample 'b'"),
+        (lambda c: sample(c)["data"], "channel 'c', sample 'b', data"),
+        (lambda c: sample(c)["modifiers"][0], "channel 'c', sample 'b', modifier 'nb'"),
+        (lambda c: sample(c)["modifiers"][0]["data"], "channel 'c', sample 'b', modifier 'nb', data"),
+    ],
+)
+def test_keys_that_nobody_reads_are_refused(place: Callable[[dict[str, Any]], dict[str, Any]], where: str) -> None:
+    content = copy.deepcopy(SOUND)
+    place(content)["x_of_mine"] = 1
+    with pytest.raises(SpecBuilderError, match=f"^{where}: unknown key 'x_of_mine', expected one of"):
+        check_entries(content)
 
 
 def constrained(content: dict[str, Any], modifier: dict[str, Any], **distribution: object) -> None:

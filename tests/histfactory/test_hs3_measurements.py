@@ -90,6 +90,26 @@ def test_modifiers_of_one_name_and_other_parameters_are_two() -> None:
     assert likelihood.parameters == ("mu", "own_c[0]", "own_c[1]", "own_c_b[0]", "own_c_b[1]")
 
 
+def test_a_channel_has_one_staterror() -> None:
+    content = model(GAUSSIAN, GAUSSIAN | {"name": "other", "parameters": ["h_0", "h_1"]})
+    with pytest.raises(SpecBuilderError, match="channel 'c': has staterrors of several parameters"):
+        workspace_of_hs3(content)
+
+
+@pytest.mark.parametrize(
+    ("modifier", "message"),
+    [
+        ({"parameter": "g_1"}, "modifier 'f': parameter 'g_1' acts on a bin alone elsewhere"),
+        ({"parameters": ["f", "h"]}, "modifier 'f': has 2 parameters, expected 1"),
+        ({"parameters": ["f"], "parameter": "h"}, "modifier 'f': has 2 parameters, expected 1"),
+    ],
+)
+def test_a_factor_has_one_parameter_of_its_own(modifier: dict[str, Any], message: str) -> None:
+    content = model(GAUSSIAN, {"name": "f", "type": "normfactor"} | modifier)
+    with pytest.raises(SpecBuilderError, match=message):
+        workspace_of_hs3(content)
+
+
 def test_a_parameter_of_two_bins_is_refused() -> None:
     with pytest.raises(SpecBuilderError, match="parameter 'g': acts on several bins"):
         Names().add("m", ["g", "g"])

@@ -139,6 +139,12 @@ def test_a_likelihood_without_an_analysis_is_a_measurement_of_its_name() -> None
             read(content)
 
 
+def test_one_domain_may_have_the_key_of_the_standards_example() -> None:
+    content = copy.deepcopy(hs3_workspace(WORKSPACE))
+    content["analyses"][0]["domain"] = content["analyses"][0].pop("domains")[0]
+    assert workspace_of_hs3(content) == workspace_of_hs3(hs3_workspace(WORKSPACE))
+
+
 def test_constant_parameters_stay_constant() -> None:
     content = copy.deepcopy(hs3_workspace(WORKSPACE))
     for point in content["parameter_points"][0]["parameters"]:

@@ -155,3 +155,15 @@ def test_the_picture_stacks_what_the_rows_say() -> None:
     (between,) = (line for line in panel.lines if line.get_linestyle() == ":")
     assert between.get_xdata() == [7.5, 7.5]
     assert found.drawn.endswith("Bins: 0 to 7 pandax4t_us2; 8 to 10 xenonnt_cs2.")
+
+
+def test_channels_of_very_different_size_are_drawn_in_logarithms() -> None:
+    """Of all data at once, one bin has 6400 events, and seven channels have fewer than 100."""
+    assert events_of_analysis("combined", "flux").plot().get_yscale() == "linear"
+    result = events_of_analysis("global", "sin2thetaw")
+    panel = result.plot()
+    low, high = panel.get_ylim()
+    totals = [count.postfit for count in result.counts if count.bin is not None and count.sample == "total"]
+    assert panel.get_yscale() == "log"
+    assert 0 < low < min(total for total in totals if total > 1e-2)
+    assert high > max(totals)
