@@ -1,10 +1,18 @@
 // Damped Newton with bounds for 2NLL of HistFactory rates: LANES fits side by side, one in each lane of a vector. A lane
 // that is done takes the next row, so no lane waits and no row depends on its neighbours. The algorithm, its constants
-// and its reasons are those of spec_builder/inference/newton.py, which is the referee.
+// and its reasons are those of spec_builder/inference/newton.py, which is the referee. But where rates are affine a last
+// step is not looked at again that is sure to end within the goal: numpy looks at all of them.
 #include "lanes.h"
 #include "model.h"
 
 #include <cstdlib>
+
+// A part of the work, compiled by itself: what changes in one leaves the others' registers as they are.
+#if defined(__GNUC__)
+#define STAGE [[gnu::noinline]] static
+#else
+#define STAGE static
+#endif
 
 namespace {
 
@@ -13,7 +21,10 @@ const double EDM_VALID = 1e-10;     // a row whose last distance is above this i
 const double EDM_ROUNDED = 1e-8;    // unless it is what rounding of the rates makes, and below this
 const double ARMIJO = 1e-4, ROUNDING = 1e-12, SHRINK = 0.3, MARGIN = 0.99, LEAST_SCALE = 1e-12, SNAP = 1e-12;
 const double SMALLEST = 2.3e-308;   // logarithm() wants normal numbers
+const double LARGEST = 1e300;       // stands for 1 / 0
 const double EPSILON = 0x1p-51;     // of a rate: its products and sums round a few times by 2^-53
+const double EDM_PLAIN = 1e-3;      // up to this distance the rounding of a step, 1e-5 of it, leaves less than 1e-12
+const double CANCELLED = 1e6;       // in a sum whose terms are so many times as large, rounding is looked at
 const double LOST = 1e-10;          // a pivot below this part of its diagonal has lost most of its digits,
 const double FLAT = 1e-13;          // and below this all of them
 const int64_t LATE = 12;            // evaluations after which rounding is looked at
@@ -42,11 +53,16 @@ struct Work {
   Real *amplitude, *partial, *derivative, *group_slope;     // groups, slopes, slopes, groups
   Real *shape;                                              // templates that lanes have of their own
   Real *scaled;                                             // templates times their bin-by-bin parameters
-  Real *rate, *weight, *bend, *spare;                       // bins: nu, dF/dnu, d2F/dnu2, a scratch
-  Real *jacobian;                                           // dnu_b/dtheta_p at b * stride + p, p free
+  Real *rate, *per_rate, *weight, *bend, *spare;            // bins: nu, 1 / nu, dF/dnu, d2F/dnu2, a scratch
+  Real *jacobian;                                           // dnu_b/dtheta_p of all bins if affine, else of a tile
+  Real *window;                                             // it, of bin b at b * stride + p, p free, for the bins it holds
   int64_t stride;
+  bool *steady;                                             // free: that column of the Jacobian is the same in all rows
   Real *observed, *counted, *auxiliary;                     // bins: with the barrier and without; constraints
   Real value, empty;                                        // 2NLL at theta, and what the barrier takes from it
+  Truth plain;                                              // no bound is near and no pivot has lost its digits
+  Real total, least;                                        // counts of all bins; least number of all templates, or 0
+  double shared_least;                                      // of the templates that all rows share
   bool barrier;                                             // some row so far has one
 };
 
@@ -89,11 +105,13 @@ void lay_out(Work &k, Arena &arena) {
   k.shape = arena.take(m->shapes ? m->shape_begin[m->shapes] : 0);
   k.scaled = arena.take(m->vector_groups ? m->scaled_begin[m->vector_groups] : 0);
   k.rate = arena.take(B);
+  k.per_rate = arena.take(B);
   k.weight = arena.take(B);
   k.bend = arena.take(B);
   k.spare = arena.take(B);
   k.stride = F | 1;  // odd, so that a column spreads over the cache
-  k.jacobian = arena.take(k.stride * B);
+  k.jacobian = arena.take(k.stride * (m->affine || B < TILE ? B : TILE));
+  k.steady = (bool *)arena.take((F + (int64_t)sizeof(Real) - 1) / (int64_t)sizeof(Real));
   k.observed = arena.take(B);
   k.counted = arena.take(B);
   k.auxiliary = arena.take(m->normals + m->poissons);
@@ -133,9 +151,7 @@ INLINE void evaluate_factors(Work &k) {
     Real x = k.theta[m->factor_parameter[f]];
     switch (m->factor_kind[f]) {
       case IDENTITY:
-        k.factor[f] = x;
-        k.first[f] = real(1.0);
-        k.second[f] = real(0.0);
+        k.factor[f] = x;  // its derivatives stay as load_shared sets them
         break;
       case SQUARE:
         k.factor[f] = x * x;
@@ -287,7 +303,7 @@ INLINE void evaluate_scaled(Work &k) {
 }
 
 // Slopes of the rates in bin-by-bin parameters, for Jacobian and gradient.
-INLINE void add_vector_slopes(Work &k, const Stretch &tile) {
+STAGE void add_vector_slopes(Work &k, const Stretch &tile) {
   const Model *m = k.m;
   for (int64_t i = 0; i < m->vector_groups; i++) {
     const int64_t g = m->vector_group[i];
@@ -297,7 +313,7 @@ INLINE void add_vector_slopes(Work &k, const Stretch &tile) {
         const int32_t p = m->vector_free[m->vectors[j] * m->bins + b];
         if (p < 0) continue;
         Real slope = k.amplitude[g] * scaled_but(k, i, b, j, -1);
-        k.jacobian[b * k.stride + p] += slope;
+        k.window[b * k.stride + p] += slope;
         k.gradient[p] += k.weight[b] * slope;
       }
     }
@@ -334,8 +350,13 @@ INLINE void add_vector_bends(Work &k) {
 
 // ---------------------------------------------------------------------------------------------------- 2NLL
 
+// Whether a slope is a number, whatever the row and its parameters.
+INLINE bool is_constant(const Model *m, int64_t s) {
+  return m->affine && m->term_at[m->slope_terms_at[s]] == m->term_at[m->slope_terms_at[s + 1]];
+}
+
 // Amplitudes of the groups, and their derivatives.
-INLINE void evaluate_amplitudes(Work &k) {
+STAGE void evaluate_amplitudes(Work &k) {
   const Model *m = k.m;
   evaluate_factors(k);
   evaluate_scaled(k);
@@ -344,6 +365,7 @@ INLINE void evaluate_amplitudes(Work &k) {
     k.group_slope[g] = real(0.0);
   }
   for (int64_t s = 0; s < m->slopes; s++) {
+    if (is_constant(m, s)) continue;
     k.partial[s] = evaluate_terms(k, m->slope_terms_at[s], m->slope_terms_at[s + 1]);
     k.derivative[s] = m->affine ? k.partial[s] : k.partial[s] * k.first[m->slope_factor[s]];
   }
@@ -356,7 +378,7 @@ INLINE void add_amplitudes(Work &k, const int32_t *groups, const Stretch &bins, 
   add_groups<SIZE>(k, groups, amplitudes, bins, reached, k.rate, 1);
 }
 
-INLINE void evaluate_rates(Work &k, const Stretch &tile) {
+STAGE void evaluate_rates(Work &k, const Stretch &tile) {
   const Model *m = k.m;
   int64_t reached = tile.first;
   for (int64_t i = 0; i < m->sums; i++) {
@@ -377,6 +399,7 @@ INLINE void evaluate_rates(Work &k, const Stretch &tile) {
 INLINE void add_bin(Work &k, int64_t b, const Real &rate, const Real &count, Real &total) {
   Real log, inverse;
   logarithm(rate, log, inverse);
+  k.per_rate[b] = inverse;
   Real ratio = count * inverse;
   total += k.rate[b] - count * log;
   if (k.barrier) k.empty += 2.0 * (count - k.counted[b]) * log;
@@ -385,7 +408,7 @@ INLINE void add_bin(Work &k, int64_t b, const Real &rate, const Real &count, Rea
 }
 
 // Adds the terms of a tile to value, which is infinite where a rate is not possible.
-INLINE void evaluate_counts(Work &k, const Stretch &tile) {
+STAGE void evaluate_counts(Work &k, const Stretch &tile) {
   Real least = real(INFINITE), total = real(0.0);
   for (int64_t b = tile.first; b < tile.last; b++) least = minimum(k.rate[b], least);
   if (!any(!(least > SMALLEST))) {
@@ -400,18 +423,19 @@ INLINE void evaluate_counts(Work &k, const Stretch &tile) {
     Truth nothing = !positive & (k.observed[b] <= 0.0) & (rate >= 0.0);  // no rate and no count: adds nothing
     impossible = impossible | (!positive & !nothing);
     add_bin(k, b, select(positive, rate, real(1.0)), select(nothing, real(0.0), k.observed[b]), total);
+    k.per_rate[b] = select(positive, k.per_rate[b], real(LARGEST));  // no step may lower it
   }
   k.value += select(impossible, real(INFINITE), 2.0 * total);
 }
 
 // Constraint terms, with which value, gradient and Fisher part begin.
-INLINE void evaluate_constraints(Work &k) {
+STAGE void evaluate_constraints(Work &k) {
   const Model *m = k.m;
   const int64_t F = m->free;
   k.value = k.empty = real(0.0);
   for (int64_t p = 0; p < F; p++) k.gradient[p] = real(0.0);
   for (int64_t j = 0; j < F; j++) {
-    k.fisher[lower_index(j, j)] = real(0.0);
+    k.fisher[lower_index(j, j)] = real(m->stiffness[j]);
     for (int64_t a = m->column_at[j]; a < m->column_at[j + 1]; a++) k.fisher[lower_index(m->column_rows[a], j)] = real(0.0);
   }
   for (int64_t i = 0; i < m->normals; i++) {
@@ -419,9 +443,7 @@ INLINE void evaluate_constraints(Work &k) {
     Real pull = k.theta[m->normal_parameter[i]] - k.auxiliary[m->normal_datum[i]];
     k.value += weight * pull * pull;
     const int32_t p = m->normal_free[i];
-    if (p < 0) continue;
-    k.gradient[p] += (2 * weight) * pull;
-    k.fisher[lower_index(p, p)] += real(2 * weight);
+    if (p >= 0) k.gradient[p] += (2 * weight) * pull;
   }
   for (int64_t i = 0; i < m->poissons; i++) {
     const double scale = m->poisson_scale[i];
@@ -446,31 +468,22 @@ INLINE void add_derivatives(Work &k, const int32_t *slopes, const Stretch &bins,
     groups[i] = m->slope_group[slopes[i]];
     derivatives[i] = k.derivative[slopes[i]];
   }
-  add_groups<SIZE>(k, groups, derivatives, bins, reached, k.jacobian + m->slope_free[slopes[0]], k.stride);
+  add_groups<SIZE>(k, groups, derivatives, bins, reached, k.window + m->slope_free[slopes[0]], k.stride);
 }
 
-// The Jacobian dnu_b/dtheta_p, and sums of dF/dnu over templates.
-INLINE void evaluate_slopes(Work &k, const Stretch &tile) {
+// Columns of the Jacobian dnu_b/dtheta_p: those that are the same in all rows, or the others.
+STAGE void evaluate_jacobian(Work &k, const Stretch &tile, bool steady) {
   const Model *m = k.m;
   const bool vectors = m->vector_groups > 0;
   for (int64_t p = 0; p < m->free && vectors; p++) {
+    if (k.steady[p] != steady) continue;
     const Stretch bins = overlap({m->free_first[p], m->free_last[p]}, tile);
-    for (int64_t b = bins.first; b < bins.last; b++) k.jacobian[b * k.stride + p] = real(0.0);
-  }
-  for (int64_t i = 0; i < m->sums; i++) {
-    const int32_t *groups = m->sum_groups + 4 * i;
-    const Stretch bins = stretch(m, groups[0], tile);
-    if (bins.first >= bins.last) continue;
-    if (m->sum_size[i] == 4)
-      sum_groups<4>(k, groups, bins);
-    else if (m->sum_size[i] == 2)
-      sum_groups<2>(k, groups, bins);
-    else
-      sum_groups<1>(k, groups, bins);
+    for (int64_t b = bins.first; b < bins.last; b++) k.window[b * k.stride + p] = real(0.0);
   }
   int64_t p = -1, reached = 0;
   for (int64_t i = 0; i < m->parcels; i++) {
     const int32_t *slopes = m->parcel_slopes + 4 * i;
+    if (k.steady[m->slope_free[slopes[0]]] != steady) continue;
     const Stretch bins = stretch(m, m->slope_group[slopes[0]], tile);
     if (bins.first >= bins.last) continue;
     if (m->slope_free[slopes[0]] != p) {
@@ -485,12 +498,27 @@ INLINE void evaluate_slopes(Work &k, const Stretch &tile) {
       add_derivatives<1>(k, slopes, bins, reached);
     if (bins.last > reached) reached = bins.last;
   }
-  add_vector_slopes(k, tile);
+}
+
+// Sums of dF/dnu over templates.
+STAGE void evaluate_sums(Work &k, const Stretch &tile) {
+  const Model *m = k.m;
+  for (int64_t i = 0; i < m->sums; i++) {
+    const int32_t *groups = m->sum_groups + 4 * i;
+    const Stretch bins = stretch(m, groups[0], tile);
+    if (bins.first >= bins.last) continue;
+    if (m->sum_size[i] == 4)
+      sum_groups<4>(k, groups, bins);
+    else if (m->sum_size[i] == 2)
+      sum_groups<2>(k, groups, bins);
+    else
+      sum_groups<1>(k, groups, bins);
+  }
 }
 
 // Gradient from the sums of the groups. A group has one sum for all its parameters: with a signal of 1e10 events that its
 // uncertainties pull to zero, rounding of separate sums would hide the slope.
-INLINE void evaluate_gradient(Work &k) {
+STAGE void evaluate_gradient(Work &k) {
   const Model *m = k.m;
   for (int64_t s = 0; s < m->slopes; s++) k.gradient[m->slope_free[s]] += k.group_slope[m->slope_group[s]] * k.derivative[s];
 }
@@ -503,7 +531,7 @@ INLINE void add_block(Work &k, int64_t p, int64_t column, const Stretch &bins) {
   for (int r = 0; r < ROWS; r++)
     for (int i = 0; i < SIZE; i++) sums[r][i] = real(0.0);
   for (int64_t b = bins.first; b < bins.last; b++) {
-    const Real *slopes = k.jacobian + b * k.stride;
+    const Real *slopes = k.window + b * k.stride;
     Real bent[ROWS];
     for (int r = 0; r < ROWS; r++) bent[r] = k.bend[b] * slopes[p + r];
     for (int i = 0; i < SIZE; i++) {
@@ -528,7 +556,7 @@ INLINE void add_block(Work &k, int64_t p, int64_t column, int64_t size, const St
     add_block<ROWS, 1>(k, p, column, bins);
 }
 
-INLINE void evaluate_fisher(Work &k, const Stretch &tile) {
+STAGE void evaluate_fisher(Work &k, const Stretch &tile) {
   const Model *m = k.m;
   for (int64_t i = 0; i < m->blocks; i++) {
     const Stretch bins = overlap({m->block_first[i], m->block_last[i]}, tile);
@@ -546,7 +574,7 @@ INLINE void evaluate_fisher(Work &k, const Stretch &tile) {
 }
 
 // The whole Hessian: the Fisher part and the second derivatives of the rates.
-INLINE void evaluate_hessian(Work &k) {
+STAGE void evaluate_hessian(Work &k) {
   const Model *m = k.m;
   const int64_t F = m->free;
   for (int64_t j = 0; j < F; j++) {
@@ -568,15 +596,20 @@ INLINE void evaluate_hessian(Work &k) {
   add_vector_bends(k);
 }
 
+INLINE Stretch tile_at(const Model *m, int64_t b) { return {b, b + TILE < m->bins ? b + TILE : m->bins}; }
+
 INLINE void evaluate(Work &k) {
   const Model *m = k.m;
   evaluate_amplitudes(k);
   evaluate_constraints(k);
   for (int64_t b = 0; b < m->bins; b += TILE) {
-    const Stretch tile{b, b + TILE < m->bins ? b + TILE : m->bins};
+    const Stretch tile = tile_at(m, b);
     evaluate_rates(k, tile);
     evaluate_counts(k, tile);
-    evaluate_slopes(k, tile);
+    evaluate_sums(k, tile);
+    k.window = k.jacobian - (m->affine ? 0 : tile.first * k.stride);
+    evaluate_jacobian(k, tile, false);
+    add_vector_slopes(k, tile);
     evaluate_fisher(k, tile);
   }
   evaluate_gradient(k);
@@ -585,7 +618,8 @@ INLINE void evaluate(Work &k) {
 
 // What rounding of the rates can make of the estimated distance. With rates off by e m_b, m_b the sum of the magnitudes
 // of their parts, the gradient is off by J^T C e m, and g^T H^-1 g / 2 <= sum_b C_b (e m_b)^2 / 2, as H >= J^T C J.
-INLINE Real rounding(Work &k) {
+// Infinite where a rate with a count is not known at all.
+STAGE Real rounding(Work &k) {
   const Model *m = k.m;
   Real *size = k.spare;
   for (int64_t b = 0; b < m->bins; b++) size[b] = real(0.0);
@@ -599,8 +633,27 @@ INLINE Real rounding(Work &k) {
     }
   }
   Real sum = real(0.0);
-  for (int64_t b = 0; b < m->bins; b++) sum += k.bend[b] * (EPSILON * size[b]) * (EPSILON * size[b]);
-  return 0.5 * sum;
+  Truth unknown = truth(false);
+  for (int64_t b = 0; b < m->bins; b++) {
+    Real error = EPSILON * size[b];
+    sum += k.bend[b] * error * error;
+    unknown = unknown | ((k.observed[b] > 0.0) & (error >= k.rate[b]));
+  }
+  return select(unknown, real(INFINITE), 0.5 * sum);
+}
+
+// What rounding makes of the distance at most. Where no part of a rate is negative and no amplitude is less than a part
+// in CANCELLED of its terms, the rates' parts are up to so many times the rates, and the counts alone say it.
+STAGE Real rounding_at_most(Work &k, const Truth &asked) {
+  const Model *m = k.m;
+  Real room = k.least;
+  for (int64_t g = 0; g < m->groups; g++) {
+    Real terms = evaluate_magnitudes(k, m->group_terms_at[g], m->group_terms_at[g + 1]);
+    room = minimum(CANCELLED * k.amplitude[g] - terms, room);
+  }
+  Truth sound = room >= 0.0;
+  Real most = k.total * (EPSILON * CANCELLED * EPSILON * CANCELLED);
+  return any(asked & !sound) ? select(sound, most, rounding(k)) : most;
 }
 
 // ---------------------------------------------------------------------------------------------------- Newton steps
@@ -622,13 +675,15 @@ INLINE Real least_pivot(Work &k, const double *stiffness, int64_t j) {
 }
 
 // Solves H x = -g by L D L^T, blocked directions left out (inside: none is); stiffness: of the constraints, or none where
-// H may be less. Which lanes' matrices are positive definite. Entries that are zero whatever the rates are stay untouched.
+// H may be less. Entries that are zero whatever the rates are stay untouched. CAREFUL mends pivots that have lost their
+// digits, and says which lanes' matrices are positive definite; else it says which lanes have such pivots.
+template <bool CAREFUL>
 INLINE Truth solve(Work &k, const Real *matrix, const double *stiffness, bool inside, Real *x) {
   const Model *m = k.m;
   const int64_t F = m->free;
   const int32_t *at = m->column_at, *rows = m->column_rows;
   Real *h = k.factored;
-  Truth definite = truth(true);
+  Truth lost = truth(false), definite = truth(true);
   for (int64_t j = 0; j < F; j++) {
     const int64_t d = lower_index(j, j);
     x[j] = inside ? -k.gradient[j] : select(k.blocked[j], real(0.0), -k.gradient[j]);
@@ -643,9 +698,11 @@ INLINE Truth solve(Work &k, const Real *matrix, const double *stiffness, bool in
     Real diagonal = k.inverse[j];
     const double least = stiffness ? stiffness[j] : 0.0;
     Real pivot = least > 0.0 ? maximum(h[lower_index(j, j)], real(least)) : h[lower_index(j, j)];
-    Truth lost = pivot <= LOST * diagonal;
-    if (any(lost)) {
-      if (stiffness) pivot = select(lost, maximum(pivot, least_pivot(k, stiffness, j)), pivot);
+    Truth small = pivot <= LOST * diagonal;
+    if (!CAREFUL) {
+      lost = lost | small;
+    } else if (any(small)) {
+      if (stiffness) pivot = select(small, maximum(pivot, least_pivot(k, stiffness, j)), pivot);
       Real floor = least == 0.0 ? FLAT * diagonal : real(0.0);
       Truth good = pivot > floor;
       // a direction in which neither slope nor curvature is left is flat: stay where it is
@@ -672,28 +729,42 @@ INLINE Truth solve(Work &k, const Real *matrix, const double *stiffness, bool in
     for (int32_t a = at[j + 1] - 1; a >= at[j]; a--) sum -= h[lower_index(rows[a], j)] * x[rows[a]];  // the newest last
     x[j] = sum;
   }
-  return definite;
+  return CAREFUL ? definite : lost;
 }
 
-// Newton step over the directions that the bounds leave free, into trial, and its estimated distance.
-INLINE Real direction(Work &k) {
+STAGE Truth solve_carefully(Work &k, const Real *matrix, const double *stiffness, bool inside, Real *x) {
+  return solve<true>(k, matrix, stiffness, inside, x);
+}
+
+// Where rates are affine pivots are seldom lost; lanes that keep theirs get the same numbers either way.
+INLINE Truth solve(Work &k, const Real *matrix, const double *stiffness, bool inside, Real *x) {
+  if (!k.m->affine) return solve_carefully(k, matrix, stiffness, inside, x);
+  Truth lost = solve<false>(k, matrix, stiffness, inside, x);
+  if (!any(lost)) return !lost;
+  k.plain = k.plain & !lost;
+  return solve_carefully(k, matrix, stiffness, inside, x);
+}
+
+// Newton step x over the directions that the bounds leave free, and its estimated distance.
+STAGE Real direction(Work &k, Real *x) {
   const Model *m = k.m;
   const int64_t F = m->free;
-  Truth edge = truth(false);
-  for (int64_t p = 0; p < F; p++) edge = edge | (k.base[p] <= m->lower[p]) | (k.base[p] >= m->upper[p]);
+  Real room = real(INFINITE);
+  for (int64_t p = 0; p < F; p++) room = minimum(k.base[p] - m->lower[p], minimum(m->upper[p] - k.base[p], room));
+  Truth edge = room <= 0.0;
   const bool inside = !any(edge);
+  k.plain = !edge;
   for (int64_t p = 0; p < F && !inside; p++) {
     k.at_lower[p] = k.base[p] <= m->lower[p];
     k.at_upper[p] = k.base[p] >= m->upper[p];
     k.blocked[p] = (k.at_lower[p] & (k.gradient[p] > 0.0)) | (k.at_upper[p] & (k.gradient[p] < 0.0));
   }
-  Real *x = k.trial;
   Truth definite;
   while (true) {
     definite = solve(k, k.hessian, m->affine ? m->stiffness : nullptr, inside, x);
     if (!m->affine && any(!definite)) {
       for (int64_t p = 0; p < F; p++) k.best[p] = x[p];
-      solve(k, k.fisher, m->stiffness, inside, x);
+      solve_carefully(k, k.fisher, m->stiffness, inside, x);
       for (int64_t p = 0; p < F; p++) x[p] = select(definite, k.best[p], x[p]);
     }
     if (inside) break;
@@ -712,88 +783,145 @@ INLINE Real direction(Work &k) {
   return select(definite, distance, maximum(distance, real(2 * EDM_VALID)));
 }
 
-// Largest part of the step, at most 1, that stays within the bounds and, where rates are affine, keeps them positive.
-INLINE Real reach(Work &k) {
+// Largest part of the step, at most 1, that stays within the bounds.
+STAGE Real reach(Work &k) {
   const Model *m = k.m;
-  const int64_t F = m->free, B = m->bins;
+  const int64_t F = m->free;
   Real part = real(1.0);
-  Truth leaves = truth(false);
+  Real room = real(INFINITE);
   for (int64_t p = 0; p < F; p++) {
     Real end = k.base[p] + k.step[p];
-    leaves = leaves | (end < m->lower[p]) | (end > m->upper[p]);
+    room = minimum(end - m->lower[p], minimum(m->upper[p] - end, room));
   }
-  const bool within = !any(leaves);
-  for (int64_t p = 0; p < F && !within; p++) {
+  if (!any(room < 0.0)) return part;
+  for (int64_t p = 0; p < F; p++) {
     Real step = k.step[p], end = k.base[p] + step;
     Truth outside = (end < m->lower[p]) | (end > m->upper[p]);
-    Real room = select(step > 0.0, m->upper[p] - k.base[p], m->lower[p] - k.base[p]);
-    part = select(outside, minimum(part, room / step), part);
-  }
-  if (!m->affine) return part;
-  Real *change = k.spare;
-  for (int64_t b = 0; b < B; b++) change[b] = real(0.0);
-  for (int64_t p = 0; p < F; p++) {
-    for (int64_t b = m->free_first[p]; b < m->free_last[p]; b++) change[b] += k.jacobian[b * k.stride + p] * k.step[p];
-  }
-  Truth vanishes = truth(false);
-  for (int64_t b = 0; b < B; b++) vanishes = vanishes | (-change[b] > MARGIN * k.rate[b]);
-  if (!any(vanishes)) return part;
-  for (int64_t b = 0; b < B; b++) {
-    Real room = MARGIN * k.rate[b];
-    part = select(-change[b] > room, minimum(part, room / -change[b]), part);
+    Real way = select(step > 0.0, m->upper[p] - k.base[p], m->lower[p] - k.base[p]);
+    part = select(outside, minimum(part, way / step), part);
   }
   return part;
 }
 
-// ---------------------------------------------------------------------------------------------------- rows
+// What a whole step does where rates are affine: nu_b becomes (1 + x_b) nu_b.
+struct Ahead {
+  Real least;     // of all x_b
+  Real distance;  // what is left to the minimum, at most
+  Real fall;      // of 2NLL beyond the estimated distance
+  Real empty;     // of what the barrier takes from it
+};
 
-// A number of a row, and what rows that come later will want: they lie in more columns than processors foresee.
-INLINE double read(const Column &column, int64_t i, int64_t row) {
-  const double *number = column.data + i * column.step + row * column.row;
-  FETCH(number + 16 * column.row);
-  return *number;
+// The slope after a whole step is J^T w with w_b = -2 d_b / nu_b x_b^2 / (1 + x_b), as the step makes that of the
+// parabola zero; and there H >= J^T C J with C_b = 2 d_b / (nu_b (1 + x_b))^2. So g^T H^-1 g / 2 <= sum w_b^2 / C_b / 2,
+// which is sum d_b x_b^4. 2NLL falls by the distance and 2 sum d_b (x_b^3 / 3 - x_b^4 / 4 + ...).
+STAGE Ahead look_ahead(Work &k) {
+  const Model *m = k.m;
+  Real *change = k.spare;
+  for (int64_t b = 0; b < m->bins; b++) change[b] = real(0.0);
+  for (int64_t p = 0; p < m->free; p++) {
+    for (int64_t b = m->free_first[p]; b < m->free_last[p]; b++) change[b] += k.window[b * k.stride + p] * k.step[p];
+  }
+  Ahead ahead{real(0.0), real(0.0), real(0.0), real(0.0)};
+  for (int64_t b = 0; b < m->bins; b++) {
+    Real x = change[b] * k.per_rate[b], square = x * x, counted = k.observed[b] * square;
+    ahead.least = minimum(x, ahead.least);
+    ahead.distance += counted * square;
+    ahead.fall += counted * x;
+    if (k.barrier) ahead.empty += (k.observed[b] - k.counted[b]) * (x - square * (0.5 - x * (1.0 / 3.0)));
+  }
+  ahead.fall = ahead.fall * (2.0 / 3.0);
+  ahead.empty = 2.0 * ahead.empty;
+  return ahead;
 }
 
-// What all rows share, in every lane.
+// ---------------------------------------------------------------------------------------------------- rows
+
+// A number of a row.
+INLINE double read(const Column &column, int64_t i, int64_t row) { return column.data[i * column.step + row * column.row]; }
+
+// What rows that come later will want: they lie in more columns than processors foresee. Numbers of eight rows that lie
+// together are fetched at once.
+INLINE void fetch(const Column &column, int64_t count, int64_t row) {
+  if (column.row == 0 || (column.row == 1 && row % 8)) return;
+  for (int64_t i = 0; i < count; i++) FETCH(column.data + i * column.step + (row + 16) * column.row);
+}
+
+// What all rows share, in every lane; the columns of the Jacobian that only depend on it.
 void load_shared(Work &k) {
   const Model *m = k.m;
   const Rows *rows = k.rows;
   for (int64_t i = 0; i < 8 * m->factors; i++) k.numbers[i] = real(m->factor_numbers[i]);
+  for (int64_t f = 0; f < m->factors; f++) {
+    k.first[f] = real(1.0);
+    k.second[f] = real(0.0);
+  }
+  k.total = real(0.0);
+  k.shared_least = m->vector_groups ? -INFINITE : 0.0;
+  for (int64_t g = 0; g < m->groups; g++)
+    for (int64_t b = 0; m->group_kind[g] == SHARED && b < m->group_last[g] - m->group_first[g]; b++)
+      k.shared_least = std::fmin(k.shared_least, m->numbers[m->group_begin[g] + b]);
   for (int64_t b = 0; b < m->bins; b++) {
     const double count = read(rows->observed, b, 0);
     const double least = read(rows->barrier, b, 0);
     k.barrier = k.barrier || count < least;
     k.counted[b] = real(count);
     k.observed[b] = real(count < least ? least : count);
+    k.total += k.observed[b];
   }
   for (int64_t i = 0; i < m->normals + m->poissons; i++) k.auxiliary[i] = real(read(rows->auxiliary, i, 0));
+  for (int64_t p = 0; p < m->free; p++) k.steady[p] = m->affine && !m->vector_groups;
+  for (int64_t s = 0; s < m->slopes; s++) {
+    if (is_constant(m, s)) k.partial[s] = k.derivative[s] = evaluate_terms(k, m->slope_terms_at[s], m->slope_terms_at[s + 1]);
+    if (!is_constant(m, s) || m->group_kind[m->slope_group[s]] != SHARED) k.steady[m->slope_free[s]] = false;
+  }
+  k.window = k.jacobian;
+  for (int64_t b = 0; b < m->bins && m->affine; b += TILE) evaluate_jacobian(k, tile_at(m, b), true);
 }
 
 // Puts what a row has of its own into a lane.
 void load(Work &k, const Result &result, int64_t row, int l) {
   const Model *m = k.m;
   const Rows *rows = k.rows;
-  for (int64_t i = 0; i < m->parameters; i++) k.theta[i].v[l] = result.theta[i * rows->stride + row];
+  const Column start{result.theta, rows->stride, 1};
+  fetch(start, m->parameters, row);
+  for (int64_t i = 0; i < m->parameters; i++) k.theta[i].v[l] = read(start, i, row);
   if (rows->observed.row || rows->barrier.row) {
+    fetch(rows->observed, m->bins, row);
+    fetch(rows->barrier, m->bins, row);
+    double total = 0.0;
     for (int64_t b = 0; b < m->bins; b++) {
       const double count = read(rows->observed, b, row), least = read(rows->barrier, b, row);
       k.barrier = k.barrier || count < least;
       k.counted[b].v[l] = count;
       k.observed[b].v[l] = count < least ? least : count;
+      total += count < least ? least : count;
     }
+    k.total.v[l] = total;
   }
-  if (rows->auxiliary.row)
+  if (rows->auxiliary.row) {
+    fetch(rows->auxiliary, m->normals + m->poissons, row);
     for (int64_t i = 0; i < m->normals + m->poissons; i++) k.auxiliary[i].v[l] = read(rows->auxiliary, i, row);
-  for (int64_t f = 0; f < m->factors; f++)
-    if (m->factor_column[f] >= 0)
-      for (int64_t i = 0; i < 8; i++) k.numbers[8 * f + i].v[l] = read(rows->columns[m->factor_column[f]], i, row);
+  }
+  for (int64_t f = 0; f < m->factors; f++) {
+    if (m->factor_column[f] < 0) continue;
+    const Column &column = rows->columns[m->factor_column[f]];
+    fetch(column, 8, row);
+    for (int64_t i = 0; i < 8; i++) k.numbers[8 * f + i].v[l] = read(column, i, row);
+  }
+  double least = k.shared_least;
   for (int64_t s = 0; s < m->shapes; s++) {
     const Column &column = rows->columns[m->shape_column[s]];
     const double *relative = m->numbers + m->shape_relative[s];
     Real *shape = k.shape + m->shape_begin[s];
-    const int64_t first = m->shape_first[s];
-    for (int64_t b = first; b < m->shape_last[s]; b++) shape[b - first].v[l] = relative[b - first] * read(column, b, row);
+    const int64_t first = m->shape_first[s], last = m->shape_last[s];
+    fetch({column.data + first * column.step, column.step, column.row}, last - first, row);
+    for (int64_t b = first; b < last; b++) {
+      const double events = relative[b - first] * read(column, b, row);
+      shape[b - first].v[l] = events;
+      least = events < least ? events : least;
+    }
   }
+  k.least.v[l] = least;
 }
 
 // Rows that a thread takes at a time: few, so that all end together, and enough not to meet at the edges of results.
@@ -821,6 +949,8 @@ void run(Work &k, const Result &result) {
   Real value = real(INFINITE), empty = real(0.0), distance = real(INFINITE), slope = real(0.0), scale = real(1.0);
   load_shared(k);
   Queue queue{rows, 0, 0};
+  bool foreseen = m->affine;  // look_ahead knows no other terms than those of the bins and parabolas
+  for (int64_t i = 0; i < m->poissons; i++) foreseen = foreseen && m->poisson_free[i] < 0;
   const double allowed = (double)rows->evaluations;
   Real count = real(0.0);
   int64_t row[LANES], alive = 0;
@@ -840,17 +970,39 @@ void run(Work &k, const Result &result) {
     }
     value = select(accepted, k.value, value);
     empty = select(accepted, k.empty, empty);
-    Real estimate = direction(k);
-    for (int64_t p = 0; p < F; p++) k.step[p] = all ? k.trial[p] : select(accepted, k.trial[p], k.step[p]);
+    Real estimate = direction(k, all ? k.step : k.trial);
+    for (int64_t p = 0; p < F && !all; p++) k.step[p] = select(accepted, k.trial[p], k.step[p]);
     distance = select(accepted, estimate, distance);
     slope = select(accepted, -2.0 * estimate, slope);
-    scale = select(accepted, reach(k), scale * SHRINK);
+    Real part = reach(k);
+    Ahead ahead;
+    if (m->affine) {
+      ahead = look_ahead(k);
+      Truth vanishes = ahead.least < -MARGIN;
+      if (any(vanishes)) part = select(vanishes, minimum(part, -MARGIN / ahead.least), part);
+    }
+    scale = select(accepted, part, scale * SHRINK);
     Truth stuck = !accepted & ((scale < LEAST_SCALE) | !finite(value));
     Truth done = (accepted & (distance <= EDM_GOAL)) | stuck;
     count += real(1.0);
-    Truth late = (count > (double)LATE) | stuck, rounded = truth(false);
-    if (any(late)) rounded = late & (distance <= minimum(rounding(k), real(EDM_ROUNDED)));
-    Truth over = done | (accepted & rounded) | (count >= allowed);
+    Truth late = (count > (double)LATE) | stuck, rounded = truth(false), sure = truth(false);
+    if (foreseen) {  // a whole step that is sure to end at the minimum is not looked at again
+      sure = accepted & k.plain & !done & (part >= 1.0) & (distance <= EDM_PLAIN) & (ahead.distance <= 0.5 * EDM_GOAL);
+      sure = sure & (count < allowed);
+    }
+    if (any(late)) {
+      Real made = rounding(k);
+      rounded = late & finite(made) & (distance <= minimum(made, real(EDM_ROUNDED)));
+    }
+    if (any(sure)) {
+      Real left = 2.0 * (ahead.distance + rounding_at_most(k, sure));
+      sure = sure & (left <= EDM_GOAL);
+      for (int64_t p = 0; p < F; p++) k.base[p] = select(sure, k.base[p] + k.step[p], k.base[p]);
+      value = select(sure, value - distance - ahead.fall, value);
+      empty = select(sure, empty + ahead.empty, empty);
+      distance = select(sure, left, distance);
+    }
+    Truth over = done | sure | (accepted & rounded) | (count >= allowed);
     for (int64_t p = 0; p < F; p++) {
       const double snap = SNAP * (1 + std::fabs(m->lower[p]));
       Real x = k.base[p] + scale * k.step[p];

@@ -149,7 +149,7 @@ class _Batch:
         scale = np.ones(rows.size)
         goal, noise = np.full(rows.size, EDM_GOAL), self._noise
         for evaluation in range(MAX_EVALUATIONS):
-            if evaluation == _PATIENCE:
+            if evaluation >= _PATIENCE:
                 goal = self._edm_goal(point, arrays, barrier)
             before = edm
             new = self._expand(point, arrays, barrier)
@@ -206,7 +206,8 @@ class _Batch:
             best, since = np.where(lower, edm, best), np.where(lower, 0, since + 1)
             point[self._free] = base
             goal = self._rounding(point, arrays, barrier) if (since > 1).any() else np.zeros(rows.size)
-            settled = (edm <= EDM_GOAL) | ((edm <= np.minimum(goal, _EDM_ROUNDED)) & (since > 1))
+            rounded = np.isfinite(goal) & (edm <= np.minimum(goal, _EDM_ROUNDED)) & (since > 1)
+            settled = (edm <= EDM_GOAL) | rounded
             hidden = (goal > _EDM_ROUNDED) & (since > _HIDDEN)
             stuck = ~np.isfinite(now.value) | (damping > _MOST_DAMPING) | hidden
             done = settled | stuck
@@ -261,20 +262,23 @@ class _Batch:
 
     def _edm_goal(self, point: FloatArray, arrays: RowArrays, barrier: FloatArray) -> FloatArray:
         """Where to stop, shape (N,)."""
-        goal: FloatArray = np.clip(self._rounding(point, arrays, barrier), EDM_GOAL, _EDM_ROUNDED)
+        rounding = self._rounding(point, arrays, barrier)
+        goal: FloatArray = np.clip(np.where(np.isfinite(rounding), rounding, 0.0), EDM_GOAL, _EDM_ROUNDED)
         return goal
 
     def _rounding(self, point: FloatArray, arrays: RowArrays, barrier: FloatArray) -> FloatArray:
         """EDM that rounding leaves, shape (N,): rates that are small differences of large terms are not known better.
 
-        An error e of a rate nu with d counts moves the minimum of 2 (nu - d ln nu) by an EDM of d (e / nu)^2.
+        An error e of a rate nu with d counts moves the minimum of 2 (nu - d ln nu) by an EDM of d (e / nu)^2. Infinite
+        where e is not less than nu: the rate is not known at all.
         """
         observed = self._engine.specification.observed[:, None] if arrays.observed is None else arrays.observed
         observed = np.maximum(observed, barrier)
+        error, rates = _RATE_ROUNDING * self._engine.magnitude(point, arrays), self._engine.rates(point, arrays)
         with np.errstate(divide="ignore"):
-            error = _RATE_ROUNDING * self._engine.magnitude(point, arrays) / self._engine.rates(point, arrays)
-            rounding: FloatArray = np.sum(np.where(observed > 0, observed * error**2, 0.0), axis=0)
-        return rounding
+            rounding = np.sum(np.where(observed > 0, observed * (error / rates) ** 2, 0.0), axis=0)
+        unknown = ((observed > 0) & ~(error < rates)).any(axis=0)
+        return np.where(unknown, np.inf, rounding)
 
     def _expand(self, point: FloatArray, arrays: RowArrays, barrier: FloatArray) -> Expansion | SlimExpansion:
         """2NLL and its derivatives, in the form that suits the model."""

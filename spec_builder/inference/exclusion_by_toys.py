@@ -35,6 +35,7 @@ from spec_builder.inference.feldman_cousins import (
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.plane import Lattice, plane_minima, plane_minimum
 from spec_builder.inference.profile import threshold
+from spec_builder.inference.rows import saturated
 from spec_builder.inference.shaped_toys import ShapedSignal, ShapedToyChunk
 from spec_builder.inference.toys import (
     TOYS_PER_CHUNK,
@@ -46,7 +47,6 @@ from spec_builder.inference.toys import (
     fit_toys,
     generator_of,
     hypotheses,
-    saturated,
 )
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class MassModel:
         ordered, unique = np.unique(y, return_index=True)
         joined = np.append(heights, np.where(fits.valid, fits.twice_nll, np.nan))[unique]
         best = self.y(float(values[np.argmin(least)])), float(least.min())
-        chi2 = max(best[1] - float(saturated(likelihood, data)[0]), 0.0)
+        chi2 = max(best[1] - likelihood.saturated, 0.0)
         return Observed(height, self.ends, (ordered, joined), best, chi2)
 
     def _values(self, y: FloatArray) -> FloatArray:
@@ -307,7 +307,7 @@ class PlaneToyChunk:
         problem = Problem(base, None, self.samples, self.table, self.signed)
         plane = plane_minima(problem, data, Lattice(problem, self._ends), levels=_LEVELS)
         # the plane holds the point's own mass too, which the lattice may miss
-        at_mass = columns["chi2"] + saturated(own, data)
+        at_mass = columns["chi2"] + saturated(own.specification, data.observed, data.auxiliary)
         lower = np.where(plane.valid, np.maximum(at_mass - plane.twice_nll, 0.0), 0.0)
         columns["statistic"] = columns["statistic"] + lower
         columns["chi2"] = columns["chi2"] - lower

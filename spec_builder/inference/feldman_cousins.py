@@ -17,12 +17,11 @@ from scipy.special import ndtri
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.progress import Parts, silent
-from spec_builder.inference.data import Data
 from spec_builder.inference.fit import may_be_absent
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import profile, threshold
 from spec_builder.inference.roots import find_roots
-from spec_builder.inference.toys import check_toys, hypotheses, saturated, search_values, throw
+from spec_builder.inference.toys import check_toys, hypotheses, search_values, throw
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -277,7 +276,7 @@ class Observed:
         if not (heights.size and np.isfinite(heights[best])):
             why = likelihood.impossible_bin()
             raise SpecBuilderError(why or "toys: no fit of the observed data converges")
-        chi2 = max(float(heights[best]) - float(saturated(likelihood, Data.of(likelihood))[0]), 0.0)
+        chi2 = max(float(heights[best]) - likelihood.saturated, 0.0)
         known = np.where(scan.fits.known, scan.fits.twice_nll, np.nan)
         values, unique = np.unique(np.append(scan.values, fits.theta[fits.valid, index]), return_index=True)
         joined = np.append(known, fits.twice_nll[fits.valid])[unique]

@@ -170,6 +170,20 @@ class JacobianEngine:
         values, _, _ = self._bank.arrays(theta, rows.interpolations)
         return self._rates([self._events(block, theta, values, rows) for block in self._blocks], theta.shape[1])
 
+    def value(self, theta: FloatArray, rows: RowArrays = SHARED) -> FloatArray:
+        """2NLL alone, shape (N,), for theta (P, N)."""
+        observed = self._observed if rows.observed is None else rows.observed
+        return self._heights(self.rates(theta, rows), observed, theta, rows)[0]
+
+    def _heights(
+        self, rates: FloatArray, observed: FloatArray, theta: FloatArray, rows: RowArrays
+    ) -> tuple[FloatArray, FloatArray]:
+        """2NLL (N,), and the rates with 1 where one is not allowed."""
+        value, safe = poisson_terms(rates, observed)
+        value += self.constant if rows.constant is None else rows.constant
+        value += self._constraints.value(theta, rows.auxiliary)
+        return value, safe
+
     def magnitude(self, theta: FloatArray, rows: RowArrays = SHARED) -> FloatArray:
         """See :meth:`spec_builder.inference.engine.Engine.magnitude`."""
         values, _, _ = self._bank.arrays(theta, rows.interpolations)
@@ -230,9 +244,7 @@ class JacobianEngine:
         events = [self._events(block, theta, values, rows) for block in self._blocks]
         rates = self._rates(events, theta.shape[1])
         observed = np.maximum(self._observed if rows.observed is None else rows.observed, barrier)
-        value, safe = poisson_terms(rates, observed)
-        value += self.constant if rows.constant is None else rows.constant
-        value += self._constraints.value(theta, rows.auxiliary)
+        value, safe = self._heights(rates, observed, theta, rows)
         count, points = len(self.free), theta.shape[1]
         jacobian, curvature = np.zeros((count, *rates.shape)), _Curvature(count, points)
         if not count:

@@ -8,7 +8,6 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy.special import gammaln, xlogy
 
 from spec_builder.base.arguments import as_numbers, check_argument, check_known, check_path, checked
 from spec_builder.base.errors import SpecBuilderError
@@ -21,7 +20,7 @@ from spec_builder.histfactory.specification import ParameterSpec, Term, hold, re
 from spec_builder.inference.compilation import compile_engine
 from spec_builder.inference.engine import evaluate_terms
 from spec_builder.inference.packing import is_small, pack
-from spec_builder.inference.rows import LOG_2PI, PLAIN, SHARED, Layout, lay_out
+from spec_builder.inference.rows import PLAIN, SHARED, Layout, lay_out, saturated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -353,22 +352,8 @@ class Likelihood:
 
     @cached_property
     def saturated(self) -> float:
-        """2NLL if every rate met its count and every parameter its auxiliary datum.
-
-        2NLL minus this is the chi^2 of Eq. (17) of arXiv:2411.11749: 2 sum(d - d ln d + ln Gamma(d + 1)) and
-        ln 2 pi for each unit normal constraint.
-        """
-        d = self.observed
-        total = 2 * float(np.sum(d - xlogy(d, d) + gammaln(d + 1)))
-        for spec in self.specification.parameters:
-            if spec.constraint is None:
-                continue
-            if spec.constraint.kind == "normal":
-                total += LOG_2PI + 2 * float(np.log(spec.constraint.scale))
-            else:
-                a = spec.constraint.auxiliary
-                total += 2 * float(a - xlogy(a, a) + gammaln(a + 1))
-        return total
+        """2NLL if every rate met its count and every parameter its auxiliary datum."""
+        return float(saturated(self.specification, self.observed[:, None], None)[0])
 
 
 def _times_polynomial(group: Group, signal: FloatArray, powers: Sequence[tuple[int, ...]]) -> list[Group]:

@@ -25,7 +25,7 @@ from spec_builder.inference.newton import (
     starting_points,
 )
 from spec_builder.inference.rows import FIXED, PLAIN, SHARED, Layout, Rows, take_apart
-from spec_builder.inference.starts import bent_shapes
+from spec_builder.inference.starts import some_bend_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -265,8 +265,11 @@ class ArrayFunction:
         self._theta, self._row, self._expansion = theta[:, None].copy(), row, None
 
     def value(self, x: FloatArray) -> float:
-        """2NLL; infinite where a rate is not allowed."""
-        return float(self._expand(x).value[0])
+        """2NLL; infinite where a rate is not allowed. Without derivatives, which MIGRAD wants at every other point."""
+        if self._expansion is None or not np.array_equal(x, self._last):
+            self._theta[self._free, 0] = x
+            return float(self._engine.value(self._theta, self._row)[0])
+        return float(self._expansion.value[0])
 
     def gradient(self, x: FloatArray) -> list[float]:
         """Gradient in the free parameters."""
@@ -402,38 +405,37 @@ def minimise(
         theta[i, list(free)], value[i] = _onto_bounds(function, minuit, bounds)
         edm[i] = minuit.fmin.edm
         reason[i] = 0 if minuit.valid else UNFINISHED if math.isfinite(minuit.fval) else NOT_FINITE
-    ended = newton.minimise(likelihood, start=theta, fixed=fixed, rows=rows)
     constant = likelihood.engine(free, layout).constant if arrays.constant is None else arrays.constant
-    _finish(ended, (theta, value, edm, reason), np.asarray(constant))
-    if start is None and bent_shapes(likelihood, free, layout, arrays):
-        lowest = newton.minimise(likelihood, fixed=fixed, rows=rows)
-        _finish(lowest, (theta, value, edm, reason), np.asarray(constant))
+    noise = np.broadcast_to(_SETTLED + _ROUNDING * np.abs(constant), (count,))
+    found = theta, value, edm, reason
+    _finish(newton.minimise(likelihood, start=theta, fixed=fixed, rows=rows), found, noise)
+    if start is None and some_bend_back(likelihood, free, layout, arrays):
+        _finish(newton.minimise(likelihood, fixed=fixed, rows=rows), found, noise)
     # MIGRAD has left the minimum that it began at for a higher one, or has not ended: Newton's steps from there
     left = np.flatnonzero(((reason != 0) & ~impossible) | is_lower(known, value))
     if left.size:
-        other = newton.minimise(likelihood, start=begun[left], fixed=fixed, rows=rows.take(left))
-        theta[left], value[left], edm[left], reason[left] = other.theta, other.twice_nll, other.edm, other.reason
+        own = theta[left], value[left], edm[left], reason[left]
+        _finish(newton.minimise(likelihood, start=begun[left], fixed=fixed, rows=rows.take(left)), own, noise[left])
+        theta[left], value[left], edm[left], reason[left] = own
+    reason[(reason == 0) & is_lower(known + noise, value)] = UNFINISHED
     lower, upper = bounds
     inside, margin = theta[:, list(free)], BOUND_MARGIN * (upper - lower)
     at_bound = ((inside - lower <= margin) | (upper - inside <= margin)).any(axis=1)
     return BatchFit(value, theta, edm, reason, at_bound)
 
 
-def _finish(
-    ended: BatchFit, found: tuple[FloatArray, FloatArray, FloatArray, IndexArray], constant: FloatArray
-) -> None:
-    """Take the end that Newton's steps find from where MIGRAD has stopped, unless it is another minimum and higher.
+def _finish(ended: BatchFit, found: tuple[FloatArray, FloatArray, FloatArray, IndexArray], noise: FloatArray) -> None:
+    """Take the end that Newton's steps find, unless MIGRAD has come lower: that is another minimum, ended or not.
 
     MIGRAD's differences of 2NLL drown in rounding where counts are large, and it knows no edge on which a rate is zero.
 
     Args:
         ended: where the steps end.
         found: theta (N, P), 2NLL, EDM and reason (N,) of MIGRAD, overwritten.
-        constant: terms of 2NLL that no parameter changes, a number or shape (N,): what its rounding is relative to.
+        noise: how far rounding takes 2NLL, shape (N,).
     """
     theta, value, edm, reason = found
-    noise = _SETTLED + _ROUNDING * np.abs(constant)
-    better = ended.valid & ((ended.twice_nll <= value + noise) | (reason != 0))
+    better = ended.valid & ~(ended.twice_nll > value + noise)
     theta[better], value[better], edm[better] = ended.theta[better], ended.twice_nll[better], ended.edm[better]
     reason[better] = 0
 

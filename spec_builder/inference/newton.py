@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from scipy.special import chdtrc
 
 from spec_builder.inference import compiled, descent
 from spec_builder.inference.descent import EDM_VALID, ROUNDED, UNFINISHED, run, run_damped
-from spec_builder.inference.rows import FIXED, Rows, take_apart
+from spec_builder.inference.rows import FIXED, Rows, saturated, take_apart
 from spec_builder.inference.saddles import off_saddles
-from spec_builder.inference.starts import MOST_SIDES, bent_shapes, mirrored, scattered, sides
+from spec_builder.inference.starts import scattered, some_bend_back
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +48,9 @@ NEAR = 1e-5
 _PARTS = tuple(4.0**-k for k in range(10, 0, -1))
 #: Points of the domain that are tried as starts where no other has positive rates.
 _ELSEWHERE = 64
+#: Points all over the domain where rows start too whose shapes bend back, and how many more where the fit is poor: its
+#: p-value, with a degree of freedom for each bin, is below this. By trial half as many miss twice as many minima.
+_STARTS, _MORE_STARTS, _POOR = 8, 64, 1e-3
 #: Another minimum is lower by more than this.
 _LOWER = 1e-9
 #: What the end of a fit leaves of 2NLL at most, and what rounding does in parts of it.
@@ -71,7 +75,8 @@ class BatchFit:
     Attributes:
         twice_nll: at the minimum, shape (N,).
         theta: all parameters at the minimum, shape (N, P).
-        edm: estimated distance to the minimum, g^T H^-1 g / 2 over the free directions, shape (N,).
+        edm: estimated distance to the minimum, g^T H^-1 g / 2 over the free directions, or a bound of it where the
+            compiled minimiser's last step is sure to end there, shape (N,).
         reason: 0 for a row that is valid, else why not, as a number of :data:`REASONS`, shape (N,).
         at_bound: a free parameter sits on one of its bounds, shape (N,).
     """
@@ -203,7 +208,7 @@ def minimise(
     if patient:
         model.start_elsewhere((theta, value, edm, reason), arrays)
     if start is None:
-        model.start_on_either_side((theta, value, edm, reason), arrays)
+        model.start_all_over((theta, value, edm, reason), arrays)
     elif never_began.size:
         given = np.ascontiguousarray(starting_points(likelihood, start, rows, free)[never_began].T)
         model.return_to(given, never_began, (theta, value, edm, reason), arrays)
@@ -388,7 +393,8 @@ class _Model:
             points, part = there[:, rows], _MORE_COUNTS**-step
             results = self._thinned(part).descend(points, own.take(rows).thinned(part), _of_rows(least, rows))
             there[:, rows] = points
-        _take_over(found, left, (there, *results), results[2] == 0)
+        fits = there, *results
+        _take_over(found, left, fits, _come_to_an_end(found, left, fits))
 
     def _thinned(self, part: float) -> _Model:
         """The model with a part of its rates and counts."""
@@ -396,46 +402,50 @@ class _Model:
             return replace(self, packed=self.packed.thinned(part))
         return self if part == 1 else replace(self, likelihood=self.likelihood.thinned(part))
 
-    def start_on_either_side(self, found: _Found, arrays: RowArrays) -> None:
-        """Fit rows whose shapes bend back from other values of their parameters too, and keep the lowest minima.
+    def start_all_over(self, found: _Found, arrays: RowArrays) -> None:
+        """Fit rows whose shapes bend back from all over the domain too, and keep the lowest minima.
+
+        Data near to what the model expects are hardly ever fitted by several minima, and by a few starts if they are.
+        Rows that nothing found so far fits well start from many more.
 
         Args:
             found: theta (P, N), 2NLL, EDM and reason (N,) so far, overwritten where another minimum is lower.
             arrays: what the rows have of their own.
         """
-        bent = bent_shapes(self.likelihood, self.free, self.layout, arrays)
-        if not bent:
+        if not some_bend_back(self.likelihood, self.free, self.layout, arrays):
             return
-        theta, free = found[0], list(self.free)
-        if len(free) <= MOST_SIDES:
-            begin = theta.copy()
-            begin[free] = self.likelihood.init[free, None]
-            self._keep_lower([_moved(begin, bent, values) for values in sides(self.likelihood, bent)], found, arrays)
-        others = mirrored(self.likelihood, bent, theta)
-        self._keep_lower([_moved(theta, [i], values) for i, values in others], found, arrays)
+        points = scattered(self.likelihood, _STARTS + _MORE_STARTS)
+        self._keep_lower(points[:_STARTS], np.arange(found[1].size), found, arrays)
+        spec, counts = self.likelihood.specification, self.observed(arrays)
+        chi2 = found[1] - saturated(spec, counts, arrays.auxiliary)
+        poor = np.flatnonzero(np.isfinite(chi2) & (chdtrc(len(counts), np.maximum(chi2, 0.0)) < _POOR))
+        self._keep_lower(points[_STARTS:], poor, found, arrays)
 
-    def _keep_lower(self, starts: list[FloatArray], found: _Found, arrays: RowArrays) -> None:
-        """Fit rows from other starts too, and keep the lowest minima.
+    def _keep_lower(self, points: FloatArray, places: IndexArray, found: _Found, arrays: RowArrays) -> None:
+        """Fit some rows from other starts too, and keep the lowest minima.
 
         A fit that has not ended, but came lower than all that have, goes on with patience.
 
         Args:
-            starts: shape (P, N) each.
+            points: where each starts, shape (M, P).
+            places: numbers of the rows.
             found: theta (P, N), 2NLL, EDM and reason (N,) so far, overwritten where another minimum is lower.
             arrays: what the rows have of their own.
         """
-        count = found[1].size
-        rows, quick = np.arange(count), replace(self, patient=False)
+        count, free, quick = places.size, list(self.free), replace(self, patient=False)
+        if not count:
+            return
         furthest = found[0].copy(), _heights(found), found[2].copy(), found[3].copy()
-        together = max(BATCH // max(count, 1), 1)  # few rows cost as much as many
-        for first in range(0, len(starts), together):
-            some = starts[first : first + together]
-            there = np.concatenate(some, axis=1)
-            fits = there, *quick.minimise(there, arrays.take(np.tile(rows, len(some))))
+        together = max(BATCH // count, 1)  # few rows cost as much as many
+        for first in range(0, len(points), together):
+            some = points[first : first + together]
+            there = np.tile(found[0][:, places], len(some))
+            there[free] = np.repeat(some[:, free].T, count, axis=1)
+            fits = there, *quick.minimise(there, arrays.take(np.tile(places, len(some))))
             for k in range(len(some)):
                 own = _some_of(fits, slice(k * count, (k + 1) * count))
-                _take_over(found, rows, own, _heights(own) < _heights(found) - _LOWER)
-                _take_over(furthest, rows, own, (own[3] != 0) & (own[1] < furthest[1]))
+                _take_over(found, places, own, _heights(own) < _heights(found)[places] - _LOWER)
+                _take_over(furthest, places, own, (own[3] != 0) & (own[1] < furthest[1][places]))
         left = np.flatnonzero(is_lower(furthest[1], _heights(found)))
         if left.size and self.patient:
             there = furthest[0][:, left]
@@ -471,7 +481,7 @@ class _Model:
         results = self.descend(there, own, last)
         # ten times the last barrier leaves 2NLL as it is to 1e-7
         for fits in (before, (there, *results)):
-            _take_over(found, left, fits, fits[3] == 0)
+            _take_over(found, left, fits, _come_to_an_end(found, left, fits))
 
     def _leave_saddles(
         self,
@@ -599,13 +609,6 @@ class _Model:
         theta[:, left[better]], value[left[better]] = there[:, better], results[0][better]
 
 
-def _moved(theta: FloatArray, places: list[int], values: FloatArray) -> FloatArray:
-    """A copy of points (P, N) with other values of some parameters, for all rows or by row."""
-    there = theta.copy()
-    there[places] = values.reshape(len(places), -1)
-    return there
-
-
 def _some_of(found: _Found, rows: slice) -> _Found:
     """Some of the rows, not copied."""
     theta, value, edm, reason = found
@@ -628,6 +631,12 @@ def _take_over(found: _Found, places: IndexArray, other: _Found, good: BoolArray
     """
     for whole, part in zip(found, other, strict=True):
         whole[..., places[good]] = part[..., good]
+
+
+def _come_to_an_end(found: _Found, places: IndexArray, other: _Found) -> BoolArray:
+    """Which other fits of rows have ended, and not in another minimum above where the rows are."""
+    good: BoolArray = (other[3] == 0) & ~is_lower(found[1][places], other[1])
+    return good
 
 
 def _not_ended(reason: IndexArray) -> BoolArray:

@@ -278,7 +278,7 @@ def pack(laid: LaidOut, free: tuple[int, ...], bounds: FloatArray) -> PackedMode
         arrays,
         np.ascontiguousarray(spec.observed, dtype=np.float64),
         np.array([p.constraint.auxiliary for p in spec.parameters if p.constraint], dtype=np.float64),
-        _constant(spec),
+        float(constant_terms(spec, spec.observed[:, None], None)[0]),
     )
 
 
@@ -431,8 +431,9 @@ def _elimination(touched: BoolArray) -> tuple[list[int], dict[str, Numbers]]:
     np.fill_diagonal(shared, val=False)
     order, partners = [], []
     counts = shared.sum(axis=1)
+    most = counts.copy()
     for _ in range(len(touched)):
-        chosen = int(counts.argmin())
+        chosen = int(np.lexsort((most, counts))[0])
         mine = np.flatnonzero(shared[chosen])
         order.append(chosen)
         partners.append(mine)
@@ -477,12 +478,6 @@ def _constraints(spec: Specification, position: IndexArray) -> dict[str, Numbers
         parts[f"{kind}_datum"] = [k for k, _, _ in mine]
         parts[f"{kind}_{name}"] = [value for _, _, value in mine]
     return parts
-
-
-def _constant(spec: Specification) -> float:
-    """Terms of 2NLL that no parameter changes."""
-    terms = constant_terms(spec, spec.observed[:, None], None)
-    return 0.0 if terms is None else float(terms[0])
 
 
 def _stiffness(spec: Specification, free: tuple[int, ...]) -> list[float]:

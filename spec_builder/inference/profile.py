@@ -15,7 +15,7 @@ from spec_builder.inference.diagnosis import rounding
 from spec_builder.inference.jacobian import JacobianEngine
 from spec_builder.inference.newton import BatchFit, minimise
 from spec_builder.inference.roots import find_roots
-from spec_builder.inference.starts import may_have_minima, scattered
+from spec_builder.inference.starts import bends_back, may_have_minima, scattered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,8 +56,8 @@ _BRANCH_ERROR, _BRANCH_PART = 1e-2, 1e-2
 _LOWER = 1e-6
 #: Tolerance of a crossing, relative, and in units of the best value.
 _ROOT = 1e-10
-#: Fits from all over the domain, for the lowest minimum.
-_STARTS = 200
+#: Fits from all over the domain, for the lowest minimum: of a small model, and of a large one whose shapes bend back.
+_STARTS, _FEW_STARTS = 200, 16
 #: Fits from all over the domain at the ends of an interval, and how often a lower branch that they find is followed.
 _END_STARTS, _BRANCHES = 50, 3
 #: Of fits from all over the domain that have not ended so many go on: where rates vanish hardly any ends.
@@ -142,6 +142,8 @@ def search(likelihood: Likelihood, parameter: str) -> Profile:
         begin = scattered(likelihood, often * count)
         found, _ = _if_lower(likelihood, found, np.tile(everywhere, often), begin, patient=False)
         found, _ = _if_lower(likelihood, found, everywhere, np.tile(lowest(likelihood), (count, 1)))
+    elif bends_back(likelihood, others):
+        found, count = through(likelihood, found, lowest(likelihood)), count + 1
     tried, best = found.values, found.fits.theta[found.fits.lowest]
     found = _from_each_other(likelihood, found, np.arange(count))
     slopes = likelihood.slope(found.fits.theta, parameter)
@@ -185,9 +187,11 @@ def lowest(likelihood: Likelihood) -> FloatArray:
     Args:
         likelihood: the model.
     """
-    if not may_have_minima(likelihood, likelihood.free):
+    small = may_have_minima(likelihood, likelihood.free)
+    if not (small or bends_back(likelihood, likelihood.free)):
         return likelihood.init
-    fits = _from_all_over(likelihood, np.vstack([likelihood.init, scattered(likelihood, _STARTS)]))
+    begin = np.vstack([likelihood.init, scattered(likelihood, _STARTS if small else _FEW_STARTS)])
+    fits = _from_all_over(likelihood, begin)
     heights = np.where(fits.valid, fits.twice_nll, np.inf)
     if not np.isfinite(heights).any():
         return likelihood.init

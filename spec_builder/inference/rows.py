@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import gammaln, xlogy
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.interpolation import Factor, normsys_table
@@ -44,6 +44,7 @@ __all__ = [
     "ShapeColumn",
     "constant_terms",
     "lay_out",
+    "saturated",
     "spread",
     "take_apart",
 ]
@@ -242,24 +243,49 @@ def take_apart(likelihood: Likelihood, rows: Rows) -> tuple[Layout, RowArrays]:
     if observed is not None and not (np.isfinite(observed) & (observed >= 0)).all():
         raise SpecBuilderError("rows: observed counts must be finite numbers >= 0")
     auxiliary = None if rows.auxiliary is None else _shaped(rows.auxiliary, constrained, "auxiliary data")
-    return layout, RowArrays(
-        tuple(columns), observed, auxiliary, _interpolations(rows), constant_terms(spec, observed, auxiliary)
-    )
+    constant = None
+    if observed is not None or auxiliary is not None:
+        constant = constant_terms(spec, spec.observed[:, None] if observed is None else observed, auxiliary)
+    return layout, RowArrays(tuple(columns), observed, auxiliary, _interpolations(rows), constant)
 
 
-def constant_terms(spec: Specification, observed: FloatArray | None, auxiliary: FloatArray | None) -> FloatArray | None:
-    """Terms of 2NLL that no parameter changes, for counts and auxiliary data by row: shape (N,)."""
-    own = auxiliary if observed is None else observed
-    if own is None:
-        return None
+def constant_terms(spec: Specification, observed: FloatArray, auxiliary: FloatArray | None) -> FloatArray:
+    """Terms of 2NLL that no parameter changes, shape (N,).
+
+    Args:
+        spec: the model.
+        observed: counts, shape (bins, N or 1).
+        auxiliary: auxiliary data, shape (K, N); the model's own if None.
+    """
+    total = 2 * np.sum(_log_factorial(observed), axis=0)
     constraints = [p.constraint for p in spec.parameters if p.constraint]
-    total = 2 * np.sum(_log_factorial(spec.observed[:, None] if observed is None else observed), axis=0)
     for k, constraint in enumerate(constraints):
         if constraint.kind == "normal":
             total = total + LOG_2PI + 2 * np.log(constraint.scale)
         else:
             total = total + 2 * _log_factorial(np.asarray(constraint.auxiliary) if auxiliary is None else auxiliary[k])
-    return np.broadcast_to(total, own.shape[1:])
+    return total if auxiliary is None else np.broadcast_to(total, auxiliary.shape[1:])
+
+
+def saturated(spec: Specification, observed: FloatArray, auxiliary: FloatArray | None) -> FloatArray:
+    """2NLL if every rate met its count and every parameter its auxiliary datum, shape (N,).
+
+    2NLL minus this is the chi^2 of Eq. (17) of arXiv:2411.11749: 2 sum(d - d ln d + ln Gamma(d + 1)) and ln 2 pi for
+    each unit normal constraint.
+
+    Args:
+        spec: the model.
+        observed: counts, shape (bins, N or 1).
+        auxiliary: auxiliary data, shape (K, N); the model's own if None.
+    """
+    total: FloatArray = 2 * np.sum(observed - xlogy(observed, observed), axis=0)
+    total = total + constant_terms(spec, observed, auxiliary)
+    constraints = [p.constraint for p in spec.parameters if p.constraint]
+    for k, constraint in enumerate(constraints):
+        if constraint.kind == "poisson":
+            a = np.asarray(constraint.auxiliary) if auxiliary is None else auxiliary[k]
+            total = total + 2 * (a - xlogy(a, a))
+    return total
 
 
 def _log_factorial(counts: FloatArray) -> FloatArray:

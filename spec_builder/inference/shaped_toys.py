@@ -18,7 +18,7 @@ from spec_builder.inference.data import Data, Problem, Yields
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import REASONS, minimise
 from spec_builder.inference.roots import find_roots
-from spec_builder.inference.rows import take_apart
+from spec_builder.inference.rows import saturated, take_apart
 from spec_builder.inference.toys import (
     TOYS_PER_CHUNK,
     candidates,
@@ -27,7 +27,6 @@ from spec_builder.inference.toys import (
     generator_of,
     keep_lower,
     put,
-    saturated,
 )
 
 if TYPE_CHECKING:
@@ -253,6 +252,6 @@ class ShapedToyChunk:
         return {
             "statistic": np.maximum(held.twice_nll - fits.twice_nll, 0.0),
             "best": best,
-            "chi2": fits.twice_nll - saturated(likelihood, data),
+            "chi2": fits.twice_nll - saturated(likelihood.specification, data.observed, data.auxiliary),
             "valid": held.valid & fits.valid,
         }

@@ -14,29 +14,23 @@ from scipy.special import ndtri
 from spec_builder.inference.expectation import centre_and_width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.inference.rows import Layout, RowArrays
 
-__all__ = ["MOST_SIDES", "bent_shapes", "may_have_minima", "mirrored", "scattered", "sides"]
+__all__ = ["bends_back", "may_have_minima", "scattered", "some_bend_back"]
 
 #: Free parameters of a model up to which a search looks for several minima.
 _MOST = 30
-#: Free parameters of a model up to which shapes that bend back start mirrored, one after the other, and up to which
-#: all at once on either side, too: far from the minimum a fit of 30 parameters takes as long as ten near it.
-_MOST_BENT, MOST_SIDES = 40, 16
-#: How far constrained parameters are scattered, in widths of their constraints.
-_SPREAD = 1.5
+#: The same of a batch of rows.
+_MOST_OF_ROWS = 40
+#: How far constrained parameters are scattered, in widths of their constraints: by trial the lowest of several minima
+#: is found most often with 2 to 3.
+_SPREAD = 2.5
 #: Constrained parameters that cannot be negative stay above this part of their centre.
 _LEAST = 0.05
 #: Parameters without a constraint are scattered over so many powers of ten of their domain, in every second point.
 _DECADES = 4.0
-#: Where parameters of shapes that bend back start too, in standard deviations, with their signs in turn; mirrored they
-#: are as far from their centres at least. Chosen by trial: fewer lead to higher minima, more to hardly a lower one.
-_DISTANCE = 2.0
-_SIGNS = ((1.0, 1.0), (-1.0, -1.0), (1.0, -1.0), (-1.0, 1.0))
 
 
 def may_have_minima(likelihood: Likelihood, free: tuple[int, ...]) -> bool:
@@ -82,8 +76,18 @@ def scattered(likelihood: Likelihood, count: int) -> FloatArray:
     return points
 
 
-def bent_shapes(likelihood: Likelihood, free: tuple[int, ...], layout: Layout, arrays: RowArrays) -> list[int]:
-    """Positions of the free parameters whose shapes bend back, in the model or in a row; none in a large model.
+def bends_back(likelihood: Likelihood, free: tuple[int, ...]) -> bool:
+    """Whether a shape of the model bends back, so that 2NLL may have several minima however large the model is.
+
+    Args:
+        likelihood: the model.
+        free: indices of the free parameters.
+    """
+    return not set(free).isdisjoint(likelihood.specification.bent)
+
+
+def some_bend_back(likelihood: Likelihood, free: tuple[int, ...], layout: Layout, arrays: RowArrays) -> bool:
+    """Whether shapes bend back in the model or in a row, and a batch can afford to look for several minima.
 
     Args:
         likelihood: the model.
@@ -91,46 +95,14 @@ def bent_shapes(likelihood: Likelihood, free: tuple[int, ...], layout: Layout, a
         layout: what comes by row.
         arrays: it.
     """
-    if len(free) > _MOST_BENT:
-        return []
-    bent = set(likelihood.specification.bent)
+    if len(free) > _MOST_OF_ROWS:
+        return False
+    if bends_back(likelihood, free):
+        return True
     columns = arrays.columns[len(layout.yields) :]
     shapes = {(s.sample, s.parameter, s.part): column for s, column in zip(layout.shapes, columns, strict=False)}
     for (sample, parameter, part), even in shapes.items():
         odd = shapes.get((sample, parameter, "odd"), np.zeros_like(even))
-        if part == "even" and (np.abs(even) > np.abs(odd)).any():
-            bent.add(likelihood.index(parameter))
-    return sorted(bent & set(free))
-
-
-def sides(likelihood: Likelihood, bent: list[int]) -> list[FloatArray]:
-    """Values of the parameters of bent shapes, on either side of their centres: shape (len(bent),) each.
-
-    Args:
-        likelihood: the model.
-        bent: their positions.
-    """
-    lower, upper = likelihood.bounds[:, bent]
-    constraints = [likelihood.specification.parameters[i].constraint for i in bent]
-    places = [centre_and_width(constraint) for constraint in constraints if constraint is not None]
-    centre, width = np.array(places).T
-    return [
-        np.clip(centre + _DISTANCE * width * np.resize(signs, len(bent)), lower, upper)
-        for signs in (_SIGNS if len(bent) > 1 else _SIGNS[:2])
-    ]
-
-
-def mirrored(likelihood: Likelihood, bent: list[int], theta: FloatArray) -> Iterator[tuple[int, FloatArray]]:
-    """Each parameter of a bent shape, and its values (N,) on the other side of its centre than at some points.
-
-    Args:
-        likelihood: the model.
-        bent: their positions.
-        theta: the points, shape (P, N).
-    """
-    for i in bent:
-        constraint = likelihood.specification.parameters[i].constraint
-        assert constraint is not None  # noqa: S101 - a shape has one
-        centre, width = centre_and_width(constraint)
-        distance = np.maximum(np.abs(theta[i] - centre), _DISTANCE * width)
-        yield i, np.clip(centre + np.where(theta[i] < centre, distance, -distance), *likelihood.bounds[:, i])
+        if part == "even" and likelihood.index(parameter) in free and (np.abs(even) > np.abs(odd)).any():
+            return True
+    return False

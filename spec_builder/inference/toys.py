@@ -14,7 +14,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
-from scipy.special import gammaln, xlogy
 
 from spec_builder.base.chunks import MemoryStore, Work, compute_chunks
 from spec_builder.base.errors import SpecBuilderError
@@ -24,7 +23,7 @@ from spec_builder.base.progress import Parts, silent
 from spec_builder.inference.data import Data
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import BATCH, minimise
-from spec_builder.inference.rows import LOG_2PI
+from spec_builder.inference.rows import saturated
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -57,7 +56,6 @@ __all__ = [
     "hypothesis",
     "keep_lower",
     "put",
-    "saturated",
     "search_values",
     "throw",
 ]
@@ -242,19 +240,6 @@ def _refuse_rates(likelihood: Likelihood, rates: FloatArray) -> None:
         )
 
 
-def saturated(likelihood: Likelihood, data: Data) -> FloatArray:
-    """2NLL of each data set if every rate met its count and every parameter its auxiliary datum, shape (N,)."""
-    d = data.observed
-    total: FloatArray = 2 * np.sum(d - xlogy(d, d) + gammaln(d + 1), axis=0)
-    for i, a in zip(likelihood.constrained(), data.auxiliary, strict=True):
-        constraint = likelihood.specification.parameters[i].constraint
-        if constraint is not None and constraint.kind == "normal":
-            total = total + LOG_2PI + 2 * np.log(constraint.scale)
-        else:
-            total = total + 2 * (a - xlogy(a, a) + gammaln(a + 1))
-    return total
-
-
 # ---------------------------------------------------------------------- minima of each toy
 
 
@@ -400,7 +385,7 @@ def fit_toys(likelihood: Likelihood, parameter: str, theta: FloatArray, data: Da
     return {
         "statistic": np.maximum(statistic, 0.0),
         "best": free.theta[:, likelihood.index(parameter)],
-        "chi2": free.twice_nll - saturated(likelihood, data),
+        "chi2": free.twice_nll - saturated(likelihood.specification, data.observed, data.auxiliary),
         "valid": held.valid & free.valid & (statistic > -_ROUNDING),
     }
 

@@ -300,12 +300,13 @@ def _many_toys(text: bytes) -> bool:
 
 
 def _hs3(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
-    if chance.random() < 0.3:
-        workspace = _spoilt({"w.json": ORIGINALS.workspace(chance)}, chance, ["w.json"])["w.json"]
-        return _in_both_forms(workspace), ["fit", "h.json", "--json"]
     files = {"h.json": ORIGINALS.hs3(chance)}
     verb = chance.choice((["verify", "h.json"], ["hs3", "h.json"], ["fit", "h.json", "--json"]))
-    return _spoilt(files, chance, ["h.json"]), verb
+    files = _spoilt(files, chance, ["h.json"])
+    if chance.random() < 0.7:
+        return files, verb
+    workspace = _spoilt({"w.json": ORIGINALS.workspace(chance)}, chance, ["w.json"])["w.json"]
+    return _in_both_forms(workspace), ["fit", "h.json", "--json"]
 
 
 def _in_both_forms(workspace: bytes) -> dict[str, bytes]:
@@ -355,6 +356,14 @@ def _code(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
         )
     )
     return {"i.py": text.encode("utf-8", "surrogatepass")}, verb
+
+
+def _releases(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
+    files = ORIGINALS.release()
+    many = sorted(name for name in files if "/mono/" in name)
+    names = sorted(set(files) - set(many))
+    names.append(chance.choice(many))
+    return _spoilt(files, chance, names), ["import", "xenonnt", "r", "--model", "2024", "-o", "out"]
 
 
 def _darkcast(chance: random.Random) -> tuple[dict[str, bytes], list[str]]:
@@ -461,6 +470,7 @@ KINDS: dict[str, Callable[[random.Random], tuple[dict[str, bytes], list[str]]]] 
     "bounds": _bounds,
     "code": _code,
     "DarkCast": _darkcast,
+    "releases": _releases,
     "options": _options,
 }
 

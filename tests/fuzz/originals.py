@@ -25,6 +25,7 @@ from spec_builder.sharing.export import PatchRequest, export_workspaces
 from spec_builder.studies.by_toys import find_limits_by_toys, fit_analysis_by_toys
 from spec_builder.studies.limits import find_limits
 from spec_builder.studies.scans import scan_analysis
+from tests.experiments.releases.conftest import write_run
 from tests.histfactory.root_hs3 import as_newer_root, of_root
 from tests.inference.random_models import random_model
 
@@ -269,6 +270,14 @@ class Originals:
             grid = np.array([0.0, 1e-5, 3e-5])
             found = find_limits_by_toys(load_analysis("xenonnt"), choose(file), np.array([1.0]), toys=10, values=[grid])
         return found.to_json().encode()
+
+    @cache  # noqa: B019
+    def release(self) -> dict[str, bytes]:
+        """Files of a made-up release, as far as they are read before their digests are compared."""
+        with tempfile.TemporaryDirectory() as folder:
+            write_run(Path(folder), "sr0")
+            paths = [path for path in Path(folder).rglob("*") if path.is_file()]
+            return {f"r/{path.relative_to(folder)}": path.read_bytes() for path in paths}
 
     def source(self) -> dict[str, bytes]:
         """Files of a source of one's own."""

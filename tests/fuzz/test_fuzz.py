@@ -18,7 +18,7 @@ from tests.fuzz.harness import attempt, problem, run
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Inputs of each kind; a figure with curves of DarkCast takes 10 s, which is for scripts/fuzz alone.
+#: Inputs of each kind; what takes long, figures with curves of DarkCast and releases, is for scripts/fuzz alone.
 COUNT = {
     "experiments": 40,
     "workspaces": 60,

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.inference import compiled, newton, packing
+from spec_builder.inference import compiled, descent, newton, packing
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.rows import Rows, take_apart
 from spec_builder.model.analysis import load_analysis
 from tests.inference.random_models import random_model
 
 if TYPE_CHECKING:
-    from spec_builder.base.arrays import FloatArray
+    from spec_builder.base.arrays import FloatArray, IndexArray
     from spec_builder.inference.newton import BatchFit
 
 LIBRARY = compiled.find_library()
@@ -210,6 +210,54 @@ def test_a_huge_signal_settles(events: float) -> None:
     assert fits.valid.all()
     # the signal is gone, whatever it was
     assert np.ptp(fits.twice_nll) < 0.01
+
+
+@needs_library
+def test_rates_that_rounding_hides_make_no_minimum(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Terms of 1e7 that cancel to 1e-10 in an empty bin: one in 25 valid fits was not at its minimum."""
+    likelihood = Likelihood.from_workspace(load_analysis("pandax4t", "linear").workspace, "new_physics")
+    rng = np.random.default_rng(6)
+    signal = np.array([8.3, 6.5, 5.4, 4.2, 3.4, 2.8, 2.3, 1.9])[:, None] * rng.uniform(0.1, 3, 1000) * 1e6
+    counts = np.where(rng.random(signal.shape) < 0.4, 0, rng.poisson(likelihood.observed[:, None], signal.shape))
+    auxiliary = rng.normal(size=(len(likelihood.constrained()), 1000))
+    rows = Rows({"cevns": signal}, observed=counts.astype(float), auxiliary=auxiliary)
+    one, other = (fit_with(engine, monkeypatch, likelihood, rows) for engine in ("compiled", "numpy"))
+    both = one.valid & other.valid
+    assert both.sum() > 500
+    np.testing.assert_allclose(one.twice_nll[both], other.twice_nll[both], rtol=0, atol=1e-5)
+
+
+@needs_library
+@pytest.mark.parametrize("size", [1.0, 1e3, 1e6])
+@pytest.mark.parametrize("barrier", [0.0, 1e-9, 1e-2])
+def test_a_minimum_that_is_not_looked_at_again_is_there(size: float, barrier: float) -> None:
+    """Where rates are affine the last step is not evaluated: its EDM is a bound that holds, and 2NLL is that there."""
+    assert isinstance(LIBRARY, compiled.Library)
+    likelihood = Likelihood.from_workspace(load_analysis("pandax4t", "linear").workspace, "new_physics")
+    rng = np.random.default_rng(6)
+    signal = np.array([8.3, 6.5, 5.4, 4.2, 3.4, 2.8, 2.3, 1.9])[:, None] * rng.uniform(0.1, 3, 400) * size
+    empty = rng.random(signal.shape) < 0.3
+    counts = np.where(empty, 0, rng.poisson(likelihood.observed[:, None], signal.shape)).astype(float)
+    auxiliary = rng.normal(size=(len(likelihood.constrained()), 400))
+    layout, arrays = take_apart(likelihood, Rows({"cevns": signal}, observed=counts, auxiliary=auxiliary))
+    packed = likelihood.packed(likelihood.free, layout)
+    assert packed is not None
+    assert packed.model.affine
+
+    def fit(theta: FloatArray, evaluations: int) -> tuple[FloatArray, FloatArray, IndexArray]:
+        least = np.full((1, 1), barrier)
+        return compiled.run(LIBRARY, packed, theta, arrays, least, evaluations=evaluations)
+
+    theta = np.tile(likelihood.init[:, None], 400)
+    value, edm, reason = fit(theta, 100)
+    end = theta.copy()
+    there, distance, _ = fit(end, 1)
+    np.testing.assert_array_equal(end, theta)  # one evaluation goes nowhere
+    unseen = (reason == 0) & (distance != edm)
+    assert unseen.sum() > 40
+    assert (distance[unseen] <= edm[unseen]).all()
+    assert edm[unseen].max() <= descent.EDM_GOAL
+    np.testing.assert_allclose(value[unseen], there[unseen], rtol=1e-13, atol=1e-11)
 
 
 @needs_library

@@ -40,6 +40,14 @@ def test_both_forms_agree(seed: int) -> None:
     np.testing.assert_allclose(other.hessian[lower], one.hessian[lower], rtol=1e-8, atol=1e-8)
 
 
+def test_2nll_alone_is_that_of_the_expansion() -> None:
+    likelihood, _, jacobian = both(random_model(3, 1)[0])
+    theta = points(likelihood, 20)
+    theta[:, 0] = -1e3  # where a rate is negative
+    assert np.isinf(jacobian.value(theta)[0])
+    assert jacobian.value(theta).tobytes() == jacobian(theta).value.tobytes()
+
+
 def test_every_modifier(generic: dict[str, Any]) -> None:
     likelihood, pairs, jacobian = both(generic)
     theta = points(likelihood, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,18 @@ def test_both_minimisers_end_on_an_edge_where_a_rate_vanishes() -> None:
     assert ours.valid.all()
     assert theirs.valid.all()
     np.testing.assert_allclose(ours.twice_nll, theirs.twice_nll, rtol=0, atol=1e-7)
+
+
+def test_another_minimum_that_is_higher_is_no_end(generic: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """MIGRAD has not ended, but has come lower than where Newton's steps end: no minimum is known."""
+    likelihood = Likelihood.from_workspace(generic)
+    best = newton.minimise(likelihood)
+    higher = replace(best, twice_nll=best.twice_nll + 1)
+    monkeypatch.setattr(minuit, "_CALLS", 1)
+    monkeypatch.setattr(newton, "minimise", lambda *_, **__: higher)
+    found = minuit.minimise(likelihood, start=best.theta + 1e-3)
+    assert not found.valid.any()
+    assert found.twice_nll[0] < higher.twice_nll[0]
 
 
 def test_nothing_is_printed_whatever_others_have_set(capfd: pytest.CaptureFixture[str]) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spec_builder.inference.data import Data
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.rows import Rows, take_apart
-from spec_builder.inference.starts import bent_shapes, may_have_minima, mirrored, scattered, sides
+from spec_builder.inference.starts import bends_back, may_have_minima, scattered, some_bend_back
 from tests.inference.random_rows import random_rows
 
 
@@ -40,8 +41,8 @@ def test_starts_fill_the_domain() -> None:
     mu = points[:, likelihood.index("mu")]
     assert np.histogram(mu[1::2], 10, (0, 10))[0] == pytest.approx(20, abs=6)
     assert 0.2 < np.median(mu[::2]) / 0.1 < 5  # in powers of ten below the upper bound
-    assert np.std(points[:, likelihood.index("a")]) == pytest.approx(1.5, abs=0.1)
-    assert np.std(points[:, likelihood.index("g[0]")]) == pytest.approx(1.5 * 0.2, abs=0.05)
+    assert np.std(points[:, likelihood.index("a")]) == pytest.approx(2.4, abs=0.1)  # some are on the bounds
+    assert np.std(points[:, likelihood.index("g[0]")]) == pytest.approx(2.5 * 0.2, abs=0.05)
     assert np.corrcoef(mu, points[:, likelihood.index("a")])[0, 1] == pytest.approx(0, abs=0.2)
 
 
@@ -98,28 +99,52 @@ def test_bounds_that_leave_no_room_hold_a_parameter(minimiser: Any) -> None:
 
 
 #: 2NLL at the minimum of rows of random models whose shapes bend back, by Minuit on pyhf's likelihood from several
-#: starts, or the lowest of 400 random starts; the fit of one start ends 1e-3 to 95 higher.
+#: starts, or the lowest of 400 random starts or more; the fit of one start ends 1e-3 to 103 higher.
 BENT = {
     (11, 0): 48.52198,
+    (388, 64): 233.009313,
     (410, 0): 50.686238,
     (413, 117): 66.027536,
+    (416, 39): 469.021648,
     (431, 0): 222.503035,
+    (503, 24): 340.004083,
     (826, 0): 189.447185,
     (929, 331): 759.310823,
     (943, 406): 50.479364,
     (956, 460): 180.278884,
+    (1151, 116): 134.953737,
     (1224, 386): 20.483454,
+    (1820, 77): 308.711882,
     (1987, 403): 119.349767,
     (2009, 398): 130.707565,
 }
 
 
 @pytest.mark.parametrize(("structure", "row"), BENT)
-def test_shapes_that_bend_back_are_fitted_from_either_side(structure: int, row: int) -> None:
+def test_shapes_that_bend_back_are_fitted_from_all_over(structure: int, row: int) -> None:
     _, likelihood, rows = random_rows(structure, 500)
     found = minimise(likelihood, rows=rows.take(np.array([row])))
     assert found.valid.all()
     assert found.twice_nll[0] == pytest.approx(BENT[structure, row], abs=1e-6)
+
+
+def test_another_way_down_that_ends_higher_is_not_taken() -> None:
+    # the steps come to 79.7 without an end; with barriers that come down they end in another minimum, at 127.9
+    _, likelihood, rows = random_rows(217, 40)
+    found = minimise(likelihood, rows=rows.take(np.array([29])), start=scattered(likelihood, 1))
+    assert found.twice_nll[0] < 79.7
+
+
+@pytest.mark.parametrize(("row", "lowest"), [(0, 114.938627), (1, 120.892972)])
+def test_a_fit_of_many_parameters_starts_all_over_where_shapes_bend_back(row: int, lowest: float) -> None:
+    # the lowest of 64 random starts; the fit from the model's own start and its profile end 0.14 and 0.03 higher
+    _, likelihood, rows = random_rows(50, 6)
+    assert rows.observed is not None
+    assert rows.auxiliary is not None
+    own = Data(rows.observed[:, [row]], rows.auxiliary[:, [row]]).into(likelihood)
+    assert not may_have_minima(own, own.free)
+    assert bends_back(own, own.free)
+    assert fit(own).twice_nll == pytest.approx(lowest, abs=1e-6)
 
 
 def test_a_shape_bends_back_in_the_model_or_in_a_row() -> None:
@@ -137,12 +162,9 @@ def test_a_shape_bends_back_in_the_model_or_in_a_row() -> None:
     straight, bent = model(12.0, 9.0), model(12.0, 11.0)
     assert not straight.specification.bent
     assert bent.specification.bent == (0,)
-    variation = np.array([[12.0, 12.0], [12.0, 12.0]]), np.array([[9.0, 9.0], [8.0, 11.0]])
-    layout, arrays = take_apart(straight, Rows(variations={("s", "tilt"): variation}))
-    assert bent_shapes(straight, straight.free, layout, arrays) == [0]
-    layout, arrays = take_apart(straight, Rows())
-    assert bent_shapes(straight, straight.free, layout, arrays) == []
-    assert [values.tolist() for values in sides(bent, [0])] == [[2.0], [-2.0]]
-    points = np.array([[0.5, -0.5, 3.0]])
-    ((place, values),) = mirrored(bent, [0], points)
-    assert (place, values.tolist()) == (0, [-2.0, 2.0, -3.0])
+    varied = {("s", "tilt"): (np.array([[12.0, 12.0], [12.0, 12.0]]), np.array([[9.0, 9.0], [8.0, 11.0]]))}
+    cases = (straight, Rows(), False), (straight, Rows(variations=varied), True), (bent, Rows(), True)
+    for likelihood, rows, expected in cases:
+        layout, arrays = take_apart(likelihood, rows)
+        assert some_bend_back(likelihood, likelihood.free, layout, arrays) == expected
+        assert not some_bend_back(likelihood, (), layout, arrays)

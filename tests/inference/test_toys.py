@@ -12,9 +12,9 @@ from spec_builder.base.chunks import FileStore, MemoryStore
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import process_pool
 from spec_builder.inference import toys as module
-from spec_builder.inference.data import Data
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
+from spec_builder.inference.rows import saturated
 from spec_builder.inference.toys import (
     TOYS_PER_CHUNK,
     chunk_sizes,
@@ -22,7 +22,6 @@ from spec_builder.inference.toys import (
     fit_toys,
     generator_of,
     hypotheses,
-    saturated,
     throw,
 )
 from spec_builder.model.analysis import load_analysis
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spec_builder.base.arrays import Columns, FloatArray
+    from spec_builder.inference.data import Data
     from tests.inference.conftest import PyhfModel
 
 
@@ -101,9 +101,12 @@ def test_numbers_that_are_none_are_refused(xenonnt: Likelihood, toys: int, seed:
         throw(xenonnt, "flux", xenonnt.init[None], toys=toys, seed=seed)
 
 
-def test_saturated_agrees_with_the_observed_data(generic: dict[str, Any]) -> None:
+def test_saturated_is_that_of_a_model_with_the_data(generic: dict[str, Any]) -> None:
     likelihood = Likelihood.from_workspace(generic)
-    assert saturated(likelihood, Data.of(likelihood))[0] == pytest.approx(likelihood.saturated, abs=1e-10)
+    data = draw(likelihood, likelihood.init, np.random.default_rng(1), 3)
+    found = saturated(likelihood.specification, data.observed, data.auxiliary)
+    expected = [data.take(slice(k, k + 1)).into(likelihood).saturated for k in range(3)]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)
 
 
 # ---------------------------------------------------------------- minima
@@ -169,7 +172,7 @@ def test_a_bin_where_nothing_is_expected_does_not_hide_the_minima(xenonnt: Likel
     data = draw(likelihood, theta, np.random.default_rng(1), 50)
     assert (data.observed[2] == 0).all()
     found = fit_toys(likelihood, "y", theta, data)
-    least = found["chi2"] + saturated(likelihood, data)
+    least = found["chi2"] + saturated(likelihood.specification, data.observed, data.auxiliary)
     assert np.max(np.abs(least - brute_force(likelihood, "y", data, np.linspace(0, 4, 81)))) < 1e-6
     assert 5 < (found["best"] > 0.95).sum() < 45  # the two minima are equally low, but for the bound at zero
 
@@ -193,7 +196,7 @@ def test_the_lower_of_two_minima_is_found(xenonnt: Likelihood, truth: float) -> 
     (theta,) = hypotheses(likelihood, "y", np.array([truth]))
     data = draw(likelihood, theta, np.random.default_rng(8), 100)
     found = fit_toys(likelihood, "y", theta, data)
-    least = found["chi2"] + saturated(likelihood, data)
+    least = found["chi2"] + saturated(likelihood.specification, data.observed, data.auxiliary)
     assert found["valid"].all()
     expected = brute_force(likelihood, "y", data, np.linspace(0, 5, 126))
     assert np.max(np.abs(least - expected)) < 1e-6
@@ -207,7 +210,7 @@ def test_the_weak_mixing_angle_is_fitted_within_its_domain() -> None:
     (theta,) = hypotheses(likelihood, "sin2thetaw", np.array([0.05]))
     data = draw(likelihood, theta, np.random.default_rng(5), 60)
     found = fit_toys(likelihood, "sin2thetaw", theta, data)
-    least = found["chi2"] + saturated(likelihood, data)
+    least = found["chi2"] + saturated(likelihood.specification, data.observed, data.auxiliary)
     assert np.max(np.abs(least - brute_force(likelihood, "sin2thetaw", data, np.linspace(0, 1, 51)))) < 1e-6
     assert (found["best"] >= 0).all()
     assert (found["best"] == 0).any()
