@@ -2,10 +2,12 @@
 
 The standard's text is at https://hep-statistics-serialization-standard.github.io. Where it leaves a choice, what
 ROOT and pyhs3 read is written: ``histosys`` contents are the absolute yields at +-1 standard deviation, modifiers
-have a name, an analysis lists its ``domains``. The ``vals`` of a ``shapesys`` are absolute, as pyhs3 reads them (ROOT
-divides them by the contents); those of a ``staterror`` stand in the sample's ``errors``. The standard has no ``lumi``:
-it is a ``normfactor`` with a Gaussian among the likelihood's ``aux_distributions``, as ROOT writes it. Files in HS3 are
-read by :mod:`spec_builder.histfactory.hs3_reading`.
+have a name, an analysis lists its ``domains``, and no ``interpolation`` is named: ROOT 6.40 reads numbers there
+(roofit/hs3/src/JSONFactories_HistFactory.cxx), pyhs3 0.4 its own words (distributions/histfactory/modifiers.py), and
+both take pyhf's codes 4 and 4p where there is none. The ``vals`` of a ``shapesys`` are absolute, as pyhs3 reads them
+(ROOT divides them by the contents); those of a ``staterror`` stand in the sample's ``errors``. The standard has no
+``lumi``: it is a ``normfactor`` with a Gaussian, which ROOT finds by the modifier's ``constraint_name`` and pyhs3 among
+the likelihood's ``aux_distributions``. Files in HS3 are read by :mod:`spec_builder.histfactory.hs3_reading`.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from spec_builder.base.files import digest, load_json
 from spec_builder.base.names import shown
 from spec_builder.base.version import __version__
 from spec_builder.histfactory.checks import check_workspace, missing_interests
+from spec_builder.histfactory.hs3_measurements import DEFAULT_POINT
 from spec_builder.histfactory.hs3_reading import is_hs3
 from spec_builder.histfactory.patch import apply_patch, patched_workspace
 from spec_builder.histfactory.specification import Constraint, read_specification
@@ -35,10 +38,11 @@ __all__ = ["hs3_workspace", "read_hs3"]
 
 HS3_VERSION = "0.2"
 LIKELIHOOD = "main_likelihood"
-#: pyhf's code 4: a polynomial inside one standard deviation, exponential outside.
-_NORMSYS = {"type": "mult", "in": "poly6", "out": "exp"}
-#: pyhf's code 4p: a polynomial inside one standard deviation, linear outside.
-_HISTOSYS = {"type": "add", "in": "poly6", "out": "poly1"}
+#: Where ROOT looks for ranges, without which it reads nothing, and for values: those of the first measurement.
+_FIRST_DOMAIN, _FIRST_POINT = "default_domain", DEFAULT_POINT
+#: ROOT looks for the constraint of a channel's staterrors here, 6.40 for the second key, and takes Poisson's otherwise.
+_STATERROR = {"constraint": "Gauss", "constraint_type": "Gauss"}
+_LUMI_CONSTRAINT = "lumi_constraint"
 _ALL_OF_THEM = "measurement: chooses one of a file in HS3; of a workspace all are written"
 _UNIT_GAUSSIAN = Constraint("normal", 0.0, 1.0)
 
@@ -100,6 +104,7 @@ def _hs3(workspace: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> di
         likelihood["aux_distributions"] = [gaussian["name"]]
         constraints["lumi"] = Constraint("normal", gaussian["x"], gaussian["sigma"])
     first = _first_bins(workspace)
+    written = _written_names(workspace, specifications, first)
     content: dict[str, Any] = {
         "metadata": about,
         "distributions": [
@@ -117,13 +122,15 @@ def _hs3(workspace: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> di
         "misc": {"spec_builder": _own_notes(workspace, metadata, axes)},
     }
     for name, specification in specifications.items():
-        domain, start = f"{name}_domain", f"{name}_start"
+        is_first = not content["analyses"]
+        domain = _FIRST_DOMAIN if is_first else f"{name}_bounds"
+        start = _FIRST_POINT if is_first else f"{name}_start"
         analysis = {"name": name, "likelihood": LIKELIHOOD, "domains": [domain], "init": start}
         if specification.poi:
-            analysis["parameters_of_interest"] = [specification.poi]
+            analysis["parameters_of_interest"] = [written[specification.poi]]
         content["analyses"].append(analysis)
-        content["domains"].append(_domain(domain, specification.parameters))
-        content["parameter_points"].append(_start(start, specification.parameters, constraints))
+        content["domains"].append(_domain(domain, specification.parameters, written))
+        content["parameter_points"].append(_start(start, specification.parameters, written, constraints))
     return content
 
 
@@ -143,7 +150,33 @@ def _distribution(
 ) -> dict[str, Any]:
     name = channel["name"]
     samples = [_sample(name, sample, first) for sample in channel["samples"]]
-    return {"name": name, "type": "histfactory_dist", "axes": [axis], "samples": samples}
+    distribution = {"name": name, "type": "histfactory_dist", "axes": [axis], "samples": samples}
+    if any(channel == name for channel, _ in first):
+        distribution["staterror"] = dict(_STATERROR)
+    return distribution
+
+
+def _bin_name(stem: str, place: int) -> str:
+    """Name of a parameter of a ``staterror``: ROOT reads none with brackets.
+
+    Those of other modifiers keep them: the ``vals`` of a ``shapesys`` have two meanings, and a ``shapefactor`` none.
+    """
+    return f"{stem}_bin_{place}"
+
+
+def _written_names(
+    workspace: Mapping[str, Any], specifications: Mapping[str, Specification], first: Mapping[tuple[str, str], int]
+) -> dict[str, str]:
+    """Names of the parameters in HS3, by those in pyhf."""
+    written = {p.name: p.name for specification in specifications.values() for p in specification.parameters}
+    bins = {channel["name"]: len(channel["samples"][0]["data"]) for channel in workspace["channels"]}
+    for (channel, stem), start in first.items():
+        for place in range(start, start + bins[channel]):
+            name = _bin_name(stem, place)
+            if name in written:
+                raise SpecBuilderError(f"parameter '{name}': would have the name of a bin of staterror '{stem}' in HS3")
+            written[f"{stem}[{place}]"] = name
+    return written
 
 
 def _own_notes(
@@ -233,18 +266,23 @@ def _modifier(where: str, modifier: Mapping[str, Any], contents: Sequence[float]
     name, kind, data = modifier["name"], modifier["type"], modifier["data"]
     common = {"name": name, "type": kind, "parameter": name}
     vector = {"name": name, "type": kind, "parameters": [f"{name}[{first + i}]" for i in range(len(contents))]}
-    if kind in ("normfactor", "lumi"):
-        return common | {"type": "normfactor"}
+    if kind == "normfactor":
+        return common
+    if kind == "lumi":
+        return common | {"type": "normfactor", "constraint_name": _LUMI_CONSTRAINT}
     if kind == "normsys":
         values = {"hi": data["hi"], "lo": data["lo"]}
-        return common | {"constraint": "Gauss", "data": values, "interpolation": _NORMSYS}
+        return common | {"constraint": "Gauss", "data": values}
     if kind == "histosys":
         shapes = {key: {"contents": list(data[f"{key}_data"])} for key in ("hi", "lo")}
-        return common | {"constraint": "Gauss", "data": shapes, "interpolation": _HISTOSYS}
+        return common | {"constraint": "Gauss", "data": shapes}
     if kind == "shapefactor":
         return vector
     if kind == "staterror":
-        return vector | {"constraint": "Gauss"}
+        return vector | {
+            "parameters": [_bin_name(name, first + i) for i in range(len(contents))],
+            "constraint": "Gauss",
+        }
     if kind == "shapesys":
         pairs = enumerate(zip(contents, data, strict=True))
         widths = [_shape_value(f"{where}, modifier '{name}'", i, events, width) for i, (events, width) in pairs]
@@ -318,17 +356,22 @@ def _luminosity(workspace: Mapping[str, Any], specifications: Mapping[str, Speci
             "parameter 'lumi': the measurements constrain it differently, and HS3 holds one constraint"
         )
     return [
-        {"name": "lumi_constraint", "type": "gaussian_dist", "x": c.auxiliary, "mean": "lumi", "sigma": c.scale}
+        {"name": _LUMI_CONSTRAINT, "type": "gaussian_dist", "x": c.auxiliary, "mean": "lumi", "sigma": c.scale}
         for c in found
     ]
 
 
-def _domain(name: str, parameters: Sequence[ParameterSpec]) -> dict[str, Any]:
-    axes = [{"name": p.name, "min": p.lower, "max": p.upper} for p in parameters]
+def _domain(name: str, parameters: Sequence[ParameterSpec], written: Mapping[str, str]) -> dict[str, Any]:
+    axes = [{"name": written[p.name], "min": p.lower, "max": p.upper} for p in parameters]
     return {"name": name, "type": "product_domain", "axes": axes}
 
 
-def _start(name: str, parameters: Sequence[ParameterSpec], constraints: Mapping[str, Constraint]) -> dict[str, Any]:
+def _start(
+    name: str,
+    parameters: Sequence[ParameterSpec],
+    written: Mapping[str, str],
+    constraints: Mapping[str, Constraint],
+) -> dict[str, Any]:
     for p in parameters:
         expected = constraints.get(p.name)
         if _same(p.constraint, expected):
@@ -342,7 +385,7 @@ def _start(name: str, parameters: Sequence[ParameterSpec], constraints: Mapping[
             f"parameter '{p.name}': the measurement's auxdata, sigmas or factors are not those of its modifier, "
             "which HS3 cannot hold"
         )
-    values = [{"name": p.name, "value": p.init, "const": p.fixed} for p in parameters]
+    values = [{"name": written[p.name], "value": p.init, "const": p.fixed} for p in parameters]
     return {"name": name, "parameters": values}
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from spec_builder.histfactory.specification import Constraint
 
-__all__ = ["Names", "chosen_measurements", "likelihoods_of", "settings_of", "start_of"]
+__all__ = ["DEFAULT_POINT", "Names", "chosen_measurements", "likelihoods_of", "settings_of", "start_of"]
 
 #: The parameter point in which ROOT keeps values, and what is constant.
 DEFAULT_POINT = "default_values"

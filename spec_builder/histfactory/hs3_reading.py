@@ -302,15 +302,17 @@ class _Reader:
     ) -> str:
         """Name of a modifier of bins in pyhf.
 
-        It is NAME if the parameters are ``NAME[0]``, ... , of which channels may have parts in a staterror; else one
-        for the channel, since pyhf would share it.
+        It is NAME if the parameters are ``NAME[0]``, ... , or ``NAME_bin_0``, ... with the modifier's name, of which
+        channels may have parts in a staterror; else one for the channel, since pyhf would share it.
         """
         parameters = self.parameters(distribution["name"], sample, modifier)
         if parameters[0] in self.names.bins:
             return self.names.bins[parameters[0]].rpartition("[")[0]
-        stem = parameters[0].removesuffix("]").rpartition("[")[0]
+        stem, form = parameters[0].removesuffix("]").rpartition("[")[0], "{}[{}]"
+        if not stem:
+            stem, form = str(modifier.get("name") or ""), "{}_bin_{}"
         start = self.names.lengths.get(stem, 0)
-        is_plain = stem and parameters == [f"{stem}[{start + i}]" for i in range(len(parameters))]
+        is_plain = stem and parameters == [form.format(stem, start + i) for i in range(len(parameters))]
         if is_plain and (start == 0 or kind == "staterror"):
             return stem
         stem = f"{modifier.get('name') or modifier['type']}_{distribution['name']}"

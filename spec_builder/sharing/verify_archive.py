@@ -10,10 +10,11 @@ import numpy as np
 
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import MAX_JSON_MEMORY, canonical_json, digest, json_memory, parse_json
+from spec_builder.base.files import MAX_JSON_MEMORY, digest, json_memory, parse_json
 from spec_builder.base.printing import counted
 from spec_builder.base.progress import Parts, silent
 from spec_builder.histfactory.hs3 import hs3_workspace
+from spec_builder.histfactory.hs3_reading import workspaces_of_hs3
 from spec_builder.histfactory.patchset import check_patch_set
 from spec_builder.sharing.bundle import LINES, SUMS, broken_seals, read_archive
 from spec_builder.sharing.critical import check_critical, is_critical, is_json_number
@@ -82,8 +83,8 @@ def _verify_content(files: Mapping[str, bytes], report: Parts) -> tuple[str, lis
     if problems:
         return "archive", problems
     problems += _digest_problems(workspace, metadata, patch_sets)
-    if not problems and _text(HS3, files[HS3]) != canonical_json(hs3_workspace(workspace, metadata)):
-        problems.append(f"{HS3}: is not {WORKSPACE} in HS3")
+    if not problems:
+        problems += [f"{HS3}: {problem}" for problem in _hs3_problems(content[HS3], workspace, metadata)]
     for key, value in content.items():
         problems += _critical_problems(key, value, workspace)
     problems += _patch_problems(workspace, patch_sets, report)
@@ -127,6 +128,35 @@ def _patch_problems(workspace: Any, patch_sets: Mapping[str, Any], report: Parts
             report(before + done, sum(sizes))
 
         yield from (f"{key}: {problem}" for problem in verify_patch_set(workspace, value, key, report=applied))
+
+
+def _hs3_problems(content: Any, workspace: Mapping[str, Any], metadata: Mapping[str, Any]) -> Iterator[str]:
+    """Where a file in HS3 is another model than the workspace; other versions may write the same one otherwise."""
+    wanted = hs3_workspace(workspace, metadata)
+    if content == wanted:
+        return
+    try:
+        is_same = workspaces_of_hs3(content) == workspaces_of_hs3(wanted)
+        bins, named = _bins(content), content["misc"]["spec_builder"]["pyhf_sha256"]
+    except SpecBuilderError as error:
+        yield str(error)
+        return
+    except (KeyError, TypeError, AttributeError):
+        yield "lacks what spec_builder notes under misc"
+        return
+    if not is_same:
+        yield f"is another model than {WORKSPACE}"
+    if bins != _bins(wanted):
+        yield f"has other bins than {METADATA}"
+    if named != digest(workspace):
+        yield f"names sha256 {named}, but {WORKSPACE} has {digest(workspace)}"
+
+
+def _bins(content: Mapping[str, Any]) -> list[Any]:
+    """Axes of the channels, and the edges of their runs, by name."""
+    axes = {distribution["name"]: distribution.get("axes") for distribution in content["distributions"]}
+    notes = content["misc"]["spec_builder"]["axes"]
+    return [axes, {name: note.get("bin_edges") for name, note in notes.items()}]
 
 
 def _critical_problems(name: str, content: Any, workspace: Mapping[str, Any]) -> Iterator[str]:

@@ -125,7 +125,7 @@ def test_measurements_are_analyses(xenonnt: tuple[dict[str, Any], dict[str, Any]
             assert (axis["min"], axis["max"]) == bounds
 
 
-def test_modifiers_say_how_they_interpolate(xenonnt: tuple[dict[str, Any], dict[str, Any]]) -> None:
+def test_modifiers_interpolate_as_readers_do_by_default(xenonnt: tuple[dict[str, Any], dict[str, Any]]) -> None:
     normsys = modifiers(hs3_workspace(*xenonnt))["accidental"]["xenonnt_accidental"]
     assert normsys == {
         "name": "xenonnt_accidental",
@@ -133,13 +133,12 @@ def test_modifiers_say_how_they_interpolate(xenonnt: tuple[dict[str, Any], dict[
         "parameter": "xenonnt_accidental",
         "constraint": "Gauss",
         "data": {"hi": 1.048, "lo": 0.952},
-        "interpolation": {"type": "mult", "in": "poly6", "out": "exp"},
     }
     workspace, metadata = load(WORKSPACES / "linear/xenonnt/BkgOnly.json")
     linear = modifiers(hs3_workspace(workspace, metadata))
     assert linear["cevns"]["mu_8b"] == {"name": "mu_8b", "type": "normfactor", "parameter": "mu_8b"}
     histosys = linear["accidental"]["xenonnt_accidental"]
-    assert histosys["interpolation"] == {"type": "add", "in": "poly6", "out": "poly1"}
+    assert "interpolation" not in histosys
     original = workspace["channels"][0]["samples"][0]["modifiers"][0]["data"]
     assert histosys["data"]["hi"]["contents"] == original["hi_data"]
 
@@ -216,6 +215,11 @@ def anybodys(*parameters: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def written(parameter: str) -> str:
+    """The name in HS3 of a parameter in pyhf."""
+    return parameter.replace("mc[", "mc_bin_").removesuffix("]") if parameter.startswith("mc[") else parameter
+
+
 POSITIVE = ("mu", "lumi", "mc", "shape")
 
 
@@ -229,14 +233,14 @@ def test_pyhs3_has_the_same_likelihood_with_parameters_of_bins() -> None:
     workspace = anybodys()
     model = pyhs3.Workspace(**json.loads(json.dumps(hs3_workspace(workspace))))
     likelihood = Likelihood.from_workspace(workspace)
-    variables = {name: pt.dscalar(name) for name in likelihood.parameters}
+    variables = {written(name): pt.dscalar(name) for name in likelihood.parameters}
     counts = {f"{o['name']}_observed": pt.constant(np.array(o["data"], float)) for o in workspace["observations"]}
     log_probability = pt.constant(0.0)
     for distribution in model.distributions:
         context = Context({**variables, **counts, **distribution.constants})
         constraint = distribution.extended_likelihood(context)
         log_probability += pt.log(distribution.likelihood(context)) + pt.log(constraint)
-    inputs = [variables[name] for name in likelihood.parameters]
+    inputs = list(variables.values())
     evaluate = function(inputs=inputs, outputs=-2 * log_probability, mode="FAST_COMPILE")
     theta = np.random.default_rng(20250512).uniform(0.7, 1.4, (20, len(inputs)))
     theta[:, likelihood.index("shape[1]")] = 1.0  # held
@@ -262,6 +266,28 @@ def test_hs3_and_back_is_the_same_likelihood(parameter: dict[str, Any]) -> None:
     ours, theirs = (read_specification(content, "any") for content in (workspace, back))
     assert ours.parameters == theirs.parameters
     assert ours.poi == theirs.poi == "mu"
+
+
+def test_bins_of_a_staterror_may_have_brackets_as_version_060_wrote_them() -> None:
+    text = json.dumps(hs3_workspace(anybodys()))
+    for i in range(3):
+        text = text.replace(f'"mc_bin_{i}"', f'"mc[{i}]"')
+    assert "mc_bin" not in text
+    assert workspace_of_hs3(json.loads(text)) == workspace_of_hs3(hs3_workspace(anybodys()))
+
+
+def test_root_finds_what_it_wants() -> None:
+    """A domain and a point of its names, of the first measurement, and constraints where it looks for them."""
+    workspace = anybodys({"name": "mu", "inits": [2.0], "bounds": [[-1.0, 7.0]]})
+    workspace["measurements"].append({"name": "default", "config": {"poi": "mu", "parameters": [LUMI]}})
+    content = hs3_workspace(workspace)
+    assert [domain["name"] for domain in content["domains"]] == ["default_domain", "default_bounds"]
+    assert [point["name"] for point in content["parameter_points"]] == ["default_values", "default_start"]
+    assert {"name": "mu", "min": -1.0, "max": 7.0} in content["domains"][0]["axes"]
+    assert {"name": "mu", "value": 2.0, "const": False} in content["parameter_points"][0]["parameters"]
+    channel, other, gaussian = content["distributions"]
+    assert channel["staterror"] == other["staterror"] == {"constraint": "Gauss", "constraint_type": "Gauss"}
+    assert channel["samples"][0]["modifiers"][1]["constraint_name"] == gaussian["name"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parts[-3]}-{path.parts[-2]}")
@@ -293,6 +319,10 @@ def test_a_published_base_has_no_parameter_of_interest_yet() -> None:
         (
             lambda w: w["channels"][0]["samples"][2].update(data=[0.0, 7.0]),
             "channel 'z', sample 'c', modifier 'shape', bin 0: has no events to be uncertain of",
+        ),
+        (
+            lambda w: w["channels"][0]["samples"][0]["modifiers"][0].update(name="mc_bin_1"),
+            "parameter 'mc_bin_1': would have the name of a bin of staterror 'mc'",
         ),
         (
             lambda w: [c["samples"][-1]["modifiers"][0].update(name="other") for c in w["channels"]],
@@ -344,19 +374,19 @@ def point(content: dict[str, Any], name: str) -> dict[str, Any]:
         ),
         (
             lambda h: h["distributions"][2].update(mean="mu"),
-            "distribution 'lumi_constraint': constrains otherwise than a pyhf workspace can",
+            "constraint 'lumi_constraint' has no counterpart in a pyhf workspace",
         ),
         (
             lambda h: h["distributions"][0]["samples"][1]["modifiers"][0].update(constraint="Poisson"),
-            r"parameter 'mc\[1\]': several samples share it in a staterror, which pyhf",
+            "parameter 'mc_bin_1': several samples share it in a staterror, which pyhf",
         ),
         (
             lambda h: h["distributions"][0]["samples"][1]["modifiers"][1].update(type="custom"),
             "sample 'b', modifier 'lumi': type 'custom' has no counterpart in a pyhf workspace",
         ),
         (
-            lambda h: [a.pop("min") for a in h["domains"][0]["axes"] if a["name"] == "mc[2]"],
-            r"parameter 'mc\[0\]': has bounds, which not all bins of its modifier have",
+            lambda h: [a.pop("min") for a in h["domains"][0]["axes"] if a["name"] == "mc_bin_2"],
+            "parameter 'mc_bin_0': has bounds, which not all bins of its modifier have",
         ),
         (
             lambda h: h["analyses"][0].update(init="best"),
@@ -380,9 +410,9 @@ def test_widths_of_root_are_relative() -> None:
 
 def test_parameters_that_root_names_get_names_of_pyhf() -> None:
     def rename(h: dict[str, Any]) -> None:
-        text = json.dumps(h["distributions"][:2]).replace("mc[0]", "gamma_stat_a_bin_0")
+        text = json.dumps(h["distributions"][:2]).replace("mc_bin_0", "gamma_stat_a_bin_0")
         h["distributions"][:2] = json.loads(
-            text.replace("mc[1]", "gamma_stat_z_bin_0").replace("mc[2]", "gamma_stat_z_bin_1")
+            text.replace("mc_bin_1", "gamma_stat_z_bin_0").replace("mc_bin_2", "gamma_stat_z_bin_1")
         )
 
     back = workspace_of_hs3(spoilt(rename))
@@ -395,11 +425,10 @@ def test_parameters_that_root_names_get_names_of_pyhf() -> None:
 def test_an_analysis_without_a_start_has_roots_own() -> None:
     def move(h: dict[str, Any]) -> None:
         h["analyses"][0].pop("init")
-        h["parameter_points"][0]["name"] = "default_values"
         point(h, "mu").update(value=0.5, const=True)
-        point(h, "mc[1]").pop("value")
-        h["parameter_points"][0]["parameters"].remove(point(h, "mc[1]"))
-        point(h, "mc[2]").update(value=1.25)
+        point(h, "mc_bin_1").pop("value")
+        h["parameter_points"][0]["parameters"].remove(point(h, "mc_bin_1"))
+        point(h, "mc_bin_2").update(value=1.25)
 
     parameters = {p.name: p for p in read_specification(workspace_of_hs3(spoilt(move)), "any").parameters}
     assert (parameters["mu"].init, parameters["mu"].fixed) == (0.5, True)

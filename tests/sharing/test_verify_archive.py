@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-SCALAR = "patchset_scalar.json"
+SCALAR, HS3 = "patchset_scalar.json", "BkgOnly.hs3.json"
 
 
 def resealed(files: dict[str, bytes], **change: bytes) -> dict[str, bytes]:
@@ -109,7 +109,13 @@ def edited(data: bytes, *path: str | int, value: Any) -> bytes:
             -17,
             r"BkgOnly.json: observation 'xenonnt_cs2', bin 0: -17 is",
         ),
-        ("BkgOnly.hs3.json", ("metadata", "hs3_version"), "9", r"BkgOnly.hs3.json: is not BkgOnly.json in HS3"),
+        (HS3, ("data", 0, "contents", 0), 17, rf"{HS3}: is another model than BkgOnly.json"),
+        (HS3, ("distributions", 0, "samples", 0, "modifiers", 0, "data", "hi"), 1.3, rf"{HS3}: is another model"),
+        (HS3, ("parameter_points", 1, "parameters", 1, "const"), False, rf"{HS3}: is another model than"),
+        (HS3, ("likelihoods", 0, "distributions"), ["no"], rf"{HS3}: likelihood 'main_likelihood', distributions: th"),
+        (HS3, ("misc", "spec_builder", "axes", "pandax4t_us2_N_e", "bin_edges"), {}, rf"{HS3}: has other bins than"),
+        (HS3, ("misc", "spec_builder", "pyhf_sha256"), "0", rf"{HS3}: names sha256 0, but BkgOnly.json has"),
+        (HS3, ("misc",), [], rf"{HS3}: lacks what spec_builder notes under misc"),
         ("BkgOnly.meta.json", ("sha256",), "0" * 64, r"BkgOnly.meta.json: names sha256 0000"),
         ("BkgOnly.meta.json", ("patch_sets", SCALAR), "0", rf"BkgOnly.meta.json: names sha256 0 for {SCALAR}, which"),
         ("BkgOnly.meta.json", ("patch_sets",), 1, r"BkgOnly.meta.json: patch_sets: expected an object, found 1"),
@@ -153,6 +159,29 @@ def test_changes_with_checksums_made_anew(
 ) -> None:
     problems = verify(resealed(files | {name: edited(files[name], *path, value=value)}), tmp_path)
     assert any(re.search(expected, problem) for problem in problems), problems
+
+
+def as_of_version_060(content: dict[str, Any]) -> None:
+    """The same model as version 0.6.0 wrote it: with interpolations, and other names of domains and points."""
+    for channel in content["distributions"]:
+        for modifier in (m for sample in channel["samples"] for m in sample["modifiers"]):
+            if modifier["type"] == "normsys":
+                modifier["interpolation"] = {"type": "mult", "in": "poly6", "out": "exp"}
+    for analysis, domain, point in zip(
+        content["analyses"], content["domains"], content["parameter_points"], strict=True
+    ):
+        domain["name"], point["name"] = f"{analysis['name']}_domain", f"{analysis['name']}_start"
+        analysis |= {"domains": [domain["name"]], "init": point["name"]}
+
+
+def test_an_archive_of_an_older_version(
+    files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("histfactory.hs3", "model.provenance", "sharing.verify_readme"):
+        monkeypatch.setattr(f"spec_builder.{module}.__version__", "99.0.0")
+    older = rewritten(files, HS3, as_of_version_060)
+    assert older[HS3] != files[HS3]
+    assert verify(files, tmp_path) == verify(older, tmp_path) == []
 
 
 def test_a_missing_file(files: dict[str, bytes], unpacked: Path, tmp_path: Path) -> None:
