@@ -145,14 +145,14 @@ def process_pool(jobs: int, preload: Sequence[str] = ()) -> concurrent.futures.P
         context: BaseContext = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(list(preload))
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+        is_set = one_thread_of_blas()
         try:
             resource_tracker.ensure_running()  # it unblocks the other signal
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-            is_set = one_thread_of_blas()
             forkserver.ensure_running()  # it and its children inherit what is blocked, and what is set
+        finally:
             if is_set:
                 del os.environ[BLAS_THREADS]
-        finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
     else:
         context = multiprocessing.get_context("spawn")

@@ -424,7 +424,8 @@ class _Model:
     def _keep_lower(self, points: FloatArray, places: IndexArray, found: _Found, arrays: RowArrays) -> None:
         """Fit some rows from other starts too, and keep the lowest minima.
 
-        A fit that has not ended, but came lower than all that have, goes on with patience.
+        A fit that has not ended, but came lower than all that have, goes on with patience. A row is not valid where a
+        point stays lower than all its minima.
 
         Args:
             points: where each starts, shape (M, P).
@@ -435,6 +436,7 @@ class _Model:
         count, free, quick = places.size, list(self.free), replace(self, patient=False)
         if not count:
             return
+        before = found[0].copy(), found[1].copy(), found[2].copy(), found[3].copy()
         furthest = found[0].copy(), _heights(found), found[2].copy(), found[3].copy()
         together = max(BATCH // count, 1)  # few rows cost as much as many
         for first in range(0, len(points), together):
@@ -451,6 +453,9 @@ class _Model:
             there = furthest[0][:, left]
             fits = there, *self.minimise(there, arrays.take(left))
             _take_over(found, left, fits, _heights(fits) < _heights(found)[left] - _LOWER)
+        everywhere = np.arange(found[1].size)
+        for known in (before, furthest):
+            _take_over(found, everywhere, known, is_lower(known[1], found[1]))
 
     def _come_down(
         self,
@@ -530,7 +535,7 @@ class _Model:
             arrays: what the rows have of their own.
             barriers: the last one, and where one is possible (1, else 0), shape (bins or 1, N or 1).
         """
-        theta, value, edm, reason = found
+        theta, value, _, reason = found
         left = np.flatnonzero(_not_ended(reason) & np.isfinite(value))
         if not (left.size and self.patient):
             return
@@ -540,10 +545,8 @@ class _Model:
         for height in _BARRIERS if last.any() else ():
             run_damped(engine, bounds, there, own, height * possible)
         _, distance, why = run_damped(engine, bounds, there, own, last)
-        good = why == 0
-        places = left[good]
-        theta[:, places], edm[places], reason[places] = there[:, good], distance[good], 0
-        value[places] = self._value(there[:, good], own.take(good))
+        fits = there, self._value(there, own), distance, why
+        _take_over(found, left, fits, _come_to_an_end(found, left, fits))
 
     def descend(
         self, theta: FloatArray, arrays: RowArrays, barrier: FloatArray, evaluations: int | None = None

@@ -135,6 +135,16 @@ def test_another_way_down_that_ends_higher_is_not_taken() -> None:
     assert found.twice_nll[0] < 79.7
 
 
+def test_a_minimum_above_a_known_point_is_not_valid() -> None:
+    # no start comes to an end below 72.947, and steps come down to 72.319 and less without one
+    _, likelihood, rows = random_rows(887, 40)
+    row = rows.take(np.array([26]))
+    for start, reached in ((None, 72.32), (scattered(likelihood, 3)[2:], 72.69)):
+        found = minimise(likelihood, rows=row, start=start)
+        assert found.twice_nll[0] < reached
+        assert not found.valid[0]
+
+
 @pytest.mark.parametrize(("row", "lowest"), [(0, 114.938627), (1, 120.892972)])
 def test_a_fit_of_many_parameters_starts_all_over_where_shapes_bend_back(row: int, lowest: float) -> None:
     # the lowest of 64 random starts; the fit from the model's own start and its profile end 0.14 and 0.03 higher
