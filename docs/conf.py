@@ -53,7 +53,7 @@ nitpick_ignore_regex = [
         "py:.*",
         r"(Path|Mapping|Mapping\[str|Sequence|Callable|Iterable|Iterator|Any|Literal|ClassVar|Executor|Figure|Axes|TypeAlias)",
     ),
-    ("py:.*", r"(spec_builder\..*\.)?(FloatArray|IndexArray|BoolArray|Law|Style|Parameter|Minimiser|YieldFunction)"),
+    ("py:.*", r"(spec_builder\..*\.)?(FloatArray|IndexArray|BoolArray|Law|Style|Parameter|Minimiser|YieldFunction|Parts|Ensemble)"),
     ("py:.*", r"(spec_builder\..*\.)?(Response|Workspace|Table|Column|Store|Specification)"),
     ("py:.*", r"(LimitsLaw|Source|Target|Choice|Value|Options?|TermFunction|CrossSection|Interval|Kind|Decomposition)"),
     ("py:.*", r"(GivenAnalysis|GivenCurves|GivenWorkspace|Numbers|PathLike)(\[.*)?|tuple\[str|SpinResponse|Shells"),
@@ -63,7 +63,6 @@ nitpick_ignore_regex = [
     ("py:.*", r"hypotheses|spec_builder\.inference\.(feldman_cousins|exclusion_by_toys|rows)\..*"),
     ("py:.*", r"spec_builder\.model\.analyses\..*"),
 ]
-suppress_warnings = ["ref.python"]  # two types are called Report: of a result, and of progress
 
 myst_enable_extensions = ["amsmath", "deflist", "dollarmath", "fieldlist"]
 myst_heading_anchors = 3
