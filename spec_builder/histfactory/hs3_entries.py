@@ -12,7 +12,7 @@ from spec_builder.base.names import shown, unknown_key
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["check_entries", "modifiers_of"]
+__all__ = ["check_entries", "modifiers_of", "place_of_modifier"]
 
 _LISTS = ("analyses", "data", "distributions", "domains", "functions", "likelihoods", "parameter_points")
 _AXIS = ("name", "min", "max", "nbins", "edges", "value", "const")
@@ -146,8 +146,12 @@ def modifiers_of(distributions: Iterable[Mapping[str, Any]]) -> Iterator[tuple[s
     for distribution in distributions:
         for sample in distribution.get("samples", []):
             for modifier in sample.get("modifiers", []):
-                named = f"sample '{sample['name']}', modifier '{modifier.get('name')}'"
-                yield f"channel '{distribution['name']}', {named}", modifier
+                yield place_of_modifier(distribution["name"], sample, modifier), modifier
+
+
+def place_of_modifier(channel: str, sample: Mapping[str, Any], modifier: Mapping[str, Any]) -> str:
+    """Where a modifier stands, in words."""
+    return f"channel '{channel}', sample '{sample['name']}', modifier '{modifier.get('name')}'"
 
 
 def _refuse_twice(where: str, entries: Iterable[Mapping[str, Any]]) -> None:

@@ -54,6 +54,10 @@ class Names:
                 raise SpecBuilderError(f"parameter '{parameter}': acts on several bins, which pyhf cannot hold")
         self.lengths[stem] = max(self.lengths.get(stem, 0), start + len(parameters))
 
+    def stem(self, parameter: str) -> str:
+        """Name, in pyhf, of the modifier that has a parameter of bins."""
+        return self.bins[parameter].rpartition("[")[0]
+
     def members(self, stem: str) -> list[str]:
         """The file's names of the parameters under a modifier's name, in pyhf's order."""
         theirs = {ours: parameter for parameter, ours in self.bins.items()}
@@ -67,9 +71,8 @@ class Names:
         """Name of a parameter of interest: after the modifier, where it has one bin alone."""
         if parameter not in self.bins:
             return self.of_scalar(parameter)
-        name = self.bins[parameter]
-        stem = name.rpartition("[")[0]
-        return stem if self.lengths[stem] == 1 else name
+        stem = self.stem(parameter)
+        return stem if self.lengths[stem] == 1 else self.bins[parameter]
 
 
 def likelihoods_of(content: Mapping[str, Any]) -> dict[str, str]:

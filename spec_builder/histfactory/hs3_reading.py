@@ -16,7 +16,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.names import shown
 from spec_builder.histfactory.hs3_axes import check_bins
 from spec_builder.histfactory.hs3_constraints import NamedConstraints, constants
-from spec_builder.histfactory.hs3_entries import check_entries, modifiers_of
+from spec_builder.histfactory.hs3_entries import check_entries, modifiers_of, place_of_modifier
 from spec_builder.histfactory.hs3_measurements import (
     LUMI,
     Names,
@@ -74,6 +74,7 @@ def workspace_of_hs3(content: Mapping[str, Any], measurement: str | None = None)
             several likelihoods and none is chosen.
     """
     with _of_hs3():
+        check_entries(content)
         return _workspace(content, measurement)
 
 
@@ -97,7 +98,6 @@ def _of_hs3() -> Iterator[None]:
 
 
 def _workspace(content: Mapping[str, Any], measurement: str | None) -> dict[str, Any]:
-    check_entries(content)
     analyses = chosen_measurements(content, measurement)
     likelihood = next(
         one for one in content["likelihoods"] if all(a["likelihood"] == one["name"] for a in analyses.values())
@@ -236,7 +236,7 @@ class _Reader:
             of_root = [f"gamma_stat_{channel.removeprefix('model_')}_bin_{i}" for i in range(bins)]
             given = of_root if of_root[0] in self.mentioned else [f"staterror_{channel}_bin{i}" for i in range(bins)]
         if len(given) != bins:
-            where = f"channel '{channel}', sample '{sample['name']}', modifier '{modifier.get('name')}'"
+            where = place_of_modifier(channel, sample, modifier)
             raise SpecBuilderError(f"{where}: has {len(given)} parameters, expected {bins}")
         return given
 
@@ -307,7 +307,7 @@ class _Reader:
         """
         parameters = self.parameters(distribution["name"], sample, modifier)
         if parameters[0] in self.names.bins:
-            return self.names.bins[parameters[0]].rpartition("[")[0]
+            return self.names.stem(parameters[0])
         stem, form = parameters[0].removesuffix("]").rpartition("[")[0], "{}[{}]"
         if not stem:
             stem, form = str(modifier.get("name") or ""), "{}_bin_{}"
@@ -327,7 +327,7 @@ class _Reader:
         for sample in distribution["samples"]:
             modifiers = []
             for modifier in sample.get("modifiers", []):
-                where = f"channel '{name}', sample '{sample['name']}', modifier '{modifier.get('name')}'"
+                where = place_of_modifier(name, sample, modifier)
                 _check_interpolation(where, modifier, distribution.get("default_interpolation"))
                 if modifier["type"] in _SCALARS:
                     modifiers.append(self._scalar(where, modifier))
@@ -382,7 +382,7 @@ class _Reader:
             if sample["data"].get("errors") is None:  # of which ROOT makes roots of the contents, and pyhs3 nothing
                 raise SpecBuilderError(f"{where}: a staterror of a sample without errors")
             widths = list(sample["data"]["errors"])
-        stem = self.names.bins[parameters[0]].rpartition("[")[0]
+        stem = self.names.stem(parameters[0])
         if widths is not None and not self.held.issuperset(self.names.members(stem)):
             # pyhf holds all bins of a modifier, or those that have no uncertainty
             widths = [0.0 if p in self.held else width for p, width in zip(parameters, widths, strict=True)]

@@ -150,7 +150,7 @@ class _Batch:
         goal, noise = np.full(rows.size, EDM_GOAL), self._noise
         for evaluation in range(MAX_EVALUATIONS):
             if evaluation >= _PATIENCE:
-                goal = self._edm_goal(point, arrays, barrier)
+                goal = _edm_goal(self._rounding(point, arrays, barrier))
             before = edm
             new = self._expand(point, arrays, barrier)
             bar = value + _ARMIJO * scale * slope + _ROUNDING * np.abs(value) + noise
@@ -205,10 +205,9 @@ class _Batch:
             lower = edm < _FALL * best
             best, since = np.where(lower, edm, best), np.where(lower, 0, since + 1)
             point[self._free] = base
-            goal = self._rounding(point, arrays, barrier) if (since > 1).any() else np.zeros(rows.size)
-            rounded = np.isfinite(goal) & (edm <= np.minimum(goal, _EDM_ROUNDED)) & (since > 1)
-            settled = (edm <= EDM_GOAL) | rounded
-            hidden = (goal > _EDM_ROUNDED) & (since > _HIDDEN)
+            left = self._rounding(point, arrays, barrier) if (since > 1).any() else np.zeros(rows.size)
+            settled = edm <= np.where(since > 1, _edm_goal(left), EDM_GOAL)
+            hidden = (left > _EDM_ROUNDED) & (since > _HIDDEN)
             stuck = ~np.isfinite(now.value) | (damping > _MOST_DAMPING) | hidden
             done = settled | stuck
             if done.any():
@@ -259,12 +258,6 @@ class _Batch:
             blocked |= outward
         promised = np.abs(np.sum(gradient * step, axis=0))
         return step, promised
-
-    def _edm_goal(self, point: FloatArray, arrays: RowArrays, barrier: FloatArray) -> FloatArray:
-        """Where to stop, shape (N,)."""
-        rounding = self._rounding(point, arrays, barrier)
-        goal: FloatArray = np.clip(np.where(np.isfinite(rounding), rounding, 0.0), EDM_GOAL, _EDM_ROUNDED)
-        return goal
 
     def _rounding(self, point: FloatArray, arrays: RowArrays, barrier: FloatArray) -> FloatArray:
         """EDM that rounding leaves, shape (N,): rates that are small differences of large terms are not known better.
@@ -370,6 +363,12 @@ class _Batch:
             part = np.where(step != 0, room / step, 1.0)
         reach: FloatArray = np.minimum(1.0, part.min(axis=0, initial=1.0))
         return reach
+
+
+def _edm_goal(rounding: FloatArray) -> FloatArray:
+    """EDM at which a row is at its minimum, for what rounding leaves of it: no excuse where a rate is not known."""
+    goal: FloatArray = np.clip(np.where(np.isfinite(rounding), rounding, 0.0), EDM_GOAL, _EDM_ROUNDED)
+    return goal
 
 
 def _without(hessian: FloatArray, blocked: BoolArray) -> FloatArray:

@@ -291,9 +291,7 @@ class _Model:
             there = theta[:, left]
             results = self.descend(there, arrays.take(left), nothing)
             _take_over((theta, value, edm, reason), np.flatnonzero(left), (there, *results), results[2] == 0)
-        if self.packed is None:
-            # a row that never started stays so
-            value[:] = np.where(np.isfinite(value), self.engine(theta, arrays).value, np.inf)
+        value[:] = self._bare(value, theta, arrays)
         self._settle(theta, arrays, value)
         return value, edm, reason
 
@@ -486,8 +484,7 @@ class _Model:
         ends = before, (there, *self.descend(there, own, last))
         # ten times the last barrier raises 2NLL by 2e-8 for each bin where a rate vanishes
         for theta, value, edm, reason in ends:
-            bare = value if self.packed else np.where(np.isfinite(value), self.engine(theta, own).value, value)
-            fits = theta, bare, edm, reason
+            fits = theta, self._bare(value, theta, own), edm, reason
             _take_over(found, left, fits, _come_to_an_end(found, left, fits, raised=20 * _BARRIER * len(last)))
 
     def _leave_saddles(
@@ -558,6 +555,12 @@ class _Model:
             return run(self.engine, self.likelihood.bounds, theta, arrays, barrier)
         allowed = descent.MAX_EVALUATIONS if evaluations is None else evaluations
         return compiled.run(self.library, self.packed, theta, arrays, barrier, evaluations=allowed)
+
+    def _bare(self, value: FloatArray, theta: FloatArray, arrays: RowArrays) -> FloatArray:
+        """2NLL of a descent without the barrier, which numpy's has; a row that never started stays so."""
+        if self.packed is not None:
+            return value
+        return np.where(np.isfinite(value), self.engine(theta, arrays).value, np.inf)
 
     def _value(self, theta: FloatArray, arrays: RowArrays) -> FloatArray:
         """2NLL at theta (P, N), shape (N,)."""
