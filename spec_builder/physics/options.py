@@ -84,7 +84,7 @@ SHIPPED_OPTIONS: dict[str, tuple[Option, ...]] = {
     "tensor": (
         Option(
             "longitudinal_factor",
-            "longitudinal response, times 1 as in Eq. (8) or 4 as in an exact trace",
+            "factor on the longitudinal response: 1 in Eq. (8), 4 in an exact trace",
             1,
             (1, 4),
         ),
