@@ -206,7 +206,7 @@ def changed_analysis(analysis: Analysis, choices: Mapping[str, Any], *, expected
     return with_data(changed, data) if data is not None and not projection else changed
 
 
-def load_changed(name: str, choices: Mapping[str, Any], *, expected: bool = False) -> Analysis:
+def load_changed(name: str, choices: Mapping[str, Any]) -> Analysis:
     """An analysis by its name, as :func:`changed_analysis` makes it.
 
     Raises:
@@ -214,7 +214,7 @@ def load_changed(name: str, choices: Mapping[str, Any], *, expected: bool = Fals
     """
     from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
 
-    return changed_analysis(load_analysis(name, choices["law"], choices["variants"]), choices, expected=expected)
+    return changed_analysis(load_analysis(name, choices["law"], choices["variants"]), choices)
 
 
 def changes_of(choices: dict[str, Any]) -> Change | None:
