@@ -8,14 +8,7 @@ import numpy as np
 import pytest
 
 from spec_builder.inference import curves
-from spec_builder.inference.curves import (
-    Curves,
-    Interval,
-    first_of_lowest,
-    natural_x,
-    relative_couplings,
-    total_events,
-)
+from spec_builder.inference.curves import Curves, Interval, first_of_lowest, natural_x, relative_couplings, total_events
 from spec_builder.inference.data import Problem, Yields
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.rows import take_apart
