@@ -206,7 +206,7 @@ def changed_analysis(analysis: Analysis, choices: Mapping[str, Any], *, expected
     return with_data(changed, data) if data is not None and not projection else changed
 
 
-def load_changed(name: str, choices: Mapping[str, Any], *, expected: bool = False) -> Analysis:
+def load_changed(name: str, choices: Mapping[str, Any]) -> Analysis:
     """An analysis by its name, as :func:`changed_analysis` makes it.
 
     Raises:
@@ -214,7 +214,7 @@ def load_changed(name: str, choices: Mapping[str, Any], *, expected: bool = Fals
     """
     from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
 
-    return changed_analysis(load_analysis(name, choices["law"], choices["variants"]), choices, expected=expected)
+    return changed_analysis(load_analysis(name, choices["law"], choices["variants"]), choices)
 
 
 def changes_of(choices: dict[str, Any]) -> Change | None:
@@ -252,9 +252,10 @@ def toy_run(
 def toy_workers(choices: Mapping[str, Any]) -> AbstractContextManager[concurrent.futures.Executor | None]:
     """Workers that throw toys, as the command line asks for them."""
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
+    from spec_builder.inference.toys import TOYS_MODULES  # noqa: PLC0415
 
     jobs = jobs_or_cores(choices["jobs"])
-    return executor_for(jobs, choices["dask"], preload=["spec_builder.inference.exclusion_by_toys"])
+    return executor_for(jobs, choices["dask"], preload=TOYS_MODULES)
 
 
 @contextlib.contextmanager
