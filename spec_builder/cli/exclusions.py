@@ -142,9 +142,9 @@ def _limits_with_toys(
     import numpy as np  # noqa: PLC0415
 
     from spec_builder.model.given import mass_axis  # noqa: PLC0415
-    from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
     from spec_builder.studies.expected import expect_limits  # noqa: PLC0415
     from spec_builder.studies.limits import find_limits  # noqa: PLC0415
+    from spec_builder.studies.limits_by_toys import find_limits_by_toys  # noqa: PLC0415
 
     expected = choices["expected"]
     if expected is not None and method_of(choices) != "asymptotic":
@@ -319,7 +319,7 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
     from spec_builder.base.output import Output  # noqa: PLC0415
     from spec_builder.drawing.page import both_content  # noqa: PLC0415
     from spec_builder.figures.pages import draw_result  # noqa: PLC0415
-    from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
+    from spec_builder.studies.limits_by_toys import find_limits_by_toys  # noqa: PLC0415
 
     force, width = choices.pop("force"), choices.pop("width") or "single"
     loaded = load_changed(analysis, choices)

@@ -263,7 +263,7 @@ def _grid_scan(analysis: Analysis, choice: Choice, masses: FloatArray | None, co
     points = GridPoints(problem, signal, couplings)
     metadata = {
         "schema": "spec_builder/scan/1",
-        **Choices.of(analysis, choice, axis if choice.has_mediator else None, couplings=couplings.tolist()).to_dict(),
+        **Choices.of(analysis, choice, axis, couplings=couplings.tolist()).to_dict(),
         "workspace_sha256": digest(analysis.workspace),
         "masses_MeV": axis.tolist() if choice.has_mediator else None,
         "couplings": couplings.tolist(),
