@@ -57,9 +57,11 @@ if TYPE_CHECKING:
     from spec_builder.studies.impacts import RankingResult, rank_analysis, rank_workspace
     from spec_builder.studies.limits import LimitsResult, find_limits
     from spec_builder.studies.limits_by_toys import ToyLimitsResult, find_limits_by_toys
+    from spec_builder.studies.patch_scans import scan_patches, scan_spectra
     from spec_builder.studies.profiles import ProfileResult, profile_analysis, profile_workspace
     from spec_builder.studies.projections import Projection, with_data
-    from spec_builder.studies.scans import ScanResult, scan_analysis, scan_patches, scan_spectra
+    from spec_builder.studies.scan_results import ScanResult
+    from spec_builder.studies.scans import scan_analysis
     from spec_builder.studies.spectrum import Spectrum, recoil_spectrum
     from spec_builder.studies.strengths import StrengthLimits, find_strength_limits, fit_spectrum
     from spec_builder.studies.surfaces import SurfaceResult, profile_two_of_analysis, profile_two_of_workspace
@@ -176,7 +178,7 @@ _HOME = {
     "ProfileResult": "studies.profiles",
     "Projection": "studies.projections",
     "RankingResult": "studies.impacts",
-    "ScanResult": "studies.scans",
+    "ScanResult": "studies.scan_results",
     "Source": "physics.sources",
     "SpecBuilderError": "base.errors",
     "Spectrum": "studies.spectrum",
@@ -233,8 +235,8 @@ _HOME = {
     "recoil_spectrum": "studies.spectrum",
     "reproduce": "paper.reproduce",
     "scan_analysis": "studies.scans",
-    "scan_patches": "studies.scans",
-    "scan_spectra": "studies.scans",
+    "scan_patches": "studies.patch_scans",
+    "scan_spectra": "studies.patch_scans",
     "shipped_interactions": "physics.interactions",
     "verify": "sharing.verification",
     "verify_archive": "sharing.verify_archive",

@@ -211,8 +211,10 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
     pool = executor_for(jobs_or_cores(choices["jobs"]), choices["dask"], preload=["spec_builder.studies.scans"])
     with pool as executor, ResumableProgress(Path(output)) as report:
         from spec_builder.studies import scans  # noqa: PLC0415
+        from spec_builder.studies.patch_scans import scan_patches  # noqa: PLC0415
+        from spec_builder.studies.scan_jobs import check_scan_output  # noqa: PLC0415
 
-        scans.check_scan_output(Path(output), force=force)
+        check_scan_output(Path(output), force=force)
         how: dict[str, Any] = {
             "executor": executor,
             "output": Path(output),
@@ -226,7 +228,7 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
             if choices["keep_going"]:
                 how["passed_over"] = complain
             how |= {name: choices[name] for name in ("measurement", "poi", "hold")}
-            scans.scan_patches(target, choices["patchset"], **how)
+            scan_patches(target, choices["patchset"], **how)
         elif choices["spectrum"] is not None:
             scan_spectra(target, given, choices, how)
         else:

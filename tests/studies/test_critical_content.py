@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from spec_builder.inference.critical_values import CriticalValue
-from spec_builder.inference.feldman_cousins import FeldmanCousins, PValue
+from spec_builder.inference.critical_values import CriticalValue, PValue
+from spec_builder.inference.feldman_cousins import FeldmanCousins
 from spec_builder.studies.critical_content import critical_content, toys_content, toys_words
 
 FOUND = FeldmanCousins(
