@@ -110,7 +110,7 @@ _data_option = click.option(
 )
 toy_options = _together(
     choice("--method", METHODS, default=METHODS[0], show_default=True, help="Thresholds of Wilks' theorem, or toys."),
-    click.option("--toys", default=1000, show_default=True, metavar="N", help="At each value of the parameter."),
+    click.option("--toys", default=1000, show_default=True, metavar="N", help="Toys at each value of the parameter."),
     seed_option,
     _ensemble_option,
     jobs_option,
@@ -322,7 +322,7 @@ def _job(choices: Mapping[str, Any], workspace: Any, of: Choice | None) -> str:
 @law_option
 @variant_option
 @cl_option
-@click.option("--toys", default=10_000, show_default=True, metavar="N", help="At each truth.")
+@click.option("--toys", default=10_000, show_default=True, metavar="N", help="Toys at each truth.")
 @seed_option
 @_ensemble_option
 @projection_options
@@ -334,7 +334,10 @@ def _job(choices: Mapping[str, Any], workspace: Any, of: Choice | None) -> str:
 @output_option
 @force_option
 def coverage(analysis: str, output: str, force: bool, **choices: Any) -> None:
-    """Measure with toys how often intervals, or limits, cover the truth: by Wilks' theorem and by toys."""
+    """Measure by toys how often intervals or limits cover the truth.
+
+    Both kinds are measured: those by Wilks' theorem, and those with critical values from toys.
+    """
     if (choices["parameter"] is None) == (choices["interaction"] is None):
         raise SpecBuilderError("coverage: give --parameter or --interaction")
     loaded = load_changed(analysis, choices)
