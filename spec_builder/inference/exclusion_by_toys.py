@@ -192,7 +192,7 @@ def mass_models(problem: Problem, masses: FloatArray) -> list[MassModel]:
     for i, (mass, unit) in enumerate(zip(masses.tolist(), units.tolist(), strict=True)):
         ends = (-top if problem.signed else 0.0, top**power)
         if shaped:
-            own_signal = {sample: _at_mass(own, i) for sample, own in signal.items()}
+            own_signal = {sample: own.at_mass(i) for sample, own in signal.items()}
             ladder = _ladder(unit, relative, signed=problem.signed)
             one = ShapedSignal(base.specification, own_signal, problem.signed, ladder)
             models.append(MassModel(mass, base, unit, power, problem.signed, ends, one))
@@ -215,15 +215,6 @@ def _ladder(unit: float, relative: FloatArray, *, signed: bool) -> FloatArray:
         return np.append(0.0, np.sqrt(unit) * relative)
     positive = unit * relative**2
     return np.concatenate([-positive[::-1], [0.0], positive])
-
-
-def _at_mass(own: Yields, place: int) -> Yields:
-    """Yields at one of the masses."""
-
-    def one(coefficients: FloatArray) -> FloatArray:
-        return coefficients[:, place : place + 1]
-
-    return Yields(one(own.nominal), {name: (one(up), one(down)) for name, (up, down) in own.variations.items()})
 
 
 def refuse_shapes(signal: Mapping[str, Yields], what: str) -> None:
