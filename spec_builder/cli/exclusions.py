@@ -119,7 +119,7 @@ def limits(
         emit(bibtex_of(loaded.sources(choice)), output, force=force)
         return
     toys, expected = method_of(choices) != "asymptotic", expected_of(choices)
-    check_toy_options(given_options(context, choices), toys=toys or expected == "toys")
+    check_toy_options(given_options(context, choices), toys=toys or expected == "toys", asimov=expected == "asimov")
     loaded = changed_analysis(loaded, choices, expected=expected is not None)
     if toys or expected is not None:
         how = {"cl": cl, "dof": dof}

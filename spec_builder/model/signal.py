@@ -103,11 +103,6 @@ class Yields(PlainYields):
 
         return Template(at(self.nominal), {name: (at(up), at(down)) for name, (up, down) in self.variations.items()})
 
-    def mapped(self, change: Callable[[FloatArray], FloatArray]) -> Yields:
-        """The same with every array of coefficients changed."""
-        variations = {name: (change(up), change(down)) for name, (up, down) in self.variations.items()}
-        return Yields(change(self.nominal), variations)
-
     def without_standard_model(self) -> Yields:
         """What an interaction adds."""
 

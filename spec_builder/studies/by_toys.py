@@ -15,6 +15,7 @@ from spec_builder.base.executors import workers
 from spec_builder.base.files import digest
 from spec_builder.base.grids import check_level, numbers_text, parse_signed_grid
 from spec_builder.base.names import shown
+from spec_builder.base.printing import counted
 from spec_builder.base.progress import Parts, silent
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.curves import check_masses, mass_coupling_axes, range_of_ends, stretches
@@ -34,7 +35,9 @@ from spec_builder.studies.limits import (
     drawn_text,
     in_contact_units,
     interval_text,
+    open_ends,
 )
+from spec_builder.studies.open_ends import notes_on_open_ends
 from spec_builder.studies.pictures import PicturedResult, dataset_label, interaction_label, level_note, own_axes
 
 if TYPE_CHECKING:
@@ -551,6 +554,13 @@ def find_limits_by_toys(
             report=report,
         )
     about = Choices.of(loaded, chosen, axis if chosen.has_mediator else None, cl=cl, dof=dof)
+    about = about.noting(notes_on_open_ends(loaded, chosen, problem, signal, axis, *open_ends(found.exclusion)))
+    short = sum(not point.valid for point in found.exclusion.points)
+    if short:
+        text = (
+            f"not valid at {counted(short, 'mass', 'masses')}: what is excluded, or allowed, goes on beyond the values"
+        )
+        about = about.noting([(loaded.name, text)])
     limits = LimitsResult(about, chosen, in_contact_units(found.exclusion))
     return ToyLimitsResult(limits, _in_contact_units(found), {"workspace_sha256": digest(loaded.workspace)})
 

@@ -24,6 +24,7 @@ from spec_builder.model.given import as_analysis, as_choice, mass_axis
 from spec_builder.model.provenance import Choices, parameter_label
 from spec_builder.model.signal import check_change, check_nowhere_negative
 from spec_builder.studies.limits import check_dof
+from spec_builder.studies.open_ends import notes_on_open_ends
 from spec_builder.studies.pictures import PicturedResult, dataset_label, interaction_label, level_note, own_axes
 
 if TYPE_CHECKING:
@@ -298,6 +299,9 @@ def expect_limits(
     about = Choices.of(loaded, chosen, axis if chosen.has_mediator else None, cl=cl, dof=dof)
     points = tuple(_point(float(mass), ends, i, signed=chosen.signed) for i, mass in enumerate(axis))
     count = len(ends.upper)
+    high = np.array([point.upper["median"] == np.inf for point in points])
+    low = np.array([point.lower.get("median") == -np.inf for point in points])
+    about = about.noting(notes_on_open_ends(loaded, chosen, problem, signal, axis, high, low))
     return ExpectedLimits(about, chosen, kind, count, seed if kind == "toys" else None, where, points)
 
 

@@ -29,6 +29,7 @@ from spec_builder.model.given import as_analysis, as_choice, mass_axis
 from spec_builder.model.provenance import Choices, parameter_label
 from spec_builder.model.signal import check_change, check_nowhere_negative
 from spec_builder.physics.constants import FERMI_CONSTANT
+from spec_builder.studies.open_ends import notes_on_open_ends
 from spec_builder.studies.pictures import (
     HEIGHT,
     PicturedResult,
@@ -59,6 +60,7 @@ __all__ = [
     "find_limits",
     "in_contact_units",
     "interval_text",
+    "open_ends",
 ]
 
 #: From 1/MeV to 1/GeV.
@@ -393,7 +395,19 @@ def find_limits(
     first = [p.excluded[0][0] or 0.0 for p in exclusion.points if p.excluded and math.isfinite(p.mass_MeV)]
     masses_here = axis if chosen.has_mediator else None
     about = Choices.of(loaded, chosen, masses_here, cl=cl, dof=dof, couplings=first)
+    about = about.noting(notes_on_open_ends(loaded, chosen, problem, signal, axis, *open_ends(exclusion)))
     return LimitsResult(about, chosen, in_contact_units(exclusion))
+
+
+def open_ends(exclusion: Exclusion) -> tuple[BoolArray, BoolArray]:
+    """Whether the highest values of the parameter are allowed at each mass, and whether the lowest; shape (M,) each.
+
+    Where fits are not valid nothing is said.
+    """
+    points = exclusion.points
+    high = [point.valid and not (point.excluded and point.excluded[-1][1] is None) for point in points]
+    low = [point.valid and not (point.excluded and point.excluded[0][0] is None) for point in points]
+    return np.array(high), np.array(low)
 
 
 def in_contact_units(exclusion: Exclusion) -> Exclusion:
