@@ -81,7 +81,7 @@ def print_limits(
         sources = [*analysis.sources(), *(spectrum.source for spectrum in spectra)]
         emit(bibtex_of(sources, "iminuit"), output, force=plots.force)
         return
-    check_toy_options(given, toys=expected == "toys")
+    check_toy_options(given, toys=expected == "toys", asimov=expected == "asimov")
     analysis = changed_analysis(analysis, choices, expected=expected is not None)
     if expected is None:
         found = find_strength_limits(analysis, spectra, cl=cl)

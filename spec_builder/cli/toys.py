@@ -100,8 +100,8 @@ def _together(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Ca
 _ensemble_option = choice(
     "--ensemble",
     ("profiled", "nominal"),
-    help="Nuisance parameters of the toys: at their best for the data, or nominal (default: profiled; nominal in a "
-    "projection).",
+    help="Nuisance parameters of toys and Asimov data: at their best for the data, or nominal (default: profiled; "
+    "nominal in a projection).",
 )
 _data_option = click.option(
     "--data",
@@ -110,7 +110,7 @@ _data_option = click.option(
 )
 toy_options = _together(
     choice("--method", METHODS, default=METHODS[0], show_default=True, help="Thresholds of Wilks' theorem, or toys."),
-    click.option("--toys", default=1000, show_default=True, metavar="N", help="At each value of the parameter."),
+    click.option("--toys", default=1000, show_default=True, metavar="N", help="Toys at each value of the parameter."),
     seed_option,
     _ensemble_option,
     jobs_option,
@@ -170,15 +170,21 @@ def expected_of(choices: Mapping[str, Any]) -> Kind | None:
     return expected
 
 
-def check_toy_options(given: set[str], *, toys: bool) -> None:
+def check_toy_options(given: set[str], *, toys: bool, asimov: bool = False) -> None:
     """Refuse options of toys where there are none.
+
+    Args:
+        given: names of the options.
+        toys: some are thrown.
+        asimov: limits of Asimov data are wanted, which are at nominal nuisance parameters or at profiled ones too.
 
     Raises:
         SpecBuilderError: naming the first.
     """
-    wrong = sorted(given & TOY_OPTIONS)
+    wrong = sorted(given & TOY_OPTIONS - ({"ensemble"} if asimov else set()))
     if wrong and not toys:
-        raise SpecBuilderError(f"--{wrong[0]} applies with toys only: --method feldman-cousins or --expected toys")
+        expected = "--expected" if wrong[0] == "ensemble" else "--expected toys"
+        raise SpecBuilderError(f"--{wrong[0]} applies with toys only: --method feldman-cousins or {expected}")
 
 
 def changed_analysis(analysis: Analysis, choices: Mapping[str, Any], *, expected: bool = False) -> Analysis:
@@ -322,7 +328,7 @@ def _job(choices: Mapping[str, Any], workspace: Any, of: Choice | None) -> str:
 @law_option
 @variant_option
 @cl_option
-@click.option("--toys", default=10_000, show_default=True, metavar="N", help="At each truth.")
+@click.option("--toys", default=10_000, show_default=True, metavar="N", help="Toys at each truth.")
 @seed_option
 @_ensemble_option
 @projection_options
@@ -334,7 +340,10 @@ def _job(choices: Mapping[str, Any], workspace: Any, of: Choice | None) -> str:
 @output_option
 @force_option
 def coverage(analysis: str, output: str, force: bool, **choices: Any) -> None:
-    """Measure with toys how often intervals, or limits, cover the truth: by Wilks' theorem and by toys."""
+    """Measure by toys how often intervals or limits cover the truth.
+
+    Both kinds are measured: those by Wilks' theorem, and those with critical values from toys.
+    """
     if (choices["parameter"] is None) == (choices["interaction"] is None):
         raise SpecBuilderError("coverage: give --parameter or --interaction")
     loaded = load_changed(analysis, choices)

@@ -86,7 +86,7 @@ def draw_levels(panel: Axes, levels: Mapping[str, float]) -> None:
     for name, height in levels.items():
         panel.axhline(height, color="0.6", linewidth=0.6, zorder=0)
         panel.annotate(
-            name, (0.985, height), xycoords=("axes fraction", "data"), fontsize=6, ha="right", va="bottom", color="0.3",
+            name, (0.965, height), xycoords=("axes fraction", "data"), fontsize=6, ha="right", va="bottom", color="0.3",
             path_effects=[withStroke(linewidth=1.6, foreground="white")],
         )  # fmt: skip
 

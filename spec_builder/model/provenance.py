@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Choices",
+    "Note",
     "choice_content",
     "coupling_note",
     "distinct_notes",
@@ -34,7 +35,7 @@ _SHORT = 2
 #: Couplings above it are beyond perturbation theory.
 _STRONG = math.sqrt(4 * math.pi)
 
-
+#: Of an experiment, or an analysis, and what is said of it.
 Note = tuple[str, str]
 
 
@@ -118,6 +119,10 @@ class Choices:
     def at(self, cl: float | None, dof: int | None = None) -> Choices:
         """The same at a confidence level."""
         return replace(self, cl=cl, dof=dof)
+
+    def noting(self, notes: Iterable[Note]) -> Choices:
+        """The same with further notes."""
+        return replace(self, notes=(*self.notes, *notes))
 
     @property
     def built(self) -> str:

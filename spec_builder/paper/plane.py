@@ -252,6 +252,10 @@ def limits_table(results: Sequence[LimitsResult]) -> str:
             "",
             *(f"- {name}: {markdown_text(text)}." for name, text in notes),
         ]
+    without = [result.provenance for result in results if not all(point.excluded for point in result.exclusion.points)]
+    told = dict.fromkeys(note for about in without for note in about.notes)
+    if told:
+        lines += ["", "Notes:", "", *(f"- {name}: {markdown_text(text)}." for name, text in told)]
     return "\n".join([*lines, ""])
 
 

@@ -46,7 +46,7 @@ def minimum_neutrino_energy(mass_MeV: FloatArray, recoil_energy_MeV: FloatArray)
     return energy
 
 
-def maximum_recoil_energy_keV(source: Source, target: Target) -> float:
+def maximum_recoil_energy_keV(source: Source | Component, target: Target) -> float:
     """Largest recoil of the lightest scatterer at the end of the spectrum [keV]."""
     energy, mass = source.endpoint_MeV, float(target.mass_MeV.min())
     return 2 * energy**2 / (mass + 2 * energy) / _MEV_PER_KEV

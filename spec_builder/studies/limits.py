@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,8 @@ from spec_builder.inference.exclusion import exclude
 from spec_builder.model.given import as_analysis, as_choice, mass_axis
 from spec_builder.model.provenance import Choices, parameter_label
 from spec_builder.model.signal import check_change, check_nowhere_negative
-from spec_builder.physics.constants import FERMI_CONSTANT
+from spec_builder.physics.constants import FERMI_CONSTANT, MEV_PER_GEV
+from spec_builder.studies.open_ends import notes_on_open_ends
 from spec_builder.studies.pictures import (
     HEIGHT,
     PicturedResult,
@@ -61,10 +63,8 @@ __all__ = [
     "in_contact_units",
     "interval_text",
     "limits_problem",
+    "open_ends",
 ]
-
-#: From 1/MeV to 1/GeV, for g/m at the contact limit.
-PER_GEV = 1e3
 
 
 @dataclass(frozen=True, repr=False)
@@ -286,7 +286,21 @@ def drawn_text(results: Sequence[LimitsResult], what: str | None = None) -> str:
         return what or "Bars: what is excluded; point: the best value."
     text = what or "Lines: ends of what is excluded; the light band along each lies on the excluded side."
     wrong = sum(int(np.sum(~result.valid)) for result in results)
-    return f"{text} {gaps_text(wrong, 'mass', 'masses')}".rstrip()
+    edges = ", ".join(edge for result in results for edge in _upright_edges(result))
+    narrow = "A narrow interval is light as a whole, with an upright edge where an allowed band above it begins or ends"
+    upright = f"{narrow}: {edges}." if edges else ""
+    return " ".join(filter(None, (text, upright, gaps_text(wrong, "mass", "masses"))))
+
+
+def _upright_edges(result: LimitsResult) -> list[str]:
+    """Masses at which the number of excluded intervals changes: a figure's light region has an upright edge there."""
+    masses, rows = result.drawn_rows
+    edges = []
+    for k, (before, after) in enumerate(itertools.pairwise(rows)):
+        if before and after and len(before) != len(after):
+            mass = np.sqrt(masses[k] * masses[k + 1])
+            edges.append(f"{result.provenance.analysis}, {result.choice.name} at {mass:.3g} MeV")
+    return edges
 
 
 def interval_text(low: float | None, high: float | None, form: str = ".6g", between: str = "-") -> str:
@@ -320,7 +334,7 @@ def _contact_coefficient(g_over_m_per_GeV: float | None) -> float | None:
     """C_a of Eq. (4) of arXiv:2411.11749, sqrt(2) g^2 / (G_F m^2), less the nucleus' charge at g = 1."""
     if g_over_m_per_GeV is None:
         return None
-    return math.sqrt(2) * (g_over_m_per_GeV / PER_GEV) ** 2 / FERMI_CONSTANT
+    return math.sqrt(2) * (g_over_m_per_GeV / MEV_PER_GEV) ** 2 / FERMI_CONSTANT
 
 
 def check_dof(dof: int, choice: Choice | None = None) -> None:
@@ -377,6 +391,7 @@ def find_limits(
     exclusion = exclude(problem, axis, cl=cl, dof=dof, curves=curves, plane=loaded.masses_MeV)
     first = [p.excluded[0][0] or 0.0 for p in exclusion.points if p.excluded and math.isfinite(p.mass_MeV)]
     about = Choices.of(loaded, chosen, axis, cl=cl, dof=dof, couplings=first)
+    about = about.noting(notes_on_open_ends(loaded, chosen, problem, signal, axis, *open_ends(exclusion)))
     return LimitsResult(about, chosen, in_contact_units(exclusion))
 
 
@@ -398,18 +413,29 @@ def limits_problem(analysis: Analysis, choice: Choice, masses: FloatArray) -> tu
     return problem, signal
 
 
+def open_ends(exclusion: Exclusion) -> tuple[BoolArray, BoolArray]:
+    """Whether the highest values of the parameter are allowed at each mass, and whether the lowest; shape (M,) each.
+
+    Where fits are not valid nothing is said.
+    """
+    points = exclusion.points
+    high = [point.valid and not (point.excluded and point.excluded[-1][1] is None) for point in points]
+    low = [point.valid and not (point.excluded and point.excluded[0][0] is None) for point in points]
+    return np.array(high), np.array(low)
+
+
 def in_contact_units(exclusion: Exclusion) -> Exclusion:
     """Numbers at the mass inf as g/m in 1/GeV; there the yields are polynomials in (g/m)^2 in MeV^-2."""
     points = tuple(_in_per_GeV(point) if math.isinf(point.mass_MeV) else point for point in exclusion.points)
     minimum = exclusion.minimum
     if minimum.mass_MeV is not None and math.isinf(minimum.mass_MeV):
-        minimum = replace(minimum, g=minimum.g * PER_GEV)
+        minimum = replace(minimum, g=minimum.g * MEV_PER_GEV)
     return replace(exclusion, points=points, minimum=minimum)
 
 
 def _in_per_GeV(point: MassPoint) -> MassPoint:
     def scaled(end: float | None) -> float | None:
-        return None if end is None else end * PER_GEV
+        return None if end is None else end * MEV_PER_GEV
 
     excluded = tuple((scaled(low), scaled(high)) for low, high in point.excluded)
-    return replace(point, excluded=excluded, best_g=point.best_g * PER_GEV)
+    return replace(point, excluded=excluded, best_g=point.best_g * MEV_PER_GEV)

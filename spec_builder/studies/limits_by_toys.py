@@ -15,6 +15,7 @@ from spec_builder.base.executors import workers
 from spec_builder.base.files import digest
 from spec_builder.base.grids import check_level
 from spec_builder.base.names import shown
+from spec_builder.base.printing import counted
 from spec_builder.base.progress import Parts, silent
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.curves import check_masses, mass_coupling_axes, range_of_ends, stretches
@@ -24,16 +25,18 @@ from spec_builder.inference.exclusion_by_toys import exclude_by_toys
 from spec_builder.inference.toys import TOYS_MODULES
 from spec_builder.model.given import as_analysis, as_choice, as_couplings, mass_axis
 from spec_builder.model.provenance import Choices
+from spec_builder.physics.constants import MEV_PER_GEV
 from spec_builder.studies.critical_content import critical_content, toys_content, toys_words
 from spec_builder.studies.limits import (
-    PER_GEV,
     LimitsResult,
     check_dof,
     drawn_text,
     in_contact_units,
     interval_text,
     limits_problem,
+    open_ends,
 )
+from spec_builder.studies.open_ends import notes_on_open_ends
 from spec_builder.studies.pictures import PicturedResult, dataset_label, interaction_label, level_note, own_axes
 
 if TYPE_CHECKING:
@@ -266,7 +269,7 @@ def find_limits_by_toys(
     check_dof(dof, chosen)
     check_level(cl)
     axis = mass_axis(chosen, masses, loaded)
-    problem, _ = limits_problem(loaded, chosen, axis)
+    problem, signal = limits_problem(loaded, chosen, axis)
     grids = None if values is None else _grids(values, axis, chosen)
     with workers(executor, jobs, preload=TOYS_MODULES) as pool:
         found = exclude_by_toys(
@@ -285,6 +288,13 @@ def find_limits_by_toys(
             report=report,
         )
     about = Choices.of(loaded, chosen, axis, cl=cl, dof=dof)
+    about = about.noting(notes_on_open_ends(loaded, chosen, problem, signal, axis, *open_ends(found.exclusion)))
+    short = sum(not point.valid for point in found.exclusion.points)
+    if short:
+        text = (
+            f"not valid at {counted(short, 'mass', 'masses')}: what is excluded, or allowed, goes on beyond the values"
+        )
+        about = about.noting([(loaded.name, text)])
     limits = LimitsResult(about, chosen, in_contact_units(found.exclusion))
     return ToyLimitsResult(limits, _in_contact_units(found), {"workspace_sha256": digest(loaded.workspace)})
 
@@ -295,7 +305,7 @@ def _grids(values: object, masses: FloatArray, choice: Choice) -> list[FloatArra
     if len(listed) != masses.size:
         raise SpecBuilderError(f"values {shown(values)}: expected a list of values for each of {masses.size} masses")
     return [
-        np.sort(as_couplings(own, choice, "values", zero=True)) / (PER_GEV if math.isinf(mass) else 1.0)
+        np.sort(as_couplings(own, choice, "values", zero=True)) / (MEV_PER_GEV if math.isinf(mass) else 1.0)
         for own, mass in zip(listed, masses, strict=True)
     ]
 
@@ -305,7 +315,8 @@ def _in_contact_units(found: ToyExclusion) -> ToyExclusion:
 
     def scaled(pairs: tuple[tuple[float | None, float | None], ...]) -> tuple[tuple[float | None, float | None], ...]:
         return tuple(
-            (None if low is None else low * PER_GEV, None if high is None else high * PER_GEV) for low, high in pairs
+            (None if low is None else low * MEV_PER_GEV, None if high is None else high * MEV_PER_GEV)
+            for low, high in pairs
         )
 
     points = []
@@ -313,6 +324,6 @@ def _in_contact_units(found: ToyExclusion) -> ToyExclusion:
         if not math.isinf(one.point.mass_MeV):
             points.append(one)
             continue
-        critical = tuple(replace(at, value=at.value * PER_GEV) for at in one.critical)
+        critical = tuple(replace(at, value=at.value * MEV_PER_GEV) for at in one.critical)
         points.append(replace(one, errors=scaled(one.errors), asymptotic=scaled(one.asymptotic), critical=critical))
     return replace(found, points=tuple(points))

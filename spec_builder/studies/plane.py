@@ -14,7 +14,8 @@ from spec_builder.inference.curves import Curves
 from spec_builder.inference.exclusion import exclude
 from spec_builder.model.given import mass_axis
 from spec_builder.model.provenance import Choices
-from spec_builder.studies.limits import LimitsResult, limits_problem
+from spec_builder.studies.limits import LimitsResult, limits_problem, open_ends
+from spec_builder.studies.open_ends import notes_on_open_ends
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,12 +102,10 @@ def _profile_plane(analysis: Analysis, choice: Choice, points: int, cl: float, d
     couplings = grid(choice, points, exclusion)
     fits = curves.grid(couplings)
     shape = (masses.size, couplings.size)
+    about = Choices.of(analysis, choice, masses, cl=cl, dof=dof_here)
+    about = about.noting(notes_on_open_ends(analysis, choice, problem, signal, masses, *open_ends(exclusion)))
     return Plane(
-        LimitsResult(
-            Choices.of(analysis, choice, masses, cl=cl, dof=dof_here),
-            choice,
-            exclusion,
-        ),
+        LimitsResult(about, choice, exclusion),
         masses,
         couplings,
         fits.twice_nll.reshape(shape),
