@@ -143,9 +143,9 @@ def _limits_with_toys(
     import numpy as np  # noqa: PLC0415
 
     from spec_builder.model.given import mass_axis  # noqa: PLC0415
-    from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
     from spec_builder.studies.expected import expect_limits  # noqa: PLC0415
     from spec_builder.studies.limits import find_limits  # noqa: PLC0415
+    from spec_builder.studies.limits_by_toys import find_limits_by_toys  # noqa: PLC0415
 
     expected = choices["expected"]
     if expected is not None and method_of(choices) != "asymptotic":
@@ -214,8 +214,10 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
     pool = executor_for(jobs_or_cores(choices["jobs"]), choices["dask"], preload=["spec_builder.studies.scans"])
     with pool as executor, ResumableProgress(Path(output)) as report:
         from spec_builder.studies import scans  # noqa: PLC0415
+        from spec_builder.studies.patch_scans import scan_patches  # noqa: PLC0415
+        from spec_builder.studies.scan_jobs import check_scan_output  # noqa: PLC0415
 
-        scans.check_scan_output(Path(output), force=force)
+        check_scan_output(Path(output), force=force)
         how: dict[str, Any] = {
             "executor": executor,
             "output": Path(output),
@@ -229,7 +231,7 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
             if choices["keep_going"]:
                 how["passed_over"] = complain
             how |= {name: choices[name] for name in ("measurement", "poi", "hold")}
-            scans.scan_patches(target, choices["patchset"], **how)
+            scan_patches(target, choices["patchset"], **how)
         elif choices["spectrum"] is not None:
             scan_spectra(target, given, choices, how)
         else:
@@ -322,7 +324,7 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
     from spec_builder.base.output import Output  # noqa: PLC0415
     from spec_builder.drawing.page import both_content  # noqa: PLC0415
     from spec_builder.figures.pages import draw_result  # noqa: PLC0415
-    from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
+    from spec_builder.studies.limits_by_toys import find_limits_by_toys  # noqa: PLC0415
 
     force, width = choices.pop("force"), choices.pop("width") or "single"
     loaded = load_changed(analysis, choices)

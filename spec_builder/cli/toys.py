@@ -258,10 +258,10 @@ def toy_run(
 def toy_workers(choices: Mapping[str, Any]) -> AbstractContextManager[concurrent.futures.Executor | None]:
     """Workers that throw toys, as the command line asks for them."""
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
-    from spec_builder.inference.toys import TOYS_MODULES  # noqa: PLC0415
 
     jobs = jobs_or_cores(choices["jobs"])
-    return executor_for(jobs, choices["dask"], preload=TOYS_MODULES)
+    # by its name: the workers import it while this process does
+    return executor_for(jobs, choices["dask"], preload=["spec_builder.inference.exclusion_by_toys"])
 
 
 @contextlib.contextmanager
