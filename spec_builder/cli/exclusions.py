@@ -97,12 +97,13 @@ _FEW_POINTS = 250_000
 def limits(
     context: click.Context, /, analysis: str, cl: float, dof: int, output: str, force: bool, **choices: Any
 ) -> None:
-    """Exclude couplings at given mediator masses: every crossing of Delta chi2, by root finding.
+    """Find the couplings that are excluded at given mediator masses.
 
-    With --spectrum the strength of a recoil spectrum of your own, or of each in a folder.
+    Every crossing of the threshold of Delta chi2 is found, so that an allowed band inside what is excluded is seen. The
+    mass inf is the contact limit, on g/m. An interaction without a mediator takes no --masses.
 
-    --masses takes inf too, the contact limit on g/m. An interaction without a mediator takes no --masses. With
-    --method feldman-cousins the thresholds come from toys.
+    With --spectrum it is the strength of a recoil spectrum of your own, or of each one in a folder. With --method
+    feldman-cousins the thresholds come from toys.
     """
     from spec_builder.studies.limits import find_limits  # noqa: PLC0415
 
@@ -195,9 +196,11 @@ def _limits_with_toys(
 @force_option
 @click.pass_context
 def scan(context: click.Context, /, target: str, output: str | None, force: bool, **choices: Any) -> None:
-    """Profile 2NLL on a grid of masses and couplings, at every patch of a patch set, or at every spectrum of a folder.
+    """Profile 2NLL on a grid of masses and couplings.
 
-    A scan that was stopped goes on where it stood, here or on another machine, and on one machine ends in the same
+    With a WORKSPACE it is 2NLL at every patch of a patch set, with --spectrum at every spectrum of a folder.
+
+    A scan that was stopped goes on where it stood, here or on another machine. On one machine it ends in the same
     bytes.
     """
     from spec_builder.base.executors import executor_for  # noqa: PLC0415

@@ -87,14 +87,14 @@ def draw_levels(panel: Axes, levels: Mapping[str, float]) -> None:
     for name, height in levels.items():
         panel.axhline(height, color="0.6", linewidth=0.6, zorder=0)
         panel.annotate(
-            name, (0.985, height), xycoords=("axes fraction", "data"), fontsize=6, ha="right", va="bottom", color="0.3",
+            name, (0.965, height), xycoords=("axes fraction", "data"), fontsize=6, ha="right", va="bottom", color="0.3",
             path_effects=[withStroke(linewidth=1.6, foreground="white")],
         )  # fmt: skip
 
 
-def draw_standard_model(panel: Axes, value: float, label: str | None = STANDARD_MODEL) -> None:
+def draw_standard_model(panel: Axes, value: float) -> None:
     """The Standard Model's value of the parameter across a panel of profiles."""
-    panel.axvline(value, color="black", linestyle=(0, (1, 2)), linewidth=0.9, label=label)
+    panel.axvline(value, color="black", linestyle=(0, (1, 2)), linewidth=0.9, label=STANDARD_MODEL)
 
 
 def stretches(counts: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -194,11 +194,9 @@ def draw_expected_bands(panel: Axes, mass: FloatArray, band: Mapping[str, FloatA
     panel.plot(mass, median, color="black", linestyle="--", linewidth=1.0, label=label)
 
 
-def draw_level_note(panel: Axes, text: str, *, at: str = "lower right") -> None:
-    """What a reader needs beside the axes in one small line: confidence level, law."""
-    x, ha = (0.97, "right") if at.endswith("right") else (0.03, "left")
-    y, va = (0.03, "bottom") if at.startswith("lower") else (0.97, "top")
-    panel.text(x, y, text, transform=panel.transAxes, fontsize=6, ha=ha, va=va, color="0.25")
+def draw_level_note(panel: Axes, text: str) -> None:
+    """Confidence level and law in one small line in the lower right corner."""
+    panel.text(0.97, 0.03, text, transform=panel.transAxes, fontsize=6, ha="right", va="bottom", color="0.25")
 
 
 def mass_coupling_axes(panel: Axes, mass: FloatArray, label: str, couplings: tuple[float, float] | None = None) -> None:

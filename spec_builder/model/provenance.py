@@ -200,12 +200,10 @@ def choice_content(choice: Choice) -> dict[str, Any]:
     return content
 
 
-def option_texts(choice: Choice, *, digest: bool = True) -> dict[str, str]:
-    """The options of an interaction as they stand in headers, with a user's file's digest or without."""
+def option_texts(choice: Choice) -> dict[str, str]:
+    """The options of an interaction as they stand in headers, with the digest of a user's file."""
     content = choice_content(choice)
     del content["interaction"]
-    if not digest:
-        content.pop("interaction_sha256", None)
     return {name: str(value) for name, value in content.items() if value is not None}
 
 

@@ -257,7 +257,7 @@ class SignalKernel:
         """Events by sample against sin^2 theta_W, shape (3, 1, bins)."""
         return self.yields(WEAK_MIXING_ANGLE)
 
-    def share_beyond(self, choice: Choice, masses_MeV: FloatArray | None = None, x: float = 0.0) -> float:
+    def share_beyond(self, choice: Choice, masses_MeV: FloatArray | None = None) -> float:
         """Largest share of the accepted events, over the masses, that would lie above the response's last row.
 
         The last probability is held up to the end of the spectrum.
@@ -273,8 +273,9 @@ class SignalKernel:
         bare = _bare_kernel(channel, response)
 
         def total(kernel: Kernel) -> FloatArray:
-            """Events of all bins and components, shape (M,)."""
-            return polynomial(kernel.fold(at(kernel.recoil_energy_keV)).sum(axis=(0, -1)), x)
+            """Events of the Standard Model in all bins and of all components, shape (M,)."""
+            events: FloatArray = kernel.fold(at(kernel.recoil_energy_keV)).sum(axis=(0, -1))[0]
+            return events
 
         outside, inside = total(beyond), total(bare)
         return float(np.max(outside / np.maximum(outside + inside, np.finfo(np.float64).tiny)))

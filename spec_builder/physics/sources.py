@@ -42,7 +42,6 @@ import numpy as np
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import shipped_names
-from spec_builder.base.grids import real_number, shown_number
 from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Described, Report
 from spec_builder.physics import oscillation
@@ -51,7 +50,6 @@ from spec_builder.physics.descriptions import find_description, is_path
 from spec_builder.physics.spectra import FissionSpectrum, LineSpectrum, MuonDecaySpectrum, TableSpectrum
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
@@ -232,22 +230,6 @@ class Source(Described):
         if name not in self.names:
             raise unknown_name("component", name, self.names, where=f"in source '{self.name}'")
         return self.components[self.names.index(name)]
-
-    def with_totals(self, totals: Mapping[str, float]) -> Source:
-        """The source with other sizes of some components [cm^-2 s^-1 or cm^-2].
-
-        Raises:
-            SpecBuilderError: for an unknown component or a size that is not positive.
-        """
-        changed = dict(zip(self.names, self.components, strict=True))
-        for name, total in totals.items():
-            component = self.component(name)
-            if not 0 < real_number(total) < np.inf:
-                raise SpecBuilderError(
-                    f"source '{self.name}': total of '{name}' is {shown_number(total)}, expected a positive number"
-                )
-            changed[name] = component.scaled(total / component.total)
-        return replace(self, components=tuple(changed.values()))
 
 
 def shipped_sources() -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest
-from spec_builder.inference.feldman_cousins import smooth_errors
+from spec_builder.inference.acceptance import smooth_errors
 from spec_builder.model.analysis import load_analysis
 from spec_builder.model.given import PATCHED, as_workspace
 from spec_builder.model.provenance import option_key

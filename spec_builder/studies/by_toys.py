@@ -20,8 +20,9 @@ from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.curves import check_masses, mass_coupling_axes, range_of_ends, stretches
 from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.compiled import describe_engine
+from spec_builder.inference.critical_values import GRID
 from spec_builder.inference.exclusion_by_toys import exclude_by_toys
-from spec_builder.inference.feldman_cousins import GRID, feldman_cousins
+from spec_builder.inference.feldman_cousins import feldman_cousins
 from spec_builder.inference.toys import TOYS_MODULES
 from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_workspace, mass_axis
 from spec_builder.model.provenance import Choices
@@ -45,9 +46,10 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.chunks import Store
     from spec_builder.base.grids import Numbers
+    from spec_builder.inference.critical_values import CriticalValue, PValue
     from spec_builder.inference.curves import Interval
     from spec_builder.inference.exclusion_by_toys import ToyExclusion, ToyMassPoint
-    from spec_builder.inference.feldman_cousins import CriticalValue, FeldmanCousins, PValue
+    from spec_builder.inference.feldman_cousins import FeldmanCousins
     from spec_builder.inference.toys import Ensemble
     from spec_builder.model.given import GivenAnalysis, GivenWorkspace
     from spec_builder.physics.choices import Choice

@@ -14,8 +14,8 @@ from spec_builder.base.grids import check_level, json_mass, numbers_text, parse_
 from spec_builder.base.progress import Parts, silent
 from spec_builder.base.text import Report
 from spec_builder.drawing.style import axis_label
-from spec_builder.inference.exclusion_by_toys import cover_at_mass, mass_models
-from spec_builder.inference.feldman_cousins import measure_coverage
+from spec_builder.inference.coverage import cover_at_mass, measure_coverage
+from spec_builder.inference.mass_models import mass_models
 from spec_builder.inference.toys import TOYS_MODULES
 from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_mass
 from spec_builder.model.provenance import Choices
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from spec_builder.base.chunks import Store
     from spec_builder.base.grids import Numbers
-    from spec_builder.inference.feldman_cousins import Coverage
+    from spec_builder.inference.coverage import Coverage
     from spec_builder.inference.toys import Ensemble
     from spec_builder.model.given import GivenAnalysis
     from spec_builder.physics.choices import Choice

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -283,7 +284,21 @@ def drawn_text(results: Sequence[LimitsResult], what: str | None = None) -> str:
         return what or "Bars: what is excluded; point: the best value."
     text = what or "Lines: ends of what is excluded; the light band along each lies on the excluded side."
     wrong = sum(int(np.sum(~result.valid)) for result in results)
-    return f"{text} {gaps_text(wrong, 'mass', 'masses')}".rstrip()
+    edges = ", ".join(edge for result in results for edge in _upright_edges(result))
+    narrow = "A narrow interval is light as a whole, with an upright edge where an allowed band above it begins or ends"
+    upright = f"{narrow}: {edges}." if edges else ""
+    return " ".join(filter(None, (text, upright, gaps_text(wrong, "mass", "masses"))))
+
+
+def _upright_edges(result: LimitsResult) -> list[str]:
+    """Masses at which the number of excluded intervals changes: a figure's light region has an upright edge there."""
+    masses, rows = result.drawn_rows
+    edges = []
+    for k, (before, after) in enumerate(itertools.pairwise(rows)):
+        if before and after and len(before) != len(after):
+            mass = np.sqrt(masses[k] * masses[k + 1])
+            edges.append(f"{result.provenance.analysis}, {result.choice.name} at {mass:.3g} MeV")
+    return edges
 
 
 def interval_text(low: float | None, high: float | None, form: str = ".6g", between: str = "-") -> str:

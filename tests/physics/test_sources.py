@@ -135,23 +135,6 @@ def test_components_add() -> None:
     assert load_source("solar_8b_hep").endpoint_MeV == load_source("solar_hep").endpoint_MeV
 
 
-@pytest.mark.parametrize("name", ["solar", "sns", "reactor"])
-def test_other_sizes(name: str) -> None:
-    source = load_source(name)
-    first = source.components[0]
-    changed = source.with_totals({first.name: 3.0})
-    assert changed.components[0].total == pytest.approx(3.0, rel=1e-12)
-    assert changed.components[1:] == source.components[1:]
-    minimum = np.array([0.01 * first.endpoint_MeV])
-    ratio = changed.components[0].moments(minimum) / first.moments(minimum)
-    np.testing.assert_allclose(ratio, 3.0 / first.total, rtol=1e-12)
-    for total in (0.0, -1.0, float("nan"), float("inf")):
-        with pytest.raises(SpecBuilderError, match=f"total of '{first.name}' is .*, expected a positive number"):
-            source.with_totals({first.name: total})
-    with pytest.raises(SpecBuilderError, match=f"component 'x' is unknown in source '{name}', expected one of"):
-        source.with_totals({"x": 1.0})
-
-
 def test_a_source_by_path(tmp_path: Path) -> None:
     source = load_source(write(tmp_path))
     assert source.digest == load_source(str(tmp_path / "source.toml")).digest

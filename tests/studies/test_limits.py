@@ -361,3 +361,10 @@ def test_what_the_release_of_xenonnt_leaves_out_below_half_a_keV() -> None:
     for name, ratio in {"vector_universal": 0.929, "vector_bl": 0.979, "scalar": 0.997, "axial": 0.993}.items():
         found, ours = (find_limits(of, name, 0.01).upper[0] for of in (analysis, xenonnt()))
         assert found / ours == pytest.approx(ratio, abs=0.002)
+
+
+def test_the_caption_says_where_an_allowed_band_makes_an_upright_edge() -> None:
+    opened = find_limits("coherent_csi", "vector_universal", [20, 200])
+    assert [len(row) for row in opened.excluded] == [1, 2]
+    assert opened.drawn.endswith("begins or ends: coherent_csi, vector_universal at 63.2 MeV.")
+    assert "upright" not in find_limits("xenonnt", "vector_bl", [20, 200]).drawn
