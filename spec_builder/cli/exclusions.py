@@ -119,7 +119,7 @@ def limits(
         emit(bibtex_of(loaded.sources(choice)), output, force=force)
         return
     toys, expected = method_of(choices) != "asymptotic", expected_of(choices)
-    check_toy_options(given_options(context, choices), toys=toys or expected == "toys")
+    check_toy_options(given_options(context, choices), toys=toys or expected == "toys", asimov=expected == "asimov")
     loaded = changed_analysis(loaded, choices, expected=expected is not None)
     if toys or expected is not None:
         how = {"cl": cl, "dof": dof}
@@ -142,17 +142,20 @@ def _limits_with_toys(
     """Limits by toys, or expected ones."""
     import numpy as np  # noqa: PLC0415
 
+    from spec_builder.drawing.curves import check_no_sign  # noqa: PLC0415
     from spec_builder.model.given import mass_axis  # noqa: PLC0415
-    from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
     from spec_builder.studies.expected import expect_limits  # noqa: PLC0415
     from spec_builder.studies.limits import find_limits  # noqa: PLC0415
+    from spec_builder.studies.limits_by_toys import find_limits_by_toys  # noqa: PLC0415
 
     expected = choices["expected"]
     if expected is not None and method_of(choices) != "asymptotic":
         raise SpecBuilderError("limits: --expected is for --method asymptotic")
     of_masses = choice.has_mediator or expected is not None
-    if plots and of_masses and np.isfinite(mass_axis(choice, masses, analysis)).sum() < 2:
-        raise SpecBuilderError("limits: --plot needs at least two finite masses")
+    if plots and of_masses:
+        check_no_sign(signed=choice.signed)
+        if np.isfinite(mass_axis(choice, masses, analysis)).sum() < 2:
+            raise SpecBuilderError("limits: --plot needs at least two finite masses")
     with toy_run(output, choices | {"limits": level}, analysis.workspace, choice, force=plots.force) as how:
         own = {**level, **by_toys(choices), **how}
         result: Result
@@ -214,8 +217,10 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
     pool = executor_for(jobs_or_cores(choices["jobs"]), choices["dask"], preload=["spec_builder.studies.scans"])
     with pool as executor, ResumableProgress(Path(output)) as report:
         from spec_builder.studies import scans  # noqa: PLC0415
+        from spec_builder.studies.patch_scans import scan_patches  # noqa: PLC0415
+        from spec_builder.studies.scan_jobs import check_scan_output  # noqa: PLC0415
 
-        scans.check_scan_output(Path(output), force=force)
+        check_scan_output(Path(output), force=force)
         how: dict[str, Any] = {
             "executor": executor,
             "output": Path(output),
@@ -229,7 +234,7 @@ def scan(context: click.Context, /, target: str, output: str | None, force: bool
             if choices["keep_going"]:
                 how["passed_over"] = complain
             how |= {name: choices[name] for name in ("measurement", "poi", "hold")}
-            scans.scan_patches(target, choices["patchset"], **how)
+            scan_patches(target, choices["patchset"], **how)
         elif choices["spectrum"] is not None:
             scan_spectra(target, given, choices, how)
         else:
@@ -320,11 +325,13 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
     import numpy as np  # noqa: PLC0415
 
     from spec_builder.base.output import Output  # noqa: PLC0415
+    from spec_builder.drawing.curves import check_no_sign  # noqa: PLC0415
     from spec_builder.drawing.page import both_content  # noqa: PLC0415
     from spec_builder.figures.pages import draw_result  # noqa: PLC0415
-    from spec_builder.studies.by_toys import find_limits_by_toys  # noqa: PLC0415
+    from spec_builder.studies.limits_by_toys import find_limits_by_toys  # noqa: PLC0415
 
     force, width = choices.pop("force"), choices.pop("width") or "single"
+    check_no_sign(signed=any(choice.signed and choice.has_mediator for choice in interactions))
     loaded = load_changed(analysis, choices)
     loaded.check_limits()
     place = Output(folder, force)

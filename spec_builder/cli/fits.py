@@ -198,7 +198,7 @@ def _fit_by_toys(
     analysis: Analysis, choices: dict[str, Any], output: str, plots: Plots, form: Mapping[str, bool]
 ) -> None:
     """Fit a parameter of an analysis by toys."""
-    from spec_builder.studies.by_toys import fit_analysis_by_toys  # noqa: PLC0415
+    from spec_builder.studies.fits_by_toys import fit_analysis_by_toys  # noqa: PLC0415
 
     with toy_run(output, choices, analysis.workspace, force=plots.force) as how:
         level = {"cl": choices["cl"], **by_toys(choices)}
@@ -217,7 +217,7 @@ def _fit_workspace_by_toys(
     force: bool,
 ) -> None:
     """Fit the parameter of interest of a workspace by toys."""
-    from spec_builder.studies.by_toys import fit_workspace_by_toys  # noqa: PLC0415
+    from spec_builder.studies.fits_by_toys import fit_workspace_by_toys  # noqa: PLC0415
 
     own = {key: choices[key] for key in ("measurement", "poi", "hold", "cl")}
     with toy_run(output, choices, workspace, force=force) as how:

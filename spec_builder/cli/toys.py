@@ -100,8 +100,8 @@ def _together(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Ca
 _ensemble_option = choice(
     "--ensemble",
     ("profiled", "nominal"),
-    help="Nuisance parameters of the toys: at their best for the data, or nominal (default: profiled; nominal in a "
-    "projection).",
+    help="Nuisance parameters of toys and Asimov data: at their best for the data, or nominal (default: profiled; "
+    "nominal in a projection).",
 )
 _data_option = click.option(
     "--data",
@@ -170,15 +170,21 @@ def expected_of(choices: Mapping[str, Any]) -> Kind | None:
     return expected
 
 
-def check_toy_options(given: set[str], *, toys: bool) -> None:
+def check_toy_options(given: set[str], *, toys: bool, asimov: bool = False) -> None:
     """Refuse options of toys where there are none.
+
+    Args:
+        given: names of the options.
+        toys: some are thrown.
+        asimov: limits of Asimov data are wanted, which are at nominal nuisance parameters or at profiled ones too.
 
     Raises:
         SpecBuilderError: naming the first.
     """
-    wrong = sorted(given & TOY_OPTIONS)
+    wrong = sorted(given & TOY_OPTIONS - ({"ensemble"} if asimov else set()))
     if wrong and not toys:
-        raise SpecBuilderError(f"--{wrong[0]} applies with toys only: --method feldman-cousins or --expected toys")
+        expected = "--expected" if wrong[0] == "ensemble" else "--expected toys"
+        raise SpecBuilderError(f"--{wrong[0]} applies with toys only: --method feldman-cousins or {expected}")
 
 
 def changed_analysis(analysis: Analysis, choices: Mapping[str, Any], *, expected: bool = False) -> Analysis:
@@ -252,10 +258,10 @@ def toy_run(
 def toy_workers(choices: Mapping[str, Any]) -> AbstractContextManager[concurrent.futures.Executor | None]:
     """Workers that throw toys, as the command line asks for them."""
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
-    from spec_builder.inference.toys import TOYS_MODULES  # noqa: PLC0415
 
     jobs = jobs_or_cores(choices["jobs"])
-    return executor_for(jobs, choices["dask"], preload=TOYS_MODULES)
+    # by its name: the workers import it while this process does
+    return executor_for(jobs, choices["dask"], preload=["spec_builder.inference.exclusion_by_toys"])
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -92,6 +92,15 @@ class Yields:
 
     nominal: FloatArray
     variations: Mapping[str, tuple[FloatArray, FloatArray]] = field(default_factory=dict)
+
+    def mapped(self, change: Callable[[FloatArray], FloatArray]) -> Self:
+        """The same with every array of coefficients changed."""
+        variations = {name: (change(up), change(down)) for name, (up, down) in self.variations.items()}
+        return replace(self, nominal=change(self.nominal), variations=variations)
+
+    def at_mass(self, place: int) -> Self:
+        """At one of the masses."""
+        return self.mapped(lambda coefficients: coefficients[:, place : place + 1])
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from scipy.special import chdtrc
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.names import unknown_name
 from spec_builder.inference import minuit, newton
+from spec_builder.inference.cancellation import cancellation_of
 from spec_builder.inference.descent import UNFINISHED
 from spec_builder.inference.diagnosis import all_above, flat_directions, rounding
 from spec_builder.inference.expectation import BOUND_MARGIN, centre_and_width, covariance
@@ -89,7 +90,8 @@ class Fit:
         flat: parameters that 2NLL does not depend on, alone or only together: the names of each flat direction.
         elsewhere: other intervals of the parameter with 2NLL below the same height, where the interval around the best
             value is not the only one.
-        problems: why the interval has no end or the signal no significance where a fit did not converge.
+        problems: why the interval has no end, or the signal no significance, where a fit did not converge or pulls
+            take the signal away.
     """
 
     parameter: str
@@ -168,6 +170,8 @@ def fit(
         problems = crossed.problems
         down = value - crossed.below[0] if crossed.below else None
         up = crossed.above[0] - value if crossed.above else None
+        if null is not None and up is None and not problems:
+            problems += _open_end(likelihood, scan, null)
         elsewhere = _elsewhere(crossed, *likelihood.bounds[:, likelihood.index(name)].tolist())
         if null is not None and may_be_absent(likelihood, name, null):
             significance = _significance(likelihood, scan, null, value, minimum)
@@ -202,6 +206,13 @@ def fit(
         elsewhere=elsewhere,
         correlations=_correlations(likelihood, errors, flat) if best.valid[0] else None,
     )
+
+
+def _open_end(likelihood: Likelihood, scan: Profile, null: float) -> tuple[str, ...]:
+    """That pulls take the signal away, where that is why an interval has no upper end."""
+    name, end = scan.parameter, scan.fits.theta[-1]
+    found = cancellation_of(likelihood, name, null, end)
+    return () if found is None else (f"upper end: at {name} = {scan.values[-1]:.4g} {found.words(name)}",)
 
 
 def bounds_reached(likelihood: Likelihood, theta: FloatArray) -> dict[str, str]:

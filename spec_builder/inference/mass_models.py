@@ -14,7 +14,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.curves import natural_x, relative_couplings, total_events
-from spec_builder.inference.data import Data, Problem, Yields
+from spec_builder.inference.data import Data, Problem
 from spec_builder.inference.observed import Observed, local_minima
 from spec_builder.inference.shaped_toys import ShapedSignal, ShapedToyChunk
 from spec_builder.inference.toys import ToyChunk, chunk_sizes, hypotheses
@@ -142,7 +142,7 @@ def mass_models(problem: Problem, masses: FloatArray) -> list[MassModel]:
     for i, (mass, unit) in enumerate(zip(masses.tolist(), units.tolist(), strict=True)):
         ends = (-top if problem.signed else 0.0, top**power)
         if shaped:
-            own_signal = {sample: _at_mass(own, i) for sample, own in signal.items()}
+            own_signal = {sample: own.at_mass(i) for sample, own in signal.items()}
             ladder = _ladder(unit, relative, signed=problem.signed)
             one = ShapedSignal(base.specification, own_signal, problem.signed, ladder)
             models.append(MassModel(mass, base, unit, power, problem.signed, ends, one))
@@ -165,12 +165,3 @@ def _ladder(unit: float, relative: FloatArray, *, signed: bool) -> FloatArray:
         return np.append(0.0, np.sqrt(unit) * relative)
     positive = unit * relative**2
     return np.concatenate([-positive[::-1], [0.0], positive])
-
-
-def _at_mass(own: Yields, place: int) -> Yields:
-    """Yields at one of the masses."""
-
-    def one(coefficients: FloatArray) -> FloatArray:
-        return coefficients[:, place : place + 1]
-
-    return Yields(one(own.nominal), {name: (one(up), one(down)) for name, (up, down) in own.variations.items()})

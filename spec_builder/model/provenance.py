@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Choices",
+    "Note",
     "choice_content",
     "coupling_note",
     "distinct_notes",
@@ -34,7 +35,7 @@ _SHORT = 2
 #: Couplings above it are beyond perturbation theory.
 _STRONG = math.sqrt(4 * math.pi)
 
-
+#: Of an experiment, or an analysis, and what is said of it.
 Note = tuple[str, str]
 
 
@@ -98,11 +99,12 @@ class Choices:
         Args:
             analysis: what is asked.
             choice: the interaction.
-            masses: of its mediator, shape (M,).
+            masses: of its mediator, shape (M,); passed over where it has none.
             cl: confidence level.
             dof: degrees of freedom.
             couplings: that the result is about; those beyond perturbation theory are noted.
         """
+        its_masses = masses if choice is not None and choice.has_mediator else None
         strong = [coupling_note(choice, couplings)] if choice is not None else []
         about = cls(analysis.name, analysis.law, analysis.variants, analysis.statuses, analysis.by_construction)
         return replace(
@@ -110,13 +112,17 @@ class Choices:
             choice=choice,
             cl=cl,
             dof=dof,
-            notes=(*analysis.notes(choice, masses), *((analysis.name, told) for told in strong if told)),
+            notes=(*analysis.notes(choice, its_masses), *((analysis.name, told) for told in strong if told)),
             sources=analysis.sources(choice),
         )
 
     def at(self, cl: float | None, dof: int | None = None) -> Choices:
         """The same at a confidence level."""
         return replace(self, cl=cl, dof=dof)
+
+    def noting(self, notes: Iterable[Note]) -> Choices:
+        """The same with further notes."""
+        return replace(self, notes=(*self.notes, *notes))
 
     @property
     def built(self) -> str:

@@ -63,6 +63,8 @@ __all__ = ["FLAVOURS", "Component", "Source", "load_source", "shipped_sources"]
 FLAVOURS = ("nue", "numu", "nutau", "numutau", "nuebar", "numubar", "nutaubar")
 #: Energy of the muon neutrino of a pion that decays at rest [MeV].
 PROMPT_ENERGY = (PION_MASS**2 - MUON_MASS**2) / (2 * PION_MASS)
+#: Energies [MeV] between which survival probabilities are linear within 1e-5 anywhere in the Sun.
+_SURVIVAL_ROWS = np.concatenate([np.arange(1, 100) * 0.05, 5 * 1.01 ** np.arange(1000)])
 #: A relative uncertainty beyond this is taken for a percentage.
 LARGEST_SIZE = 2.0
 
@@ -118,6 +120,8 @@ class Component:
         if self.electron_density_mol_cm3 is None:
             return ((self.flavour, self.spectrum),)
         spectrum = cast("TableSpectrum | LineSpectrum", self.spectrum)
+        if isinstance(spectrum, TableSpectrum):
+            spectrum = spectrum.with_rows(_SURVIVAL_ROWS, wider_MeV=float(_SURVIVAL_ROWS[0]))
         survival = oscillation.survival_probability(spectrum.energy_MeV, self.electron_density_mol_cm3)
         return (("nue", spectrum.times(survival)), ("numutau", spectrum.times(1 - survival)))
 

@@ -13,9 +13,10 @@ from spec_builder.base.grids import check_level
 from spec_builder.base.progress import Parts, silent
 from spec_builder.base.text import Report
 from spec_builder.inference.expected_limits import expected_upper_limits
+from spec_builder.inference.fit import fit
 from spec_builder.inference.toys import TOYS_MODULES
 from spec_builder.model.given import as_analysis, as_spectra
-from spec_builder.model.provenance import Choices, in_words
+from spec_builder.model.provenance import Choices
 from spec_builder.model.spectra import spectrum_notes
 from spec_builder.model.spectrum_patches import spectrum_likelihood
 from spec_builder.studies.expected import BAND, check_kind, data_words, expected_point
@@ -132,12 +133,10 @@ class ExpectedStrengths(PicturedResult):
         if self.kind == "toys":
             columns["median_error"] = [point.median_error for point in self.points]
         sources = "; ".join(dict.fromkeys(f"{s.source} ({s.status})" for s in self.spectra))
-        notes = in_words(self.provenance.notes)
         return Report(
             f"Expected limits on the strength of recoil spectra, {self.provenance.analysis}",
             facts | self.provenance.rows() | {"spectra": sources},
             columns,
-            notes={"left out": notes} if notes else {},
             details={
                 "columns": "quantiles over data sets of the strength above which everything is excluded; inf where "
                 "nothing is; strength 1 is the table's own rate"
@@ -211,5 +210,8 @@ def expect_strength_limits(
     points = tuple(expected_point(math.nan, ends, place, signed=False) for place in range(len(tables)))
     notes = tuple(dict.fromkeys(note for spectrum in tables for note in spectrum_notes(loaded, spectrum)))
     about = replace(Choices.of(loaded, cl=cl, dof=1), notes=notes)
+    for likelihood, spectrum, point in zip(likelihoods, tables, points, strict=True):
+        if point.upper["median"] == math.inf:
+            about = about.noting((loaded.name, f"{spectrum.name}, {why}") for why in fit(likelihood, cl=cl).problems)
     its_seed = seed if kind == "toys" else None
     return ExpectedStrengths(about, kind, len(ends.upper), its_seed, where, tuple(tables), points)

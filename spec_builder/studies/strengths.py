@@ -46,6 +46,7 @@ class Strength:
         twice_nll: at the minimum.
         valid: the minimiser converged.
         notes: experiment and text of what a reader should know.
+        problems: why there is no limit, or no Delta chi^2.
     """
 
     spectrum: RecoilSpectrum
@@ -57,6 +58,7 @@ class Strength:
     twice_nll: float
     valid: bool
     notes: tuple[tuple[str, str], ...]
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -120,7 +122,10 @@ class StrengthLimits(PicturedResult):
             "over strengths >= 0",
             **self.provenance.rows(),
         }
-        notes = {"left out": in_words(dict.fromkeys(note for s in self.strengths for note in s.notes))}
+        notes = {
+            "left out": in_words(dict.fromkeys(note for s in self.strengths for note in s.notes)),
+            "not settled": in_words((s.spectrum.name, problem) for s in self.strengths for problem in s.problems),
+        }
         sources = "; ".join(dict.fromkeys(f"{s.spectrum.source} ({s.spectrum.status})" for s in self.strengths))
         return Report(
             f"Limits on the strength of recoil spectra, {self.provenance.analysis}",
@@ -168,6 +173,7 @@ def _content(strength: Strength) -> dict[str, Any]:
         "twice_nll": strength.twice_nll,
         "valid": strength.valid,
         "notes": [f"{experiment}: {text}" for experiment, text in strength.notes],
+        "problems": list(strength.problems),
     }
 
 
@@ -246,4 +252,5 @@ def _strength(analysis: Analysis, spectrum: RecoilSpectrum, cl: float, minimiser
         twice_nll=found.twice_nll,
         valid=found.valid,
         notes=spectrum_notes(analysis, spectrum),
+        problems=found.problems,
     )

@@ -87,10 +87,19 @@ def test_expected_limits_and_their_figure(spec_builder: Command, tmp_path: Path)
     assert asimov["points"][0]["expected"]["median"] == pytest.approx(7.0626e-6, rel=1e-3)
 
 
+def test_asimov_data_are_at_profiled_or_nominal_nuisance_parameters(spec_builder: Command) -> None:
+    words = ("limits", "pandax4t", "--interaction", "scalar", "--masses", "1", "--json")
+    expected = content(spec_builder(*words, "--expected", "asimov", "--ensemble", "nominal"))
+    profiled = content(spec_builder(*words, "--expected", "asimov"))
+    observed = content(spec_builder(*words, "--data", "asimov"))
+    assert (expected["ensemble"], profiled["ensemble"]) == ("nominal", "profiled")
+    ((limit, _),) = observed["points"][0]["excluded"]  # of data that hold what is nominal
+    assert expected["points"][0]["expected"]["median"] == pytest.approx(limit, rel=1e-6)
+    assert profiled["points"][0]["expected"]["median"] < (1 - 1e-3) * limit
+
+
 def test_a_projection_reaches_farther(spec_builder: Command) -> None:
-    asimov = (*LIMITS, "--expected", "asimov", "--json", "--ensemble", "nominal")
     with_toys = (*LIMITS, "--expected", "toys", "--toys", "8", "--jobs", "1", "--json", "--exposure", "xenonnt=10")
-    assert spec_builder(*asimov).returncode == 2  # an ensemble is for toys
     plain = content(spec_builder(*LIMITS, "--expected", "asimov", "--json"))
     projected = content(spec_builder(*LIMITS, "--expected", "asimov", "--json", "--exposure", "xenonnt=10"))
     thrown = content(spec_builder(*with_toys))
@@ -260,6 +269,10 @@ def test_coverage_of_a_coupling(spec_builder: Command) -> None:
     ("words", "message"),
     [
         ((*FIT, "--toys", "50"), "--toys applies with toys only"),
+        (
+            (*LIMITS, "--ensemble", "nominal"),
+            "--ensemble applies with toys only: --method feldman-cousins or --expected",
+        ),
         ((*FIT, "--method", "cls"), "method 'cls' is unknown, expected one of asymptotic, feldman-cousins"),
         ((*FIT, "--method", "feldman-cousins", "--toys", "0"), "toys 0: expected at least 1"),
         ((*FIT, *TOYS, "--ensemble", "mine"), "ensemble 'mine' is unknown"),
@@ -305,11 +318,11 @@ def test_a_plane_by_toys_of_several_goes_on_where_it_was_stopped(
     spec_builder: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped in the second interaction, and before anything of it is done: the first is not thrown again."""
-    from spec_builder.studies import by_toys
+    from spec_builder.studies import limits_by_toys
 
     words = ("plane", "xenonnt", "--interaction", "scalar", "--interaction", "tensor", "--points", "2", *TOYS)
     assert spec_builder(*words, "-o", tmp_path / "whole").returncode == 0
-    find = by_toys.find_limits_by_toys
+    find = limits_by_toys.find_limits_by_toys
 
     def stopped(analysis: Any, choice: Any, *rest: Any, **how: Any) -> Any:
         if choice.name == "tensor":
@@ -317,7 +330,7 @@ def test_a_plane_by_toys_of_several_goes_on_where_it_was_stopped(
         return find(analysis, choice, *rest, **how)
 
     with monkeypatch.context() as patched:
-        patched.setattr(by_toys, "find_limits_by_toys", stopped)
+        patched.setattr(limits_by_toys, "find_limits_by_toys", stopped)
         run = spec_builder(*words, "-o", tmp_path / "out")
     place = tmp_path / "out/plane_xenonnt_scalar.json.parts"
     kept = {path.name for path in place.iterdir()}

@@ -26,10 +26,10 @@ from spec_builder.physics.interactions import choose
 from spec_builder.physics.rates import rate
 from spec_builder.physics.standard_model import standard_model_terms, weak_charge
 from spec_builder.physics.terms import Term
-from spec_builder.studies.by_toys import find_limits_by_toys
 from spec_builder.studies.coverage import cover_couplings
 from spec_builder.studies.expected import expect_limits
 from spec_builder.studies.limits import find_limits
+from spec_builder.studies.limits_by_toys import find_limits_by_toys
 from spec_builder.studies.plane import profile_planes
 from spec_builder.studies.scans import scan_analysis
 from tests.interactions import BL, FREE
