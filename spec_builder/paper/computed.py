@@ -111,9 +111,9 @@ def computed_tables(results: Sequence[LimitsResult]) -> str:
     lines += ["## The joint limit, and which experiment drives it", ""]
     lines += [
         f"One coupling to neutrinos, quarks and charged leptons, in one likelihood ({level}). `global` is the coupling",
-        "above which everything is excluded, `best part alone` the smallest such coupling of a part. The last four columns",
-        "are the parts of Delta chi2 against the Standard Model at the joint limit; the largest drives it. The parts",
-        "share nothing but the coupling, since no two of them see the same source.",
+        "above which everything is excluded; beside it is the smallest such coupling of a single part. The last four",
+        "columns are the parts of Delta chi2 against the Standard Model at the joint limit; the largest drives it.",
+        "The parts share nothing but the coupling, since no two of them see the same source.",
         "",
     ]
     driver_columns = ("interaction", "mass [MeV]", "global", "best part alone", *PARTS)

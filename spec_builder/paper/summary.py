@@ -78,7 +78,7 @@ def fits_summary(fits: dict[tuple[str, str, str], FitResult], choices: list[FitR
         "",
         markdown_table(_FIT_COLUMNS, rows),
         "",
-        "Goodness of fit is the saturated chi2; the signal's significance is sqrt(q0). Both p-value and significance are",
+        "Goodness of fit is the saturated chi2; the signal's significance is sqrt(q0). p-value and significance are",
         "asymptotic.",
         "",
         "By construction:",
