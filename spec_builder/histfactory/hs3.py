@@ -27,7 +27,8 @@ from spec_builder.histfactory.checks import check_workspace, missing_interests
 from spec_builder.histfactory.hs3_measurements import DEFAULT_POINT
 from spec_builder.histfactory.hs3_reading import is_hs3
 from spec_builder.histfactory.patch import apply_patch, patched_workspace
-from spec_builder.histfactory.specification import Constraint, read_specification
+from spec_builder.histfactory.specification import Constraint
+from spec_builder.histfactory.workspace_reading import read_specification
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
