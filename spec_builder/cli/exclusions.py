@@ -142,6 +142,7 @@ def _limits_with_toys(
     """Limits by toys, or expected ones."""
     import numpy as np  # noqa: PLC0415
 
+    from spec_builder.drawing.curves import check_no_sign  # noqa: PLC0415
     from spec_builder.model.given import mass_axis  # noqa: PLC0415
     from spec_builder.studies.expected import expect_limits  # noqa: PLC0415
     from spec_builder.studies.limits import find_limits  # noqa: PLC0415
@@ -151,8 +152,10 @@ def _limits_with_toys(
     if expected is not None and method_of(choices) != "asymptotic":
         raise SpecBuilderError("limits: --expected is for --method asymptotic")
     of_masses = choice.has_mediator or expected is not None
-    if plots and of_masses and np.isfinite(mass_axis(choice, masses, analysis)).sum() < 2:
-        raise SpecBuilderError("limits: --plot needs at least two finite masses")
+    if plots and of_masses:
+        check_no_sign(signed=choice.signed)
+        if np.isfinite(mass_axis(choice, masses, analysis)).sum() < 2:
+            raise SpecBuilderError("limits: --plot needs at least two finite masses")
     with toy_run(output, choices | {"limits": level}, analysis.workspace, choice, force=plots.force) as how:
         own = {**level, **by_toys(choices), **how}
         result: Result
@@ -322,11 +325,13 @@ def _plane_by_toys(analysis: str, interactions: Sequence[Choice], choices: dict[
     import numpy as np  # noqa: PLC0415
 
     from spec_builder.base.output import Output  # noqa: PLC0415
+    from spec_builder.drawing.curves import check_no_sign  # noqa: PLC0415
     from spec_builder.drawing.page import both_content  # noqa: PLC0415
     from spec_builder.figures.pages import draw_result  # noqa: PLC0415
     from spec_builder.studies.limits_by_toys import find_limits_by_toys  # noqa: PLC0415
 
     force, width = choices.pop("force"), choices.pop("width") or "single"
+    check_no_sign(signed=any(choice.signed and choice.has_mediator for choice in interactions))
     loaded = load_changed(analysis, choices)
     loaded.check_limits()
     place = Output(folder, force)

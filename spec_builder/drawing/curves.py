@@ -23,6 +23,7 @@ __all__ = [
     "Bar",
     "Interval",
     "check_masses",
+    "check_no_sign",
     "draw_bars",
     "draw_excluded",
     "draw_expected_bands",
@@ -310,11 +311,25 @@ def _scale_bars(panel: Axes, rows: Sequence[Bar], *, signed: bool) -> tuple[floa
     return -high, high
 
 
-def check_masses(mass: FloatArray) -> None:
-    """Refuse an axis of masses that has no length.
+def check_masses(mass: FloatArray, *, signed: bool = False) -> None:
+    """Refuse an axis of masses that has no length, and a logarithmic axis of what may be negative.
 
     Raises:
         SpecBuilderError: saying so.
     """
+    check_no_sign(signed=signed)
     if len(set(mass.tolist())) < 2:
         raise SpecBuilderError("a figure of limits needs at least two finite masses whose fits are valid")
+
+
+def check_no_sign(*, signed: bool) -> None:
+    """Refuse the logarithmic axis of a parameter that may be negative.
+
+    Raises:
+        SpecBuilderError: saying so.
+    """
+    if signed:
+        raise SpecBuilderError(
+            "a figure against the mediator mass has a logarithmic axis, and the parameter has a sign; limits and scans "
+            "have the numbers"
+        )

@@ -33,7 +33,7 @@ from spec_builder.model.analyses import (
     named_analyses,
     own_analysis,
 )
-from spec_builder.model.signal import joined, reference_size, signal_kernel
+from spec_builder.model.signal import joined, polynomial, reference_size, signal_kernel
 from spec_builder.model.workspace import NEW_PHYSICS, Measured, build_workspace
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.interactions import STANDARD_MODEL
@@ -76,6 +76,8 @@ PARAMETERS: tuple[Parameter, ...] = get_args(Parameter)
 SIGNAL_PARAMETER = "signal"
 #: Fluxes that differ by less, as a part of them, are the same.
 _ONE_FLUX = 1e-9
+#: Share of a sample's events below which bins do not count where its shapes are compared, and how far they may differ.
+_LEAST_SHARE, _LARGEST_CHANGE = 1e-3, 1e-3
 #: After the name of a constrained parameter whose name a fitted quantity has too.
 _PRIOR = "_prior"
 UNITS: dict[Parameter, str] = {"flux": "1e6 cm-2 s-1", "sin2thetaw": "1"}
@@ -322,6 +324,7 @@ class Analysis(Described):
         by_sample: dict[str, dict[str, FloatArray]] = {}
         for channel, samples in self.polynomial(parameter).items():
             for name, yields in samples.items():
+                _check_shapes(f"{channel}.{name}", wanted, yields)
                 by_sample.setdefault(name, {})[channel] = yields.nominal[:, 0]
         for sample, coefficients in by_sample.items():
             if wanted.factor is None or self._moves(sample, wanted.factor):
@@ -424,6 +427,27 @@ class Analysis(Described):
             if text:
                 notes.append((experiment.name, text))
         return tuple(notes)
+
+
+def _check_shapes(sample: str, wanted: Measurable, yields: Yields) -> None:
+    """Refuse shape uncertainties that change with what is fitted: the fit has those of the Standard Model throughout.
+
+    Raises:
+        SpecBuilderError: naming the sample and the uncertainty.
+    """
+    values = np.array([wanted.reference, *np.linspace(*wanted.bounds, 11)[1:]])
+    nominal = polynomial(yields.nominal, values)[:, 0]
+    some = nominal[0] > _LEAST_SHARE * nominal[0].sum()
+    for name, ends in yields.variations.items():
+        for end in ends:
+            relative = polynomial(end, values)[:, 0, some] / nominal[:, some]
+            change = float(np.abs(relative - relative[0]).max(initial=0.0))
+            if change > _LARGEST_CHANGE:
+                raise SpecBuilderError(
+                    f"{sample}: its events at one standard deviation of {name} change with {wanted.name}, by up to "
+                    f"{100 * change:.2g} % of its events, which a fit of it does not follow; expected a response "
+                    "without variations"
+                )
 
 
 #: What is made of an analysis, such as a projection of it.

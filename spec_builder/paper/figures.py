@@ -118,7 +118,7 @@ def draw_comparison(
         SpecBuilderError: if there are fewer than two finite masses.
     """
     mass = np.array([point.mass_MeV for point in result.drawn_points])
-    check_masses(mass)
+    check_masses(mass, signed=result.choice.signed)
     excluded = [point.excluded for one in (result, *others) for point in one.drawn_points]
     around = [*excluded, *([(float(low), None)] for bound in bounds for low in bound.g_low)]
     with styled():

@@ -128,7 +128,7 @@ class ExpectedLimits(PicturedResult):
         """
         points = [point for point in self.points if np.isfinite(point.mass_MeV)]
         mass = np.array([point.mass_MeV for point in points])
-        check_masses(mass)
+        check_masses(mass, signed=self.choice.signed)
         panel = own_axes(ax)
         names = BAND if self.kind == "toys" else ("median",)
         band = {name: np.array([point.upper[name] for point in points]) for name in names}

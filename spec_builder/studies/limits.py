@@ -131,7 +131,7 @@ class LimitsResult(PicturedResult):
             panel.set_title(f"{interaction_label(self.choice)}\n{level_note(self.provenance)}", loc="right")
             return panel
         mass = np.array([point.mass_MeV for point in self.drawn_points])
-        check_masses(mass)
+        check_masses(mass, signed=self.choice.signed)
         panel = own_axes(ax)
         ends = range_of_ends([point.excluded for point in self.drawn_points]) or self.choice.default_range
         if panel.has_data():

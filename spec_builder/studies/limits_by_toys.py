@@ -154,7 +154,7 @@ class ToyLimitsResult(PicturedResult):
         points = [one for one in self.toys.points if np.isfinite(one.point.mass_MeV)]
         known = [one for one in points if one.point.valid]
         seen = np.array([one.point.mass_MeV for one in known])
-        check_masses(seen)
+        check_masses(seen, signed=limits.choice.signed)
         panel = own_axes(ax)
         ends = range_of_ends([[*one.point.excluded, *one.asymptotic] for one in known]) or limits.choice.default_range
         mass_coupling_axes(panel, seen, axis_label(limits.choice.parameter, limits.choice.unit or "1"), ends)
