@@ -9,12 +9,14 @@ with the coupling it is scanned, for one degree of freedom (:mod:`spec_builder.i
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spec_builder.base.chunks import MemoryStore
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.names import shown
 from spec_builder.base.progress import Parts, silent
@@ -29,6 +31,7 @@ from spec_builder.inference.feldman_cousins import (
     coverage_of,
     critical_values,
     default_values,
+    finer_values,
     local_minima,
     reaches_far_enough,
 )
@@ -58,7 +61,7 @@ if TYPE_CHECKING:
     from spec_builder.histfactory.specification import Specification
     from spec_builder.inference.curves import Interval
     from spec_builder.inference.feldman_cousins import Acceptance, Coverage, CriticalValue
-    from spec_builder.inference.toys import Chunk, Ensemble
+    from spec_builder.inference.toys import Chunk, Ensemble, Toys
 
 __all__ = [
     "MassModel",
@@ -147,9 +150,17 @@ class MassModel:
         return np.array([self.value(one) for one in y.tolist()])
 
     def chunks(
-        self, grid: FloatArray, ensemble: Ensemble, toys: int, seed: int, number: int
+        self, grid: FloatArray, ensemble: Ensemble, toys: int, seed: int, number: int, first: int = 0
     ) -> list[ToyChunk] | list[ShapedToyChunk]:
-        """The work of toys at values of y; ``number`` tells the masses apart.
+        """The work of toys at values of y.
+
+        Args:
+            grid: the values, shape (G,).
+            ensemble: where the nuisance parameters of the hypotheses are.
+            toys: at each value.
+            seed: of the random numbers.
+            number: tells the masses apart.
+            first: number of the first value: numbers tell the values apart.
 
         Raises:
             SpecBuilderError: where no fit of the observed data converges.
@@ -160,14 +171,14 @@ class MassModel:
             model = self.likelihood.specification
             return [
                 ToyChunk(model, VARIABLE, truth, seed, (number, h), c, size)
-                for h, truth in enumerate(truths)
+                for h, truth in enumerate(truths, start=first)
                 for c, size in sizes
             ]
         values = self._values(grid)
         truths = self.shaped.hypotheses(values, ensemble)
         return [
             ShapedToyChunk(self.shaped, value, truth, seed, (number, h), c, size)
-            for h, (value, truth) in enumerate(zip(values.tolist(), truths, strict=True))
+            for h, (value, truth) in enumerate(zip(values.tolist(), truths, strict=True), start=first)
             for c, size in sizes
         ]
 
@@ -382,7 +393,8 @@ def exclude_by_toys(
         seed: of the random numbers. The result is a function of it and of ``toys``.
         ensemble: where the nuisance parameters of the points are.
         count: values of the parameter at each mass.
-        values: they themselves at each mass, ascending, in the place of a grid over what the intervals may be.
+        values: they themselves at each mass, in the place of a grid over what the intervals may be and a finer one
+            around each end that a jump of p-values hides; their order tells their random numbers apart.
         plane: the first and the last mass of the plane that dof = 2 refers to [MeV].
         executor: any ``concurrent.futures.Executor``; None computes here.
         store: where finished chunks go; in memory by default.
@@ -408,24 +420,61 @@ def exclude_by_toys(
         grids = [default_values(one, cl, count, dof) for one in observed]
     else:
         grids = [np.array([model.y(v) for v in own.tolist()]) for model, own in zip(models, values, strict=True)]
-    work: list[Chunk] = []
-    for i, (model, grid) in enumerate(zip(models, grids, strict=True)):
-        work += model.chunks(grid, ensemble, toys, seed, i)
-    if dof == 2:
-        work = _over_the_plane(work, problem, plane)
-    thrown = compute_toys(work, executor=executor, store=store, report=report)
+    table = YieldTable.of(problem, plane, _LEVELS - 1) if dof == 2 else None
+
+    def work_at(grids: Sequence[FloatArray], firsts: Sequence[int]) -> list[Chunk]:
+        found: list[Chunk] = []
+        for i, (model, grid, first) in enumerate(zip(models, grids, firsts, strict=True)):
+            found += model.chunks(grid, ensemble, toys, seed, i, first)
+        return found if table is None else _over_the_plane(found, problem, table)
+
+    kept = MemoryStore() if store is None else store
+    work = work_at(grids, [0] * len(models))
+    thrown = compute_toys(work, executor=executor, store=kept, report=report)
+    tables = _by_mass(observed, grids, thrown, cl)
+    accepted = [accept(one, critical, cl) for one, critical in zip(observed, tables, strict=True)]
+    finer = [finer_values(grid, one.jumps) for grid, one in zip(grids, accepted, strict=True)]
+    if values is None and any(grid.size for grid in finer):
+        work += work_at(finer, [grid.size for grid in grids])
+        thrown = compute_toys(work, executor=executor, store=kept, report=report)
+        tables = _by_mass(observed, grids, thrown, cl, finer)
+        accepted = [accept(one, critical, cl) for one, critical in zip(observed, tables, strict=True)]
     lost = sum(one.lost for one in thrown)
-    points = []
-    for model, one, grid in zip(models, observed, grids, strict=True):
-        own, thrown = thrown[: grid.size], thrown[grid.size :]
-        critical = critical_values(one, grid, own, cl)
-        points.append(_mass_point(model, one, critical, accept(one, critical, seed), level))
+    points = [
+        _mass_point(model, one, critical, found, level)
+        for model, one, critical, found in zip(models, observed, tables, accepted, strict=True)
+    ]
     return ToyExclusion(cl, dof, toys, seed, ensemble, minimum, tuple(points), lost)
 
 
-def _over_the_plane(work: Sequence[Chunk], problem: Problem, plane: tuple[float, float]) -> list[Chunk]:
+def _by_mass(
+    observed: Sequence[Observed],
+    grids: Sequence[FloatArray],
+    thrown: Sequence[Toys],
+    cl: float,
+    finer: Sequence[FloatArray] | None = None,
+) -> list[tuple[CriticalValue, ...]]:
+    """Critical values at each mass, from toys on its grid, and then from those on finer ones.
+
+    Args:
+        observed: the data's statistic at each mass.
+        grids: values at each mass.
+        thrown: toys, mass by mass on the grids, then mass by mass on the finer ones.
+        cl: confidence level.
+        finer: further values at each mass.
+    """
+    stages = [grids] if finer is None else [grids, finer]
+    left = iter(thrown)
+    own: list[list[Toys]] = [[] for _ in observed]
+    for stage in stages:
+        for i, grid in enumerate(stage):
+            own[i] += itertools.islice(left, grid.size)
+    whole = [np.concatenate(parts) for parts in zip(*stages, strict=True)]
+    return [critical_values(one, grid, toys, cl) for one, grid, toys in zip(observed, whole, own, strict=True)]
+
+
+def _over_the_plane(work: Sequence[Chunk], problem: Problem, table: YieldTable) -> list[Chunk]:
     """Chunks of toys whose minimum is that over the plane."""
-    table = YieldTable.of(problem, plane, _LEVELS - 1)
     base = problem.likelihood if problem.data is None else problem.data.into(problem.likelihood)
     return [
         PlaneToyChunk(one, base.specification, problem.samples, problem.signed, table)

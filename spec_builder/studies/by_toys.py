@@ -464,8 +464,9 @@ class ToyLimitsResult(PicturedResult):
         facts["confidence"] = facts["confidence"].replace(
             f"Delta chi2 > {self.limits.exclusion.threshold:.6g}", "Delta chi2 above critical values by toys"
         )
+        least = min(len(point.critical) for point in toys.points)
         facts["toys"] = (
-            f"{toys.toys} at each of {len(toys.points[0].critical)} values or more, seed {toys.seed}, "
+            f"{toys.toys} at each of {least} values or more, seed {toys.seed}, "
             f"nuisance parameters {toys.ensemble}" + (f", {toys.lost} without a fit" if toys.lost else "")
         )
         table = plain.table
@@ -564,19 +565,19 @@ def find_limits_by_toys(
 
 
 def _grid(values: Numbers | None) -> FloatArray | None:
-    """Values of a parameter that a user gave, ascending."""
+    """Values of a parameter that a user gave."""
     if values is None:
         return None
-    return np.sort(parse_signed_grid(numbers_text(values, "values"), "values"))
+    return np.array(parse_signed_grid(numbers_text(values, "values"), "values"))
 
 
 def _grids(values: object, masses: FloatArray, choice: Choice) -> list[FloatArray]:
-    """Values of an interaction's parameter at each mass, ascending, in the units of its yields."""
+    """Values of an interaction's parameter at each mass, in the units of its yields."""
     listed = list(values) if isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping) else []
     if len(listed) != masses.size:
         raise SpecBuilderError(f"values {shown(values)}: expected a list of values for each of {masses.size} masses")
     return [
-        np.sort(as_couplings(own, choice, "values", zero=True)) / (_PER_GEV if math.isinf(mass) else 1.0)
+        as_couplings(own, choice, "values", zero=True) / (_PER_GEV if math.isinf(mass) else 1.0)
         for own, mass in zip(listed, masses, strict=True)
     ]
 
