@@ -60,7 +60,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"Caption|spec_builder\.figures\.pages\.Pictured"),
     ("py:.*", r"spec_builder\.physics\.sources\.Component"),
     ("py:.*", r"(tuple\[)?Note|What .*"),
-    ("py:.*", r"hypotheses|spec_builder\.inference\.(feldman_cousins|exclusion_by_toys|rows)\..*"),
+    ("py:.*", r"hypotheses|spec_builder\.inference\.(feldman_cousins|exclusion_by_toys|critical_values|rows)\..*"),
     ("py:.*", r"spec_builder\.model\.analyses\..*"),
 ]
 

@@ -39,13 +39,6 @@ if TYPE_CHECKING:
     from spec_builder.sharing.verification import verify
     from spec_builder.sharing.verify import verify_file
     from spec_builder.sharing.verify_archive import verify_archive
-    from spec_builder.studies.by_toys import (
-        ToyFitResult,
-        ToyLimitsResult,
-        find_limits_by_toys,
-        fit_analysis_by_toys,
-        fit_workspace_by_toys,
-    )
     from spec_builder.studies.catalogue import (
         ExperimentDescription,
         ExperimentList,
@@ -60,11 +53,15 @@ if TYPE_CHECKING:
     from spec_builder.studies.explanation import Explanation, explain_point, explain_spectrum
     from spec_builder.studies.explorer import explore
     from spec_builder.studies.fits import FitResult, fit_analysis, fit_workspace
+    from spec_builder.studies.fits_by_toys import ToyFitResult, fit_analysis_by_toys, fit_workspace_by_toys
     from spec_builder.studies.impacts import RankingResult, rank_analysis, rank_workspace
     from spec_builder.studies.limits import LimitsResult, find_limits
+    from spec_builder.studies.limits_by_toys import ToyLimitsResult, find_limits_by_toys
+    from spec_builder.studies.patch_scans import scan_patches, scan_spectra
     from spec_builder.studies.profiles import ProfileResult, profile_analysis, profile_workspace
     from spec_builder.studies.projections import Projection, with_data
-    from spec_builder.studies.scans import ScanResult, scan_analysis, scan_patches, scan_spectra
+    from spec_builder.studies.scan_results import ScanResult
+    from spec_builder.studies.scans import scan_analysis
     from spec_builder.studies.spectrum import Spectrum, recoil_spectrum
     from spec_builder.studies.strengths import StrengthLimits, find_strength_limits, fit_spectrum
     from spec_builder.studies.surfaces import SurfaceResult, profile_two_of_analysis, profile_two_of_workspace
@@ -181,15 +178,15 @@ _HOME = {
     "ProfileResult": "studies.profiles",
     "Projection": "studies.projections",
     "RankingResult": "studies.impacts",
-    "ScanResult": "studies.scans",
+    "ScanResult": "studies.scan_results",
     "Source": "physics.sources",
     "SpecBuilderError": "base.errors",
     "Spectrum": "studies.spectrum",
     "StrengthLimits": "studies.strengths",
     "SurfaceResult": "studies.surfaces",
     "Target": "physics.targets",
-    "ToyFitResult": "studies.by_toys",
-    "ToyLimitsResult": "studies.by_toys",
+    "ToyFitResult": "studies.fits_by_toys",
+    "ToyLimitsResult": "studies.limits_by_toys",
     "bibtex": "sharing.citations",
     "choose": "physics.interactions",
     "compare": "paper.comparison",
@@ -212,13 +209,13 @@ _HOME = {
     "export_point": "sharing.export",
     "export_workspaces": "sharing.export",
     "find_limits": "studies.limits",
-    "find_limits_by_toys": "studies.by_toys",
+    "find_limits_by_toys": "studies.limits_by_toys",
     "find_strength_limits": "studies.strengths",
     "fit_analysis": "studies.fits",
-    "fit_analysis_by_toys": "studies.by_toys",
+    "fit_analysis_by_toys": "studies.fits_by_toys",
     "fit_spectrum": "studies.strengths",
     "fit_workspace": "studies.fits",
-    "fit_workspace_by_toys": "studies.by_toys",
+    "fit_workspace_by_toys": "studies.fits_by_toys",
     "hs3_workspace": "histfactory.hs3",
     "import_xenonnt": "experiments.releases.xenonnt",
     "list_experiments": "studies.catalogue",
@@ -238,8 +235,8 @@ _HOME = {
     "recoil_spectrum": "studies.spectrum",
     "reproduce": "paper.reproduce",
     "scan_analysis": "studies.scans",
-    "scan_patches": "studies.scans",
-    "scan_spectra": "studies.scans",
+    "scan_patches": "studies.patch_scans",
+    "scan_spectra": "studies.patch_scans",
     "shipped_interactions": "physics.interactions",
     "verify": "sharing.verification",
     "verify_archive": "sharing.verify_archive",

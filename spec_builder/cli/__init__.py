@@ -42,30 +42,15 @@ __all__ = ["cli", "main"]
 _OF_STREAMS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE, errno.EBADF}
 _NUMBERS = (click.types.IntParamType, click.types.FloatParamType)
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-#: In the order of ``--help``.
-_VERBS = (
-    experiments,
-    import_release,
-    spectrum,
-    fit,
-    profile,
-    events,
-    limits,
-    explain,
-    scan,
-    plane,
-    explore,
-    coverage,
-    reproduce,
-    compare,
-    export,
-    point,
-    verify,
-    archive,
-    hs3,
-    doctor,
-    completion,
-)
+#: As ``--help`` groups them.
+_VERBS: dict[str, tuple[click.Command, ...]] = {
+    "Look at what is there": (experiments, import_release, spectrum),
+    "Fit": (fit, profile, events),
+    "Limit new physics": (limits, explain, scan, plane, explore, coverage),
+    "The paper's numbers and figures": (reproduce, compare),
+    "Share": (export, point, archive, verify, hs3),
+    "The program": (doctor, completion),
+}
 
 
 def main() -> None:
@@ -161,10 +146,19 @@ def _cite(context: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 class _Verbs(click.Group):
-    """Lists its verbs in the order they were added, tells who stopped one, and refuses an option of one value twice."""
+    """Lists its verbs in groups, tells who stopped one, and refuses an option of one value twice."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """A heading for each group."""
+        longest = max(map(len, self.commands))
+        for heading, verbs in _VERBS.items():
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [(f"{verb.name:{longest}}", verb.get_short_help_str(formatter.width)) for verb in verbs]
+                )
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -237,11 +231,13 @@ def _check_digits(option: click.Option, words: str | list[str], context: click.C
 def cli() -> None:
     """Likelihoods of neutrino scattering on nuclei and electrons, as pyhf workspaces, fits and limits.
 
-    ANALYSIS is a name (xenonnt, pandax4t, combined, coherent_csi, eves, global, ...), paths of experiment folders,
-    several of them joined by '+', or a TOML file of your own.
+    Most verbs take an ANALYSIS: a name (xenonnt, pandax4t, combined, coherent_csi, eves, global, ...), the path of an
+    experiment's folder, several of these joined by '+', or a TOML file of your own. Options and examples of a verb:
+    spec-builder VERB --help.
     """
 
 
-for verb in _VERBS:
-    tell(verb)
-    cli.add_command(verb)
+for group in _VERBS.values():
+    for verb in group:
+        tell(verb)
+        cli.add_command(verb)

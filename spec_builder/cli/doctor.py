@@ -123,7 +123,10 @@ def _difference_from_pyhf() -> float:
 
 @click.command()
 def doctor() -> None:
-    """Print what a bug report needs: versions, extras, and a check of the likelihood against pyhf."""
+    """Print what a bug report needs.
+
+    These are versions, extras, the engine, and a check of the likelihood against pyhf.
+    """
     report, problems = diagnose()
     click.echo(report, nl=False)
     for problem in problems:
@@ -135,7 +138,7 @@ def doctor() -> None:
 @click.command()
 @click.argument("shell", metavar="bash|zsh|fish", shell_complete=words_of("bash", "zsh", "fish"))
 def completion(shell: str) -> None:
-    """Print a script that completes verbs, options and their values in a shell.
+    """Print a script that completes words in a shell.
 
     For bash and zsh: spec-builder completion bash > ~/.spec-builder-completion (or zsh), and source that file in
     ~/.bashrc or ~/.zshrc. For fish: spec-builder completion fish > ~/.config/fish/completions/spec-builder.fish.

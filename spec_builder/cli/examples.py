@@ -1,15 +1,32 @@
-"""What stands below the options in ``--help``: lines to begin with, and the names that options take."""
+"""What ``--help`` of a verb shows: its options in groups, the names that they take, and lines to begin with."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
+
 from spec_builder.base.files import shipped_names
 
 if TYPE_CHECKING:
-    import click
+    from collections.abc import Iterable
 
-__all__ = ["EXAMPLES", "NAMES", "tell"]
+__all__ = ["EXAMPLES", "INTERACTION", "NAMES", "Verb", "tell"]
+
+#: Heading of what belongs to the interaction.
+INTERACTION = "Interaction"
+_OWN = "Options"
+#: Options by what they are about; all others are the verb's own, and stand first.
+_HEADINGS = {
+    INTERACTION: "--interaction --mass --masses --coupling --couplings",
+    "Model and data": "--law --variant --data --exposure --background --uncertainty",
+    "Of a WORKSPACE": "--measurement --patch --patchset --poi --fix --keep-going",
+    "Toys and worker processes": "--method --toys --seed --ensemble --jobs --dask",
+    "Output": "--plot --width --json --csv --cite --output --force --help",
+}
+_HEADING_OF = {name: heading for heading, names in _HEADINGS.items() for name in names.split()}
+#: Fewer options than these stand in one list.
+_MANY = 10
 
 #: Lines by verb that work as they stand where the files that they name are there.
 EXAMPLES = {
@@ -76,6 +93,32 @@ NAMES = {
     "--source": ", ".join(shipped_names("sources")),
     "--target": ", ".join(shipped_names("targets")),
 }
+
+
+class Verb(click.Command):
+    """A verb whose ``--help`` has its options in groups, where there are many."""
+
+    def heading_of(self, parameter: click.Parameter) -> str:
+        """The group of an option."""
+        return next((_HEADING_OF[name] for name in parameter.opts if name in _HEADING_OF), _OWN)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click's, with a heading for each group."""
+        options = [parameter for parameter in self.get_params(ctx) if isinstance(parameter, click.Option)]
+        records = [(option, option.get_help_record(ctx)) for option in options]
+        told = [(option, record) for option, record in records if record is not None]
+        if len(told) < _MANY:
+            super().format_options(ctx, formatter)
+            return
+        for heading in (_OWN, *_HEADINGS):
+            _write(formatter, heading, (record for option, record in told if self.heading_of(option) == heading))
+
+
+def _write(formatter: click.HelpFormatter, heading: str, records: Iterable[tuple[str, str]]) -> None:
+    rows = list(records)
+    if rows:
+        with formatter.section(heading):
+            formatter.write_dl(rows)
 
 
 def tell(verb: click.Command) -> None:

@@ -34,7 +34,7 @@ __all__ = ["explain"]
 @mass_option
 @coupling_option
 @spectrum_option
-@click.option("--strength", type=float, default=1.0, show_default=True, metavar="X", help="Of the spectrum.")
+@click.option("--strength", type=float, default=1.0, show_default=True, metavar="X", help="Strength of the spectrum.")
 @law_option
 @variant_option
 @projection_options
@@ -46,7 +46,10 @@ __all__ = ["explain"]
 @force_option
 @click.pass_context
 def explain(context: click.Context, /, analysis: str, output: str, force: bool, **choices: Any) -> None:
-    """Say which events and which pulls speak against a point: Delta chi2 to the Standard Model, bin by bin."""
+    """Say which bins and which pulls speak against a point.
+
+    Delta chi2 between the point and the Standard Model is taken apart; both are fitted in the nuisance parameters.
+    """
     from spec_builder.model.given import as_spectrum  # noqa: PLC0415
     from spec_builder.studies.explanation import explain_point, explain_spectrum  # noqa: PLC0415
 

@@ -21,7 +21,7 @@ __all__ = ["explore"]
 _ANALYSES = ("combined", "xenonnt", "pandax4t")
 
 
-@click.command(cls=InteractionCommand, short_help="A page to explore planes of mass and coupling in a browser.")
+@click.command(cls=InteractionCommand, short_help="Write a page to explore planes in a browser.")
 @click.argument("analyses", nargs=-1, metavar="[ANALYSIS...]", shell_complete=ANALYSIS_WORDS)
 @interaction_option("Repeatable (default: the paper's five).", multiple=True)
 @click.option(

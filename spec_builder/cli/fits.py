@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.cli.examples import Verb
 from spec_builder.cli.options import (
     ANALYSIS_WORDS,
     choice,
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
 _INSTEAD = ("ranking", "correlations")
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("target", metavar="ANALYSIS|WORKSPACE.json|-", shell_complete=ANALYSIS_WORDS)
 @choice(
     "--parameter",
@@ -92,13 +93,13 @@ _INSTEAD = ("ranking", "correlations")
 @force_option
 @click.pass_context
 def fit(context: click.Context, /, target: str, output: str, force: bool, **choices: Any) -> None:
-    """Fit the 8B flux or the weak mixing angle, or the parameter of interest of any pyhf workspace.
+    """Fit the 8B flux, the weak mixing angle, or a pyhf workspace.
 
-    With --spectrum the strength of a recoil spectrum of your own. WORKSPACE is in pyhf's JSON or in HS3. Without a
-    parameter of interest (--poi '') the fit has no interval.
+    Of an ANALYSIS the --parameter is fitted, or with --spectrum the strength of a recoil spectrum of your own. Of a
+    WORKSPACE (pyhf's JSON, or HS3) it is the parameter of interest; with --poi '' the fit has none, and no interval.
 
-    With --method feldman-cousins interval, significance and goodness of fit come from toys; with --output a run that
-    was stopped goes on where it stood.
+    With --method feldman-cousins the interval, the significance and the goodness of fit come from toys. A run with
+    --output that was stopped goes on where it stood.
     """
     from spec_builder.studies.fits import fit_analysis, fit_workspace  # noqa: PLC0415
 
@@ -197,7 +198,7 @@ def _fit_by_toys(
     analysis: Analysis, choices: dict[str, Any], output: str, plots: Plots, form: Mapping[str, bool]
 ) -> None:
     """Fit a parameter of an analysis by toys."""
-    from spec_builder.studies.by_toys import fit_analysis_by_toys  # noqa: PLC0415
+    from spec_builder.studies.fits_by_toys import fit_analysis_by_toys  # noqa: PLC0415
 
     with toy_run(output, choices, analysis.workspace, force=plots.force) as how:
         level = {"cl": choices["cl"], **by_toys(choices)}
@@ -216,7 +217,7 @@ def _fit_workspace_by_toys(
     force: bool,
 ) -> None:
     """Fit the parameter of interest of a workspace by toys."""
-    from spec_builder.studies.by_toys import fit_workspace_by_toys  # noqa: PLC0415
+    from spec_builder.studies.fits_by_toys import fit_workspace_by_toys  # noqa: PLC0415
 
     own = {key: choices[key] for key in ("measurement", "poi", "hold", "cl")}
     with toy_run(output, choices, workspace, force=force) as how:
@@ -224,7 +225,7 @@ def _fit_workspace_by_toys(
         emit(found, output, force=force, beside=None, **form)
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("target", metavar="ANALYSIS|WORKSPACE.json|-", shell_complete=ANALYSIS_WORDS)
 @click.option(
     "--parameter",
@@ -256,10 +257,11 @@ def _fit_workspace_by_toys(
 @force_option
 @click.pass_context
 def profile(context: click.Context, /, target: str, **choices: Any) -> None:
-    """Profile Delta chi2 against one parameter, or against two with contours.
+    """Profile Delta chi2 against one parameter, or two.
 
-    Of an ANALYSIS the 8B flux, the weak mixing angle or a nuisance parameter, this one with the sources at their
-    reference sizes; of two the second may be any nuisance parameter. Of a WORKSPACE any.
+    Of an ANALYSIS it is the 8B flux, the weak mixing angle or a nuisance parameter; the profile of a nuisance parameter
+    holds the sources at their reference sizes. Of two parameters the second may be any nuisance parameter. Of a
+    WORKSPACE any parameter can be profiled.
     """
     if len(choices["parameters"]) > 2:
         raise SpecBuilderError("profile: give --parameter once or twice")

@@ -40,7 +40,11 @@ if TYPE_CHECKING:
 @output_option
 @force_option
 def experiments(experiment: str | None, as_json: bool, as_csv: bool, output: str, force: bool) -> None:
-    """List the shipped experiments, or show one in full with its sources and statuses."""
+    """List the shipped experiments, or show one with its sources.
+
+    What is shown of an experiment: exposure, bins, response, backgrounds and uncertainties, and each table with its
+    source and status.
+    """
     from spec_builder.studies.catalogue import describe_experiment, list_experiments  # noqa: PLC0415
 
     result = list_experiments() if experiment is None else describe_experiment(experiment)
@@ -89,7 +93,11 @@ def _complete_target(context: click.Context, parameter: click.Parameter, incompl
 @output_option
 @force_option
 def spectrum(as_json: bool, as_csv: bool, output: str, force: bool, **choices: Any) -> None:
-    """Print the recoil spectrum dR/dT [events/(t yr keV)] of a source on a target: by default 8B neutrinos on xenon."""
+    """Print the recoil spectrum of a source on a target.
+
+    It is the rate before any detector, dR/dT in events/(t yr keV): by default of solar 8B neutrinos on xenon, in the
+    Standard Model; with --interaction at a point of it.
+    """
     from spec_builder.studies.spectrum import recoil_spectrum  # noqa: PLC0415
 
     plots, cite = Plots.taken(choices, output, force=force), choices.pop("cite")

@@ -10,6 +10,7 @@ from click.shell_completion import CompletionItem
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.names import meant, unknown_name
+from spec_builder.cli.examples import INTERACTION, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +39,7 @@ def option_names() -> set[str]:
     return {*_options(), "options"}
 
 
-class InteractionCommand(click.Command):
+class InteractionCommand(Verb):
     """A verb that names an interaction.
 
     The options of the shipped interactions are found when they are asked for: ``--help`` of the other verbs is quick.
@@ -49,6 +50,10 @@ class InteractionCommand(click.Command):
         params = super().get_params(ctx)
         place = 1 + next(i for i, param in enumerate(params) if param.name in _NAMES)
         return [*params[:place], *_click_options(), *params[place:]]
+
+    def heading_of(self, parameter: click.Parameter) -> str:
+        """The interaction's for its options."""
+        return INTERACTION if parameter in _click_options() else super().heading_of(parameter)
 
 
 @cache
@@ -64,7 +69,7 @@ def _click_options() -> tuple[click.Option, ...]:
                 help=f"{option.meaning[:1].upper()}{option.meaning[1:]} (default: {_shown(option.default)}).",
             )
         )
-    own = "Of your own interaction; repeatable."
+    own = "An option of your own interaction; repeatable."
     given = click.Option(["--option", "options"], multiple=True, metavar="NAME=VALUE", help=own)
     return (*made, given)
 

@@ -117,7 +117,7 @@ variant_option = click.option(
     shell_complete=_complete_variant,
     help="A variant of an experiment, of those that `experiments NAME` lists; repeatable.",
 )
-measurement_option = click.option("--measurement", metavar="NAME", help="Of a WORKSPACE; the first by default.")
+measurement_option = click.option("--measurement", metavar="NAME", help="Of a WORKSPACE (default: the first).")
 patch_option = click.option(
     "--patch",
     "patches",
@@ -137,14 +137,14 @@ fix_option = click.option(
     metavar="NAME=VALUE",
     help="Hold a parameter of a WORKSPACE; repeatable.",
 )
-cite_option = click.option("--cite", is_flag=True, help="BibTeX of what the result uses, in its place.")
+cite_option = click.option("--cite", is_flag=True, help="Print BibTeX of what the result uses in place of the result.")
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON for machines.")
 csv_option = click.option("--csv", "as_csv", is_flag=True, help="CSV of all rows with a header of choices.")
 mass_option = click.option("--mass", type=float, metavar="MEV", help="Mediator mass [MeV], inf for the contact limit.")
 coupling_option = click.option(
     "--coupling", type=float, metavar="G", help="Coupling g, or the parameter; g/m [1/GeV] at mass inf."
 )
-seed_option = click.option("--seed", default=0, show_default=True, metavar="N", help="Of the random numbers.")
+seed_option = click.option("--seed", default=0, show_default=True, metavar="N", help="Seed of the random numbers.")
 interval_cl_option = click.option(
     "--cl", default=0.6827, show_default=True, metavar="CL", help="Confidence level of the interval, such as 0.9."
 )

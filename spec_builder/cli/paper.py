@@ -27,7 +27,7 @@ from spec_builder.cli.parsing import (
 from spec_builder.cli.pictures import width_option
 
 
-@click.command(short_help="The paper's Sec. IV: fits, limits, figures, tables.")
+@click.command(short_help="Reproduce the paper's Sec. IV: fits, limits, figures, tables.")
 @jobs_option
 @click.option("--output", "-o", default="results", show_default=True, metavar="FOLDER", help="Folder to write to.")
 @force_option

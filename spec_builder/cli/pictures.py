@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Plots", "plot_options", "width_option"]
 
 width_option = choice(
-    "--width", ("single", "double"), help="Of the figure: one column or two (default: what its panels need)."
+    "--width", ("single", "double"), help="Width of the figure: one column or two (default: what its panels need)."
 )
 
 

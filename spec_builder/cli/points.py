@@ -63,11 +63,11 @@ __all__ = ["events", "point"]
 @force_option
 @click.pass_context
 def events(context: click.Context, /, target: str, output: str, force: bool, **choices: Any) -> None:
-    """Events per bin and sample, before a fit and at its minimum, with errors.
+    """Print the events per bin and sample before and after a fit.
 
-    Of an ANALYSIS when a --parameter of the Standard Model is fitted, or at a point of an --interaction; of any
-    WORKSPACE in its fit. One standard deviation each, with the correlations of the fit; before it of the constrained
-    parameters alone.
+    Of an ANALYSIS give the --parameter that is fitted, or a point of an --interaction; a WORKSPACE is fitted as it is.
+    Errors are one standard deviation: before the fit those of the constrained parameters, after it those of all with
+    their correlations.
     """
     given = given_options(context, choices)
     plots = Plots.taken(choices, output, force=force)
@@ -120,7 +120,7 @@ def _of_analysis(analysis: Analysis, choices: Mapping[str, Any]) -> EventsResult
 @output_of(".json")
 @force_option
 def point(analysis: str, output: str, force: bool, **choices: Any) -> None:
-    """Write one point of an interaction as a complete pyhf workspace.
+    """Write one mass and coupling as a complete pyhf workspace.
 
     Its first measurement, new_physics, has no parameter of interest: `pyhf fit` profiles the point, and `pyhf cls`,
     which would test the flux, refuses. Into a file, FILE.meta.json beside it says what it is.

@@ -60,7 +60,7 @@ def _of_patches(verb: Callable[..., Any]) -> Callable[..., Any]:
             metavar="LIST|LO:HI:N",
             help="Couplings g, or values of the parameter (default: around the limits).",
         ),
-        choice("--style", ("total", "signal"), default="total", show_default=True, help="Of the patches."),
+        choice("--style", ("total", "signal"), default="total", show_default=True, help="Style of the patches."),
         click.option("--hepdata", metavar="insNNNNNNN", help="HEPData record of the patch sets (default: none yet)."),
     )
     for option in reversed(options):
@@ -93,11 +93,14 @@ def _patch_request(choices: Mapping[str, Any]) -> PatchRequest:
 @force_option
 @click.pass_context
 def export(context: click.Context, /, analyses: tuple[str, ...], output: str | None, **choices: Any) -> None:
-    """Write pyhf workspaces (BkgOnly.json) and their metadata, a folder for each analysis; all by default.
+    """Write pyhf workspaces, and patch sets of interactions.
 
-    With --interaction also patch sets (patchset_<interaction>.json), a patch for each mass and coupling.
-    Without --couplings they run around the 90 % CL limit at each mass, as many as there are masses.
-    With --spectrum also patchset_spectra.json, a patch for each spectrum. Of a projection the metadata say so.
+    Each ANALYSIS (default: xenonnt, pandax4t and combined) has a folder with the workspace, BkgOnly.json, and its
+    metadata.
+
+    With --interaction there is a patch set too, patchset_<interaction>.json, with a patch for each mass and coupling.
+    Without --couplings as many couplings as masses are taken, around the 90 % CL limit at each mass. With --spectrum it
+    is patchset_spectra.json, with a patch for each spectrum.
     """
     from spec_builder.base.files import canonical_json  # noqa: PLC0415
     from spec_builder.model.analysis import ANALYSES, load_analyses  # noqa: PLC0415
@@ -244,7 +247,7 @@ def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any)
 @click.command(short_help="Write a workspace in HS3, or a model in HS3 as a workspace.")
 @click.argument("workspace", metavar="WORKSPACE.json|-", shell_complete=FILES)
 @_patches
-@click.option("--measurement", metavar="NAME", help="Of a model in HS3 with several likelihoods.")
+@click.option("--measurement", metavar="NAME", help="Measurement of a model in HS3 with several likelihoods.")
 @output_of(".json")
 @force_option
 def hs3(workspace: str, patches: tuple[str, ...], measurement: str | None, output: str, force: bool) -> None:

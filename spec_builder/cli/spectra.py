@@ -97,8 +97,8 @@ def print_limits(
 def scan_spectra(target: str, given: set[str], choices: Mapping[str, Any], how: Mapping[str, Any]) -> None:
     """``scan ANALYSIS --spectrum FOLDER``: 2NLL at strength 1 of each spectrum, with its labels."""
     from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
-    from spec_builder.studies import scans  # noqa: PLC0415
+    from spec_builder.studies import patch_scans  # noqa: PLC0415
 
     only(given, {"spectrum", "law", "variants", "jobs", "dask"}, "a spectrum")
     analysis = load_analysis(target, choices["law"], choices["variants"])
-    scans.scan_spectra(analysis, spectra_of(choices["spectrum"]), name=choices["spectrum"], **how)
+    patch_scans.scan_spectra(analysis, spectra_of(choices["spectrum"]), name=choices["spectrum"], **how)

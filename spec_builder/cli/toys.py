@@ -110,7 +110,7 @@ _data_option = click.option(
 )
 toy_options = _together(
     choice("--method", METHODS, default=METHODS[0], show_default=True, help="Thresholds of Wilks' theorem, or toys."),
-    click.option("--toys", default=1000, show_default=True, metavar="N", help="At each value of the parameter."),
+    click.option("--toys", default=1000, show_default=True, metavar="N", help="Toys at each value of the parameter."),
     seed_option,
     _ensemble_option,
     jobs_option,
@@ -212,7 +212,7 @@ def changed_analysis(analysis: Analysis, choices: Mapping[str, Any], *, expected
     return with_data(changed, data) if data is not None and not projection else changed
 
 
-def load_changed(name: str, choices: Mapping[str, Any], *, expected: bool = False) -> Analysis:
+def load_changed(name: str, choices: Mapping[str, Any]) -> Analysis:
     """An analysis by its name, as :func:`changed_analysis` makes it.
 
     Raises:
@@ -220,7 +220,7 @@ def load_changed(name: str, choices: Mapping[str, Any], *, expected: bool = Fals
     """
     from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
 
-    return changed_analysis(load_analysis(name, choices["law"], choices["variants"]), choices, expected=expected)
+    return changed_analysis(load_analysis(name, choices["law"], choices["variants"]), choices)
 
 
 def changes_of(choices: dict[str, Any]) -> Change | None:
@@ -260,6 +260,7 @@ def toy_workers(choices: Mapping[str, Any]) -> AbstractContextManager[concurrent
     from spec_builder.base.executors import executor_for  # noqa: PLC0415
 
     jobs = jobs_or_cores(choices["jobs"])
+    # by its name: the workers import it while this process does
     return executor_for(jobs, choices["dask"], preload=["spec_builder.inference.exclusion_by_toys"])
 
 
@@ -327,7 +328,7 @@ def _job(choices: Mapping[str, Any], workspace: Any, of: Choice | None) -> str:
 @law_option
 @variant_option
 @cl_option
-@click.option("--toys", default=10_000, show_default=True, metavar="N", help="At each truth.")
+@click.option("--toys", default=10_000, show_default=True, metavar="N", help="Toys at each truth.")
 @seed_option
 @_ensemble_option
 @projection_options
@@ -339,7 +340,10 @@ def _job(choices: Mapping[str, Any], workspace: Any, of: Choice | None) -> str:
 @output_option
 @force_option
 def coverage(analysis: str, output: str, force: bool, **choices: Any) -> None:
-    """Measure with toys how often intervals, or limits, cover the truth: by Wilks' theorem and by toys."""
+    """Measure by toys how often intervals or limits cover the truth.
+
+    Both kinds are measured: those by Wilks' theorem, and those with critical values from toys.
+    """
     if (choices["parameter"] is None) == (choices["interaction"] is None):
         raise SpecBuilderError("coverage: give --parameter or --interaction")
     loaded = load_changed(analysis, choices)

@@ -23,6 +23,7 @@ __all__ = [
     "Bar",
     "Interval",
     "check_masses",
+    "check_no_sign",
     "draw_bars",
     "draw_excluded",
     "draw_expected_bands",
@@ -86,14 +87,14 @@ def draw_levels(panel: Axes, levels: Mapping[str, float]) -> None:
     for name, height in levels.items():
         panel.axhline(height, color="0.6", linewidth=0.6, zorder=0)
         panel.annotate(
-            name, (0.985, height), xycoords=("axes fraction", "data"), fontsize=6, ha="right", va="bottom", color="0.3",
+            name, (0.965, height), xycoords=("axes fraction", "data"), fontsize=6, ha="right", va="bottom", color="0.3",
             path_effects=[withStroke(linewidth=1.6, foreground="white")],
         )  # fmt: skip
 
 
-def draw_standard_model(panel: Axes, value: float, label: str | None = STANDARD_MODEL) -> None:
+def draw_standard_model(panel: Axes, value: float) -> None:
     """The Standard Model's value of the parameter across a panel of profiles."""
-    panel.axvline(value, color="black", linestyle=(0, (1, 2)), linewidth=0.9, label=label)
+    panel.axvline(value, color="black", linestyle=(0, (1, 2)), linewidth=0.9, label=STANDARD_MODEL)
 
 
 def stretches(counts: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -193,11 +194,9 @@ def draw_expected_bands(panel: Axes, mass: FloatArray, band: Mapping[str, FloatA
     panel.plot(mass, median, color="black", linestyle="--", linewidth=1.0, label=label)
 
 
-def draw_level_note(panel: Axes, text: str, *, at: str = "lower right") -> None:
-    """What a reader needs beside the axes in one small line: confidence level, law."""
-    x, ha = (0.97, "right") if at.endswith("right") else (0.03, "left")
-    y, va = (0.03, "bottom") if at.startswith("lower") else (0.97, "top")
-    panel.text(x, y, text, transform=panel.transAxes, fontsize=6, ha=ha, va=va, color="0.25")
+def draw_level_note(panel: Axes, text: str) -> None:
+    """Confidence level and law in one small line in the lower right corner."""
+    panel.text(0.97, 0.03, text, transform=panel.transAxes, fontsize=6, ha="right", va="bottom", color="0.25")
 
 
 def mass_coupling_axes(panel: Axes, mass: FloatArray, label: str, couplings: tuple[float, float] | None = None) -> None:
@@ -312,11 +311,25 @@ def _scale_bars(panel: Axes, rows: Sequence[Bar], *, signed: bool) -> tuple[floa
     return -high, high
 
 
-def check_masses(mass: FloatArray) -> None:
-    """Refuse an axis of masses that has no length.
+def check_masses(mass: FloatArray, *, signed: bool = False) -> None:
+    """Refuse an axis of masses that has no length, and a logarithmic axis of what may be negative.
 
     Raises:
         SpecBuilderError: saying so.
     """
+    check_no_sign(signed=signed)
     if len(set(mass.tolist())) < 2:
         raise SpecBuilderError("a figure of limits needs at least two finite masses whose fits are valid")
+
+
+def check_no_sign(*, signed: bool) -> None:
+    """Refuse the logarithmic axis of a parameter that may be negative.
+
+    Raises:
+        SpecBuilderError: saying so.
+    """
+    if signed:
+        raise SpecBuilderError(
+            "a figure against the mediator mass has a logarithmic axis, and the parameter has a sign; limits and scans "
+            "have the numbers"
+        )

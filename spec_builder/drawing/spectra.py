@@ -204,4 +204,4 @@ def label_edges(panel: Axes, edges_by_run: Mapping[str, FloatArray], name: str, 
     panel.set_xticks(np.arange(bins + 1) + 0.5, labels)
     panel.set_xticks([], minor=True)
     runs = ", ".join(run.upper() for run in edges_by_run)
-    panel.set_xlabel(f"{name} [{unit}]\nfrom above: {runs}")
+    panel.set_xlabel(f"{name} [{unit}]\nedges from top to bottom: {runs}")

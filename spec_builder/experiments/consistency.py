@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from spec_builder.experiments.description import Experiment
 
-__all__ = ["check_channels", "check_data_sets", "check_parameters", "shared_parameters"]
+__all__ = ["check_channels", "check_data_sets", "check_parameters", "check_samples", "shared_parameters"]
 
 
 def check_channels(experiments: Sequence[Experiment]) -> None:
@@ -26,6 +26,25 @@ def check_channels(experiments: Sequence[Experiment]) -> None:
             if channel.name in names:
                 raise SpecBuilderError(f"channel '{channel.name}' stands twice: an analysis holds each experiment once")
             names.add(channel.name)
+
+
+def check_samples(experiments: Sequence[Experiment]) -> None:
+    """Refuse a background that has the name of another channel's signal.
+
+    Whatever changes a signal, an interaction or its size, changes the samples of that name in all channels.
+
+    Raises:
+        SpecBuilderError: naming the background and the signal's channel.
+    """
+    channels = [(experiment, channel) for experiment in experiments for channel in experiment.channels]
+    signals = {signal.name: channel.name for _, channel in channels for signal in channel.signals}
+    for experiment, channel in channels:
+        for background in channel.backgrounds:
+            if background.name in signals:
+                raise SpecBuilderError(
+                    f"{experiment.folder}: background '{background.name}' of {channel.name} has the name of a signal "
+                    f"of {signals[background.name]}, expected another name"
+                )
 
 
 def check_data_sets(experiments: Sequence[Experiment]) -> None:

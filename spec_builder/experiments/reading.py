@@ -16,7 +16,7 @@ from spec_builder.base.files import data_path
 from spec_builder.base.grids import real_number
 from spec_builder.base.names import meant, unknown_name
 from spec_builder.experiments import keys
-from spec_builder.experiments.consistency import check_parameters
+from spec_builder.experiments.consistency import check_parameters, check_samples
 from spec_builder.experiments.description import (
     SIGNAL_SAMPLE,
     Axis,
@@ -142,6 +142,7 @@ def load_experiment(name_or_path: str | PathLike[str], variant: str | None = Non
     )
     root.finish()
     check_parameters([experiment])
+    check_samples([experiment])
     if variant is None and not is_shipped:  # those of the shipped ones are tested
         for each in variants:
             load_experiment(name_or_path, each)

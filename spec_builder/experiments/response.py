@@ -107,7 +107,7 @@ class MatrixResponse:
         exposures: Sequence[float],
         *,
         breaks_keV: Sequence[float] = (),
-        end_keV: float = np.inf,
+        ends_keV: Sequence[float] = (np.inf,),
         nodes_per_interval: int = NODES_PER_INTERVAL,
     ) -> Kernel:
         """Quadrature that is exact in the response and spectral in the spectrum.
@@ -115,11 +115,11 @@ class MatrixResponse:
         Args:
             exposures: of each run.
             breaks_keV: recoil energies at which the rate jumps.
-            end_keV: the largest recoil energy of the spectrum.
+            ends_keV: the largest recoil energies of the spectrum's parts.
             nodes_per_interval: of Gauss-Legendre quadrature between two rows of the table, or in a piece of a wide one.
         """
         rows = np.unique(np.concatenate([run.recoil_energy_keV for run in self.selections]))
-        edges = _divided(rows, end_keV)
+        edges = _divided(rows, ends_keV)
         energy, weight = _gauss_legendre(_with_breaks(edges, breaks_keV), nodes_per_interval)
         probability = sum(
             exposure * selection.at(energy) for exposure, selection in zip(exposures, self.selections, strict=True)
@@ -190,7 +190,7 @@ class ChargeYieldResponse:
         exposures: Sequence[float],
         *,
         breaks_keV: Sequence[float] = (),
-        end_keV: float = np.inf,
+        ends_keV: Sequence[float] = (np.inf,),
         nodes_per_interval: int = NODES_PER_INTERVAL,
     ) -> Kernel:
         """Quadrature over each bin's window, split at the nodes of the efficiency."""
@@ -198,7 +198,7 @@ class ChargeYieldResponse:
         for exposure, edges, efficiency in zip(exposures, self.bin_edges, self.efficiencies, strict=True):
             window = self.window_keV(edges)
             for i, (low, high) in enumerate(itertools.pairwise(window)):
-                nodes = _divided(np.linspace(low, high, 11), end_keV)
+                nodes = _divided(np.linspace(low, high, 11), ends_keV)
                 if isinstance(efficiency, Selection):
                     nodes = _with_breaks(nodes, efficiency.recoil_energy_keV)
                 energy, weight = _gauss_legendre(_with_breaks(nodes, breaks_keV), nodes_per_interval)
@@ -267,11 +267,11 @@ class GaussianResponse:
         exposures: Sequence[float],
         *,
         breaks_keV: Sequence[float] = (),
-        end_keV: float = np.inf,
+        ends_keV: Sequence[float] = (np.inf,),
         nodes_per_interval: int = NODES_PER_INTERVAL,
     ) -> Kernel:
         """Quadrature over true energy in panels of half a standard deviation, over all that reaches a bin."""
-        panels = _with_breaks(self._panels(end_keV), breaks_keV)
+        panels = _with_breaks(self._panels(ends_keV), breaks_keV)
         energy, weight = _gauss_legendre(panels, nodes_per_interval)
         probability = sum(
             exposure * self.probability(edges, energy)
@@ -291,14 +291,14 @@ class GaussianResponse:
                 return start, np.inf
         return start, end
 
-    def _panels(self, end_keV: float) -> FloatArray:
+    def _panels(self, ends_keV: Sequence[float]) -> FloatArray:
         """Edges of the quadrature's panels, which grow with the resolution and with the energy."""
         start, end = self.reach_keV()
         panels = [start] if start > LEAST_RECOIL_KEV else [0.0, LEAST_RECOIL_KEV]
         while panels[-1] < end:
             at = panels[-1]
-            widest = end_keV / _PIECES if at < end_keV else np.inf
-            panels.append(at + min(_PANEL_SIGMA * float(self.sigma_keV(at)), _PANEL_ENERGY * at, widest))
+            width = min(_PANEL_SIGMA * float(self.sigma_keV(at)), _PANEL_ENERGY * at)
+            panels.append(at + min(width, _next_end(at, ends_keV) / _PIECES))
         kink = () if self.hold_above_keV is None else (self.hold_above_keV,)
         return _with_breaks(np.array(panels), kink)
 
@@ -323,15 +323,25 @@ def _normal_cdf(x: FloatArray) -> FloatArray:
     return cdf
 
 
-def _divided(edges: FloatArray, end_keV: float) -> FloatArray:
+def _next_end(at_keV: float, ends_keV: Sequence[float]) -> float:
+    """The first end of a part of the spectrum above an energy; infinity beyond the last one."""
+    return min((end for end in ends_keV if end > at_keV), default=np.inf)
+
+
+def _divided(edges: FloatArray, ends_keV: Sequence[float]) -> FloatArray:
     """Edges with others between them, so that a few nodes follow any spectrum.
 
-    A piece spans at most a factor of two, for light mediators, and a part of the spectrum, for its steep end.
+    A piece spans at most a factor of two, for light mediators, and a part of what is left of the spectrum's parts, for
+    their steep ends.
     """
+    last = max(ends_keV)
     pieces = [float(edges[0])]
     for edge in edges[1:].tolist():
-        while pieces[-1] < end_keV and edge - pieces[-1] > (widest := min(pieces[-1], end_keV / _PIECES)) * _ROUNDING:
-            pieces.append(pieces[-1] + widest)
+        while (at := pieces[-1]) < last:
+            widest = min(at, _next_end(at, ends_keV) / _PIECES)
+            if edge - at <= widest * _ROUNDING:
+                break
+            pieces.append(at + widest)
         pieces.append(edge)
     return np.array(pieces)
 

@@ -133,6 +133,11 @@ class Tables:
         table.check("charge_yield", charge_yield > 0, "a number > 0")
         grows = np.diff(energy * charge_yield, prepend=0) > 0
         table.check("charge_yield", grows, "more electrons, T Q_y(T), than in the row above")
+        # T Q_y(T) is a parabola between two rows, whose slope is least at an end
+        falls = np.diff(charge_yield) / np.diff(energy)
+        grows[1:] = charge_yield[1:] + falls * energy[1:] > 0
+        expected = "electrons, T Q_y(T), that grow all the way from the row above: Q_y falls too fast, give more rows"
+        table.check("charge_yield", grows, expected)
         return energy, charge_yield
 
     def efficiency(self, file: str) -> tuple[FloatArray, FloatArray]:

@@ -64,7 +64,7 @@ def draw_plane(
         looks = {results[0].choice.name: (PALETTE[0], interaction_label(results[0].choice))}
     looks = looks or looks_by_place(results)
     for result in results:
-        check_masses(np.array([point.mass_MeV for point in result.drawn_points]))
+        check_masses(np.array([point.mass_MeV for point in result.drawn_points]), signed=result.choice.signed)
     ends = couplings or range_of_ends([p.excluded for r in results for p in r.drawn_points])
     size = width or ("single" if len(analyses) == 1 else "double")
     with styled():

@@ -76,27 +76,37 @@ def _count(where: str, axis: Mapping[str, Any]) -> int | None:
     Raises:
         SpecBuilderError: if it tells two, or what it tells is no axis.
     """
-    edges, count = axis.get("edges", axis.get("bounds")), axis.get("nbins")
+    edges, count = _given_edges(axis), axis.get("nbins")
     if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
         raise SpecBuilderError(f"{where}, nbins: expected a number of bins, found {shown(count)}")
     if edges is None:
         return count
-    values = np.array([real_number(edge) for edge in edges])
-    if values.size < 2 or not (np.diff(values) > 0).all():
-        raise SpecBuilderError(f"{where}, edges: expected ascending numbers, found {shown(edges)}")
-    if count not in (None, values.size - 1):
-        raise SpecBuilderError(f"{where}: has {values.size - 1} bins between its edges, and nbins {count}")
-    for key, edge in (("min", values[0]), ("max", values[-1])):
-        if axis.get(key) is not None and abs(real_number(axis[key]) - edge) > _SAME * np.ptp(values):
+    if edges.size < 2 or not (np.diff(edges) > 0).all():
+        raise SpecBuilderError(f"{where}, edges: expected ascending numbers, found {shown(_listed(axis))}")
+    if count not in (None, edges.size - 1):
+        raise SpecBuilderError(f"{where}: has {edges.size - 1} bins between its edges, and nbins {count}")
+    for key, edge in (("min", edges[0]), ("max", edges[-1])):
+        if axis.get(key) is not None and abs(real_number(axis[key]) - edge) > _SAME * np.ptp(edges):
             raise SpecBuilderError(f"{where}, {key}: expected the edge {edge:g}, found {shown(axis[key])}")
-    return values.size - 1
+    return edges.size - 1
+
+
+def _listed(axis: Mapping[str, Any]) -> Any:
+    """The edges as they stand in the file; None where they do not."""
+    return axis.get("edges", axis.get("bounds"))
+
+
+def _given_edges(axis: Mapping[str, Any]) -> FloatArray | None:
+    """The edges that stand in the file; None where they do not."""
+    listed = _listed(axis)
+    return None if listed is None else np.array([real_number(edge) for edge in listed])
 
 
 def _edges(axis: Mapping[str, Any]) -> FloatArray | None:
     """Edges of the bins, None if the axis does not tell."""
-    given = axis.get("edges", axis.get("bounds"))
+    given = _given_edges(axis)
     if given is not None:
-        return np.array([real_number(edge) for edge in given])
+        return given
     low, high = real_number(axis.get("min")), real_number(axis.get("max"))
     if axis.get("nbins") is None or not np.isfinite([low, high]).all():
         return None

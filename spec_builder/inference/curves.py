@@ -8,7 +8,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.newton import least_counts, minimise
-from spec_builder.inference.roots import find_roots
+from spec_builder.inference.roots import STEEP, find_roots
 from spec_builder.inference.rows import take_apart
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ __all__ = [
     "Interval",
     "first_of_lowest",
     "natural_x",
-    "polynomial_yields",
     "relative_couplings",
     "total_events",
 ]
@@ -39,21 +38,12 @@ _RELATIVE_COUPLINGS = np.unique(
 #: They reach at least to where the highest term is this many times the signal, the data, and ten events.
 _FARTHEST = 1e6
 #: What stands for infinity in the search for roots.
-_STEEP = 1e100
 #: Tolerances of an extremum and of a crossing, in parts of the coupling.
 _EXTREMUM, _CROSSING = 1e-8, 1e-12
 #: Heights that differ by no more are the same.
 _FLAT = 1e-9
 #: Step of x for derivatives where shapes change with it, in parts of x or of its natural size.
 _STEP = 1e-5
-
-
-def polynomial_yields(coefficients: FloatArray, mass: IndexArray, g: FloatArray) -> FloatArray:
-    """Events per bin, shape (N, bins), at couplings g (N,) and masses given by their index (N,)."""
-    x = (g * g)[:, None]
-    n0, n1, n2 = coefficients
-    events: FloatArray = n0[mass] + x * (n1[mass] + x * n2[mass])
-    return events
 
 
 def total_events(signal: Mapping[str, Yields]) -> FloatArray:
@@ -213,7 +203,7 @@ class Curves:
             change = (ends[0] - ends[1]) / (2 * step)
             gradient = engine.rate_gradient(theta, arrays, least)
             slope = np.sum(np.where(change != 0, gradient, 0.0) * change, axis=0)
-            bounded: FloatArray = np.clip(slope, -_STEEP, _STEEP)
+            bounded: FloatArray = np.clip(slope, -STEEP, STEEP)
             return bounded
         gradients = engine.column_gradient(theta, arrays, least)
         slope = np.zeros(x.size)
@@ -222,7 +212,7 @@ class Curves:
             change = n1.T + 2 * x * n2.T
             # where a rate vanishes under a count the slope is infinite, but not if nothing changes there
             slope += np.sum(np.where(change != 0, gradient, 0.0) * change, axis=0)
-        return np.clip(slope, -_STEEP, _STEEP)
+        return np.clip(slope, -STEEP, STEEP)
 
     def _insert_extrema(self, slopes: FloatArray) -> None:
         """Insert the places where the slope changes its sign."""
@@ -297,12 +287,12 @@ class Curves:
     def excluded(self, level: FloatArray) -> list[list[Interval]]:
         """Intervals of the parameter where 2NLL is above a level, shape (M,), at each mass."""
         known = self._points
-        height = np.minimum(known.height - level[known.mass], _STEEP)
+        height = np.minimum(known.height - level[known.mass], STEEP)
         above = height > 0
         places = np.flatnonzero((above[:-1] != above[1:]) & known.neighbours())
 
         def heights(points: _Points) -> FloatArray:
-            return np.minimum(points.height - level[points.mass], _STEEP)
+            return np.minimum(points.height - level[points.mass], STEEP)
 
         roots = self._roots(places, (height[places], height[places + 1]), heights, _CROSSING)
         first = None if self._problem.signed else 0.0

@@ -11,10 +11,10 @@ from spec_builder.base.chunks import MemoryStore, compute_chunks
 from spec_builder.base.progress import Parts, silent
 from spec_builder.inference.curves import Curves
 from spec_builder.inference.data import Data, Problem
-from spec_builder.inference.exclusion_by_toys import YieldTable
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.plane import PLANE_MASSES, Lattice, plane_minima
+from spec_builder.inference.plane_toys import LEVELS, YieldTable
 from spec_builder.inference.profile import threshold
 from spec_builder.inference.toys import check_toys, draw, generator_of, hypotheses, hypothesis
 
@@ -33,8 +33,6 @@ __all__ = ["ExpectedEnds", "LimitChunk", "UpperChunk", "expected_ends", "expecte
 
 #: Toys of a chunk: each has its own scan at every mass.
 TOYS_PER_CHUNK = 8
-#: Levels of the lattice of masses on which each toy's minimum over the plane is found.
-_LEVELS = 3
 _STREAM = 7
 
 
@@ -100,7 +98,7 @@ class LimitChunk:
         if self.table is not None:
             plane = Problem(likelihood, data, tuple(self.signal), self.table, self.signed)
             ends = float(self.table.masses[0]), float(self.table.masses[-1])
-            least = plane_minima(plane, data, Lattice(plane, ends), levels=_LEVELS)
+            least = plane_minima(plane, data, Lattice(plane, ends), levels=LEVELS)
             # the plane holds the masses of the curves too, which the lattice may miss
             reference = np.full(reference.size, min(float(least.twice_nll[0]), float(reference.min())))
         intervals = curves.excluded(reference + self.level)
@@ -157,7 +155,7 @@ def expected_ends(
     likelihood = problem.likelihood if problem.data is None else problem.data.into(problem.likelihood)
     theta = hypothesis(likelihood, ensemble)
     signal = dict(problem.yields(masses))
-    table = YieldTable.of(problem, plane, _LEVELS - 1) if dof == 2 else None
+    table = YieldTable.of(problem, plane, LEVELS - 1) if dof == 2 else None
 
     def chunk(number: int, count: int, its_seed: int | None) -> LimitChunk:
         model = likelihood.specification

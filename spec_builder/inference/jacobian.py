@@ -151,7 +151,6 @@ class JacobianEngine:
         self._blocks = [_block(spec, block, position) for block in members.values()]
         self._bank = FactorBank(spec.factors, laid.ratios)
         self._observed = spec.observed[:, None]
-        self.empty_bins = bool((self._observed == 0).any())
         self._constraints = Constraints(spec.parameters, free)
         self.stiffness = self._constraints.stiffness
         self.constant = 2 * float(np.sum(gammaln(spec.observed + 1))) + self._constraints.constant

@@ -14,7 +14,7 @@ from spec_builder.inference import minuit
 from spec_builder.inference.diagnosis import rounding
 from spec_builder.inference.jacobian import JacobianEngine
 from spec_builder.inference.newton import BatchFit, minimise
-from spec_builder.inference.roots import find_roots
+from spec_builder.inference.roots import STEEP, find_roots
 from spec_builder.inference.starts import bends_back, may_have_minima, scattered
 
 if TYPE_CHECKING:
@@ -65,7 +65,6 @@ _PATIENT = 20
 #: A profile jumps where 2NLL differs by this between the ends of a crossing's last bracket, or by so many roundings.
 _JUMP, _JUMP_ROUNDED = 1e-3, 20.0
 #: Height above a level that stands for an infinite one while a crossing is sought.
-_STEEP = 1e100
 
 
 def threshold(cl: float, dof: int = 1) -> float:
@@ -404,7 +403,7 @@ def _crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: 
     unknown = values[np.isnan(heights)]
     order = np.argsort(values)
     order = order[~np.isnan(heights[order])]
-    values, heights, theta = values[order], np.minimum(heights[order], _STEEP), theta[order]
+    values, heights, theta = values[order], np.minimum(heights[order], STEEP), theta[order]
     place = np.flatnonzero(np.diff(heights > 0))
     least = scan.fits.theta[scan.fits.lowest]
     everyone = (np.tile(own, (place.size, 1)) for own in (least, likelihood.init))
@@ -420,7 +419,7 @@ def _crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: 
         for i in np.flatnonzero(np.isnan(found)):
             found[i] = height_at(likelihood, parameter, float(x[i])) - level
         failed[rows] |= np.isnan(found)
-        return np.where(np.isnan(found), 0.0, np.minimum(found, _STEEP))  # zero ends the search
+        return np.where(np.isnan(found), 0.0, np.minimum(found, STEEP))  # zero ends the search
 
     ends = ((values[k], heights[k]) for k in (place, place + 1))
     # in units of the parameter's own size: it may be measured in 1e-10
@@ -428,7 +427,7 @@ def _crossings(likelihood: Likelihood, scan: Profile, best_value: float, level: 
     roots = found.x
     # where it is finite a profile is continuous: a jump is from one minimum of the other parameters to another
     allowed = max(_JUMP, _JUMP_ROUNDED * rounding(likelihood, least))
-    jumps = (found.jump > allowed) & (found.jump < _STEEP / 2)
+    jumps = (found.jump > allowed) & (found.jump < STEEP / 2)
     failed |= jumps
     sides = values[place] >= best_value
     lost = [bool(failed[~sides].any()), bool(failed[sides].any())]

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
 
-__all__ = ["Roots", "find_roots"]
+__all__ = ["STEEP", "Roots", "find_roots"]
 
+#: What stands for an infinite value: the steps between brackets need finite ones.
+STEEP = 1e100
 _MAX_STEPS = 100
 
 

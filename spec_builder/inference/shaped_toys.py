@@ -15,19 +15,12 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.data import Data, Problem, Yields
+from spec_builder.inference.global_minima import candidates, keep_lower, put
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import REASONS, minimise
-from spec_builder.inference.roots import find_roots
+from spec_builder.inference.roots import STEEP, find_roots
 from spec_builder.inference.rows import saturated, take_apart
-from spec_builder.inference.toys import (
-    TOYS_PER_CHUNK,
-    candidates,
-    draw,
-    ensemble_start,
-    generator_of,
-    keep_lower,
-    put,
-)
+from spec_builder.inference.toys import TOYS_PER_CHUNK, draw, ensemble_start, generator_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,8 +41,6 @@ _TOLERANCE = 1e-5
 #: is positive, which shapes have, they are slow.
 _TRIES = 12
 _NOT_CONVERGED = REASONS.index("not converged within the evaluations allowed")
-#: What stands for an infinite 2NLL.
-_STEEP = 1e100
 
 
 @dataclass(frozen=True)
@@ -153,7 +144,7 @@ class ShapedSignal:
         down = np.where(x == 0, -first if self.signed else 0.0, x - _STEP * np.abs(x))
         both = Data(np.tile(data.observed, 2), np.tile(data.auxiliary, 2))
         fits = self._fit(likelihood, np.append(up, down), np.tile(theta, (2, 1)), both)
-        heights = np.minimum(fits.twice_nll, _STEEP)
+        heights = np.minimum(fits.twice_nll, STEEP)
         slopes: FloatArray = (heights[: x.size] - heights[x.size :]) / (up - down)
         return slopes, (fits.theta[: x.size] + fits.theta[x.size :]) / 2
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from spec_builder.base.grids import check_whole
 from spec_builder.base.names import unknown_name
 from spec_builder.base.progress import Parts, silent
 from spec_builder.inference.data import Data
+from spec_builder.inference.global_minima import global_minima
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import BATCH, minimise
 from spec_builder.inference.rows import saturated
@@ -29,10 +30,9 @@ if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import Sequence
 
-    from spec_builder.base.arrays import BoolArray, Columns, FloatArray, IndexArray
+    from spec_builder.base.arrays import BoolArray, Columns, FloatArray
     from spec_builder.base.chunks import Store
     from spec_builder.histfactory.specification import Specification
-    from spec_builder.inference.newton import BatchFit
 
 __all__ = [
     "ENSEMBLES",
@@ -42,7 +42,6 @@ __all__ = [
     "Ensemble",
     "ToyChunk",
     "Toys",
-    "candidates",
     "check_toys",
     "chunk_sizes",
     "collect",
@@ -51,12 +50,8 @@ __all__ = [
     "ensemble_start",
     "fit_toys",
     "generator_of",
-    "global_minima",
     "hypotheses",
     "hypothesis",
-    "keep_lower",
-    "put",
-    "search_values",
     "throw",
 ]
 
@@ -65,16 +60,12 @@ Ensemble = Literal["profiled", "nominal"]
 ENSEMBLES: tuple[Ensemble, ...] = get_args(Ensemble)
 #: What worker processes need to throw them.
 TOYS_MODULES = ("spec_builder.inference.exclusion_by_toys",)
+#: Streams of random numbers by their purpose.
+GRID_STREAM, COVERAGE_STREAM, CRITICAL_STREAM, GOODNESS_STREAM, NULL_STREAM = range(1, 6)
 #: Toys of a chunk: a whole batch of the minimiser.
 TOYS_PER_CHUNK = BATCH
 #: Largest mean that a Poisson number is drawn for: its rounding is still far below one.
 _LARGEST_MEAN = 1e15
-#: Points on either side of zero of the search for minima, and how near to zero they come in parts of the start value.
-_SEARCH_POINTS, _NEAREST = 81, 1e-3
-#: Values of the search nearer to each other than this, in parts of them, are the same.
-_SAME = 1e-9
-#: Most minima that a toy's search follows.
-_MOST_MINIMA = 3
 #: A free minimum may lie above one with the parameter held by this much: rounding.
 _ROUNDING = 1e-6
 #: A number of toys that is whole but for rounding.
@@ -238,132 +229,6 @@ def _refuse_rates(likelihood: Likelihood, rates: FloatArray) -> None:
         raise SpecBuilderError(
             f"toys: {where}: the rate at the hypothesis is {rates[bad[0]]:g}, expected a number from 0 to 1e15"
         )
-
-
-# ---------------------------------------------------------------------- minima of each toy
-
-
-def _rates_are_linear(likelihood: Likelihood, parameter: str) -> bool:
-    """Whether the rates are linear in a parameter, so that no second minimum is to be feared."""
-    spec, index = likelihood.specification, likelihood.index(parameter)
-    used = {f for group in spec.groups for term in group.terms for f in term.factors}
-    return all(spec.factors[f].kind == "identity" for f in used if spec.factors[f].parameter == index)
-
-
-def search_values(likelihood: Likelihood, parameter: str) -> FloatArray:
-    """Values over a parameter's domain, dense towards zero, ascending, shape (G,)."""
-    index = likelihood.index(parameter)
-    low, high = (float(end) for end in likelihood.bounds[:, index])
-    scale = abs(float(likelihood.init[index])) or _NEAREST * max(high, -low)
-    sides = [np.linspace(low, high, _SEARCH_POINTS)]
-    if high > 0:
-        sides.append(np.geomspace(min(_NEAREST * scale, high), high, _SEARCH_POINTS))
-    if low < 0:
-        sides.append(-np.geomspace(min(_NEAREST * scale, -low), -low, _SEARCH_POINTS))
-    values = np.unique(np.concatenate(sides))
-    apart = np.append(True, np.diff(values) > _SAME * np.abs(values[1:]))  # the same from two ladders, but for rounding
-    return values[apart & (values >= low) & (values <= high)]
-
-
-def candidates(rates: FloatArray, data: Data) -> list[tuple[IndexArray, IndexArray]]:
-    """Where 2NLL with all other parameters kept has its minima in one parameter.
-
-    Args:
-        rates: at ascending values of the parameter, shape (G, bins).
-        data: N data sets.
-
-    Returns:
-        Numbers of data sets and the number of a value for each: those of the lowest minima, then of the second ones,
-        and so on.
-    """
-    expected = (rates > 0).any(axis=0)  # a bin with nothing expected holds no counts
-    good = np.flatnonzero((rates[:, expected] > 0).all(axis=1))
-    rates = rates[np.ix_(good, expected)]
-    heights = rates.sum(axis=1)[:, None] - np.log(rates) @ data.observed[expected]
-    padded = np.pad(heights, ((1, 1), (0, 0)), constant_values=np.inf)
-    lowest = (heights < padded[:-2]) & (heights <= padded[2:])
-    order = np.argsort(np.where(lowest, heights, np.inf), axis=0, kind="stable")[:_MOST_MINIMA]
-    found = []
-    for place in order:
-        rows = np.flatnonzero(lowest[place, np.arange(data.count)])
-        if rows.size:
-            found.append((rows, good[place[rows]]))
-    return found
-
-
-def _vertex(likelihood: Likelihood, parameter: str, theta: FloatArray) -> float:
-    """Where the sum of the rates, a parabola in a parameter, is least; NaN without such a place in its domain."""
-    index = likelihood.index(parameter)
-    low, high = (float(end) for end in likelihood.bounds[:, index])
-    points = np.tile(theta, (3, 1))
-    points[:, index] = low, (low + high) / 2, high
-    first, middle, last = likelihood.rates(points).sum(axis=1)
-    bend = first - 2 * middle + last
-    if not bend > 0:
-        return float("nan")
-    place = (low + high) / 2 - (last - first) / bend * (high - low) / 4
-    return float(place) if low < place < high else float("nan")
-
-
-def put(fits: BatchFit, places: IndexArray, other: BatchFit) -> BatchFit:
-    """Fits with those at some places (n,) replaced by others, n of them."""
-
-    def merged(old: np.ndarray[Any, Any], new: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        whole = old.copy()
-        whole[places] = new
-        return whole
-
-    return replace(
-        fits,
-        twice_nll=merged(fits.twice_nll, other.twice_nll),
-        theta=merged(fits.theta, other.theta),
-        edm=merged(fits.edm, other.edm),
-        reason=merged(fits.reason, other.reason),
-        at_bound=merged(fits.at_bound, other.at_bound),
-    )
-
-
-def keep_lower(best: BatchFit, rows: IndexArray, other: BatchFit) -> BatchFit:
-    """Fits with some rows replaced by others where those are valid and lower, or the old ones are not valid."""
-    lower = np.flatnonzero(other.valid & (~best.valid[rows] | (other.twice_nll < best.twice_nll[rows])))
-    return put(best, rows[lower], other.take(lower))
-
-
-def global_minima(likelihood: Likelihood, parameter: str, data: Data, held: BatchFit) -> BatchFit:
-    """The least 2NLL of each data set over all free parameters.
-
-    Rates that are linear in the parameter have one minimum. Else the fits start from each of the minima that 2NLL has
-    in the parameter with the others kept, and from the mirror image of the lowest they find: the couplings of a
-    universal vector have two minima on either side of where the rates are least.
-
-    Args:
-        likelihood: the model.
-        parameter: the one that may have several minima.
-        data: N data sets.
-        held: their minima with that parameter held, where the fits start and above which none may end.
-    """
-    rows = data.rows()
-    if _rates_are_linear(likelihood, parameter):
-        return minimise(likelihood, start=held.theta, rows=rows)
-    index = likelihood.index(parameter)
-    best = replace(held, reason=np.full_like(held.reason, -1))  # held, but no minimum
-    middle = np.median(held.theta, axis=0)
-    values = search_values(likelihood, parameter)
-    points = np.tile(middle, (values.size, 1))
-    points[:, index] = values
-    for places, numbers in candidates(likelihood.rates(points), data):
-        start = held.theta[places]
-        start[:, index] = values[numbers]
-        best = keep_lower(best, places, minimise(likelihood, start=start, rows=rows.take(places)))
-    vertex, (low, high) = _vertex(likelihood, parameter, middle), likelihood.bounds[:, index]
-    if np.isfinite(vertex):
-        start = best.theta.copy()
-        start[:, index] = np.clip(2 * vertex - start[:, index], low, high)
-        best = keep_lower(best, np.arange(data.count), minimise(likelihood, start=start, rows=rows))
-    above = np.flatnonzero(~best.valid | (best.twice_nll > held.twice_nll))
-    if above.size:
-        best = keep_lower(best, above, minimise(likelihood, start=held.theta[above], rows=rows.take(above)))
-    return best
 
 
 def fit_toys(likelihood: Likelihood, parameter: str, theta: FloatArray, data: Data) -> Columns:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
 from spec_builder.base.files import data_path
 from spec_builder.experiments.reading import own_name, shipped_experiments
@@ -24,6 +24,8 @@ __all__ = [
     "own_analysis",
 ]
 
+#: Which normalisation uncertainties a measurement holds.
+Held: TypeAlias = Literal["signal", "source", "none"]
 #: Unit of what is measured in units of its prediction.
 STANDARD_MODEL = "Standard Model"
 #: Range of masses where the description of an analysis names none [MeV].
@@ -64,7 +66,8 @@ class MeasurementKind:
         unit: of the parameter.
         per_unit: a flux [cm^-2 s^-1] that is one unit; ``events`` or ``standard_model`` where it is no flux.
         signal: whether the size in units of the Standard Model, with all nuisance parameters, is a parameter too.
-        held: constrained parameters at 0; None for all normalisation uncertainties of the samples with the factor.
+        held: constrained parameters at 0, of the normalisation uncertainties of the samples with the factor: all of
+            them (``signal``), those of the sizes of their source (``source``) or ``none``.
         masses_MeV: range over which the minimum of a plane is looked for.
     """
 
@@ -74,7 +77,7 @@ class MeasurementKind:
     unit: str
     per_unit: float | str
     signal: bool
-    held: frozenset[str] | None
+    held: Held
     masses_MeV: tuple[float, float]
 
 
@@ -136,7 +139,6 @@ def measurement_kinds() -> tuple[MeasurementKind, ...]:
     """What can be measured, in the order of preference."""
     kinds = []
     for section in _root().sections("measurements"):
-        held = section.take("held")
         kinds.append(
             MeasurementKind(
                 factor=section.identifier("factor"),
@@ -145,7 +147,7 @@ def measurement_kinds() -> tuple[MeasurementKind, ...]:
                 unit=section.text("unit"),
                 per_unit=section.take("per_unit"),
                 signal=section.truth("signal"),
-                held=None if held == "signal" else frozenset(held),
+                held=cast("Held", section.one_of("held", get_args(Held))),
                 masses_MeV=_range(section),
             )
         )
@@ -181,7 +183,7 @@ def measurement_kind(factors: frozenset[str]) -> MeasurementKind:
         unit=STANDARD_MODEL,
         per_unit="standard_model",
         signal=False,
-        held=frozenset({f"flux_{own}"}),
+        held="source",
         masses_MeV=_WIDE_MEV,
     )
 

@@ -13,15 +13,27 @@ from spec_builder.base.errors import SpecBuilderError, UnknownNameError
 from spec_builder.base.names import meant, shown, unknown_name
 from spec_builder.base.printing import counted
 from spec_builder.base.text import Described, Report
-from spec_builder.experiments.consistency import check_channels, check_data_sets, check_parameters, shared_parameters
+from spec_builder.experiments.consistency import (
+    check_channels,
+    check_data_sets,
+    check_parameters,
+    check_samples,
+    shared_parameters,
+)
 from spec_builder.experiments.description import SIGNAL_SAMPLE, channel_columns
 from spec_builder.experiments.reading import load_experiment, shipped_experiments
 from spec_builder.histfactory.modifiers import LAWS, Law
 from spec_builder.inference.data import Problem
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analyses import STANDARD_MODEL as STANDARD_MODEL_UNIT
-from spec_builder.model.analyses import is_own_analysis, measurement_kind, named_analyses, own_analysis
-from spec_builder.model.signal import joined, reference_size, signal_kernel
+from spec_builder.model.analyses import (
+    is_own_analysis,
+    measurement_kind,
+    measurement_kinds,
+    named_analyses,
+    own_analysis,
+)
+from spec_builder.model.signal import joined, polynomial, reference_size, signal_kernel
 from spec_builder.model.workspace import NEW_PHYSICS, Measured, build_workspace
 from spec_builder.physics.constants import SIN2_THETA_W
 from spec_builder.physics.interactions import STANDARD_MODEL
@@ -62,6 +74,10 @@ Parameter = Literal["flux", "sin2thetaw"]
 PARAMETERS: tuple[Parameter, ...] = get_args(Parameter)
 #: The size of the signal in units of the Standard Model, with all nuisance parameters.
 SIGNAL_PARAMETER = "signal"
+#: Fluxes that differ by less, as a part of them, are the same.
+_ONE_FLUX = 1e-9
+#: Share of a sample's events below which bins do not count where its shapes are compared, and how far they may differ.
+_LEAST_SHARE, _LARGEST_CHANGE = 1e-3, 1e-3
 #: After the name of a constrained parameter whose name a fitted quantity has too.
 _PRIOR = "_prior"
 UNITS: dict[Parameter, str] = {"flux": "1e6 cm-2 s-1", "sin2thetaw": "1"}
@@ -191,11 +207,12 @@ class Analysis(Described):
     @property
     def measured(self) -> Measured:
         """The first measurement: its factor, and what it holds."""
-        held = self.kind.held
-        if held is None:
-            scaled = [s for channel in self.channels for s in channel.signals if s.factor == self.kind.factor]
-            held = frozenset(name for signal in scaled for name in signal.uncertainties)
-        return Measured(self.kind.name, self.kind.factor, held)
+        kind = self.kind
+        scaled = [(c, s) for c in self.channels for s in c.signals if s.factor == kind.factor]
+        sizes = {name for _, signal in scaled for name in signal.uncertainties}
+        fluxes = {component.parameter for channel, _ in scaled for component in channel.source.components}
+        held = {"signal": sizes, "source": sizes & fluxes, "none": frozenset[str]()}[kind.held]
+        return Measured(kind.name, kind.factor, frozenset(held))
 
     @property
     def masses_MeV(self) -> tuple[float, float]:
@@ -268,13 +285,13 @@ class Analysis(Described):
     def cross_section_cm2(self) -> float | None:
         """The Standard Model's cross section per scatterer, averaged over the source that is measured [cm^2].
 
-        None where what is measured is no cross section in units of the Standard Model.
+        None where what is measured is no cross section in units of the Standard Model, or is one on several targets.
         """
-        if not self.kind.signal:
-            return None
         factor = self.kind.factor
-        channel = next(c for c in self.channels if any(s.factor == factor for s in c.signals))
-        return flux_averaged_cross_section(channel.source, channel.target)
+        measured = [c for c in self.channels if any(s.factor == factor for s in c.signals)]
+        if not self.kind.signal or len({channel.target.name for channel in measured}) > 1:
+            return None
+        return flux_averaged_cross_section(measured[0].source, measured[0].target)
 
     def measurable(self, parameter: str) -> Measurable:
         """One of :attr:`parameters`.
@@ -307,6 +324,7 @@ class Analysis(Described):
         by_sample: dict[str, dict[str, FloatArray]] = {}
         for channel, samples in self.polynomial(parameter).items():
             for name, yields in samples.items():
+                _check_shapes(f"{channel}.{name}", wanted, yields)
                 by_sample.setdefault(name, {})[channel] = yields.nominal[:, 0]
         for sample, coefficients in by_sample.items():
             if wanted.factor is None or self._moves(sample, wanted.factor):
@@ -411,6 +429,27 @@ class Analysis(Described):
         return tuple(notes)
 
 
+def _check_shapes(sample: str, wanted: Measurable, yields: Yields) -> None:
+    """Refuse shape uncertainties that change with what is fitted: the fit has those of the Standard Model throughout.
+
+    Raises:
+        SpecBuilderError: naming the sample and the uncertainty.
+    """
+    values = np.array([wanted.reference, *np.linspace(*wanted.bounds, 11)[1:]])
+    nominal = polynomial(yields.nominal, values)[:, 0]
+    some = nominal[0] > _LEAST_SHARE * nominal[0].sum()
+    for name, ends in yields.variations.items():
+        for end in ends:
+            relative = polynomial(end, values)[:, 0, some] / nominal[:, some]
+            change = float(np.abs(relative - relative[0]).max(initial=0.0))
+            if change > _LARGEST_CHANGE:
+                raise SpecBuilderError(
+                    f"{sample}: its events at one standard deviation of {name} change with {wanted.name}, by up to "
+                    f"{100 * change:.2g} % of its events, which a fit of it does not follow; expected a response "
+                    "without variations"
+                )
+
+
 #: What is made of an analysis, such as a projection of it.
 Change: TypeAlias = "Callable[[Analysis], Analysis]"
 
@@ -468,6 +507,8 @@ def load_analysis(
     check_channels(experiments)
     check_data_sets(experiments)
     check_parameters(experiments)
+    check_samples(experiments)
+    _check_fluxes(experiments)
     whole = own or known.get(text)
     return Analysis(
         "+".join(name for name, _ in parts),
@@ -476,6 +517,24 @@ def load_analysis(
         whole.masses_MeV if whole else None,
         _changes(own) if own else (),
     )
+
+
+def _check_fluxes(experiments: Iterable[Experiment]) -> None:
+    """Refuse channels whose one factor stands for different fluxes, where it is measured as a flux.
+
+    Raises:
+        SpecBuilderError: naming the channels and their fluxes.
+    """
+    channels = [channel for experiment in experiments for channel in experiment.channels]
+    for factor in (kind.factor for kind in measurement_kinds() if not isinstance(kind.per_unit, str)):
+        measured = [channel for channel in channels if any(s.factor == factor for s in channel.signals)]
+        for channel in measured[1:]:
+            first, other = (reference_size(one, factor) for one in (measured[0], channel))
+            if abs(other - first) > _ONE_FLUX * first:
+                raise SpecBuilderError(
+                    f"{factor} is one flux, {first:g} in {measured[0].name} and {other:g} in {channel.name} "
+                    "[1e6 cm-2 s-1], expected the same; the file of an analysis sets it for all"
+                )
 
 
 def _part(part: NamedAnalysis | str, text: str, chosen: dict[str, str]) -> tuple[str, list[Experiment]]:

@@ -235,7 +235,7 @@ def build_patch_set(
         labels=patch_labels(choice),
         hepdata=hepdata,
         extra={
-            **Choices.of(analysis, choice, rounded.masses if choice.has_mediator else None).to_dict(statuses=False),
+            **Choices.of(analysis, choice, rounded.masses).to_dict(statuses=False),
             "style": style,
             "measurement": "new_physics",
             # two digits of where it lies: more would depend on the machine

@@ -99,11 +99,12 @@ class Choices:
         Args:
             analysis: what is asked.
             choice: the interaction.
-            masses: of its mediator, shape (M,).
+            masses: of its mediator, shape (M,); passed over where it has none.
             cl: confidence level.
             dof: degrees of freedom.
             couplings: that the result is about; those beyond perturbation theory are noted.
         """
+        its_masses = masses if choice is not None and choice.has_mediator else None
         strong = [coupling_note(choice, couplings)] if choice is not None else []
         about = cls(analysis.name, analysis.law, analysis.variants, analysis.statuses, analysis.by_construction)
         return replace(
@@ -111,7 +112,7 @@ class Choices:
             choice=choice,
             cl=cl,
             dof=dof,
-            notes=(*analysis.notes(choice, masses), *((analysis.name, told) for told in strong if told)),
+            notes=(*analysis.notes(choice, its_masses), *((analysis.name, told) for told in strong if told)),
             sources=analysis.sources(choice),
         )
 
@@ -205,12 +206,10 @@ def choice_content(choice: Choice) -> dict[str, Any]:
     return content
 
 
-def option_texts(choice: Choice, *, digest: bool = True) -> dict[str, str]:
-    """The options of an interaction as they stand in headers, with a user's file's digest or without."""
+def option_texts(choice: Choice) -> dict[str, str]:
+    """The options of an interaction as they stand in headers, with the digest of a user's file."""
     content = choice_content(choice)
     del content["interaction"]
-    if not digest:
-        content.pop("interaction_sha256", None)
     return {name: str(value) for name, value in content.items() if value is not None}
 
 

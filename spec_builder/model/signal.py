@@ -252,7 +252,7 @@ class SignalKernel:
         """Events by sample against sin^2 theta_W, shape (3, 1, bins)."""
         return self.yields(WEAK_MIXING_ANGLE)
 
-    def share_beyond(self, choice: Choice, masses_MeV: FloatArray | None = None, x: float = 0.0) -> float:
+    def share_beyond(self, choice: Choice, masses_MeV: FloatArray | None = None) -> float:
         """Largest share of the accepted events, over the masses, that would lie above the response's last row.
 
         The last probability is held up to the end of the spectrum.
@@ -268,8 +268,9 @@ class SignalKernel:
         bare = _bare_kernel(channel, response)
 
         def total(kernel: Kernel) -> FloatArray:
-            """Events of all bins and components, shape (M,)."""
-            return polynomial(kernel.fold(at(kernel.recoil_energy_keV)).sum(axis=(0, -1)), x)
+            """Events of the Standard Model in all bins and of all components, shape (M,)."""
+            events: FloatArray = kernel.fold(at(kernel.recoil_energy_keV)).sum(axis=(0, -1))[0]
+            return events
 
         outside, inside = total(beyond), total(bare)
         return float(np.max(outside / np.maximum(outside + inside, np.finfo(np.float64).tiny)))
@@ -409,11 +410,12 @@ def _outside_yield(channel: Channel) -> Iterator[str]:
 
 
 def _breaks_keV(source: Source, target: Target) -> tuple[float, ...]:
-    """Recoil energies at which the rate jumps: shells of electrons, and the ends of lines."""
+    """Recoil energies within the rate at which it jumps or bends: shells of electrons, lines, ends of components."""
     lines = [c.spectrum.energy_MeV for c in source.components if isinstance(c.spectrum, LineSpectrum)]
-    energy = np.concatenate([*lines, np.zeros(0)])
-    ends = 2 * energy**2 / (target.mass_MeV + 2 * energy) / _MEV_PER_KEV
-    return tuple(np.unique(np.concatenate([target.breaks_keV, ends.ravel()])).tolist())
+    ends = [c.endpoint_MeV for c in source.components if c.endpoint_MeV < source.endpoint_MeV]
+    energy = np.concatenate([*lines, ends])
+    recoils = 2 * energy**2 / (target.mass_MeV + 2 * energy) / _MEV_PER_KEV
+    return tuple(np.unique(np.concatenate([target.breaks_keV, recoils.ravel()])).tolist())
 
 
 def _refuse_empty(channel: Channel, events: FloatArray) -> None:
@@ -444,9 +446,11 @@ def _refuse_many(channel: Channel, events: float) -> None:
 
 def _bare_kernel(channel: Channel, response: Response) -> Kernel:
     """Quadrature of a response, nominal or varied, for the spectrum of the channel's source on its target."""
-    breaks = _breaks_keV(channel.source, channel.target)
-    end = maximum_recoil_energy_keV(channel.source, channel.target)
-    return response.kernel(channel.exposures, breaks_keV=breaks, end_keV=end)
+    source, target = channel.source, channel.target
+    parts = [component for component in source.components if component.endpoint_MeV < source.endpoint_MeV]
+    smooth = [part for part in parts if not isinstance(part.spectrum, LineSpectrum)]
+    ends = [*(maximum_recoil_energy_keV(part, target) for part in smooth), maximum_recoil_energy_keV(source, target)]
+    return response.kernel(channel.exposures, breaks_keV=_breaks_keV(source, target), ends_keV=ends)
 
 
 def _scaled(channel: Channel, bare: SignalKernel) -> SignalKernel:

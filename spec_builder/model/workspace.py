@@ -207,6 +207,26 @@ def _nuisances(experiments: Iterable[Experiment]) -> list[str]:
     return sorted(names)
 
 
+def _check_factors(experiments: Sequence[Experiment]) -> None:
+    """Refuse two factors, or a factor and an uncertainty, of one name: they would be one parameter.
+
+    Raises:
+        SpecBuilderError: naming the experiment and the name.
+    """
+    signals = set(_signal_factors(experiments))
+    free: set[str] = set()
+    for experiment in experiments:
+        own = set(_free_factors([experiment]))
+        for name in sorted(own & (signals | free)):
+            raise SpecBuilderError(f"{experiment.name}: the free background's factor '{name}' is there already, rename")
+        free |= own
+    for experiment in experiments:
+        for name in _nuisances([experiment]):
+            if name in signals | free:
+                whose = "the signal's" if name in signals else "a free background's"
+                raise SpecBuilderError(f"{experiment.name}: '{name}' is {whose} normalisation, rename")
+
+
 def build_workspace(
     experiments: Sequence[Experiment], templates: Mapping[str, Mapping[str, Template]], law: Law, measured: Measured
 ) -> Workspace:
@@ -219,14 +239,9 @@ def build_workspace(
         measured: by the first measurement.
 
     Raises:
-        SpecBuilderError: if an uncertainty has the name of a factor.
+        SpecBuilderError: if a free background's factor or an uncertainty has the name of another factor.
     """
-    factors = {*_signal_factors(experiments), *_free_factors(experiments)}
-    for experiment in experiments:
-        for name in _nuisances([experiment]):
-            if name in factors:
-                whose = "the signal's" if name in _signal_factors(experiments) else "a free background's"
-                raise SpecBuilderError(f"{experiment.name}: '{name}' is {whose} normalisation, rename")
+    _check_factors(experiments)
     channels = [(experiment.name, channel) for experiment in experiments for channel in experiment.channels]
     # the order of measurements is also the alphabet's, as pyhf sorts them
     measurements = sorted(_measurements(experiments, measured), key=lambda measurement: str(measurement["name"]))

@@ -10,7 +10,7 @@ from spec_builder.drawing.page import Page, new_figure, styled
 from spec_builder.drawing.style import ANALYSIS_LINES, MARKERS
 from spec_builder.figures.pages import caption_of
 from spec_builder.paper.angle import running_angle
-from spec_builder.studies.fits import errors_text
+from spec_builder.studies.fits import interval_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +24,6 @@ __all__ = ["draw_angle"]
 
 #: Points with smaller errors are named in the panel that shows them enlarged.
 _PRECISE = 0.006
-#: Our points with smaller errors are written with a digit more.
-_FINE = 0.05
 _SCALES_GEV = (1e-3, 4e2)
 _NAME_SIZE = 6.0
 #: Height of a panel [points], about.
@@ -52,7 +50,7 @@ def draw_angle(points: Sequence[AnglePoint], fits: Sequence[FitResult]) -> Page:
             panel.set_xlim(*_SCALES_GEV)
             panel.set_ylabel(r"$\sin^2\theta_W$")
         whole.set_ylim(0.06, 0.52)
-        zoom.set_ylim(0.2235, 0.2485)
+        zoom.set_ylim(0.2225, 0.2485)
         for point in points:
             _draw_point(whole, point)
             if _is_precise(point):
@@ -72,7 +70,7 @@ def _bracket(panel: Axes, places: Sequence[float]) -> None:
     """Say that points drawn apart all belong to the Z mass."""
     if len(places) > 1:
         ends = (min(places) / 1.1, max(places) * 1.1)
-        height = panel.get_ylim()[0] + 0.0012
+        height = panel.get_ylim()[0] + 0.001
         panel.plot(ends, [height, height], color="0.3", linewidth=0.8, marker="|", markersize=4, zorder=2)
         panel.text(ends[0] / 1.08, height, "all at $M_Z$", fontsize=6, ha="right", va="center", color="0.3")
 
@@ -113,21 +111,13 @@ def _draw_point(panel: Axes, point: AnglePoint) -> None:
     if point.analysis:
         color = ANALYSIS_LINES[point.analysis].color
         look = {"color": color, "marker": MARKERS[point.analysis], "markersize": 5, "zorder": 4, "linewidth": 1.8}
-        look["label"] = _point_label(point)
+        look["label"] = f"{point.label}: {interval_label(point.value, point.up, point.down)}"
     elif point.status == "recalled":
         look |= {"color": "0.6", "markerfacecolor": "white"}
     panel.errorbar(
         [point.drawn_at_GeV], [point.value], yerr=[[point.value - low], [high - point.value]],
         linestyle="none", elinewidth=look.pop("linewidth", 1.0), capsize=2, **look,
     )  # fmt: skip
-
-
-def _point_label(point: AnglePoint) -> str:
-    ends = (point.up, point.down)
-    digits = 3 if all(end is not None and end < _FINE for end in ends) else 2
-    if point.up is None or point.down is None:
-        return f"{point.label}: {point.value:.{digits}f} {errors_text(*ends, f'.{digits}f')}"
-    return f"{point.label}: ${point.value:.{digits}f}^{{+{point.up:.{digits}f}}}_{{-{point.down:.{digits}f}}}$"
 
 
 def _name_point(panel: Axes, point: AnglePoint) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from os import PathLike
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.base.files import Content
     from spec_builder.base.grids import Numbers
     from spec_builder.base.progress import Steps
@@ -244,13 +245,14 @@ def compare_analysis(
         SpecBuilderError: for an interaction without a mediator, a broken input, an unknown width, or a file that exists
             and no ``force``.
     """
-    from spec_builder.drawing.curves import check_masses  # noqa: PLC0415
+    from spec_builder.drawing.curves import check_masses, check_no_sign  # noqa: PLC0415
     from spec_builder.drawing.page import both_content, width_of  # noqa: PLC0415
     from spec_builder.paper.figures import draw_comparison  # noqa: PLC0415
 
     loaded, chosen = as_analysis(analysis, law, variants), as_choice(choice)
     if not chosen.has_mediator:
         raise SpecBuilderError(f"interaction '{chosen.name}' has no mediator, and no plane to compare in")
+    check_no_sign(signed=chosen.signed)
     width_of(width)
     place, name = Output(Path(output), force), f"comparison_{loaded.name}_{chosen.name}"
     place.check([f"{name}{suffix}" for suffix in (".png", ".pdf", ".txt", ".csv")])
@@ -258,20 +260,23 @@ def compare_analysis(
     at = np.geomspace(*loaded.masses_MeV, _MASSES) if masses is None else masses
     result = find_limits(loaded, chosen, at, cl=cl, dof=dof)
     check_masses(result.masses_MeV[np.isfinite(result.masses_MeV)])
-    others = [find_limits(other, chosen, at, cl=cl, dof=dof) for other in _companions_of(loaded, chosen)]
+    companions = _companions_of(loaded, chosen, result.masses_MeV[:1])
+    others = [find_limits(other, chosen, at, cl=cl, dof=dof) for other in companions]
     figure = both_content(draw_comparison(result, curves, others, width=width), name)
     place.files({**figure, f"{name}.csv": result.to_csv()})
     return _told(chosen, [result, *others], curves)
 
 
-def _companions_of(analysis: Analysis, choice: Choice) -> list[Analysis]:
-    """The parts of the joint limit on which an interaction acts and that share no data with an analysis."""
+def _companions_of(analysis: Analysis, choice: Choice, mass_MeV: FloatArray) -> list[Analysis]:
+    """The parts of the joint limit whose yields an interaction changes and that share no data with an analysis."""
     own = {experiment.name for experiment in analysis.experiments}
     found = [load_analysis(name, str(analysis.law)) for name in PARTS]
     return [
         other
         for other in found
-        if acts_on(other, choice) and not own & {experiment.name for experiment in other.experiments}
+        if acts_on(other, choice)
+        and not own & {experiment.name for experiment in other.experiments}
+        and any(yields.nominal[1:].any() for yields in other.sample_yields(choice, mass_MeV).values())
     ]
 
 

@@ -69,10 +69,7 @@ def draw_bounds(
         others: our limits of other analyses, for the same interactions.
     """
     rows = [row for row in missing if row.name not in STAND_INS or not others]
-    absent = ", ".join(dict.fromkeys(row.title for row in rows))
-    text = [drawn_text([*results, *others]), *_existing_text(bounds)]
-    if absent:
-        text.append(f"In the paper's figure but without public numbers or a recast (fig5_bounds.md): {absent}.")
+    text = [drawn_text([*results, *others]), *_existing_text(bounds), _missing_text(rows)]
     with styled():
         figure, panels = _four_panels(_COUPLINGS, results)
         entries: dict[str, Any] = {}
@@ -121,7 +118,7 @@ def draw_comparison(
         SpecBuilderError: if there are fewer than two finite masses.
     """
     mass = np.array([point.mass_MeV for point in result.drawn_points])
-    check_masses(mass)
+    check_masses(mass, signed=result.choice.signed)
     excluded = [point.excluded for one in (result, *others) for point in one.drawn_points]
     around = [*excluded, *([(float(low), None)] for bound in bounds for low in bound.g_low)]
     with styled():
@@ -215,6 +212,14 @@ def _point_at_band(panel: Axes, result: LimitsResult) -> None:
         )  # fmt: skip
 
 
+def _missing_text(missing: Sequence[MissingBound]) -> str:
+    """What the paper has and these panels have not, panel by panel."""
+    titles = {panel: ", ".join(row.title for row in missing if row.interaction == panel) for panel in PANELS}
+    absent = "; ".join(f"{panel}: {names}" for panel, names in titles.items() if names)
+    start = "In the paper's figure but without public numbers or a recast (fig5_bounds.md)"
+    return f"{start}, by panel: {absent}." if absent else ""
+
+
 def _existing_text(bounds: Sequence[Bound]) -> list[str]:
     """Sentences on curves of others."""
     if not bounds:
@@ -226,7 +231,7 @@ def _existing_text(bounds: Sequence[Bound]) -> list[str]:
     lines = [
         "Computed here: thick coloured lines, with a light band on the excluded side.",
         (
-            f"Existing bounds, excluded above a thin grey line and inside the grey region: {confidences}; as "
+            f"Existing bounds, excluded above a thin dashed line and inside the grey region: {confidences}; as "
             "published, or recast with DarkCast under its assumptions; drawn from where their tables begin."
         ),
         f"Grey region: {dumps}." if dumps else "",

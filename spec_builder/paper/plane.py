@@ -15,6 +15,7 @@ from spec_builder.base.executors import workers
 from spec_builder.base.output import Output
 from spec_builder.base.progress import silent
 from spec_builder.base.text import markdown_table, markdown_text
+from spec_builder.drawing.curves import check_no_sign
 from spec_builder.drawing.page import width_of
 from spec_builder.inference.newton import REASONS
 from spec_builder.inference.profile import threshold
@@ -128,6 +129,7 @@ def write_plane(
         for choice in chosen:
             check_dof(dof, choice)
     threshold(cl, dof)
+    check_no_sign(signed=any(choice.signed and choice.has_mediator for choice in chosen))
     if width is not None:
         width_of(width)
     names = ANALYSES if analysis is None else ["+".join(as_names(analysis))]

@@ -212,11 +212,6 @@ class Choice(Described):
         number = np.asarray(value, dtype=np.float64)
         return number if self.signed else number**2
 
-    def from_x(self, x: FloatArray | float) -> FloatArray:
-        """The parameter at x; the inverse of :meth:`x`."""
-        number = np.asarray(x, dtype=np.float64)
-        return number if self.signed else np.sqrt(number)
-
     def terms(self, target: Target, recoil_energy_MeV: FloatArray, flavour: str = "nue") -> tuple[Term, ...]:
         """Cross section beyond the Standard Model as terms in x.
 

@@ -6,6 +6,8 @@ from typing import Final
 
 #: Fermi constant [MeV^-2]; CODATA 2018, 1.1663787(6)e-5 GeV^-2, updated to PDG 2024.
 FERMI_CONSTANT: Final = 1.1663788e-11
+#: A value in 1/MeV times this is in 1/GeV, as g/m is written at the contact limit.
+MEV_PER_GEV: Final = 1e3
 #: hbar c [MeV fm]; exact in the SI of 2019.
 HBAR_C: Final = 197.3269804
 #: Avogadro constant [1/mol]; exact.

@@ -82,7 +82,12 @@ SHIPPED_OPTIONS: dict[str, tuple[Option, ...]] = {
     ),
     "axial": (Option("axial_sign", "on electrons: sign of g^2 in g_A", "+", ("+", "-")),),
     "tensor": (
-        Option("longitudinal_factor", "of the longitudinal response: 1 as Eq. (8), 4 an exact trace", 1, (1, 4)),
+        Option(
+            "longitudinal_factor",
+            "factor on the longitudinal response: 1 in Eq. (8), 4 in an exact trace",
+            1,
+            (1, 4),
+        ),
     ),
     "nsi": (Option("quark", "which quark", "u", ("u", "d")),),
 }

@@ -46,7 +46,7 @@ def minimum_neutrino_energy(mass_MeV: FloatArray, recoil_energy_MeV: FloatArray)
     return energy
 
 
-def maximum_recoil_energy_keV(source: Source, target: Target) -> float:
+def maximum_recoil_energy_keV(source: Source | Component, target: Target) -> float:
     """Largest recoil of the lightest scatterer at the end of the spectrum [keV]."""
     energy, mass = source.endpoint_MeV, float(target.mass_MeV.min())
     return 2 * energy**2 / (mass + 2 * energy) / _MEV_PER_KEV
@@ -105,6 +105,7 @@ def rate(
                 result[row] += _summed_on_nodes(choice, target, spectrum, flavour, T, masses, exposure)
             elif terms.added(flavour):
                 found = terms.added(flavour)
+                _check_contact(choice, found, masses)
                 add_terms(result[row], found, moments(spectrum), exposure, target, T, masses)
     return result
 
@@ -239,6 +240,19 @@ def _masses(choice: Choice, masses_MeV: FloatArray | None) -> FloatArray:
             f"interaction '{choice.name}' is a free cross section: it has no contact limit, give a finite mass"
         )
     return masses
+
+
+def _check_contact(choice: Choice, terms: Iterable[Term], masses_MeV: FloatArray) -> None:
+    """Refuse the contact limit, whose x is (g/m)^2, of what does not go with g^2/m^2.
+
+    Raises:
+        SpecBuilderError: for a parameter that is not squared, or terms with another power of the propagator than of x.
+    """
+    if np.isinf(masses_MeV).any() and (choice.signed or any(t.propagator_power != t.order for t in terms)):
+        raise SpecBuilderError(
+            f"interaction '{choice.name}' has no contact limit, whose parameter is g/m: its yields are none of "
+            "g^2/(m^2 + 2 M T); give a finite mass"
+        )
 
 
 def _refuse_below(source: Source, component: Component, minimum_energy_MeV: FloatArray) -> None:

@@ -42,7 +42,6 @@ import numpy as np
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import shipped_names
-from spec_builder.base.grids import real_number, shown_number
 from spec_builder.base.names import unknown_name
 from spec_builder.base.text import Described, Report
 from spec_builder.physics import oscillation
@@ -51,7 +50,6 @@ from spec_builder.physics.descriptions import find_description, is_path
 from spec_builder.physics.spectra import FissionSpectrum, LineSpectrum, MuonDecaySpectrum, TableSpectrum
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
@@ -65,6 +63,8 @@ __all__ = ["FLAVOURS", "Component", "Source", "load_source", "shipped_sources"]
 FLAVOURS = ("nue", "numu", "nutau", "numutau", "nuebar", "numubar", "nutaubar")
 #: Energy of the muon neutrino of a pion that decays at rest [MeV].
 PROMPT_ENERGY = (PION_MASS**2 - MUON_MASS**2) / (2 * PION_MASS)
+#: Energies [MeV] between which survival probabilities are linear within 1e-5 anywhere in the Sun.
+_SURVIVAL_ROWS = np.concatenate([np.arange(1, 100) * 0.05, 5 * 1.01 ** np.arange(1000)])
 #: A relative uncertainty beyond this is taken for a percentage.
 LARGEST_SIZE = 2.0
 
@@ -120,6 +120,8 @@ class Component:
         if self.electron_density_mol_cm3 is None:
             return ((self.flavour, self.spectrum),)
         spectrum = cast("TableSpectrum | LineSpectrum", self.spectrum)
+        if isinstance(spectrum, TableSpectrum):
+            spectrum = spectrum.with_rows(_SURVIVAL_ROWS, wider_MeV=float(_SURVIVAL_ROWS[0]))
         survival = oscillation.survival_probability(spectrum.energy_MeV, self.electron_density_mol_cm3)
         return (("nue", spectrum.times(survival)), ("numutau", spectrum.times(1 - survival)))
 
@@ -228,22 +230,6 @@ class Source(Described):
         if name not in self.names:
             raise unknown_name("component", name, self.names, where=f"in source '{self.name}'")
         return self.components[self.names.index(name)]
-
-    def with_totals(self, totals: Mapping[str, float]) -> Source:
-        """The source with other sizes of some components [cm^-2 s^-1 or cm^-2].
-
-        Raises:
-            SpecBuilderError: for an unknown component or a size that is not positive.
-        """
-        changed = dict(zip(self.names, self.components, strict=True))
-        for name, total in totals.items():
-            component = self.component(name)
-            if not 0 < real_number(total) < np.inf:
-                raise SpecBuilderError(
-                    f"source '{self.name}': total of '{name}' is {shown_number(total)}, expected a positive number"
-                )
-            changed[name] = component.scaled(total / component.total)
-        return replace(self, components=tuple(changed.values()))
 
 
 def shipped_sources() -> tuple[str, ...]:

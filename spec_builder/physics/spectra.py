@@ -96,6 +96,20 @@ class TableSpectrum:
         """The spectrum with every row multiplied, factor (n,)."""
         return TableSpectrum(self.energy_MeV, self.flux * factor)
 
+    def with_rows(self, energy_MeV: FloatArray, *, wider_MeV: float) -> TableSpectrum:
+        """The same spectrum with rows at further energies, between rows that are farther apart than a width.
+
+        Args:
+            energy_MeV: increasing, shape (m,).
+            wider_MeV: the width.
+        """
+        piece = np.searchsorted(self.energy_MeV, energy_MeV) - 1
+        inside = (piece >= 0) & (piece < self.energy_MeV.size - 1)
+        wide = np.diff(self.energy_MeV) > wider_MeV
+        wanted = energy_MeV[inside][wide[piece[inside]]]
+        rows = np.union1d(self.energy_MeV, wanted) if wanted.size else self.energy_MeV
+        return TableSpectrum(rows, np.interp(rows, self.energy_MeV, self.flux))
+
     def nodes(self, minimum_energy_MeV: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Two nodes a piece where the rows are dense, eight elsewhere; see :class:`Spectrum`."""
         slope, intercept, _ = self._segments

@@ -10,18 +10,15 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest
-from spec_builder.inference.feldman_cousins import smooth_errors
+from spec_builder.inference.acceptance import smooth_errors
 from spec_builder.model.analysis import load_analysis
 from spec_builder.model.given import PATCHED, as_workspace
 from spec_builder.model.provenance import option_key
 from spec_builder.physics.descriptions import is_path
 from spec_builder.physics.interactions import choose
-from spec_builder.studies.by_toys import (
-    CRITICAL_SCHEMA,
-    find_limits_by_toys,
-    fit_analysis_by_toys,
-    fit_workspace_by_toys,
-)
+from spec_builder.studies.critical_content import CRITICAL_SCHEMA
+from spec_builder.studies.fits_by_toys import fit_analysis_by_toys, fit_workspace_by_toys
+from spec_builder.studies.limits_by_toys import find_limits_by_toys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -10,7 +10,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import threshold
-from spec_builder.studies.scans import scan_patches
+from spec_builder.studies.patch_scans import scan_patches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

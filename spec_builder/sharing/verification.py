@@ -12,6 +12,7 @@ from spec_builder.base.executors import workers
 from spec_builder.base.files import load_json, parse_json
 from spec_builder.base.names import shown
 from spec_builder.base.progress import Parts, silent
+from spec_builder.inference.toys import TOYS_MODULES
 from spec_builder.sharing.bundle import is_archive, is_submission, read_archive
 from spec_builder.sharing.critical import is_critical, recompute_critical
 from spec_builder.sharing.verify import verify_file
@@ -70,7 +71,7 @@ def verify(
     if not toys or problems:
         return summary, problems
     file = None if interaction is None else Path(interaction)
-    with workers(executor, jobs, preload=["spec_builder.inference.exclusion_by_toys"]) as pool:
+    with workers(executor, jobs, preload=TOYS_MODULES) as pool:
         found = _thrown_again(name, {"seed": seed, "interaction": file, "executor": pool, "report": report})
     return f"{summary}; the toys thrown again", found
 

@@ -14,12 +14,13 @@ from spec_builder.base.grids import check_level, json_mass, numbers_text, parse_
 from spec_builder.base.progress import Parts, silent
 from spec_builder.base.text import Report
 from spec_builder.drawing.style import axis_label
-from spec_builder.inference.exclusion_by_toys import cover_at_mass, mass_models
-from spec_builder.inference.feldman_cousins import measure_coverage
+from spec_builder.inference.coverage import cover_at_mass, measure_coverage
+from spec_builder.inference.mass_models import mass_models
 from spec_builder.inference.toys import TOYS_MODULES
 from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_mass
 from spec_builder.model.provenance import Choices
-from spec_builder.model.signal import check_change, check_nowhere_negative
+from spec_builder.physics.constants import MEV_PER_GEV
+from spec_builder.studies.limits import limits_problem
 from spec_builder.studies.pictures import PicturedResult, dataset_label, level_note, own_axes
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from spec_builder.base.chunks import Store
     from spec_builder.base.grids import Numbers
-    from spec_builder.inference.feldman_cousins import Coverage
+    from spec_builder.inference.coverage import Coverage
     from spec_builder.inference.toys import Ensemble
     from spec_builder.model.given import GivenAnalysis
     from spec_builder.physics.choices import Choice
@@ -256,12 +257,9 @@ def cover_couplings(
     where = loaded.ensemble if ensemble is None else ensemble
     masses, wanted = as_mass(mass_MeV, chosen), as_couplings(values, chosen, "values", zero=True).tolist()
     axis = np.array([np.nan]) if masses is None else masses
-    problem = loaded.problem(chosen)
-    signal = problem.yields(axis)
-    check_change(chosen, signal)
-    check_nowhere_negative(chosen, signal, axis)
+    problem, _ = limits_problem(loaded, chosen, axis)
     (model,) = mass_models(problem, axis)
-    unit = 1e3 if np.isinf(axis[0]) else 1.0  # g/m in 1/GeV at the contact limit
+    unit = MEV_PER_GEV if np.isinf(axis[0]) else 1.0  # g/m in 1/GeV at the contact limit
     truths = np.array([model.y(value / unit) for value in wanted])
     low, high = model.ends
     wrong = ~((truths >= low) & (truths <= high))

@@ -22,8 +22,8 @@ from spec_builder.inference.expected_limits import expected_ends
 from spec_builder.inference.toys import TOYS_MODULES
 from spec_builder.model.given import as_analysis, as_choice, mass_axis
 from spec_builder.model.provenance import Choices, parameter_label
-from spec_builder.model.signal import check_change, check_nowhere_negative
-from spec_builder.studies.limits import check_dof
+from spec_builder.physics.constants import MEV_PER_GEV
+from spec_builder.studies.limits import check_dof, limits_problem
 from spec_builder.studies.open_ends import notes_on_open_ends
 from spec_builder.studies.pictures import PicturedResult, dataset_label, interaction_label, level_note, own_axes
 
@@ -64,8 +64,6 @@ BAND = {
     "p1": 0.8413447460685429,
     "p2": 0.9772498680518208,
 }
-#: From 1/MeV to 1/GeV, for the contact limit.
-_PER_GEV = 1e3
 
 
 @dataclass(frozen=True)
@@ -130,7 +128,7 @@ class ExpectedLimits(PicturedResult):
         """
         points = [point for point in self.points if np.isfinite(point.mass_MeV)]
         mass = np.array([point.mass_MeV for point in points])
-        check_masses(mass)
+        check_masses(mass, signed=self.choice.signed)
         panel = own_axes(ax)
         names = BAND if self.kind == "toys" else ("median",)
         band = {name: np.array([point.upper[name] for point in points]) for name in names}
@@ -278,10 +276,7 @@ def expect_limits(
     check_dof(dof, chosen)
     check_level(cl)
     axis = mass_axis(chosen, masses, loaded)
-    problem = loaded.problem(chosen)
-    signal = problem.yields(axis)
-    check_change(chosen, signal)
-    check_nowhere_negative(chosen, signal, axis)
+    problem, signal = limits_problem(loaded, chosen, axis)
     with workers(executor, jobs, preload=TOYS_MODULES) as pool:
         ends = expected_ends(
             problem,
@@ -296,7 +291,7 @@ def expect_limits(
             store=store,
             report=report,
         )
-    about = Choices.of(loaded, chosen, axis if chosen.has_mediator else None, cl=cl, dof=dof)
+    about = Choices.of(loaded, chosen, axis, cl=cl, dof=dof)
     points = tuple(_point(float(mass), ends, i, signed=chosen.signed) for i, mass in enumerate(axis))
     count = len(ends.upper)
     high = np.array([point.upper["median"] == np.inf for point in points])
@@ -342,7 +337,7 @@ def _point(mass: float, ends: ExpectedEnds, place: int, *, signed: bool) -> Expe
 def expected_point(mass: float, ends: ExpectedEnds, place: int, *, signed: bool) -> ExpectedPoint:
     """Quantiles over data sets at the mass of a place, at least one of whose fits must be valid."""
     good = ends.valid[:, place]
-    unit = _PER_GEV if math.isinf(mass) else 1.0
+    unit = MEV_PER_GEV if math.isinf(mass) else 1.0
     upper, lower = ends.upper[good, place] * unit, ends.lower[good, place] * unit
     ordered = np.sort(upper)
     half = math.sqrt(ordered.size) / 2

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from spec_builder.model.signal import Yields
     from spec_builder.physics.choices import Choice
     from spec_builder.studies.limits import LimitsResult
-    from spec_builder.studies.scans import ScanResult
+    from spec_builder.studies.scan_results import ScanResult
 
 __all__ = ["LEVELS", "POINTS", "SCHEMA", "explore"]
 

@@ -345,6 +345,20 @@ def errors_text(up: float | None, down: float | None, form: str = ".3g") -> str:
     return f"{above} {below}" if up is not None and down is not None else f"{above}, {below}"
 
 
+def interval_label(value: float, up: float | None, down: float | None) -> str:
+    """A value with the lengths of its interval for a legend, the longer one with two digits.
+
+    Examples:
+        >>> interval_label(0.2603, 0.0812, 0.0888), interval_label(0.2248, 0.155, None)
+        ('$0.260^{+0.081}_{-0.089}$', '0.22 +0.15, no lower end')
+    """
+    size = max((length for length in (up, down) if length is not None), default=0.0)
+    digits = max(0, 1 - int(np.floor(np.log10(size)))) if size > 0 else 3
+    if up is None or down is None:
+        return f"{value:.{digits}f} {errors_text(up, down, f'.{digits}f')}"
+    return f"${value:.{digits}f}^{{+{up:.{digits}f}}}_{{-{down:.{digits}f}}}$"
+
+
 def p_value_text(p_value: float) -> str:
     """A p-value as a number that is never zero, or that there is none.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ from spec_builder.inference.exclusion import exclude
 from spec_builder.model.given import as_analysis, as_choice, mass_axis
 from spec_builder.model.provenance import Choices, parameter_label
 from spec_builder.model.signal import check_change, check_nowhere_negative
-from spec_builder.physics.constants import FERMI_CONSTANT
+from spec_builder.physics.constants import FERMI_CONSTANT, MEV_PER_GEV
 from spec_builder.studies.open_ends import notes_on_open_ends
 from spec_builder.studies.pictures import (
     HEIGHT,
@@ -47,8 +48,10 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import BoolArray, FloatArray
     from spec_builder.base.grids import Numbers
     from spec_builder.inference.curves import Interval
+    from spec_builder.inference.data import Problem, Yields
     from spec_builder.inference.exclusion import Exclusion, MassPoint
     from spec_builder.inference.plane import Minimum
+    from spec_builder.model.analysis import Analysis
     from spec_builder.model.given import GivenAnalysis
     from spec_builder.physics.choices import Choice
 
@@ -59,11 +62,9 @@ __all__ = [
     "find_limits",
     "in_contact_units",
     "interval_text",
+    "limits_problem",
     "open_ends",
 ]
-
-#: From 1/MeV to 1/GeV.
-_PER_GEV = 1e3
 
 
 @dataclass(frozen=True, repr=False)
@@ -130,7 +131,7 @@ class LimitsResult(PicturedResult):
             panel.set_title(f"{interaction_label(self.choice)}\n{level_note(self.provenance)}", loc="right")
             return panel
         mass = np.array([point.mass_MeV for point in self.drawn_points])
-        check_masses(mass)
+        check_masses(mass, signed=self.choice.signed)
         panel = own_axes(ax)
         ends = range_of_ends([point.excluded for point in self.drawn_points]) or self.choice.default_range
         if panel.has_data():
@@ -285,7 +286,21 @@ def drawn_text(results: Sequence[LimitsResult], what: str | None = None) -> str:
         return what or "Bars: what is excluded; point: the best value."
     text = what or "Lines: ends of what is excluded; the light band along each lies on the excluded side."
     wrong = sum(int(np.sum(~result.valid)) for result in results)
-    return f"{text} {gaps_text(wrong, 'mass', 'masses')}".rstrip()
+    edges = ", ".join(edge for result in results for edge in _upright_edges(result))
+    narrow = "A narrow interval is light as a whole, with an upright edge where an allowed band above it begins or ends"
+    upright = f"{narrow}: {edges}." if edges else ""
+    return " ".join(filter(None, (text, upright, gaps_text(wrong, "mass", "masses"))))
+
+
+def _upright_edges(result: LimitsResult) -> list[str]:
+    """Masses at which the number of excluded intervals changes: a figure's light region has an upright edge there."""
+    masses, rows = result.drawn_rows
+    edges = []
+    for k, (before, after) in enumerate(itertools.pairwise(rows)):
+        if before and after and len(before) != len(after):
+            mass = np.sqrt(masses[k] * masses[k + 1])
+            edges.append(f"{result.provenance.analysis}, {result.choice.name} at {mass:.3g} MeV")
+    return edges
 
 
 def interval_text(low: float | None, high: float | None, form: str = ".6g", between: str = "-") -> str:
@@ -319,7 +334,7 @@ def _contact_coefficient(g_over_m_per_GeV: float | None) -> float | None:
     """C_a of Eq. (4) of arXiv:2411.11749, sqrt(2) g^2 / (G_F m^2), less the nucleus' charge at g = 1."""
     if g_over_m_per_GeV is None:
         return None
-    return math.sqrt(2) * (g_over_m_per_GeV / _PER_GEV) ** 2 / FERMI_CONSTANT
+    return math.sqrt(2) * (g_over_m_per_GeV / MEV_PER_GEV) ** 2 / FERMI_CONSTANT
 
 
 def check_dof(dof: int, choice: Choice | None = None) -> None:
@@ -371,17 +386,31 @@ def find_limits(
     check_dof(dof, chosen)
     check_level(cl)
     axis = mass_axis(chosen, masses, loaded)
-    problem = loaded.problem(chosen)
-    signal = problem.yields(axis)
-    check_change(chosen, signal)
-    check_nowhere_negative(chosen, signal, axis)
+    problem, signal = limits_problem(loaded, chosen, axis)
     curves = Curves(problem, signal)
     exclusion = exclude(problem, axis, cl=cl, dof=dof, curves=curves, plane=loaded.masses_MeV)
     first = [p.excluded[0][0] or 0.0 for p in exclusion.points if p.excluded and math.isfinite(p.mass_MeV)]
-    masses_here = axis if chosen.has_mediator else None
-    about = Choices.of(loaded, chosen, masses_here, cl=cl, dof=dof, couplings=first)
+    about = Choices.of(loaded, chosen, axis, cl=cl, dof=dof, couplings=first)
     about = about.noting(notes_on_open_ends(loaded, chosen, problem, signal, axis, *open_ends(exclusion)))
     return LimitsResult(about, chosen, in_contact_units(exclusion))
+
+
+def limits_problem(analysis: Analysis, choice: Choice, masses: FloatArray) -> tuple[Problem, Mapping[str, Yields]]:
+    """The likelihood whose values of the parameter are excluded, and the signal at some masses.
+
+    Args:
+        analysis: the experiments with their data.
+        choice: the interaction.
+        masses: of the mediator [MeV], shape (M,); one that is nan where there is none.
+
+    Raises:
+        SpecBuilderError: if the interaction changes no yield, or makes a signal negative.
+    """
+    problem = analysis.problem(choice)
+    signal = problem.yields(masses)
+    check_change(choice, signal)
+    check_nowhere_negative(choice, signal, masses)
+    return problem, signal
 
 
 def open_ends(exclusion: Exclusion) -> tuple[BoolArray, BoolArray]:
@@ -400,13 +429,13 @@ def in_contact_units(exclusion: Exclusion) -> Exclusion:
     points = tuple(_in_per_GeV(point) if math.isinf(point.mass_MeV) else point for point in exclusion.points)
     minimum = exclusion.minimum
     if minimum.mass_MeV is not None and math.isinf(minimum.mass_MeV):
-        minimum = replace(minimum, g=minimum.g * _PER_GEV)
+        minimum = replace(minimum, g=minimum.g * MEV_PER_GEV)
     return replace(exclusion, points=points, minimum=minimum)
 
 
 def _in_per_GeV(point: MassPoint) -> MassPoint:
     def scaled(end: float | None) -> float | None:
-        return None if end is None else end * _PER_GEV
+        return None if end is None else end * MEV_PER_GEV
 
     excluded = tuple((scaled(low), scaled(high)) for low, high in point.excluded)
-    return replace(point, excluded=excluded, best_g=point.best_g * _PER_GEV)
+    return replace(point, excluded=excluded, best_g=point.best_g * MEV_PER_GEV)

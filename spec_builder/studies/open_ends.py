@@ -9,6 +9,7 @@ import numpy as np
 
 from spec_builder.base.printing import counted
 from spec_builder.inference.cancellation import cancellation_at_the_end
+from spec_builder.physics.constants import MEV_PER_GEV
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +49,7 @@ def notes_on_open_ends(
             continue
         first = int(np.argmax(none))
         end, found = cancellation_at_the_end(problem, signal, first, low=low)
-        unit = 1e3 if math.isinf(masses[first]) else 1.0  # g/m in 1/GeV at the contact limit
+        unit = MEV_PER_GEV if math.isinf(masses[first]) else 1.0  # g/m in 1/GeV at the contact limit
         on = f" on {'negative' if low else 'positive'} {choice.parameter}" if choice.signed else ""
         at = f" at {count} of {counted(masses.size, 'mass', 'masses')}" if choice.has_mediator else ""
         notes.append(f"no limit{on}{at}: {_why(analysis.law, choice.parameter, unit * end, found)}")

@@ -14,8 +14,7 @@ from spec_builder.inference.curves import Curves
 from spec_builder.inference.exclusion import exclude
 from spec_builder.model.given import mass_axis
 from spec_builder.model.provenance import Choices
-from spec_builder.model.signal import check_change, check_nowhere_negative
-from spec_builder.studies.limits import LimitsResult, open_ends
+from spec_builder.studies.limits import LimitsResult, limits_problem, open_ends
 from spec_builder.studies.open_ends import notes_on_open_ends
 
 if TYPE_CHECKING:
@@ -95,10 +94,7 @@ def profile_planes(
 
 def _profile_plane(analysis: Analysis, choice: Choice, points: int, cl: float, dof: int) -> Plane:
     masses = mass_axis(choice, np.geomspace(*analysis.masses_MeV, points) if choice.has_mediator else None)
-    problem = analysis.problem(choice)
-    signal = problem.yields(masses)
-    check_change(choice, signal)
-    check_nowhere_negative(choice, signal, masses)
+    problem, signal = limits_problem(analysis, choice, masses)
     curves = Curves(problem, signal)
     dof_here = dof if choice.has_mediator else 1
     exclusion = exclude(problem, masses, cl=cl, dof=dof_here, curves=curves, plane=analysis.masses_MeV)
@@ -106,7 +102,7 @@ def _profile_plane(analysis: Analysis, choice: Choice, points: int, cl: float, d
     couplings = grid(choice, points, exclusion)
     fits = curves.grid(couplings)
     shape = (masses.size, couplings.size)
-    about = Choices.of(analysis, choice, masses if choice.has_mediator else None, cl=cl, dof=dof_here)
+    about = Choices.of(analysis, choice, masses, cl=cl, dof=dof_here)
     about = about.noting(notes_on_open_ends(analysis, choice, problem, signal, masses, *open_ends(exclusion)))
     return Plane(
         LimitsResult(about, choice, exclusion),

@@ -21,7 +21,15 @@ from spec_builder.inference.profile import crossings, follow, reach, search, thr
 from spec_builder.model.given import as_analysis, as_workspace
 from spec_builder.model.provenance import Choices
 from spec_builder.model.workspace import NEW_PHYSICS
-from spec_builder.studies.fits import USUAL_CL, errors_text, finite_or_none, named, unit_of, workspace_likelihood
+from spec_builder.studies.fits import (
+    USUAL_CL,
+    errors_text,
+    finite_or_none,
+    interval_label,
+    named,
+    unit_of,
+    workspace_likelihood,
+)
 from spec_builder.studies.pictures import PicturedResult, dataset_label, gaps_text, level_note, own_axes
 
 if TYPE_CHECKING:
@@ -87,7 +95,7 @@ class ProfileResult(PicturedResult):
         heights = np.where(self.valid, self.delta_chi2, np.nan)
         draw_profile(panel, self.values, heights, line=line, label=label or self._label())
         if first:
-            draw_levels(panel, {"68 % CL, dof 1": threshold(0.68), "90 % CL, dof 1": threshold(0.9)})
+            draw_levels(panel, {f"{100 * cl:.4g} % CL, dof 1": threshold(cl) for cl in (USUAL_CL, 0.9)})
             if self.reference is not None:
                 draw_standard_model(panel, self.reference)
         panel.set_ylim(0, _DRAWN_HEIGHT)
@@ -102,13 +110,7 @@ class ProfileResult(PicturedResult):
         best = self.best
         if best.up is None and best.down is None:
             return dataset_label(self.provenance)
-        size = max(end for end in (best.up, best.down) if end is not None)
-        digits = max(0, 1 - int(np.floor(np.log10(size)))) if size > 0 else 3
-        if best.up is None or best.down is None:
-            errors = errors_text(best.up, best.down, f".{digits}f")
-            return f"{dataset_label(self.provenance)}: {best.value:.{digits}f} {errors}"
-        ends = f"^{{+{best.up:.{digits}f}}}_{{-{best.down:.{digits}f}}}"
-        return f"{dataset_label(self.provenance)}: ${best.value:.{digits}f}{ends}$"
+        return f"{dataset_label(self.provenance)}: {interval_label(best.value, best.up, best.down)}"
 
     @property
     def parameter(self) -> str:
@@ -156,7 +158,7 @@ class ProfileResult(PicturedResult):
         reach = f"{self.values[0]:.4g} to {self.values[-1]:.4g}"
         facts = {
             "unit": f"{best.parameter}: {self.unit}",
-            "least at": f"{interval}{unit}, {100 * best.cl:.10g} % CL; 2NLL {best.twice_nll:.9f}",
+            "minimum": f"{interval}{unit}, {100 * best.cl:.10g} % CL; 2NLL {best.twice_nll:.9f}",
             "points": f"{len(self.valid)} from {reach}, {state}",
         }
         columns: dict[str, Column] = {

@@ -139,7 +139,7 @@ class SurfaceResult(PicturedResult):
         units = [f" [{unit}]" if unit != "1" else "" for unit in self.units]
         named = zip(self.parameters, units, strict=True)
         facts = {
-            "least at": ", ".join(f"{name}{unit} = {self.best.theta[name]:.4g}" for name, unit in named),
+            "minimum": ", ".join(f"{name}{unit} = {self.best.theta[name]:.4g}" for name, unit in named),
             "2NLL": f"{self.best.twice_nll:.9f} at the minimum",
             "points": f"{rows} x {columns}, {f'{wrong} not valid' if wrong else 'all valid'}",
         }

@@ -31,7 +31,7 @@ from spec_builder.base import files
 from spec_builder.cli import main
 import spec_builder.figures.explorer, spec_builder.figures.pages, spec_builder.figures.bins, spec_builder.paper.plane
 import spec_builder.paper.reproduce, spec_builder.sharing.verification, spec_builder.studies.scans
-import spec_builder.studies.by_toys
+import spec_builder.studies.fits_by_toys, spec_builder.studies.limits_by_toys
 
 def run(words, pause, scratch, name, meets):
     tempfile.tempdir, os.environ["TMPDIR"] = None, scratch + "/tmp"

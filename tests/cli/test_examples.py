@@ -66,3 +66,12 @@ def test_examples_work(line: str, desk: Path, spec_builder: Command, monkeypatch
     written = [words[i + 1] for i, word in enumerate(words) if word in ("-o", "--plot")]
     assert [name for name in written if not (desk / name).exists()] == []
     assert written or result.stdout
+
+
+def test_options_of_a_verb_with_many_stand_in_groups(spec_builder: Command) -> None:
+    text = spec_builder("limits", "--help").stdout
+    headings = [line for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert headings == ["Options:", "Interaction:", "Model and data:", "Toys and worker processes:", "Output:"]
+    interaction = text.partition("Interaction:")[2].partition("Model and data:")[0]
+    assert all(f"  {name} " in interaction for name in ("--interaction", "--coupling-set", "--option", "--masses"))
+    assert "Output:" not in spec_builder("hs3", "--help").stdout

@@ -30,7 +30,8 @@ from spec_builder.paper.plane import PLANE_INTERACTIONS, draw_fig4
 from spec_builder.physics.interactions import choose
 from spec_builder.sharing.export import PatchRequest
 from spec_builder.studies.limits import find_limits
-from spec_builder.studies.scans import ScanResult, scan_analysis, scan_patches
+from spec_builder.studies.patch_scans import scan_patches
+from spec_builder.studies.scans import scan_analysis
 
 if TYPE_CHECKING:
     import subprocess
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from spec_builder.drawing.page import Page
     from spec_builder.studies.limits import LimitsResult
+    from spec_builder.studies.scan_results import ScanResult
 
     Command = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -318,11 +318,11 @@ def test_a_plane_by_toys_of_several_goes_on_where_it_was_stopped(
     spec_builder: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped in the second interaction, and before anything of it is done: the first is not thrown again."""
-    from spec_builder.studies import by_toys
+    from spec_builder.studies import limits_by_toys
 
     words = ("plane", "xenonnt", "--interaction", "scalar", "--interaction", "tensor", "--points", "2", *TOYS)
     assert spec_builder(*words, "-o", tmp_path / "whole").returncode == 0
-    find = by_toys.find_limits_by_toys
+    find = limits_by_toys.find_limits_by_toys
 
     def stopped(analysis: Any, choice: Any, *rest: Any, **how: Any) -> Any:
         if choice.name == "tensor":
@@ -330,7 +330,7 @@ def test_a_plane_by_toys_of_several_goes_on_where_it_was_stopped(
         return find(analysis, choice, *rest, **how)
 
     with monkeypatch.context() as patched:
-        patched.setattr(by_toys, "find_limits_by_toys", stopped)
+        patched.setattr(limits_by_toys, "find_limits_by_toys", stopped)
         run = spec_builder(*words, "-o", tmp_path / "out")
     place = tmp_path / "out/plane_xenonnt_scalar.json.parts"
     kept = {path.name for path in place.iterdir()}

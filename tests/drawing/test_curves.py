@@ -83,6 +83,8 @@ def test_ranges_and_what_is_refused() -> None:
     assert range_of_ends([[(0.0, None)]]) is None
     with pytest.raises(SpecBuilderError, match="at least two finite masses"):
         check_masses(MASS[:1])
+    with pytest.raises(SpecBuilderError, match="the parameter has a sign"):
+        check_masses(MASS, signed=True)
 
 
 def test_bars_reach_the_frame_where_there_is_no_end() -> None:

@@ -10,9 +10,16 @@ import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path
-from spec_builder.experiments.consistency import check_channels, check_data_sets, check_parameters, shared_parameters
+from spec_builder.experiments.consistency import (
+    check_channels,
+    check_data_sets,
+    check_parameters,
+    check_samples,
+    shared_parameters,
+)
 from spec_builder.experiments.reading import load_experiment
 from spec_builder.model.analysis import load_analysis
+from tests.copies import copy_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +75,32 @@ def test_names_do_not_differ_by_case_alone(tmp_path: Path) -> None:
     path = mine(tmp_path, *OTHER_DATA, ("flux_8b = 0.12", "flux_8B = 0.12"))
     with pytest.raises(SpecBuilderError, match="'flux_8B' differs by case alone from 'flux_8b'"):
         load_analysis(f"xenonnt+{path}")
+
+
+def test_no_background_has_the_name_of_another_channels_signal() -> None:
+    """An interaction, or a fit of the weak mixing angle, would take such a background away."""
+    near, far = load_experiment("pandax4t"), load_experiment("xenonnt")
+    (channel,) = near.channels
+    signal, background = replace(channel.signals[0], name="solar"), replace(channel.backgrounds[0], name="cevns")
+    alone = replace(near, channels=(replace(channel, signals=(signal,), backgrounds=(background,)),))
+    check_samples([alone])
+    message = "background 'cevns' of pandax4t_us2 has the name of a signal of xenonnt_cs2, expected another name"
+    with pytest.raises(SpecBuilderError, match=message):
+        check_samples([far, alone])
+
+
+def test_both_checks_hold_for_one_experiment_and_for_several(tmp_path: Path) -> None:
+    """A second channel whose background is the first one's signal."""
+    folder = copy_of("pandax4t", tmp_path / "mine")
+    file = folder / "experiment.toml"
+    text = file.read_text("utf-8").split("[variants")[0]
+    (folder / "other.csv").write_text((folder / "backgrounds.csv").read_text("utf-8").replace("cathode", "cevns"))
+    first, second = (text[text.index("[[channels]]") :].replace("pandax4t_us2", name) for name in ("one", "two"))
+    second = second.replace("backgrounds.csv", "other.csv").replace("signals.cevns", "signals.solar")
+    second = second.replace("backgrounds.cathode", "backgrounds.cevns")
+    file.write_text(text[: text.index("[[channels]]")] + first + second)
+    with pytest.raises(SpecBuilderError, match="background 'cevns' of two has the name of a signal of one"):
+        load_experiment(folder)
 
 
 def with_absolute(experiment: Experiment, name: str) -> Experiment:

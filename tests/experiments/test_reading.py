@@ -531,6 +531,13 @@ VARIANT_MISTAKES = {
         "\n0.3,0.1\n",
         "charge_yield.csv:8: charge_yield is 0.1, expected more electrons, T Q_y(T), than",
     ),
+    "observable not increasing between two rows": (
+        "pandax4t",
+        "charge_yield.csv",
+        "\n0.3,3.71235\n",
+        "\n0.3,2.58\n",
+        "charge_yield.csv:8: charge_yield is 2.58, expected electrons, T Q_y(T), that grow all the way from",
+    ),
     "unit of the yield": (
         "pandax4t",
         "charge_yield.csv",

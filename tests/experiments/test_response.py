@@ -151,7 +151,7 @@ def test_wide_intervals_follow_light_mediators_and_the_end_of_a_spectrum() -> No
     """Of a table with three rows, against the integrals in closed form."""
     low, middle, end = 1e-3, 1.0, 4.6
     wide = MatrixResponse((Selection(np.array([low, middle, 60.0]), np.ones((1, 3))),))
-    kernel = wide.kernel((1.0,), end_keV=end)
+    kernel = wide.kernel((1.0,), ends_keV=(end,))
     T = kernel.recoil_energy_keV
     below = kernel.recoil_energy_keV < middle
     assert kernel.fold(np.where(below, 1 / T, 0.0))[0] == pytest.approx(np.log(middle / low), rel=1e-6)
@@ -255,7 +255,7 @@ def test_gaussian_follows_a_light_mediator_to_the_least_recoils() -> None:
 
 def test_gaussian_far_above_a_short_spectrum_is_not_divided_by_it() -> None:
     """Solar neutrinos of 0.4 MeV give a xenon nucleus 3e-3 keV: a hundred thousand panels up to the last bin."""
-    kernel = gaussian(resolution=((0.5, 0.0),)).kernel((1.0,), end_keV=3e-3)
+    kernel = gaussian(resolution=((0.5, 0.0),)).kernel((1.0,), ends_keV=(3e-3,))
     assert kernel.recoil_energy_keV.size < 200 * NODES_PER_INTERVAL
 
 

@@ -12,10 +12,10 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.figures.expected import draw_expected
 from spec_builder.figures.pages import draw_result
 from spec_builder.model.analysis import load_analysis
-from spec_builder.studies.by_toys import find_limits_by_toys
 from spec_builder.studies.coverage import cover_analysis
 from spec_builder.studies.expected import BAND, expect_limits
 from spec_builder.studies.limits import find_limits
+from spec_builder.studies.limits_by_toys import find_limits_by_toys
 
 MASSES = np.array([1.0, 10.0, 100.0])
 

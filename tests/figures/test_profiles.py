@@ -83,7 +83,7 @@ def test_profiles_mark_standard_model_and_confidence_levels(profiles: list[Profi
             str(text.get_text()): float(text.xy[1])  # type: ignore[attr-defined]
             for text in panel.texts
         }
-        assert levels == pytest.approx({"68 % CL, dof 1": 0.98894, "90 % CL, dof 1": 2.70554}, abs=1e-4)
+        assert levels == pytest.approx({"68.27 % CL, dof 1": 1.0, "90 % CL, dof 1": 2.70554}, abs=1e-4)
         heights = [np.ravel(line.get_ydata())[0] for line in panel.lines if np.ptp(line.get_ydata()) == 0]
         assert sorted(heights) == pytest.approx(sorted(levels.values()))
 

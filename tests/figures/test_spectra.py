@@ -107,7 +107,7 @@ def test_spectra_have_labels_with_units(spectra: Page) -> None:
     xenonnt, xenonnt_ratio, pandax4t, pandax4t_ratio = spectra.axes
     assert "XENONnT" in xenonnt.get_title()
     assert "3.52 t yr" in xenonnt.get_title()
-    assert xenonnt_ratio.get_xlabel() == "cS2 [PE]\nfrom above: SR0, SR1"
+    assert xenonnt_ratio.get_xlabel() == "cS2 [PE]\nedges from top to bottom: SR0, SR1"
     runs = [label.get_text() for label in xenonnt_ratio.get_xticklabels()]
     assert runs == ["90\n90", "170\n156", "250\n232", "500\n500"]
     assert xenonnt.get_ylabel() == "events / bin"

@@ -22,8 +22,9 @@ from spec_builder.physics.interactions import choose
 from spec_builder.sharing.archive import write_archives
 from spec_builder.sharing.bundle import read_archive, seal
 from spec_builder.sharing.export import PatchRequest, export_workspaces
-from spec_builder.studies.by_toys import find_limits_by_toys, fit_analysis_by_toys
+from spec_builder.studies.fits_by_toys import fit_analysis_by_toys
 from spec_builder.studies.limits import find_limits
+from spec_builder.studies.limits_by_toys import find_limits_by_toys
 from spec_builder.studies.scans import scan_analysis
 from tests.experiments.releases.conftest import write_run
 from tests.histfactory.root_hs3 import as_newer_root, of_root

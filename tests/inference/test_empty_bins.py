@@ -21,7 +21,8 @@ from spec_builder.inference.fit import MINIMISERS, Fit, Minimiser, fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.profile import height_at, profile
 from spec_builder.sharing.verify import verify_patch_set, verify_workspace
-from spec_builder.studies.scans import ScanResult, scan_patches
+from spec_builder.studies.patch_scans import scan_patches
+from spec_builder.studies.scan_results import ScanResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

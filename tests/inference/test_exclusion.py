@@ -11,8 +11,7 @@ import pytest
 from scipy.optimize import brentq, minimize_scalar
 from scipy.stats import chi2
 
-from spec_builder.inference.curves import polynomial_yields
-from spec_builder.inference.data import Problem
+from spec_builder.inference.data import Problem, polynomial
 from spec_builder.inference.exclusion import Exclusion, exclude, plane_minimum
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
@@ -213,7 +212,8 @@ def test_no_point_of_the_plane_is_below_its_minimum(analysis: str, interaction: 
     masses = np.geomspace(0.01, 1000, 200)
     couplings = np.geomspace(*own.choice.default_range, 200)
     mass, place = np.divmod(np.arange(40_000), 200)
-    fits = minimise(own.likelihood, sample=SIGNAL, yields=polynomial_yields(own.yields(masses), mass, couplings[place]))
+    events = polynomial(own.yields(masses), mass, couplings[place] ** 2).T
+    fits = minimise(own.likelihood, sample=SIGNAL, yields=events)
     assert fits.valid.all()
     minimum = result.minimum
     assert fits.twice_nll.min() >= minimum.twice_nll - 1e-6
@@ -309,7 +309,7 @@ def test_where_the_standard_model_is_excluded_the_first_interval_starts_at_zero(
     own = Model("xenonnt", interaction)
     truth = 1.2 * own.scale(10.0)
     backgrounds = own.likelihood.rates(own.likelihood.init)[0] - own.yields(np.array([10.0]))[0, 0]
-    signal = polynomial_yields(own.yields(np.array([10.0])), np.array([0]), np.array([truth]))[0]
+    signal = polynomial(own.yields(np.array([10.0])), np.array([0]), np.array([truth**2])).T[0]
     own.likelihood = own.likelihood.with_observed(backgrounds + signal)
     result = exclude(own.problem, np.array([1.0, 10.0]), dof=dof)
     for point in result.points:
@@ -368,7 +368,7 @@ def test_yields_are_a_polynomial_in_the_squared_coupling() -> None:
     rng = np.random.default_rng(11)
     coefficients = rng.normal(size=(3, 2, 4))
     mass, g = np.array([1, 0, 1]), np.array([0.0, 0.5, 2.0])
-    events = polynomial_yields(coefficients, mass, g)
+    events = polynomial(coefficients, mass, g**2).T
     assert events.shape == (3, 4)
     for row in range(3):
         n0, n1, n2 = coefficients[:, mass[row]]

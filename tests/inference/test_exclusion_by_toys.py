@@ -7,17 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from spec_builder.inference.curves import Curves
 from spec_builder.inference.data import Data, Problem
-from spec_builder.inference.exclusion import PLANE_MASSES, exclude
-from spec_builder.inference.exclusion_by_toys import (
-    VARIABLE,
-    PlaneToyChunk,
-    YieldTable,
-    exclude_by_toys,
-    mass_models,
-)
-from spec_builder.inference.toys import TOYS_PER_CHUNK, ToyChunk, draw, generator_of, hypotheses
+from spec_builder.inference.exclusion import exclude
+from spec_builder.inference.exclusion_by_toys import exclude_by_toys
 from spec_builder.model.analysis import load_analysis
 from spec_builder.physics.interactions import choose
 
@@ -51,50 +43,6 @@ def test_asymptotic_side_is_that_of_the_curves(problems: dict[str, Problem], nam
         assert_same(own.asymptotic, other.excluded, 1e-6)
         assert own.point.delta_chi2_sm == pytest.approx(other.delta_chi2_sm, abs=1e-6)
         assert own.point.minimum == pytest.approx(other.minimum, abs=1e-6)
-
-
-def test_the_variable_is_one_where_the_new_physics_is_as_large_as_the_rest(problems: dict[str, Problem]) -> None:
-    (scalar,) = mass_models(problems["scalar"], np.array([10.0]))
-    assert scalar.power == 2  # nothing interferes: linear in g^4
-    (vector,) = mass_models(problems["vector_bl"], np.array([10.0]))
-    assert vector.power == 1
-    signal = problems["scalar"].yields(np.array([10.0]))["cevns"].nominal[:, 0]
-    x = scalar.value(1.0) ** 2
-    assert signal[2].sum() * x**2 == pytest.approx(signal[0].sum(), rel=1e-12)
-    for model in (scalar, vector):
-        assert model.y(model.value(0.7)) == pytest.approx(0.7, rel=1e-12)
-
-
-def test_a_toys_minimum_over_the_plane_by_brute_force(problems: dict[str, Problem]) -> None:
-    problem = problems["vector_universal"]
-    (model,) = mass_models(problem, np.array([3.0]))
-    (truth,) = hypotheses(model.likelihood, VARIABLE, np.array([0.4]))
-    inner = ToyChunk(model.likelihood.specification, VARIABLE, truth, 5, (0, 0), 0, 6)
-    table = YieldTable.of(problem, PLANE_MASSES, 2)
-    chunk = PlaneToyChunk(inner, problem.likelihood.specification, problem.samples, signed=False, table=table)
-    found = chunk.compute()
-    assert found["valid"].all()
-    one_dof = inner.compute()
-    assert (found["statistic"] >= one_dof["statistic"] - 1e-9).all()
-    assert (found["statistic"] > one_dof["statistic"] + 0.01).any()
-    data = draw(model.likelihood, truth, generator_of(5, (0, 0), 0), TOYS_PER_CHUNK)
-    masses = np.geomspace(*PLANE_MASSES, 151)
-    signal = problem.yields(masses)
-    for i in range(6):
-        own = Problem(problem.likelihood, data.take(slice(i, i + 1)), problem.samples, problem.yields, signed=False)
-        brute = float(Curves(own, signal).minimum.min())
-        at_mass = float(Curves(own, problem.yields(np.array([3.0]))).minimum[0])
-        expected = one_dof["statistic"][i] + max(at_mass - brute, 0.0)
-        assert found["statistic"][i] == pytest.approx(expected, abs=5e-3)
-        assert found["statistic"][i] >= expected - 1e-3  # the lattice is as fine
-
-
-def test_table_gives_the_yields_of_its_masses(problems: dict[str, Problem]) -> None:
-    table = YieldTable.of(problems["scalar"], PLANE_MASSES, 1)
-    assert table.masses.size == 121
-    some = table.masses[[0, 17, 120]] * (1 + 1e-13)
-    expected = problems["scalar"].yields(some)["cevns"].nominal
-    assert np.allclose(table(some)["cevns"].nominal, expected, rtol=1e-9, atol=0)
 
 
 def test_intervals_by_toys_are_near_the_asymptotic_ones(problems: dict[str, Problem]) -> None:

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from spec_builder.inference import newton
-from spec_builder.inference.curves import polynomial_yields
-from spec_builder.inference.data import Problem
+from spec_builder.inference.data import Problem, polynomial
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.points import CHUNK, GridPoints, ListedPoints, chunk_size
 from tests.inference.test_large_models import many_nuisances
@@ -78,5 +77,5 @@ def test_a_grid_goes_mass_by_mass(likelihood: Likelihood) -> None:
     assert grid.chunks == 3
     parts = [yields_of(grid.chunk(i)) for i in range(grid.chunks)]
     assert [len(part) for part in parts] == [CHUNK, CHUNK, len(grid) - 2 * CHUNK]
-    expected = [polynomial_yields(coefficients, np.full(301, mass), couplings) for mass in range(70)]
+    expected = [polynomial(coefficients, np.full(301, mass), couplings**2).T for mass in range(70)]
     np.testing.assert_array_equal(np.concatenate(parts), np.concatenate(expected))

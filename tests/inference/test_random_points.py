@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from spec_builder.experiments.reading import load_experiment
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference import minuit, newton
-from spec_builder.inference.curves import polynomial_yields
+from spec_builder.inference.data import polynomial
 from spec_builder.inference.exclusion import PLANE_MASSES
 from spec_builder.inference.rows import Rows, take_apart
 from spec_builder.model.analysis import ANALYSES, load_analysis
@@ -76,7 +76,7 @@ class Point:
         low, high = choose(self.interaction).default_range
         high = min(high, float(largest * n0 / n2) ** 0.25)
         g = low * (high / low) ** self.place
-        return likelihood, polynomial_yields(coefficients, np.array([0]), np.array([g]))
+        return likelihood, polynomial(coefficients, np.array([0]), np.array([g**2])).T
 
 
 @st.composite
@@ -138,7 +138,7 @@ def test_twenty_thousand_points_are_all_valid(name: str, law: str) -> None:
         likelihood, yields = model(name, law, (), interaction)
         masses = log_uniform(rng, *PLANE_MASSES, 40)
         couplings = log_uniform(rng, *choose(interaction).default_range, 4000)
-        signal = polynomial_yields(yields(masses), rng.integers(0, 40, 4000), couplings)
+        signal = polynomial(yields(masses), rng.integers(0, 40, 4000), couplings**2).T
         fits = newton.minimise(likelihood, sample="cevns", yields=signal)
         assert fits.valid.all()
         assert fits.edm.max() <= 1e-10
@@ -192,7 +192,7 @@ def test_tightly_converged_pyhf_agrees(tight_pyhf: None, law: str) -> None:
         coefficients = yields(log_uniform(rng, *PLANE_MASSES, 1))
         n0, _, n2 = coefficients.sum(axis=(1, 2))
         g = (n0 / n2 * log_uniform(rng, 0.01, 30, 1)) ** 0.25
-        signal = polynomial_yields(coefficients, np.array([0]), g)
+        signal = polynomial(coefficients, np.array([0]), g**2).T
         fits = newton.minimise(likelihood, sample="cevns", yields=signal)
         assert fits.valid.all()
         by_channel = {channel: signal[0, place] for channel, place in likelihood.specification.channels.items()}

@@ -9,8 +9,9 @@ import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.exclusion import exclude
-from spec_builder.inference.exclusion_by_toys import MassModel, exclude_by_toys, mass_models
+from spec_builder.inference.exclusion_by_toys import exclude_by_toys
 from spec_builder.inference.likelihood import Likelihood
+from spec_builder.inference.mass_models import MassModel, mass_models
 from spec_builder.inference.shaped_toys import ShapedSignal, ShapedToyChunk
 from spec_builder.inference.toys import TOYS_PER_CHUNK, draw, generator_of
 from spec_builder.model.analysis import load_analysis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from spec_builder.experiments.reading import shipped_experiments
 from spec_builder.model.analyses import measurement_kind, measurement_kinds, named_analyses
 from spec_builder.model.analysis import load_analysis
 from spec_builder.physics.interactions import choose
+from spec_builder.physics.targets import load_target
 from spec_builder.studies.fits import fit_analysis
 from tests.copies import copy_of
 
@@ -73,7 +75,43 @@ def test_measurements_are_in_the_alphabets_order() -> None:
 
 def test_a_source_of_ones_own_is_measured_too() -> None:
     kind = measurement_kind(frozenset({"mu_mine"}))
-    assert (kind.name, kind.factor, kind.held) == ("measure_mine", "mu_mine", frozenset({"flux_mine"}))
+    assert (kind.name, kind.factor, kind.held) == ("measure_mine", "mu_mine", "source")
+
+
+def test_what_is_measured_has_no_prior_on_its_size_whatever_that_is_called() -> None:
+    """As of a source of one's own whose factor is ``mu_chromium`` and whose size has the uncertainty ``flux_line``."""
+    analysis = load_analysis("xenonnt")
+    (experiment,) = analysis.experiments
+    (channel,) = experiment.channels
+    (component,), (signal,) = channel.source.components, channel.signals
+    source = replace(channel.source, components=(replace(component, parameter="flux_line"),))
+    sizes = {("flux_line" if name == "flux_8b" else name): size for name, size in signal.uncertainties.items()}
+    for factor in ("mu_8b", "mu_chromium"):
+        other = replace(channel, source=source, signals=(replace(signal, factor=factor, uncertainties=sizes),))
+        renamed = replace(analysis, experiments=(replace(experiment, channels=(other,)),))
+        assert renamed.measured.held == {"flux_line"}
+
+
+def test_one_factor_is_one_flux(own: Path) -> None:
+    """Else the flux of both is that of the one that is named first."""
+    file = own.parent / "near" / "experiment.toml"
+    file.write_text(
+        file.read_text("utf-8").replace('source = "solar_8b"', 'source = "solar_8b"\nflux = { 8b = 5.25e6 }')
+    )
+    message = r"mu_8b is one flux, 5\.46 in xenonnt_cs2 and 5\.25 in pandax4t_us2 .* the file of an analysis sets it"
+    with pytest.raises(SpecBuilderError, match=message):
+        load_analysis(f"xenonnt+{file.parent}")
+    assert load_analysis(str(own)).measurable("flux").reference == pytest.approx(5.25)
+
+
+def test_a_cross_section_is_one_on_one_target() -> None:
+    analysis = load_analysis("coherent_csi")
+    (experiment,) = analysis.experiments
+    (channel,) = experiment.channels
+    argon = replace(channel, name="argon", target=load_target("argon"))
+    both = replace(analysis, experiments=(replace(experiment, channels=(channel, argon)),))
+    assert analysis.cross_section_cm2 is not None
+    assert both.cross_section_cm2 is None
 
 
 # ---------------------------------------------------------------- a user's analysis

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path
+from spec_builder.experiments.response import MatrixResponse, Selection
 from spec_builder.model.analysis import ANALYSES, load_analysis, parse_parameter
 from spec_builder.model.provenance import Choices
 from spec_builder.physics.interactions import choose
@@ -123,6 +126,31 @@ def changed_xenonnt(folder: Path, old: str, new: str, file: str = "experiment.to
     assert old in text
     (folder / file).write_text(text.replace(old, new), encoding="utf-8")
     return load_analysis(str(folder))
+
+
+def test_a_fit_of_an_angle_that_changes_the_shapes_is_refused() -> None:
+    """On electrons the spectrum changes with the weak mixing angle, and so does what a response at +-1 makes of it."""
+    plain = load_analysis("xenonnt_er")
+    (experiment,), (channel,) = plain.experiments, plain.channels
+    rows = np.array([1.0, 10.0, 60.0, 300.0])
+    nominal, up, down = (
+        MatrixResponse((Selection(rows, np.array([[0.0, first, 0.2, 0.0]])),) * len(channel.runs))
+        for first in (0.8, 0.9, 0.7)
+    )
+    own = replace(
+        channel,
+        response=nominal,
+        normalisation=None,
+        observed=np.zeros(1),
+        backgrounds=(),
+        variations={"s": (up, down)},
+    )
+    analysis = replace(plain, experiments=(replace(experiment, channels=(own,)),))
+    with pytest.raises(SpecBuilderError, match=r"its events at one standard deviation of s change with sin2thetaw, by"):
+        analysis.likelihood("sin2thetaw")
+    assert analysis.likelihood("flux_pp").poi == "flux_pp"
+    shapes = load_analysis("coherent_csi", variants={"coherent_csi": "response_shapes"})
+    assert shapes.likelihood("sin2thetaw").poi == "sin2thetaw"  # those of nuclei stay
 
 
 def test_an_uncertainty_of_the_source_that_acts_nowhere_is_told(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.histfactory.patchset import patch_set_json
-from spec_builder.inference.curves import polynomial_yields
+from spec_builder.inference.data import polynomial
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
 from spec_builder.model.analysis import load_analysis
@@ -224,7 +224,7 @@ def test_strength_goes_with_the_fourth_power_of_the_coupling(interaction: str, r
     law = LAW_OF[interaction]
     likelihood, yields = analysis(law).new_physics(choose(interaction))
     for mass, reference, patched in applied(law, patches(law, interaction, "signal")):
-        other = polynomial_yields(yields(np.array([mass])), np.array([0]), np.array([ratio * reference]))
+        other = polynomial(yields(np.array([mass])), np.array([0]), np.array([ratio * reference]) ** 2).T
         expected = minimise(likelihood, sample="cevns", yields=other)
         assert expected.valid.all()
         assert least(patched, mu_np=ratio**4) == pytest.approx(expected.twice_nll[0], rel=1e-7, abs=1e-5)

@@ -17,7 +17,7 @@ from spec_builder.model.analysis import Analysis, load_analysis
 from spec_builder.model.spectrum_patches import build_spectra_patch_set, spectrum_likelihood
 from spec_builder.sharing.export import export_workspaces
 from spec_builder.sharing.verify import verify_file
-from spec_builder.studies.scans import scan_patches
+from spec_builder.studies.patch_scans import scan_patches
 
 if TYPE_CHECKING:
     from pathlib import Path

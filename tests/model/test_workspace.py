@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyhf
@@ -20,6 +20,9 @@ from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analysis import ANALYSES, load_analysis
 from spec_builder.model.signal import Template
 from spec_builder.model.workspace import round_yields, signal_modifiers
+
+if TYPE_CHECKING:
+    from spec_builder.experiments.description import Experiment
 
 RELATIVE = {
     "flux_8b": 0.12,
@@ -193,6 +196,22 @@ def test_channel_given_twice() -> None:
         SpecBuilderError, match="channel 'xenonnt_cs2' stands twice: an analysis holds each experiment once"
     ):
         load_analysis("xenonnt+xenonnt")
+
+
+def test_a_free_background_with_the_factor_of_another() -> None:
+    """Experiment ``a`` with background ``b_c`` and ``a_b`` with ``c`` would have one free size."""
+    plain = load_analysis("xenonnt", "linear")
+    (experiment,), (channel,) = plain.experiments, plain.channels
+
+    def free(called: str, background: str) -> Experiment:
+        sample = replace(channel.backgrounds[0], name=background, free=True)
+        own = replace(channel, name=f"{called}_cs2", backgrounds=(sample,))
+        return replace(experiment, name=called, channels=(own,))
+
+    for experiments in ((free("mu", "8b"),), (free("a", "b_c"), free("a_b", "c"))):
+        with pytest.raises(SpecBuilderError, match=r"factor '(mu_8b|a_b_c)' is there already, rename"):
+            _ = replace(plain, experiments=experiments).workspace
+    assert replace(plain, experiments=(free("a", "b_c"), free("a_b", "d"))).workspace["channels"]
 
 
 def test_uncertainty_with_the_name_of_the_normalisation() -> None:

@@ -96,7 +96,7 @@ def test_angle_has_our_colours_and_numbers(angle: Page) -> None:
     assert found is not None
     texts = [text.get_text() for text in found.get_texts()]
     assert texts[1:] == [
-        *("pandax4t: $0.30^{+0.15}_{-0.19}$", "xenonnt: $0.25^{+0.09}_{-0.10}$", "combined: $0.26^{+0.08}_{-0.09}$")
+        *("pandax4t: $0.30^{+0.15}_{-0.19}$", "xenonnt: $0.25^{+0.09}_{-0.10}$", "combined: $0.260^{+0.081}_{-0.089}$")
     ]
 
 

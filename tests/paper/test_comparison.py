@@ -2,8 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from spec_builder.base.errors import SpecBuilderError
 from spec_builder.paper.bounds import missing_bounds, shipped_bounds
-from spec_builder.paper.comparison import bounds_table
+from spec_builder.paper.comparison import bounds_table, compare_analysis
+from spec_builder.paper.plane import write_plane
+from spec_builder.physics.mediators import vector_terms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from spec_builder.physics.terms import Term
+
+
+class OfNuclei:
+    """A vector whose terms are none for electrons."""
+
+    name = "mine"
+    terms: Callable[..., Sequence[Term]]
+
+    def __init__(self, *, signed: bool) -> None:
+        self.signed = signed
+        self.terms = lambda target, T, _: vector_terms(target, T, 1, 1, 1) if target.kind == "nucleus" else ()
 
 
 def test_every_bound_is_listed_once_with_its_panels() -> None:
@@ -24,3 +48,19 @@ def test_rows_have_as_many_cells_as_their_heading() -> None:
     for line in bounds_table(bounds, missing_bounds(bounds)).splitlines():
         if line.startswith("|"):
             assert line.count("|") == 5
+
+
+def test_sets_that_an_interaction_does_not_change_are_no_companions(tmp_path: Path) -> None:
+    """Terms that are zero on electrons: their limits ended all of it."""
+    told = compare_analysis("xenonnt", OfNuclei(signed=False), tmp_path / "out", [1, 10])
+    assert told.startswith("Limits on mine computed here (90 % CL, dof 2): xenonnt, coherent_csi.")
+
+
+@pytest.mark.parametrize("draw", [compare_analysis, write_plane])
+def test_a_signed_parameter_has_no_logarithmic_axis(tmp_path: Path, draw: Any) -> None:
+    """Half of what is excluded would not be seen."""
+    mine = OfNuclei(signed=True)
+    given: dict[str, Any] = {"output": tmp_path / "out", "analysis": "xenonnt"}
+    given |= {"choices": [mine]} if draw is write_plane else {"choice": mine}
+    with pytest.raises(SpecBuilderError, match="has a logarithmic axis, and the parameter has a sign"):
+        draw(**given)

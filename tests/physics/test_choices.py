@@ -74,10 +74,9 @@ def test_an_option_without_a_list_takes_numbers() -> None:
 
 @pytest.mark.parametrize("choice", ALL, ids=lambda choice: choice.name)
 @given(value=st.floats(1e-9, 1e3))
-def test_x_and_back(choice: object, value: float) -> None:
+def test_x_is_the_square_but_of_what_has_a_sign(choice: object, value: float) -> None:
     chosen = choose(choice)
     assert float(chosen.x(value)) == pytest.approx(value if chosen.signed else value**2, rel=1e-14)
-    assert float(chosen.from_x(chosen.x(value))) == pytest.approx(value, rel=1e-12)
 
 
 def test_signs() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.physics.interactions import STANDARD_MODEL
 from spec_builder.physics.oscillation import survival_probability
 from spec_builder.physics.sources import PROMPT_ENERGY, load_source, shipped_sources
+from spec_builder.physics.spectra import TableSpectrum
 from spec_builder.physics.targets import load_target
 
 if TYPE_CHECKING:
@@ -109,6 +111,16 @@ def test_solar_neutrinos_arrive_in_two_parts() -> None:
         assert 0.3 < electron.total / component.total < 0.57
 
 
+def test_survival_between_the_rows_of_a_coarse_table() -> None:
+    """A spectrum of three rows has the survival probabilities of each energy: it is linear, they are not."""
+    flux = TableSpectrum(np.array([0.1, 6.0, 15.0]), np.array([0.0, 1.0, 0.0]))
+    coarse = replace(load_source("solar").component("8b"), spectrum=flux)
+    dense = replace(coarse, spectrum=flux.with_rows(np.linspace(0.1, 15.0, 5961), wider_MeV=0.0))
+    minimum = np.array([0.5, 3.0, 8.0, 14.0])
+    for (_, found), (_, expected) in zip(coarse.flavours(), dense.flavours(), strict=True):
+        np.testing.assert_allclose(found.moments(minimum), expected.moments(minimum), rtol=1e-4)
+
+
 def test_survival_of_a_line() -> None:
     pep = load_source("solar").component("pep")
     share = pep.flavours()[0][1].total / pep.total
@@ -121,23 +133,6 @@ def test_components_add() -> None:
     parts = load_source("solar_8b").moments(minimum) + load_source("solar_hep").moments(minimum)
     np.testing.assert_allclose(both, parts, rtol=1e-15)
     assert load_source("solar_8b_hep").endpoint_MeV == load_source("solar_hep").endpoint_MeV
-
-
-@pytest.mark.parametrize("name", ["solar", "sns", "reactor"])
-def test_other_sizes(name: str) -> None:
-    source = load_source(name)
-    first = source.components[0]
-    changed = source.with_totals({first.name: 3.0})
-    assert changed.components[0].total == pytest.approx(3.0, rel=1e-12)
-    assert changed.components[1:] == source.components[1:]
-    minimum = np.array([0.01 * first.endpoint_MeV])
-    ratio = changed.components[0].moments(minimum) / first.moments(minimum)
-    np.testing.assert_allclose(ratio, 3.0 / first.total, rtol=1e-12)
-    for total in (0.0, -1.0, float("nan"), float("inf")):
-        with pytest.raises(SpecBuilderError, match=f"total of '{first.name}' is .*, expected a positive number"):
-            source.with_totals({first.name: total})
-    with pytest.raises(SpecBuilderError, match=f"component 'x' is unknown in source '{name}', expected one of"):
-        source.with_totals({"x": 1.0})
 
 
 def test_a_source_by_path(tmp_path: Path) -> None:

@@ -220,6 +220,17 @@ def test_a_file_may_hold_classes(tmp_path: Path) -> None:
     assert choose(write(tmp_path, text)).name == "my_moment"
 
 
+@pytest.mark.parametrize(("power", "signed"), [(2, False), (0, False), (1, True)])
+def test_the_contact_limit_is_one_of_squared_couplings(tmp_path: Path, power: int, signed: bool) -> None:
+    """Its parameter is g/m: of a product of couplings, or of y = g^4, the numbers would have another unit."""
+    terms = MOMENT.replace("mediator = False", f"signed = {signed}").replace("(1e-12, 1e-8)", "(1e-9, 1e-6)")
+    terms = terms.replace("Term(1, 0,", f"Term(1, {power},")
+    own, source, target = choose(write(tmp_path, terms)), load_source("solar_8b"), load_target("xenon")
+    assert rate(source, target, own, np.ones(1), np.array([1e3])).shape == (1, 3, 1, 1)
+    with pytest.raises(SpecBuilderError, match="'my_moment' has no contact limit, whose parameter is g/m"):
+        rate(source, target, own, np.ones(1), np.array([1e3, np.inf]))
+
+
 def test_a_free_cross_section_has_no_contact_limit(tmp_path: Path) -> None:
     mine = choose(write(tmp_path, FREE))
     with pytest.raises(SpecBuilderError, match="'free_bl' is a free cross section: it has no contact limit"):

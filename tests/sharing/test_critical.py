@@ -20,7 +20,8 @@ from spec_builder.sharing.critical import check_critical, recompute_critical
 from spec_builder.sharing.export import PatchRequest
 from spec_builder.sharing.verify import verify_file
 from spec_builder.sharing.verify_archive import verify_archive
-from spec_builder.studies.by_toys import find_limits_by_toys, fit_analysis_by_toys, fit_workspace_by_toys
+from spec_builder.studies.fits_by_toys import fit_analysis_by_toys, fit_workspace_by_toys
+from spec_builder.studies.limits_by_toys import find_limits_by_toys
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.sharing.archive import write_archives
 from spec_builder.sharing.export import PatchRequest, export_workspaces
 from spec_builder.sharing.verification import verify
-from spec_builder.studies.by_toys import fit_analysis_by_toys
+from spec_builder.studies.fits_by_toys import fit_analysis_by_toys
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,11 +9,8 @@ import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.model.analysis import load_analysis
-from spec_builder.studies.by_toys import (
-    ToyFitResult,
-    fit_analysis_by_toys,
-)
 from spec_builder.studies.coverage import cover_analysis, cover_couplings
+from spec_builder.studies.fits_by_toys import ToyFitResult, fit_analysis_by_toys
 
 
 @pytest.fixture(scope="module")

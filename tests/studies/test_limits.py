@@ -26,10 +26,10 @@ from spec_builder.physics.interactions import choose
 from spec_builder.physics.rates import rate
 from spec_builder.physics.standard_model import standard_model_terms, weak_charge
 from spec_builder.physics.terms import Term
-from spec_builder.studies.by_toys import find_limits_by_toys
 from spec_builder.studies.coverage import cover_couplings
 from spec_builder.studies.expected import expect_limits
 from spec_builder.studies.limits import find_limits
+from spec_builder.studies.limits_by_toys import find_limits_by_toys
 from spec_builder.studies.plane import profile_planes
 from spec_builder.studies.scans import scan_analysis
 from tests.interactions import BL, FREE
@@ -361,3 +361,10 @@ def test_what_the_release_of_xenonnt_leaves_out_below_half_a_keV() -> None:
     for name, ratio in {"vector_universal": 0.929, "vector_bl": 0.979, "scalar": 0.997, "axial": 0.993}.items():
         found, ours = (find_limits(of, name, 0.01).upper[0] for of in (analysis, xenonnt()))
         assert found / ours == pytest.approx(ratio, abs=0.002)
+
+
+def test_the_caption_says_where_an_allowed_band_makes_an_upright_edge() -> None:
+    opened = find_limits("coherent_csi", "vector_universal", [20, 200])
+    assert [len(row) for row in opened.excluded] == [1, 2]
+    assert opened.drawn.endswith("begins or ends: coherent_csi, vector_universal at 63.2 MeV.")
+    assert "upright" not in find_limits("xenonnt", "vector_bl", [20, 200]).drawn

@@ -12,10 +12,10 @@ import pytest
 from spec_builder.experiments.spectra import RecoilSpectrum
 from spec_builder.model.analysis import Analysis, load_analysis
 from spec_builder.paper.plane import limits_table
-from spec_builder.studies.by_toys import find_limits_by_toys
 from spec_builder.studies.expected import expect_limits
 from spec_builder.studies.expected_strengths import expect_strength_limits
 from spec_builder.studies.limits import find_limits
+from spec_builder.studies.limits_by_toys import find_limits_by_toys
 from spec_builder.studies.plane import profile_planes
 from spec_builder.studies.strengths import find_strength_limits
 

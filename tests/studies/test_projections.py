@@ -10,9 +10,9 @@ import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.model.analysis import load_analysis
-from spec_builder.studies.by_toys import fit_analysis_by_toys
 from spec_builder.studies.expected import expect_limits
 from spec_builder.studies.fits import fit_analysis
+from spec_builder.studies.fits_by_toys import fit_analysis_by_toys
 from spec_builder.studies.projections import Projection, with_data
 
 if TYPE_CHECKING:

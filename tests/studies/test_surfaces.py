@@ -58,7 +58,7 @@ def test_axes_and_contours_name_units_level_and_degrees_of_freedom(surface: Surf
     assert [text.get_text() for text in legend.get_texts()] == ["68.27 % CL, dof 2", "95 % CL, dof 2"]
     assert panel.get_title() == "XENONnT*\nlaw normsys"
     assert surface.to_dict()["units"] == ["1e6 cm-2 s-1", "standard deviations"]
-    assert "flux [1e6 cm-2 s-1] = " in surface.report().facts["least at"]
+    assert "flux [1e6 cm-2 s-1] = " in surface.report().facts["minimum"]
 
 
 def test_rows_of_the_table_are_the_grid(surface: SurfaceResult) -> None:
