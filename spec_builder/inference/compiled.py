@@ -184,9 +184,9 @@ def run(
     if not count:
         return np.empty(0), np.empty(0), np.empty(0, dtype=np.intp)
     value, edm = np.empty(count), np.empty(count)
-    reason, used = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
+    reason = np.empty(count, dtype=np.int64)
     points = np.ascontiguousarray(theta)
-    result = Result(*(array.ctypes.data for array in (points, value, edm, reason, used)))
+    result = Result(*(array.ctypes.data for array in (points, value, edm, reason)))
     own = list(arrays.columns)
     if arrays.interpolations is not None:
         own = [*np.moveaxis(arrays.interpolations, 1, 0), *own]
@@ -207,4 +207,4 @@ def run(
     if points is not theta:
         theta[:] = points
     value += packed.constant if arrays.constant is None else arrays.constant
-    return value, edm, reason.astype(np.intp)
+    return value, edm, reason.astype(np.intp, copy=False)
