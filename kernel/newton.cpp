@@ -960,8 +960,9 @@ void load(Work &k, const Result &result, int64_t row, int l) {
   }
 }
 
-// Rows that a thread takes at a time: few, so that all end together, and enough not to meet at the edges of results.
-const int64_t PORTION = 64;
+// Rows that a thread takes at a time: a part of what is left, so that threads seldom meet at the edges of results, and few
+// at last, so that all end together.
+const int64_t PART = 8, FEW = 16;
 
 // The next row for a lane, or -1 when all are taken.
 struct Queue {
@@ -969,9 +970,11 @@ struct Queue {
   int64_t next, last;
   int64_t take() {
     if (next == last) {
-      next = rows->next->fetch_add(PORTION, std::memory_order_relaxed);
-      last = next + PORTION < rows->count ? next + PORTION : rows->count;
-      if (next >= rows->count) next = last = rows->count;
+      next = rows->next->load(std::memory_order_relaxed);
+      do {
+        const int64_t left = rows->count - next, part = left / PART > FEW ? left / PART : FEW;
+        last = next + (part < left ? part : left);
+      } while (!rows->next->compare_exchange_weak(next, last, std::memory_order_relaxed));
       if (next == last) return -1;
     }
     return next++;
