@@ -204,7 +204,7 @@ def test_rows_of_a_thinned_model_have_a_part_of_their_events(generic: dict[str, 
         theta = np.tile(likelihood.init[:, None], 20)
         compiled.run(LIBRARY, model, theta, own, np.zeros((1, 1)), evaluations=100)
         ends.append(theta)
-    np.testing.assert_array_equal(*ends)
+    np.testing.assert_array_equal(ends[0], ends[1])
 
 
 @needs_library
