@@ -150,8 +150,8 @@ def _check_sizes_in_events(experiment: str, background: Background) -> None:
     for name, events in background.absolute_uncertainties.items():
         if not (total > 0 and np.isfinite(events / total)):
             raise SpecBuilderError(
-                f"background of {experiment}.{background.name}: {total:g} events are left, but {name} is an uncertainty "
-                f"of {events:g} events; expected a larger factor"
+                f"background of {experiment}.{background.name}: {total:g} events are left, but {name} is an "
+                f"uncertainty of {events:g} events; expected a larger factor"
             )
 
 
