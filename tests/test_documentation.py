@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import spec_builder
-from spec_builder.base import chunks, executors, files, grids
+from spec_builder.base import chunks, executors, grids
+from spec_builder.base import reading as base_reading
 from spec_builder.base import tables as base_tables
 from spec_builder.cli import cli, sharing
 from spec_builder.experiments import reading, sections, tables, variants
@@ -112,7 +113,12 @@ def test_there_are_eighty_tasks_each_with_something_that_is_typed() -> None:
 
 def test_the_bounds_are_those_of_the_code() -> None:
     """Each stands where it is used; the page lists them all."""
-    mb = {"tables": files.MAX_TEXT, "TOML": files.MAX_TOML, "JSON": files.MAX_JSON, "memory": files.MAX_JSON_MEMORY}
+    mb = {
+        "tables": base_reading.MAX_TEXT,
+        "TOML": base_reading.MAX_TOML,
+        "JSON": base_reading.MAX_JSON,
+        "memory": base_reading.MAX_JSON_MEMORY,
+    }
     mb |= {"archive": bundle.MAX_BYTES, "chunk": chunks._MOST_UNPACKED}
     size = {name: f"{count >> 20} MB" for name, count in mb.items()}
     workspace = ", ".join(f"{spaced(most)} {what}" for what, most in checks._MOST.items())
@@ -143,7 +149,7 @@ def test_the_bounds_are_those_of_the_code() -> None:
             f"{unpacking._MOST_HEADERS} headers; {size['chunk']}"
         ),
         "experiments of an analysis; digits of a whole number in TOML": (
-            f"{analyses._MOST_EXPERIMENTS}; {files._MOST_BITS} bits"
+            f"{analyses._MOST_EXPERIMENTS}; {base_reading._MOST_BITS} bits"
         ),
         "problems of a file that `verify` prints, the others counted": f"{sharing._MOST_TOLD}",
         "values of a workspace that pyhf's slower check of the schema reads too; above, ours alone": (

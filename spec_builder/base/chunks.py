@@ -17,10 +17,11 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import loss_is_told, worker_count
-from spec_builder.base.files import move_file, read_bytes, real_path, write_bytes, write_text
+from spec_builder.base.files import move_file, real_path, write_bytes, write_text
 from spec_builder.base.folders import make_folder
 from spec_builder.base.locks import FolderLock
 from spec_builder.base.progress import Parts, silent
+from spec_builder.base.reading import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import data_path, read_text
+from spec_builder.base.files import data_path
 from spec_builder.base.grids import number_of
 from spec_builder.base.names import meant, unknown_name
 from spec_builder.base.printing import in_line
+from spec_builder.base.reading import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import parse_toml, read_text
 from spec_builder.base.grids import real_number
 from spec_builder.base.names import meant, unknown_key
 from spec_builder.base.printing import in_line
+from spec_builder.base.reading import parse_toml, read_text
 from spec_builder.physics.descriptions import LONGEST_NAME
 from spec_builder.physics.sources import LARGEST_SIZE
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import read_bytes
 from spec_builder.base.grids import number_of
+from spec_builder.base.reading import read_bytes
 from spec_builder.base.tables import read_table
 from spec_builder.experiments.tables import ENERGIES
 from spec_builder.physics.targets import load_target, shipped_targets

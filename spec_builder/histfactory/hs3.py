@@ -20,14 +20,16 @@ from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.arguments import check_path, checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import digest, load_json
+from spec_builder.base.files import digest
 from spec_builder.base.names import shown
+from spec_builder.base.reading import load_json
 from spec_builder.base.version import __version__
 from spec_builder.histfactory.checks import check_workspace, missing_interests
 from spec_builder.histfactory.hs3_measurements import DEFAULT_POINT
 from spec_builder.histfactory.hs3_reading import is_hs3
 from spec_builder.histfactory.patch import apply_patch, patched_workspace
-from spec_builder.histfactory.specification import Constraint, read_specification
+from spec_builder.histfactory.specification import Constraint
+from spec_builder.histfactory.workspace_reading import read_specification
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -423,8 +423,8 @@ class _Reader:
             raise SpecBuilderError(f"{where}: a shapesys that ROOT wrote without its parameters or its constraint")
         if self.by_root == self.absolute:
             raise SpecBuilderError(
-                f"{where}: vals of a shapesys are relative uncertainties by ROOT, absolute ones by pyhs3 and spec_builder"
-                " and neither in the standard's text: expected one of the three in metadata.packages"
+                f"{where}: vals of a shapesys are relative uncertainties by ROOT, absolute ones by pyhs3 and by us, "
+                "and neither in the standard's text: expected ROOT, pyhs3 or spec_builder in metadata.packages"
             )
         values = [float(value) for value in modifier["data"]["vals"]]
         if len(values) != len(contents):

@@ -9,7 +9,7 @@ import jsonpatch
 import jsonpointer
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import load_json
+from spec_builder.base.reading import load_json
 from spec_builder.histfactory.hs3_reading import is_hs3, workspace_of_hs3
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from spec_builder.base.printing import counted
 from spec_builder.histfactory.checks import check_workspace
 from spec_builder.histfactory.interpolation import Factor, FactorBank
 from spec_builder.histfactory.patch import load_workspace
-from spec_builder.histfactory.specification import ParameterSpec, Term, hold, read_specification
+from spec_builder.histfactory.specification import ParameterSpec, Term, hold
+from spec_builder.histfactory.workspace_reading import read_specification
 from spec_builder.inference.compilation import compile_engine
 from spec_builder.inference.engine import evaluate_terms
 from spec_builder.inference.packing import is_small, pack
@@ -61,8 +62,8 @@ class Likelihood:
     ) -> Likelihood:
         """Compile the content of a workspace, or its file.
 
-        Arguments and errors as for :func:`spec_builder.histfactory.specification.read_specification`; and errors for
-        what is no workspace.
+        Arguments and errors as for :func:`spec_builder.histfactory.workspace_reading.read_specification`, and errors
+        for what is no workspace.
         """
         check_known("normsys", normsys, ("code1", "code4"))
         check_known("histosys", histosys, ("code0", "code4p"))

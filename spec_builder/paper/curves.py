@@ -11,9 +11,9 @@ import numpy as np
 
 from spec_builder.base.cells import csv_line, header_line
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import load_json, read_text
 from spec_builder.base.grids import number_of, real_number
 from spec_builder.base.names import shown
+from spec_builder.base.reading import load_json, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

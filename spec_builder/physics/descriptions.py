@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import data_path, parse_toml, read_bytes, shipped_names
+from spec_builder.base.files import data_path, shipped_names
 from spec_builder.base.grids import real_number
 from spec_builder.base.names import meant, unknown_key, unknown_name
 from spec_builder.base.printing import in_line
+from spec_builder.base.reading import parse_toml, read_bytes
 from spec_builder.base.tables import read_table
 
 if TYPE_CHECKING:

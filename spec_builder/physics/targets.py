@@ -24,8 +24,9 @@ import numpy as np
 
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import read_text, shipped_names
+from spec_builder.base.files import shipped_names
 from spec_builder.base.names import unknown_name
+from spec_builder.base.reading import read_text
 from spec_builder.base.text import Described, Report
 from spec_builder.physics.constants import (
     ATOMIC_MASS_UNIT,

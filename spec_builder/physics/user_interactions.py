@@ -39,8 +39,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import read_bytes
 from spec_builder.base.patience import call
+from spec_builder.base.reading import read_bytes
 from spec_builder.physics.choices import Interaction
 from spec_builder.physics.descriptions import read_description
 from spec_builder.physics.terms import Term

@@ -11,9 +11,10 @@ import numpy as np
 
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import canonical_json, digest, is_temporary, load_json, parse_json
+from spec_builder.base.files import canonical_json, digest, is_temporary
 from spec_builder.base.output import Output
 from spec_builder.base.progress import silent
+from spec_builder.base.reading import load_json, parse_json
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.histfactory.patchset import check_record
 from spec_builder.model.analysis import load_analyses

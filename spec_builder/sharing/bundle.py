@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import read_bytes
+from spec_builder.base.reading import read_bytes
 from spec_builder.sharing.unpacking import tar_members, unzipped
 
 if TYPE_CHECKING:

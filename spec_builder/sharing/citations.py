@@ -10,7 +10,8 @@ import re
 from typing import TYPE_CHECKING
 
 from spec_builder.base.arguments import check_argument
-from spec_builder.base.files import data_path, read_text
+from spec_builder.base.files import data_path
+from spec_builder.base.reading import read_text
 from spec_builder.base.version import __version__
 
 if TYPE_CHECKING:

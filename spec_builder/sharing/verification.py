@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from spec_builder.base.arguments import check_argument, check_path
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import workers
-from spec_builder.base.files import load_json, parse_json
 from spec_builder.base.names import shown
 from spec_builder.base.progress import Parts, silent
+from spec_builder.base.reading import load_json, parse_json
 from spec_builder.inference.toys import TOYS_MODULES
 from spec_builder.sharing.bundle import is_archive, is_submission, read_archive
 from spec_builder.sharing.critical import is_critical, recompute_critical

@@ -11,9 +11,10 @@ import numpy as np
 
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import digest, load_json
+from spec_builder.base.files import digest
 from spec_builder.base.printing import counted
 from spec_builder.base.progress import Parts, silent
+from spec_builder.base.reading import load_json
 from spec_builder.histfactory.checks import (
     check_parameters,
     check_workspace,

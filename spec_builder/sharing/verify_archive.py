@@ -10,9 +10,10 @@ import numpy as np
 
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import MAX_JSON_MEMORY, digest, json_memory, parse_json
+from spec_builder.base.files import digest
 from spec_builder.base.printing import counted
 from spec_builder.base.progress import Parts, silent
+from spec_builder.base.reading import MAX_JSON_MEMORY, json_memory, parse_json
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.histfactory.hs3_reading import workspaces_of_hs3
 from spec_builder.histfactory.patchset import check_patch_set

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import digest, parse_json, read_text
+from spec_builder.base.files import digest
 from spec_builder.base.printing import counted
 from spec_builder.base.progress import Parts, silent
+from spec_builder.base.reading import parse_json, read_text
 from spec_builder.base.version import __version__
 from spec_builder.experiments.reading import shipped_experiments
 from spec_builder.model.analyses import named_analyses

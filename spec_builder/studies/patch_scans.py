@@ -11,8 +11,9 @@ import numpy as np
 from spec_builder.base.arguments import check_path, checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import workers
-from spec_builder.base.files import digest, load_json
+from spec_builder.base.files import digest
 from spec_builder.base.progress import Parts, silent
+from spec_builder.base.reading import load_json
 from spec_builder.base.version import __version__
 from spec_builder.histfactory.checks import check_workspace
 from spec_builder.histfactory.patchset import check_digest, check_labels, check_patch_set

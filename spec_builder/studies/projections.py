@@ -14,10 +14,10 @@ import numpy as np
 
 from spec_builder.base.arguments import check_number, checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import load_json
 from spec_builder.base.grids import real_number, shown_number
 from spec_builder.base.names import shown, unknown_name
 from spec_builder.base.printing import counted
+from spec_builder.base.reading import load_json
 from spec_builder.experiments.tables import MOST_COUNTS
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.given import as_analysis

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spec_builder.base import files
+from spec_builder.base import reading
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import (
+from spec_builder.base.reading import (
     MAX_JSON_MEMORY,
     json_memory,
     load_json,
@@ -31,9 +31,9 @@ HEADER = "# title: x\n# source: x\n# status: computed\n# unit: x\n"
 
 def test_a_file_of_the_largest_size_is_read_and_a_larger_one_is_not(tmp_path: Path) -> None:
     path = tmp_path / "file.csv"
-    path.write_text("a" * files.MAX_TEXT)
-    assert len(read_text(path)) == files.MAX_TEXT
-    path.write_text("a" * (files.MAX_TEXT + 1))
+    path.write_text("a" * reading.MAX_TEXT)
+    assert len(read_text(path)) == reading.MAX_TEXT
+    path.write_text("a" * (reading.MAX_TEXT + 1))
     with pytest.raises(SpecBuilderError, match=r"file\.csv: is larger than 4 MB, which no file of this kind is"):
         read_text(path)
     with pytest.raises(SpecBuilderError, match="is larger than 0 MB"):

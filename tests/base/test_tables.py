@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import data_path, read_text
+from spec_builder.base.files import data_path
+from spec_builder.base.reading import read_text
 from spec_builder.base.tables import STATUSES, Table, packaged_table, read_table
 
 if TYPE_CHECKING:

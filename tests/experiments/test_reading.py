@@ -712,23 +712,6 @@ def test_an_absolute_uncertainty_is_enough(tmp_path: Path) -> None:
     assert (background.uncertainties, background.absolute_uncertainties) == ({}, {"texono_systematic": 61.0})
 
 
-@pytest.mark.parametrize(
-    ("resolution", "message"),
-    [
-        ("[[0.3]]", "a list of [coefficient, power of the energy in keV], found"),
-        ("[[0.3, 0], [-0.1, 1]]", "positive at every energy, found"),
-        ("[[0.3, 1]]", "a resolution that grows less above the last bin; hold_above_keV holds it, found"),
-        ("[[1e-6, 0]]", "wider: at most 20000 standard deviations lie below the end of the last bin, found"),
-    ],
-)
-def test_mistakes_in_a_resolution(tmp_path: Path, resolution: str, message: str) -> None:
-    """The last one means that there is none; its quadrature had no end."""
-    file = copy_of("xenonnt_er", tmp_path / "mine") / TOML
-    file.write_text(file.read_text("utf-8").replace("[[0.310, 0.5], [0.0037, 1]]", resolution), "utf-8")
-    with pytest.raises(SpecBuilderError, match=re.escape(f"resolution_keV must be {message}")):
-        load_experiment(str(file.parent))
-
-
 @pytest.mark.parametrize("name", ["xenonnt", "pandax4t", "combined", "eves"])
 def test_a_name_that_is_shipped_is_refused(tmp_path: Path, name: str) -> None:
     folder = copy_of("pandax4t", tmp_path / "mine", called=name)

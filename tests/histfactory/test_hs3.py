@@ -14,7 +14,7 @@ from spec_builder.histfactory.hs3 import hs3_workspace, read_hs3
 from spec_builder.histfactory.hs3_reading import workspace_of_hs3
 from spec_builder.histfactory.patch import load_workspace
 from spec_builder.histfactory.schema import workspace_problem
-from spec_builder.histfactory.specification import read_specification
+from spec_builder.histfactory.workspace_reading import read_specification
 from spec_builder.inference.likelihood import Likelihood
 
 if TYPE_CHECKING:

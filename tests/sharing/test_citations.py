@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from spec_builder.base.files import data_path, read_text
+from spec_builder.base.files import data_path
+from spec_builder.base.reading import read_text
 from spec_builder.model.analysis import load_analysis
 from spec_builder.physics.interactions import choose
 from spec_builder.physics.mediators import coupling_table

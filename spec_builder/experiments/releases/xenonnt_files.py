@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.files import data_path, read_bytes, read_text
+from spec_builder.base.files import data_path
+from spec_builder.base.reading import read_bytes, read_text
 from spec_builder.base.tables import read_table
 
 if TYPE_CHECKING:
