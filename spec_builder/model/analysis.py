@@ -177,6 +177,14 @@ class Analysis(Described):
         """Status of each table, as ``experiment.table``."""
         return {f"{e.name}.{key}": value for e in self.experiments for key, value in e.statuses.items()}
 
+    def all_statuses(self, choice: Choice | None = None) -> dict[str, str]:
+        """The same, and those of the sources and targets, such as ``solar_8b.8b`` and ``xenon.isotopes``."""
+        found = self.statuses
+        for channel in self.channels:
+            chosen = choice if choice is not None and choice.acts_on(channel.target) else STANDARD_MODEL
+            found |= chosen.statuses(channel.source, channel.target)
+        return found
+
     def sources(self, choice: Choice | None = None) -> tuple[str, ...]:
         """Sources of every table behind the analysis, and behind an interaction if one is given."""
         physics: list[str] = []

@@ -86,6 +86,7 @@ class Component:
         electron_density_mol_cm3: where solar neutrinos are born; None for neutrinos that keep their flavour.
         lowest_MeV: the description ends here, and more would be needed below.
         references: sources of the spectrum and of its size.
+        status: of the spectrum's table; None where there is none.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Component:
     electron_density_mol_cm3: float | None = None
     lowest_MeV: float = 0.0
     references: tuple[str, ...] = ()
+    status: str | None = None
 
     @property
     def total(self) -> float:
@@ -320,6 +322,7 @@ def _component(section: Description) -> Component:
         electron_density_mol_cm3=density,
         lowest_MeV=section.positive("lowest_MeV", lowest or None) if "lowest_MeV" in section else lowest,
         references=references,
+        status=next(iter(section.statuses.values()), None),
     )
     section.finish()
     return component

@@ -16,7 +16,7 @@ with the tables beside it. ``# unit`` of the isotopes is ``abundance: fraction o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -43,6 +43,7 @@ from spec_builder.physics.constants import (
 from spec_builder.physics.descriptions import find_description, is_path
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
@@ -130,6 +131,7 @@ class Target(Described):
         spin_reference: source of the spin responses, or empty.
         shells: electrons by binding energy, for ``electron``; None where all count as free.
         references: sources of the tables.
+        statuses: of the tables, by the key of the file.
         digest: SHA-256 of a user's file, else None.
     """
 
@@ -147,6 +149,7 @@ class Target(Described):
     spin_reference: str = ""
     shells: Shells | None = None
     references: tuple[str, ...] = ()
+    statuses: Mapping[str, str] = field(default_factory=dict)
     digest: str | None = None
 
     def __post_init__(self) -> None:
@@ -244,7 +247,12 @@ def _read_target(description: Description) -> Target:
     references = (isotopes.metadata["source"], *target.references, *description.texts("references"))
     description.finish()
     return replace(
-        target, name=name, title=title, references=tuple(dict.fromkeys(references)), digest=description.digest
+        target,
+        name=name,
+        title=title,
+        references=tuple(dict.fromkeys(references)),
+        statuses=description.statuses,
+        digest=description.digest,
     )
 
 
