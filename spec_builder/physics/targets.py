@@ -73,6 +73,8 @@ FORM_FACTORS = {
 _COEFFICIENTS = tuple(f"c{i}" for i in range(7))
 #: Rounding of published abundances.
 _SUM_OF_ABUNDANCES = 1e-3
+#: Part of a nuclear mass that binding energies of electrons and rounding make up at most.
+_OF_NUCLEAR_MASS = 1e-4
 #: No atomic mass in u is farther from its mass number.
 _FROM_MASS_NUMBER = 0.5
 
@@ -269,6 +271,11 @@ def _isotopes(description: Description) -> Table:
     table.check("Z", table["Z"] <= table["A"], "at most A, are the two exchanged?")
     near = np.abs(table["atomic_mass_u"] - table["A"]) <= _FROM_MASS_NUMBER
     table.check("atomic_mass_u", near, "an atomic mass near the mass number A, in u")
+    if "N" in others:
+        table.check("N", table["N"] == table["A"] - table["Z"], "A - Z")
+        bare = table["atomic_mass_u"] * ATOMIC_MASS_UNIT - table["Z"] * ELECTRON_MASS
+        near = np.abs(table["nuclear_mass_MeV"] - bare) <= _OF_NUCLEAR_MASS * bare
+        table.check("nuclear_mass_MeV", near, "the atomic mass less that of the electrons, in MeV")
     if abs(float(table["abundance"].sum()) - 1) > _SUM_OF_ABUNDANCES:
         total = float(table["abundance"].sum())
         raise SpecBuilderError(f"{table.path}: abundances sum to {total:.6g}, expected 1 (fractions of atoms)")
