@@ -4,7 +4,7 @@
 #include <cstdint>
 
 // Raised with every change of these structures or of what they mean: a library of another version is refused.
-const int64_t LAYOUT = 4;
+const int64_t LAYOUT = 5;
 
 // Numbers that may differ from row to row: number i of row r is data[i * step + r * row]; row = 0 where all share them.
 struct Column {
@@ -15,7 +15,7 @@ struct Column {
 // Rates nu_b = sum over groups of template_b x amplitude x bin-by-bin parameters; an amplitude is a sum of terms,
 // coefficient x factors. Arrays "..._at" say where things begin in another array, with one entry more than things.
 struct Model {
-  int64_t parameters, free, bins, factors, groups, slopes, bends, blocks, normals, poissons, shapes, vector_groups, affine, sums, parcels;
+  int64_t parameters, free, bins, factors, groups, slopes, bends, blocks, normals, poissons, columns, vector_groups, affine, sums, parcels;
   // free parameters: index, bounds, 2 / variance of a normal constraint, first and before last of the bins that feel it
   const int32_t *free_parameter;
   const double *lower, *upper, *stiffness;
@@ -27,13 +27,14 @@ struct Model {
   // terms of groups, slopes and bends; factors of each term
   const double *coefficient;
   const int32_t *term_at, *term_factors, *group_terms_at, *slope_terms_at, *bend_terms_at;
-  // groups: bins, kind of the template (shared, a row's own, with bin-by-bin parameters) and where it begins; slopes
-  const int32_t *group_first, *group_last, *group_kind, *group_begin, *group_slopes_at;
-  const double *numbers;
-  // shapes of a row's own: column, bins, where they begin; where the numbers that multiply them begin
-  const int32_t *shape_column, *shape_first, *shape_last, *shape_begin, *shape_relative;
-  // groups with bin-by-bin parameters: which; where the template begins, among a row's own shapes or the numbers; where
-  // the product begins; which vectors. Vectors: parameter of each bin and its place among the free, or -1
+  // groups: bins, kind of the template (numbers, parts of a row's own events, with bin-by-bin parameters) and where it
+  // begins; where the row's own events begin; slopes
+  const int32_t *group_first, *group_last, *group_kind, *group_begin, *group_own, *group_slopes_at;
+  const double *numbers, *relative;
+  // columns of a row's own events: which, bins, where they begin
+  const int32_t *own_column, *own_first, *own_last, *own_begin;
+  // groups with bin-by-bin parameters: which; where the template begins, among the parts of a row's own events or the
+  // numbers; where the product begins; which vectors. Vectors: parameter of each bin and its place among the free, or -1
   const int32_t *vector_group, *vector_own, *vector_template, *scaled_begin, *vectors_at, *vectors;
   const int32_t *vector_parameter, *vector_free;
   // slopes dA/df of a group by factor f of a free parameter, in order of group; whether f'' is not zero. Bends d2A/df df'
@@ -44,7 +45,7 @@ struct Model {
   const int32_t *block_row, *block_rows, *block_column, *block_size, *block_first, *block_last;
   // rows of each column of the Hessian's factor, below its diagonal, that are not zero
   const int32_t *column_at, *column_rows;
-  // up to four groups of the same bins and kind; up to four slopes of one parameter whose groups are of the same
+  // up to four groups of the same bins, kind and column; up to four slopes of one parameter whose groups are of the same
   const int32_t *sum_size, *sum_groups, *parcel_size, *parcel_slopes;
   // constraints: parameter, its place among the free or -1, place among the auxiliary data; 1 / variance, mean / parameter
   const int32_t *normal_parameter, *normal_free, *normal_datum;
@@ -66,7 +67,7 @@ struct Rows {
 struct Result {
   double *theta;        // start, then minimum
   double *value, *edm;  // 2NLL without constants; estimated distance to the minimum
-  int64_t *reason, *evaluations;
+  int64_t *reason;
 };
 
 enum Reason : int64_t { VALID = 0, ROUNDED = 2, UNFINISHED = 3 };

@@ -51,7 +51,7 @@ struct Work {
   Real *numbers;                                            // 8 of each factor
   Real *factor, *first, *second;                            // factors and their derivatives
   Real *amplitude, *partial, *derivative, *group_slope;     // groups, slopes, slopes, groups
-  Real *shape;                                              // templates that lanes have of their own
+  Real *own;                                                // events that lanes have of their own
   Real *scaled;                                             // templates times their bin-by-bin parameters
   Real *rate, *per_rate, *weight, *bend, *spare;            // bins: nu, 1 / nu, dF/dnu, d2F/dnu2, a scratch
   Real *jacobian;                                           // dnu_b/dtheta_p of all bins if affine, else of a tile
@@ -61,8 +61,7 @@ struct Work {
   Real *observed, *counted, *auxiliary;                     // bins: with the barrier and without; constraints
   Real value, empty;                                        // 2NLL at theta, and what the barrier takes from it
   Truth plain;                                              // no bound is near and no pivot has lost its digits
-  Real total, least;                                        // counts of all bins; least number of all templates, or 0
-  double shared_least;                                      // of the templates that all rows share
+  double least;                                             // number of the templates that all rows share, or 0
   bool barrier;                                             // some row so far has one
 };
 
@@ -102,7 +101,7 @@ void lay_out(Work &k, Arena &arena) {
   k.group_slope = arena.take(m->groups);
   k.partial = arena.take(m->slopes);
   k.derivative = arena.take(m->slopes);
-  k.shape = arena.take(m->shapes ? m->shape_begin[m->shapes] : 0);
+  k.own = arena.take(m->columns ? m->own_begin[m->columns] : 0);
   k.scaled = arena.take(m->vector_groups ? m->scaled_begin[m->vector_groups] : 0);
   k.rate = arena.take(B);
   k.per_rate = arena.take(B);
@@ -190,9 +189,11 @@ INLINE Real evaluate_terms(const Work &k, int64_t begin, int64_t end) {
   return total;
 }
 
-// The same with every term's magnitude: what rounding is relative to.
-INLINE Real evaluate_magnitudes(const Work &k, int64_t begin, int64_t end) {
+// A group's amplitude with every term's magnitude: what rounding is relative to.
+INLINE Real evaluate_magnitudes(const Work &k, int64_t g) {
   const Model *m = k.m;
+  const int64_t begin = m->group_terms_at[g], end = m->group_terms_at[g + 1];
+  if (end == begin + 1) return magnitude(k.amplitude[g]);
   Real total = real(0.0);
   for (int64_t t = begin; t < end; t++) {
     Real product = real(m->coefficient[t]);
@@ -204,7 +205,7 @@ INLINE Real evaluate_magnitudes(const Work &k, int64_t begin, int64_t end) {
 
 // ---------------------------------------------------------------------------------------------------- templates
 
-enum Kind { SHARED, OWN, SCALED };  // the model's numbers; a lane's own; with bin-by-bin parameters
+enum Kind { SHARED, OWN, SCALED };  // the model's numbers; times a lane's own events; with bin-by-bin parameters
 
 // Bins from first to before last, and those of a group that lie in a tile.
 struct Stretch {
@@ -217,28 +218,56 @@ INLINE Stretch stretch(const Model *m, int64_t g, const Stretch &tile) {
   return overlap({m->group_first[g], m->group_last[g]}, tile);
 }
 
-// Templates of SIZE groups of the same bins and kind: several at once keep the processor busy and sums in registers.
-template <int SIZE, typename Number>
-INLINE void add_templates(const Number *const *templates, const Real *factors, const Stretch &bins, int64_t reached, Real *to,
+// Templates of SIZE groups of the same bins, kind and column; number i of bin b.
+template <int SIZE>
+struct SharedTemplates {
+  const double *numbers[SIZE];
+  SharedTemplates(const Work &k, const int32_t *groups) {
+    for (int i = 0; i < SIZE; i++) numbers[i] = k.m->numbers + k.m->group_begin[groups[i]] - k.m->group_first[groups[i]];
+  }
+  double operator()(int i, int64_t b) const { return numbers[i][b]; }
+};
+template <int SIZE>
+struct OwnTemplates {
+  const double *relative[SIZE];
+  const Real *events;
+  OwnTemplates(const Work &k, const int32_t *groups) {
+    for (int i = 0; i < SIZE; i++) relative[i] = k.m->relative + k.m->group_begin[groups[i]] - k.m->group_first[groups[i]];
+    events = k.own + k.m->group_own[groups[0]] - k.m->group_first[groups[0]];
+  }
+  Real operator()(int i, int64_t b) const { return relative[i][b] * events[b]; }
+};
+template <int SIZE>
+struct ScaledTemplates {
+  const Real *scaled[SIZE];
+  ScaledTemplates(const Work &k, const int32_t *groups) {
+    for (int i = 0; i < SIZE; i++) scaled[i] = k.scaled + k.m->group_begin[groups[i]] - k.m->group_first[groups[i]];
+  }
+  const Real &operator()(int i, int64_t b) const { return scaled[i][b]; }
+};
+
+// Several templates at once keep the processor busy and sums in registers.
+template <int SIZE, typename Templates>
+INLINE void add_templates(const Templates &templates, const Real *factors, const Stretch &bins, int64_t reached, Real *to,
                           int64_t stride) {
   int64_t b = bins.first;
   for (; b < bins.last && b < reached; b++) {
     Real sum = to[b * stride];
-    for (int i = 0; i < SIZE; i++) sum += templates[i][b] * factors[i];
+    for (int i = 0; i < SIZE; i++) sum += templates(i, b) * factors[i];
     to[b * stride] = sum;
   }
   for (; b < bins.last; b++) {
-    Real sum = templates[0][b] * factors[0];
-    for (int i = 1; i < SIZE; i++) sum += templates[i][b] * factors[i];
+    Real sum = templates(0, b) * factors[0];
+    for (int i = 1; i < SIZE; i++) sum += templates(i, b) * factors[i];
     to[b * stride] = sum;
   }
 }
 
-template <int SIZE, typename Number>
-INLINE void sum_templates(const Number *const *templates, const Real *over, const Stretch &bins, Real *sums) {
+template <int SIZE, typename Templates>
+INLINE void sum_templates(const Templates &templates, const Real *over, const Stretch &bins, Real *sums) {
   for (int64_t b = bins.first; b < bins.last; b++) {
     Real weight = over[b];
-    for (int i = 0; i < SIZE; i++) sums[i] += templates[i][b] * weight;
+    for (int i = 0; i < SIZE; i++) sums[i] += templates(i, b) * weight;
   }
 }
 
@@ -246,47 +275,37 @@ INLINE void sum_templates(const Number *const *templates, const Real *over, cons
 template <int SIZE>
 INLINE void add_groups(const Work &k, const int32_t *groups, const Real *factors, const Stretch &bins, int64_t reached, Real *to,
                        int64_t stride) {
-  const Model *m = k.m;
-  const double *shared[SIZE];
-  const Real *own[SIZE];
-  const int32_t kind = m->group_kind[groups[0]];
-  for (int i = 0; i < SIZE; i++) {
-    const int64_t begin = m->group_begin[groups[i]] - m->group_first[groups[i]];
-    shared[i] = m->numbers + begin;
-    own[i] = (kind == OWN ? k.shape : k.scaled) + begin;
-  }
+  const int32_t kind = k.m->group_kind[groups[0]];
   if (kind == SHARED)
-    add_templates<SIZE>(shared, factors, bins, reached, to, stride);
+    add_templates<SIZE>(SharedTemplates<SIZE>(k, groups), factors, bins, reached, to, stride);
+  else if (kind == OWN)
+    add_templates<SIZE>(OwnTemplates<SIZE>(k, groups), factors, bins, reached, to, stride);
   else
-    add_templates<SIZE>(own, factors, bins, reached, to, stride);
+    add_templates<SIZE>(ScaledTemplates<SIZE>(k, groups), factors, bins, reached, to, stride);
 }
 
 // Adds sums over bins of the templates x weight.
 template <int SIZE>
 INLINE void sum_groups(Work &k, const int32_t *groups, const Stretch &bins) {
-  const Model *m = k.m;
-  const double *shared[SIZE];
-  const Real *own[SIZE];
   Real sums[SIZE];
-  const int32_t kind = m->group_kind[groups[0]];
-  for (int i = 0; i < SIZE; i++) {
-    const int64_t begin = m->group_begin[groups[i]] - m->group_first[groups[i]];
-    shared[i] = m->numbers + begin;
-    own[i] = (kind == OWN ? k.shape : k.scaled) + begin;
-    sums[i] = k.group_slope[groups[i]];
-  }
+  for (int i = 0; i < SIZE; i++) sums[i] = k.group_slope[groups[i]];
+  const int32_t kind = k.m->group_kind[groups[0]];
   if (kind == SHARED)
-    sum_templates<SIZE>(shared, k.weight, bins, sums);
+    sum_templates<SIZE>(SharedTemplates<SIZE>(k, groups), k.weight, bins, sums);
+  else if (kind == OWN)
+    sum_templates<SIZE>(OwnTemplates<SIZE>(k, groups), k.weight, bins, sums);
   else
-    sum_templates<SIZE>(own, k.weight, bins, sums);
+    sum_templates<SIZE>(ScaledTemplates<SIZE>(k, groups), k.weight, bins, sums);
   for (int i = 0; i < SIZE; i++) k.group_slope[groups[i]] = sums[i];
 }
 
 // Template of a group with bin-by-bin parameters, times all of them but up to two.
 INLINE Real scaled_but(const Work &k, int64_t i, int64_t bin, int64_t but, int64_t nor) {
   const Model *m = k.m;
-  const int64_t g = m->vector_group[i], at = bin - m->group_first[g];
-  Real product = m->vector_own[i] ? k.shape[m->vector_template[i] + at] : real(m->numbers[m->vector_template[i] + at]);
+  const int64_t g = m->vector_group[i], b = bin - m->group_first[g];
+  const double *numbers = m->vector_own[i] ? m->relative : m->numbers;
+  Real product = real(numbers[m->vector_template[i] + b]);
+  if (m->vector_own[i]) product = product * k.own[m->group_own[g] + b];
   for (int64_t j = m->vectors_at[i]; j < m->vectors_at[i + 1]; j++) {
     const int32_t p = m->vector_parameter[m->vectors[j] * m->bins + bin];
     if (p >= 0 && j != but && j != nor) product = product * k.theta[p];
@@ -624,11 +643,13 @@ STAGE Real rounding(Work &k) {
   Real *size = k.spare;
   for (int64_t b = 0; b < m->bins; b++) size[b] = real(0.0);
   for (int64_t g = 0; g < m->groups; g++) {
-    Real amplitude = evaluate_magnitudes(k, m->group_terms_at[g], m->group_terms_at[g + 1]);
+    Real amplitude = evaluate_magnitudes(k, g);
     const int64_t first = m->group_first[g], last = m->group_last[g];
     for (int64_t b = first; b < last; b++) {
-      const int64_t at = m->group_begin[g] + b - first;
-      Real part = m->group_kind[g] == SHARED ? real(m->numbers[at]) : m->group_kind[g] == OWN ? k.shape[at] : k.scaled[at];
+      const int64_t i = m->group_begin[g] + b - first;
+      Real part = m->group_kind[g] == SHARED ? real(m->numbers[i])
+                  : m->group_kind[g] == OWN  ? m->relative[i] * k.own[m->group_own[g] + b - first]
+                                             : k.scaled[i];
       size[b] += magnitude(part) * amplitude;
     }
   }
@@ -646,13 +667,19 @@ STAGE Real rounding(Work &k) {
 // in CANCELLED of its terms, the rates' parts are up to so many times the rates, and the counts alone say it.
 STAGE Real rounding_at_most(Work &k, const Truth &asked) {
   const Model *m = k.m;
-  Real room = k.least;
+  Real room = real(k.least), counts = real(0.0);
   for (int64_t g = 0; g < m->groups; g++) {
-    Real terms = evaluate_magnitudes(k, m->group_terms_at[g], m->group_terms_at[g + 1]);
+    Real terms = evaluate_magnitudes(k, g);
     room = minimum(CANCELLED * k.amplitude[g] - terms, room);
   }
+  if (!any(asked & (room >= 0.0))) return rounding(k);
+  for (int64_t g = 0; g < m->groups; g++) {
+    for (int64_t b = 0; m->group_kind[g] == OWN && b < m->group_last[g] - m->group_first[g]; b++)
+      room = minimum(m->relative[m->group_begin[g] + b] * k.own[m->group_own[g] + b], room);
+  }
+  for (int64_t b = 0; b < m->bins; b++) counts += k.observed[b];
   Truth sound = room >= 0.0;
-  Real most = k.total * (EPSILON * CANCELLED * EPSILON * CANCELLED);
+  Real most = counts * (EPSILON * CANCELLED * EPSILON * CANCELLED);
   return any(asked & !sound) ? select(sound, most, rounding(k)) : most;
 }
 
@@ -811,6 +838,20 @@ struct Ahead {
   Real empty;     // of what the barrier takes from it
 };
 
+// Adds what steps of SIZE parameters that the same bins feel change in the rates.
+template <int SIZE>
+INLINE int64_t add_steps(const Work &k, int64_t p, Real *change) {
+  Real steps[SIZE];
+  for (int i = 0; i < SIZE; i++) steps[i] = k.step[p + i];
+  for (int64_t b = k.m->free_first[p]; b < k.m->free_last[p]; b++) {
+    const Real *slopes = k.window + b * k.stride + p;
+    Real sum = change[b];
+    for (int i = 0; i < SIZE; i++) sum += slopes[i] * steps[i];
+    change[b] = sum;
+  }
+  return SIZE;
+}
+
 // The slope after a whole step is J^T w with w_b = -2 d_b / nu_b x_b^2 / (1 + x_b), as the step makes that of the
 // parabola zero; and there H >= J^T C J with C_b = 2 d_b / (nu_b (1 + x_b))^2. So g^T H^-1 g / 2 <= sum w_b^2 / C_b / 2,
 // which is sum d_b x_b^4. 2NLL falls by the distance and 2 sum d_b (x_b^3 / 3 - x_b^4 / 4 + ...).
@@ -818,8 +859,15 @@ STAGE Ahead look_ahead(Work &k) {
   const Model *m = k.m;
   Real *change = k.spare;
   for (int64_t b = 0; b < m->bins; b++) change[b] = real(0.0);
-  for (int64_t p = 0; p < m->free; p++) {
-    for (int64_t b = m->free_first[p]; b < m->free_last[p]; b++) change[b] += k.window[b * k.stride + p] * k.step[p];
+  for (int64_t p = 0; p < m->free;) {
+    int64_t size = 1;
+    while (p + size < m->free && m->free_first[p + size] == m->free_first[p] && m->free_last[p + size] == m->free_last[p]) size++;
+    if (size >= 4)
+      p += add_steps<4>(k, p, change);
+    else if (size >= 2)
+      p += add_steps<2>(k, p, change);
+    else
+      p += add_steps<1>(k, p, change);
   }
   Ahead ahead{real(0.0), real(0.0), real(0.0), real(0.0)};
   for (int64_t b = 0; b < m->bins; b++) {
@@ -855,18 +903,16 @@ void load_shared(Work &k) {
     k.first[f] = real(1.0);
     k.second[f] = real(0.0);
   }
-  k.total = real(0.0);
-  k.shared_least = m->vector_groups ? -INFINITE : 0.0;
+  k.least = m->vector_groups ? -INFINITE : 0.0;
   for (int64_t g = 0; g < m->groups; g++)
     for (int64_t b = 0; m->group_kind[g] == SHARED && b < m->group_last[g] - m->group_first[g]; b++)
-      k.shared_least = std::fmin(k.shared_least, m->numbers[m->group_begin[g] + b]);
+      k.least = std::fmin(k.least, m->numbers[m->group_begin[g] + b]);
   for (int64_t b = 0; b < m->bins; b++) {
     const double count = read(rows->observed, b, 0);
     const double least = read(rows->barrier, b, 0);
     k.barrier = k.barrier || count < least;
     k.counted[b] = real(count);
     k.observed[b] = real(count < least ? least : count);
-    k.total += k.observed[b];
   }
   for (int64_t i = 0; i < m->normals + m->poissons; i++) k.auxiliary[i] = real(read(rows->auxiliary, i, 0));
   for (int64_t p = 0; p < m->free; p++) k.steady[p] = m->affine && !m->vector_groups;
@@ -888,15 +934,12 @@ void load(Work &k, const Result &result, int64_t row, int l) {
   if (rows->observed.row || rows->barrier.row) {
     fetch(rows->observed, m->bins, row);
     fetch(rows->barrier, m->bins, row);
-    double total = 0.0;
     for (int64_t b = 0; b < m->bins; b++) {
       const double count = read(rows->observed, b, row), least = read(rows->barrier, b, row);
       k.barrier = k.barrier || count < least;
       k.counted[b].v[l] = count;
       k.observed[b].v[l] = count < least ? least : count;
-      total += count < least ? least : count;
     }
-    k.total.v[l] = total;
   }
   if (rows->auxiliary.row) {
     fetch(rows->auxiliary, m->normals + m->poissons, row);
@@ -908,24 +951,18 @@ void load(Work &k, const Result &result, int64_t row, int l) {
     fetch(column, 8, row);
     for (int64_t i = 0; i < 8; i++) k.numbers[8 * f + i].v[l] = read(column, i, row);
   }
-  double least = k.shared_least;
-  for (int64_t s = 0; s < m->shapes; s++) {
-    const Column &column = rows->columns[m->shape_column[s]];
-    const double *relative = m->numbers + m->shape_relative[s];
-    Real *shape = k.shape + m->shape_begin[s];
-    const int64_t first = m->shape_first[s], last = m->shape_last[s];
+  for (int64_t c = 0; c < m->columns; c++) {
+    const Column &column = rows->columns[m->own_column[c]];
+    const int64_t first = m->own_first[c], last = m->own_last[c];
     fetch({column.data + first * column.step, column.step, column.row}, last - first, row);
-    for (int64_t b = first; b < last; b++) {
-      const double events = relative[b - first] * read(column, b, row);
-      shape[b - first].v[l] = events;
-      least = events < least ? events : least;
-    }
+    Real *events = k.own + m->own_begin[c];
+    for (int64_t b = first; b < last; b++) events[b - first].v[l] = read(column, b, row);
   }
-  k.least.v[l] = least;
 }
 
-// Rows that a thread takes at a time: few, so that all end together, and enough not to meet at the edges of results.
-const int64_t PORTION = 64;
+// Rows that a thread takes at a time: a part of what is left, so that threads seldom meet at the edges of results, and few
+// at last, so that all end together.
+const int64_t PART = 8, FEW = 16;
 
 // The next row for a lane, or -1 when all are taken.
 struct Queue {
@@ -933,9 +970,11 @@ struct Queue {
   int64_t next, last;
   int64_t take() {
     if (next == last) {
-      next = rows->next->fetch_add(PORTION, std::memory_order_relaxed);
-      last = next + PORTION < rows->count ? next + PORTION : rows->count;
-      if (next >= rows->count) next = last = rows->count;
+      next = rows->next->load(std::memory_order_relaxed);
+      do {
+        const int64_t left = rows->count - next, part = left / PART > FEW ? left / PART : FEW;
+        last = next + (part < left ? part : left);
+      } while (!rows->next->compare_exchange_weak(next, last, std::memory_order_relaxed));
       if (next == last) return -1;
     }
     return next++;
@@ -1018,7 +1057,6 @@ void run(Work &k, const Result &result) {
         for (int64_t p = 0; p < F; p++) result.theta[m->free_parameter[p] * rows->stride + r] = k.base[p].v[l];
       result.value[r] = value.v[l] + empty.v[l];
       result.edm[r] = distance.v[l];
-      result.evaluations[r] = (int64_t)count.v[l];
       const bool valid = distance.v[l] <= EDM_VALID || rounded.v[l] != 0.0;
       result.reason[r] = valid ? VALID : stuck.v[l] != 0.0 ? ROUNDED : UNFINISHED;
       row[l] = queue.take();

@@ -223,7 +223,7 @@ def _check_digits(option: click.Option, words: str | list[str], context: click.C
             raise click.UsageError(message, ctx=context)
 
 
-@click.group(cls=_Verbs, context_settings=_CONTEXT, no_args_is_help=False)
+@click.group(cls=_Verbs, context_settings=_CONTEXT, no_args_is_help=False, subcommand_metavar="VERB [ARGS]...")
 @click.version_option(__version__, "--version", "-V", prog_name="spec-builder")
 @click.option(
     "--cite", is_flag=True, is_eager=True, expose_value=False, callback=_cite, help="BibTeX to cite, and exit."

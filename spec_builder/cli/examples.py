@@ -79,8 +79,8 @@ EXAMPLES = {
 }
 _ANALYSES = (
     "xenonnt, pandax4t, combined (both), coherent_csi, eves and eves_all (electron recoils), texono, global (all), an "
-    "experiment that `spec-builder experiments` lists, or the path of a folder with one of your own, joined by '+'; or "
-    "a TOML file of an analysis"
+    "experiment that `spec-builder experiments` lists, the path of a folder with one of your own, or several of these "
+    "joined by '+'; or the path of a TOML file of an analysis"
 )
 _INTERACTIONS = (
     "scalar, vector_universal, vector_bl, vector, axial, tensor, nsi, magnetic_moment, millicharge, or the path of a "

@@ -149,7 +149,7 @@ interval_cl_option = click.option(
     "--cl", default=0.6827, show_default=True, metavar="CL", help="Confidence level of the interval, such as 0.9."
 )
 cl_option = click.option("--cl", default=0.9, show_default=True, metavar="CL", help="Confidence level, such as 0.95.")
-_DOF = "1: minimum at each mass; 2: over the plane."
+_DOF = "Degrees of freedom. 1: minimum at each mass; 2: over the plane."
 dof_option = choice("--dof", ("1", "2"), default=1, show_default=True, help=_DOF)
 plane_dof_option = choice("--dof", ("1", "2"), type=int, help=f"{_DOF} Default: 2, without a mass 1.")
 compared_dof_option = choice("--dof", ("1", "2"), type=int, default=2, show_default=True, help=_DOF)

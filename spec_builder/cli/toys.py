@@ -123,7 +123,7 @@ projection_options = _together(
         multiple=True,
         callback=_factors("exposure", "xenonnt=10"),
         metavar="EXPERIMENT=FACTOR",
-        help="Exposure times FACTOR, of a run that does not exist; repeatable.",
+        help="Exposure times FACTOR, of a future run; repeatable.",
     ),
     click.option(
         "--background",

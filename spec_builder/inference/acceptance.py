@@ -10,7 +10,6 @@ import numpy as np
 
 from spec_builder.inference.critical_values import TIE, CriticalValue
 from spec_builder.inference.roots import STEEP, find_roots
-from spec_builder.inference.toys import ERROR_STREAM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,14 +17,16 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
     from spec_builder.inference.observed import Observed
 
-__all__ = ["Acceptance", "accept", "reaches_far_enough", "smooth_errors"]
+__all__ = ["Acceptance", "accept", "finer_values", "reaches_far_enough", "smooth_errors"]
 
 #: Crossings between which the difference stays within so many of its errors are one crossing, blurred.
 _BLUR = 3.0
-#: Resamplings of the critical values for the error of an interval's end.
-_RESAMPLINGS = 400
 #: Grid points over which the errors of critical values are averaged.
 _NEIGHBOURS = 7
+#: Values of the second grid between two of the first.
+_FINER = 8
+#: A margin that no error reaches.
+_SURE = 1e3
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Acceptance:
         errors: of the crossings: Monte Carlo, and where between grid points a jump of critical values stands.
         interval: (lower, upper), the nearest crossings on either side of the best value; None where there is none.
         interval_error: errors of these.
+        jumps: crossings whose error is the jump's, which a finer grid would place.
     """
 
     ends: tuple[float, ...]
@@ -45,21 +47,26 @@ class Acceptance:
     accepted: bool
     interval: tuple[float | None, float | None]
     interval_error: tuple[float | None, float | None]
+    jumps: tuple[float, ...] = ()
 
 
-def accept(observed: Observed, critical: Sequence[CriticalValue], seed: int) -> Acceptance:
+def accept(observed: Observed, critical: Sequence[CriticalValue], cl: float) -> Acceptance:
     """Where the observed statistic crosses the critical values, which are linear between grid points.
+
+    How sure a value is accepted or not is told by its p-value, whose error is binomial: critical values of few counts
+    jump, and order statistics beside a jump know nothing of it.
 
     Args:
         observed: the observed data; their statistic is exact everywhere.
         critical: on a grid of ascending values.
-        seed: of the resamplings that errors come from.
+        cl: confidence level.
     """
-    values, levels, errors, heights = _with_hidden_minima(observed, critical)
+    values, levels, heights, margins = _with_hidden_minima(observed, critical, cl)
     difference = heights - levels - TIE
     outside = difference > 0
     place = np.flatnonzero(outside[1:] != outside[:-1])
     ends: list[float] = []
+    ties = np.abs(difference + TIE) <= TIE
     if place.size:
 
         def height(at: FloatArray, row: IndexArray) -> FloatArray:
@@ -75,10 +82,16 @@ def accept(observed: Observed, critical: Sequence[CriticalValue], seed: int) -> 
             relative=1e-9,
             absolute=observed.least,
         )
-        ends = _sharpen(roots.x.tolist(), place.tolist(), np.abs(difference) < _BLUR * errors)
-    smooth = smooth_errors(errors)
-    moved = _end_errors(ends, values, difference, smooth, seed)
-    jumped = _jump_errors(ends, place, (values, levels, smooth), difference)
+        # where the observed statistic is itself a critical value, the line between two of them leaves it at once
+        tied = ties[place] | ties[place + 1]
+        inside, beyond = margins[place], margins[place + 1]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            part = np.nan_to_num(np.clip(inside / (inside - beyond), 0.0, 1.0), nan=0.5)
+        by_p_value = values[place] + part * (values[place + 1] - values[place])
+        crossed = np.where(tied, by_p_value, roots.x)
+        ends = _sharpen(crossed.tolist(), place.tolist(), np.abs(margins) < _BLUR)
+    moved = _end_errors(ends, values, margins)
+    jumped = _jump_errors(ends, place, values, margins, ties)
     spread = [math.hypot(*both) for both in zip(moved, jumped, strict=True)]
     lower, upper = observed.nearest(ends)
     by_end: dict[float | None, float] = dict(zip(ends, spread, strict=True))
@@ -88,31 +101,56 @@ def accept(observed: Observed, critical: Sequence[CriticalValue], seed: int) -> 
         not bool(outside[0]),
         (lower, upper),
         (by_end.get(lower), by_end.get(upper)),
+        tuple(end for end, jump, move in zip(ends, jumped, moved, strict=True) if jump > move),
     )
+
+
+def finer_values(values: FloatArray, jumps: Sequence[float]) -> FloatArray:
+    """Values of a second grid: between the two of the first one beside each end that a jump hides.
+
+    Args:
+        values: of the first grid, ascending.
+        jumps: ends.
+
+    Examples:
+        >>> finer_values(np.array([0.0, 9.0, 18.0]), [10.5]).tolist()
+        [10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 17.0]
+    """
+    left = np.unique(np.clip(np.searchsorted(values, jumps, side="right") - 1, 0, values.size - 2))
+    parts = np.arange(1, _FINER + 1) / (_FINER + 1)
+    finer: FloatArray = (values[left, None] + parts * np.diff(values)[left, None]).ravel()
+    return finer
 
 
 def _with_hidden_minima(
-    observed: Observed, critical: Sequence[CriticalValue]
+    observed: Observed, critical: Sequence[CriticalValue], cl: float
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Values, critical values, their errors and observed statistics on a grid, shape (G,) each.
+    """Values, critical values, observed statistics and margins on a grid, shape (G,) each.
 
-    Of a minimum that is accepted between two values that are not, the place stands in the grid too.
+    The margin is what the p-value is above that of an end, in its standard deviations. Of a minimum that is accepted
+    between two values that are not, the place stands in the grid too.
     """
-    values, levels, errors, heights = (
-        np.array([getattr(point, name) for point in critical]) for name in ("value", "critical", "error", "observed")
+    values, levels, errors, heights, p_values, toys = (
+        np.array([getattr(point, name) for point in critical])
+        for name in ("value", "critical", "error", "observed", "p_value", "toys")
     )
+    margins = (p_values - (1 - cl)) / np.sqrt(cl * (1 - cl) / toys)
     outside = heights > levels + TIE
     more = np.setdiff1d([observed.value, *observed.minima(np.inf)], values)
     more = more[(more > values[0]) & (more < values[-1])]
     left = np.searchsorted(values, more) - 1
     more = more[outside[left] & outside[left + 1]]
     more_heights = observed.statistic(more)
-    hidden = more_heights <= np.interp(more, values, levels) + TIE
+    more_levels, more_errors = (np.interp(more, values, own) for own in (levels, errors))
+    hidden = more_heights <= more_levels + TIE
+    # no toys are thrown there: what it is below the critical value, in errors of that
+    with np.errstate(divide="ignore"):
+        more_margins = np.minimum((more_levels + TIE - more_heights) / more_errors, _SURE)[hidden]
     whole = np.append(values, more[hidden])
     order = np.argsort(whole)
     whole = whole[order]
-    between = np.interp(whole, values, levels), np.interp(whole, values, errors)
-    return whole, *between, np.append(heights, more_heights[hidden])[order]
+    known = np.append(heights, more_heights[hidden])[order], np.append(margins, more_margins)[order]
+    return whole, np.interp(whole, values, levels), *known
 
 
 def reaches_far_enough(observed: Observed, critical: Sequence[CriticalValue]) -> bool:
@@ -152,41 +190,41 @@ def smooth_errors(errors: FloatArray) -> FloatArray:
     return smooth
 
 
-def _end_errors(
-    ends: list[float], values: FloatArray, difference: FloatArray, errors: FloatArray, seed: int
-) -> list[float]:
-    """Standard deviations of the accepted length around each of the ends when critical values move."""
-    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(ERROR_STREAM,)))
-    moved = np.minimum(difference, STEEP) + errors * generator.normal(size=(_RESAMPLINGS, values.size))
-    left, right = np.maximum(-moved[:, :-1], 0.0), np.maximum(-moved[:, 1:], 0.0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        part = (left + right) / (np.abs(moved[:, :-1]) + np.abs(moved[:, 1:]))
-    lengths = np.nan_to_num(part) * np.diff(values)
+def _end_errors(ends: list[float], values: FloatArray, margins: FloatArray) -> list[float]:
+    """By how much the accepted length around each of the ends changes when p-values move by their errors.
+
+    All move together: where they stay close to that of an end over many grid points, as those of few counts do, each of
+    these points is as likely on the wrong side, and errors that averaged out over them would say too little.
+    """
     borders = (np.array(ends[1:]) + np.array(ends[:-1])) / 2
     near = np.searchsorted(borders, (values[1:] + values[:-1]) / 2)
-    return [float(np.std(lengths[:, near == i].sum(axis=1))) for i in range(len(ends))]
+    lengths = []
+    for moved in (margins + 1.0, margins - 1.0):
+        left, right = np.maximum(moved[:-1], 0.0), np.maximum(moved[1:], 0.0)
+        change = np.abs(moved[:-1]) + np.abs(moved[1:])
+        part = np.divide(left + right, change, out=np.zeros_like(change), where=change > 0)
+        lengths.append(np.bincount(near, part * np.diff(values), minlength=len(ends)))
+    return [float(more - less) / 2 for more, less in zip(*lengths, strict=True)] if ends else []
 
 
 def _jump_errors(
-    ends: list[float], place: IndexArray, grid: tuple[FloatArray, FloatArray, FloatArray], difference: FloatArray
+    ends: list[float], place: IndexArray, values: FloatArray, margins: FloatArray, ties: BoolArray
 ) -> list[float]:
-    """What is not known of the ends because critical values may jump between grid points, as those of few counts do.
+    """What is not known of the ends because p-values may jump between grid points, as those of few counts do.
 
-    A jump is what a step of the critical values has beyond the steps beside it and its errors. It stands anywhere
-    between the two grid points: the end's distance to a place there, root mean square, counts by the jump's part of
-    the change that makes the crossing. Where the observed statistic is itself a critical value all of it does: the
-    line between leaves it at once.
+    A jump is what a step of the p-values has beyond the steps beside it and their errors. It stands anywhere between
+    the two grid points: the end's distance to a place there, root mean square, counts by the jump's part of the change
+    that makes the crossing. Where the observed statistic is itself a critical value data are discrete, and all of it is
+    a jump.
     """
-    values, levels, errors = grid
-    steps = np.diff(levels)
+    steps = np.diff(margins)
     found = []
     for end in ends:
         i = int(place[np.argmin(np.maximum(values[place] - end, end - values[place + 1]))])
         beside = np.median(steps[max(i - 1, 0) : i + 2])
-        jump = max(abs(float(steps[i] - beside)) - float(errors[i] + errors[i + 1]), 0.0)
-        change = abs(float(difference[i + 1] - difference[i]))
-        at_tie = bool((np.abs(difference[i : i + 2] + TIE) <= TIE).any())
-        part = 1.0 if at_tie else min(jump / change, 1.0) if 0 < change < np.inf else 0.0
+        jump = math.sqrt(max(float(steps[i] - beside) ** 2 - 2.0, 0.0))  # a step of two margins has variance two
+        change = abs(float(steps[i]))
+        part = 1.0 if ties[i : i + 2].any() else min(jump / change, 1.0) if change > 0 else 0.0
         left, right = end - values[i], values[i + 1] - end
         found.append(part * math.sqrt(max(left**3 + right**3, 0.0) / (3 * (left + right))))
     return found

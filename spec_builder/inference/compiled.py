@@ -9,12 +9,13 @@ numpy's minimiser stays: it runs where there is no library, and it is the refere
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -149,11 +150,28 @@ def _side_by_side(work: Callable[[], None], number: int) -> None:
     if number == 1:
         work()
         return
-    with ThreadPoolExecutor(number - 1) as pool:
-        others = [pool.submit(work) for _ in range(number - 1)]
+    ends: SimpleQueue[BaseException | None] = SimpleQueue()
+
+    def help_out() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001
+            ends.put(error)
+        else:
+            ends.put(None)
+
+    started = 0
+    try:
+        for _ in range(number - 1):
+            # :mod:`threading` waits until a thread runs, which takes as long as hundreds of fits
+            _thread.start_new_thread(help_out, ())
+            started += 1
         work()
-        for other in others:
-            other.result()
+    finally:  # whatever happens, no other may work on the arrays any more
+        errors = [ends.get() for _ in range(started)]
+    for error in errors:
+        if error is not None:
+            raise error
 
 
 def run(
@@ -184,9 +202,9 @@ def run(
     if not count:
         return np.empty(0), np.empty(0), np.empty(0, dtype=np.intp)
     value, edm = np.empty(count), np.empty(count)
-    reason, used = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
+    reason = np.empty(count, dtype=np.int64)
     points = np.ascontiguousarray(theta)
-    result = Result(*(array.ctypes.data for array in (points, value, edm, reason, used)))
+    result = Result(*(array.ctypes.data for array in (points, value, edm, reason)))
     own = list(arrays.columns)
     if arrays.interpolations is not None:
         own = [*np.moveaxis(arrays.interpolations, 1, 0), *own]
@@ -207,4 +225,4 @@ def run(
     if points is not theta:
         theta[:] = points
     value += packed.constant if arrays.constant is None else arrays.constant
-    return value, edm, reason.astype(np.intp)
+    return value, edm, reason.astype(np.intp, copy=False)

@@ -51,6 +51,7 @@ class CriticalValue:
         observed: statistic of the observed data.
         p_value: share of the toys whose statistic is not below that.
         p_error: its binomial error.
+        number: of its random numbers: the place of the value among those that toys were thrown at, in this order.
     """
 
     value: float
@@ -60,6 +61,7 @@ class CriticalValue:
     observed: float
     p_value: float
     p_error: float
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -139,17 +141,23 @@ def default_values(observed: Observed, cl: float, count: int = GRID, dof: int = 
 def critical_values(
     observed: Observed, grid: FloatArray, thrown: Sequence[Toys], cl: float
 ) -> tuple[CriticalValue, ...]:
-    """Critical values and p-values on a grid.
+    """Critical values and p-values on a grid, in ascending order.
+
+    Args:
+        observed: the observed data.
+        grid: values, shape (G,), in the order in which toys were thrown.
+        thrown: the toys of each.
+        cl: confidence level.
 
     Raises:
         SpecBuilderError: where no fit of the observed data converges.
     """
     heights = observed.statistic(grid)
     found = []
-    for value, height, toys in zip(grid.tolist(), heights.tolist(), thrown, strict=True):
+    for number, (value, height, toys) in enumerate(zip(grid.tolist(), heights.tolist(), thrown, strict=True)):
         if np.isnan(height):
             raise SpecBuilderError(f"toys: no fit of the observed data converges at {value:g}")
         share = p_value(toys.statistic, height)
         critical, error = critical_value(toys.statistic, cl)
-        found.append(CriticalValue(value, critical, error, toys.count, height, share.p_value, share.p_error))
-    return tuple(found)
+        found.append(CriticalValue(value, critical, error, toys.count, height, share.p_value, share.p_error, number))
+    return tuple(sorted(found, key=lambda point: point.value))

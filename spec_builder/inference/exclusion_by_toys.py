@@ -7,15 +7,17 @@ mass (:mod:`spec_builder.inference.mass_models`); with two it is less the minimu
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spec_builder.base.chunks import MemoryStore
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.names import shown
 from spec_builder.base.progress import Parts, silent
-from spec_builder.inference.acceptance import Acceptance, accept, reaches_far_enough
+from spec_builder.inference.acceptance import Acceptance, accept, finer_values, reaches_far_enough
 from spec_builder.inference.critical_values import GRID, CriticalValue, critical_values, default_values
 from spec_builder.inference.exclusion import PLANE_MASSES, Exclusion, MassPoint, Minimum
 from spec_builder.inference.mass_models import MassModel, mass_models
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from spec_builder.inference.curves import Interval
     from spec_builder.inference.data import Problem
     from spec_builder.inference.observed import Observed
-    from spec_builder.inference.toys import Chunk, Ensemble
+    from spec_builder.inference.toys import Chunk, Ensemble, Toys
 
 __all__ = ["ToyExclusion", "ToyMassPoint", "exclude_by_toys"]
 
@@ -117,7 +119,8 @@ def exclude_by_toys(
         seed: of the random numbers. The result is a function of it and of ``toys``.
         ensemble: where the nuisance parameters of the points are.
         count: values of the parameter at each mass.
-        values: they themselves at each mass, ascending, in the place of a grid over what the intervals may be.
+        values: they themselves at each mass, in the place of a grid over what the intervals may be and a finer one
+            around each end that a jump of p-values hides; their order tells their random numbers apart.
         plane: the first and the last mass of the plane that dof = 2 refers to [MeV].
         executor: any ``concurrent.futures.Executor``; None computes here.
         store: where finished chunks go; in memory by default.
@@ -143,19 +146,56 @@ def exclude_by_toys(
         grids = [default_values(one, cl, count, dof) for one in observed]
     else:
         grids = [np.array([model.y(v) for v in own.tolist()]) for model, own in zip(models, values, strict=True)]
-    work: list[Chunk] = []
-    for i, (model, grid) in enumerate(zip(models, grids, strict=True)):
-        work += model.chunks(grid, ensemble, toys, seed, i)
-    if dof == 2:
-        work = over_the_plane(work, problem, plane)
-    thrown = compute_toys(work, executor=executor, store=store, report=report)
+
+    def work_at(grids: Sequence[FloatArray], firsts: Sequence[int]) -> list[Chunk]:
+        found: list[Chunk] = []
+        for i, (model, grid, first) in enumerate(zip(models, grids, firsts, strict=True)):
+            found += model.chunks(grid, ensemble, toys, seed, i, first)
+        return found if dof == 1 else over_the_plane(found, problem, plane)
+
+    kept = MemoryStore() if store is None else store
+    work = work_at(grids, [0] * len(models))
+    thrown = compute_toys(work, executor=executor, store=kept, report=report)
+    tables = _by_mass(observed, grids, thrown, cl)
+    accepted = [accept(one, critical, cl) for one, critical in zip(observed, tables, strict=True)]
+    finer = [finer_values(grid, one.jumps) for grid, one in zip(grids, accepted, strict=True)]
+    if values is None and any(grid.size for grid in finer):
+        work += work_at(finer, [grid.size for grid in grids])
+        thrown = compute_toys(work, executor=executor, store=kept, report=report)
+        tables = _by_mass(observed, grids, thrown, cl, finer)
+        accepted = [accept(one, critical, cl) for one, critical in zip(observed, tables, strict=True)]
     lost = sum(one.lost for one in thrown)
-    points = []
-    for model, one, grid in zip(models, observed, grids, strict=True):
-        own, thrown = thrown[: grid.size], thrown[grid.size :]
-        critical = critical_values(one, grid, own, cl)
-        points.append(_mass_point(model, one, critical, accept(one, critical, seed), level))
+    points = [
+        _mass_point(model, one, critical, found, level)
+        for model, one, critical, found in zip(models, observed, tables, accepted, strict=True)
+    ]
     return ToyExclusion(cl, dof, toys, seed, ensemble, minimum, tuple(points), lost)
+
+
+def _by_mass(
+    observed: Sequence[Observed],
+    grids: Sequence[FloatArray],
+    thrown: Sequence[Toys],
+    cl: float,
+    finer: Sequence[FloatArray] | None = None,
+) -> list[tuple[CriticalValue, ...]]:
+    """Critical values at each mass, from toys on its grid, and then from those on finer ones.
+
+    Args:
+        observed: the data's statistic at each mass.
+        grids: values at each mass.
+        thrown: toys, mass by mass on the grids, then mass by mass on the finer ones.
+        cl: confidence level.
+        finer: further values at each mass.
+    """
+    stages = [grids] if finer is None else [grids, finer]
+    left = iter(thrown)
+    own: list[list[Toys]] = [[] for _ in observed]
+    for stage in stages:
+        for i, grid in enumerate(stage):
+            own[i] += itertools.islice(left, grid.size)
+    whole = [np.concatenate(parts) for parts in zip(*stages, strict=True)]
+    return [critical_values(one, grid, toys, cl) for one, grid, toys in zip(observed, whole, own, strict=True)]
 
 
 def _least(models: Sequence[MassModel], observed: Sequence[Observed]) -> Minimum:

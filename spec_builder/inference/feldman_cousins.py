@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spec_builder.base.chunks import MemoryStore
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.progress import Parts, silent
-from spec_builder.inference.acceptance import Acceptance, accept
+from spec_builder.inference.acceptance import Acceptance, accept, finer_values
 from spec_builder.inference.critical_values import CriticalValue, PValue, critical_values, default_values, p_value
 from spec_builder.inference.fit import may_be_absent
 from spec_builder.inference.observed import Observed
@@ -24,11 +25,12 @@ from spec_builder.inference.toys import GOODNESS_STREAM, GRID_STREAM, NULL_STREA
 
 if TYPE_CHECKING:
     import concurrent.futures
+    from collections.abc import Sequence
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.base.chunks import Store
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.inference.toys import Ensemble
+    from spec_builder.inference.toys import Ensemble, Toys
 
 __all__ = ["FeldmanCousins", "feldman_cousins"]
 
@@ -95,7 +97,8 @@ def feldman_cousins(
         toys: at each value of the grid, at the null value and at the best value.
         seed: of the random numbers. The result is a function of it and of ``toys``, whoever computes it.
         ensemble: where the nuisance parameters of the hypotheses are, see :func:`hypotheses`.
-        values: ascending grid, shape (G,); 61 over what the interval may be by default.
+        values: grid, shape (G,), whose order tells the random numbers of its values apart; by default 61 over what the
+            interval may be, and finer ones around each end that a jump of p-values hides.
         null: the value without a signal; None if there is none. A parameter with a constraint has none.
         executor: any ``concurrent.futures.Executor``; None computes here.
         store: where finished chunks go; in memory by default.
@@ -113,25 +116,40 @@ def feldman_cousins(
     absent = null is not None and may_be_absent(likelihood, parameter, null)
     null_height = _height_at(observed, null if absent else None)
     more = [observed.value, *([null] if null_height is not None and np.isfinite(null_height) else [])]
-    truths = hypotheses(likelihood, parameter, np.append(grid, np.array(more, dtype=np.float64)), ensemble)
-    streams = [(GRID_STREAM, i) for i in range(grid.size)] + [(GOODNESS_STREAM, 0), (NULL_STREAM, 0)][: len(more)]
-    thrown = throw(
-        likelihood,
-        parameter,
-        truths,
-        toys=toys,
-        seed=seed,
-        streams=streams,
-        executor=executor,
-        store=store,
-        report=report,
-    )
-    critical = critical_values(observed, grid, thrown[: grid.size], cl)
-    accepted = accept(observed, critical, seed)
+    kept = MemoryStore() if store is None else store
+
+    def thrown_at(grid: FloatArray, finer: FloatArray) -> tuple[list[Toys], list[Toys]]:
+        """Toys on a grid with a finer one, and at the best and the null value; what is in the store is not thrown."""
+        truths = np.concatenate([grid, np.array(more, dtype=np.float64), finer])
+        places = range(grid.size + finer.size)
+        streams = [(GRID_STREAM, i) for i in places]
+        streams[grid.size : grid.size] = [(GOODNESS_STREAM, 0), (NULL_STREAM, 0)][: len(more)]
+        thrown = throw(
+            likelihood,
+            parameter,
+            hypotheses(likelihood, parameter, truths, ensemble),
+            toys=toys,
+            seed=seed,
+            streams=streams,
+            executor=executor,
+            store=kept,
+            report=report,
+        )
+        beyond = grid.size + len(more)
+        return [*thrown[: grid.size], *thrown[beyond:]], thrown[grid.size : beyond]
+
+    on_grid, others = thrown_at(grid, np.empty(0))
+    critical = critical_values(observed, grid, on_grid, cl)
+    accepted = accept(observed, critical, cl)
+    if values is None and accepted.jumps:
+        finer = finer_values(grid, accepted.jumps)
+        on_grid, others = thrown_at(grid, finer)
+        critical = critical_values(observed, np.append(grid, finer), on_grid, cl)
+        accepted = accept(observed, critical, cl)
     significance = None
-    problems = _problems(accepted, grid, observed)
+    problems = _problems(accepted, critical, observed)
     if len(more) > 1 and null_height is not None:
-        significance = p_value(thrown[-1].statistic, null_height)
+        significance = p_value(others[-1].statistic, null_height)
     elif null_height is not None:
         problems += (f"significance: 2NLL is not finite at {parameter} = {null:g}",)
     return FeldmanCousins(
@@ -147,8 +165,8 @@ def feldman_cousins(
         observed.nearest(observed.crossings(level)),
         critical,
         significance,
-        p_value(thrown[grid.size].chi2, observed.chi2),
-        sum(one.lost for one in thrown),
+        p_value(others[0].chi2, observed.chi2),
+        sum(one.lost for one in (*on_grid, *others)),
         problems,
     )
 
@@ -161,20 +179,19 @@ def _height_at(observed: Observed, null: float | None) -> float | None:
 
 
 def _check_grid(grid: FloatArray, observed: Observed, parameter: str) -> None:
-    if grid.ndim != 1 or grid.size < 2 or not (np.diff(grid) > 0).all():
-        raise SpecBuilderError(f"toys: the grid of {parameter} must hold two ascending values or more")
-    if grid[0] < observed.low or grid[-1] > observed.high:
+    if grid.ndim != 1 or grid.size < 2 or np.unique(grid).size < grid.size:
+        raise SpecBuilderError(f"toys: the grid of {parameter} must hold two different values or more")
+    if grid.min() < observed.low or grid.max() > observed.high:
         raise SpecBuilderError(
             f"toys: the grid of {parameter} leaves its domain, {observed.low:g} to {observed.high:g}"
         )
 
 
-def _problems(accepted: Acceptance, grid: FloatArray, observed: Observed) -> tuple[str, ...]:
+def _problems(accepted: Acceptance, critical: Sequence[CriticalValue], observed: Observed) -> tuple[str, ...]:
     """Ends that are not known because the grid ends before the domain does."""
     problems = []
-    for end, side, last, edge in zip(
-        accepted.interval, ("lower", "upper"), (grid[0], grid[-1]), (observed.low, observed.high), strict=True
-    ):
+    last_values, edges = (critical[0].value, critical[-1].value), (observed.low, observed.high)
+    for end, side, last, edge in zip(accepted.interval, ("lower", "upper"), last_values, edges, strict=True):
         if end is None and last != edge:
             problems.append(f"{side} end of the interval: not within the grid, which ends at {last:g}")
     return tuple(problems)

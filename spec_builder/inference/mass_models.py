@@ -97,9 +97,17 @@ class MassModel:
         return np.array([self.value(one) for one in y.tolist()])
 
     def chunks(
-        self, grid: FloatArray, ensemble: Ensemble, toys: int, seed: int, number: int
+        self, grid: FloatArray, ensemble: Ensemble, toys: int, seed: int, number: int, first: int = 0
     ) -> list[ToyChunk] | list[ShapedToyChunk]:
-        """The work of toys at values of y; ``number`` tells the masses apart.
+        """The work of toys at values of y.
+
+        Args:
+            grid: the values, shape (G,).
+            ensemble: where the nuisance parameters of the hypotheses are.
+            toys: at each value.
+            seed: of the random numbers.
+            number: tells the masses apart.
+            first: number of the first value: numbers tell the values apart.
 
         Raises:
             SpecBuilderError: where no fit of the observed data converges.
@@ -110,14 +118,14 @@ class MassModel:
             model = self.likelihood.specification
             return [
                 ToyChunk(model, VARIABLE, truth, seed, (number, h), c, size)
-                for h, truth in enumerate(truths)
+                for h, truth in enumerate(truths, start=first)
                 for c, size in sizes
             ]
         values = self._values(grid)
         truths = self.shaped.hypotheses(values, ensemble)
         return [
             ShapedToyChunk(self.shaped, value, truth, seed, (number, h), c, size)
-            for h, (value, truth) in enumerate(zip(values.tolist(), truths, strict=True))
+            for h, (value, truth) in enumerate(zip(values.tolist(), truths, strict=True), start=first)
             for c, size in sizes
         ]
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["FIELDS", "LAYOUT", "SIZES", "Column", "Model", "PackedModel", "Result", "Rows", "is_small", "pack"]
 
 #: Of the structures below; the library says which it was compiled with.
-LAYOUT = 4
+LAYOUT = 5
 
 _KINDS: tuple[Kind, ...] = (
     "identity",
@@ -45,7 +45,7 @@ _SHARED, _OWN, _SCALED = 0, 1, 2
 #: Names of the sizes of a model.
 SIZES = (
     *("parameters", "free", "bins", "factors", "groups", "slopes", "bends", "blocks", "normals", "poissons"),
-    *("shapes", "vector_groups", "affine", "sums", "parcels"),
+    *("columns", "vector_groups", "affine", "sums", "parcels"),
 )
 _ARRAYS = """
 int free_parameter
@@ -56,9 +56,9 @@ double factor_numbers
 int factor_column
 double coefficient
 int term_at, term_factors, group_terms_at, slope_terms_at, bend_terms_at
-int group_first, group_last, group_kind, group_begin, group_slopes_at
-double numbers
-int shape_column, shape_first, shape_last, shape_begin, shape_relative
+int group_first, group_last, group_kind, group_begin, group_own, group_slopes_at
+double numbers, relative
+int own_column, own_first, own_last, own_begin
 int vector_group, vector_own, vector_template, scaled_begin, vectors_at, vectors
 int vector_parameter, vector_free
 int slope_group, slope_free, slope_factor, slope_bends
@@ -116,7 +116,7 @@ class Rows(ctypes.Structure):
 class Result(ctypes.Structure):
     """``Result`` of ``model.h``."""
 
-    _fields_ = tuple((name, ctypes.c_void_p) for name in ("theta", "value", "edm", "reason", "evaluations"))
+    _fields_ = tuple((name, ctypes.c_void_p) for name in ("theta", "value", "edm", "reason"))
 
 
 @dataclass(frozen=True)
@@ -174,30 +174,6 @@ class _Terms:
         return begins
 
 
-@dataclass
-class _Templates:
-    """Templates of the groups: where their numbers are, and how they come about."""
-
-    numbers: list[float] = field(default_factory=list)
-    scaled: int = 0
-    arrays: dict[str, list[int]] = field(default_factory=dict)
-
-    def put(self, **values: int) -> None:
-        """Add a value to each of some arrays."""
-        for name, value in values.items():
-            self.arrays.setdefault(name, []).append(value)
-
-    def store(self, template: FloatArray) -> int:
-        """Keep the numbers of a template; where they begin."""
-        begin = len(self.numbers)
-        self.numbers.extend(template.tolist())
-        return begin
-
-    def length(self, name: str) -> int:
-        """Entries of an array."""
-        return len(self.arrays.get(name, []))
-
-
 def _derivatives(slopes: Sequence[_Slope], curved: Sequence[bool], groups: int) -> dict[str, Numbers]:
     """Columns of the first derivatives, and where those of each group begin."""
     group = [slope.group for slope in slopes]
@@ -250,7 +226,7 @@ def pack(laid: LaidOut, free: tuple[int, ...], bounds: FloatArray) -> PackedMode
     lower, upper = bounds[:, list(free)]
     values |= {"free_parameter": free, "lower": lower, "upper": upper}
     values |= _blocks(touched) | columns
-    values |= _parcels(slopes, [values[f"group_{what}"] for what in ("first", "last", "kind")])
+    values |= _parcels(slopes, [values[f"group_{what}"] for what in ("first", "last", "kind", "own")])
     values |= _constraints(spec, position)
     values["stiffness"] = _stiffness(spec, free)
     straight = not bends and not any(curved) and not (np.asarray(values["vector_free"]) >= 0).any()
@@ -265,7 +241,7 @@ def pack(laid: LaidOut, free: tuple[int, ...], bounds: FloatArray) -> PackedMode
         "blocks": len(values["block_row"]),
         "normals": len(values["normal_parameter"]),
         "poissons": len(values["poisson_parameter"]),
-        "shapes": len(values["shape_column"]),
+        "columns": len(values["own_column"]),
         "vector_groups": len(values["vector_group"]),
         "affine": int(straight),
         "sums": len(values["sum_size"]),
@@ -342,37 +318,52 @@ def _factors(laid: LaidOut) -> dict[str, Numbers]:
 
 
 def _templates(laid: LaidOut) -> dict[str, Numbers]:
-    """Templates over the bins where they are not zero, equal ones of a row's own once."""
-    names = (
-        "group_first group_last group_kind group_begin shape_column shape_first shape_last shape_relative "
-        "vector_group vector_own vector_template"
-    )
-    templates = _Templates(arrays={name: [] for name in (*names.split(), "vectors")})
-    shape_begin, scaled_begin, vectors_at = [0], [0], [0]
-    shapes: dict[tuple[int, bytes], int] = {}
-    for g, (group, column) in enumerate(zip(laid.specification.groups, laid.column, strict=True)):
-        template = group.template if column == FIXED else group.relative
-        first, last = _extent(template)
-        if column == FIXED:
-            kind, begin = _SHARED, templates.store(template[first:last])
-        else:
-            kind, key = _OWN, (column, template.tobytes())
-            if key not in shapes:
-                shapes[key] = shape_begin[-1]
-                relative = templates.store(template[first:last])
-                place = len(laid.ratios) + column  # the ratios by row stand first
-                templates.put(shape_column=place, shape_first=first, shape_last=last, shape_relative=relative)
-                shape_begin.append(shape_begin[-1] + last - first)
-            begin = shapes[key]
+    """Templates over the bins where they are not zero: numbers of the model, or parts of a row's own events."""
+    groups = laid.specification.groups
+    templates = [g.template if c == FIXED else g.relative for g, c in zip(groups, laid.column, strict=True)]
+    extents = [_extent(template) for template in templates]
+    columns = _bins_of_columns(laid.column, extents)
+    own_begin = np.cumsum([0, *(last - first for first, last in columns.values())])
+    own = {column: own_begin[i] - first for i, (column, (first, _)) in enumerate(columns.items())}  # of bin 0
+    numbers: dict[int, list[float]] = {_SHARED: [], _OWN: []}
+    names = "group_kind group_begin group_own vector_group vector_own vector_template vectors"
+    found: dict[str, list[int]] = {name: [] for name in names.split()} | {"scaled_begin": [0], "vectors_at": [0]}
+    for g, (group, column, (first, last)) in enumerate(zip(groups, laid.column, extents, strict=True)):
+        kind = _SHARED if column == FIXED else _OWN
+        begin = len(numbers[kind])
+        numbers[kind].extend(templates[g][first:last].tolist())
         if group.gammas:
-            templates.put(vector_group=g, vector_own=int(kind == _OWN), vector_template=begin)
-            kind, begin = _SCALED, scaled_begin[-1]
-            scaled_begin.append(begin + last - first)
-            templates.arrays["vectors"].extend(group.gammas)
-            vectors_at.append(len(templates.arrays["vectors"]))
-        templates.put(group_first=first, group_last=last, group_kind=kind, group_begin=begin)
-    begins = {"shape_begin": shape_begin, "scaled_begin": scaled_begin, "vectors_at": vectors_at}
-    return {**templates.arrays, **begins, "numbers": templates.numbers}
+            found["vector_group"].append(g)
+            found["vector_own"].append(int(kind == _OWN))
+            found["vector_template"].append(begin)
+            found["vectors"].extend(group.gammas)
+            found["vectors_at"].append(len(found["vectors"]))
+            kind, begin = _SCALED, found["scaled_begin"][-1]
+            found["scaled_begin"].append(begin + last - first)
+        found["group_kind"].append(kind)
+        found["group_begin"].append(begin)
+        found["group_own"].append(own[column] + first if column in own and first < last else 0)
+    return {
+        **found,
+        "group_first": [first for first, _ in extents],
+        "group_last": [last for _, last in extents],
+        "numbers": numbers[_SHARED],
+        "relative": numbers[_OWN],
+        "own_column": [len(laid.ratios) + column for column in columns],  # the ratios by row stand first
+        "own_first": [first for first, _ in columns.values()],
+        "own_last": [last for _, last in columns.values()],
+        "own_begin": own_begin,
+    }
+
+
+def _bins_of_columns(columns: Sequence[int], extents: Sequence[tuple[int, int]]) -> dict[int, tuple[int, int]]:
+    """First and before last of the bins where groups want a column's events; none of a column that no group wants."""
+    found: dict[int, tuple[int, int]] = {}
+    for column, (first, last) in zip(columns, extents, strict=True):
+        if column != FIXED and first < last:
+            begin, end = found.get(column, (first, last))
+            found[column] = min(begin, first), max(end, last)
+    return found
 
 
 def _extent(template: FloatArray | BoolArray) -> tuple[int, int]:
@@ -382,7 +373,7 @@ def _extent(template: FloatArray | BoolArray) -> tuple[int, int]:
 
 
 def _parcels(slopes: Sequence[_Slope], extents: Sequence[Numbers]) -> dict[str, Numbers]:
-    """Groups of the same bins and kind, and slopes of one parameter whose groups are so, by up to four."""
+    """Groups of the same bins, kind and column, and slopes of one parameter whose groups are so, by up to four."""
     alike = [tuple(int(number) for number in numbers) for numbers in zip(*extents, strict=True)]
     sums = _by_fours({g: key for g, key in enumerate(alike) if key[0] < key[1]})
     keys = {s: (slope.position, *alike[slope.group]) for s, slope in enumerate(slopes)}

@@ -61,7 +61,7 @@ ENSEMBLES: tuple[Ensemble, ...] = get_args(Ensemble)
 #: What worker processes need to throw them.
 TOYS_MODULES = ("spec_builder.inference.exclusion_by_toys",)
 #: Streams of random numbers by their purpose.
-GRID_STREAM, COVERAGE_STREAM, CRITICAL_STREAM, GOODNESS_STREAM, NULL_STREAM, ERROR_STREAM = range(1, 7)
+GRID_STREAM, COVERAGE_STREAM, CRITICAL_STREAM, GOODNESS_STREAM, NULL_STREAM = range(1, 6)
 #: Toys of a chunk: a whole batch of the minimiser.
 TOYS_PER_CHUNK = BATCH
 #: Largest mean that a Poisson number is drawn for: its rounding is still far below one.

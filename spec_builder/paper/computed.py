@@ -105,15 +105,15 @@ def computed_tables(results: Sequence[LimitsResult]) -> str:
     by_place = {(r.provenance.analysis, r.choice.name): r for r in results}
     level = results[0].provenance.level
     lines = ["## Where our curves cross", ""]
-    lines += [f"Of the first excluded coupling ({level}); the names are those of the analyses.", ""]
+    lines += [f"Which of two analyses excludes the smaller coupling, and from which mass on ({level}).", ""]
     columns = ("interaction", "curves", "here", "the paper")
     lines += [markdown_table(columns, _crossing_rows(by_place)), ""]
     lines += ["## The joint limit, and which experiment drives it", ""]
     lines += [
-        f"One coupling to neutrinos, quarks and charged leptons, in one likelihood ({level}): the coupling above which",
-        "everything is excluded, the least such coupling of a part alone, and what Delta chi2 against the Standard",
-        "Model is made of at the joint limit, the largest part driving it. The four parts share nothing but the",
-        "coupling: no two of them see the same source, and Delta chi2 is the sum of theirs.",
+        f"One coupling to neutrinos, quarks and charged leptons, in one likelihood ({level}). `global` is the coupling",
+        "above which everything is excluded; beside it is the smallest such coupling of a single part. The last four",
+        "columns are the parts of Delta chi2 against the Standard Model at the joint limit; the largest drives it.",
+        "The parts share nothing but the coupling, since no two of them see the same source.",
         "",
     ]
     driver_columns = ("interaction", "mass [MeV]", "global", "best part alone", *PARTS)

@@ -132,6 +132,9 @@ def _table_problems(mass: float | None, table: Sequence[Mapping[str, Any]]) -> l
     values = [point["value"] for point in table]
     if len(values) < 2 or not all(a < b for a, b in pairwise(values)):
         return [f"{where}the values of the parameter do not ascend"]
+    numbers = [point.get("number", place) for place, point in enumerate(table)]
+    if sorted(map(str, numbers)) != sorted(map(str, range(len(table)))):
+        return [f"{where}the numbers of the values are not 0 to {len(table) - 1}"]
     bad = [point for point in table if not (point["critical"] >= 0 and point["error"] >= 0)]
     return [f"{where}critical value at {point['value']:g}: expected numbers >= 0" for point in bad[:1]]
 
@@ -182,7 +185,7 @@ def recompute_critical(
 
 def _compute(content: Mapping[str, Any], folder: Path, own: Mapping[str, Any], interaction: Path | None) -> Any:
     """The result that a file holds, by the same command."""
-    grids = [np.array([point["value"] for point in table], dtype=np.float64) for _, table in _tables(content)]
+    grids = [np.array(_as_thrown(table), dtype=np.float64) for _, table in _tables(content)]
     if content["law"] is None:  # a workspace, whose modifiers say it
         paths = [named if named.is_file() else folder / named.name for named in map(Path, _files(content["analysis"]))]
         workspace, name = as_workspace(paths[0], patches=paths[1:], measurement=content["measurement"])
@@ -196,6 +199,11 @@ def _compute(content: Mapping[str, Any], folder: Path, own: Mapping[str, Any], i
     masses = [mass for mass, _ in _tables(content) if mass is not None]
     axis = np.array(masses) if masses else None
     return find_limits_by_toys(analysis, _choice(content, interaction), axis, dof=content["dof"], values=grids, **own)
+
+
+def _as_thrown(table: Sequence[Mapping[str, Any]]) -> list[float]:
+    """The values of a table in the order that tells their random numbers apart; that of the table in files of 0.7."""
+    return [point["value"] for _, point in sorted(enumerate(table), key=lambda one: one[1].get("number", one[0]))]
 
 
 def _files(analysis: str) -> list[str]:

@@ -278,4 +278,4 @@ def _grid(values: Numbers | None) -> FloatArray | None:
     """Values of a parameter that a user gave, ascending."""
     if values is None:
         return None
-    return np.sort(parse_signed_grid(numbers_text(values, "values"), "values"))
+    return np.array(parse_signed_grid(numbers_text(values, "values"), "values"))

@@ -206,7 +206,8 @@ class ToyLimitsResult(PicturedResult):
         facts["confidence"] = facts["confidence"].replace(
             f"Delta chi2 > {self.limits.exclusion.threshold:.6g}", "Delta chi2 above critical values by toys"
         )
-        facts["toys"] = toys_words(toys, f"{len(toys.points[0].critical)} values or more")
+        least = min(len(point.critical) for point in toys.points)
+        facts["toys"] = toys_words(toys, f"{least} values or more")
         table = plain.table
         rows = tuple((*row, _asymptotic_words(point)) for row, point in zip(table.rows, toys.points, strict=True))
         side_by_side = Shown((*table.columns, "by Wilks' theorem"), rows)
@@ -305,7 +306,7 @@ def _grids(values: object, masses: FloatArray, choice: Choice) -> list[FloatArra
     if len(listed) != masses.size:
         raise SpecBuilderError(f"values {shown(values)}: expected a list of values for each of {masses.size} masses")
     return [
-        np.sort(as_couplings(own, choice, "values", zero=True)) / (MEV_PER_GEV if math.isinf(mass) else 1.0)
+        as_couplings(own, choice, "values", zero=True) / (MEV_PER_GEV if math.isinf(mass) else 1.0)
         for own, mass in zip(listed, masses, strict=True)
     ]
 

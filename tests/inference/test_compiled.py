@@ -189,6 +189,25 @@ def test_a_thread_takes_rows_that_no_other_has(generic: dict[str, Any], build: i
 
 
 @needs_library
+def test_rows_of_a_thinned_model_have_a_part_of_their_events(generic: dict[str, Any]) -> None:
+    """Events of a row's own are thinned once, by the row and not by the model too."""
+    assert isinstance(LIBRARY, compiled.Library)
+    likelihood = Likelihood.from_workspace(generic)
+    layout, arrays = take_apart(likelihood, everything_by_row(likelihood, 20))
+    own = arrays.thinned(0.25)
+    there = likelihood.thinned(0.25).packed(likelihood.free, layout)
+    packed = likelihood.packed(likelihood.free, layout)
+    assert packed is not None
+    assert there is not None
+    ends = []
+    for model in (packed.thinned(0.25), there):
+        theta = np.tile(likelihood.init[:, None], 20)
+        compiled.run(LIBRARY, model, theta, own, np.zeros((1, 1)), evaluations=100)
+        ends.append(theta)
+    np.testing.assert_array_equal(ends[0], ends[1])
+
+
+@needs_library
 def test_a_row_does_not_depend_on_the_others(generic: dict[str, Any]) -> None:
     likelihood = Likelihood.from_workspace(generic)
     rows = everything_by_row(likelihood, 40)

@@ -10,7 +10,7 @@ import pytest
 
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.packing import FIELDS, SIZES, Column, PackedModel, is_small, pack
-from spec_builder.inference.rows import PLAIN, lay_out
+from spec_builder.inference.rows import PLAIN, Layout, lay_out
 from tests.inference.random_models import random_model
 
 
@@ -43,6 +43,29 @@ def test_offsets_stay_inside(seed: int) -> None:
     assert ((arrays["slope_free"] >= 0) & (arrays["slope_free"] < len(likelihood.free))).all()
     np.testing.assert_array_equal(np.sort(arrays["free_parameter"]), likelihood.free)
     np.testing.assert_array_equal(arrays["lower"], likelihood.bounds[0, arrays["free_parameter"]])
+
+
+def test_groups_of_a_sample_share_its_events() -> None:
+    """A row's own yields are kept once, whatever varies their shape."""
+    modifiers = [{"name": "shape", "type": "histosys", "data": {"hi_data": [1, 2, 6], "lo_data": [1, 1, 3]}}]
+    samples = [
+        {"name": "signal", "data": [1.0, 2.0, 4.0], "modifiers": modifiers},
+        {"name": "background", "data": [5.0, 5.0, 5.0], "modifiers": []},
+    ]
+    workspace = {
+        "channels": [{"name": "c", "samples": samples}],
+        "observations": [{"name": "c", "data": [5, 6, 7]}],
+        "measurements": [{"name": "m", "config": {"poi": "", "parameters": []}}],
+        "version": "1.0.0",
+    }
+    likelihood = Likelihood.from_workspace(workspace)
+    found = pack(lay_out(likelihood.specification, Layout(yields=("signal",))), likelihood.free, likelihood.bounds)
+    assert found.model.columns == 1
+    assert (found.arrays["own_first"][0], found.arrays["own_last"][0]) == (0, 3)
+    theirs = found.arrays["group_kind"][:-1] == 1
+    first, begin = (found.arrays[f"group_{what}"][:-1][theirs] for what in ("first", "own"))
+    assert set(first) == {0, 1}
+    np.testing.assert_array_equal(begin, first)
 
 
 @pytest.mark.parametrize("seed", range(30))

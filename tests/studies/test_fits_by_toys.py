@@ -32,7 +32,7 @@ def test_a_fit_holds_the_asymptotic_one(flux: ToyFitResult) -> None:
         [plain["value"] - plain["down"], plain["value"] + plain["up"]], abs=1e-4
     )
     first = content["critical"][0]
-    assert set(first) == {"value", "critical", "error", "toys", "observed", "p_value", "p_error"}
+    assert set(first) == {"value", "critical", "error", "toys", "observed", "p_value", "p_error", "number"}
     assert json.loads(flux.to_json()) == content
     assert content["significance_by_toys"]["observed"] == pytest.approx(plain["significance"] ** 2, abs=1e-6)
     assert content["goodness_by_toys"]["observed"] == pytest.approx(plain["chi2_min"], abs=1e-6)
