@@ -98,6 +98,10 @@ class PatchBuilder:
 
     def _add(self, i: int, channel: str, templates: Mapping[str, Template]) -> dict[str, Any]:
         """The new physics as a sample of its own."""
+        if NEW_SAMPLE in {sample["name"] for sample in self.workspace["channels"][i]["samples"]}:
+            raise SpecBuilderError(
+                f"channel {channel}: there is a sample '{NEW_SAMPLE}' already, expected another name"
+            )
         (name, template), *others = templates.items()
         if others or template.variations:
             raise SpecBuilderError(
@@ -120,6 +124,8 @@ class PatchBuilder:
             return {"name": STRENGTH, "inits": [1.0], "bounds": [[0.0, self.largest_strength]], "fixed": fixed}
 
         measurements = self.workspace["measurements"]
+        if STRENGTH in {known["name"] for known in measurements[0]["config"]["parameters"]}:
+            raise SpecBuilderError(f"a parameter is named '{STRENGTH}' already, expected another name")
         operations: list[dict[str, Any]] = [
             {"op": "add", "path": f"/measurements/{i}/config/parameters/-", "value": parameter(fixed=True)}
             for i in range(len(measurements))
