@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from spec_builder.model.workspace import Workspace
     from spec_builder.physics.choices import Choice
 
-__all__ = ["STYLES", "PatchBuilder", "Style", "build_patch_set", "patch_labels"]
+__all__ = ["STYLES", "PatchBuilder", "Style", "build_patch_set", "check_new_names", "patch_labels"]
 
 #: ``total`` replaces the signal by Standard Model plus new physics; ``signal`` adds the new physics as a sample of
 #: its own, scaled by mu_np, for tools that expect a signal on top.
@@ -68,6 +68,8 @@ class PatchBuilder:
                 ``total``, new physics alone for ``signal``.
         """
         operations: list[dict[str, Any]] = []
+        if self.style == "signal":
+            check_new_names(self.workspace)
         for i, channel in enumerate(self.workspace["channels"]):
             name = channel["name"]
             if self.style == "total":
@@ -124,8 +126,6 @@ class PatchBuilder:
             return {"name": STRENGTH, "inits": [1.0], "bounds": [[0.0, self.largest_strength]], "fixed": fixed}
 
         measurements = self.workspace["measurements"]
-        if STRENGTH in {known["name"] for known in measurements[0]["config"]["parameters"]}:
-            raise SpecBuilderError(f"a parameter is named '{STRENGTH}' already, expected another name")
         operations: list[dict[str, Any]] = [
             {"op": "add", "path": f"/measurements/{i}/config/parameters/-", "value": parameter(fixed=True)}
             for i in range(len(measurements))
@@ -134,6 +134,22 @@ class PatchBuilder:
         config = {"poi": STRENGTH, "parameters": [*physics["config"]["parameters"], parameter(fixed=False)]}
         value = {"name": "signal_strength", "config": config}
         return [*operations, {"op": "add", "path": "/measurements/-", "value": value}]
+
+
+def check_new_names(workspace: Workspace) -> None:
+    """Refuse a workspace that has the names of what patches add: ``new_physics`` and ``mu_np``.
+
+    Raises:
+        SpecBuilderError: naming the channel with such a sample, or the parameter.
+    """
+    for channel in workspace["channels"]:
+        if NEW_SAMPLE in {sample["name"] for sample in channel["samples"]}:
+            raise SpecBuilderError(
+                f"channel {channel['name']}: a sample is named '{NEW_SAMPLE}', as the one that is added; rename it"
+            )
+    parameters = workspace["measurements"][0]["config"]["parameters"]
+    if STRENGTH in {parameter["name"] for parameter in parameters}:
+        raise SpecBuilderError(f"a parameter is named '{STRENGTH}', as the strength that is added; rename it")
 
 
 @dataclass(frozen=True)
