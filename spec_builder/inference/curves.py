@@ -154,7 +154,8 @@ class Curves:
         values = self._scan_values(relative_couplings(total, float(problem.observed.sum())))
         count = len(values)
         scan, known = self._scan(values)
-        self.valid = known.reshape(values.shape).all(axis=1)
+        self.valid = np.ones(count, dtype=bool)
+        np.logical_and.at(self.valid, scan.mass, known)
         self._points = scan
         self.standard_model = scan.height[scan.value == 0]
         self._insert_extrema(self._slopes(scan))
