@@ -37,6 +37,9 @@ _GAUSS, _POISSON = ("Gauss", "Gaussian"), ("Poisson",)
 #: Words for the constraint of a modifier.
 _CONSTRAINTS = {"normsys": _GAUSS, "histosys": _GAUSS, "staterror": (*_GAUSS, *_POISSON), "shapesys": _POISSON}
 _SCALARS = ("normfactor", "normsys", "histosys")
+#: Writers whose ``vals`` of a ``shapesys`` are absolute. ROOT's are relative, and by the standard's text
+#: (parts/histfactory) the means of the Poisson constraint are their squares: contents over uncertainties.
+_ABSOLUTE_VALS = frozenset({"pyhs3", "spec_builder"})
 _OF_BINS = ("staterror", "shapesys", "shapefactor")
 #: Interpolations that are pyhf's codes 4 and 4p, pyhs3's name of it first and then ROOT's numbers, of which 4 and 5 are
 #: the same for a normsys; a modifier without one is read as ROOT and pyhs3 do, as these.
@@ -175,6 +178,7 @@ class _Reader:
         held: parameters that are constant in the start of every measurement.
         mentioned: parameters that a point or a domain names.
         by_root: whether ROOT has written the file.
+        absolute: whether one of those has that have absolute ``vals`` of a ``shapesys``.
     """
 
     names: Names
@@ -182,6 +186,7 @@ class _Reader:
     held: frozenset[str]
     mentioned: frozenset[str]
     by_root: bool
+    absolute: bool
 
     @classmethod
     def of(
@@ -208,6 +213,7 @@ class _Reader:
             frozenset.intersection(*held),
             frozenset(mentioned),
             "ROOT" in packages or "ROOT_internal" in content.get("misc", {}),
+            not _ABSOLUTE_VALS.isdisjoint(packages),
         )
         for where, modifier in modifiers_of(distributions):
             reader.check_word(where, modifier)
@@ -415,6 +421,11 @@ class _Reader:
         if self.by_root and (not modifier.get("parameters") or not {"constraint", "constraint_type"} & set(modifier)):
             # without parameters ROOT's vals were once 1/sigma^2, and without a constraint it is one of its shapefactors
             raise SpecBuilderError(f"{where}: a shapesys that ROOT wrote without its parameters or its constraint")
+        if self.by_root == self.absolute:
+            raise SpecBuilderError(
+                f"{where}: vals of a shapesys are relative uncertainties by ROOT, absolute ones by pyhs3 and by us, "
+                "and neither in the standard's text: expected ROOT, pyhs3 or spec_builder in metadata.packages"
+            )
         values = [float(value) for value in modifier["data"]["vals"]]
         if len(values) != len(contents):
             raise SpecBuilderError(f"{where}: has {len(values)} vals, expected {len(contents)}")

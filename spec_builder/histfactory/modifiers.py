@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["LAWS", "Law", "normalisation_modifier", "normalisation_modifiers"]
+__all__ = ["LAWS", "Law", "normalisation_factors", "normalisation_modifier", "normalisation_modifiers"]
 
 #: How the size of a component follows its nuisance parameter; part of every result.
 Law = Literal["normsys", "linear"]
@@ -34,17 +34,20 @@ def normalisation_modifier(law: Law, name: str, relative: float, nominal: Sequen
         >>> normalisation_modifier("linear", "flux_8b", 0.5, [2.0])["data"]
         {'hi_data': [3.0], 'lo_data': [1.0]}
     """
+    high, low = normalisation_factors(law, relative)
     if law == "normsys":
-        low = 1 - relative if relative < 1 else 1 / (1 + relative)
-        return {"name": name, "type": "normsys", "data": {"hi": 1 + relative, "lo": low}}
+        return {"name": name, "type": "normsys", "data": {"hi": high, "lo": low}}
     return {
         "name": name,
         "type": "histosys",
-        "data": {
-            "hi_data": [events * (1 + relative) for events in nominal],
-            "lo_data": [events * (1 - relative) for events in nominal],
-        },
+        "data": {"hi_data": [events * high for events in nominal], "lo_data": [events * low for events in nominal]},
     }
+
+
+def normalisation_factors(law: Law, relative: float) -> tuple[float, float]:
+    """What a sample is multiplied by at +1 and at -1 of a relative uncertainty; see :func:`normalisation_modifier`."""
+    low = 1 / (1 + relative) if law == "normsys" and relative >= 1 else 1 - relative
+    return 1 + relative, low
 
 
 def normalisation_modifiers(law: Law, uncertainties: dict[str, float], nominal: Sequence[float]) -> list[Modifier]:

@@ -22,7 +22,7 @@ from spec_builder.experiments.consistency import (
 )
 from spec_builder.experiments.description import SIGNAL_SAMPLE, channel_columns
 from spec_builder.experiments.reading import load_experiment, shipped_experiments
-from spec_builder.histfactory.modifiers import LAWS, Law
+from spec_builder.histfactory.modifiers import LAWS, Law, normalisation_factors
 from spec_builder.inference.data import Problem
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analyses import STANDARD_MODEL as STANDARD_MODEL_UNIT
@@ -176,6 +176,14 @@ class Analysis(Described):
     def statuses(self) -> dict[str, str]:
         """Status of each table, as ``experiment.table``."""
         return {f"{e.name}.{key}": value for e in self.experiments for key, value in e.statuses.items()}
+
+    def all_statuses(self, choice: Choice | None = None) -> dict[str, str]:
+        """The same, and those of the sources and targets, such as ``solar_8b.8b`` and ``xenon.isotopes``."""
+        found = self.statuses
+        for channel in self.channels:
+            chosen = choice if choice is not None and choice.acts_on(channel.target) else STANDARD_MODEL
+            found |= chosen.statuses(channel.source, channel.target)
+        return found
 
     def sources(self, choice: Choice | None = None) -> tuple[str, ...]:
         """Sources of every table behind the analysis, and behind an interaction if one is given."""
@@ -355,14 +363,28 @@ class Analysis(Described):
         """Signal by sample over the bins of all channels, in the order of the workspace's channels.
 
         A sample that a channel does not have is zero there; a shape parameter that a channel does not have leaves the
-        nominal yields there. Arguments and errors as for :meth:`signal_yields`.
+        nominal yields there, or is a size of them if the channel says so. Arguments and errors as for
+        :meth:`signal_yields`.
         """
-        by_channel = dict(sorted(self.signal_yields(choice, masses).items()))
-        bins = {channel.name: channel.bins for channel in self.channels}
-        names = dict.fromkeys(name for samples in by_channel.values() for name in samples)
-        return {
-            name: joined([s.get(name) for s in by_channel.values()], [bins[c] for c in by_channel]) for name in names
-        }
+        found = self.signal_yields(choice, masses)
+        channels = sorted(self.channels, key=lambda channel: channel.name)
+        shapes = {name for channel in channels for name in channel.variations}
+        by_channel = [self._with_sizes(channel, found[channel.name], shapes) for channel in channels]
+        names = dict.fromkeys(name for samples in by_channel for name in samples)
+        bins = [channel.bins for channel in channels]
+        return {name: joined([samples.get(name) for samples in by_channel], bins) for name in names}
+
+    def _with_sizes(self, channel: Channel, samples: Mapping[str, Yields], shapes: set[str]) -> dict[str, Yields]:
+        """Yields of a channel with the sizes that go by the name of another channel's shape, as shapes too."""
+        sized = {}
+        for signal in channel.signals:
+            own = samples[signal.name]
+            variations = dict(own.variations)
+            for name in shapes & set(signal.uncertainties):
+                high, low = normalisation_factors(self.law, signal.uncertainties[name])
+                variations[name] = (high * own.nominal, low * own.nominal)
+            sized[signal.name] = replace(own, variations=variations)
+        return sized
 
     def problem(self, choice: Choice) -> Problem:
         """The measurement ``new_physics`` with an interaction, for :mod:`spec_builder.inference`.

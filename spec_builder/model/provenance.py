@@ -57,7 +57,7 @@ class Choices:
         analysis: its name, or the workspace's file.
         law: ``normsys`` or ``linear``; None for a workspace, whose modifiers say it.
         variants: chosen variant by experiment.
-        statuses: status of each table, as ``experiment.table``.
+        statuses: status of each table, as ``experiment.table``, those of sources and targets among them.
         by_construction: what agrees with something because it was chosen to: experiment and text of each note.
         choice: the interaction with its options; None without new physics.
         cl: confidence level, where there is one.
@@ -106,7 +106,8 @@ class Choices:
         """
         its_masses = masses if choice is not None and choice.has_mediator else None
         strong = [coupling_note(choice, couplings)] if choice is not None else []
-        about = cls(analysis.name, analysis.law, analysis.variants, analysis.statuses, analysis.by_construction)
+        statuses = analysis.all_statuses(choice)
+        about = cls(analysis.name, analysis.law, analysis.variants, statuses, analysis.by_construction)
         return replace(
             about,
             choice=choice,

@@ -204,11 +204,11 @@ def _point_at_band(panel: Axes, result: LimitsResult) -> None:
     first, second = [*points[0].excluded, (None, None), (None, None)][:2]
     if first[0] and first[1] is not None and second[0] is not None:
         band = np.sqrt(first[1] * second[0])
-        color = line_of(result.provenance.analysis).color
+        dark = "0.15"  # in grey the analysis' own colour is faint
         panel.annotate(
             "allowed band", (2.2 * points[0].mass_MeV, band), xytext=(4, 22), textcoords="offset points",
-            fontsize=6, color=color, zorder=6,
-            arrowprops={"arrowstyle": "->", "color": color, "linewidth": 0.7, "shrinkB": 0},
+            fontsize=6, color=dark, zorder=6,
+            arrowprops={"arrowstyle": "->", "color": dark, "linewidth": 0.7, "shrinkB": 0},
         )  # fmt: skip
 
 

@@ -229,6 +229,14 @@ class Choice(Described):
             raise SpecBuilderError(f"interaction '{self.name}' is a free cross section, not a sum of terms")
         return tuple(self.interaction.term_function(target, recoil_energy_MeV, flavour, self.options))
 
+    def statuses(self, source: Source, target: Target) -> dict[str, str]:
+        """Status of each table behind a rate: ``solar_8b.8b`` of a spectrum, ``xenon.isotopes`` of a target."""
+        found = {f"{source.name}.{part.name}": part.status for part in source.components if part.status is not None}
+        for key, status in target.statuses.items():
+            if key != "spin_structure" or self.interaction.uses_spin:
+                found[f"{target.name}.{key}"] = status
+        return found
+
     def sources(self, source: Source, target: Target) -> tuple[str, ...]:
         """Where the numbers behind a rate come from, without repetition."""
         found = [text for component in source.components for text in component.references]

@@ -45,6 +45,8 @@ class Description:
             raise SpecBuilderError(f"{file}: {where} must be a table, found {content!r}")
         self.file, self.folder, self.where, self.digest = file, folder, where, digest
         self._content = dict(content)
+        #: Status of each table that was read, by its key.
+        self.statuses: dict[str, str] = {}
 
     def __contains__(self, key: str) -> bool:
         return key in self._content
@@ -182,6 +184,7 @@ class Description:
         self.take(key)
         table = read_table(path, columns=(*units, *others), labels=labels)
         table.check_units(units, all_named=True)
+        self.statuses[key] = table.status
         return table
 
     def file_inside(self, key: str) -> Path:

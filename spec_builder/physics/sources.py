@@ -65,6 +65,8 @@ FLAVOURS = ("nue", "numu", "nutau", "numutau", "nuebar", "numubar", "nutaubar")
 PROMPT_ENERGY = (PION_MASS**2 - MUON_MASS**2) / (2 * PION_MASS)
 #: Energies [MeV] between which survival probabilities are linear within 1e-5 anywhere in the Sun.
 _SURVIVAL_ROWS = np.concatenate([np.arange(1, 100) * 0.05, 5 * 1.01 ** np.arange(1000)])
+#: Rounding of published fission fractions.
+_SUM_OF_FRACTIONS = 0.01
 #: A relative uncertainty beyond this is taken for a percentage.
 LARGEST_SIZE = 2.0
 
@@ -84,6 +86,7 @@ class Component:
         electron_density_mol_cm3: where solar neutrinos are born; None for neutrinos that keep their flavour.
         lowest_MeV: the description ends here, and more would be needed below.
         references: sources of the spectrum and of its size.
+        status: of the spectrum's table; None where there is none.
     """
 
     name: str
@@ -96,6 +99,7 @@ class Component:
     electron_density_mol_cm3: float | None = None
     lowest_MeV: float = 0.0
     references: tuple[str, ...] = ()
+    status: str | None = None
 
     @property
     def total(self) -> float:
@@ -318,6 +322,7 @@ def _component(section: Description) -> Component:
         electron_density_mol_cm3=density,
         lowest_MeV=section.positive("lowest_MeV", lowest or None) if "lowest_MeV" in section else lowest,
         references=references,
+        status=next(iter(section.statuses.values()), None),
     )
     section.finish()
     return component
@@ -365,14 +370,20 @@ def _muon_decay(section: Description, flavour: str) -> tuple[Spectrum, float, tu
     return MuonDecaySpectrum(flavour, section.positive("total")), 0.0, ()
 
 
-def _fission(section: Description, _flavour: str) -> tuple[Spectrum, float, tuple[str, ...]]:
+def _fission(section: Description, flavour: str) -> tuple[Spectrum, float, tuple[str, ...]]:
+    if flavour != "nuebar":
+        raise section.error("flavour", "nuebar, as fissions give", flavour)
     powers = tuple(f"c{i}" for i in range(6))
     table = section.table("table", {}, others=("fission_fraction", *powers), labels=("isotope",))
     limits = section.positives("range_MeV")
     if len(limits) != 2 or limits[0] >= limits[1]:
         raise section.error("range_MeV", "two increasing energies", list(limits))
     coefficients = np.stack([table[power] for power in powers], axis=1)
-    spectrum = FissionSpectrum(table["fission_fraction"], coefficients, section.positive("total"), *limits)
+    fractions = table["fission_fraction"]
+    table.check("fission_fraction", fractions >= 0, "a number >= 0")
+    if abs(float(fractions.sum()) - 1) > _SUM_OF_FRACTIONS:
+        raise SpecBuilderError(f"{table.path}: fission fractions sum to {float(fractions.sum()):.6g}, expected 1")
+    spectrum = FissionSpectrum(fractions, coefficients, section.positive("total"), *limits)
     return spectrum, limits[0], (table.metadata["source"],)
 
 

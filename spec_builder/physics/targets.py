@@ -16,7 +16,7 @@ with the tables beside it. ``# unit`` of the isotopes is ``abundance: fraction o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -43,6 +43,7 @@ from spec_builder.physics.constants import (
 from spec_builder.physics.descriptions import find_description, is_path
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from os import PathLike
 
     from spec_builder.base.arrays import FloatArray
@@ -72,6 +73,8 @@ FORM_FACTORS = {
 _COEFFICIENTS = tuple(f"c{i}" for i in range(7))
 #: Rounding of published abundances.
 _SUM_OF_ABUNDANCES = 1e-3
+#: Part of a nuclear mass that binding energies of electrons and rounding make up at most.
+_OF_NUCLEAR_MASS = 1e-4
 #: No atomic mass in u is farther from its mass number.
 _FROM_MASS_NUMBER = 0.5
 
@@ -128,6 +131,7 @@ class Target(Described):
         spin_reference: source of the spin responses, or empty.
         shells: electrons by binding energy, for ``electron``; None where all count as free.
         references: sources of the tables.
+        statuses: of the tables, by the key of the file.
         digest: SHA-256 of a user's file, else None.
     """
 
@@ -145,6 +149,7 @@ class Target(Described):
     spin_reference: str = ""
     shells: Shells | None = None
     references: tuple[str, ...] = ()
+    statuses: Mapping[str, str] = field(default_factory=dict)
     digest: str | None = None
 
     def __post_init__(self) -> None:
@@ -242,7 +247,12 @@ def _read_target(description: Description) -> Target:
     references = (isotopes.metadata["source"], *target.references, *description.texts("references"))
     description.finish()
     return replace(
-        target, name=name, title=title, references=tuple(dict.fromkeys(references)), digest=description.digest
+        target,
+        name=name,
+        title=title,
+        references=tuple(dict.fromkeys(references)),
+        statuses=description.statuses,
+        digest=description.digest,
     )
 
 
@@ -261,6 +271,11 @@ def _isotopes(description: Description) -> Table:
     table.check("Z", table["Z"] <= table["A"], "at most A, are the two exchanged?")
     near = np.abs(table["atomic_mass_u"] - table["A"]) <= _FROM_MASS_NUMBER
     table.check("atomic_mass_u", near, "an atomic mass near the mass number A, in u")
+    if "N" in others:
+        table.check("N", table["N"] == table["A"] - table["Z"], "A - Z")
+        bare = table["atomic_mass_u"] * ATOMIC_MASS_UNIT - table["Z"] * ELECTRON_MASS
+        near = np.abs(table["nuclear_mass_MeV"] - bare) <= _OF_NUCLEAR_MASS * bare
+        table.check("nuclear_mass_MeV", near, "the atomic mass less that of the electrons, in MeV")
     if abs(float(table["abundance"].sum()) - 1) > _SUM_OF_ABUNDANCES:
         total = float(table["abundance"].sum())
         raise SpecBuilderError(f"{table.path}: abundances sum to {total:.6g}, expected 1 (fractions of atoms)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,8 @@ def different_lines(found: str, wanted: str, *, same_words: bool, relative: floa
     Args:
         found: the text.
         wanted: what it should be.
-        same_words: whether words count; without them only lines that agree but for their numbers are compared.
+        same_words: whether words count; without them only lines that agree but for their numbers are compared, and of
+            two numbers the one with fewer digits may be the other one rounded.
         relative: how far two numbers may be apart.
 
     Yields:
@@ -42,7 +44,7 @@ def different_lines(found: str, wanted: str, *, same_words: bool, relative: floa
     for kind, a, b, c, d in matcher.get_opcodes():
         if kind == "equal":
             for i, (line, other) in enumerate(zip(ours[a:b], theirs[c:d], strict=True), start=c + 1):
-                if not _near(line, other, relative):
+                if not _near(line, other, relative, rounded=not same_words):
                     yield i, f"'{_short(other)}', expected '{_short(line)}'"
         elif same_words:
             yield c + 1, f"{_quoted(theirs[c:d])}, expected {_quoted(ours[a:b])}"
@@ -53,12 +55,25 @@ def _words(line: str) -> str:
     return _NUMBER.sub("#", line)
 
 
-def _near(line: str, other: str, relative: float) -> bool:
+def _near(line: str, other: str, relative: float, *, rounded: bool) -> bool:
     """Whether the numbers of two lines agree."""
-    if line == other:
-        return True
     pairs = zip(_NUMBER.findall(line), _NUMBER.findall(other), strict=True)
-    return relative > 0 and all(abs(float(a) - float(b)) <= relative * abs(float(a)) for a, b in pairs)
+    return all(
+        a == b or abs(float(a) - float(b)) <= relative * abs(float(a)) or (rounded and _is_rounded(a, b))
+        for a, b in pairs
+    )
+
+
+def _is_rounded(one: str, other: str) -> bool:
+    """Whether two numbers are the same in the digits of the one that has fewer.
+
+    Examples:
+        >>> _is_rounded("25.3", "25.25"), _is_rounded("25.2", "25.26"), _is_rounded("1e-05", "0.00001")
+        (True, False, True)
+    """
+    a, b = Decimal(one), Decimal(other)
+    units = [Decimal(1).scaleb(int(number.as_tuple().exponent)) for number in (a, b)]
+    return abs(a - b) <= (max(units) / 2 if units[0] != units[1] else 0)
 
 
 def _quoted(lines: Sequence[str]) -> str:

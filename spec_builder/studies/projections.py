@@ -121,6 +121,9 @@ class Projection:
             {key: factor for key, factor in self.backgrounds.items() if key[0] == experiment.name},
             {name: size for name, size in self.uncertainties.items() if name in _sizes(experiment)},
         )
+        for channel in channels:
+            for background in channel.backgrounds:
+                _check_sizes_in_events(experiment.name, background)
         notes = (*experiment.by_construction, f"projection: {own.words}") if own else experiment.by_construction
         return replace(scaled, channels=channels, by_construction=notes)
 
@@ -135,6 +138,21 @@ class Projection:
         """A signal or background with the sizes that change."""
         sizes = {name: self.uncertainties.get(name, size) for name, size in sample.uncertainties.items()}
         return replace(sample, uncertainties=sizes)
+
+
+def _check_sizes_in_events(experiment: str, background: Background) -> None:
+    """Refuse a background of next to no events whose uncertainties are sizes in events.
+
+    Raises:
+        SpecBuilderError: naming it.
+    """
+    total = float(background.expected.sum())
+    for name, events in background.absolute_uncertainties.items():
+        if not (total > 0 and np.isfinite(events / total)):
+            raise SpecBuilderError(
+                f"background of {experiment}.{background.name}: {total:g} events are left, but {name} is an "
+                f"uncertainty of {events:g} events; expected a larger factor"
+            )
 
 
 def _is_pair(name: object) -> bool:

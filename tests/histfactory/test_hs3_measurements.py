@@ -35,6 +35,7 @@ def model(*modifiers: dict[str, Any], channels: tuple[str, ...] = ("c",)) -> dic
         "likelihoods": [{"name": "l", "distributions": list(channels), "data": [f"{name}_data" for name in channels]}],
         "parameter_points": [{"name": "default_values", "parameters": []}],
         "domains": [],
+        "metadata": {"hs3_version": "0.2", "packages": [{"name": "pyhs3"}]},
     }
     return copy.deepcopy(content)
 
@@ -146,6 +147,25 @@ def test_the_constraint_of_a_staterror_makes_its_type(
     content["distributions"][0]["staterror"] = of_channel
     (modifier,) = workspace_of_hs3(content)["channels"][0]["samples"][1]["modifiers"]
     assert modifier == {"name": "own_c", "type": kind, "data": [0.8, 0.6]}
+
+
+@pytest.mark.parametrize(
+    ("packages", "widths"),
+    [
+        *((["pyhs3"], [0.8, 0.6]), (["spec_builder"], [0.8, 0.6]), (["ROOT"], [6.4, 5.4])),
+        *(([], None), (["mine"], None), (["ROOT", "pyhs3"], None)),
+    ],
+)
+def test_what_vals_of_a_shapesys_are_is_told_by_their_writer(packages: list[str], widths: list[float] | None) -> None:
+    """pyhs3 divides contents by them, ROOT squares their inverse, and the standard's text them; others are refused."""
+    content = model(POISSON | {"constraint": "Poisson"})
+    content["metadata"]["packages"] = [{"name": name} for name in packages]
+    if widths is None:
+        with pytest.raises(SpecBuilderError, match="modifier 'own': vals of a shapesys are relative uncertainties by"):
+            workspace_of_hs3(content)
+        return
+    (modifier,) = workspace_of_hs3(content)["channels"][0]["samples"][1]["modifiers"]
+    assert modifier["data"] == pytest.approx(widths)
 
 
 def test_a_staterror_that_says_nothing_is_roots_or_refused() -> None:

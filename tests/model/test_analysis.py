@@ -12,10 +12,13 @@ import pytest
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path
 from spec_builder.experiments.response import MatrixResponse, Selection
+from spec_builder.inference.newton import minimise
 from spec_builder.model.analysis import ANALYSES, load_analysis, parse_parameter
+from spec_builder.model.points import point_workspace
 from spec_builder.model.provenance import Choices
 from spec_builder.physics.interactions import choose
 from spec_builder.studies.catalogue import describe_experiment
+from spec_builder.studies.fits import fit_workspace
 from tests.copies import copy_of
 
 if TYPE_CHECKING:
@@ -126,6 +129,23 @@ def changed_xenonnt(folder: Path, old: str, new: str, file: str = "experiment.to
     assert old in text
     (folder / file).write_text(text.replace(old, new), encoding="utf-8")
     return load_analysis(str(folder))
+
+
+@pytest.mark.parametrize("law", ["normsys", "linear"])
+def test_the_shape_of_one_channel_is_the_size_of_another(law: str) -> None:
+    """One parameter: a point of an interaction has the 2NLL of its workspace, where each channel has its own."""
+    plain = load_analysis("coherent_csi", law, {"coherent_csi": "response_shapes"})
+    (experiment,), (shaped,) = plain.experiments, plain.channels
+    (signal,) = shaped.signals
+    sizes = {**signal.uncertainties, "coherent_csi_quenching0": 0.5}
+    sized = replace(shaped, name="near", variations={}, signals=(replace(signal, uncertainties=sizes),))
+    analysis = replace(plain, experiments=(replace(experiment, channels=(shaped, sized)),))
+    choice, mass, g = choose("scalar"), 30.0, 5e-5
+    problem = analysis.problem(choice)
+    rows = problem.rows(problem.yields(np.array([mass])), np.zeros(1, dtype=np.intp), np.array([g**2]))
+    workspace = point_workspace(analysis, choice, mass, g)
+    expected = fit_workspace(workspace, "point").fit.twice_nll
+    assert float(minimise(problem.likelihood, rows=rows).twice_nll[0]) == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_fit_of_an_angle_that_changes_the_shapes_is_refused() -> None:

@@ -49,6 +49,23 @@ def test_json_holds_what_version_0_2_promised() -> None:
     assert "statuses" not in about.to_dict(statuses=False)
 
 
+def test_statuses_of_spectra_and_nuclei_reach_results() -> None:
+    analysis = load_analysis("coherent_csi")
+    axial = Choices.of(analysis, choose("axial")).to_dict()["statuses"]
+    assert axial["csi.isotopes"] == "published"
+    assert axial["csi.spin_structure"] == "reconstructed"
+    scalar = Choices.of(analysis, choose("scalar")).to_dict()["statuses"]
+    assert set(axial) - set(scalar) == {"csi.spin_structure"}, "which nothing but spins needs"
+    fit = Choices.of(load_analysis("combined")).to_dict()["statuses"]
+    assert {key: fit[key] for key in ("solar_8b.8b", "xenon.isotopes", "xenonnt.observed")} == {
+        "solar_8b.8b": "published",
+        "xenon.isotopes": "published",
+        "xenonnt.observed": "measured",
+    }
+    electrons = Choices.of(load_analysis("eves")).statuses
+    assert electrons["xenon_electrons.binding"] == "published"
+
+
 def test_a_note_with_a_semicolon_stays_whole() -> None:
     about = replace(Choices("mine"), by_construction=(("mine", "one; and more"), ("other", "two")))
     assert about.built == "mine: one; and more; other: two"

@@ -220,7 +220,7 @@ total = 1.0
         load_source(write(tmp_path, text))
 
 
-def test_fission_needs_a_range(tmp_path: Path) -> None:
+def test_fission_needs_a_range_its_flavour_and_fractions(tmp_path: Path) -> None:
     text = """
 name = "pile"
 title = "Pile"
@@ -239,7 +239,16 @@ total = 1.0
     (tmp_path / "fission.csv").write_text(header + table, "utf-8")
     with pytest.raises(SpecBuilderError, match=r"components\[0\].range_MeV must be two increasing energies"):
         load_source(write(tmp_path, text))
-    good = load_source(write(tmp_path, text.replace("[8.0, 2.0]", "[2.0, 8.0]")))
+    text = text.replace("[8.0, 2.0]", "[2.0, 8.0]")
+    with pytest.raises(
+        SpecBuilderError, match=r"components\[0\].flavour must be nuebar, as fissions give, found 'nue'"
+    ):
+        load_source(write(tmp_path, text.replace('flavour = "nuebar"', 'flavour = "nue"')))
+    (tmp_path / "fission.csv").write_text(header + table.replace("U235,1", "U235,100"), "utf-8")
+    with pytest.raises(SpecBuilderError, match="fission fractions sum to 100, expected 1"):
+        load_source(write(tmp_path, text))
+    (tmp_path / "fission.csv").write_text(header + table, "utf-8")
+    good = load_source(write(tmp_path, text))
     assert good.components[0].lowest_MeV == 2.0
     assert good.endpoint_MeV == 8.0
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.special import spherical_jn
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.files import data_path
 from spec_builder.physics.targets import (
     form_factor,
     helm_form_factor,
@@ -312,6 +313,27 @@ def test_mistakes_in_isotopes(tmp_path: Path, old: str, new: str, message: str) 
     assert old in ISOTOPES
     with pytest.raises(SpecBuilderError, match=message):
         load_target(write(tmp_path, isotopes=ISOTOPES.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("132,54,78", "132,54,87", "isotopes.csv:12: N is 87, expected A - Z"),
+        (
+            "122840.3486",
+            "122.8403486",
+            "nuclear_mass_MeV is 122.84, expected the atomic mass less that of the electrons",
+        ),
+    ],
+)
+def test_neutrons_and_nuclear_masses_are_those_of_the_other_columns(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    shipped = data_path("targets", "xenon_isotopes.csv").read_text("utf-8")
+    assert load_target(write(tmp_path, isotopes=shipped)).N[6] == 78
+    assert old in shipped
+    with pytest.raises(SpecBuilderError, match=message):
+        load_target(write(tmp_path, isotopes=shipped.replace(old, new)))
 
 
 def test_mistakes_in_spins_and_shells(tmp_path: Path) -> None:

@@ -32,6 +32,19 @@ def test_other_words_are_passed_over_and_other_numbers_are_not() -> None:
     assert list(different_lines(found, WANTED, same_words=False)) == [(3, "'| a | 25.35 |', expected '| a | 25.25 |'")]
 
 
+@pytest.mark.parametrize("number", ["25.3", "25.2", "25.250", "25.254", "2.525e1"])
+def test_other_words_may_have_other_digits(number: str) -> None:
+    found = WANTED.replace("25.25", number)
+    assert list(different_lines(found, WANTED, same_words=False)) == []
+    strict = list(different_lines(found, WANTED, same_words=True))
+    assert len(strict) == (float(number) != 25.25)
+
+
+@pytest.mark.parametrize("number", ["25.256", "25.4", "25.26", "-25.25", "30"])
+def test_other_words_may_not_have_other_numbers(number: str) -> None:
+    assert len(list(different_lines(WANTED.replace("25.25", number), WANTED, same_words=False))) == 1
+
+
 def test_numbers_may_be_near() -> None:
     near = WANTED.replace("25.25", "25.2501")
     assert list(different_lines(near, WANTED, same_words=True, relative=1e-5)) == []

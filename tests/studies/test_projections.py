@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,6 +62,19 @@ def test_backgrounds_and_uncertainties_change(combined: Analysis) -> None:
     assert better.up is not None
     assert worse.up is not None
     assert better.up < worse.up
+
+
+def test_uncertainties_in_events_need_some(combined: Analysis) -> None:
+    """They have no size relative to a background that is taken away."""
+    experiment = combined.experiments[1]
+    (channel,) = experiment.channels
+    cathode = replace(channel.backgrounds[0], absolute_uncertainties={"more": 3.0})
+    own = replace(experiment, channels=(replace(channel, backgrounds=(cathode, *channel.backgrounds[1:])),))
+    analysis = replace(combined, experiments=(own,))
+    assert Projection(backgrounds={("pandax4t", "cathode"): 0.1})(analysis).is_projection
+    message = "pandax4t.cathode: 0 events are left, but more is an uncertainty of 3 events; expected a larger factor"
+    with pytest.raises(SpecBuilderError, match=message):
+        Projection(backgrounds={("pandax4t", "cathode"): 0.0})(analysis)
 
 
 def test_toys_of_a_projection_are_thrown_at_nominal_nuisance_parameters_whatever_its_counts() -> None:
