@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.cells import csv_line, header_line
-from spec_builder.base.files import write_bytes
-from spec_builder.base.saving import check_form
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -20,42 +18,19 @@ if TYPE_CHECKING:
 
     Columns = Mapping[str, tuple[str, Callable[[], Iterator[Column]]]]
 
-__all__ = ["check_suffix", "columns_content", "write_columns"]
+__all__ = ["columns_content"]
 
 
-def write_columns(
-    path: Path,
-    columns: Columns,
-    count: int,
-    metadata: Mapping[str, Any],
-    *,
-    force: bool = False,
-) -> None:
-    """Write a columnar file piece by piece: ``.npz`` for numpy, ``.parquet`` for tables, ``.csv`` for everything else.
+def columns_content(suffix: str, columns: Columns, count: int, metadata: Mapping[str, Any]) -> Callable[[Path], None]:
+    """What writes a columnar file, piece by piece, to the path that it is given.
 
     Args:
-        path: the file; the same content gives the same bytes.
+        suffix: ``.npz`` for numpy, ``.parquet`` for tables, ``.csv`` for everything else. The same content gives the
+            same bytes.
         columns: by name, the numpy type and a function that iterates over the pieces.
         count: rows.
         metadata: JSON content: the array ``metadata`` of an NPZ file, ``# key: value`` lines of a CSV file, the entry
             ``spec_builder`` of a Parquet file's own metadata.
-        force: replace a file that exists.
-
-    Raises:
-        SpecBuilderError: as :func:`check_suffix`, or for a file that exists and no ``force``.
-    """
-    check_suffix(path)
-    write_bytes(path, columns_content(path.suffix.lower(), columns, count, metadata), force=force)
-
-
-def columns_content(suffix: str, columns: Columns, count: int, metadata: Mapping[str, Any]) -> Callable[[Path], None]:
-    """What writes a columnar file to the path that it is given; see :func:`write_columns`.
-
-    Args:
-        suffix: says in what form.
-        columns: as there.
-        count: as there.
-        metadata: as there.
     """
     text = json.dumps(metadata, sort_keys=True, ensure_ascii=False)
 
@@ -96,12 +71,3 @@ def _write_parquet(path: Path, columns: Columns, metadata: str) -> None:
         for rows in zip(*(pieces() for _, pieces in columns.values()), strict=True):
             arrays = [np.asarray(piece, kind) for piece, kind in zip(rows, kinds.values(), strict=True)]
             writer.write_batch(pa.record_batch([pa.array(array) for array in arrays], schema=schema))
-
-
-def check_suffix(path: Path) -> None:
-    """Refuse a scan's output of unknown kind, or of a kind that cannot be written here.
-
-    Raises:
-        SpecBuilderError: unless the name ends in ``.npz``, ``.csv`` or, with the extra ``[parquet]``, ``.parquet``.
-    """
-    check_form(path, (".npz", ".csv", ".parquet"))

@@ -7,6 +7,7 @@ import math
 import re
 import sys
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -145,17 +146,13 @@ def parse_json(text: str, shown: str) -> Any:
         finite(value)
         return int(value)
 
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        content: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in content:
-                raise SpecBuilderError(f"{shown}: key '{key}' stands twice in one object")
-            content[key] = value
-        return content
-
     try:
         content = json.loads(
-            text, parse_constant=constant, parse_float=finite, parse_int=whole, object_pairs_hook=unique
+            text,
+            parse_constant=constant,
+            parse_float=finite,
+            parse_int=whole,
+            object_pairs_hook=partial(_unique, shown),
         )
     except json.JSONDecodeError as error:
         raise SpecBuilderError(f"{shown}:{error.lineno}: not valid JSON ({error.msg}, column {error.colno})") from None
@@ -163,6 +160,16 @@ def parse_json(text: str, shown: str) -> Any:
         raise SpecBuilderError(f"{shown}: nested too deeply for JSON of this kind") from None
     if _SURROGATE.search(text):
         _refuse_half_characters(content, shown)
+    return content
+
+
+def _unique(shown: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, none of whose keys stands twice."""
+    content: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in content:
+            raise SpecBuilderError(f"{shown}: key '{key}' stands twice in one object")
+        content[key] = value
     return content
 
 

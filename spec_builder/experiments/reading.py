@@ -205,7 +205,7 @@ def _name_or_path(channel: Section, key: str, shipped: tuple[str, ...], tables: 
     """A shipped name, or a file of the experiment's own."""
     text = channel.text(key)
     if is_path(text):
-        return tables.inside(text)
+        return tables.inside(text, key)
     if text not in shipped:
         expected = f"one of {', '.join(shipped)}, or a file such as ./{text}.toml"
         raise SpecBuilderError(f"{channel.error(key, expected, text)}{meant(text, shipped)}")

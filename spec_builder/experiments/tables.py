@@ -61,8 +61,12 @@ class Tables:
         """The same record, for energies of nuclei or of electrons: their light is another one's energy."""
         return replace(self, energy=ENERGIES[kind])
 
-    def inside(self, file: str) -> Path:
+    def inside(self, file: str, what: str = "table") -> Path:
         """Path of a file of the experiment.
+
+        Args:
+            file: its name.
+            what: it is, for a message.
 
         Raises:
             SpecBuilderError: if it lies outside the experiment's folder, links followed.
@@ -73,7 +77,7 @@ class Tables:
         except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL in the name
             contained = False
         if not contained:
-            raise SpecBuilderError(f"{self.folder}: table {file!r} lies outside this folder, expected one inside it")
+            raise SpecBuilderError(f"{self.folder}: {what} {file!r} lies outside this folder, expected one inside it")
         return path
 
     def read(self, what: str, file: str, columns: Mapping[str, Sequence[str]]) -> Table:

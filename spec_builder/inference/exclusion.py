@@ -8,7 +8,7 @@ two minima and an allowed band between two excluded intervals, so one local fit 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,16 +17,11 @@ from spec_builder.inference.plane import PLANE_MASSES, Minimum, plane_minimum
 from spec_builder.inference.profile import threshold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.curves import Interval
     from spec_builder.inference.data import Problem
 
-__all__ = ["PLANE_MASSES", "Exclusion", "MassPoint", "Minimum", "YieldFunction", "exclude", "plane_minimum"]
-
-#: Yields of the signal sample against g^2 at given masses: masses (M,) -> coefficients (3, M, bins).
-YieldFunction: TypeAlias = "Callable[[FloatArray], FloatArray]"
+__all__ = ["PLANE_MASSES", "Exclusion", "MassPoint", "Minimum", "exclude", "plane_minimum"]
 
 
 @dataclass(frozen=True)

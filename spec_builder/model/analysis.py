@@ -20,7 +20,7 @@ from spec_builder.experiments.consistency import (
     check_samples,
     shared_parameters,
 )
-from spec_builder.experiments.description import SIGNAL_SAMPLE, channel_columns
+from spec_builder.experiments.description import channel_columns
 from spec_builder.experiments.reading import load_experiment, shipped_experiments
 from spec_builder.histfactory.modifiers import LAWS, Law, normalisation_factors
 from spec_builder.inference.data import Problem
@@ -33,6 +33,7 @@ from spec_builder.model.analyses import (
     named_analyses,
     own_analysis,
 )
+from spec_builder.model.own_sizes import check_own_sizes, own_sizes_in_words, with_own_sizes
 from spec_builder.model.signal import joined, polynomial, reference_size, signal_kernel
 from spec_builder.model.workspace import NEW_PHYSICS, Measured, build_workspace
 from spec_builder.physics.constants import SIN2_THETA_W
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.experiments.description import Channel, Experiment
-    from spec_builder.inference.exclusion import YieldFunction
     from spec_builder.inference.toys import Ensemble
     from spec_builder.model.analyses import MeasurementKind, NamedAnalysis
     from spec_builder.model.signal import SignalKernel, Yields
@@ -404,26 +404,6 @@ class Analysis(Described):
 
         return Problem(likelihood, None, samples, yields, signed=choice.signed)
 
-    def new_physics(self, choice: Choice) -> tuple[Likelihood, YieldFunction]:
-        """Likelihood of the measurement ``new_physics``, and the signal's yields against x at given masses.
-
-        The yields hold the Standard Model too, with the bins in the likelihood's order. For analyses with one signal
-        sample without shapes.
-
-        Raises:
-            SpecBuilderError: if the law is not one that limits of an experiment may be made with.
-        """
-        self.check_limits()
-        likelihood = Likelihood.from_workspace(self.workspace, NEW_PHYSICS)
-
-        def yields(masses: FloatArray) -> FloatArray:
-            by_channel = self.signal_yields(choice, masses if choice.has_mediator else None)
-            return np.concatenate(
-                [by_channel[channel][SIGNAL_SAMPLE].nominal for channel in likelihood.specification.channels], axis=2
-            )
-
-        return likelihood, yields
-
     def notes(self, choice: Choice | None = None, masses: FloatArray | None = None) -> tuple[tuple[str, str], ...]:
         """What a result should say: experiment and text of each note.
 
@@ -524,8 +504,8 @@ def load_analysis(
     experiments = [experiment for _, members in parts for experiment in members]
     _refuse_left(chosen, experiments, text)
     if own:
-        experiments = [_with_sizes(experiment, own) for experiment in experiments]
-        _refuse_idle(experiments, own, text)
+        experiments = [with_own_sizes(experiment, own) for experiment in experiments]
+        check_own_sizes(experiments, own, text)
     check_channels(experiments)
     check_data_sets(experiments)
     check_parameters(experiments)
@@ -537,7 +517,7 @@ def load_analysis(
         tuple(experiments),
         next(one for one in LAWS if one == law),
         whole.masses_MeV if whole else None,
-        _changes(own) if own else (),
+        own_sizes_in_words(own) if own else (),
     )
 
 
@@ -572,46 +552,6 @@ def _refuse_left(chosen: Mapping[str, str], experiments: Iterable[Experiment], t
     held = [experiment.name for experiment in experiments]
     for name in chosen:
         raise SpecBuilderError(f"variant of '{name}' given, but {text} holds only {', '.join(held)}{meant(name, held)}")
-
-
-def _with_sizes(experiment: Experiment, own: NamedAnalysis) -> Experiment:
-    """The experiment with the fluxes and uncertainties of a user's analysis, wherever they stand."""
-    return replace(experiment, channels=tuple(_channel_with_sizes(channel, own) for channel in experiment.channels))
-
-
-def _channel_with_sizes(channel: Channel, own: NamedAnalysis) -> Channel:
-    def sized(uncertainties: Mapping[str, float]) -> dict[str, float]:
-        return {name: own.uncertainties.get(name, size) for name, size in uncertainties.items()}
-
-    source = channel.source
-    for name, flux in own.fluxes.items():
-        if name in source.names:
-            source = source.with_size(name, flux)
-    return replace(
-        channel,
-        source=source,
-        signals=tuple(replace(s, uncertainties=sized(s.uncertainties)) for s in channel.signals),
-        backgrounds=tuple(replace(b, uncertainties=sized(b.uncertainties)) for b in channel.backgrounds),
-    )
-
-
-def _refuse_idle(experiments: Iterable[Experiment], own: NamedAnalysis, file: str) -> None:
-    """Refuse a flux or an uncertainty that none of the experiments has."""
-    channels = [channel for experiment in experiments for channel in experiment.channels]
-    components = {name for channel in channels for name in channel.source.names}
-    parameters = {name for channel in channels for signal in channel.signals for name in signal.uncertainties}
-    parameters |= {name for channel in channels for b in channel.backgrounds for name in b.uncertainties}
-    for key, given, there in (("flux", own.fluxes, components), ("uncertainties", own.uncertainties, parameters)):
-        for name in given:
-            if name not in there:
-                raise SpecBuilderError(
-                    f"{file}: {key}.{name} acts on nothing, expected one of {', '.join(sorted(there))}"
-                )
-
-
-def _changes(own: NamedAnalysis) -> tuple[str, ...]:
-    fluxes = [f"{name} is {flux:g} in all experiments" for name, flux in own.fluxes.items()]
-    return (*fluxes, *(f"{name} is {size:g} in all experiments" for name, size in own.uncertainties.items()))
 
 
 def _member(name: str, text: str, chosen: dict[str, str]) -> Experiment:

@@ -23,7 +23,7 @@ from spec_builder.model.provenance import Choices, option_texts
 from spec_builder.sharing.bundle import pack, seal
 from spec_builder.sharing.citations import bibtex, inspire_records
 from spec_builder.sharing.critical import check_critical, critical_file, is_critical
-from spec_builder.sharing.expected import expected_results, reference_flux_of
+from spec_builder.sharing.expected import EXPECTED, expected_results, reference_flux_of
 from spec_builder.sharing.export import PatchRequest, export_workspaces, patch_file, refuse_twice
 from spec_builder.sharing.readme import archive_readme
 from spec_builder.sharing.submission import check_installed, write_submission
@@ -39,9 +39,8 @@ if TYPE_CHECKING:
     from spec_builder.sharing.bundle import Files
     from spec_builder.studies.limits import LimitsResult
 
-__all__ = ["EXPECTED", "HS3", "archive_files", "contour", "data_records", "write_archives"]
+__all__ = ["HS3", "archive_files", "contour", "data_records", "write_archives"]
 
-EXPECTED = "expected_results.json"
 HS3 = "BkgOnly.hs3.json"
 #: Masses of the contour tables, as in Fig. 4.
 CONTOUR_POINTS = 121

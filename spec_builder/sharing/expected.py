@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-__all__ = ["degrees_of_freedom", "expected_results", "reference_flux_of", "unexpected_results"]
+__all__ = ["EXPECTED", "degrees_of_freedom", "expected_results", "reference_flux_of", "unexpected_results"]
 
+#: Name of the file in an archive.
+EXPECTED = "expected_results.json"
 SCHEMA = "spec_builder/expected_results/1"
 MEASUREMENT = "new_physics"
 #: Of the quantities by name. pyhf's default minimiser reaches them too.
@@ -122,34 +124,41 @@ def unexpected_results(
         reference_flux: as for :func:`expected_results`.
         patch_sets: content by file name.
     """
-    here = "expected_results.json"
     try:
         if expected["schema"] != SCHEMA:
-            yield here, f"schema is {expected['schema']}, expected {SCHEMA}"
+            yield EXPECTED, f"schema is {expected['schema']}, expected {SCHEMA}"
         for key, limit in TOLERANCES.items():  # what is promised may be tighter than this, not looser
             if not 0 <= float(expected["tolerances"][key]) <= limit:
-                yield here, f"tolerance of {key} is {expected['tolerances'][key]}, at most {limit} is accepted"
+                yield EXPECTED, f"tolerance of {key} is {expected['tolerances'][key]}, at most {limit} is accepted"
         tolerances = {key: min(float(expected["tolerances"][key]), limit) for key, limit in TOLERANCES.items()}
         wanted, sets = expected["measurements"], expected["patch_sets"]
         computed = _measurements(workspace, reference_flux)
         for name in sorted(set(wanted) ^ set(computed)):
-            yield here, f"measurement '{name}' is missing here or in the workspace"
-        for name, found in ((name, computed[name]) for name in computed if name in wanted):
-            for key in sorted(set(wanted[name]) ^ set(found)):
-                yield here, f"measurement '{name}': {key} is missing here or in what the workspace gives"
-            for key, value in found.items():
-                if key == "parameter":
-                    if wanted[name][key] != value:
-                        yield here, f"measurement '{name}', {key}: {wanted[name][key]} expected, {value} found"
-                    continue
-                if key in wanted[name] and not _near(wanted[name][key], value, tolerances[key]):
-                    yield here, f"measurement '{name}', {key}: {wanted[name][key]} expected, {value} found"
+            yield EXPECTED, f"measurement '{name}' is missing here or in the workspace"
+        for name, found in computed.items():
+            if name in wanted:
+                yield from _unexpected_fit(f"measurement '{name}'", wanted[name], found, tolerances)
         for name in sorted(set(sets) ^ set(patch_sets)):
-            yield here, f"patch set '{name}' is missing here or in the archive"
+            yield EXPECTED, f"patch set '{name}' is missing here or in the archive"
         for name in sorted(set(sets) & set(patch_sets)):
             yield from _unexpected_patches(name, sets[name], workspace, patch_sets[name], tolerances)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        yield here, f"not of schema {SCHEMA}: {type(error).__name__} {error}"
+        yield EXPECTED, f"not of schema {SCHEMA}: {type(error).__name__} {error}"
+
+
+def _unexpected_fit(
+    where: str, wanted: Mapping[str, Any], found: Mapping[str, Any], tolerances: Mapping[str, float]
+) -> Iterator[tuple[str, str]]:
+    """What the fit of a measurement does not give any more."""
+    for key in sorted(set(wanted) ^ set(found)):
+        yield EXPECTED, f"{where}: {key} is missing here or in what the workspace gives"
+    for key, value in found.items():
+        if key == "parameter":
+            same = wanted[key] == value
+        else:
+            same = key not in wanted or _near(wanted[key], value, tolerances[key])
+        if not same:
+            yield EXPECTED, f"{where}, {key}: {wanted[key]} expected, {value} found"
 
 
 def _unexpected_patches(
@@ -159,13 +168,13 @@ def _unexpected_patches(
     content: dict[str, Any],
     tolerances: Mapping[str, float],
 ) -> Iterator[tuple[str, str]]:
-    here, level = "expected_results.json", threshold(0.9, dof=degrees_of_freedom(content))
+    level = threshold(0.9, dof=degrees_of_freedom(content))
     heights, minimum = _twice_nll(workspace, content, name), float(content["metadata"]["minimum"]["twice_nll"])
     if expected["minimum"] != content["metadata"]["minimum"]:
-        yield here, f"{name}, minimum: {expected['minimum']}, not as in the patch set"
+        yield EXPECTED, f"{name}, minimum: {expected['minimum']}, not as in the patch set"
     sample, seen = dict(expected["patches"]), set()
     if not sample:
-        yield here, f"{name}: no patch is listed"
+        yield EXPECTED, f"{name}: no patch is listed"
     for patch, height in zip(content["patches"], heights, strict=True):
         about = patch["metadata"]
         key, delta = about["name"], height - minimum
@@ -178,13 +187,20 @@ def _unexpected_patches(
             yield name, f"{where}: lies {-delta:.4f} below the minimum over the plane in its metadata"
         if key in sample:
             seen.add(key)
-            for quantity, found in (("twice_nll", height), ("delta_chi2", about["delta_chi2"])):
-                if not _near(sample[key][quantity], found, tolerances[quantity]):
-                    yield here, f"{name}, {where}, {quantity}: {sample[key][quantity]} expected, {found:.6f} found"
-            if sample[key]["excluded_90"] != about["excluded_90"]:
-                yield here, f"{name}, {where}: excluded_90 is {sample[key]['excluded_90']}, not as in the patch set"
+            yield from _unexpected_patch(f"{name}, {where}", sample[key], height, about, tolerances)
     for key in sorted(set(sample) - seen):
-        yield here, f"{name}: patch '{key}' is not in the patch set"
+        yield EXPECTED, f"{name}: patch '{key}' is not in the patch set"
+
+
+def _unexpected_patch(
+    where: str, wanted: Mapping[str, Any], height: float, about: Mapping[str, Any], tolerances: Mapping[str, float]
+) -> Iterator[tuple[str, str]]:
+    """What a patch that is listed does not give any more, or does not say."""
+    for quantity, found in (("twice_nll", height), ("delta_chi2", about["delta_chi2"])):
+        if not _near(wanted[quantity], found, tolerances[quantity]):
+            yield EXPECTED, f"{where}, {quantity}: {wanted[quantity]} expected, {found:.6f} found"
+    if wanted["excluded_90"] != about["excluded_90"]:
+        yield EXPECTED, f"{where}: excluded_90 is {wanted['excluded_90']}, not as in the patch set"
 
 
 def degrees_of_freedom(patch_set: Mapping[str, Any]) -> int:

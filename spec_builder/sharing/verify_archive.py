@@ -19,7 +19,7 @@ from spec_builder.histfactory.hs3_reading import workspaces_of_hs3
 from spec_builder.histfactory.patchset import check_patch_set
 from spec_builder.sharing.bundle import LINES, SUMS, broken_seals, read_archive
 from spec_builder.sharing.critical import check_critical, is_critical, is_json_number
-from spec_builder.sharing.expected import reference_flux_of, unexpected_results
+from spec_builder.sharing.expected import EXPECTED, reference_flux_of, unexpected_results
 from spec_builder.sharing.verify import verify_patch_set, verify_workspace
 from spec_builder.sharing.verify_metadata import metadata_problems, name_problems, patch_set_problems
 from spec_builder.sharing.verify_readme import readme_problems
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["verify_archive"]
 
-WORKSPACE, METADATA, HS3, EXPECTED = "BkgOnly.json", "BkgOnly.meta.json", "BkgOnly.hs3.json", "expected_results.json"
+WORKSPACE, METADATA, HS3 = "BkgOnly.json", "BkgOnly.meta.json", "BkgOnly.hs3.json"
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found not to be finite

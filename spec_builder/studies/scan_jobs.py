@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.chunks import FileStore, MemoryStore, chunk_folder, compute_chunks
-from spec_builder.base.columns import check_suffix, write_columns
-from spec_builder.base.files import refuse_existing
+from spec_builder.base.columns import columns_content
+from spec_builder.base.files import refuse_existing, write_bytes
+from spec_builder.base.saving import check_form
 from spec_builder.inference.compiled import engine_name
 from spec_builder.inference.newton import REASONS
 from spec_builder.studies.scan_results import ScanResult
@@ -47,6 +48,8 @@ __all__ = [
 
 #: What worker processes need.
 SCAN_MODULES = ("spec_builder.inference.points", "spec_builder.studies.scan_jobs")
+#: Suffixes of a scan's file.
+_FORMS = (".npz", ".csv", ".parquet")
 #: Types of columns that are no floating-point numbers.
 _KINDS = {"valid": "?", "reason": "i1", "at_bound": "?"}
 #: Instead of a column ``delta_chi2``.
@@ -123,7 +126,7 @@ def check_scan_output(output: str | PathLike[str] | None, *, force: bool) -> Non
     """
     if output is not None:
         path = Path(output)
-        check_suffix(path)
+        check_form(path, _FORMS)
         refuse_existing(path, force=force or chunk_folder(path).exists())
 
 
@@ -174,7 +177,8 @@ def run_scan(
     if "row" in columns:  # the patches of a set fit into memory, and their order is wanted back
         content = _whole_columns(columns)
         columns = {name: (column.dtype.str, partial(_whole, column)) for name, column in content.items()}
-    store.finish(lambda draft: write_columns(draft, columns, scan.count, _header(scan, store), force=True), force=force)
+    write = columns_content(path.suffix.lower(), columns, scan.count, _header(scan, store))
+    store.finish(lambda draft: write_bytes(draft, write, force=True), force=force)
     return None
 
 

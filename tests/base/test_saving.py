@@ -61,3 +61,10 @@ def test_a_verb_may_know_fewer_forms() -> None:
     assert check_form("a.json", (".json",)) == ".json"
     with pytest.raises(SpecBuilderError, match=r"a\.csv: expected a name that ends in \.json$"):
         check_form("a.csv", (".json",))
+
+
+def test_parquet_without_pyarrow_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    message = r"^scan\.parquet: \.parquet needs pyarrow: pip install 'spec_builder\[parquet\]'$"
+    with pytest.raises(SpecBuilderError, match=message):
+        check_form("scan.parquet")

@@ -132,7 +132,7 @@ DESCRIPTION_MISTAKES = {
     "source outside the folder": (
         'source = "solar_8b"',
         'source = "../moon.toml"',
-        "table '../moon.toml' lies outside this folder, expected one inside it",
+        "source '../moon.toml' lies outside this folder, expected one inside it",
     ),
     "missing uncertainties": (
         "uncertainties = { flux_8b = 0.12, pandax4t_signal = 0.22 }\n",

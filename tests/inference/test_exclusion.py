@@ -17,6 +17,7 @@ from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
 from spec_builder.model.analysis import ANALYSES, load_analysis
 from spec_builder.physics.interactions import choose
+from tests.new_physics import new_physics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +39,7 @@ class Model:
 
     def __init__(self, analysis: str, interaction: str, law: str = "normsys") -> None:
         self.choice = choose(interaction)
-        self.likelihood, self.yields = load_analysis(analysis, law).new_physics(self.choice)
+        self.likelihood, self.yields = new_physics(load_analysis(analysis, law), self.choice)
 
     @property
     def problem(self) -> Problem:

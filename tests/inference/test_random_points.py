@@ -23,6 +23,7 @@ from spec_builder.inference.rows import Rows, take_apart
 from spec_builder.model.analysis import ANALYSES, load_analysis
 from spec_builder.paper.plane import PLANE_INTERACTIONS
 from spec_builder.physics.interactions import choose
+from tests.new_physics import new_physics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,7 +44,7 @@ def analysis(name: str, law: str, variants: tuple[tuple[str, str], ...] = ()) ->
 def model(
     name: str, law: str, variants: tuple[tuple[str, str], ...], interaction: str
 ) -> tuple[Likelihood, Callable[[FloatArray], FloatArray]]:
-    return analysis(name, law, variants).new_physics(choose(interaction))
+    return new_physics(analysis(name, law, variants), choose(interaction))
 
 
 @st.composite

@@ -21,6 +21,7 @@ from spec_builder.inference.newton import minimise
 from spec_builder.model.analysis import load_analysis
 from spec_builder.model.patches import STYLES, PatchBuilder, build_patch_set
 from spec_builder.physics.interactions import choose
+from tests.new_physics import new_physics
 
 if TYPE_CHECKING:
     from spec_builder.model.analysis import Analysis
@@ -222,7 +223,7 @@ def test_no_signal_is_the_standard_model(law: str) -> None:
 def test_strength_goes_with_the_fourth_power_of_the_coupling(interaction: str, ratio: float) -> None:
     """mu_np = (g / g_ref)^4, for the interactions that do not interfere with the Standard Model."""
     law = LAW_OF[interaction]
-    likelihood, yields = analysis(law).new_physics(choose(interaction))
+    likelihood, yields = new_physics(analysis(law), choose(interaction))
     for mass, reference, patched in applied(law, patches(law, interaction, "signal")):
         other = polynomial(yields(np.array([mass])), np.array([0]), np.array([ratio * reference]) ** 2).T
         expected = minimise(likelihood, sample="cevns", yields=other)

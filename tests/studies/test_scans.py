@@ -22,6 +22,7 @@ from spec_builder.studies import scans
 from spec_builder.studies.limits import find_limits
 from spec_builder.studies.scan_results import ScanResult
 from spec_builder.studies.scans import default_couplings, scan_analysis
+from tests.new_physics import new_physics
 from tests.studies.grid_scans import COUPLINGS, MASSES, read_csv, read_npz, run, same, scan_vector
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def here() -> ScanResult:
 
 
 def test_columns_and_choices(here: ScanResult) -> None:
-    likelihood, _ = load_analysis("xenonnt").new_physics(choose("vector_universal"))
+    likelihood, _ = new_physics(load_analysis("xenonnt"), choose("vector_universal"))
     assert list(here.columns) == [
         *("mass_MeV", "g", "delta_chi2", "twice_nll", "edm", "valid", "reason", "at_bound"),
         *(f"theta_{name}" for name in likelihood.parameters),
@@ -62,7 +63,7 @@ def test_columns_and_choices(here: ScanResult) -> None:
 
 
 def test_values_are_the_likelihoods_at_theta(here: ScanResult) -> None:
-    likelihood, yields = load_analysis("xenonnt").new_physics(choose("vector_universal"))
+    likelihood, yields = new_physics(load_analysis("xenonnt"), choose("vector_universal"))
     rows = np.random.default_rng(6).integers(0, len(here.columns["g"]), 30)
     n0, n1, n2 = yields(here.columns["mass_MeV"][rows])
     x = here.columns["g"][rows, None] ** 2

@@ -1,0 +1,66 @@
+"""Fluxes and uncertainties that a user's analysis sets in all of its experiments."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from spec_builder.base.errors import SpecBuilderError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from spec_builder.experiments.description import Channel, Experiment
+    from spec_builder.model.analyses import NamedAnalysis
+
+__all__ = ["check_own_sizes", "own_sizes_in_words", "with_own_sizes"]
+
+
+def with_own_sizes(experiment: Experiment, own: NamedAnalysis) -> Experiment:
+    """The experiment with the fluxes and uncertainties of a user's analysis, wherever they stand."""
+    return replace(experiment, channels=tuple(_channel_with_sizes(channel, own) for channel in experiment.channels))
+
+
+def _channel_with_sizes(channel: Channel, own: NamedAnalysis) -> Channel:
+    def sized(uncertainties: Mapping[str, float]) -> dict[str, float]:
+        return {name: own.uncertainties.get(name, size) for name, size in uncertainties.items()}
+
+    source = channel.source
+    for name, flux in own.fluxes.items():
+        if name in source.names:
+            source = source.with_size(name, flux)
+    return replace(
+        channel,
+        source=source,
+        signals=tuple(replace(s, uncertainties=sized(s.uncertainties)) for s in channel.signals),
+        backgrounds=tuple(replace(b, uncertainties=sized(b.uncertainties)) for b in channel.backgrounds),
+    )
+
+
+def check_own_sizes(experiments: Iterable[Experiment], own: NamedAnalysis, file: str) -> None:
+    """Refuse a flux or an uncertainty that none of the experiments has.
+
+    Args:
+        experiments: of the analysis.
+        own: the analysis.
+        file: where it is described.
+
+    Raises:
+        SpecBuilderError: naming the first, and those there are.
+    """
+    channels = [channel for experiment in experiments for channel in experiment.channels]
+    components = {name for channel in channels for name in channel.source.names}
+    parameters = {name for channel in channels for signal in channel.signals for name in signal.uncertainties}
+    parameters |= {name for channel in channels for b in channel.backgrounds for name in b.uncertainties}
+    for key, given, there in (("flux", own.fluxes, components), ("uncertainties", own.uncertainties, parameters)):
+        for name in given:
+            if name not in there:
+                raise SpecBuilderError(
+                    f"{file}: {key}.{name} acts on nothing, expected one of {', '.join(sorted(there))}"
+                )
+
+
+def own_sizes_in_words(own: NamedAnalysis) -> tuple[str, ...]:
+    """What a user's analysis sets, a text for each size."""
+    fluxes = [f"{name} is {flux:g} in all experiments" for name, flux in own.fluxes.items()]
+    return (*fluxes, *(f"{name} is {size:g} in all experiments" for name, size in own.uncertainties.items()))
