@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
     from spec_builder.inference.data import Problem, Yields
-    from spec_builder.inference.newton import BatchFit
+    from spec_builder.inference.minima import BatchFit
 
 __all__ = [
     "Curves",
