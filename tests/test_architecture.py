@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 from pathlib import Path
 
@@ -108,6 +109,18 @@ def test_every_import_of_the_tests_names_a_module() -> None:
     named = {name for path in paths for name in found.findall(path.read_text("utf-8"))}
     assert len(named) > 100
     assert sorted(named - set(IMPORTS)) == []
+
+
+def test_what_scripts_import_is_there() -> None:
+    """No check of types reads them, and most are run by hand."""
+    scripts = [path for path in (PACKAGE.parent / "scripts").iterdir() if path.is_file()]
+    texts = [text for text in map(Path.read_text, scripts) if text.startswith("#!/usr/bin/env python3")]
+    nodes = [node for text in texts for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]
+    wanted = {(str(node.module), alias.name) for node in nodes for alias in node.names}
+    ours = sorted((module, name) for module, name in wanted if module.startswith("spec_builder"))
+    assert ours
+    missing = [pair for pair in ours if not hasattr(importlib.import_module(pair[0]), pair[1])]
+    assert [pair for pair in missing if importlib.util.find_spec(".".join(pair)) is None] == []
 
 
 @pytest.mark.parametrize(
