@@ -102,6 +102,15 @@ def test_every_import_names_a_module() -> None:
     assert sorted({name for names in IMPORTS.values() for name in names if name} - set(IMPORTS)) == []
 
 
+def test_every_import_of_the_tests_names_a_module() -> None:
+    """Of types too, which no run looks at, and mypy may find in another installation of the package."""
+    paths = Path(__file__).parent.rglob("*.py")
+    found = re.compile(r"^\s*(?:from|import) spec_builder\.([\w.]+)", re.MULTILINE)
+    named = {name for path in paths for name in found.findall(path.read_text("utf-8"))}
+    assert len(named) > 100
+    assert sorted(named - set(IMPORTS)) == []
+
+
 def test_what_scripts_import_is_there() -> None:
     """No check of types reads them, and most are run by hand."""
     scripts = [path for path in (PACKAGE.parent / "scripts").iterdir() if path.is_file()]
