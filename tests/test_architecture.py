@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 from pathlib import Path
 
@@ -99,6 +100,27 @@ def test_the_inference_wing_knows_no_physics(module: str) -> None:
 def test_every_import_names_a_module() -> None:
     """A name that is none would be on no floor."""
     assert sorted({name for names in IMPORTS.values() for name in names if name} - set(IMPORTS)) == []
+
+
+def test_every_import_of_the_tests_names_a_module() -> None:
+    """Of types too, which no run looks at, and mypy may find in another installation of the package."""
+    paths = Path(__file__).parent.rglob("*.py")
+    found = re.compile(r"^\s*(?:from|import) spec_builder\.([\w.]+)", re.MULTILINE)
+    named = {name for path in paths for name in found.findall(path.read_text("utf-8"))}
+    assert len(named) > 100
+    assert sorted(named - set(IMPORTS)) == []
+
+
+def test_what_scripts_import_is_there() -> None:
+    """No check of types reads them, and most are run by hand."""
+    scripts = [path for path in (PACKAGE.parent / "scripts").iterdir() if path.is_file()]
+    texts = [text for text in map(Path.read_text, scripts) if text.startswith("#!/usr/bin/env python3")]
+    nodes = [node for text in texts for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]
+    wanted = {(str(node.module), alias.name) for node in nodes for alias in node.names}
+    ours = sorted((module, name) for module, name in wanted if module.startswith("spec_builder"))
+    assert ours
+    missing = [pair for pair in ours if not hasattr(importlib.import_module(pair[0]), pair[1])]
+    assert [pair for pair in missing if importlib.util.find_spec(".".join(pair)) is None] == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 from pathlib import Path
 
@@ -52,6 +53,19 @@ def test_which_verb_when_names_what_is_public() -> None:
 def test_every_public_name_is_in_the_reference() -> None:
     page = text("docs/api.md")
     assert [name for name in spec_builder.__all__ if not name.startswith("_") and f".{name}\n" not in page] == []
+
+
+def test_every_name_of_the_reference_is_there() -> None:
+    page = text("docs/api.md")
+    objects = {
+        name: pkgutil.resolve_name(name) for name in re.findall(r":: (spec_builder\.[\w.]+)$", page, re.MULTILINE)
+    }
+    assert len(objects) > 100
+    lists = re.findall(r":: (spec_builder\.[\w.]+)\n   :members: (.+)", page)
+    members = [(name, member) for name, text in lists for member in text.split(", ")]
+    assert len(members) > 50
+    fields = {name: getattr(found, "__dataclass_fields__", {}) for name, found in objects.items()}
+    assert [pair for pair in members if not hasattr(objects[pair[0]], pair[1]) and pair[1] not in fields[pair[0]]] == []
 
 
 def test_every_public_function_stands_under_what_one_wants() -> None:

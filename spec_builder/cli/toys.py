@@ -183,8 +183,9 @@ def check_toy_options(given: set[str], *, toys: bool, asimov: bool = False) -> N
     """
     wrong = sorted(given & TOY_OPTIONS - ({"ensemble"} if asimov else set()))
     if wrong and not toys:
-        expected = "--expected" if wrong[0] == "ensemble" else "--expected toys"
-        raise SpecBuilderError(f"--{wrong[0]} applies with toys only: --method feldman-cousins or {expected}")
+        if wrong[0] == "ensemble":
+            raise SpecBuilderError("--ensemble applies with --method feldman-cousins or --expected only")
+        raise SpecBuilderError(f"--{wrong[0]} applies with toys only: --method feldman-cousins or --expected toys")
 
 
 def changed_analysis(analysis: Analysis, choices: Mapping[str, Any], *, expected: bool = False) -> Analysis:

@@ -424,7 +424,7 @@ class _Reader:
         if self.by_root == self.absolute:
             raise SpecBuilderError(
                 f"{where}: vals of a shapesys are relative uncertainties by ROOT, absolute ones by pyhs3 and by us, "
-                "and neither in the standard's text: expected ROOT, pyhs3 or spec_builder in metadata.packages"
+                "and neither in the standard's text: expected in metadata.packages ROOT, or else pyhs3 or spec_builder"
             )
         values = [float(value) for value in modifier["data"]["vals"]]
         if len(values) != len(contents):

@@ -17,12 +17,10 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
     from spec_builder.inference.observed import Observed
 
-__all__ = ["Acceptance", "accept", "finer_values", "reaches_far_enough", "smooth_errors"]
+__all__ = ["Acceptance", "accept", "finer_values", "reaches_far_enough"]
 
 #: Crossings between which the difference stays within so many of its errors are one crossing, blurred.
 _BLUR = 3.0
-#: Grid points over which the errors of critical values are averaged.
-_NEIGHBOURS = 7
 #: Values of the second grid between two of the first.
 _FINER = 8
 #: A margin that no error reaches.
@@ -180,14 +178,6 @@ def _sharpen(ends: list[float], place: list[int], unsure: BoolArray) -> list[flo
         else:
             groups.append([end])
     return [sum(group[::2]) - sum(group[1::2]) for group in groups if len(group) % 2]
-
-
-def smooth_errors(errors: FloatArray) -> FloatArray:
-    """Root mean square over neighbours on the grid: an error from order statistics is not well known itself."""
-    window = np.ones(min(_NEIGHBOURS, errors.size))
-    weight = np.convolve(np.ones(errors.size), window, mode="same")
-    smooth: FloatArray = np.sqrt(np.convolve(errors**2, window, mode="same") / weight)
-    return smooth
 
 
 def _end_errors(ends: list[float], values: FloatArray, margins: FloatArray) -> list[float]:

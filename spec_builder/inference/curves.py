@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
     from spec_builder.inference.data import Problem, Yields
-    from spec_builder.inference.newton import BatchFit
+    from spec_builder.inference.minima import BatchFit
 
 __all__ = [
     "Curves",
     "Interval",
     "first_of_lowest",
     "natural_x",
+    "polynomial_yields",
     "relative_couplings",
     "total_events",
 ]
@@ -45,6 +46,14 @@ _EXTREMUM, _CROSSING = 1e-8, 1e-12
 _FLAT = 1e-9
 #: Step of x for derivatives where shapes change with it, in parts of x or of its natural size.
 _STEP = 1e-5
+
+
+def polynomial_yields(coefficients: FloatArray, mass: IndexArray, g: FloatArray) -> FloatArray:
+    """Events per bin, shape (N, bins), at couplings g (N,) and masses given by their index (N,)."""
+    x = (g * g)[:, None]
+    n0, n1, n2 = coefficients
+    events: FloatArray = n0[mass] + x * (n1[mass] + x * n2[mass])
+    return events
 
 
 def total_events(signal: Mapping[str, Yields]) -> FloatArray:

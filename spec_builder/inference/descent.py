@@ -42,7 +42,7 @@ _EDM_ROUNDED = 1e-8
 _RATE_ROUNDING = float(np.finfo(np.float64).eps)
 #: A careful descent whose EDM has not fallen for so many steps, and which rounding would not let be valid, ends.
 _HIDDEN = 5
-#: Why a row ends without converging, as numbers of :data:`spec_builder.inference.newton.REASONS`.
+#: Why a row ends without converging, as numbers of :data:`spec_builder.inference.minima.REASONS`.
 ROUNDED, UNFINISHED = 2, 3
 MAX_EVALUATIONS = 100
 _ARMIJO = 1e-4

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import FloatArray
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.inference.newton import BatchFit
+    from spec_builder.inference.minima import BatchFit
     from spec_builder.inference.profile import Profile
 
 __all__ = ["Correlations", "Fit", "Minimiser", "bounds_reached", "fit", "may_be_absent"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray, IndexArray
     from spec_builder.inference.data import Data
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.inference.newton import BatchFit
+    from spec_builder.inference.minima import BatchFit
 
 __all__ = [
     "candidates",

@@ -14,7 +14,7 @@ from spec_builder.inference.starts import may_have_minima, scattered
 if TYPE_CHECKING:
     from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
     from spec_builder.inference.likelihood import Likelihood
-    from spec_builder.inference.newton import BatchFit
+    from spec_builder.inference.minima import BatchFit
     from spec_builder.inference.profile import Profile
 
     _Array = TypeVar("_Array", FloatArray, BoolArray, IndexArray)

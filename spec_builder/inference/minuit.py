@@ -14,16 +14,8 @@ from spec_builder.inference import newton
 from spec_builder.inference.descent import UNFINISHED, solve
 from spec_builder.inference.engine import Engine
 from spec_builder.inference.expectation import BOUND_MARGIN
-from spec_builder.inference.newton import (
-    IMPOSSIBLE,
-    INSIDE,
-    NEAR,
-    NOT_FINITE,
-    BatchFit,
-    given_rows,
-    is_lower,
-    starting_points,
-)
+from spec_builder.inference.minima import IMPOSSIBLE, NOT_FINITE, BatchFit, is_lower
+from spec_builder.inference.newton import INSIDE, NEAR, given_rows, starting_points
 from spec_builder.inference.rows import FIXED, PLAIN, SHARED, Layout, Rows, take_apart
 from spec_builder.inference.starts import some_bend_back
 

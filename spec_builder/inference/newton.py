@@ -10,6 +10,7 @@ from scipy.special import chdtrc
 
 from spec_builder.inference import compiled, descent
 from spec_builder.inference.descent import EDM_VALID, ROUNDED, UNFINISHED, run, run_damped
+from spec_builder.inference.minima import IMPOSSIBLE, NOT_FINITE, BatchFit, is_lower
 from spec_builder.inference.rows import FIXED, Rows, saturated, take_apart
 from spec_builder.inference.saddles import off_saddles
 from spec_builder.inference.starts import scattered, some_bend_back
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     #: Parameters (P, N), 2NLL, EDM and reason (N,) of rows.
     _Found: TypeAlias = tuple[FloatArray, FloatArray, FloatArray, IndexArray]
 
-__all__ = ["REASONS", "BatchFit", "given_rows", "is_lower", "least_counts", "minimise", "starting_points"]
+__all__ = ["given_rows", "least_counts", "minimise", "starting_points"]
 
 #: Rows worked on together, or a multiple of them.
 BATCH = 2048
@@ -53,100 +54,8 @@ _ELSEWHERE = 64
 _STARTS, _MORE_STARTS, _POOR = 8, 64, 1e-3
 #: Another minimum is lower by more than this.
 _LOWER = 1e-9
-#: What the end of a fit leaves of 2NLL at most, and what rounding does in parts of it.
-_LEFT, _ROUNDED = 1e-7, 1e-11
 #: EDM up to which a row may stand on a saddle.
 _SADDLE_EDM = 1e-6
-#: Why a row is not valid, by the number in :attr:`BatchFit.reason`.
-REASONS = (
-    "valid",
-    "2NLL is not finite where the fit starts: a rate is not positive",
-    "no step lowers 2NLL any more, but its slope is not zero: rounding, or a rate that vanishes, hides the minimum",
-    "not converged within the evaluations allowed",
-    "2NLL is infinite: nothing is expected in a bin with counts, whatever the free parameters are",
-)
-NOT_FINITE, IMPOSSIBLE = 1, 4
-
-
-@dataclass(frozen=True)
-class BatchFit:
-    """Minima of N problems.
-
-    Attributes:
-        twice_nll: at the minimum, shape (N,).
-        theta: all parameters at the minimum, shape (N, P).
-        edm: estimated distance to the minimum, g^T H^-1 g / 2 over the free directions, or a bound of it where the
-            compiled minimiser's last step is sure to end there, shape (N,).
-        reason: 0 for a row that is valid, else why not, as a number of :data:`REASONS`, shape (N,).
-        at_bound: a free parameter sits on one of its bounds, shape (N,).
-    """
-
-    twice_nll: FloatArray
-    theta: FloatArray
-    edm: FloatArray
-    reason: IndexArray
-    at_bound: BoolArray
-
-    @property
-    def valid(self) -> BoolArray:
-        """Converged (EDM at most 1e-10, or as near as rounding allows) at a finite value, shape (N,)."""
-        valid: BoolArray = self.reason == 0
-        return valid
-
-    @property
-    def known(self) -> BoolArray:
-        """The row is valid, or its 2NLL is infinite wherever the free parameters are, shape (N,)."""
-        known: BoolArray = self.valid | (self.reason == IMPOSSIBLE)
-        return known
-
-    @property
-    def heights(self) -> FloatArray:
-        """2NLL where it is known, else infinite, shape (N,)."""
-        heights: FloatArray = np.where(self.known, self.twice_nll, np.inf)
-        return heights
-
-    @property
-    def lowest(self) -> int:
-        """Number of the lowest row whose 2NLL is known, unless a row that has not converged is lower still."""
-        known = int(np.argmin(self.heights))
-        reached = np.where(np.isnan(self.twice_nll), np.inf, self.twice_nll)
-        least = int(np.argmin(reached))
-        return least if is_lower(reached[least], self.heights[known]) else known
-
-    def take(self, rows: IndexArray | BoolArray | slice) -> BatchFit:
-        """Some of the rows."""
-        return BatchFit(self.twice_nll[rows], self.theta[rows], self.edm[rows], self.reason[rows], self.at_bound[rows])
-
-    def lowered(self, others: BatchFit, places: IndexArray, least: float) -> tuple[BatchFit, IndexArray]:
-        """These rows with others in their places, where those are lower; and the rows that are others now.
-
-        A row that has not converged, but come lower than all the others, stays.
-
-        Args:
-            others: other fits of some of the rows.
-            places: the row of each, shape (N,); of several fits of one row the lowest counts.
-            least: by which it must be lower.
-        """
-        by_height = np.lexsort((others.heights, places))
-        place, first = np.unique(places[by_height], return_index=True)
-        best = by_height[first]
-        lower = others.heights[best] < self.heights[place] - least
-        lower &= ~is_lower(self.twice_nll[place], others.heights[best])
-        if not lower.any():
-            return self, place[lower]
-        order = np.arange(len(self.heights))
-        order[place[lower]] = len(order) + best[lower]
-        return self.joined(others).take(order), place[lower]
-
-    def joined(self, other: BatchFit) -> BatchFit:
-        """These rows and then the other's."""
-        return BatchFit(
-            np.concatenate([self.twice_nll, other.twice_nll]),
-            np.concatenate([self.theta, other.theta]),
-            np.concatenate([self.edm, other.edm]),
-            np.concatenate([self.reason, other.reason]),
-            np.concatenate([self.at_bound, other.at_bound]),
-        )
 
 
 def minimise(
@@ -685,13 +594,6 @@ def _least_amplitude(terms: Sequence[Term], factors: Sequence[Factor], low: Floa
             ends = [end * value for end in ends for value in (low[parameter], high[parameter])]
         least += min(ends)
     return least
-
-
-def is_lower(height: FloatArray, other: FloatArray) -> BoolArray:
-    """Whether 2NLL is lower than another by more than the end of a fit leaves of it, and than rounding."""
-    size = np.where(np.isfinite(other), np.abs(other), 0.0)
-    lower: BoolArray = height < other - _LEFT - _ROUNDED * size
-    return lower
 
 
 def given_rows(rows: Rows | None, sample: str | None, yields: FloatArray | None) -> Rows:

@@ -13,7 +13,8 @@ from spec_builder.base.grids import check_level
 from spec_builder.inference import minuit
 from spec_builder.inference.diagnosis import rounding
 from spec_builder.inference.jacobian import JacobianEngine
-from spec_builder.inference.newton import BatchFit, minimise
+from spec_builder.inference.minima import BatchFit
+from spec_builder.inference.newton import minimise
 from spec_builder.inference.roots import STEEP, find_roots
 from spec_builder.inference.starts import bends_back, may_have_minima, scattered
 

@@ -17,7 +17,8 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.data import Data, Problem, Yields
 from spec_builder.inference.global_minima import candidates, keep_lower, put
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.inference.newton import REASONS, minimise
+from spec_builder.inference.minima import REASONS
+from spec_builder.inference.newton import minimise
 from spec_builder.inference.roots import STEEP, find_roots
 from spec_builder.inference.rows import saturated, take_apart
 from spec_builder.inference.toys import TOYS_PER_CHUNK, draw, ensemble_start, generator_of
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from spec_builder.base.arrays import Columns, FloatArray, IndexArray
     from spec_builder.histfactory.specification import Specification
-    from spec_builder.inference.newton import BatchFit
+    from spec_builder.inference.minima import BatchFit
     from spec_builder.inference.rows import Rows
     from spec_builder.inference.toys import Ensemble
 

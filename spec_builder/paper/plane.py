@@ -17,7 +17,7 @@ from spec_builder.base.progress import silent
 from spec_builder.base.text import markdown_table, markdown_text
 from spec_builder.drawing.curves import check_no_sign
 from spec_builder.drawing.page import width_of
-from spec_builder.inference.newton import REASONS
+from spec_builder.inference.minima import REASONS
 from spec_builder.inference.profile import threshold
 from spec_builder.model.analysis import ANALYSES, PLANE_INTERACTIONS, acts_on, load_analyses
 from spec_builder.model.given import as_choices, as_names

@@ -10,7 +10,6 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest
-from spec_builder.inference.acceptance import smooth_errors
 from spec_builder.model.analysis import load_analysis
 from spec_builder.model.given import PATCHED, as_workspace
 from spec_builder.model.provenance import option_key
@@ -23,6 +22,7 @@ from spec_builder.studies.limits_by_toys import find_limits_by_toys
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from spec_builder.base.arrays import FloatArray
     from spec_builder.physics.choices import Choice
 
 __all__ = ["check_critical", "critical_file", "critical_summary", "is_critical", "is_json_number", "recompute_critical"]
@@ -31,6 +31,8 @@ __all__ = ["check_critical", "critical_file", "critical_summary", "is_critical",
 _SAME = 1e-5
 #: With another seed they agree to so many of both errors.
 _SIGMA = 5.0
+#: Values over which the errors of critical values are averaged.
+_NEIGHBOURS = 7
 _NUMBERS = ("value", "critical", "error")
 #: What each key holds, from which the toys are thrown again: of every file, and of each kind beside them.
 _ALWAYS = {
@@ -133,7 +135,7 @@ def _table_problems(mass: float | None, table: Sequence[Mapping[str, Any]]) -> l
     if len(values) < 2 or not all(a < b for a, b in pairwise(values)):
         return [f"{where}the values of the parameter do not ascend"]
     numbers = [point.get("number", place) for place, point in enumerate(table)]
-    if sorted(map(str, numbers)) != sorted(map(str, range(len(table)))):
+    if sorted(numbers) != list(range(len(table))):
         return [f"{where}the numbers of the values are not 0 to {len(table) - 1}"]
     bad = [point for point in table if not (point["critical"] >= 0 and point["error"] >= 0)]
     return [f"{where}critical value at {point['value']:g}: expected numbers >= 0" for point in bad[:1]]
@@ -172,7 +174,7 @@ def recompute_critical(
     for (mass, table), (_, other) in zip(_tables(content), _tables(again), strict=True):
         where = "" if mass is None else f"{mass:g} MeV, "
         file, new = (np.array([[point[key] for key in _NUMBERS] for point in part], float).T for part in (table, other))
-        errors = np.hypot(smooth_errors(file[2]), smooth_errors(new[2]))
+        errors = np.hypot(_smooth_errors(file[2]), _smooth_errors(new[2]))
         allowed = _SAME * (1 + np.abs(new[1])) + (0.0 if same else _SIGMA * errors)
         problems += [
             f"{where}{content['parameter']} {file[0][i]:g}: critical value {file[1][i]:.6g} in the file, "
@@ -181,6 +183,14 @@ def recompute_critical(
             for i in np.flatnonzero(np.abs(file[1] - new[1]) > allowed)
         ]
     return problems
+
+
+def _smooth_errors(errors: FloatArray) -> FloatArray:
+    """Root mean square over neighbours on the grid: an error from order statistics is not well known itself."""
+    window = np.ones(min(_NEIGHBOURS, errors.size))
+    weight = np.convolve(np.ones(errors.size), window, mode="same")
+    smooth: FloatArray = np.sqrt(np.convolve(errors**2, window, mode="same") / weight)
+    return smooth
 
 
 def _compute(content: Mapping[str, Any], folder: Path, own: Mapping[str, Any], interaction: Path | None) -> Any:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from spec_builder.experiments.spectra import RecoilSpectrum
     from spec_builder.inference.decomposition import BinPart, Decomposition, PullPart
-    from spec_builder.inference.newton import BatchFit
+    from spec_builder.inference.minima import BatchFit
     from spec_builder.model.analysis import Analysis
     from spec_builder.model.given import GivenAnalysis
     from spec_builder.physics.choices import Choice

@@ -52,6 +52,7 @@ def notes_on_open_ends(
         unit = MEV_PER_GEV if math.isinf(masses[first]) else 1.0  # g/m in 1/GeV at the contact limit
         on = f" on {'negative' if low else 'positive'} {choice.parameter}" if choice.signed else ""
         at = f" at {count} of {counted(masses.size, 'mass', 'masses')}" if choice.has_mediator else ""
+        at += f", first at {masses[first]:g} MeV" if choice.has_mediator and masses.size > 1 else ""
         notes.append(f"no limit{on}{at}: {_why(analysis.law, choice.parameter, unit * end, found)}")
     return tuple((analysis.name, text) for text in notes)
 

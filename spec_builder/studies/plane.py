@@ -40,7 +40,7 @@ class Plane:
         masses: mediator masses [MeV], shape (M,); one that is nan where there is no mediator.
         couplings: g, shape (G,).
         twice_nll: profiled 2NLL, shape (M, G).
-        reason: 0 where the fit is valid, else a number of :data:`spec_builder.inference.newton.REASONS`, shape (M, G).
+        reason: 0 where the fit is valid, else a number of :data:`spec_builder.inference.minima.REASONS`, shape (M, G).
     """
 
     limits: LimitsResult

@@ -17,7 +17,7 @@ from spec_builder.base.columns import columns_content
 from spec_builder.base.files import refuse_existing, write_bytes
 from spec_builder.base.saving import check_form
 from spec_builder.inference.compiled import engine_name
-from spec_builder.inference.newton import REASONS
+from spec_builder.inference.minima import REASONS
 from spec_builder.studies.scan_results import ScanResult
 
 if TYPE_CHECKING:

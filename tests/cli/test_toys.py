@@ -271,7 +271,7 @@ def test_coverage_of_a_coupling(spec_builder: Command) -> None:
         ((*FIT, "--toys", "50"), "--toys applies with toys only"),
         (
             (*LIMITS, "--ensemble", "nominal"),
-            "--ensemble applies with toys only: --method feldman-cousins or --expected",
+            "--ensemble applies with --method feldman-cousins or --expected only",
         ),
         ((*FIT, "--method", "cls"), "method 'cls' is unknown, expected one of asymptotic, feldman-cousins"),
         ((*FIT, "--method", "feldman-cousins", "--toys", "0"), "toys 0: expected at least 1"),

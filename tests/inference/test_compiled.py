@@ -21,7 +21,7 @@ from tests.inference.random_models import random_model
 
 if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray, IndexArray
-    from spec_builder.inference.newton import BatchFit
+    from spec_builder.inference.minima import BatchFit
 
 LIBRARY = compiled.find_library()
 needs_library = pytest.mark.skipif(isinstance(LIBRARY, str), reason=f"no compiled engine: {LIBRARY}")

@@ -109,6 +109,8 @@ def test_units_of_the_scan() -> None:
     assert natural_x(np.array([[6.0], [-3.0], [0.0]]))[0] == 2.0
     signal = {"a": Yields(np.ones((3, 2, 4))), "b": Yields(np.full((3, 2, 1), 0.5))}
     np.testing.assert_array_equal(total_events(signal), np.full((3, 2), 4.5))
+    events = curves.polynomial_yields(np.arange(6.0).reshape(3, 1, 2), np.array([0]), np.array([2.0]))
+    np.testing.assert_array_equal(events, [[0 + 4 * (2 + 4 * 4), 1 + 4 * (3 + 4 * 5)]])
 
 
 @pytest.mark.parametrize("interaction", ["scalar", "vector_universal"])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import digest
-from spec_builder.inference import descent, minuit, newton
+from spec_builder.inference import descent, minima, minuit, newton
 from spec_builder.inference.data import Problem
 from spec_builder.inference.exclusion import exclude, plane_minimum
 from spec_builder.inference.fit import MINIMISERS, Fit, Minimiser, fit
@@ -196,7 +196,7 @@ def test_pyhf_agrees(case: str, minimiser: Minimiser) -> None:
 def test_a_count_where_nothing_is_expected_names_the_bin(minimiser: Minimiser) -> None:
     likelihood = Likelihood.from_workspace(model([10, 12, 2], [2, 3, 0], [8, 9, 0]))
     fits = MINIMISE[minimiser](likelihood)
-    assert newton.REASONS[fits.reason[0]].startswith("2NLL is infinite: nothing is expected in a bin with counts")
+    assert minima.REASONS[fits.reason[0]].startswith("2NLL is infinite: nothing is expected in a bin with counts")
     with pytest.raises(SpecBuilderError, match=r"^channel 'c', bin 2: 2 observed, but nothing is expected there what"):
         fit(likelihood, minimiser=minimiser)
 
@@ -292,8 +292,8 @@ def test_a_height_that_is_not_valid_is_not_used(monkeypatch: pytest.MonkeyPatch,
     sound = fit(likelihood, minimiser=minimiser)
 
     def spoilt(minimise: Any) -> Any:
-        def run(*args: Any, fixed: tuple[str, ...] = (), **how: Any) -> newton.BatchFit:
-            fits: newton.BatchFit = minimise(*args, fixed=fixed, **how)
+        def run(*args: Any, fixed: tuple[str, ...] = (), **how: Any) -> minima.BatchFit:
+            fits: minima.BatchFit = minimise(*args, fixed=fixed, **how)
             if fixed:
                 bad = fits.theta[:, likelihood.index("mu")] < sound.value - 0.2
                 fits.reason[bad] = descent.UNFINISHED
@@ -425,7 +425,7 @@ def test_a_patch_that_leaves_a_count_unexplained() -> None:
     found = scan_patches(base, content, measurement=None)
     assert isinstance(found, ScanResult)
     assert found.columns["valid"].tolist() == [True, False]
-    assert newton.REASONS[found.columns["reason"][1]].startswith("2NLL is infinite")
+    assert minima.REASONS[found.columns["reason"][1]].startswith("2NLL is infinite")
 
 
 def test_verify_takes_an_empty_bin_and_refuses_a_count_in_it() -> None:

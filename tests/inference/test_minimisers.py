@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.modifiers import LAWS
-from spec_builder.inference import descent, minuit, newton
+from spec_builder.inference import descent, minima, minuit, newton
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.rows import Rows, take_apart
 from tests.inference.signals import random_signals, signal
@@ -202,12 +202,12 @@ def test_a_row_that_is_not_valid_says_why(
     yields = np.array([1.0, -50.0, 1e14])[:, None] * signal(workspace)
     fits = newton.minimise(likelihood, sample="cevns", yields=yields)
     assert fits.valid.tolist() == [True, False, False]
-    assert newton.REASONS[fits.reason[1]] == "2NLL is not finite where the fit starts: a rate is not positive"
+    assert minima.REASONS[fits.reason[1]] == "2NLL is not finite where the fit starts: a rate is not positive"
     assert fits.reason[2] > 1  # rounding hides the minimum
     monkeypatch.setattr(descent, "MAX_EVALUATIONS", 3)
     monkeypatch.setattr(descent, "CAREFUL_EVALUATIONS", 1)
     unfinished = newton.minimise(likelihood, sample="cevns", yields=yields[:1])
-    assert newton.REASONS[unfinished.reason[0]] == "not converged within the evaluations allowed"
+    assert minima.REASONS[unfinished.reason[0]] == "not converged within the evaluations allowed"
     assert not unfinished.valid[0]
 
 

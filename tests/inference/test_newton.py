@@ -18,7 +18,7 @@ from tests.inference.signals import random_signals
 
 if TYPE_CHECKING:
     from spec_builder.base.arrays import FloatArray
-    from spec_builder.inference.newton import BatchFit
+    from spec_builder.inference.minima import BatchFit
 
 
 @pytest.mark.parametrize("law", LAWS)

@@ -12,7 +12,7 @@ from spec_builder.inference.newton import minimise
 from tests.inference.random_rows import LARGE, as_pyhf, random_rows
 
 if TYPE_CHECKING:
-    from spec_builder.inference.newton import BatchFit
+    from spec_builder.inference.minima import BatchFit
 
 
 def fitted(seed: int, count: int, engine: str, monkeypatch: pytest.MonkeyPatch) -> BatchFit:

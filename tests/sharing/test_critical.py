@@ -63,6 +63,10 @@ def test_a_changed_number_is_found(results: dict[str, dict[str, Any]]) -> None:
     assert "by the same command" in problem
     content["critical"][30]["critical"] = -1.0
     assert "expected numbers >= 0" in check_critical(content)[0]
+    content["critical"][30]["critical"] = 1.0
+    for number in (29, "30"):
+        content["critical"][30]["number"] = number
+        assert check_critical(content) != []
     content["critical"][30]["value"] = 1e9
     assert check_critical(content) == ["the values of the parameter do not ascend"]
     del content["seed"]

@@ -19,7 +19,7 @@ from spec_builder.studies.limits import find_limits
 from spec_builder.studies.strengths import find_strength_limits
 
 if TYPE_CHECKING:
-    from spec_builder.inference.newton import BatchFit
+    from spec_builder.inference.minima import BatchFit
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def test_limits_say_what_takes_the_signal_away(loose: Analysis) -> None:
     assert np.isinf(found.upper).all()
     (note,) = json.loads(found.to_json())["notes"]
     assert CANCELS.search(note)
-    assert "at 2 of 2 masses" in note
+    assert "no limit at 2 of 2 masses, first at 1 MeV: " in note
     assert note.removeprefix("xenonnt: ") in str(found)
 
 
