@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 from spec_builder.base.errors import SpecBuilderError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from spec_builder.experiments.description import Experiment
 
-__all__ = ["check_channels", "check_data_sets", "check_parameters", "check_samples", "shared_parameters"]
+__all__ = [
+    "check_channels",
+    "check_data_sets",
+    "check_parameters",
+    "check_relative",
+    "check_samples",
+    "shared_parameters",
+]
 
 
 def check_channels(experiments: Sequence[Experiment]) -> None:
@@ -87,6 +94,21 @@ def check_parameters(experiments: Sequence[Experiment]) -> None:
             raise SpecBuilderError(
                 f"{place}: '{name}' is one shared parameter with two sizes, {size:g} here and {known_size:g} "
                 f"({where}), expected one size or two names"
+            )
+
+
+def check_relative(experiments: Sequence[Experiment], names: Iterable[str]) -> None:
+    """Refuse a new size for uncertainties that are somewhere a shape or a size in events, which would stay.
+
+    Raises:
+        SpecBuilderError: naming the uncertainty and that place.
+    """
+    wanted = set(names)
+    for name, size, place in _parameters(experiments):
+        if size is None and name in wanted:
+            raise SpecBuilderError(
+                f"uncertainty {name}: a shape or a size in events in {place}, which a relative size does not change; "
+                "expected one that is relative wherever it stands"
             )
 
 

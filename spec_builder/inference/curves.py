@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.inference.global_minima import keep_lower
 from spec_builder.inference.newton import least_counts, minimise
 from spec_builder.inference.roots import STEEP, find_roots
 from spec_builder.inference.rows import take_apart
@@ -160,11 +161,10 @@ class Curves:
         total = total_events(signal)
         self._natural_x = natural_x(total)
         values = self._scan_values(relative_couplings(total, float(problem.observed.sum())))
-        count, each = values.shape
-        mass = np.repeat(np.arange(count), each)
+        count = len(values)
+        scan, known = self._scan(values)
         self.valid = np.ones(count, dtype=bool)
-        init = problem.likelihood.init
-        scan = self._profile(mass, values.ravel(), np.broadcast_to(init, (mass.size, init.size)))
+        np.logical_and.at(self.valid, scan.mass, known)
         self._points = scan
         self.standard_model = scan.height[scan.value == 0]
         self._insert_extrema(self._slopes(scan))
@@ -181,6 +181,24 @@ class Curves:
             return np.concatenate([zero, np.sqrt(self._natural_x)[:, None] * relative], axis=1)
         positive = self._natural_x[:, None] * relative**2
         return np.concatenate([-positive[:, ::-1], zero, positive], axis=1)
+
+    def _scan(self, values: FloatArray) -> tuple[_Points, BoolArray]:
+        """Fit at the values (M, C), each mass' in ascending order: the points, and whether each is known.
+
+        A fit that does not converge starts again where that of the next value nearer to zero has ended. Far out that
+        is the end of a narrow valley, in which the pulls take the signal away.
+        """
+        count, each = values.shape
+        mass, value = np.repeat(np.arange(count), each), values.ravel()
+        init = self._problem.likelihood.init
+        fits = self._fit(mass, value, np.broadcast_to(init, (mass.size, init.size)))
+        inwards = np.arange(mass.size) - np.sign(value).astype(np.intp)
+        for column in np.argsort(np.abs(values[0]), kind="stable"):
+            rows = np.arange(count) * each + column
+            late = rows[~fits.known[rows] & fits.known[inwards[rows]]]
+            if late.size:
+                fits = keep_lower(fits, late, self._fit(mass[late], value[late], fits.theta[inwards[late]]))
+        return _Points(mass, value, fits.twice_nll, fits.theta), fits.known
 
     def _fit(self, mass: IndexArray, value: FloatArray, start: FloatArray) -> BatchFit:
         rows = self._problem.rows(self._signal, mass, self._problem.x(value))
@@ -200,20 +218,11 @@ class Curves:
         """
         likelihood, x = self._problem.likelihood, self._problem.x(points.value)
         theta = np.ascontiguousarray(points.theta.T)
+        if any(own.variations for own in self._signal.values()):
+            return self._slopes_with_shapes(points.mass, x, theta)
         layout, arrays = take_apart(likelihood, self._problem.rows(self._signal, points.mass, x))
         least = least_counts(likelihood, theta, layout, arrays)
         engine = likelihood.engine((), layout)
-        if any(own.variations for own in self._signal.values()):
-            step = _STEP * np.maximum(np.abs(x), _STEP * self._natural_x[points.mass])
-            ends = []
-            for moved in (x + step, x - step):
-                _, beside = take_apart(likelihood, self._problem.rows(self._signal, points.mass, moved))
-                ends.append(engine.rates(theta, beside))
-            change = (ends[0] - ends[1]) / (2 * step)
-            gradient = engine.rate_gradient(theta, arrays, least)
-            slope = np.sum(np.where(change != 0, gradient, 0.0) * change, axis=0)
-            bounded: FloatArray = np.clip(slope, -STEEP, STEEP)
-            return bounded
         gradients = engine.column_gradient(theta, arrays, least)
         slope = np.zeros(x.size)
         for own, gradient in zip(self._signal.values(), gradients, strict=True):
@@ -222,6 +231,22 @@ class Curves:
             # where a rate vanishes under a count the slope is infinite, but not if nothing changes there
             slope += np.sum(np.where(change != 0, gradient, 0.0) * change, axis=0)
         return np.clip(slope, -STEEP, STEEP)
+
+    def _slopes_with_shapes(self, mass: IndexArray, x: FloatArray, theta: FloatArray) -> FloatArray:
+        """The same where shapes change with x: by the rates on either side of it, at parameters theta (P, N)."""
+        likelihood, count = self._problem.likelihood, x.size
+        step = _STEP * np.maximum(np.abs(x), _STEP * self._natural_x[mass])
+        # taken apart together: which parts of a shape are zero, up to rounding, may differ beside x
+        rows = self._problem.rows(self._signal, np.tile(mass, 3), np.concatenate([x, x + step, x - step]))
+        layout, arrays = take_apart(likelihood, rows)
+        here, above, below = (arrays.take(slice(i * count, (i + 1) * count)) for i in range(3))
+        least = least_counts(likelihood, theta, layout, here)
+        engine = likelihood.engine((), layout)
+        change = (engine.rates(theta, above) - engine.rates(theta, below)) / (2 * step)
+        gradient = engine.rate_gradient(theta, here, least)
+        slope = np.sum(np.where(change != 0, gradient, 0.0) * change, axis=0)
+        bounded: FloatArray = np.clip(slope, -STEEP, STEEP)
+        return bounded
 
     def _insert_extrema(self, slopes: FloatArray) -> None:
         """Insert the places where the slope changes its sign."""

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.experiments.consistency import check_relative
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from spec_builder.experiments.description import Channel, Experiment
     from spec_builder.model.analyses import NamedAnalysis
@@ -37,8 +38,8 @@ def _channel_with_sizes(channel: Channel, own: NamedAnalysis) -> Channel:
     )
 
 
-def check_own_sizes(experiments: Iterable[Experiment], own: NamedAnalysis, file: str) -> None:
-    """Refuse a flux or an uncertainty that none of the experiments has.
+def check_own_sizes(experiments: Sequence[Experiment], own: NamedAnalysis, file: str) -> None:
+    """Refuse a flux or an uncertainty that none of the experiments has, or one that is not relative throughout.
 
     Args:
         experiments: of the analysis.
@@ -58,6 +59,7 @@ def check_own_sizes(experiments: Iterable[Experiment], own: NamedAnalysis, file:
                 raise SpecBuilderError(
                     f"{file}: {key}.{name} acts on nothing, expected one of {', '.join(sorted(there))}"
                 )
+    check_relative(experiments, own.uncertainties)
 
 
 def own_sizes_in_words(own: NamedAnalysis) -> tuple[str, ...]:

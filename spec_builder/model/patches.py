@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from spec_builder.model.workspace import Workspace
     from spec_builder.physics.choices import Choice
 
-__all__ = ["STYLES", "PatchBuilder", "Style", "build_patch_set", "patch_labels"]
+__all__ = ["STYLES", "PatchBuilder", "Style", "build_patch_set", "check_new_names", "patch_labels"]
 
 #: ``total`` replaces the signal by Standard Model plus new physics; ``signal`` adds the new physics as a sample of
 #: its own, scaled by mu_np, for tools that expect a signal on top.
@@ -68,6 +68,8 @@ class PatchBuilder:
                 ``total``, new physics alone for ``signal``.
         """
         operations: list[dict[str, Any]] = []
+        if self.style == "signal":
+            check_new_names(self.workspace)
         for i, channel in enumerate(self.workspace["channels"]):
             name = channel["name"]
             if self.style == "total":
@@ -98,6 +100,10 @@ class PatchBuilder:
 
     def _add(self, i: int, channel: str, templates: Mapping[str, Template]) -> dict[str, Any]:
         """The new physics as a sample of its own."""
+        if NEW_SAMPLE in {sample["name"] for sample in self.workspace["channels"][i]["samples"]}:
+            raise SpecBuilderError(
+                f"channel {channel}: there is a sample '{NEW_SAMPLE}' already, expected another name"
+            )
         (name, template), *others = templates.items()
         if others or template.variations:
             raise SpecBuilderError(
@@ -128,6 +134,22 @@ class PatchBuilder:
         config = {"poi": STRENGTH, "parameters": [*physics["config"]["parameters"], parameter(fixed=False)]}
         value = {"name": "signal_strength", "config": config}
         return [*operations, {"op": "add", "path": "/measurements/-", "value": value}]
+
+
+def check_new_names(workspace: Workspace) -> None:
+    """Refuse a workspace that has the names of what patches add: ``new_physics`` and ``mu_np``.
+
+    Raises:
+        SpecBuilderError: naming the channel with such a sample, or the parameter.
+    """
+    for channel in workspace["channels"]:
+        if NEW_SAMPLE in {sample["name"] for sample in channel["samples"]}:
+            raise SpecBuilderError(
+                f"channel {channel['name']}: a sample is named '{NEW_SAMPLE}', as the one that is added; rename it"
+            )
+    parameters = workspace["measurements"][0]["config"]["parameters"]
+    if STRENGTH in {parameter["name"] for parameter in parameters}:
+        raise SpecBuilderError(f"a parameter is named '{STRENGTH}', as the strength that is added; rename it")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from spec_builder.base.files import digest
 from spec_builder.base.version import __version__
 from spec_builder.histfactory.patchset import patch_set
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.model.patches import NEW_SAMPLE, STRENGTH
+from spec_builder.model.patches import NEW_SAMPLE, STRENGTH, check_new_names
 from spec_builder.model.provenance import in_words
 from spec_builder.model.spectra import RECOILING, acts_on, spectrum_notes, spectrum_yields
 from spec_builder.model.workspace import NEW_PHYSICS, round_yields, signal_modifiers
@@ -51,8 +51,10 @@ def spectrum_patch(analysis: Analysis, spectrum: RecoilSpectrum) -> list[dict[st
     parameter of interest, with the neutrinos at their reference size within its uncertainty.
 
     Raises:
-        SpecBuilderError: if the spectrum gives no events, or the targets differ and it does not say which is its own.
+        SpecBuilderError: if the spectrum gives no events, the targets differ and it does not say which is its own, or
+            the workspace has a sample or parameter of these names.
     """
+    check_new_names(analysis.workspace)
     channels = _channels_of(analysis, spectrum)
     yields = {name: spectrum_yields(channel, spectrum) for name, channel in channels.items()}
     events = sum(float(y.nominal[1].sum()) for y in yields.values())

@@ -18,6 +18,7 @@ from spec_builder.base.grids import real_number, shown_number
 from spec_builder.base.names import shown, unknown_name
 from spec_builder.base.printing import counted
 from spec_builder.base.reading import load_json
+from spec_builder.experiments.consistency import check_relative
 from spec_builder.experiments.tables import MOST_COUNTS
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.given import as_analysis
@@ -111,6 +112,7 @@ class Projection:
         _known("experiment", self.exposure, names, analysis)
         _known("background", map(_word, self.backgrounds), list(map(_word, samples)), analysis)
         _known("uncertainty", self.uncertainties, _uncertainties(analysis), analysis)
+        check_relative(analysis.experiments, self.uncertainties)
 
     def _changed(self, experiment: Experiment) -> Experiment:
         backgrounds = {sample: factor for (name, sample), factor in self.backgrounds.items() if name == experiment.name}

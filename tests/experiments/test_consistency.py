@@ -14,6 +14,7 @@ from spec_builder.experiments.consistency import (
     check_channels,
     check_data_sets,
     check_parameters,
+    check_relative,
     check_samples,
     shared_parameters,
 )
@@ -113,6 +114,19 @@ def test_sizes_in_events_are_compared_by_name_alone() -> None:
     check_parameters([with_absolute(load_experiment("pandax4t"), "flux_8b")])
     with pytest.raises(SpecBuilderError, match="'FLUX_8b' differs by case alone"):
         check_parameters([with_absolute(load_experiment("pandax4t"), "FLUX_8b")])
+
+
+def test_what_is_a_shape_somewhere_gets_no_new_size() -> None:
+    """The shape would stay, while the result says that the uncertainty has another size."""
+    (experiment,) = load_analysis("coherent_csi", variants={"coherent_csi": "response_shapes"}).experiments
+    shape = "coherent_csi_efficiency"
+    (channel,) = experiment.channels
+    first, *others = channel.backgrounds
+    sized = replace(first, uncertainties={shape: 0.2})
+    both = replace(experiment, channels=(replace(channel, backgrounds=(sized, *others)),))
+    check_relative([both], ["flux_sns"])
+    with pytest.raises(SpecBuilderError, match=f"uncertainty {shape}: a shape or a size in events in .*response"):
+        check_relative([both], [shape])
 
 
 def test_what_two_experiments_share_is_noted_but_for_fluxes(tmp_path: Path) -> None:

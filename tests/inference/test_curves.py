@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -128,6 +129,50 @@ def test_slopes_where_rates_vanish_are_those_of_the_profile(interaction: str) ->
     ]
     slopes = (beside[0] - beside[1]) / (2e-5 * x[vanishing])
     np.testing.assert_allclose(found._slopes(points)[vanishing], slopes, rtol=1e-3)
+
+
+def test_slopes_follow_a_shape_that_is_none_without_new_physics() -> None:
+    """With it, the columns of the other shape stand elsewhere."""
+    coefficients = np.array([[10.0, 8.0], [1.0, 3.0], [0.0, 0.0]]).reshape(3, 1, 2)
+
+    def changed(*factors: float) -> Any:
+        return coefficients * np.array(factors).reshape(3, 1, 1)
+
+    variations = {"a": (changed(1, 1.3, 1), changed(1, 0.7, 1)), "b": (changed(1.2, 1.2, 1), changed(0.8, 0.8, 1))}
+    shapes = [("a", [11.0, 8.0], [9.0, 8.0]), ("b", [12.0, 9.6], [8.0, 6.4])]
+    modifiers = [
+        {"name": name, "type": "histosys", "data": {"hi_data": high, "lo_data": low}} for name, high, low in shapes
+    ]
+    observed = np.array([14.0, 12.0])
+    workspace = {
+        "channels": [{"name": "c", "samples": [{"name": "signal", "data": [10.0, 8.0], "modifiers": modifiers}]}],
+        "observations": [{"name": "c", "data": observed.tolist()}],
+        "measurements": [{"name": "m", "config": {"poi": "", "parameters": []}}],
+        "version": "1.0.0",
+    }
+    yields = {"signal": Yields(coefficients, variations)}
+    found = drawn(Problem(Likelihood.from_workspace(workspace), None, ("signal",), lambda _: yields))
+    alone = curves._Points(np.zeros(1, dtype=np.intp), np.zeros(1), np.zeros(1), np.array([[0.0, 1.0]]))
+    rates, change = 1.2 * coefficients[0, 0], 1.2 * coefficients[1, 0]  # at b = 1
+    assert found._slopes(alone)[0] == pytest.approx(2 * np.sum(change * (1 - observed / rates)), rel=1e-5)
+
+
+def test_a_fit_far_out_starts_where_the_one_before_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So in valleys that are too narrow to be found from the model's own start values."""
+    of = problem((10.0, 0.0, 1.0), 15.0)
+    expected = drawn(of)
+    plain = Curves._fit
+
+    def stuck(self: Curves, mass: Any, value: Any, start: Any) -> Any:
+        fits = plain(self, mass, value, start)
+        late = (value > 10.0) & (start == of.likelihood.init).all(axis=1)
+        reason, height = np.where(late, 3, fits.reason), np.where(late, 1e9, fits.twice_nll)
+        return replace(fits, reason=reason, twice_nll=height)
+
+    monkeypatch.setattr(Curves, "_fit", stuck)
+    found = drawn(of)
+    assert found.valid.all()
+    np.testing.assert_allclose(found._points.height, expected._points.height, rtol=1e-9)
 
 
 def test_where_heights_are_the_same_the_first_is_the_lowest() -> None:

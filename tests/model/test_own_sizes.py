@@ -76,6 +76,16 @@ def test_mistakes_in_a_users_analysis(own: Path, change: tuple[str, str], messag
         load_analysis(str(own))
 
 
+def test_a_size_in_events_is_not_set(own: Path) -> None:
+    file = own.parent / "near" / "experiment.toml"
+    text = file.read_text("utf-8")
+    block = "[channels.backgrounds.cathode]\n"
+    assert block in text
+    file.write_text(text.replace(block, f"{block}absolute_uncertainties = {{ flux_8b = 3.0 }}\n"), "utf-8")
+    with pytest.raises(SpecBuilderError, match=r"uncertainty flux_8b: a shape or a size in events in .*cathode"):
+        load_analysis(str(own))
+
+
 def test_one_factor_is_one_flux(own: Path) -> None:
     """Else the flux of both is that of the one that is named first."""
     file = own.parent / "near" / "experiment.toml"

@@ -14,7 +14,9 @@ from spec_builder.experiments.spectra import RecoilSpectrum
 from spec_builder.histfactory.patchset import check_patch_set, patch_set_json
 from spec_builder.inference.profile import profile
 from spec_builder.model.analysis import Analysis, load_analysis
+from spec_builder.model.patches import build_patch_set
 from spec_builder.model.spectrum_patches import build_spectra_patch_set, spectrum_likelihood
+from spec_builder.physics.interactions import choose
 from spec_builder.sharing.export import export_workspaces
 from spec_builder.sharing.verify import verify_file
 from spec_builder.studies.patch_scans import scan_patches
@@ -59,6 +61,23 @@ def test_spectra_without_labels_are_told_apart_by_their_names(xenonnt: Analysis)
 def test_two_spectra_with_the_same_labels_are_refused(xenonnt: Analysis) -> None:
     with pytest.raises(SpecBuilderError, match=r"spectra m4 and other have the same labels: mass_GeV 4\.0"):
         build_spectra_patch_set(xenonnt, [*SPECTRA, spectrum(4.0, name="other")])
+
+
+@pytest.mark.parametrize("key", ["sample", "factor"])
+def test_names_of_what_is_added_are_refused_in_an_experiment(xenonnt: Analysis, key: str) -> None:
+    """A signal scaled by ``mu_np`` would be scaled with the spectrum."""
+    (experiment,) = xenonnt.experiments
+    (channel,) = experiment.channels
+    if key == "sample":
+        first, *others = channel.backgrounds
+        channel = replace(channel, backgrounds=(replace(first, name="new_physics"), *others))
+    else:
+        channel = replace(channel, signals=tuple(replace(signal, factor="mu_np") for signal in channel.signals))
+    named = replace(xenonnt, experiments=(replace(experiment, channels=(channel,)),))
+    with pytest.raises(SpecBuilderError, match="is added; rename it"):
+        spectrum_likelihood(named, SPECTRA[0])
+    with pytest.raises(SpecBuilderError, match="is added; rename it"):
+        build_patch_set(named, choose("scalar"), [(10.0, 1e-6)], style="signal")
 
 
 def test_the_scan_of_a_patch_set_is_the_profile_at_strength_one(xenonnt: Analysis) -> None:

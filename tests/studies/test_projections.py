@@ -77,6 +77,15 @@ def test_uncertainties_in_events_need_some(combined: Analysis) -> None:
         Projection(backgrounds={("pandax4t", "cathode"): 0.0})(analysis)
 
 
+def test_an_uncertainty_that_is_in_events_elsewhere_gets_no_new_size(combined: Analysis) -> None:
+    experiment = combined.experiments[1]
+    (channel,) = experiment.channels
+    cathode = replace(channel.backgrounds[0], absolute_uncertainties={"flux_8b": 3.0})
+    own = replace(experiment, channels=(replace(channel, backgrounds=(cathode, *channel.backgrounds[1:])),))
+    with pytest.raises(SpecBuilderError, match="uncertainty flux_8b: a shape or a size in events in"):
+        Projection(uncertainties={"flux_8b": 0.05})(replace(combined, experiments=(own,)))
+
+
 def test_toys_of_a_projection_are_thrown_at_nominal_nuisance_parameters_whatever_its_counts() -> None:
     future = Projection(exposure={"xenonnt": 4})("xenonnt")
     counted = with_data(future, {"xenonnt_cs2": [70, 60, 30]})
