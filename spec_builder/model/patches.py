@@ -66,17 +66,16 @@ class PatchBuilder:
         Args:
             templates: events of the signal by channel and sample: Standard Model plus new physics for the style
                 ``total``, new physics alone for ``signal``.
+
+        Raises:
+            SpecBuilderError: if the workspace has the name of what the style ``signal`` adds.
         """
-        operations: list[dict[str, Any]] = []
-        if self.style == "signal":
-            check_new_names(self.workspace)
-        for i, channel in enumerate(self.workspace["channels"]):
-            name = channel["name"]
-            if self.style == "total":
-                operations += self._replace(i, channel, templates[name])
-            else:
-                operations.append(self._add(i, name, templates[name]))
-        return operations if self.style == "total" else operations + self._strength()
+        channels = list(enumerate(self.workspace["channels"]))
+        if self.style == "total":
+            return [one for i, channel in channels for one in self._replace(i, channel, templates[channel["name"]])]
+        check_new_names(self.workspace)
+        added = [self._add(i, channel["name"], templates[channel["name"]]) for i, channel in channels]
+        return added + self._strength()
 
     def _replace(self, i: int, channel: Mapping[str, Any], templates: Mapping[str, Template]) -> list[dict[str, Any]]:
         """New yields of every signal sample, and the data of their modifiers that go with the yields."""
@@ -100,10 +99,6 @@ class PatchBuilder:
 
     def _add(self, i: int, channel: str, templates: Mapping[str, Template]) -> dict[str, Any]:
         """The new physics as a sample of its own."""
-        if NEW_SAMPLE in {sample["name"] for sample in self.workspace["channels"][i]["samples"]}:
-            raise SpecBuilderError(
-                f"channel {channel}: there is a sample '{NEW_SAMPLE}' already, expected another name"
-            )
         (name, template), *others = templates.items()
         if others or template.variations:
             raise SpecBuilderError(
