@@ -125,7 +125,7 @@ def cancellation_at_the_end(
     """
     here = {sample: own.at_mass(mass) for sample, own in signal.items()}
     nothing = {sample: own.mapped(np.zeros_like) for sample, own in here.items()}
-    value, theta = Curves(problem, here).end(low=low)
+    value, theta = Curves(problem, here).end(0, low=low)
     x = problem.x(np.array([value]))
 
     def rates(yields: Mapping[str, Yields], points: FloatArray) -> FloatArray:

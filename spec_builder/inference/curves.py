@@ -277,7 +277,7 @@ class Curves:
         np.logical_and.at(self.valid, mass, roots.found)
         return self._profile(mass, roots.x, start)
 
-    def end(self, mass: int = 0, *, low: bool = False) -> tuple[float, FloatArray]:
+    def end(self, mass: int, *, low: bool = False) -> tuple[float, FloatArray]:
         """The highest value of the parameter at a mass that is looked at, or the lowest, and the minimum (P,) there."""
         first, beyond = np.searchsorted(self._points.mass, (mass, mass + 1))
         place = first if low else beyond - 1

@@ -115,19 +115,16 @@ def feldman_cousins(
     _check_grid(grid, observed, parameter)
     absent = null is not None and may_be_absent(likelihood, parameter, null)
     null_height = _height_at(observed, null if absent else None)
-    more = [observed.value, *([null] if null_height is not None and np.isfinite(null_height) else [])]
+    tested = null is not None and null_height is not None and np.isfinite(null_height)
+    more = np.array([observed.value, null] if tested else [observed.value], dtype=np.float64)
     kept = MemoryStore() if store is None else store
 
-    def thrown_at(grid: FloatArray, finer: FloatArray) -> tuple[list[Toys], list[Toys]]:
-        """Toys on a grid with a finer one, and at the best and the null value; what is in the store is not thrown."""
-        truths = np.concatenate([grid, np.array(more, dtype=np.float64), finer])
-        places = range(grid.size + finer.size)
-        streams = [(GRID_STREAM, i) for i in places]
-        streams[grid.size : grid.size] = [(GOODNESS_STREAM, 0), (NULL_STREAM, 0)][: len(more)]
-        thrown = throw(
+    def thrown_at(truths: FloatArray, streams: Sequence[tuple[int, ...]]) -> list[Toys]:
+        """Toys of hypotheses; those that are in the store are not thrown again."""
+        return throw(
             likelihood,
             parameter,
-            hypotheses(likelihood, parameter, truths, ensemble),
+            truths,
             toys=toys,
             seed=seed,
             streams=streams,
@@ -135,15 +132,18 @@ def feldman_cousins(
             store=kept,
             report=report,
         )
-        beyond = grid.size + len(more)
-        return [*thrown[: grid.size], *thrown[beyond:]], thrown[grid.size : beyond]
 
-    on_grid, others = thrown_at(grid, np.empty(0))
+    truths = hypotheses(likelihood, parameter, np.append(grid, more), ensemble)
+    streams = [(GRID_STREAM, i) for i in range(grid.size)] + [(GOODNESS_STREAM, 0), (NULL_STREAM, 0)][: len(more)]
+    thrown = thrown_at(truths, streams)
+    on_grid, others = thrown[: grid.size], thrown[grid.size :]
     critical = critical_values(observed, grid, on_grid, cl)
     accepted = accept(observed, critical, cl)
     if values is None and accepted.jumps:
         finer = finer_values(grid, accepted.jumps)
-        on_grid, others = thrown_at(grid, finer)
+        truths = np.concatenate([truths, hypotheses(likelihood, parameter, finer, ensemble)])
+        streams += [(GRID_STREAM, grid.size + i) for i in range(finer.size)]
+        on_grid += thrown_at(truths, streams)[len(thrown) :]
         critical = critical_values(observed, np.append(grid, finer), on_grid, cl)
         accepted = accept(observed, critical, cl)
     significance = None

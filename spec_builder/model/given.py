@@ -41,6 +41,7 @@ __all__ = [
     "as_names",
     "as_spectra",
     "as_spectrum",
+    "as_values",
     "as_workspace",
     "mass_axis",
 ]
@@ -183,6 +184,23 @@ def mass_axis(choice: Choice, masses: Numbers | None, analysis: Analysis | None 
     return np.array([np.nan]) if axis is None else axis
 
 
+def as_values(given: Numbers, what: str = "values") -> FloatArray:
+    """Numbers of either sign, shape (N,), in the order given.
+
+    Args:
+        given: a number, a list, an array, or the text of an evenly spaced grid or list.
+        what: what they are, for the message.
+
+    Raises:
+        SpecBuilderError: for what are no finite numbers, or values that stand twice.
+
+    Examples:
+        >>> as_values("-1:1:3").tolist(), as_values([2, -0.5]).tolist()
+        ([-1.0, 0.0, 1.0], [2.0, -0.5])
+    """
+    return np.array(parse_signed_grid(numbers_text(given, what), what))
+
+
 def as_couplings(given: Numbers, choice: Choice, what: str = "couplings", *, zero: bool = False) -> FloatArray:
     """Couplings, or values of the interaction's own parameter, shape (G,), in the order given.
 
@@ -196,9 +214,7 @@ def as_couplings(given: Numbers, choice: Choice, what: str = "couplings", *, zer
         SpecBuilderError: for what are no numbers, values that stand twice or are beyond floating range, and, of a
             parameter without a sign, for what is not positive.
     """
-    text = numbers_text(given, what)
-    signed = choice.signed or zero
-    values = np.array(parse_signed_grid(text, what) if signed else parse_grid(text, what))
+    values = as_values(given, what) if choice.signed or zero else np.array(parse_grid(numbers_text(given, what), what))
     one = what.removesuffix("s")
     check_range(one, np.abs(values))
     if not choice.signed and (values < 0).any():

@@ -51,6 +51,9 @@ class PatchBuilder:
         uncertainties: relative size by parameter, for each channel and signal sample.
         largest_strength: upper bound of mu_np in the style ``signal``: 1 where the sample may be negative.
         digits: significant ones of the yields.
+
+    Raises:
+        SpecBuilderError: if the workspace has the name of what the style ``signal`` adds.
     """
 
     workspace: Workspace
@@ -60,20 +63,20 @@ class PatchBuilder:
     largest_strength: float = 10.0
     digits: int = YIELD_DIGITS
 
+    def __post_init__(self) -> None:
+        if self.style == "signal":
+            check_new_names(self.workspace)
+
     def operations(self, templates: Mapping[str, Mapping[str, Template]]) -> list[dict[str, Any]]:
         """The JSON patch of one point.
 
         Args:
             templates: events of the signal by channel and sample: Standard Model plus new physics for the style
                 ``total``, new physics alone for ``signal``.
-
-        Raises:
-            SpecBuilderError: if the workspace has the name of what the style ``signal`` adds.
         """
         channels = list(enumerate(self.workspace["channels"]))
         if self.style == "total":
             return [one for i, channel in channels for one in self._replace(i, channel, templates[channel["name"]])]
-        check_new_names(self.workspace)
         added = [self._add(i, channel["name"], templates[channel["name"]]) for i, channel in channels]
         return added + self._strength()
 

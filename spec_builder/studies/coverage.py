@@ -10,14 +10,14 @@ import numpy as np
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import workers
-from spec_builder.base.grids import check_level, json_mass, numbers_text, parse_signed_grid
+from spec_builder.base.grids import check_level, json_mass
 from spec_builder.base.progress import Parts, silent
 from spec_builder.base.text import Report
 from spec_builder.drawing.style import axis_label
 from spec_builder.inference.coverage import cover_at_mass, measure_coverage
 from spec_builder.inference.mass_models import mass_models
 from spec_builder.inference.toys import TOYS_MODULES
-from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_mass
+from spec_builder.model.given import as_analysis, as_choice, as_couplings, as_mass, as_values
 from spec_builder.model.provenance import Choices
 from spec_builder.physics.constants import MEV_PER_GEV
 from spec_builder.studies.limits import limits_problem
@@ -190,10 +190,7 @@ def cover_analysis(
     loaded = as_analysis(analysis, law, variants)
     where = loaded.ensemble if ensemble is None else ensemble
     wanted = loaded.measurable(parameter)
-    if values is None:
-        truths = np.array(_TIMES_SM) * wanted.reference
-    else:
-        truths = np.array(parse_signed_grid(numbers_text(values, "values"), "values"))
+    truths = np.array(_TIMES_SM) * wanted.reference if values is None else as_values(values)
     with workers(executor, jobs, preload=TOYS_MODULES) as pool:
         found = measure_coverage(
             loaded.likelihood(parameter),

@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import workers
 from spec_builder.base.files import digest
-from spec_builder.base.grids import numbers_text, parse_signed_grid
 from spec_builder.base.progress import Parts, silent
 from spec_builder.base.text import Report
 from spec_builder.inference.feldman_cousins import feldman_cousins
 from spec_builder.inference.toys import TOYS_MODULES
-from spec_builder.model.given import as_analysis, as_workspace
+from spec_builder.model.given import as_analysis, as_values, as_workspace
 from spec_builder.studies.critical_content import critical_content, toys_content, toys_words
 from spec_builder.studies.fits import USUAL_CL, FitResult, fit_analysis, fit_workspace, named, workspace_likelihood
 from spec_builder.studies.pictures import PicturedResult
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from spec_builder.base.arrays import FloatArray
     from spec_builder.base.chunks import Store
     from spec_builder.base.grids import Numbers
     from spec_builder.inference.critical_values import PValue
@@ -195,7 +191,7 @@ def fit_analysis_by_toys(
     asymptotic = fit_analysis(loaded, parameter, cl=cl)
     null = None if loaded.measurable(parameter).factor is None else 0.0
     likelihood = loaded.likelihood(parameter)
-    grid = _grid(values)
+    grid = None if values is None else as_values(values)
     with workers(executor, jobs, preload=TOYS_MODULES) as pool:
         found = feldman_cousins(
             likelihood,
@@ -256,7 +252,7 @@ def fit_workspace_by_toys(
     with named(name):
         if not likelihood.poi:
             raise SpecBuilderError("toys need a parameter of interest; name one")
-        grid = _grid(values)
+        grid = None if values is None else as_values(values)
         with workers(executor, jobs, preload=TOYS_MODULES) as pool:
             found = feldman_cousins(
                 likelihood,
@@ -272,10 +268,3 @@ def fit_workspace_by_toys(
             )
     origin = {"workspace_sha256": digest(workspace), "measurement": measurement, "hold": dict(hold or {})}
     return ToyFitResult(asymptotic, found, origin)
-
-
-def _grid(values: Numbers | None) -> FloatArray | None:
-    """Values of a parameter that a user gave, ascending."""
-    if values is None:
-        return None
-    return np.array(parse_signed_grid(numbers_text(values, "values"), "values"))

@@ -29,7 +29,7 @@ from spec_builder.model.given import as_analysis, as_choice, mass_axis
 from spec_builder.model.provenance import Choices, parameter_label
 from spec_builder.model.signal import check_change, check_nowhere_negative
 from spec_builder.physics.constants import FERMI_CONSTANT, MEV_PER_GEV
-from spec_builder.studies.open_ends import notes_on_open_ends
+from spec_builder.studies.open_ends import notes_on_open_ends, open_ends
 from spec_builder.studies.pictures import (
     HEIGHT,
     PicturedResult,
@@ -63,7 +63,6 @@ __all__ = [
     "in_contact_units",
     "interval_text",
     "limits_problem",
-    "open_ends",
 ]
 
 
@@ -411,17 +410,6 @@ def limits_problem(analysis: Analysis, choice: Choice, masses: FloatArray) -> tu
     check_change(choice, signal)
     check_nowhere_negative(choice, signal, masses)
     return problem, signal
-
-
-def open_ends(exclusion: Exclusion) -> tuple[BoolArray, BoolArray]:
-    """Whether the highest values of the parameter are allowed at each mass, and whether the lowest; shape (M,) each.
-
-    Where fits are not valid nothing is said.
-    """
-    points = exclusion.points
-    high = [point.valid and not (point.excluded and point.excluded[-1][1] is None) for point in points]
-    low = [point.valid and not (point.excluded and point.excluded[0][0] is None) for point in points]
-    return np.array(high), np.array(low)
 
 
 def in_contact_units(exclusion: Exclusion) -> Exclusion:

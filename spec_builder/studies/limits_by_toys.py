@@ -34,9 +34,8 @@ from spec_builder.studies.limits import (
     in_contact_units,
     interval_text,
     limits_problem,
-    open_ends,
 )
-from spec_builder.studies.open_ends import notes_on_open_ends
+from spec_builder.studies.open_ends import notes_on_open_ends, open_ends
 from spec_builder.studies.pictures import PicturedResult, dataset_label, interaction_label, level_note, own_axes
 
 if TYPE_CHECKING:

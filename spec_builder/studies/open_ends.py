@@ -17,11 +17,23 @@ if TYPE_CHECKING:
     from spec_builder.base.arrays import BoolArray, FloatArray
     from spec_builder.inference.cancellation import Cancellation
     from spec_builder.inference.data import Problem, Yields
+    from spec_builder.inference.exclusion import Exclusion
     from spec_builder.model.analysis import Analysis
     from spec_builder.model.provenance import Note
     from spec_builder.physics.choices import Choice
 
-__all__ = ["notes_on_open_ends"]
+__all__ = ["notes_on_open_ends", "open_ends"]
+
+
+def open_ends(exclusion: Exclusion) -> tuple[BoolArray, BoolArray]:
+    """Whether the highest values of the parameter are allowed at each mass, and whether the lowest; shape (M,) each.
+
+    Where fits are not valid nothing is said.
+    """
+    points = exclusion.points
+    high = [point.valid and not (point.excluded and point.excluded[-1][1] is None) for point in points]
+    low = [point.valid and not (point.excluded and point.excluded[0][0] is None) for point in points]
+    return np.array(high), np.array(low)
 
 
 def notes_on_open_ends(

@@ -14,8 +14,8 @@ from spec_builder.inference.curves import Curves
 from spec_builder.inference.exclusion import exclude
 from spec_builder.model.given import mass_axis
 from spec_builder.model.provenance import Choices
-from spec_builder.studies.limits import LimitsResult, limits_problem, open_ends
-from spec_builder.studies.open_ends import notes_on_open_ends
+from spec_builder.studies.limits import LimitsResult, limits_problem
+from spec_builder.studies.open_ends import notes_on_open_ends, open_ends
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
