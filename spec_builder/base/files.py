@@ -152,7 +152,8 @@ def write_files(files: Mapping[Path, Content], *, force: bool = False) -> None:
             real = real_path(path)
             _refuse_twice(path, real, drafts)
             with _told(path):
-                drafts.append(_Draft(path, real, _temporary_of(real, made)))
+                with held_back():  # from when it is there until it is known that it is to go
+                    drafts.append(_Draft(path, real, _temporary_of(real, made)))
                 _fill(drafts[-1].temporary, content)
         with _alone_in({draft.real.parent for draft in drafts}), held_back():
             _put_all(drafts, force=force)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 import sys
+import tempfile
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -31,6 +32,20 @@ def test_a_signal_acts_when_the_block_is_done() -> None:
         work()
     assert done == ["the rest of the block"]
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_signal_while_a_temporary_file_is_made_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = tempfile.mkstemp
+
+    def met(**how: Any) -> tuple[int, str]:
+        made = make(**how)
+        signal.raise_signal(signal.SIGINT)
+        return made
+
+    monkeypatch.setattr(tempfile, "mkstemp", met)
+    with pytest.raises(KeyboardInterrupt):
+        write_files({tmp_path / "new" / "a.txt": "text"})
+    assert not list(tmp_path.iterdir())
 
 
 def test_handlers_come_back_after_a_fault() -> None:
