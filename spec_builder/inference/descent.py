@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,7 +67,13 @@ _NOT_FLAT = 1e-8
 
 
 def run(
-    engine: Engine | JacobianEngine, bounds: FloatArray, theta: FloatArray, arrays: RowArrays, barrier: FloatArray
+    engine: Engine | JacobianEngine,
+    bounds: FloatArray,
+    theta: FloatArray,
+    arrays: RowArrays,
+    barrier: FloatArray,
+    *,
+    evaluations: int,
 ) -> tuple[FloatArray, FloatArray, IndexArray]:
     """Minimise all rows with numpy; :func:`spec_builder.inference.compiled.run` does it in compiled code.
 
@@ -76,11 +83,12 @@ def run(
         theta: where each row starts, shape (P, N); overwritten by where it ends.
         arrays: what the rows have of their own.
         barrier: least counts, shape (bins or 1, N or 1).
+        evaluations: allowed for each row.
 
     Returns:
         2NLL with the barrier, EDM and reason (0 where it converged, whatever the barrier), shape (N,) each.
     """
-    return _in_batches(_Batch.run, engine, bounds, theta, arrays, barrier)
+    return _in_batches(partial(_Batch.run, evaluations=evaluations), engine, bounds, theta, arrays, barrier)
 
 
 def run_damped(
@@ -137,7 +145,7 @@ class _Batch:
         self.edm = np.full(theta.shape[1], np.inf)
         self.reason = np.full(theta.shape[1], UNFINISHED)
 
-    def run(self) -> None:
+    def run(self, evaluations: int) -> None:
         """Take Newton steps until every row is done or out of evaluations."""
         rows = np.arange(self.theta.shape[1])
         point, arrays, barrier = self.theta.copy(), self._arrays, self._barrier
@@ -148,7 +156,7 @@ class _Batch:
         slope = np.zeros(rows.size)
         scale = np.ones(rows.size)
         goal, noise = np.full(rows.size, EDM_GOAL), self._noise
-        for evaluation in range(MAX_EVALUATIONS):
+        for evaluation in range(evaluations):
             if evaluation >= _PATIENCE:
                 goal = _edm_goal(self._rounding(point, arrays, barrier))
             before = edm

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from spec_builder.base.arrays import BoolArray, FloatArray, IndexArray
 
-__all__ = ["IMPOSSIBLE", "NOT_FINITE", "REASONS", "BatchFit", "is_lower"]
+__all__ = ["IMPOSSIBLE", "NOT_FINITE", "REASONS", "UNSETTLED", "BatchFit", "is_lower"]
 
 #: What the end of a fit leaves of 2NLL at most, and what rounding does in parts of it.
 _LEFT, _ROUNDED = 1e-7, 1e-11
@@ -21,8 +21,9 @@ REASONS = (
     "no step lowers 2NLL any more, but its slope is not zero: rounding, or a rate that vanishes, hides the minimum",
     "not converged within the evaluations allowed",
     "2NLL is infinite: nothing is expected in a bin with counts, whatever the free parameters are",
+    "of several minima lower ones were found as long as they were looked for",
 )
-NOT_FINITE, IMPOSSIBLE = 1, 4
+NOT_FINITE, IMPOSSIBLE, UNSETTLED = 1, 4, 5
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from spec_builder.inference import newton
 from spec_builder.inference.descent import UNFINISHED, solve
 from spec_builder.inference.engine import Engine
 from spec_builder.inference.expectation import BOUND_MARGIN
-from spec_builder.inference.minima import IMPOSSIBLE, NOT_FINITE, BatchFit, is_lower
-from spec_builder.inference.newton import INSIDE, NEAR, given_rows, starting_points
+from spec_builder.inference.minima import IMPOSSIBLE, NOT_FINITE, UNSETTLED, BatchFit, is_lower
+from spec_builder.inference.newton import INSIDE, given_rows, starting_points
+from spec_builder.inference.row_model import NEAR
 from spec_builder.inference.rows import FIXED, PLAIN, SHARED, Layout, Rows, take_apart
-from spec_builder.inference.starts import some_bend_back
+from spec_builder.inference.starts import bending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -401,8 +402,10 @@ def minimise(
     noise = np.broadcast_to(_SETTLED + _ROUNDING * np.abs(constant), (count,))
     found = theta, value, edm, reason
     _finish(newton.minimise(likelihood, start=theta, fixed=fixed, rows=rows), found, noise)
-    if start is None and some_bend_back(likelihood, free, layout, arrays):
-        _finish(newton.minimise(likelihood, fixed=fixed, rows=rows), found, noise)
+    if start is None and bending(likelihood, free, layout, arrays):
+        searched = newton.minimise(likelihood, fixed=fixed, rows=rows)
+        _finish(searched, found, noise)
+        reason[(reason == 0) & ((searched.reason == UNSETTLED) | is_lower(searched.twice_nll, value))] = UNSETTLED
     # MIGRAD has left the minimum that it began at for a higher one, or has not ended: Newton's steps from there
     left = np.flatnonzero(((reason != 0) & ~impossible) | is_lower(known, value))
     if left.size:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.inference.newton import BATCH, minimise
+from spec_builder.inference.newton import minimise
+from spec_builder.inference.row_model import BATCH
 from spec_builder.inference.rows import Rows
 
 if TYPE_CHECKING:

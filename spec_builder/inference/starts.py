@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spec_builder.inference.likelihood import Likelihood
     from spec_builder.inference.rows import Layout, RowArrays
 
-__all__ = ["bends_back", "may_have_minima", "scattered", "some_bend_back"]
+__all__ = ["bending", "bends_back", "may_have_minima", "scattered"]
 
 #: Free parameters of a model up to which a search looks for several minima.
 _MOST = 30
@@ -86,8 +86,10 @@ def bends_back(likelihood: Likelihood, free: tuple[int, ...]) -> bool:
     return not set(free).isdisjoint(likelihood.specification.bent)
 
 
-def some_bend_back(likelihood: Likelihood, free: tuple[int, ...], layout: Layout, arrays: RowArrays) -> bool:
-    """Whether shapes bend back in the model or in a row, and a batch can afford to look for several minima.
+def bending(likelihood: Likelihood, free: tuple[int, ...], layout: Layout, arrays: RowArrays) -> tuple[int, ...]:
+    """Indices of free parameters whose shapes bend back in the model or in a row.
+
+    None where a batch cannot afford to look for several minima.
 
     Args:
         likelihood: the model.
@@ -96,13 +98,12 @@ def some_bend_back(likelihood: Likelihood, free: tuple[int, ...], layout: Layout
         arrays: it.
     """
     if len(free) > _MOST_OF_ROWS:
-        return False
-    if bends_back(likelihood, free):
-        return True
+        return ()
+    found = set(likelihood.specification.bent)
     columns = arrays.columns[len(layout.yields) :]
     shapes = {(s.sample, s.parameter, s.part): column for s, column in zip(layout.shapes, columns, strict=False)}
     for (sample, parameter, part), even in shapes.items():
         odd = shapes.get((sample, parameter, "odd"), np.zeros_like(even))
-        if part == "even" and likelihood.index(parameter) in free and (np.abs(even) > np.abs(odd)).any():
-            return True
-    return False
+        if part == "even" and (np.abs(even) > np.abs(odd)).any():
+            found.add(likelihood.index(parameter))
+    return tuple(sorted(found & set(free)))

@@ -23,7 +23,8 @@ from spec_builder.base.progress import Parts, silent
 from spec_builder.inference.data import Data
 from spec_builder.inference.global_minima import global_minima
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.inference.newton import BATCH, minimise
+from spec_builder.inference.newton import minimise
+from spec_builder.inference.row_model import BATCH
 from spec_builder.inference.rows import saturated
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.rows import Rows, take_apart
-from spec_builder.inference.starts import bends_back, may_have_minima, scattered, some_bend_back
+from spec_builder.inference.starts import bends_back, may_have_minima, scattered, bending
 from tests.inference.random_rows import random_rows
 
 
@@ -176,5 +176,5 @@ def test_a_shape_bends_back_in_the_model_or_in_a_row() -> None:
     cases = (straight, Rows(), False), (straight, Rows(variations=varied), True), (bent, Rows(), True)
     for likelihood, rows, expected in cases:
         layout, arrays = take_apart(likelihood, rows)
-        assert some_bend_back(likelihood, likelihood.free, layout, arrays) == expected
-        assert not some_bend_back(likelihood, (), layout, arrays)
+        assert bending(likelihood, likelihood.free, layout, arrays) == expected
+        assert not bending(likelihood, (), layout, arrays)
