@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from spec_builder.inference import compiled
-from spec_builder.inference.descent import EDM_VALID, MAX_EVALUATIONS, ROUNDED, UNFINISHED, run, run_damped
+from spec_builder.inference import compiled, descent
+from spec_builder.inference.descent import EDM_VALID, ROUNDED, UNFINISHED, run, run_damped
 from spec_builder.inference.minima import NOT_FINITE, is_lower
 from spec_builder.inference.rows import FIXED
 from spec_builder.inference.saddles import off_saddles
@@ -159,7 +159,7 @@ class RowModel:
             possible = np.ones((len(barrier), theta.shape[1]))
             possible[:, some] *= ~empty
             barrier = barrier * possible
-        allowed = MAX_EVALUATIONS if known is None else _QUICK
+        allowed = None if known is None else _QUICK
         found = self.descend(theta, arrays, barrier, evaluations=allowed)
         self._leave_saddles(found, arrays, barrier)
         self._grow(start, found, arrays, barrier)
@@ -303,7 +303,7 @@ class RowModel:
             return
         there, own = start[:, left], arrays.take(left)
         last, possible = (_of_rows(part, left) for part in barriers)
-        allowed = MAX_EVALUATIONS if known is None else _QUICK_DOWN
+        allowed = None if known is None else _QUICK_DOWN
         for height in _BARRIERS:
             before = self.descend(there, own, height * possible, evaluations=allowed)
             if known is None or height > _SURE:
@@ -381,14 +381,14 @@ class RowModel:
         arrays: RowArrays,
         barrier: FloatArray,
         *,
-        evaluations: int = MAX_EVALUATIONS,
+        evaluations: int | None = None,
     ) -> Found:
         """Where Newton's steps from theta (P, N) end, which becomes that; 2NLL is with the barrier if it is numpy's."""
+        allowed = descent.MAX_EVALUATIONS if evaluations is None else evaluations
+        bounds = self.likelihood.bounds
         if self.library is None or self.packed is None:
-            return Found(
-                theta, *run(self.engine, self.likelihood.bounds, theta, arrays, barrier, evaluations=evaluations)
-            )
-        results = compiled.run(self.library, self.packed, theta, arrays, barrier, evaluations=evaluations)
+            return Found(theta, *run(self.engine, bounds, theta, arrays, barrier, evaluations=allowed))
+        results = compiled.run(self.library, self.packed, theta, arrays, barrier, evaluations=allowed)
         return Found(theta, *results)
 
     def _bare(self, found: Found, arrays: RowArrays) -> FloatArray:
