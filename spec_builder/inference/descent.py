@@ -73,7 +73,7 @@ def run(
     arrays: RowArrays,
     barrier: FloatArray,
     *,
-    evaluations: int,
+    evaluations: int = MAX_EVALUATIONS,
 ) -> tuple[FloatArray, FloatArray, IndexArray]:
     """Minimise all rows with numpy; :func:`spec_builder.inference.compiled.run` does it in compiled code.
 

@@ -314,7 +314,10 @@ class RowModel:
             last, possible = _of_rows(last, promising), _of_rows(possible, promising)
         for ends in (before, self.descend(there.copy(), own, last)):
             fits = ends._replace(value=self._bare(ends, own))
-            found.take_over(left, fits, found.comes_to_an_end(left, fits, raised=_RAISED * _BARRIERS[-1] * len(last)))
+            good = found.comes_to_an_end(left, fits, raised=_RAISED * _BARRIERS[-1] * len(last))
+            if known is not None:  # to be gone on with, if it is lower than that
+                good |= (fits.reason != 0) & is_lower(fits.value, found.value[left])
+            found.take_over(left, fits, good)
 
     def _leave_saddles(
         self,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from spec_builder.inference import compiled, descent, newton
+from spec_builder.inference import compiled, descent, newton, row_model
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.rows import SHARED, Rows, take_apart
 
@@ -79,7 +79,7 @@ def test_rows_of_either_engine_that_have_not_ended_go_on(monkeypatch: pytest.Mon
     if engine == "compiled" and isinstance(compiled.find_library(), str):
         pytest.skip("there is no compiled library")
     monkeypatch.setenv("SPEC_BUILDER_ENGINE", engine)
-    monkeypatch.setattr(newton, "_MANY_COUNTS", np.inf)  # or another way to the minimum is found before
+    monkeypatch.setattr(row_model, "_MANY_COUNTS", np.inf)  # or another way to the minimum is found before
     likelihood = valley()
     fits = newton.minimise(likelihood, start=starts(likelihood, 20).T)
     assert fits.valid.all()
@@ -141,7 +141,7 @@ def test_many_counts_are_reached_by_way_of_few(monkeypatch: pytest.MonkeyPatch, 
     rows = Rows(observed=np.round(counts))
     both = newton.minimise(likelihood, start=start[:2], fixed=("mu",), rows=rows)
     np.testing.assert_allclose(both.twice_nll[0], fits.twice_nll[0], rtol=0, atol=2e-3)
-    monkeypatch.setattr(newton, "_MANY_COUNTS", np.inf)
+    monkeypatch.setattr(row_model, "_MANY_COUNTS", np.inf)
     assert newton.minimise(likelihood, start=start, fixed=("mu",)).valid.sum() < 15
 
 

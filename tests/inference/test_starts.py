@@ -173,8 +173,8 @@ def test_a_shape_bends_back_in_the_model_or_in_a_row() -> None:
     assert not straight.specification.bent
     assert bent.specification.bent == (0,)
     varied = {("s", "tilt"): (np.array([[12.0, 12.0], [12.0, 12.0]]), np.array([[9.0, 9.0], [8.0, 11.0]]))}
-    cases = (straight, Rows(), False), (straight, Rows(variations=varied), True), (bent, Rows(), True)
+    cases = (straight, Rows(), ()), (straight, Rows(variations=varied), (0,)), (bent, Rows(), (0,))
     for likelihood, rows, expected in cases:
         layout, arrays = take_apart(likelihood, rows)
         assert bending(likelihood, likelihood.free, layout, arrays) == expected
-        assert not bending(likelihood, (), layout, arrays)
+        assert bending(likelihood, (), layout, arrays) == ()
