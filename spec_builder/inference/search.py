@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     #: Numbers of rows (n,), and a start for each, shape (P, n).
     Starts = tuple[IndexArray, FloatArray]
 
-__all__ = ["Search"]
+__all__ = ["STARTS", "Search"]
 
 #: Points all over the domain where rows start, and how many more each time that these have led lower; the second time
 #: also where the fit is poor: its p-value, with a degree of freedom for each bin, is below this.
-_STARTS, _POOR = (8, 16, 32, 64), 0.1
+STARTS, _POOR = (8, 16, 32, 64), 0.1
 #: How often parameters are turned at most, and how far from zero they must be, in widths of their constraint.
 _ROUNDS, _TURNED = 20, 0.05
 #: Parts of the way from a start where a rate is not positive to the model's own, where one is looked for.
@@ -60,9 +60,9 @@ class Search:
 
         A row is not valid if the last look still led lower, or a fit came lower than all that have ended.
         """
-        points = scattered(self._model.likelihood, sum(_STARTS))
+        points = scattered(self._model.likelihood, sum(STARTS))
         rows, begin = np.arange(self._found.value.size), 0
-        for count in _STARTS:
+        for count in STARTS:
             lowered = self._look(points[begin : begin + count], rows)
             if not begin:
                 lowered |= self._is_poor()[rows]

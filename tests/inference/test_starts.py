@@ -12,7 +12,7 @@ from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.rows import Rows, take_apart
-from spec_builder.inference.starts import bends_back, may_have_minima, scattered, bending
+from spec_builder.inference.starts import bending, bends_back, may_have_minima, scattered
 from tests.inference.random_rows import random_rows
 
 
