@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["STARTS", "Search"]
 
-#: Points all over the domain where rows start, and how many more each time that these have led lower; the second time
-#: also where the fit is poor: its p-value, with a degree of freedom for each bin, is below this.
-STARTS, _POOR = (8, 16, 32, 64), 0.1
+#: Points all over the domain where rows start, and how many more each time that these have led lower, or while the fit
+#: is poor: its p-value, with a degree of freedom for each bin, is below this (after the last none is).
+STARTS, _POOR = (8, 16, 32, 64), (0.1, 1e-3, 1e-6, 0.0)
 #: How often parameters are turned at most, and how far from zero they must be, in widths of their constraint.
 _ROUNDS, _TURNED = 20, 0.05
 #: Parts of the way from a start where a rate is not positive to the model's own, where one is looked for.
@@ -56,25 +56,23 @@ class Search:
         self._quick = replace(model, patient=False)
 
     def run(self) -> None:
-        """Look everywhere; once more where the fit is poor; and as long as that leads lower.
+        """Look everywhere, the longer the worse the fit is; and as long as that leads lower.
 
         A row is not valid if the last look still led lower, or a fit came lower than all that have ended.
         """
         points = scattered(self._model.likelihood, sum(STARTS))
         rows, begin = np.arange(self._found.value.size), 0
-        for count in STARTS:
+        for count, poor in zip(STARTS, _POOR[-len(STARTS) :], strict=True):
             lowered = self._look(points[begin : begin + count], rows)
-            if not begin:
-                lowered |= self._is_poor()[rows]
-            rows, begin = rows[lowered], begin + count
+            rows, begin = rows[lowered | (self._p_values()[rows] < poor)], begin + count
         self._found.reason[rows] = np.where(self._found.reason[rows] == 0, UNSETTLED, self._found.reason[rows])
 
-    def _is_poor(self) -> BoolArray:
-        """Rows whose best fit is poor."""
+    def _p_values(self) -> FloatArray:
+        """Of the best fits so far, shape (N,); 1 where there is none."""
         spec, counts = self._model.likelihood.specification, self._model.observed(self._arrays)
         chi2 = self._found.value - saturated(spec, counts, self._arrays.auxiliary)
-        poor: BoolArray = np.isfinite(chi2) & (chdtrc(len(counts), np.maximum(chi2, 0.0)) < _POOR)
-        return poor
+        p: FloatArray = np.where(np.isfinite(chi2), chdtrc(len(counts), np.maximum(chi2, 0.0)), 1.0)
+        return p
 
     def _look(self, points: FloatArray, rows: IndexArray) -> BoolArray:
         """Fit rows from points (M, P) too, and from what turns lead to; end them; and say which have come lower."""

@@ -11,17 +11,17 @@ from spec_builder.inference import minuit, newton, search
 from spec_builder.inference.minima import REASONS
 from tests.inference.random_rows import random_rows
 
-#: 2NLL at the lowest minimum known of rows with 37 and 38 free parameters, 14 and 17 of which bend rates back: minima
-#: lie where rates vanish, and up to 8 and 5 higher ones are ends of searches that do not turn parameters.
-MANY = {(1150, 72): 140.308845, (1650, 1): 147.940881}
+#: 2NLL at the lowest minimum known of rows with 37, 38 and 14 free parameters, some of which bend rates back: minima
+#: lie where rates vanish, and fits from a single start end in others, higher by up to 15.
+MANY = {(1150, 72, 100): 140.308845, (1650, 1, 100): 147.940881, (1137, 9, 60): 128.471087}
 
 
-@pytest.mark.parametrize(("structure", "row"), MANY)
-def test_both_engines_find_the_lowest_of_many_minima(structure: int, row: int) -> None:
-    _, likelihood, rows = random_rows(structure, 100)
+@pytest.mark.parametrize(("structure", "row", "count"), MANY)
+def test_both_engines_find_the_lowest_of_many_minima(structure: int, row: int, count: int) -> None:
+    _, likelihood, rows = random_rows(structure, count)
     found = newton.minimise(likelihood, rows=rows.take(np.array([row])))
     assert found.valid.all()
-    assert found.twice_nll[0] == pytest.approx(MANY[structure, row], abs=1e-6)
+    assert found.twice_nll[0] == pytest.approx(MANY[structure, row, count], abs=1e-6)
 
 
 def test_a_row_is_the_same_alone_and_among_others() -> None:
