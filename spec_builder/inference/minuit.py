@@ -402,10 +402,10 @@ def minimise(
     noise = np.broadcast_to(_SETTLED + _ROUNDING * np.abs(constant), (count,))
     found = theta, value, edm, reason
     _finish(newton.minimise(likelihood, start=theta, fixed=fixed, rows=rows), found, noise)
+    searched = None
     if start is None and bending(likelihood, free, layout, arrays):
         searched = newton.minimise(likelihood, fixed=fixed, rows=rows)
         _finish(searched, found, noise)
-        reason[(reason == 0) & ((searched.reason == UNSETTLED) | is_lower(searched.twice_nll, value))] = UNSETTLED
     # MIGRAD has left the minimum that it began at for a higher one, or has not ended: Newton's steps from there
     left = np.flatnonzero(((reason != 0) & ~impossible) | is_lower(known, value))
     if left.size:
@@ -413,6 +413,8 @@ def minimise(
         _finish(newton.minimise(likelihood, start=begun[left], fixed=fixed, rows=rows.take(left)), own, noise[left])
         theta[left], value[left], edm[left], reason[left] = own
     reason[(reason == 0) & is_lower(known + noise, value)] = UNFINISHED
+    if searched is not None:  # at last, as the fits above know nothing of other minima
+        reason[(reason == 0) & ((searched.reason == UNSETTLED) | is_lower(searched.twice_nll, value))] = UNSETTLED
     lower, upper = bounds
     inside, margin = theta[:, list(free)], BOUND_MARGIN * (upper - lower)
     at_bound = ((inside - lower <= margin) | (upper - inside <= margin)).any(axis=1)
