@@ -20,6 +20,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_whole
 from spec_builder.base.names import unknown_name
 from spec_builder.base.progress import Parts, silent
+from spec_builder.base.text import percent
 from spec_builder.inference.data import Data
 from spec_builder.inference.global_minima import global_minima
 from spec_builder.inference.likelihood import Likelihood
@@ -105,7 +106,7 @@ def check_toys(toys: int, seed: int, cl: float | None = None) -> None:
         return
     needed = math.ceil(1 / (1 - cl) - _WHOLE)
     if toys < needed:
-        raise SpecBuilderError(f"toys {toys}: too few for {100 * cl:.10g} % CL, expected at least {needed}")
+        raise SpecBuilderError(f"toys {toys}: too few for {percent(cl)} CL, expected at least {needed}")
 
 
 def chunk_sizes(toys: int) -> list[int]:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from spec_builder.base.text import percent
 from spec_builder.base.version import __version__
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class Choices:
         """Confidence level and degrees of freedom in words."""
         if self.cl is None:
             return ""
-        return f"{100 * self.cl:.10g} % CL" + ("" if self.dof is None else f", dof {self.dof}")
+        return f"{percent(self.cl)} CL" + ("" if self.dof is None else f", dof {self.dof}")
 
     @property
     def line(self) -> str:

@@ -14,6 +14,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import number_of, real_number
 from spec_builder.base.names import shown
 from spec_builder.base.reading import load_json, read_text
+from spec_builder.base.text import percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -170,7 +171,7 @@ def _bound(content: Mapping[str, Any], name: str, where: str) -> Bound:
         rows = sorted(
             _interval(point, where) for point in content["points"] if point["mass_MeV"] not in ("inf", math.inf)
         )
-        level = content.get("level") or f"{100 * real_number(content['cl']):.10g} % CL"
+        level = content.get("level") or f"{percent(real_number(content['cl']))} CL"
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         raise SpecBuilderError(f"{where}: these limits cannot be read, expected those of spec-builder") from None
     if len(rows) < 2:

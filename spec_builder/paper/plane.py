@@ -14,7 +14,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import workers
 from spec_builder.base.output import Output
 from spec_builder.base.progress import silent
-from spec_builder.base.text import markdown_table, markdown_text
+from spec_builder.base.text import markdown_table, markdown_text, percent
 from spec_builder.drawing.curves import check_no_sign
 from spec_builder.drawing.page import width_of
 from spec_builder.inference.minima import REASONS
@@ -272,7 +272,7 @@ def _limits_row(result: LimitsResult) -> tuple[str, ...]:
         result.choice.name,
         str(about.law),
         ", ".join(options) or "default",
-        f"{100 * exclusion.cl:.10g} %, {exclusion.dof}",
+        f"{percent(exclusion.cl)}, {exclusion.dof}",
     )
     if not result.choice.has_mediator:
         return (*about_choices, parameter_label(result.choice), _intervals(lightest))

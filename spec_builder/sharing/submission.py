@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
+from spec_builder.base.text import percent
 from spec_builder.histfactory.patchset import NO_RECORD
 from spec_builder.model.analysis import ANALYSES, PLANE_INTERACTIONS
 from spec_builder.model.metadata import PAPER
@@ -198,7 +199,7 @@ def _table_description(result: LimitsResult) -> str:
         over = f"masses from {range_text(masses)} and {domain}"
     freedom = "two degrees" if exclusion.dof == 2 else "one degree"
     return (
-        f"{values} of the interaction {choice.name} excluded at {100 * exclusion.cl:.10g} % CL by {about.analysis}"
+        f"{values} of the interaction {choice.name} excluded at {percent(exclusion.cl)} CL by {about.analysis}"
         f"{against}: -2 ln L, nuisance parameters profiled, is more than {exclusion.threshold:.4f} above its minimum "
         f"{exclusion.minimum.twice_nll:.6f} over {over} ({freedom} of freedom, without CLs). Every crossing is listed: "
         "between two excluded intervals there is an allowed band. '-': there is no such interval, or it has no "

@@ -12,7 +12,7 @@ from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level
 from spec_builder.base.printing import counted
-from spec_builder.base.text import Report, Shown
+from spec_builder.base.text import Report, Shown, percent
 from spec_builder.drawing.pulls import draw_pulls, name_rows, pull_axes, rows_height
 from spec_builder.drawing.style import MARKERS, line_of
 from spec_builder.histfactory.checks import check_parameters, workspace_problems
@@ -271,7 +271,7 @@ class FitResult(PicturedResult):
             met = (f"{name} at its {bound} bound {fit.theta[name]:g}" for name, bound in fit.bounds.items())
             state += f", AT A BOUND: {', '.join(met)}"
         facts = {
-            "interval": f"{100 * fit.cl:.10g} % CL, Delta chi2 = {fit.threshold:.4g}",
+            "interval": f"{percent(fit.cl)} CL, Delta chi2 = {fit.threshold:.4g}",
             "choices": about.line,
             "chi2 / ndof": f"{fit.chi2_min:.3f} / {fit.ndof}, {p_value_text(fit.p_value)} (saturated, asymptotic)",
             "2NLL": f"{fit.twice_nll:.9f}, EDM {_edm_text(fit.edm)}, {state}",

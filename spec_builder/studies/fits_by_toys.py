@@ -10,7 +10,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import workers
 from spec_builder.base.files import digest
 from spec_builder.base.progress import Parts, silent
-from spec_builder.base.text import Report
+from spec_builder.base.text import Report, percent
 from spec_builder.inference.feldman_cousins import feldman_cousins
 from spec_builder.inference.toys import TOYS_MODULES
 from spec_builder.model.given import as_analysis, as_values, as_workspace
@@ -114,7 +114,7 @@ class ToyFitResult(PicturedResult):
         """The interval beside the asymptotic one; the columns hold the critical values."""
         plain, toys = self.asymptotic.report(), self.toys
         facts = {
-            f"{100 * toys.cl:.10g} % by toys": _interval_words(toys.interval, toys.interval_error),
+            f"{percent(toys.cl)} by toys": _interval_words(toys.interval, toys.interval_error),
             "by Wilks' theorem": _interval_words(toys.asymptotic, (None, None)),
             "toys": toys_words(toys, f"{len(toys.critical)} values"),
             "goodness of fit": _p_words(toys.goodness, "chi2"),

@@ -11,7 +11,7 @@ from spec_builder.base.arguments import check_argument, checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import MOST_POINTS, check_level, check_whole, real_number, shown_number
 from spec_builder.base.names import unknown_name
-from spec_builder.base.text import Report, Shown
+from spec_builder.base.text import Report, Shown, percent
 from spec_builder.drawing.curves import STANDARD_MODEL, draw_levels, draw_profile, draw_standard_model, free_line
 from spec_builder.drawing.page import entries_of, legend_over
 from spec_builder.drawing.style import axis_label
@@ -95,7 +95,7 @@ class ProfileResult(PicturedResult):
         heights = np.where(self.valid, self.delta_chi2, np.nan)
         draw_profile(panel, self.values, heights, line=line, label=label or self._label())
         if first:
-            draw_levels(panel, {f"{100 * cl:.4g} % CL, dof 1": threshold(cl) for cl in (USUAL_CL, 0.9)})
+            draw_levels(panel, {f"{percent(cl)} CL, dof 1": threshold(cl) for cl in (USUAL_CL, 0.9)})
             if self.reference is not None:
                 draw_standard_model(panel, self.reference)
         panel.set_ylim(0, _DRAWN_HEIGHT)
@@ -158,7 +158,7 @@ class ProfileResult(PicturedResult):
         reach = f"{self.values[0]:.4g} to {self.values[-1]:.4g}"
         facts = {
             "unit": f"{best.parameter}: {self.unit}",
-            "minimum": f"{interval}{unit}, {100 * best.cl:.10g} % CL; 2NLL {best.twice_nll:.9f}",
+            "minimum": f"{interval}{unit}, {percent(best.cl)} CL; 2NLL {best.twice_nll:.9f}",
             "points": f"{len(self.valid)} from {reach}, {state}",
         }
         columns: dict[str, Column] = {

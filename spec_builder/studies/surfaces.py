@@ -11,7 +11,7 @@ from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_whole
 from spec_builder.base.names import shown
-from spec_builder.base.text import Report, Shown
+from spec_builder.base.text import Report, Shown, percent
 from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.fit import fit
 from spec_builder.inference.grids import minimise_on_grid
@@ -86,7 +86,7 @@ class SurfaceResult(PicturedResult):
         color = line_of(self.provenance.analysis).color
         for (cl, lines), dashes in zip(self.contours.items(), ("-", "--"), strict=True):
             for k, points in enumerate(lines):
-                label = None if k else f"{100 * cl:.4g} % CL, dof 2"
+                label = None if k else f"{percent(cl)} CL, dof 2"
                 panel.plot(points[:, 0], points[:, 1], color=color, linestyle=dashes, linewidth=1.4, label=label)
         first, second = (self.best.theta[name] for name in self.parameters)
         panel.plot([first], [second], "+", color="black", markersize=6)
@@ -144,7 +144,7 @@ class SurfaceResult(PicturedResult):
             "points": f"{rows} x {columns}, {f'{wrong} not valid' if wrong else 'all valid'}",
         }
         for cl, lines in self.contours.items():
-            facts[f"{100 * cl:.4g} % CL"] = f"Delta chi2 = {threshold(cl, 2):.4g}, {_extent(lines)}"
+            facts[f"{percent(cl)} CL"] = f"Delta chi2 = {threshold(cl, 2):.4g}, {_extent(lines)}"
         return facts
 
 

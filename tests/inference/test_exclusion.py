@@ -202,7 +202,8 @@ def test_two_degrees_of_freedom_have_one_minimum_whatever_masses_are_asked_for(a
     one, other = few.points[1], many.points[2]
     assert one.mass_MeV == other.mass_MeV == 10.0
     assert ends(one) == pytest.approx(ends(other), rel=1e-8)
-    assert one.delta_chi2_sm == pytest.approx(other.delta_chi2_sm, abs=1e-9)  # numpy sums a larger batch in another order
+    # numpy sums a larger batch in another order
+    assert one.delta_chi2_sm == pytest.approx(other.delta_chi2_sm, abs=1e-9)
 
 
 @pytest.mark.parametrize(
