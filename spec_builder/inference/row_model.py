@@ -163,9 +163,9 @@ class RowModel:
         found = self.descend(theta, arrays, barrier, evaluations=allowed)
         self._leave_saddles(found, arrays, barrier)
         self._grow(start, found, arrays, barrier)
-        self._come_down(start, found, arrays, (barrier, possible), known)
+        given_up = self._come_down(start, found, arrays, (barrier, possible), known)
         self._take_care(found, arrays, (barrier, possible))
-        left = np.flatnonzero(found.reason)
+        left = np.setdiff1d(np.flatnonzero(found.reason), given_up)
         if barrier.any() and left.size:
             # a minimum on a bound where a rate vanishes: the barrier only keeps it away
             fits = self.descend(theta[:, left], arrays.take(left), nothing)
@@ -285,7 +285,7 @@ class RowModel:
         arrays: RowArrays,
         barriers: tuple[FloatArray, FloatArray],
         known: FloatArray | None,
-    ) -> None:
+    ) -> IndexArray:
         """Fit rows that have not ended from their start again, with barriers that come down to the last one.
 
         Where rates bend and vanish at the minimum, Newton's steps end at a thin barrier before they feel it; where
@@ -297,10 +297,13 @@ class RowModel:
             arrays: what the rows have of their own.
             barriers: the last one, and where one is possible (1, else 0), shape (bins, 1 or N).
             known: see :meth:`minimise`.
+
+        Returns:
+            Rows that will not be lower than what is known.
         """
-        left = np.flatnonzero(found.reason == UNFINISHED)
+        unfinished = left = np.flatnonzero(found.reason == UNFINISHED)
         if not left.size:
-            return
+            return left
         there, own = start[:, left], arrays.take(left)
         last, possible = (_of_rows(part, left) for part in barriers)
         allowed = None if known is None else _QUICK_DOWN
@@ -318,6 +321,7 @@ class RowModel:
             if known is not None:  # to be gone on with, if it is lower than that
                 good |= (fits.reason != 0) & is_lower(fits.value, found.value[left])
             found.take_over(left, fits, good)
+        return np.setdiff1d(unfinished, left)
 
     def _leave_saddles(
         self,

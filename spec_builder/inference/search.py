@@ -37,6 +37,8 @@ STARTS, _POOR = (8, 16, 32, 64), (0.1, 1e-3, 1e-6, 0.0)
 _ROUNDS, _TURNED = 20, 0.05
 #: Parts of the way from a start where a rate is not positive to the model's own, where one is looked for.
 _PARTS = (0.0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4)
+#: Starts that are fitted together, or a few more: some take long, and numpy takes as long for one as for many.
+_TOGETHER = 2 * BATCH
 #: Another minimum is lower by more than this.
 _LOWER = 1e-9
 
@@ -121,7 +123,7 @@ class Search:
         waiting: list[Starts] = []
         for start in starts:
             waiting.append(start)
-            if sum(rows.size for rows, _ in waiting) >= BATCH:
+            if sum(rows.size for rows, _ in waiting) >= _TOGETHER:
                 self._fit_together(waiting, known)
                 waiting = []
         if waiting:
