@@ -193,6 +193,8 @@ class RowModel:
         theta[free] = end[:, None]
         never = self.engine.rates(theta, arrays) == 0
         for part in parts:
+            if not left.size:
+                return
             there, own = begin[:, left], arrays.take(left)
             there[free] += part * (end[:, None] - there[free])
             rates = self.engine.rates(there, own)

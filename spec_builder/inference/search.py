@@ -99,7 +99,6 @@ class Search:
         for point in points:
             there = own.copy()
             there[free] = point[free, None]
-            self._move_inside(there, rows)
             yield rows, there
 
     def _turned(self, rows: IndexArray) -> Iterator[Starts]:
@@ -109,13 +108,7 @@ class Search:
             far = np.abs(own[i]) > _TURNED
             there = own[:, far]
             there[i] = np.clip(-there[i], *self._model.likelihood.bounds[:, i])
-            self._move_inside(there, rows[far])
             yield rows[far], there
-
-    def _move_inside(self, theta: FloatArray, rows: IndexArray) -> None:
-        """Move starts (P, n) where a rate is not positive on the way to the model's own until all are."""
-        begin = self._model.likelihood.init[list(self._model.free)]
-        self._model.go_towards(begin, theta, self._arrays.take(rows), _PARTS)
 
     def _fit(self, starts: Iterable[Starts]) -> None:
         """Fit rows, so many together that it costs no more, and keep what is lower."""
@@ -130,11 +123,14 @@ class Search:
             self._fit_together(waiting, known)
 
     def _fit_together(self, starts: list[Starts], known: FloatArray) -> None:
+        """Fit from starts that are moved, where a rate is not positive, on the way to the model's own until all are."""
         places = np.concatenate([rows for rows, _ in starts])
         if not places.size:
             return
         theta = np.ascontiguousarray(np.concatenate([there for _, there in starts], axis=1))
-        fits = self._quick.minimise(theta, self._arrays.take(places), known[places])
+        arrays, own = self._arrays.take(places), self._model.likelihood.init[list(self._model.free)]
+        self._model.go_towards(own, theta, arrays, _PARTS)
+        fits = self._quick.minimise(theta, arrays, known[places])
         begin = 0
         for rows, _ in starts:
             self._improve(rows, fits.some(slice(begin, begin + rows.size)))
