@@ -7,7 +7,7 @@ import os
 import re
 import sys
 
-__all__ = ["counted", "in_line", "json_text", "one_line", "open_streams", "printable", "tolerant_streams"]
+__all__ = ["counted", "in_line", "json_text", "one_line", "open_streams", "percent", "printable", "tolerant_streams"]
 
 #: Control characters but line ends and tabs, those that change lines or the direction of writing, and invisible ones.
 _CONTROL = re.compile(
@@ -46,6 +46,16 @@ def counted(number: int, word: str, words: str | None = None) -> str:
         ('1 bin', '2 bins', '0 patches')
     """
     return f"{number} {word if number == 1 else words or word + 's'}"
+
+
+def percent(level: float) -> str:
+    """A confidence level for people; one close to 1 keeps all its nines.
+
+    Examples:
+        >>> percent(0.6826894921370859), percent(0.9), percent(0.99999943)
+        ('68.27 %', '90 %', '99.999943 %')
+    """
+    return f"{100 * level:.{4 if level < 0.999 else 10}g} %"
 
 
 def printable(text: str) -> str:

@@ -301,16 +301,6 @@ def markdown_text(text: str) -> str:
     return _MARKUP.sub(lambda sign: f"&#{ord(sign[0])};", _TAG.sub("&lt;", in_line(text)))
 
 
-def percent(level: float) -> str:
-    """A confidence level for people; one close to 1 keeps all its nines.
-
-    Examples:
-        >>> percent(0.6826894921370859), percent(0.9), percent(0.99999943)
-        ('68.27 %', '90 %', '99.999943 %')
-    """
-    return f"{100 * level:.{4 if level < 0.999 else 10}g} %"
-
-
 def _html(text: str) -> str:
     return escape(in_line(text))
 

@@ -19,8 +19,8 @@ from spec_builder.base.chunks import MemoryStore, Work, compute_chunks
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_whole
 from spec_builder.base.names import unknown_name
+from spec_builder.base.printing import percent
 from spec_builder.base.progress import Parts, silent
-from spec_builder.base.text import percent
 from spec_builder.inference.data import Data
 from spec_builder.inference.global_minima import global_minima
 from spec_builder.inference.likelihood import Likelihood

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from spec_builder.base.text import percent
+from spec_builder.base.printing import percent
 from spec_builder.base.version import __version__
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from spec_builder.base.cells import csv_line, header_line
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import number_of, real_number
 from spec_builder.base.names import shown
+from spec_builder.base.printing import percent
 from spec_builder.base.reading import load_json, read_text
-from spec_builder.base.text import percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,8 +13,9 @@ from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import workers
 from spec_builder.base.output import Output
+from spec_builder.base.printing import percent
 from spec_builder.base.progress import silent
-from spec_builder.base.text import markdown_table, markdown_text, percent
+from spec_builder.base.text import markdown_table, markdown_text
 from spec_builder.drawing.curves import check_no_sign
 from spec_builder.drawing.page import width_of
 from spec_builder.inference.minima import REASONS

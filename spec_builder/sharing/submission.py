@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.text import percent
+from spec_builder.base.printing import percent
 from spec_builder.histfactory.patchset import NO_RECORD
 from spec_builder.model.analysis import ANALYSES, PLANE_INTERACTIONS
 from spec_builder.model.metadata import PAPER

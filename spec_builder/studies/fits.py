@@ -11,8 +11,8 @@ import numpy as np
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_level
-from spec_builder.base.printing import counted
-from spec_builder.base.text import Report, Shown, percent
+from spec_builder.base.printing import counted, percent
+from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.pulls import draw_pulls, name_rows, pull_axes, rows_height
 from spec_builder.drawing.style import MARKERS, line_of
 from spec_builder.histfactory.checks import check_parameters, workspace_problems

@@ -9,8 +9,9 @@ from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import workers
 from spec_builder.base.files import digest
+from spec_builder.base.printing import percent
 from spec_builder.base.progress import Parts, silent
-from spec_builder.base.text import Report, percent
+from spec_builder.base.text import Report
 from spec_builder.inference.feldman_cousins import feldman_cousins
 from spec_builder.inference.toys import TOYS_MODULES
 from spec_builder.model.given import as_analysis, as_values, as_workspace

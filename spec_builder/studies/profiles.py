@@ -11,7 +11,8 @@ from spec_builder.base.arguments import check_argument, checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import MOST_POINTS, check_level, check_whole, real_number, shown_number
 from spec_builder.base.names import unknown_name
-from spec_builder.base.text import Report, Shown, percent
+from spec_builder.base.printing import percent
+from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.curves import STANDARD_MODEL, draw_levels, draw_profile, draw_standard_model, free_line
 from spec_builder.drawing.page import entries_of, legend_over
 from spec_builder.drawing.style import axis_label

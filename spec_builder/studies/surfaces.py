@@ -11,7 +11,8 @@ from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.grids import check_whole
 from spec_builder.base.names import shown
-from spec_builder.base.text import Report, Shown, percent
+from spec_builder.base.printing import percent
+from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.style import axis_label, line_of
 from spec_builder.inference.fit import fit
 from spec_builder.inference.grids import minimise_on_grid
