@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     #: Numbers of rows (n,), and a start for each, shape (P, n).
     Starts = tuple[IndexArray, FloatArray]
 
-__all__ = ["STARTS", "Search"]
+__all__ = ["LOOKS", "Search"]
 
-#: Points all over the domain where rows start, and how many more each time that these have led lower, or while the fit
-#: is poor: its p-value, with a degree of freedom for each bin, is below this (after the last none is).
-STARTS, _POOR = (8, 16, 32, 64), (0.1, 1e-3, 1e-6, 0.0)
+#: How many points all over the domain rows start from in each look. A row is looked at again if this has led lower, or
+#: if its fit is poor: the p-value, with a degree of freedom for each bin, is below this (after the last look none is).
+LOOKS = ((8, 0.1), (16, 1e-3), (32, 1e-6), (64, 0.0))
 #: How often parameters are turned at most, and how far from zero they must be, in widths of their constraint.
 _ROUNDS, _TURNED = 20, 0.05
 #: Parts of the way from a start where a rate is not positive to the model's own, where one is looked for.
@@ -62,9 +62,9 @@ class Search:
 
         A row is not valid if the last look still led lower, or a fit came lower than all that have ended.
         """
-        points = scattered(self._model.likelihood, sum(STARTS))
+        points = scattered(self._model.likelihood, sum(count for count, _ in LOOKS))
         rows, begin = np.arange(self._found.value.size), 0
-        for count, poor in zip(STARTS, _POOR[-len(STARTS) :], strict=True):
+        for count, poor in LOOKS:
             lowered = self._look(points[begin : begin + count], rows)
             rows, begin = rows[lowered | (self._p_values()[rows] < poor)], begin + count
         self._found.reason[rows] = np.where(self._found.reason[rows] == 0, UNSETTLED, self._found.reason[rows])

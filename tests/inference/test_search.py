@@ -40,6 +40,6 @@ def test_a_search_that_still_comes_lower_when_it_ends_is_not_valid(
     _, likelihood, rows = random_rows(388, 500)
     row = rows.take(np.array([64]))
     assert minimiser.minimise(likelihood, rows=row).valid.all()
-    monkeypatch.setattr(search, "STARTS", (8,))  # which find another minimum than the first start
+    monkeypatch.setattr(search, "LOOKS", ((8, 0.0),))  # which find another minimum than the first start
     ended = minimiser.minimise(likelihood, rows=row)
     assert REASONS[ended.reason[0]] == "of several minima lower ones were found as long as they were looked for"
