@@ -174,6 +174,7 @@ STOPPED: dict[str, Callable[[Made], dict[str, Any]]] = {
 #: Arguments without which a call takes long, or whose junk is nearly all taken: their names are checked elsewhere too.
 SLOW = {
     ("find_limits_by_toys", "points"),
+    ("reproduce", "output"),
     *(("write_plane", argument) for argument in ("analysis", "variants", "dof", "executor", "jobs", "force", "change")),
 }
 #: What these make is what a user calls; nobody calls the classes themselves.
