@@ -78,9 +78,9 @@ EXAMPLES = {
     "completion": ("completion bash",),
 }
 _ANALYSES = (
-    "xenonnt, pandax4t, combined (both), coherent_csi, eves and eves_all (electron recoils), texono, global (all), an "
-    "experiment that `spec-builder experiments` lists, the path of a folder with one of your own, or several of these "
-    "joined by '+'; or the path of a TOML file of an analysis"
+    "xenonnt, pandax4t, combined (both), coherent_csi, eves and eves_all (electron recoils), texono, global (combined, "
+    "coherent_csi, eves and texono), an experiment that `spec-builder experiments` lists, the path of a folder with one "
+    "of your own, or several of these joined by '+'; or the path of a TOML file of an analysis"
 )
 _INTERACTIONS = (
     "scalar, vector_universal, vector_bl, vector, axial, tensor, nsi, magnetic_moment, millicharge, or the path of a "
