@@ -232,8 +232,8 @@ def cli() -> None:
     """Likelihoods of neutrino scattering on nuclei and electrons, as pyhf workspaces, fits and limits.
 
     Most verbs take an ANALYSIS: a name (xenonnt, pandax4t, combined, coherent_csi, eves, global, ...), the path of an
-    experiment's folder, several of these joined by '+', or a TOML file of your own. Options and examples of a verb:
-    spec-builder VERB --help.
+    experiment's folder, several of these joined by '+', or a TOML file of your own. The paper is arXiv:2411.11749.
+    Options and examples of a verb: spec-builder VERB --help.
     """
 
 

@@ -78,13 +78,17 @@ EXAMPLES = {
     "completion": ("completion bash",),
 }
 _ANALYSES = (
-    "xenonnt, pandax4t, combined (both), coherent_csi, eves and eves_all (electron recoils), texono, global (all), an "
-    "experiment that `spec-builder experiments` lists, the path of a folder with one of your own, or several of these "
-    "joined by '+'; or the path of a TOML file of an analysis"
+    "xenonnt, pandax4t, combined (both), coherent_csi, eves and eves_all (electron recoils), texono, global (combined, "
+    "coherent_csi, eves and texono), an experiment that `spec-builder experiments` lists, the path of a folder with "
+    "one of your own, or several of these joined by '+'; or the path of a TOML file of an analysis"
 )
 _INTERACTIONS = (
     "scalar, vector_universal, vector_bl, vector, axial, tensor, nsi, magnetic_moment, millicharge, or the path of a "
     "file of your own, .toml or .py"
+)
+_PAPER = (
+    "The paper, with its equations and figures: arXiv:2411.11749. Its five interactions: scalar, vector_universal, "
+    "vector_bl, axial, tensor."
 )
 #: What options take, by the parameter that takes it.
 NAMES = {
@@ -128,6 +132,8 @@ def tell(verb: click.Command) -> None:
     if {"analysis", "analyses", "target"} & taken:
         taken.add("ANALYSIS")
     names = [f"{what}: {text}." for what, text in NAMES.items() if what in taken]
+    if {"--law", "--interaction"} & taken or "the paper" in str(verb.help):
+        names.append(_PAPER)
     lines = [f"  spec-builder {line}" for line in EXAMPLES.get(str(verb.name), ())]
     examples = ["\b\nFor example:\n" + "\n".join(lines)] * bool(lines)
     verb.epilog = "\n\n".join([*names, *examples])

@@ -66,12 +66,19 @@ def _click_options() -> tuple[click.Option, ...]:
                 [f"--{key.replace('_', '-')}", key],
                 metavar="|".join(words) or "X",
                 shell_complete=_words(*words),
-                help=f"{option.meaning[:1].upper()}{option.meaning[1:]} (default: {_shown(option.default)}).",
+                help=f"{_owner(option)}: {option.meaning} (default: {_shown(option.default)}).",
             )
         )
     own = "An option of your own interaction; repeatable."
     given = click.Option(["--option", "options"], multiple=True, metavar="NAME=VALUE", help=own)
     return (*made, given)
+
+
+def _owner(option: Option) -> str:
+    """The interaction that an option is of."""
+    from spec_builder.physics.options import SHIPPED_OPTIONS  # noqa: PLC0415
+
+    return next(name for name, options in SHIPPED_OPTIONS.items() if option in options)
 
 
 def _shown(value: str | float) -> str:

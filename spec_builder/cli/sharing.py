@@ -60,7 +60,13 @@ def _of_patches(verb: Callable[..., Any]) -> Callable[..., Any]:
             metavar="LIST|LO:HI:N",
             help="Couplings g, or values of the parameter (default: around the limits).",
         ),
-        choice("--style", ("total", "signal"), default="total", show_default=True, help="Style of the patches."),
+        choice(
+            "--style",
+            ("total", "signal"),
+            default="total",
+            show_default=True,
+            help="A patch replaces the whole signal (total), or adds new physics as a sample of its own (signal).",
+        ),
         click.option("--hepdata", metavar="insNNNNNNN", help="HEPData record of the patch sets (default: none yet)."),
     )
     for option in reversed(options):
@@ -211,7 +217,9 @@ def _further(problems: Sequence[str]) -> list[str]:
 @click.option("--output", "-o", default="archive", show_default=True, metavar="FOLDER", help="Folder to write to.")
 @force_option
 def archive(analyses: tuple[str, ...], output: str, force: bool, **choices: Any) -> None:
-    """Write an archive of each analysis (all by default), and the HEPData submission that holds them.
+    """Write an archive of each ANALYSIS, and the HEPData submission that holds them.
+
+    By default they are xenonnt, pandax4t and combined.
 
     ANALYSIS.tar.gz has the workspace, its patch sets, the same model in HS3, a README, expected results and checksums;
     spec-builder verify checks it. submission.yaml and its tables of excluded couplings need the extra [hepdata].

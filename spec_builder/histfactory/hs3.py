@@ -58,9 +58,9 @@ def hs3_workspace(
     """The same model in HS3: one likelihood, and an analysis for every measurement.
 
     Each channel is a ``histfactory_dist``; each measurement gives the start values, which parameters are constant,
-    and the bounds. -2 ln L differs by a constant from pyhf's, at any point. A channel of one run has its observable's
-    edges as its axis; where runs with different edges were added bin by bin, the axis counts bins and the edges of
-    each run stand in ``misc``, with the units, for which HS3's axes have no key.
+    and the bounds. -2 ln L is pyhf's, the constant included. A channel of one run has its observable's edges as its
+    axis; where runs with different edges were added bin by bin, the axis counts bins and the edges of each run stand
+    in ``misc``, with the units, for which HS3's axes have no key.
 
     Args:
         workspace: content of a pyhf workspace, patches applied; or the path of its file, whose ``.meta.json`` is found

@@ -72,7 +72,7 @@ _SETS = ("A", "B", "C", "D", "E")
 SHIPPED_OPTIONS: dict[str, tuple[Option, ...]] = {
     "scalar": (
         Option("coupling_set", "quark-mass fractions f_Tq of the nuclear charge, Eq. (9)", "B", _SETS),
-        Option("scalar_form", "on electrons: with 1 + T/(2 m_e), or as Eq. (5)", "exact", ("exact", "nuclear")),
+        Option("scalar_form", "form on electrons: with 1 + T/(2 m_e), or as Eq. (5)", "exact", ("exact", "nuclear")),
     ),
     "vector": (
         Option("u", "charge of the up quark", 1.0),
@@ -80,7 +80,7 @@ SHIPPED_OPTIONS: dict[str, tuple[Option, ...]] = {
         Option("nu", "charge of the neutrinos", 1.0),
         Option("e", "charge of the electron", 1.0),
     ),
-    "axial": (Option("axial_sign", "on electrons: sign of g^2 in g_A", "+", ("+", "-")),),
+    "axial": (Option("axial_sign", "sign of g^2 in g_A of electrons", "+", ("+", "-")),),
     "tensor": (
         Option(
             "longitudinal_factor",
