@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from spec_builder.base.arguments import checked
@@ -105,7 +105,7 @@ class ExperimentDescription(Result):
             lines += _channel_lines(channel, self.signals[channel.name], named=not alone)
         lines += [f"  note          {note}" for note in self.notes]
         lines.append("  tables")
-        lines += [f"    {what:16} {status}: {e.sources[what]}" for what, status in e.statuses.items()]
+        lines += [f"    {what:16} {_sourced(status, e.sources[what])}" for what, status in e.statuses.items()]
         if e.by_construction:
             lines.append(f"  by construction: {'; '.join(e.by_construction)}")
         lines.append("  variants")
@@ -151,6 +151,11 @@ def describe_experiment(name_or_path: str | PathLike[str]) -> ExperimentDescript
     return ExperimentDescription(experiment, signals, tuple(filter(None, notes)))
 
 
+def _sourced(status: str, source: str) -> str:
+    """The source of a table after its status, which the source may begin with itself."""
+    return source if source.startswith(f"{status}:") else f"{status}: {source}"
+
+
 def _channel_lines(channel: Channel, signals: Mapping[str, FloatArray], *, named: bool) -> list[str]:
     """Observables, runs, events and uncertainties of a channel."""
     lines = [f"  channel       {channel.name}"] if named else []
@@ -159,6 +164,10 @@ def _channel_lines(channel: Channel, signals: Mapping[str, FloatArray], *, named
         edges = "; ".join(_edges(axis.edges[run.name]) for axis in channel.axes)
         lines.append(f"  run {run.name:9} {run.exposure:g} {channel.exposure_unit}, edges {edges}")
     lines += _event_lines(channel, signals)
+    size = channel.normalisation
+    if size is not None:
+        flux = "" if size.flux_1e6_cm2_s1 is None else f" at a flux of {size.flux_1e6_cm2_s1:g}e6 cm-2 s-1"
+        lines.append(f"  signal        scaled to {size.events:.5g} events{flux}")
     lines += ["  relative uncertainties", *_uncertainty_lines(channel)]
     return lines
 
@@ -231,6 +240,7 @@ def _channel_content(channel: Channel, signals: Mapping[str, FloatArray]) -> dic
         "runs": [_run_content(run, channel) for run in channel.runs],
         "observed": channel.observed.tolist(),
         **{name: events.tolist() for name, events in signals.items()},
+        "normalisation": None if channel.normalisation is None else asdict(channel.normalisation),
         "signal_uncertainties": {
             name: size for signal in channel.signals for name, size in signal.uncertainties.items()
         },

@@ -43,14 +43,35 @@ def test_one_in_full_names_every_table_with_its_status(name: str) -> None:
     text = str(describe_experiment(name))
     assert text.startswith(f"{experiment.title}\n")
     for what, status in experiment.statuses.items():
-        assert f"{status}: {experiment.sources[what]}" in text
-        assert what in text
+        source = experiment.sources[what].removeprefix(f"{status}: ")
+        assert f"    {what:16} {status}: {source}\n" in text
     for channel in experiment.channels:
         assert all(f"{axis.name} [{axis.unit}]" in text for axis in channel.axes)
     content = describe_experiment(name).to_dict()
     assert set(content["tables"]) == set(experiment.statuses)
     channels = content.get("channels", [content])
     assert [channel["observed"] for channel in channels] == [c.observed.tolist() for c in experiment.channels]
+
+
+@pytest.mark.parametrize(
+    ("name", "sample", "events", "words"),
+    [
+        ("pandax4t", "cevns", 48.8, "48.8 events at a flux of 5.46e6 cm-2 s-1"),
+        ("texono", "eves", 414 / 1.08, "383.33 events"),
+    ],
+)
+def test_what_the_signal_is_scaled_to_is_said(name: str, sample: str, events: float, words: str) -> None:
+    described = describe_experiment(name)
+    assert f"  signal        scaled to {words}\n" in str(described)
+    content = described.to_dict()
+    assert content["normalisation"]["events"] == pytest.approx(events, rel=1e-9)
+    assert sum(content[sample]) == pytest.approx(events, rel=1e-9)
+
+
+def test_of_a_signal_as_the_response_has_it_no_size_is_said() -> None:
+    described = describe_experiment("coherent_csi")
+    assert "  signal        scaled" not in str(described)
+    assert described.to_dict()["normalisation"] is None
 
 
 def test_rows_are_events_of_each_bin_and_sample() -> None:
