@@ -16,7 +16,7 @@ from spec_builder.base.progress import silent
 from spec_builder.experiments.reading import load_experiment
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference.profile import ONE_SIGMA
-from spec_builder.model.analysis import ANALYSES, PARAMETERS, UNITS, load_analysis, parse_parameter
+from spec_builder.model.analysis import ANALYSES, PARAMETERS, UNITS, load_analysis
 from spec_builder.paper.bounds import PANELS, missing_bounds, shipped_bounds
 from spec_builder.paper.comparison import COMPARISON_FILES, angle_files, bounds_files
 from spec_builder.paper.computed import COMPANION_FITS, COMPUTED, PART_MASSES, companions_summary
@@ -197,7 +197,7 @@ def _numbers(choices: list[FitResult]) -> dict[str, Any]:
         "schema": "spec_builder/summary/1",
         "fits": [result.to_dict() for result in choices],
         "paper": [
-            {"analysis": a, "parameter": p, "unit": UNITS[parse_parameter(p)], "value": v, "up": u, "down": d}
+            {"analysis": a, "parameter": p, "unit": UNITS[p], "value": v, "up": u, "down": d}
             for (a, p), (v, u, d) in paper.items()
         ],
     }
