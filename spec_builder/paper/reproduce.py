@@ -22,7 +22,8 @@ from spec_builder.paper.comparison import COMPARISON_FILES, angle_files, bounds_
 from spec_builder.paper.computed import COMPANION_FITS, COMPUTED, PART_MASSES, companions_summary
 from spec_builder.paper.plane import PLANE_INTERACTIONS, draw_fig4
 from spec_builder.paper.summary import Job, fits_summary, limit_choices, limits_summary, published_results, run_jobs
-from spec_builder.sharing.export import METADATA_FILE, WORKSPACE_FILE, workspace_files
+from spec_builder.sharing.bundle import METADATA, WORKSPACE
+from spec_builder.sharing.export import workspace_files
 from spec_builder.studies.fits import FitResult, fit_analysis
 from spec_builder.studies.profiles import profile_analysis
 
@@ -65,7 +66,7 @@ def _files() -> list[str]:
     companions = [name for name in COMPUTED if name not in ANALYSES]
     names += [f"contour_{a}_{interaction}.csv" for a, interaction in itertools.product(companions, PANELS)]
     folders = [f"workspaces/{law}/{a}" for law, a in itertools.product(LAWS, ANALYSES)]
-    return names + [f"{folder}/{file}" for folder in folders for file in (WORKSPACE_FILE, METADATA_FILE)]
+    return names + [f"{folder}/{file}" for folder in folders for file in (WORKSPACE, METADATA)]
 
 
 @checked

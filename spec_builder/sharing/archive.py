@@ -20,7 +20,7 @@ from spec_builder.histfactory.patchset import check_record
 from spec_builder.model.analysis import load_analyses
 from spec_builder.model.given import as_choices, as_names
 from spec_builder.model.provenance import Choices, option_texts
-from spec_builder.sharing.bundle import pack, seal
+from spec_builder.sharing.bundle import HS3, METADATA, WORKSPACE, pack, seal
 from spec_builder.sharing.citations import bibtex, inspire_records
 from spec_builder.sharing.critical import check_critical, critical_file, is_critical
 from spec_builder.sharing.expected import EXPECTED, expected_results, reference_flux_of
@@ -39,9 +39,8 @@ if TYPE_CHECKING:
     from spec_builder.sharing.bundle import Files
     from spec_builder.studies.limits import LimitsResult
 
-__all__ = ["HS3", "archive_files", "contour", "data_records", "write_archives"]
+__all__ = ["archive_files", "contour", "data_records", "write_archives"]
 
-HS3 = "BkgOnly.hs3.json"
 #: Masses of the contour tables, as in Fig. 4.
 CONTOUR_POINTS = 121
 
@@ -194,7 +193,7 @@ def archive_files(
         SpecBuilderError: if a patch has no valid fit.
     """
     content = {name: parse_json(data.decode(), name) for name, data in sorted(exported.items())}
-    workspace, metadata = content.pop("BkgOnly.json"), content.pop("BkgOnly.meta.json")
+    workspace, metadata = content.pop(WORKSPACE), content.pop(METADATA)
     measured = workspace["measurements"][0]["config"]["poi"]
     results = canonical_json(expected_results(workspace, reference_flux_of(metadata, measured), content))
     expected = parse_json(results, EXPECTED)  # in the order that readers find
