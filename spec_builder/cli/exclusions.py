@@ -158,11 +158,9 @@ def _limits_with_toys(
             raise SpecBuilderError("limits: --plot needs at least two finite masses")
     with toy_run(output, choices | {"limits": level}, analysis.workspace, choice, force=plots.force) as how:
         own = {**level, **by_toys(choices), **how}
-        result: Result
         if expected is None:
-            found = find_limits_by_toys(analysis, choice, masses, **own)
-            result = found
-            beside = plots.of_result(found)
+            result: Result = find_limits_by_toys(analysis, choice, masses, **own)
+            beside = plots.of_result(result)
         else:
             awaited = expect_limits(analysis, choice, masses, kind=expected, **own)
             result, beside = awaited, {}
