@@ -29,21 +29,8 @@ from spec_builder.cli.options import (
     range_option,
     variant_option,
 )
-from spec_builder.cli.output import (
-    Progress,
-    ResumableProgress,
-    bibtex_of,
-    complain,
-    emit,
-    say_written,
-)
-from spec_builder.cli.parsing import (
-    analysis_and_choice,
-    given_options,
-    is_workspace,
-    jobs_or_cores,
-    only,
-)
+from spec_builder.cli.output import Progress, ResumableProgress, bibtex_of, complain, emit, say_written
+from spec_builder.cli.parsing import analysis_and_choice, given_options, is_workspace, jobs_or_cores, only
 from spec_builder.cli.pictures import Plots, plot_options, width_option
 from spec_builder.cli.spectra import print_limits, scan_spectra, spectrum_option
 from spec_builder.cli.toys import (

@@ -24,18 +24,8 @@ from spec_builder.cli.options import (
     together,
     variant_option,
 )
-from spec_builder.cli.output import (
-    Progress,
-    complain,
-    emit,
-    say_written,
-)
-from spec_builder.cli.parsing import (
-    given_options,
-    jobs_or_cores,
-    only,
-    patch_style,
-)
+from spec_builder.cli.output import Progress, complain, emit, say_written
+from spec_builder.cli.parsing import given_options, jobs_or_cores, only, patch_style
 from spec_builder.cli.spectra import spectra_of, spectrum_option
 from spec_builder.cli.toys import changes_of, projection_options
 
