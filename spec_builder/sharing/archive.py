@@ -179,7 +179,7 @@ def archive_files(
     analysis: Analysis,
     exported: Mapping[str, bytes],
     patches: PatchRequest,
-    critical: Mapping[str, str] | None = None,
+    critical: Mapping[str, str],
 ) -> Files:
     """Everything in the archive of one analysis, by file name, checksums included.
 
@@ -199,13 +199,12 @@ def archive_files(
     expected = parse_json(results, EXPECTED)  # in the order that readers find
     chosen = patches.choices_for(analysis)
     options = {patch_file(choice): option_texts(choice) for choice in chosen}
-    tables = critical or {}
     about = Choices.of(analysis)
     added = {
         HS3: canonical_json(hs3_workspace(workspace, metadata)),
         EXPECTED: results,
-        "README.md": archive_readme(about, workspace, metadata, content, expected, options, tables),
+        "README.md": archive_readme(about, workspace, metadata, content, expected, options, critical),
         "CITATION.bib": bibtex(text for choice in chosen for text in analysis.sources(choice)),
     }
-    added |= tables
+    added |= critical
     return seal(dict(exported) | {name: text.encode() for name, text in added.items()})
