@@ -53,7 +53,7 @@ nitpick_ignore_regex = [
         "py:.*",
         r"(Path|Mapping|Mapping\[str|Sequence|Callable|Iterable|Iterator|Any|Literal|ClassVar|Executor|Figure|Axes|TypeAlias)",
     ),
-    ("py:.*", r"(spec_builder\..*\.)?(FloatArray|IndexArray|BoolArray|Law|Style|Parameter|Minimiser|YieldFunction)"),
+    ("py:.*", r"(spec_builder\..*\.)?(FloatArray|IndexArray|BoolArray|Law|Style|Minimiser)"),
     ("py:.*", r"(spec_builder\..*\.)?(Response|Workspace|Table|Column|Store|Specification|Parts|Ensemble)"),
     ("py:.*", r"(LimitsLaw|Source|Target|Choice|Value|Options?|TermFunction|CrossSection|Interval|Kind|Decomposition)"),
     ("py:.*", r"(GivenAnalysis|GivenCurves|GivenWorkspace|Numbers|PathLike)(\[.*)?|tuple\[str|SpinResponse|Shells"),

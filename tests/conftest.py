@@ -1,4 +1,4 @@
-"""What all tests share: hypothesis draws the same examples everywhere and is not timed; signals mean what they did."""
+"""What all tests share: examples of hypothesis, the same everywhere and not timed; signals; fits to draw."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from spec_builder.studies.fits import FitResult
 
 settings.register_profile("reproducible", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("reproducible")
@@ -27,3 +29,13 @@ def signals() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture(scope="session")
+def flux_fits() -> list[FitResult]:
+    """Of the paper's three analyses under the law of Eq. (17), for what is drawn of them."""
+    from spec_builder.inference.profile import ONE_SIGMA
+    from spec_builder.model.analysis import ANALYSES, load_analysis
+    from spec_builder.studies.fits import fit_analysis
+
+    return [fit_analysis(load_analysis(name, "linear"), "flux", cl=ONE_SIGMA) for name in ANALYSES]

@@ -258,15 +258,14 @@ def _check_level(_: str, given: object) -> None:
 
 #: Arguments that are a name, of which there is a list somewhere.
 _TEXTS = (
-    *("ensemble", "hepdata", "kind", "law", "measurement", "minimiser", "model", "name", "parameter", "poi", "style"),
-    "variant",
+    *("ensemble", "hepdata", "kind", "law", "measurement", "minimiser", "model", "name", "parameter", "poi", "variant"),
 )
 #: What an argument is, by its name. One that may be several things is taken apart where it is used.
 _CHECKS: Mapping[str, Callable[[str, object], None]] = {
     **dict.fromkeys(_TEXTS, check_text),
     **dict.fromkeys(("darkcast", "output", "path", "release"), check_path),
-    **dict.fromkeys(("count", "digits", "dof", "jobs", "points", "seed", "toys"), check_whole),
-    **dict.fromkeys(("as_json", "force", "hatched", "hep", "submission", "where_they_act"), _check_flag),
+    **dict.fromkeys(("digits", "dof", "jobs", "points", "seed", "toys"), check_whole),
+    **dict.fromkeys(("force", "hatched", "hep", "submission", "where_they_act"), _check_flag),
     **dict.fromkeys(("change", "passed_over", "report"), _check_call),
     **dict.fromkeys(("laws", "methods", "sources"), _check_words),
     "cl": _check_level,

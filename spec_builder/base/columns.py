@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 
     Columns = Mapping[str, tuple[str, Callable[[], Iterator[Column]]]]
 
-__all__ = ["columns_content"]
+__all__ = ["columns_content", "in_one_piece"]
+
+
+def in_one_piece(arrays: Mapping[str, Column]) -> dict[str, tuple[str, Callable[[], Iterator[Column]]]]:
+    """Arrays in memory, as :func:`columns_content` takes columns."""
+    return {name: (array.dtype.str, partial(iter, [array])) for name, array in arrays.items()}
 
 
 def columns_content(suffix: str, columns: Columns, count: int, metadata: Mapping[str, Any]) -> Callable[[Path], None]:

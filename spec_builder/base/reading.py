@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_JSON_MEMORY",
+    "is_inside",
     "json_memory",
     "load_json",
     "parse_json",
@@ -72,6 +73,14 @@ def _decoded(data: bytes, shown: str) -> str:
     except UnicodeDecodeError:
         raise SpecBuilderError(f"{shown}: not a UTF-8 text file") from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def is_inside(path: Path, folder: Path) -> bool:
+    """Whether a file lies in a folder, links followed."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL in the name
+        return False
 
 
 def read_text(path: Path, *, most: int = MAX_TEXT) -> str:

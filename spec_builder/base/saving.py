@@ -11,7 +11,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import write_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from os import PathLike
 
     import numpy as np
@@ -111,13 +111,12 @@ def _columns_content(result: Result, suffix: str) -> Callable[[Path], None]:
     """The exact columns, with the header as metadata; a cell without a number is nan."""
     import numpy as np  # noqa: PLC0415  # --help needs none
 
-    from spec_builder.base.columns import columns_content  # noqa: PLC0415
+    from spec_builder.base.columns import columns_content, in_one_piece  # noqa: PLC0415
 
     report = result.report()
     arrays = {name: _array(np.asarray(column, dtype=object).tolist()) for name, column in report.columns.items()}
-    columns = {name: (array.dtype.str, partial(_whole, array)) for name, array in arrays.items()}
     count = max((array.size for array in arrays.values()), default=0)
-    return columns_content(suffix, columns, count, report.header)
+    return columns_content(suffix, in_one_piece(arrays), count, report.header)
 
 
 def _array(cells: list[Any]) -> np.ndarray[Any, np.dtype[Any]]:
@@ -130,7 +129,3 @@ def _array(cells: list[Any]) -> np.ndarray[Any, np.dtype[Any]]:
     if cells and all(isinstance(cell, int) and not isinstance(cell, bool) for cell in cells):
         return np.array(cells)
     return np.array([np.nan if cell is None else float(cell) for cell in cells])
-
-
-def _whole(array: np.ndarray[Any, np.dtype[Any]]) -> Iterator[np.ndarray[Any, np.dtype[Any]]]:
-    yield array

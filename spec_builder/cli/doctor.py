@@ -108,15 +108,16 @@ def _difference_from_pyhf() -> float:
 
     from spec_builder.inference.likelihood import Likelihood  # noqa: PLC0415
     from spec_builder.model.analysis import load_analysis  # noqa: PLC0415
+    from spec_builder.model.workspace import NEW_PHYSICS  # noqa: PLC0415
 
     content = load_analysis("combined").workspace
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="jsonschema.RefResolver", category=DeprecationWarning)
         workspace = pyhf.Workspace(content)
-    model = workspace.model(measurement_name="new_physics")
+    model = workspace.model(measurement_name=NEW_PHYSICS)
     parameters = model.config.suggested_init()
     theirs = -2 * float(model.logpdf(parameters, workspace.data(model))[0])
-    likelihood = Likelihood.from_workspace(content, "new_physics")
+    likelihood = Likelihood.from_workspace(content, NEW_PHYSICS)
     theta = np.array([parameters[model.config.par_slice(name).start] for name in likelihood.parameters])
     return abs(float(likelihood.twice_nll(theta)[0]) - theirs)
 

@@ -29,21 +29,8 @@ from spec_builder.cli.options import (
     range_option,
     variant_option,
 )
-from spec_builder.cli.output import (
-    Progress,
-    ResumableProgress,
-    bibtex_of,
-    complain,
-    emit,
-    say_written,
-)
-from spec_builder.cli.parsing import (
-    analysis_and_choice,
-    given_options,
-    is_workspace,
-    jobs_or_cores,
-    only,
-)
+from spec_builder.cli.output import Progress, ResumableProgress, bibtex_of, complain, emit, say_written
+from spec_builder.cli.parsing import analysis_and_choice, given_options, is_workspace, jobs_or_cores, only
 from spec_builder.cli.pictures import Plots, plot_options, width_option
 from spec_builder.cli.spectra import print_limits, scan_spectra, spectrum_option
 from spec_builder.cli.toys import (
@@ -158,11 +145,9 @@ def _limits_with_toys(
             raise SpecBuilderError("limits: --plot needs at least two finite masses")
     with toy_run(output, choices | {"limits": level}, analysis.workspace, choice, force=plots.force) as how:
         own = {**level, **by_toys(choices), **how}
-        result: Result
         if expected is None:
-            found = find_limits_by_toys(analysis, choice, masses, **own)
-            result = found
-            beside = plots.of_result(found)
+            result: Result = find_limits_by_toys(analysis, choice, masses, **own)
+            beside = plots.of_result(result)
         else:
             awaited = expect_limits(analysis, choice, masses, kind=expected, **own)
             result, beside = awaited, {}

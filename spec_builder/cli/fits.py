@@ -25,15 +25,8 @@ from spec_builder.cli.options import (
     variant_option,
     words_of,
 )
-from spec_builder.cli.output import (
-    bibtex_of,
-    emit,
-)
-from spec_builder.cli.parsing import (
-    given_options,
-    is_workspace,
-    only,
-)
+from spec_builder.cli.output import bibtex_of, emit
+from spec_builder.cli.parsing import given_options, is_workspace, only
 from spec_builder.cli.pictures import Plots, plot_options
 from spec_builder.cli.spectra import fit_of_spectrum, spectrum_option
 from spec_builder.cli.toys import (

@@ -19,10 +19,7 @@ from spec_builder.cli.options import (
     output_option,
     words_of,
 )
-from spec_builder.cli.output import (
-    bibtex_of,
-    emit,
-)
+from spec_builder.cli.output import bibtex_of, emit
 from spec_builder.cli.pictures import Plots, plot_options
 
 if TYPE_CHECKING:

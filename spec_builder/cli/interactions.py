@@ -6,14 +6,16 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.names import meant, unknown_name
 from spec_builder.cli.examples import INTERACTION, Verb
+from spec_builder.cli.options import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from click.shell_completion import CompletionItem
 
     from spec_builder.physics.choices import Choice
     from spec_builder.physics.options import Option
@@ -65,7 +67,7 @@ def _click_options() -> tuple[click.Option, ...]:
             click.Option(
                 [f"--{key.replace('_', '-')}", key],
                 metavar="|".join(words) or "X",
-                shell_complete=_words(*words),
+                shell_complete=words_of(*words),
                 help=f"{_owner(option)}: {option.meaning} (default: {_shown(option.default)}).",
             )
         )
@@ -85,22 +87,13 @@ def _shown(value: str | float) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _words(*words: str) -> Callable[..., list[CompletionItem]]:
-    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        del context, parameter
-        return [CompletionItem(word) for word in words if word.startswith(incomplete)]
-
-    return complete
-
-
 def _complete_interaction(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of the list, else a user's file."""
     from spec_builder.physics.interactions import shipped_interactions  # noqa: PLC0415
 
     names = [interaction.name for interaction in shipped_interactions()]
     names += [ALL] * parameter.multiple + ["sm"] * (context.info_name == "spectrum")
-    found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
-    return found or [CompletionItem(incomplete, type="file")]
+    return words_of(*names, files=True)(context, parameter, incomplete)
 
 
 def interaction_option(help_text: str, *, multiple: bool = False, **settings: Any) -> Callable[..., Any]:

@@ -44,6 +44,7 @@ __all__ = [
     "poi_option",
     "range_option",
     "seed_option",
+    "together",
     "variant_option",
     "words_of",
 ]
@@ -58,6 +59,17 @@ def words_of(*words: str, files: bool = False) -> Callable[..., list[CompletionI
         return found if found or not files else [CompletionItem(incomplete, type="file")]
 
     return complete
+
+
+def together(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Several options as one decorator, in their order."""
+
+    def apply(verb: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            verb = option(verb)
+        return verb
+
+    return apply
 
 
 def choice(name: str, words: tuple[str, ...], **settings: Any) -> Callable[..., Any]:

@@ -20,10 +20,7 @@ from spec_builder.cli.options import (
     variant_option,
 )
 from spec_builder.cli.output import Progress, emit
-from spec_builder.cli.parsing import (
-    analysis_and_choice,
-    jobs_or_cores,
-)
+from spec_builder.cli.parsing import analysis_and_choice, jobs_or_cores
 from spec_builder.cli.pictures import width_option
 
 

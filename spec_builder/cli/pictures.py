@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.cli.options import choice
+from spec_builder.cli.options import choice, together
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,12 +33,7 @@ def plot_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
         metavar="FILE",
         help=f"{what}: PNG, PDF or SVG by the suffix, the caption beside it as .txt; repeatable.",
     )
-
-    def apply(verb: Callable[..., Any]) -> Callable[..., Any]:
-        options: Callable[..., Any] = plot(width_option(verb))
-        return options
-
-    return apply
+    return together(plot, width_option)
 
 
 @dataclass(frozen=True)

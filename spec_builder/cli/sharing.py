@@ -21,25 +21,16 @@ from spec_builder.cli.options import (
     law_option,
     masses_option,
     output_of,
+    together,
     variant_option,
 )
-from spec_builder.cli.output import (
-    Progress,
-    complain,
-    emit,
-    say_written,
-)
-from spec_builder.cli.parsing import (
-    given_options,
-    jobs_or_cores,
-    only,
-    patch_style,
-)
+from spec_builder.cli.output import Progress, complain, emit, say_written
+from spec_builder.cli.parsing import given_options, jobs_or_cores, only, patch_style
 from spec_builder.cli.spectra import spectra_of, spectrum_option
 from spec_builder.cli.toys import changes_of, projection_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from spec_builder.sharing.export import PatchRequest
 
@@ -51,27 +42,23 @@ _patches = click.option(
 )
 
 
-def _of_patches(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say which patches a set holds."""
-    options = (
-        masses_option,
-        click.option(
-            "--couplings",
-            metavar="LIST|LO:HI:N",
-            help="Couplings g, or values of the parameter (default: around the limits).",
-        ),
-        choice(
-            "--style",
-            ("total", "signal"),
-            default="total",
-            show_default=True,
-            help="A patch replaces the whole signal (total), or adds new physics as a sample of its own (signal).",
-        ),
-        click.option("--hepdata", metavar="insNNNNNNN", help="HEPData record of the patch sets (default: none yet)."),
-    )
-    for option in reversed(options):
-        verb = option(verb)
-    return verb
+#: Which patches a set holds.
+_of_patches = together(
+    masses_option,
+    click.option(
+        "--couplings",
+        metavar="LIST|LO:HI:N",
+        help="Couplings g, or values of the parameter (default: around the limits).",
+    ),
+    choice(
+        "--style",
+        ("total", "signal"),
+        default="total",
+        show_default=True,
+        help="A patch replaces the whole signal (total), or adds new physics as a sample of its own (signal).",
+    ),
+    click.option("--hepdata", metavar="insNNNNNNN", help="HEPData record of the patch sets (default: none yet)."),
+)
 
 
 def _patch_request(choices: Mapping[str, Any]) -> PatchRequest:

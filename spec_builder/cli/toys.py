@@ -29,6 +29,7 @@ from spec_builder.cli.options import (
     mass_option,
     output_option,
     seed_option,
+    together,
     variant_option,
 )
 from spec_builder.cli.output import Progress, ResumableProgress, emit
@@ -88,27 +89,13 @@ def _factors(what: str, example: str) -> Callable[..., dict[str, float]]:
     return read
 
 
-def _together(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    def apply(function: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return apply
-
-
 _ensemble_option = choice(
     "--ensemble",
     ("profiled", "nominal"),
     help="Nuisance parameters of toys and Asimov data: at their best for the data, or nominal (default: profiled; "
     "nominal in a projection).",
 )
-_data_option = click.option(
-    "--data",
-    metavar="asimov|FILE",
-    help="In place of the observed counts: what the Standard Model expects, or a JSON file of counts by channel.",
-)
-toy_options = _together(
+toy_options = together(
     choice("--method", METHODS, default=METHODS[0], show_default=True, help="Thresholds of Wilks' theorem, or toys."),
     click.option("--toys", default=1000, show_default=True, metavar="N", help="Toys at each value of the parameter."),
     seed_option,
@@ -116,8 +103,12 @@ toy_options = _together(
     jobs_option,
     dask_option,
 )
-projection_options = _together(
-    _data_option,
+projection_options = together(
+    click.option(
+        "--data",
+        metavar="asimov|FILE",
+        help="In place of the observed counts: what the Standard Model expects, or a JSON file of counts by channel.",
+    ),
     click.option(
         "--exposure",
         multiple=True,

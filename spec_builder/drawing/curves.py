@@ -199,7 +199,7 @@ def draw_level_note(panel: Axes, text: str) -> None:
     panel.text(0.97, 0.03, text, transform=panel.transAxes, fontsize=6, ha="right", va="bottom", color="0.25")
 
 
-def mass_coupling_axes(panel: Axes, mass: FloatArray, label: str, couplings: tuple[float, float] | None = None) -> None:
+def mass_coupling_axes(panel: Axes, mass: FloatArray, label: str, couplings: tuple[float, float]) -> None:
     """Logarithmic axes of the mediator mass and of a parameter; what is drawn already stays within them.
 
     Args:
@@ -215,8 +215,7 @@ def mass_coupling_axes(panel: Axes, mass: FloatArray, label: str, couplings: tup
     if low < high:
         panel.set_xlim(low, high)
         _set_mass_ticks(panel, low, high)
-    if couplings is not None:
-        panel.set_ylim(*couplings)
+    panel.set_ylim(*couplings)
 
 
 def _set_mass_ticks(panel: Axes, low: float, high: float) -> None:

@@ -89,13 +89,11 @@ def draw_stack(panel: Axes, edges: FloatArray, layers: Sequence[Layer]) -> Float
     return bottom
 
 
-def draw_total_band(
-    panel: Axes, edges: FloatArray, total: FloatArray, error: FloatArray, label: str | None = "uncertainty"
-) -> None:
+def draw_total_band(panel: Axes, edges: FloatArray, total: FloatArray, error: FloatArray) -> None:
     """The uncertainty of a sum as a hatched band; arrays of shape (bins,)."""
     panel.stairs(
         total + error, edges, baseline=np.maximum(total - error, 0.0), fill=True, facecolor="none", edgecolor="0.25",
-        linewidth=0, hatch="xxxxxx", label=label, zorder=2.5,
+        linewidth=0, hatch="xxxxxx", label="uncertainty", zorder=2.5,
     )  # fmt: skip
 
 

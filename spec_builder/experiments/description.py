@@ -207,6 +207,16 @@ class Channel(Described):
         """Exposure of each run."""
         return tuple(run.exposure for run in self.runs)
 
+    def resized(self, sizes: Mapping[str, float]) -> Channel:
+        """The same channel with other relative sizes of uncertainties, by parameter name, wherever they stand."""
+
+        def own(sample: Signal | Background) -> dict[str, float]:
+            return {name: sizes.get(name, size) for name, size in sample.uncertainties.items()}
+
+        signals = tuple(replace(signal, uncertainties=own(signal)) for signal in self.signals)
+        backgrounds = tuple(replace(background, uncertainties=own(background)) for background in self.backgrounds)
+        return replace(self, signals=signals, backgrounds=backgrounds)
+
     def scaled(self, exposure: float = 1.0, backgrounds: Mapping[str, float] = _NOTHING) -> Channel:
         """The same channel with another exposure; see :meth:`Experiment.scaled`."""
         size = self.normalisation

@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -61,6 +61,12 @@ class RecoilSpectrum:
 
     def __repr__(self) -> str:
         return f"<RecoilSpectrum {self.name}: {self.title}>"
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """What results say of it in JSON: all but its rows."""
+        names = ("name", "title", "source", "status", "sha256")
+        return {name: getattr(self, name) for name in names} | {"labels": dict(self.labels)}
 
     def at(self, recoil_energy_keV: FloatArray) -> FloatArray:
         """Rate at recoil energies [events/(t yr keV)], same shape."""

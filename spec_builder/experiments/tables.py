@@ -9,6 +9,7 @@ import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.printing import counted
+from spec_builder.base.reading import is_inside
 from spec_builder.base.tables import read_table
 from spec_builder.experiments.response import Selection
 
@@ -72,11 +73,7 @@ class Tables:
             SpecBuilderError: if it lies outside the experiment's folder, links followed.
         """
         path = self.folder / file
-        try:
-            contained = path.resolve().is_relative_to(self.folder.resolve())
-        except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL in the name
-            contained = False
-        if not contained:
+        if not is_inside(path, self.folder):
             raise SpecBuilderError(f"{self.folder}: {what} {file!r} lies outside this folder, expected one inside it")
         return path
 

@@ -38,7 +38,6 @@ def draw_profiles(results: Sequence[ProfileResult], *, width: str | None = None)
         for panel, parameter in zip(panels, parameters, strict=True):
             for result in (r for r in results if r.best.parameter == parameter):
                 result.plot(panel)
-            panel.set_xlim(left=min(0.0, panel.get_xlim()[0]) if panel.get_xlim()[0] <= 0 else None)
     title = "Delta chi2 profiles" if len(results) > 1 else results[0].report().title
     return Page(figure, caption_of(title, results, results[0].drawn))
 

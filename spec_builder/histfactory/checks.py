@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.histfactory.schema import workspace_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    Item = TypeVar("Item", str, tuple[str, str])
 
 __all__ = [
     "check_parameters",
@@ -159,8 +161,8 @@ def _unobserved(workspace: Mapping[str, Any]) -> list[str]:
     return [f"channel '{name}' has no observation" for name in channels if name not in observed]
 
 
-def _twice(names: Sequence[str]) -> list[str]:
-    return [name for name, count in Counter(names).items() if count > 1]
+def _twice(items: Iterable[Item]) -> list[Item]:
+    return [item for item, count in Counter(items).items() if count > 1]
 
 
 def _repeated(where: str, what: str, names: Sequence[str]) -> Iterator[str]:
@@ -197,13 +199,9 @@ def _name_problems(workspace: Mapping[str, Any]) -> Iterator[str]:
         yield from _repeated(here, "sample", [s["name"] for s in channel["samples"]])
         for sample in channel["samples"]:
             where = f"{here}sample '{sample['name']}', "
-            for name, kind in _twice_of((m["name"], m["type"]) for m in sample["modifiers"]):
+            for name, kind in _twice((m["name"], m["type"]) for m in sample["modifiers"]):
                 yield f"{where}modifier '{name}' ({kind}) stands twice; rename or remove one"
     yield from _unobserved(workspace)
-
-
-def _twice_of(pairs: Iterator[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [pair for pair, count in Counter(pairs).items() if count > 1]
 
 
 @dataclass

@@ -119,6 +119,12 @@ class Fit:
     elsewhere: tuple[tuple[float, float], ...] = ()
     correlations: Correlations | None = field(default=None, compare=False)
 
+    @property
+    def interval(self) -> tuple[float | None, float | None]:
+        """Ends of the interval; None where it has no end."""
+        low = None if self.down is None else self.value - self.down
+        return low, None if self.up is None else self.value + self.up
+
 
 def fit(
     likelihood: Likelihood,

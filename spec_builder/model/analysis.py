@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -58,10 +58,8 @@ __all__ = [
     "Analysis",
     "Change",
     "Measurable",
-    "Parameter",
     "load_analyses",
     "load_analysis",
-    "parse_parameter",
 ]
 
 #: The analyses of the paper.
@@ -69,9 +67,9 @@ ANALYSES = ("xenonnt", "pandax4t", "combined")
 #: Interactions of the paper's Fig. 4.
 PLANE_INTERACTIONS = ("scalar", "vector_universal", "vector_bl", "axial", "tensor")
 
-#: What the Standard Model analyses measure.
-Parameter = Literal["flux", "sin2thetaw"]
-PARAMETERS: tuple[Parameter, ...] = get_args(Parameter)
+#: What the analyses of the paper measure, and the units.
+UNITS = {"flux": "1e6 cm-2 s-1", "sin2thetaw": "1"}
+PARAMETERS = tuple(UNITS)
 #: The size of the signal in units of the Standard Model, with all nuisance parameters.
 SIGNAL_PARAMETER = "signal"
 #: Fluxes that differ by less, as a part of them, are the same.
@@ -80,19 +78,6 @@ _ONE_FLUX = 1e-9
 _LEAST_SHARE, _LARGEST_CHANGE = 1e-3, 1e-3
 #: After the name of a constrained parameter whose name a fitted quantity has too.
 _PRIOR = "_prior"
-UNITS: dict[Parameter, str] = {"flux": "1e6 cm-2 s-1", "sin2thetaw": "1"}
-
-
-def parse_parameter(name: str) -> Parameter:
-    """A parameter by its name on the command line.
-
-    Raises:
-        SpecBuilderError: naming the ones there are.
-    """
-    for known in PARAMETERS:
-        if known == name:
-            return known
-    raise unknown_name("parameter", name, PARAMETERS)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.experiments.consistency import check_relative
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from spec_builder.experiments.description import Channel, Experiment
     from spec_builder.model.analyses import NamedAnalysis
@@ -23,19 +23,11 @@ def with_own_sizes(experiment: Experiment, own: NamedAnalysis) -> Experiment:
 
 
 def _channel_with_sizes(channel: Channel, own: NamedAnalysis) -> Channel:
-    def sized(uncertainties: Mapping[str, float]) -> dict[str, float]:
-        return {name: own.uncertainties.get(name, size) for name, size in uncertainties.items()}
-
     source = channel.source
     for name, flux in own.fluxes.items():
         if name in source.names:
             source = source.with_size(name, flux)
-    return replace(
-        channel,
-        source=source,
-        signals=tuple(replace(s, uncertainties=sized(s.uncertainties)) for s in channel.signals),
-        backgrounds=tuple(replace(b, uncertainties=sized(b.uncertainties)) for b in channel.backgrounds),
-    )
+    return replace(channel.resized(own.uncertainties), source=source)
 
 
 def check_own_sizes(experiments: Sequence[Experiment], own: NamedAnalysis, file: str) -> None:
@@ -51,8 +43,7 @@ def check_own_sizes(experiments: Sequence[Experiment], own: NamedAnalysis, file:
     """
     channels = [channel for experiment in experiments for channel in experiment.channels]
     components = {name for channel in channels for name in channel.source.names}
-    parameters = {name for channel in channels for signal in channel.signals for name in signal.uncertainties}
-    parameters |= {name for channel in channels for b in channel.backgrounds for name in b.uncertainties}
+    parameters = {name for channel in channels for sample in channel.samples for name in sample.uncertainties}
     for key, given, there in (("flux", own.fluxes, components), ("uncertainties", own.uncertainties, parameters)):
         for name in given:
             if name not in there:

@@ -17,7 +17,7 @@ from spec_builder.inference.profile import threshold
 from spec_builder.model.metadata import PAPER
 from spec_builder.model.provenance import Choices, parameter_label, range_text
 from spec_builder.model.signal import check_change
-from spec_builder.model.workspace import YIELD_DIGITS, round_yields, signal_modifiers
+from spec_builder.model.workspace import NEW_PHYSICS, YIELD_DIGITS, round_yields, signal_modifiers, signal_sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,15 @@ if TYPE_CHECKING:
     from spec_builder.model.workspace import Workspace
     from spec_builder.physics.choices import Choice
 
-__all__ = ["STYLES", "PatchBuilder", "Style", "build_patch_set", "check_new_names", "patch_labels"]
+__all__ = [
+    "STYLES",
+    "PatchBuilder",
+    "Style",
+    "build_patch_set",
+    "check_new_names",
+    "patch_labels",
+    "strength_operations",
+]
 
 #: ``total`` replaces the signal by Standard Model plus new physics; ``signal`` adds the new physics as a sample of
 #: its own, scaled by mu_np, for tools that expect a signal on top.
@@ -37,6 +45,8 @@ Style = Literal["total", "signal"]
 STYLES: tuple[Style, ...] = get_args(Style)
 NEW_SAMPLE = "new_physics"
 STRENGTH = "mu_np"
+#: The measurement whose parameter of interest is the strength.
+MEASUREMENT = "signal_strength"
 _DEGREES = {1: "one degree", 2: "two degrees"}
 
 
@@ -78,7 +88,7 @@ class PatchBuilder:
         if self.style == "total":
             return [one for i, channel in channels for one in self._replace(i, channel, templates[channel["name"]])]
         added = [self._add(i, channel["name"], templates[channel["name"]]) for i, channel in channels]
-        return added + self._strength()
+        return added + strength_operations(self.workspace["measurements"], self.largest_strength)
 
     def _replace(self, i: int, channel: Mapping[str, Any], templates: Mapping[str, Template]) -> list[dict[str, Any]]:
         """New yields of every signal sample, and the data of their modifiers that go with the yields."""
@@ -108,30 +118,26 @@ class PatchBuilder:
                 f"channel {channel}: patches of style 'signal' need one signal sample without shape uncertainties, "
                 "expected style 'total'"
             )
-        modifiers = signal_modifiers(self.law, self.uncertainties[channel][name], template, self.digits)
-        modifiers.append({"name": STRENGTH, "type": "normfactor", "data": None})
-        sample = {
-            "name": NEW_SAMPLE,
-            "data": round_yields(template.nominal, self.digits),
-            "modifiers": sorted(modifiers, key=lambda m: (m["name"], m["type"])),
-        }
+        uncertainties = self.uncertainties[channel][name]
+        sample = signal_sample(NEW_SAMPLE, STRENGTH, self.law, uncertainties, template, self.digits)
         return {"op": "add", "path": f"/channels/{i}/samples/-", "value": sample}
 
-    def _strength(self) -> list[dict[str, Any]]:
-        """mu_np fixed at 1 in the workspace's own measurements, and a third one that has it as POI."""
 
-        def parameter(*, fixed: bool) -> dict[str, Any]:
-            return {"name": STRENGTH, "inits": [1.0], "bounds": [[0.0, self.largest_strength]], "fixed": fixed}
+def strength_operations(
+    measurements: Sequence[Mapping[str, Any]], largest: float, start: float = 1.0
+) -> list[dict[str, Any]]:
+    """mu_np fixed at 1 in a workspace's own measurements, and a further one where it is free from ``start`` on."""
 
-        measurements = self.workspace["measurements"]
-        operations: list[dict[str, Any]] = [
-            {"op": "add", "path": f"/measurements/{i}/config/parameters/-", "value": parameter(fixed=True)}
-            for i in range(len(measurements))
-        ]
-        physics = next(m for m in measurements if m["name"] == "new_physics")
-        config = {"poi": STRENGTH, "parameters": [*physics["config"]["parameters"], parameter(fixed=False)]}
-        value = {"name": "signal_strength", "config": config}
-        return [*operations, {"op": "add", "path": "/measurements/-", "value": value}]
+    def strength(at: float, bound: float, *, fixed: bool) -> dict[str, Any]:
+        return {"name": STRENGTH, "inits": [at], "bounds": [[0.0, bound]], "fixed": fixed}
+
+    operations: list[dict[str, Any]] = []
+    for i in range(len(measurements)):
+        held = strength(1.0, max(largest, 1.0), fixed=True)
+        operations.append({"op": "add", "path": f"/measurements/{i}/config/parameters/-", "value": held})
+    physics = next(measurement for measurement in measurements if measurement["name"] == NEW_PHYSICS)
+    config = {"poi": STRENGTH, "parameters": [*physics["config"]["parameters"], strength(start, largest, fixed=False)]}
+    return [*operations, {"op": "add", "path": "/measurements/-", "value": {"name": MEASUREMENT, "config": config}}]
 
 
 def check_new_names(workspace: Workspace) -> None:
@@ -257,7 +263,7 @@ def build_patch_set(
         extra={
             **Choices.of(analysis, choice, rounded.masses).to_dict(statuses=False),
             "style": style,
-            "measurement": "new_physics",
+            "measurement": NEW_PHYSICS,
             # two digits of where it lies: more would depend on the machine
             "minimum": {
                 "twice_nll": least,

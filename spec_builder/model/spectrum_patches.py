@@ -11,24 +11,21 @@ from spec_builder.base.files import digest
 from spec_builder.base.version import __version__
 from spec_builder.histfactory.patchset import patch_set
 from spec_builder.inference.likelihood import Likelihood
-from spec_builder.model.patches import NEW_SAMPLE, STRENGTH, check_new_names
+from spec_builder.model.patches import MEASUREMENT, NEW_SAMPLE, STRENGTH, check_new_names, strength_operations
 from spec_builder.model.provenance import in_words
 from spec_builder.model.spectra import RECOILING, acts_on, spectrum_notes, spectrum_yields
-from spec_builder.model.workspace import NEW_PHYSICS, round_yields, signal_modifiers
+from spec_builder.model.workspace import YIELD_DIGITS, signal_sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from spec_builder.experiments.description import Channel
     from spec_builder.experiments.spectra import RecoilSpectrum
     from spec_builder.model.analysis import Analysis
-    from spec_builder.model.signal import Yields
     from spec_builder.model.workspace import Workspace
 
-__all__ = ["MEASUREMENT", "build_spectra_patch_set", "spectrum_likelihood", "spectrum_patch", "spectrum_workspace"]
+__all__ = ["build_spectra_patch_set", "spectrum_likelihood", "spectrum_patch", "spectrum_workspace"]
 
-#: The measurement whose parameter of interest is the strength.
-MEASUREMENT = "signal_strength"
 #: The strength runs up to this many events for each one observed, and this many more.
 _EVENTS_PER_OBSERVED, _EVENTS_MORE = 10.0, 100.0
 
@@ -64,11 +61,13 @@ def spectrum_patch(analysis: Analysis, spectrum: RecoilSpectrum) -> list[dict[st
     for i, described in enumerate(analysis.workspace["channels"]):
         if described["name"] in channels:
             channel = channels[described["name"]]
-            sample = _sample(analysis, channel, yields[channel.name])
+            template = yields[channel.name].template(1.0)
+            uncertainties = _uncertainties(channel)
+            sample = signal_sample(NEW_SAMPLE, STRENGTH, analysis.law, uncertainties, template, YIELD_DIGITS)
             operations.append({"op": "add", "path": f"/channels/{i}/samples/-", "value": sample})
     observed = sum(float(channel.observed.sum()) for channel in analysis.channels)
     largest = float(f"{(_EVENTS_PER_OBSERVED * observed + _EVENTS_MORE) / events:.2g}")
-    return operations + _measurements(analysis.workspace["measurements"], largest)
+    return operations + strength_operations(analysis.workspace["measurements"], largest, min(1.0, largest / 10))
 
 
 def _channels_of(analysis: Analysis, spectrum: RecoilSpectrum) -> dict[str, Channel]:
@@ -84,33 +83,6 @@ def _channels_of(analysis: Analysis, spectrum: RecoilSpectrum) -> dict[str, Chan
             "'# target: ...' with the one it belongs to"
         )
     return channels
-
-
-def _sample(analysis: Analysis, channel: Channel, yields: Yields) -> dict[str, Any]:
-    template = yields.template(1.0)
-    modifiers = signal_modifiers(analysis.law, _uncertainties(channel), template)
-    modifiers.append({"name": STRENGTH, "type": "normfactor", "data": None})
-    return {
-        "name": NEW_SAMPLE,
-        "data": round_yields(template.nominal),
-        "modifiers": sorted(modifiers, key=lambda m: (m["name"], m["type"])),
-    }
-
-
-def _measurements(measurements: Sequence[Mapping[str, Any]], largest: float) -> list[dict[str, Any]]:
-    """The strength in every measurement, and one of it."""
-
-    def strength(*, fixed: bool) -> dict[str, Any]:
-        return {"name": STRENGTH, "inits": [1.0], "bounds": [[0.0, max(largest, 1.0)]], "fixed": fixed}
-
-    operations: list[dict[str, Any]] = [
-        {"op": "add", "path": f"/measurements/{i}/config/parameters/-", "value": strength(fixed=True)}
-        for i in range(len(measurements))
-    ]
-    physics = next(measurement for measurement in measurements if measurement["name"] == NEW_PHYSICS)
-    free = strength(fixed=False) | {"inits": [min(1.0, largest / 10)], "bounds": [[0.0, largest]]}
-    config = {"poi": STRENGTH, "parameters": [*physics["config"]["parameters"], free]}
-    return [*operations, {"op": "add", "path": "/measurements/-", "value": {"name": MEASUREMENT, "config": config}}]
 
 
 def spectrum_workspace(analysis: Analysis, spectrum: RecoilSpectrum) -> Workspace:

@@ -21,6 +21,7 @@ __all__ = [
     "build_workspace",
     "round_yields",
     "signal_modifiers",
+    "signal_sample",
 ]
 
 #: Bound of every constrained parameter; pyhf's own +-5 falls short for strongly excluded points.
@@ -100,15 +101,16 @@ def _shape(
     ]
 
 
-def _signal_sample(
-    name: str, factor: str | None, uncertainties: Mapping[str, float], template: Template, law: Law
+def signal_sample(
+    name: str, factor: str | None, law: Law, uncertainties: Mapping[str, float], template: Template, digits: int
 ) -> dict[str, Any]:
-    modifiers = signal_modifiers(law, uncertainties, template)
+    """A signal with its uncertainties, see :func:`signal_modifiers`, and the normfactor on it if it has one."""
+    modifiers = signal_modifiers(law, uncertainties, template, digits)
     if factor is not None:
         modifiers.append({"name": factor, "type": "normfactor", "data": None})
     return {
         "name": name,
-        "data": round_yields(template.nominal),
+        "data": round_yields(template.nominal, digits),
         "modifiers": sorted(modifiers, key=lambda modifier: (modifier["name"], modifier["type"])),
     }
 
@@ -135,7 +137,7 @@ def _background_sample(experiment: str, background: Background, law: Law) -> dic
 
 def _channel(experiment: str, channel: Channel, templates: Mapping[str, Template], law: Law) -> dict[str, Any]:
     samples = [
-        _signal_sample(signal.name, signal.factor, signal.uncertainties, templates[signal.name], law)
+        signal_sample(signal.name, signal.factor, law, signal.uncertainties, templates[signal.name], YIELD_DIGITS)
         for signal in channel.signals
     ]
     samples += [_background_sample(experiment, background, law) for background in channel.backgrounds]

@@ -74,10 +74,6 @@ def first_excluded(result: LimitsResult) -> FloatArray:
     )
 
 
-def _masses(result: LimitsResult) -> FloatArray:
-    return np.array([point.mass_MeV for point in result.exclusion.points])
-
-
 def crossings(one: LimitsResult, other: LimitsResult) -> list[tuple[float, str]]:
     """Masses at which one limit overtakes the other [MeV], and which is the stronger one above.
 
@@ -85,7 +81,7 @@ def crossings(one: LimitsResult, other: LimitsResult) -> list[tuple[float, str]]
         one: limits at some masses.
         other: limits at the same masses.
     """
-    masses = _masses(one)
+    masses = one.masses_MeV
     difference = np.log(first_excluded(one)) - np.log(first_excluded(other))
     found = []
     for i in np.flatnonzero(np.diff(np.sign(difference)) != 0):
@@ -175,7 +171,7 @@ def _driver_rows(by_place: Mapping[tuple[str, str], LimitsResult]) -> list[tuple
         for modifier in sample["modifiers"]
     }
     for panel in PANELS:
-        masses = _masses(by_place[GLOBAL, panel])
+        masses = by_place[GLOBAL, panel].masses_MeV
         limits = {name: everything_above(by_place[name, panel]) for name in COMPUTED}
         for mass in _DECADES:
             i = int(np.argmin(np.abs(np.log(masses / mass))))

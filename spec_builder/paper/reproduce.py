@@ -16,13 +16,14 @@ from spec_builder.base.progress import silent
 from spec_builder.experiments.reading import load_experiment
 from spec_builder.histfactory.modifiers import LAWS
 from spec_builder.inference.profile import ONE_SIGMA
-from spec_builder.model.analysis import ANALYSES, PARAMETERS, UNITS, load_analysis, parse_parameter
+from spec_builder.model.analysis import ANALYSES, PARAMETERS, UNITS, load_analysis
 from spec_builder.paper.bounds import PANELS, missing_bounds, shipped_bounds
 from spec_builder.paper.comparison import COMPARISON_FILES, angle_files, bounds_files
 from spec_builder.paper.computed import COMPANION_FITS, COMPUTED, PART_MASSES, companions_summary
 from spec_builder.paper.plane import PLANE_INTERACTIONS, draw_fig4
 from spec_builder.paper.summary import Job, fits_summary, limit_choices, limits_summary, published_results, run_jobs
-from spec_builder.sharing.export import METADATA_FILE, WORKSPACE_FILE, workspace_files
+from spec_builder.sharing.bundle import METADATA, WORKSPACE
+from spec_builder.sharing.export import workspace_files
 from spec_builder.studies.fits import FitResult, fit_analysis
 from spec_builder.studies.profiles import profile_analysis
 
@@ -65,7 +66,7 @@ def _files() -> list[str]:
     companions = [name for name in COMPUTED if name not in ANALYSES]
     names += [f"contour_{a}_{interaction}.csv" for a, interaction in itertools.product(companions, PANELS)]
     folders = [f"workspaces/{law}/{a}" for law, a in itertools.product(LAWS, ANALYSES)]
-    return names + [f"{folder}/{file}" for folder in folders for file in (WORKSPACE_FILE, METADATA_FILE)]
+    return names + [f"{folder}/{file}" for folder in folders for file in (WORKSPACE, METADATA)]
 
 
 @checked
@@ -197,7 +198,7 @@ def _numbers(choices: list[FitResult]) -> dict[str, Any]:
         "schema": "spec_builder/summary/1",
         "fits": [result.to_dict() for result in choices],
         "paper": [
-            {"analysis": a, "parameter": p, "unit": UNITS[parse_parameter(p)], "value": v, "up": u, "down": d}
+            {"analysis": a, "parameter": p, "unit": UNITS[p], "value": v, "up": u, "down": d}
             for (a, p), (v, u, d) in paper.items()
         ],
     }

@@ -14,7 +14,7 @@ from spec_builder.base.files import data_path, shipped_names
 from spec_builder.base.grids import real_number
 from spec_builder.base.names import meant, unknown_key, unknown_name
 from spec_builder.base.printing import in_line
-from spec_builder.base.reading import parse_toml, read_bytes
+from spec_builder.base.reading import is_inside, parse_toml, read_bytes
 from spec_builder.base.tables import read_table
 
 if TYPE_CHECKING:
@@ -196,11 +196,7 @@ class Description:
         name = self.text(key)
         self._content[key] = name
         path = self.folder / name
-        try:
-            contained = path.resolve().is_relative_to(self.folder.resolve())
-        except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL in the name
-            contained = False
-        if not contained:
+        if not is_inside(path, self.folder):
             raise self.error(key, f"a file inside {self.folder}", name)
         return path
 

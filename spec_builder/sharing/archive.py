@@ -20,7 +20,7 @@ from spec_builder.histfactory.patchset import check_record
 from spec_builder.model.analysis import load_analyses
 from spec_builder.model.given import as_choices, as_names
 from spec_builder.model.provenance import Choices, option_texts
-from spec_builder.sharing.bundle import pack, seal
+from spec_builder.sharing.bundle import HS3, METADATA, WORKSPACE, pack, seal
 from spec_builder.sharing.citations import bibtex, inspire_records
 from spec_builder.sharing.critical import check_critical, critical_file, is_critical
 from spec_builder.sharing.expected import EXPECTED, expected_results, reference_flux_of
@@ -39,9 +39,8 @@ if TYPE_CHECKING:
     from spec_builder.sharing.bundle import Files
     from spec_builder.studies.limits import LimitsResult
 
-__all__ = ["HS3", "archive_files", "contour", "data_records", "write_archives"]
+__all__ = ["archive_files", "contour", "data_records", "write_archives"]
 
-HS3 = "BkgOnly.hs3.json"
 #: Masses of the contour tables, as in Fig. 4.
 CONTOUR_POINTS = 121
 
@@ -180,7 +179,7 @@ def archive_files(
     analysis: Analysis,
     exported: Mapping[str, bytes],
     patches: PatchRequest,
-    critical: Mapping[str, str] | None = None,
+    critical: Mapping[str, str],
 ) -> Files:
     """Everything in the archive of one analysis, by file name, checksums included.
 
@@ -194,19 +193,18 @@ def archive_files(
         SpecBuilderError: if a patch has no valid fit.
     """
     content = {name: parse_json(data.decode(), name) for name, data in sorted(exported.items())}
-    workspace, metadata = content.pop("BkgOnly.json"), content.pop("BkgOnly.meta.json")
+    workspace, metadata = content.pop(WORKSPACE), content.pop(METADATA)
     measured = workspace["measurements"][0]["config"]["poi"]
     results = canonical_json(expected_results(workspace, reference_flux_of(metadata, measured), content))
     expected = parse_json(results, EXPECTED)  # in the order that readers find
     chosen = patches.choices_for(analysis)
     options = {patch_file(choice): option_texts(choice) for choice in chosen}
-    tables = critical or {}
     about = Choices.of(analysis)
     added = {
         HS3: canonical_json(hs3_workspace(workspace, metadata)),
         EXPECTED: results,
-        "README.md": archive_readme(about, workspace, metadata, content, expected, options, tables),
+        "README.md": archive_readme(about, workspace, metadata, content, expected, options, critical),
         "CITATION.bib": bibtex(text for choice in chosen for text in analysis.sources(choice)),
     }
-    added |= tables
+    added |= critical
     return seal(dict(exported) | {name: text.encode() for name, text in added.items()})

@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from spec_builder.sharing.unpacking import Member
 
 __all__ = [
+    "HS3",
     "LINES",
+    "METADATA",
     "SUBMISSION",
     "SUMS",
+    "WORKSPACE",
     "broken_seals",
     "is_archive",
     "is_submission",
@@ -37,6 +40,8 @@ __all__ = [
 
 Files = dict[str, bytes]
 
+#: Of every analysis: the workspace, what it cannot say, and the same model in HS3.
+WORKSPACE, METADATA, HS3 = "BkgOnly.json", "BkgOnly.meta.json", "BkgOnly.hs3.json"
 SUMS = "SHA256SUMS"
 LINES = "LINES"
 SUBMISSION = "submission.yaml"

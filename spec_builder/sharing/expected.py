@@ -10,6 +10,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import minimise
 from spec_builder.inference.profile import threshold
+from spec_builder.model.workspace import NEW_PHYSICS
 from spec_builder.studies.patch_scans import scan_patches
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ __all__ = ["EXPECTED", "degrees_of_freedom", "expected_results", "reference_flux
 #: Name of the file in an archive.
 EXPECTED = "expected_results.json"
 SCHEMA = "spec_builder/expected_results/1"
-MEASUREMENT = "new_physics"
 #: Of the quantities by name. pyhf's default minimiser reaches them too.
 TOLERANCES = {"twice_nll": 1e-5, "delta_chi2": 1e-4, "value": 1e-3, "flux_1e6_cm2_s1": 5e-3}
 #: Far from the minimum the eight digits of a yield tell: 2NLL differs by this part of itself.
@@ -103,7 +103,7 @@ def _measurements(workspace: dict[str, Any], reference_flux: float | None) -> di
 
 def _twice_nll(workspace: dict[str, Any], content: dict[str, Any], name: str) -> list[float]:
     """Profiled 2NLL of every patch."""
-    scan = scan_patches(workspace, content, name=name, measurement=MEASUREMENT)
+    scan = scan_patches(workspace, content, name=name, measurement=NEW_PHYSICS)
     if scan is None or not scan.columns["valid"].all():
         raise SpecBuilderError(f"{name}: the fit of a patch is not valid")
     heights: list[float] = scan.columns["twice_nll"].tolist()

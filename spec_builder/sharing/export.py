@@ -24,6 +24,7 @@ from spec_builder.model.points import as_point
 from spec_builder.model.provenance import Choices
 from spec_builder.model.spectrum_patches import build_spectra_patch_set
 from spec_builder.model.workspace import YIELD_DIGITS
+from spec_builder.sharing.bundle import METADATA, WORKSPACE
 from spec_builder.studies.limits import find_limits
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PatchRequest", "export_point", "export_workspaces", "patch_file", "refuse_twice", "workspace_files"]
 
-WORKSPACE_FILE = "BkgOnly.json"
-METADATA_FILE = "BkgOnly.meta.json"
 SPECTRA_FILE = "patchset_spectra.json"
 #: Couplings of a patch set reach this factor beyond the ends of what is excluded.
 _AROUND = 2.0
@@ -201,7 +200,7 @@ def export_workspaces(
     chosen = [[] if patches is None else patches.choices_for(analysis) for analysis in loaded]
     for name, choices in zip(names, chosen, strict=True):
         sets = [*map(patch_file, choices), *[SPECTRA_FILE] * bool(recoils)]
-        Output(output / name, force).check([WORKSPACE_FILE, *sets, METADATA_FILE])
+        Output(output / name, force).check([WORKSPACE, *sets, METADATA])
     files: dict[Path, str] = {}
     made, wanted = 0, sum(map(len, chosen))
     report(made, wanted)
@@ -240,7 +239,7 @@ def workspace_files(analysis: Analysis, patch_sets: Mapping[str, str] | None = N
         patch_sets: digests of the patch sets beside it, by file name.
     """
     metadata = workspace_metadata(analysis) | {"patch_sets": dict(patch_sets or {})}
-    return {WORKSPACE_FILE: canonical_json(analysis.workspace), METADATA_FILE: canonical_json(metadata)}
+    return {WORKSPACE: canonical_json(analysis.workspace), METADATA: canonical_json(metadata)}
 
 
 @checked

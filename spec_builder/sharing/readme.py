@@ -57,7 +57,7 @@ def archive_readme(
     patch_sets: Mapping[str, Mapping[str, Any]],
     expected: Mapping[str, Any],
     options_of: Mapping[str, Mapping[str, str]],
-    critical: Iterable[str] = (),
+    critical: Iterable[str],
 ) -> str:
     """Markdown text: what, data, approximations, patches, commands with their output, licence, how to cite.
 

@@ -30,6 +30,8 @@ from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.newton import given_rows
 from spec_builder.inference.patches import group_patches
 from spec_builder.inference.rows import take_apart
+from spec_builder.model.workspace import NEW_PHYSICS
+from spec_builder.sharing.bundle import WORKSPACE
 from spec_builder.sharing.critical import check_critical, critical_summary, is_critical
 
 if TYPE_CHECKING:
@@ -40,9 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["verify_file", "verify_patch_set", "verify_workspace", "workspace_notes"]
 
-WORKSPACE_FILE = "BkgOnly.json"
-#: A measurement that every workspace of ours has.
-OWN_MEASUREMENT = "new_physics"
 #: Likeness of two names from which on one is taken for the other misspelt.
 _ALIKE = 0.8
 #: Settings without a parameter that are compared with the parameters' names.
@@ -104,9 +103,9 @@ def _summary(workspace: dict[str, Any]) -> str:
 
 def _verify_patch_set(name: str, content: dict[str, Any], report: Parts) -> tuple[str, list[str]]:
     """Digest, schema, names; then every patch is applied and evaluated, which pyhf leaves to whoever uses it."""
-    beside = Path(name).with_name(WORKSPACE_FILE)
+    beside = Path(name).with_name(WORKSPACE)
     if name == "-" or not beside.is_file():
-        return "patch set", [f"its workspace {WORKSPACE_FILE} is not beside it; put them into one folder"]
+        return "patch set", [f"its workspace {WORKSPACE} is not beside it; put them into one folder"]
     workspace = check_workspace(load_workspace(str(beside)), str(beside))
     problems = verify_patch_set(workspace, content, name, report=report)
     if problems:
@@ -172,7 +171,7 @@ def _check_names(content: Mapping[str, Any]) -> None:
 
 def _patch_problems(workspace: dict[str, Any], patches: list[tuple[str, Any]], report: Parts) -> Iterator[str]:
     names = [measurement["name"] for measurement in workspace["measurements"]]
-    measurement = OWN_MEASUREMENT if OWN_MEASUREMENT in names else None
+    measurement = NEW_PHYSICS if NEW_PHYSICS in names else None
     lost: list[str] = []
     groups = group_patches(workspace, patches, measurement, report=report, failed=lambda _, why: lost.append(why))
     yield from lost
@@ -228,7 +227,7 @@ def verify_workspace(workspace: Any) -> list[str]:
         return problems
     missing = missing_interests(workspace)
     # others leave the counts of channels that they have taken out, which pyhf passes over; ours have none
-    ours = any(measurement["name"] == OWN_MEASUREMENT for measurement in workspace["measurements"])
+    ours = any(measurement["name"] == NEW_PHYSICS for measurement in workspace["measurements"])
     problems = [
         f"observation '{name}' has no channel; remove it or add the channel"
         for name in (_without_channel(workspace) if ours else [])

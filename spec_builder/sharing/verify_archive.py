@@ -17,7 +17,7 @@ from spec_builder.base.reading import MAX_JSON_MEMORY, json_memory, parse_json
 from spec_builder.histfactory.hs3 import hs3_workspace
 from spec_builder.histfactory.hs3_reading import workspaces_of_hs3
 from spec_builder.histfactory.patchset import check_patch_set
-from spec_builder.sharing.bundle import LINES, SUMS, broken_seals, read_archive
+from spec_builder.sharing.bundle import HS3, LINES, METADATA, SUMS, WORKSPACE, broken_seals, read_archive
 from spec_builder.sharing.critical import check_critical, is_critical, is_json_number
 from spec_builder.sharing.expected import EXPECTED, reference_flux_of, unexpected_results
 from spec_builder.sharing.verify import verify_patch_set, verify_workspace
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from os import PathLike
 
 __all__ = ["verify_archive"]
-
-WORKSPACE, METADATA, HS3 = "BkgOnly.json", "BkgOnly.meta.json", "BkgOnly.hs3.json"
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found not to be finite

@@ -10,7 +10,9 @@ from spec_builder.base.text import markdown_text
 from spec_builder.base.version import __version__
 from spec_builder.model.provenance import Choices, in_words, option_key
 from spec_builder.physics.interactions import shipped_interactions
+from spec_builder.sharing.bundle import METADATA, WORKSPACE
 from spec_builder.sharing.comparison import different_lines
+from spec_builder.sharing.expected import EXPECTED
 from spec_builder.sharing.readme import archive_readme
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def readme_problems(readme: str, content: Mapping[str, Any]) -> Iterator[tuple[i
     Raises:
         SpecBuilderError: if the files lack what a README says.
     """
-    metadata = content["BkgOnly.meta.json"]
+    metadata = content[METADATA]
     try:
         wanted, version = _made_again(readme, content), str(metadata["version"])
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
@@ -47,7 +49,7 @@ def readme_problems(readme: str, content: Mapping[str, Any]) -> Iterator[tuple[i
 
 
 def _made_again(readme: str, content: Mapping[str, Any]) -> str:
-    metadata = content["BkgOnly.meta.json"]
+    metadata = content[METADATA]
     patch_sets = {name: part for name, part in sorted(content.items()) if name.startswith("patchset_")}
     choices = Choices(
         str(metadata["analysis"]),
@@ -58,9 +60,7 @@ def _made_again(readme: str, content: Mapping[str, Any]) -> str:
     )
     options = {name: _options(part["metadata"]) for name, part in patch_sets.items()}
     critical = sorted(name for name in content if name.startswith("critical_"))
-    return archive_readme(
-        choices, content["BkgOnly.json"], metadata, patch_sets, content["expected_results.json"], options, critical
-    )
+    return archive_readme(choices, content[WORKSPACE], metadata, patch_sets, content[EXPECTED], options, critical)
 
 
 def _notes(readme: str, together: str) -> tuple[tuple[str, str], ...]:

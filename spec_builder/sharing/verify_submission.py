@@ -20,7 +20,7 @@ from spec_builder.model.analysis import ANALYSES, load_analysis
 from spec_builder.model.provenance import option_key
 from spec_builder.physics.interactions import choose, shipped_interactions
 from spec_builder.sharing.archive import contour, data_records
-from spec_builder.sharing.bundle import SUBMISSION, read_archive
+from spec_builder.sharing.bundle import HS3, METADATA, SUBMISSION, read_archive
 from spec_builder.sharing.comparison import different_lines
 from spec_builder.sharing.submission import is_installed, write_submission
 from spec_builder.sharing.verify_archive import verify_archive
@@ -89,7 +89,7 @@ def verify_submission(path: str | PathLike[str], *, report: Parts = silent) -> t
 def _member(path: Path) -> _Member | str:
     """What a sound archive was made from, or why that cannot be told here."""
     files = read_archive(path)
-    metadata = parse_json(files["BkgOnly.meta.json"].decode(), "BkgOnly.meta.json")
+    metadata = parse_json(files[METADATA].decode(), METADATA)
     name = str(metadata["analysis"])
     if name not in {*ANALYSES, *named_analyses(), *shipped_experiments()}:
         return f"analysis '{name}' is not one that comes with spec_builder"
@@ -115,7 +115,7 @@ def _choice(about: Mapping[str, Any]) -> Choice:
 def _hs3_problems(folder: Path, archive: Path, member: _Member | str) -> Iterator[str]:
     beside = folder / archive.name.replace(".tar.gz", ".hs3.json")
     files = member.files if isinstance(member, _Member) else read_archive(archive)
-    if read_text(beside, most=64 * 2**20) != files["BkgOnly.hs3.json"].decode():
+    if read_text(beside, most=64 * 2**20) != files[HS3].decode():
         yield f"{beside.name}: is not the HS3 file of {archive.name}"
 
 

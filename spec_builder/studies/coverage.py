@@ -133,9 +133,7 @@ class CoverageResult(PicturedResult):
         if self.mass_MeV is not None:
             contact = np.isinf(self.mass_MeV)
             facts["mass"] = "inf: the contact limit, g/m in 1/GeV" if contact else f"{self.mass_MeV:g} MeV"
-        facts |= {
-            "toys": f"{self.toys} at each value, seed {self.seed}, nuisance parameters {self.ensemble}",
-        }
+        facts["toys"] = f"{self.toys} at each value, seed {self.seed}, nuisance parameters {self.ensemble}"
         choice = self.provenance.choice
         of = self.provenance.analysis if choice is None else f"{choice.name}, {self.provenance.analysis}"
         return Report(

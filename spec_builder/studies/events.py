@@ -12,14 +12,7 @@ from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.text import Report, Shown
 from spec_builder.drawing.page import entries_of, legend_over
-from spec_builder.drawing.spectra import (
-    BACKGROUND_LOOKS,
-    Layer,
-    counts_text,
-    draw_counts,
-    draw_stack,
-    draw_total_band,
-)
+from spec_builder.drawing.spectra import BACKGROUND_LOOKS, Layer, counts_text, draw_counts, draw_stack, draw_total_band
 from spec_builder.drawing.style import sample_name
 from spec_builder.inference.expectation import TOTAL, covariance, expect, prior
 from spec_builder.inference.fit import fit

@@ -11,7 +11,7 @@ import numpy as np
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.executors import workers
-from spec_builder.base.grids import check_level
+from spec_builder.base.grids import check_level, json_mass
 from spec_builder.base.names import unknown_name
 from spec_builder.base.printing import counted
 from spec_builder.base.progress import Parts, silent
@@ -23,6 +23,7 @@ from spec_builder.inference.toys import TOYS_MODULES
 from spec_builder.model.given import as_analysis, as_choice, mass_axis
 from spec_builder.model.provenance import Choices, parameter_label
 from spec_builder.physics.constants import MEV_PER_GEV
+from spec_builder.studies.fits import finite_or_none
 from spec_builder.studies.limits import check_dof, limits_problem
 from spec_builder.studies.open_ends import notes_on_open_ends
 from spec_builder.studies.pictures import PicturedResult, dataset_label, interaction_label, level_note, own_axes
@@ -173,21 +174,16 @@ class ExpectedLimits(PicturedResult):
         }
 
     def _json_point(self, point: ExpectedPoint) -> dict[str, Any]:
-        mass: float | str | None = point.mass_MeV
-        if math.isnan(point.mass_MeV):
-            mass = None
-        elif math.isinf(point.mass_MeV):
-            mass = "inf"
-        content: dict[str, Any] = {"mass_MeV": mass, "expected": self._finite(point.upper)}
+        content: dict[str, Any] = {"mass_MeV": json_mass(point.mass_MeV), "expected": self._finite(point.upper)}
         if self.choice.signed:
             content["expected_low"] = self._finite(point.lower)
-        content["median_error"] = point.median_error if math.isfinite(point.median_error) else None
+        content["median_error"] = finite_or_none(point.median_error)
         return content | {"allowed_bands": point.allowed_bands, "valid": point.valid}
 
     def _finite(self, quantiles: dict[str, float]) -> dict[str, float | None]:
         """Quantiles for JSON; Asimov data have a median alone."""
         exists = {name: self.kind == "toys" or name == "median" for name in quantiles}
-        return {name: value if exists[name] and math.isfinite(value) else None for name, value in quantiles.items()}
+        return {name: finite_or_none(value) if exists[name] else None for name, value in quantiles.items()}
 
     def report(self) -> Report:
         """A row for each mass: quantiles of the limit."""

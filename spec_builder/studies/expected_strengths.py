@@ -20,6 +20,7 @@ from spec_builder.model.provenance import Choices
 from spec_builder.model.spectra import spectrum_notes
 from spec_builder.model.spectrum_patches import spectrum_likelihood
 from spec_builder.studies.expected import BAND, check_kind, data_words, expected_point
+from spec_builder.studies.fits import finite_or_none
 from spec_builder.studies.pictures import PicturedResult, bars_height, draw_strengths
 
 if TYPE_CHECKING:
@@ -73,14 +74,11 @@ class ExpectedStrengths(PicturedResult):
             "ensemble": self.ensemble,
             "spectra": [
                 {
-                    "name": spectrum.name,
-                    "title": spectrum.title,
-                    "source": spectrum.source,
-                    "status": spectrum.status,
-                    "sha256": spectrum.sha256,
-                    "labels": dict(spectrum.labels),
-                    "expected": {name: _finite(point.upper[name]) if name in self._names else None for name in BAND},
-                    "median_error": _finite(point.median_error),
+                    **spectrum.described,
+                    "expected": {
+                        name: finite_or_none(point.upper[name]) if name in self._names else None for name in BAND
+                    },
+                    "median_error": finite_or_none(point.median_error),
                     "valid": point.valid,
                 }
                 for spectrum, point in zip(self.spectra, self.points, strict=True)
@@ -142,10 +140,6 @@ class ExpectedStrengths(PicturedResult):
                 "nothing is; strength 1 is the table's own rate"
             },
         )
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 @checked

@@ -21,7 +21,7 @@ from spec_builder.inference.likelihood import Likelihood
 from spec_builder.inference.profile import follow, search
 from spec_builder.model.given import as_analysis, as_spectrum
 from spec_builder.model.patches import STRENGTH
-from spec_builder.model.points import Point, as_point
+from spec_builder.model.points import as_point
 from spec_builder.model.provenance import Choices
 from spec_builder.model.spectra import spectrum_notes
 from spec_builder.model.spectrum_patches import spectrum_likelihood
@@ -220,16 +220,13 @@ def explain_point(
         SpecBuilderError: for a mass or coupling that is none, if the interaction acts on no target, the law is not one
             for limits, or no fit is found.
     """
-    return _explained_point(as_analysis(analysis, law, variants), as_point(choice, mass_MeV, value))
-
-
-def _explained_point(analysis: Analysis, point: Point) -> Explanation:
-    analysis.check_limits()
-    workspace = jsonpatch.apply_patch(analysis.workspace, point.operations(analysis))
+    loaded, point = as_analysis(analysis, law, variants), as_point(choice, mass_MeV, value)
+    loaded.check_limits()
+    workspace = jsonpatch.apply_patch(loaded.workspace, point.operations(loaded))
     model = Likelihood.from_workspace(workspace, NEW_PHYSICS)
     fitted = minuit.minimise(model, start=model.init)
-    about = Choices.of(analysis, point.choice, point.masses_MeV, couplings=point.couplings)
-    return _explanation(about, analysis, str(point), model, fitted)
+    about = Choices.of(loaded, point.choice, point.masses_MeV, couplings=point.couplings)
+    return _explanation(about, loaded, str(point), model, fitted)
 
 
 @checked

@@ -52,14 +52,10 @@ USUAL_CL = 0.6827
 _DRAWN = 38
 #: What stands beside the null of an infinite significance, which JSON cannot hold.
 INFINITE = "infinite: without a signal nothing is expected in a bin with counts"
-
-
 #: Rounding of 2NLL that is told: it shows in the digits that are printed of an interval.
 _ROUNDING_TOLD = 1e-5
 #: What it may hide of a significance, from where on it shows in the two digits that are printed.
 _SIGNIFICANCE_TOLD = 0.01
-
-
 #: EDM that is told.
 _LEAST_EDM = 1e-12
 #: p-values below are written with an exponent; and the least one that is written.
@@ -141,8 +137,7 @@ class FitResult(PicturedResult):
     @property
     def interval(self) -> tuple[float | None, float | None]:
         """Ends of the interval at ``cl``; None where it has no end."""
-        low = None if self.fit.down is None else self.fit.value - self.fit.down
-        return low, None if self.fit.up is None else self.fit.value + self.fit.up
+        return self.fit.interval
 
     @property
     def up(self) -> float | None:

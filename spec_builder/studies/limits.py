@@ -41,7 +41,7 @@ from spec_builder.studies.pictures import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from matplotlib.axes import Axes
 
@@ -63,6 +63,7 @@ __all__ = [
     "in_contact_units",
     "interval_text",
     "limits_problem",
+    "per_GeV",
 ]
 
 
@@ -422,8 +423,13 @@ def in_contact_units(exclusion: Exclusion) -> Exclusion:
 
 
 def _in_per_GeV(point: MassPoint) -> MassPoint:
+    return replace(point, excluded=per_GeV(point.excluded), best_g=point.best_g * MEV_PER_GEV)
+
+
+def per_GeV(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+    """Ends of intervals, or errors of them, in 1/GeV in the place of 1/MeV."""
+
     def scaled(end: float | None) -> float | None:
         return None if end is None else end * MEV_PER_GEV
 
-    excluded = tuple((scaled(low), scaled(high)) for low, high in point.excluded)
-    return replace(point, excluded=excluded, best_g=point.best_g * MEV_PER_GEV)
+    return tuple((scaled(low), scaled(high)) for low, high in intervals)

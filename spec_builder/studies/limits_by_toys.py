@@ -34,6 +34,7 @@ from spec_builder.studies.limits import (
     in_contact_units,
     interval_text,
     limits_problem,
+    per_GeV,
 )
 from spec_builder.studies.open_ends import notes_on_open_ends, open_ends
 from spec_builder.studies.pictures import PicturedResult, dataset_label, interaction_label, level_note, own_axes
@@ -312,18 +313,11 @@ def _grids(values: object, masses: FloatArray, choice: Choice) -> list[FloatArra
 
 def _in_contact_units(found: ToyExclusion) -> ToyExclusion:
     """What stands beside the intervals at the mass inf as g/m in 1/GeV."""
-
-    def scaled(pairs: tuple[tuple[float | None, float | None], ...]) -> tuple[tuple[float | None, float | None], ...]:
-        return tuple(
-            (None if low is None else low * MEV_PER_GEV, None if high is None else high * MEV_PER_GEV)
-            for low, high in pairs
-        )
-
     points = []
     for one in found.points:
         if not math.isinf(one.point.mass_MeV):
             points.append(one)
             continue
         critical = tuple(replace(at, value=at.value * MEV_PER_GEV) for at in one.critical)
-        points.append(replace(one, errors=scaled(one.errors), asymptotic=scaled(one.asymptotic), critical=critical))
+        points.append(replace(one, errors=per_GeV(one.errors), asymptotic=per_GeV(one.asymptotic), critical=critical))
     return replace(found, points=tuple(points))

@@ -73,8 +73,8 @@ def scan_patches(
         poi: parameter of interest in the place of the measurement's, '' for none.
         hold: values of parameters to hold, by name.
         executor: any ``concurrent.futures.Executor``; None computes here.
-        jobs: worker processes in the place of an executor; see :func:`scan_analysis`.
-        output: an ``.npz``, ``.csv`` or ``.parquet`` file; see :func:`scan_analysis`.
+        jobs: worker processes in the place of an executor; see :func:`~spec_builder.studies.scans.scan_analysis`.
+        output: an ``.npz``, ``.csv`` or ``.parquet`` file; see :func:`~spec_builder.studies.scans.scan_analysis`.
         force: replace a file that exists.
         report: told how many chunks are done, and of how many.
         passed_over: told what is wrong with each patch that does not apply or compile, which is then left out; by

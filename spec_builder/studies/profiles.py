@@ -126,8 +126,7 @@ class ProfileResult(PicturedResult):
     @property
     def interval(self) -> tuple[float | None, float | None]:
         """Ends of the interval at the minimum's ``cl``; None where it has no end."""
-        low = None if self.best.down is None else self.best.value - self.best.down
-        return low, None if self.best.up is None else self.best.value + self.best.up
+        return self.best.interval
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON; null where 2NLL is not finite."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from spec_builder.base.arrays import FloatArray
-    from spec_builder.experiments.description import Background, Channel, Experiment, Signal
+    from spec_builder.experiments.description import Background, Experiment
     from spec_builder.model.analysis import Analysis
     from spec_builder.model.given import GivenAnalysis
 
@@ -117,7 +117,7 @@ class Projection:
     def _changed(self, experiment: Experiment) -> Experiment:
         backgrounds = {sample: factor for (name, sample), factor in self.backgrounds.items() if name == experiment.name}
         scaled = experiment.scaled(self.exposure.get(experiment.name, 1.0), backgrounds)
-        channels = tuple(self._resized(channel) for channel in scaled.channels)
+        channels = tuple(channel.resized(self.uncertainties) for channel in scaled.channels)
         own = Projection(
             {name: factor for name, factor in self.exposure.items() if name == experiment.name},
             {key: factor for key, factor in self.backgrounds.items() if key[0] == experiment.name},
@@ -128,18 +128,6 @@ class Projection:
                 _check_sizes_in_events(experiment.name, background)
         notes = (*experiment.by_construction, f"projection: {own.words}") if own else experiment.by_construction
         return replace(scaled, channels=channels, by_construction=notes)
-
-    def _resized(self, channel: Channel) -> Channel:
-        return replace(
-            channel,
-            signals=tuple(self._with_sizes(signal) for signal in channel.signals),
-            backgrounds=tuple(self._with_sizes(background) for background in channel.backgrounds),
-        )
-
-    def _with_sizes(self, sample: Any) -> Any:
-        """A signal or background with the sizes that change."""
-        sizes = {name: self.uncertainties.get(name, size) for name, size in sample.uncertainties.items()}
-        return replace(sample, uncertainties=sizes)
 
 
 def _check_sizes_in_events(experiment: str, background: Background) -> None:
@@ -184,8 +172,7 @@ def _known(what: str, given: Any, known: list[str], analysis: Analysis) -> None:
 
 def _sizes(experiment: Experiment) -> set[str]:
     """Names of the relative uncertainties of an experiment."""
-    samples: list[Signal | Background] = [sample for channel in experiment.channels for sample in channel.samples]
-    return {name for sample in samples for name in sample.uncertainties}
+    return {name for channel in experiment.channels for sample in channel.samples for name in sample.uncertainties}
 
 
 def _uncertainties(analysis: Analysis) -> list[str]:

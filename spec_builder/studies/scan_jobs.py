@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spec_builder.base.chunks import FileStore, MemoryStore, chunk_folder, compute_chunks
-from spec_builder.base.columns import columns_content
+from spec_builder.base.columns import columns_content, in_one_piece
 from spec_builder.base.files import refuse_existing, write_bytes
 from spec_builder.base.saving import check_form
 from spec_builder.inference.compiled import engine_name
@@ -175,8 +175,7 @@ def run_scan(
     compute_chunks(scan.chunks, store, executor=executor, report=report)
     columns = _columns(scan, store)
     if "row" in columns:  # the patches of a set fit into memory, and their order is wanted back
-        content = _whole_columns(columns)
-        columns = {name: (column.dtype.str, partial(_whole, column)) for name, column in content.items()}
+        columns = in_one_piece(_whole_columns(columns))
     write = columns_content(path.suffix.lower(), columns, scan.count, _header(scan, store))
     store.finish(lambda draft: write_bytes(draft, write, force=True), force=force)
     return None
@@ -212,10 +211,6 @@ def _whole_columns(columns: Pieces) -> dict[str, Column]:
         return whole
     order = np.argsort(whole.pop("row"))
     return {name: column[order] for name, column in whole.items()}
-
-
-def _whole(column: Column) -> Iterator[Column]:
-    yield column
 
 
 def _columns(scan: Scan, store: Store) -> Pieces:

@@ -10,7 +10,7 @@ import numpy as np
 
 from spec_builder.base.arguments import checked
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.grids import numbers_text, parse_grid, real_number, shown_number
+from spec_builder.base.grids import json_mass, numbers_text, parse_grid, real_number, shown_number
 from spec_builder.base.text import Report, Shown
 from spec_builder.base.version import __version__
 from spec_builder.drawing.style import PALETTE
@@ -56,7 +56,7 @@ class Spectrum(PicturedResult):
         energies_keV: recoil energies.
         rate: Standard Model plus new physics, in ``unit``.
         standard_model, new_physics: its parts; new physics is the difference, interference included.
-        unit: events per tonne, year (for a flux) and keV.
+        version: of spec_builder.
     """
 
     source: Source
@@ -101,7 +101,7 @@ class Spectrum(PicturedResult):
 
     @property
     def unit(self) -> str:
-        """Unit of the rates."""
+        """Unit of the rates: events per tonne, year (for a flux) and keV."""
         return _UNITS[self.source.kind]
 
     @property
@@ -134,7 +134,7 @@ class Spectrum(PicturedResult):
             "source": self.source.name,
             "target": self.target.name,
             **choice_content(self.choice),
-            "mass_MeV": "inf" if self._contact else self.mass_MeV,
+            "mass_MeV": json_mass(self.mass_MeV),
             "coupling": self.coupling,
             "parameter": self.choice.parameter,
             "sin2_theta_w": self.sin2_theta_w,

@@ -155,14 +155,8 @@ def _row(strength: Strength) -> tuple[str, ...]:
 
 
 def _content(strength: Strength) -> dict[str, Any]:
-    spectrum = strength.spectrum
     return {
-        "name": spectrum.name,
-        "title": spectrum.title,
-        "source": spectrum.source,
-        "status": spectrum.status,
-        "sha256": spectrum.sha256,
-        "labels": dict(spectrum.labels),
+        **strength.spectrum.described,
         "best": strength.best,
         "excluded": [
             *([] if strength.low is None else [[0.0, strength.low]]),
@@ -241,12 +235,13 @@ def _strength(analysis: Analysis, spectrum: RecoilSpectrum, cl: float, minimiser
     likelihood = spectrum_likelihood(analysis, spectrum)
     scan = search(likelihood, likelihood.poi)
     found = fit(likelihood, cl=cl, minimiser=minimiser, scan=scan)
+    low, high = found.interval
     nothing, table = (height_at(likelihood, likelihood.poi, at, scan) - found.twice_nll for at in (0.0, 1.0))
     return Strength(
         spectrum=spectrum,
         best=found.value,
-        low=None if found.down is None else found.value - found.down,
-        high=None if found.up is None else found.value + found.up,
+        low=low,
+        high=high,
         delta_chi2_0=max(nothing, 0.0),
         delta_chi2_1=max(table, 0.0),
         twice_nll=found.twice_nll,

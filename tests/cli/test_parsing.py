@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.cli.parsing import (
-    analysis_and_choice,
-    is_workspace,
-    jobs_or_cores,
-    only,
-    patch_style,
-)
+from spec_builder.cli.parsing import analysis_and_choice, is_workspace, jobs_or_cores, only, patch_style
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,27 +9,11 @@ import matplotlib as mpl
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.drawing.page import (
-    Caption,
-    check_pages,
-    legend_above,
-    new_figure,
-    page_content,
-    save_page,
-    width_of,
-)
+from spec_builder.drawing.page import Caption, check_pages, legend_above, new_figure, page_content, save_page, width_of
 from spec_builder.figures.profiles import draw_pulls
-from spec_builder.inference.profile import ONE_SIGMA
-from spec_builder.model.analysis import ANALYSES, load_analysis
-from spec_builder.studies.fits import fit_analysis
 
 if TYPE_CHECKING:
     from spec_builder.studies.fits import FitResult
-
-
-@pytest.fixture(scope="module")
-def flux_fits() -> list[FitResult]:
-    return [fit_analysis(load_analysis(name, "linear"), "flux", cl=ONE_SIGMA) for name in ANALYSES]
 
 
 # ---------------------------------------------------------------- files

@@ -9,7 +9,7 @@ import pytest
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.experiments.reading import load_experiment
-from tests.copies import copy_of
+from tests.copies import copy_with
 
 TOML = "experiment.toml"
 FORMER = Path(__file__).parent / "former"
@@ -237,18 +237,13 @@ VARIANT_MISTAKES = {
 }
 
 
-def copy_with(tmp_path: Path, name: str, file: str, old: str, new: str) -> Path:
-    """A copy of a shipped experiment in which a text that stands once in a file is replaced."""
-    folder = copy_of(name, tmp_path / f"my_{name}", description=FORMER / f"{name}.toml")
-    text = (folder / file).read_text(encoding="utf-8")
-    assert text.count(old) == 1, f"'{old}' stands {text.count(old)} times in {file}"
-    (folder / file).write_text(text.replace(old, new), encoding="utf-8")
-    return folder
+def former_with(tmp_path: Path, name: str, file: str, old: str, new: str) -> Path:
+    return copy_with(tmp_path, name, file, old, new, description=FORMER / f"{name}.toml")
 
 
 @pytest.mark.parametrize(("old", "new", "message"), DESCRIPTION_MISTAKES.values(), ids=DESCRIPTION_MISTAKES)
 def test_mistakes_in_the_description(tmp_path: Path, old: str, new: str, message: str) -> None:
-    folder = copy_with(tmp_path, "pandax4t", TOML, old, new)
+    folder = former_with(tmp_path, "pandax4t", TOML, old, new)
     with pytest.raises(SpecBuilderError, match=re.escape(message)) as caught:
         load_experiment(str(folder))
     assert str(caught.value).startswith(str(folder))
@@ -263,7 +258,7 @@ def test_mistakes_in_a_variant(
     new: str,
     message: str,
 ) -> None:
-    folder = copy_with(tmp_path, name, file, old, new)
+    folder = former_with(tmp_path, name, file, old, new)
     with pytest.raises(SpecBuilderError, match=re.escape(message)) as caught:
         load_experiment(str(folder), "charge_yield")
     assert str(caught.value).startswith(str(folder / file))
@@ -280,12 +275,12 @@ def test_mistakes_in_a_variant(
     ],
 )
 def test_runs_that_do_not_fit_together(tmp_path: Path, run: str, message: str) -> None:
-    folder = copy_with(tmp_path, "pandax4t", TOML, "[observed]", f"[[runs]]\n{run}\n\n[observed]")
+    folder = former_with(tmp_path, "pandax4t", TOML, "[observed]", f"[[runs]]\n{run}\n\n[observed]")
     with pytest.raises(SpecBuilderError, match=re.escape(message)):
         load_experiment(str(folder))
 
 
 def test_no_runs(tmp_path: Path) -> None:
-    folder = copy_with(tmp_path, "pandax4t", TOML, "[[runs]]", "[runs]")
+    folder = former_with(tmp_path, "pandax4t", TOML, "[[runs]]", "[runs]")
     with pytest.raises(SpecBuilderError, match=r"runs must be at least one \[\[runs\]\] block"):
         load_experiment(str(folder))

@@ -17,7 +17,7 @@ from spec_builder.experiments.reading import load_experiment
 from spec_builder.physics.interactions import STANDARD_MODEL
 from spec_builder.physics.rates import rate
 from spec_builder.physics.targets import form_factor
-from tests.copies import copy_of
+from tests.copies import copy_of, copy_with
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -581,15 +581,6 @@ VARIANT_MISTAKES = {
         "unknown key 'variants.charge_yield.license'; did you mean 'licence'?",
     ),
 }
-
-
-def copy_with(tmp_path: Path, name: str, file: str, old: str, new: str) -> Path:
-    """A copy of a shipped experiment in which a text that stands once in a file is replaced."""
-    folder = copy_of(name, tmp_path / f"my_{name}")
-    text = (folder / file).read_text(encoding="utf-8")
-    assert text.count(old) == 1, f"'{old}' stands {text.count(old)} times in {file}"
-    (folder / file).write_text(text.replace(old, new), encoding="utf-8")
-    return folder
 
 
 def test_a_flux_and_a_form_factor_of_the_channels_own(tmp_path: Path) -> None:

@@ -9,22 +9,13 @@ import pytest
 from matplotlib.container import ErrorbarContainer
 
 from spec_builder.figures.profiles import draw_profiles, draw_pulls
-from spec_builder.inference.profile import ONE_SIGMA
-from spec_builder.model.analysis import ANALYSES, load_analysis
-from spec_builder.studies.fits import fit_analysis
+from spec_builder.model.analysis import load_analysis
 from spec_builder.studies.profiles import profile_analysis
+from tests.pages import legend, small_print
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from spec_builder.drawing.page import Page
     from spec_builder.studies.fits import FitResult
     from spec_builder.studies.profiles import ProfileResult
-
-
-@pytest.fixture(scope="module")
-def flux_fits() -> list[FitResult]:
-    return [fit_analysis(load_analysis(name, "linear"), "flux", cl=ONE_SIGMA) for name in ANALYSES]
 
 
 @pytest.fixture(scope="module")
@@ -34,16 +25,6 @@ def profiles() -> list[ProfileResult]:
         for parameter in ("flux", "sin2thetaw")
         for name in ("pandax4t", "xenonnt", "combined")
     ]
-
-
-def texts(page: Page) -> str:
-    return " ".join(page.caption.to_text().split())
-
-
-def legend(panel: Axes) -> list[str]:
-    found = panel.get_legend()
-    assert found is not None
-    return [text.get_text() for text in found.get_texts()]
 
 
 # ---------------------------------------------------------------- Fig. 2
@@ -89,18 +70,18 @@ def test_profiles_mark_standard_model_and_confidence_levels(profiles: list[Profi
 
 
 def test_profiles_say_law_and_what_is_by_construction(profiles: list[ProfileResult]) -> None:
-    small_print = texts(draw_profiles(profiles))
-    assert "law: linear" in small_print
-    assert "by construction (*): " in small_print
-    assert small_print.count("the signal normalisation") == 1
+    text = small_print(draw_profiles(profiles))
+    assert "law: linear" in text
+    assert "by construction (*): " in text
+    assert text.count("the signal normalisation") == 1
 
 
 def test_a_profile_by_nobodys_construction_has_no_star() -> None:
     analysis = load_analysis("xenonnt", "normsys", {"xenonnt": "absolute_normalisation"})
     figure = draw_profiles([profile_analysis(analysis, "flux", points=5)])
     assert legend(figure.axes[0])[0].startswith("XENONnT, absolute_normalisation: $5.")
-    assert "by construction (*)" not in texts(figure)
-    assert "law: normsys" in texts(figure)
+    assert "by construction (*)" not in small_print(figure)
+    assert "law: normsys" in small_print(figure)
 
 
 # ---------------------------------------------------------------- pulls
@@ -130,8 +111,8 @@ def test_pulls_name_axis_parameter_and_law(flux_fits: list[FitResult]) -> None:
     assert found.get_title().get_text() == r"fit of $^8$B flux, law linear"
     assert [text.get_text() for text in found.get_texts()] == ["XENONnT*", "PandaX-4T*", "XENONnT + PandaX-4T*"]
     assert len({round(text.get_window_extent().y0) for text in found.get_texts()}) == 1, "one row"
-    assert "law linear" in texts(figure)
-    assert "by construction (*): - xenonnt" in texts(figure)
+    assert "law linear" in small_print(figure)
+    assert "by construction (*): - xenonnt" in small_print(figure)
 
 
 def test_pulls_lie_inside_the_frame(flux_fits: list[FitResult]) -> None:

@@ -16,8 +16,9 @@ from spec_builder.experiments.reading import load_experiment
 from spec_builder.figures.spectra import can_be_spectra, draw_spectra
 from spec_builder.inference.expectation import covariance, expect, prior
 from spec_builder.inference.profile import ONE_SIGMA
-from spec_builder.model.analysis import ANALYSES, load_analysis
+from spec_builder.model.analysis import load_analysis
 from spec_builder.studies.fits import fit_analysis
+from tests.pages import legend, small_print
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,23 +34,8 @@ def combined() -> Analysis:
 
 
 @pytest.fixture(scope="module")
-def flux_fits() -> list[FitResult]:
-    return [fit_analysis(load_analysis(name, "linear"), "flux", cl=ONE_SIGMA) for name in ANALYSES]
-
-
-@pytest.fixture(scope="module")
 def spectra(combined: Analysis, flux_fits: list[FitResult]) -> Page:
     return draw_spectra(combined, flux_fits[2])
-
-
-def texts(page: Page) -> str:
-    return " ".join(page.caption.to_text().split())
-
-
-def legend(panel: Axes) -> list[str]:
-    found = panel.get_legend()
-    assert found is not None
-    return [text.get_text() for text in found.get_texts()]
 
 
 def steps(panel: Axes) -> dict[str, Any]:
@@ -123,13 +109,13 @@ def test_spectra_have_labels_with_units(spectra: Page) -> None:
 
 
 def test_spectra_say_law_flux_and_what_is_by_construction(spectra: Page) -> None:
-    small_print = texts(spectra)
-    assert "law linear" in small_print
-    assert "fit of flux [1e6 cm-2 s-1] = 6.167" in small_print
-    assert "68 % Poisson intervals" in small_print
+    text = small_print(spectra)
+    assert "law linear" in text
+    assert "fit of flux [1e6 cm-2 s-1] = 6.167" in text
+    assert "68 % Poisson intervals" in text
     for name in ("xenonnt", "pandax4t"):
         (built,) = load_experiment(name).by_construction
-        assert f"{name}: {built}" in small_print
+        assert f"{name}: {built}" in text
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 73])
@@ -197,7 +183,7 @@ def test_narrow_panels_show_signal_and_background_and_the_caption_says_of_what(f
     drawn = steps(page.axes[0])
     np.testing.assert_allclose(drawn["background"].values, background, rtol=1e-12)
     np.testing.assert_allclose(drawn["signal"].values, drawn["total"].values, rtol=1e-12)
-    assert "xenonnt_cs2: cevns over accidental + neutron + electron_recoil" in texts(page)
+    assert "xenonnt_cs2: cevns over accidental + neutron + electron_recoil" in small_print(page)
 
 
 def test_names_of_strangers_fit_into_spectra(combined: Analysis, flux_fits: list[FitResult]) -> None:

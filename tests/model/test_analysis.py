@@ -13,7 +13,7 @@ from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.files import data_path
 from spec_builder.experiments.response import MatrixResponse, Selection
 from spec_builder.inference.newton import minimise
-from spec_builder.model.analysis import ANALYSES, load_analysis, parse_parameter
+from spec_builder.model.analysis import ANALYSES, load_analysis
 from spec_builder.model.points import point_workspace
 from spec_builder.model.provenance import Choices
 from spec_builder.physics.interactions import choose
@@ -105,12 +105,6 @@ def test_mistakes(text: str, law: str, variants: dict[str, str], message: str) -
 def test_an_experiment_given_twice() -> None:
     with pytest.raises(SpecBuilderError, match="channel 'xenonnt_cs2' stands twice"):
         _ = load_analysis("xenonnt+xenonnt").workspace
-
-
-def test_parameters() -> None:
-    assert [parse_parameter(name) for name in ("flux", "sin2thetaw")] == ["flux", "sin2thetaw"]
-    with pytest.raises(SpecBuilderError, match="parameter 'mass' is unknown, expected one of flux, sin2thetaw"):
-        parse_parameter("mass")
 
 
 @pytest.mark.parametrize("name", ANALYSES)

@@ -13,7 +13,7 @@ from spec_builder.model.analysis import load_analysis
 from spec_builder.paper.angle import fitted_points, published_points, running_angle
 from spec_builder.paper.angle_figure import draw_angle
 from spec_builder.studies.fits import FitResult, fit_analysis
-from tests.paper.pages import labels, small_print
+from tests.pages import labels, small_print
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

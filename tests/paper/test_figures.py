@@ -15,7 +15,7 @@ from spec_builder.paper.computed import STAND_INS
 from spec_builder.paper.figures import draw_bounds, draw_comparison, draw_global, is_peak_search
 from spec_builder.physics.interactions import choose
 from spec_builder.studies.limits import LimitsResult, find_limits
-from tests.paper.pages import labels, small_print
+from tests.pages import labels, small_print
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,11 +14,7 @@ from spec_builder.physics.constants import FERMI_CONSTANT
 from spec_builder.physics.interactions import WEAK_MIXING_ANGLE
 from spec_builder.physics.rates import rate
 from spec_builder.physics.sources import load_source
-from spec_builder.physics.standard_model import (
-    coherent_shape,
-    standard_model_terms,
-    weak_charge,
-)
+from spec_builder.physics.standard_model import coherent_shape, standard_model_terms, weak_charge
 from spec_builder.physics.targets import klein_nystrand_form_factor, load_target, momentum_transfer
 
 if TYPE_CHECKING:

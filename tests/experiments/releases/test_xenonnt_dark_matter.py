@@ -18,8 +18,9 @@ from spec_builder.experiments.spectra import RecoilSpectrum
 from spec_builder.inference.fit import fit
 from spec_builder.inference.likelihood import Likelihood
 from spec_builder.model.analysis import Analysis, load_analysis
+from spec_builder.model.patches import MEASUREMENT
 from spec_builder.model.spectra import spectrum_notes
-from spec_builder.model.spectrum_patches import MEASUREMENT, spectrum_workspace
+from spec_builder.model.spectrum_patches import spectrum_workspace
 from spec_builder.studies.expected_strengths import expect_strength_limits
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from spec_builder.drawing.page import Page
 
-__all__ = ["labels", "small_print"]
+__all__ = ["labels", "legend", "small_print"]
 
 
 def small_print(page: Page) -> str:
@@ -18,3 +18,9 @@ def small_print(page: Page) -> str:
 
 def labels(panel: Axes) -> list[str]:
     return [text.get_text() for text in panel.texts]
+
+
+def legend(panel: Axes) -> list[str]:
+    found = panel.get_legend()
+    assert found is not None
+    return [text.get_text() for text in found.get_texts()]
