@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from spec_builder.base.files import is_temporary
 from tests.cli.at_work import WORKS, prepare, run
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 
 WRITING = [name for name, work in WORKS.items() if work.made and not work.slow]
+COMPUTING = ("scan", "scan with workers", "limits by many toys", "explore", "verify", "doctor")
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+every_signal = pytest.mark.parametrize("number", STATUS, ids=lambda number: number.name)
+
+
+def in_turn(names: Sequence[str]) -> list[Any]:
+    """Each verb with one signal: what handles them is the same for all."""
+    turns = zip(names, itertools.cycle(STATUS), strict=False)
+    return [pytest.param(name, number, id=f"{name}-{number.name}") for name, number in turns]
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +37,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "in"
 
 
-@pytest.mark.parametrize("number", STATUS, ids=lambda number: number.name)
-@pytest.mark.parametrize("name", WRITING)
+@pytest.mark.parametrize(("name", "number"), in_turn(WRITING))
 def test_stopped_while_it_writes(name: str, number: signal.Signals, inputs: Path, tmp_path: Path) -> None:
     work = WORKS[name]
     (tmp_path / "in").symlink_to(inputs)
@@ -41,7 +53,7 @@ def test_stopped_while_it_writes(name: str, number: signal.Signals, inputs: Path
     assert not ended.alive
 
 
-@pytest.mark.parametrize("number", STATUS, ids=lambda number: number.name)
+@every_signal
 @pytest.mark.parametrize("name", ["limits", "point", "coverage"])
 def test_stopped_between_two_names(name: str, number: signal.Signals, inputs: Path, tmp_path: Path) -> None:
     """All files are new, and nothing is kept of a run whose output is there."""
@@ -59,8 +71,7 @@ def test_stopped_between_two_names(name: str, number: signal.Signals, inputs: Pa
     assert not ended.alive
 
 
-@pytest.mark.parametrize("number", STATUS, ids=lambda number: number.name)
-@pytest.mark.parametrize("name", ["scan", "scan with workers", "limits by many toys", "explore", "verify", "doctor"])
+@pytest.mark.parametrize(("name", "number"), in_turn(COMPUTING))
 def test_stopped_while_it_computes(name: str, number: signal.Signals, inputs: Path, tmp_path: Path) -> None:
     (tmp_path / "in").symlink_to(inputs)
     ended = run(WORKS[name].words, tmp_path, number=number, seconds=0.03)
@@ -110,7 +121,7 @@ main()
     assert (ended.status, ended.err) == (143, "spec-builder: error: stopped\n")
 
 
-@pytest.mark.parametrize("number", STATUS, ids=lambda number: number.name)
+@every_signal
 def test_stopped_while_the_line_is_parsed(number: signal.Signals, tmp_path: Path) -> None:
     program = f"""
 import os, signal, sys, click
