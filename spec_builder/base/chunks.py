@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.executors import loss_is_told, worker_count
+from spec_builder.base.executors import loss_is_told, submit, worker_count
 from spec_builder.base.files import move_file, real_path, write_bytes, write_text
 from spec_builder.base.folders import make_folder
 from spec_builder.base.locks import FolderLock
@@ -319,7 +319,7 @@ def compute_chunks(
         report: told how many chunks are done, and of how many.
 
     Raises:
-        SpecBuilderError: if a worker of the executor is lost.
+        SpecBuilderError: if a worker of the executor is lost, or has another version of the package.
     """
     total = len(chunks)
     waiting = [index for index in range(total) if index not in store]
@@ -338,7 +338,7 @@ def compute_chunks(
         for index in queue:
             work = chunks[index]()
             with loss_is_told():
-                running[executor.submit(work.compute)] = index
+                running[submit(executor, work.compute)] = index
             if len(running) >= most:
                 break
         if not running:

@@ -11,18 +11,22 @@ import multiprocessing.connection
 import os
 import signal
 import socket
+import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from spec_builder.base.errors import SpecBuilderError
 from spec_builder.base.threads import BLAS_THREADS, one_thread_of_blas
+from spec_builder.base.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.context import BaseContext
     from types import TracebackType
 
-__all__ = ["executor_for", "loss_is_told", "process_pool", "worker_count", "workers"]
+__all__ = ["executor_for", "loss_is_told", "process_pool", "submit", "worker_count", "workers"]
+
+Found = TypeVar("Found")
 
 #: Seconds that a Dask scheduler has to say what it is.
 _PATIENCE = 10
@@ -129,6 +133,29 @@ def worker_count(executor: concurrent.futures.Executor) -> int:
     return int(getattr(executor, "_max_workers", 1))
 
 
+def submit(
+    executor: concurrent.futures.Executor, call: Callable[..., Found], *arguments: object
+) -> concurrent.futures.Future[Found]:
+    """Have a worker compute something, if it has the same version of this package.
+
+    Args:
+        executor: any.
+        call: what to compute.
+        arguments: of the call.
+
+    Raises:
+        SpecBuilderError: from the future, where the worker has another version.
+    """
+    return executor.submit(_computed, __version__, call, *arguments)
+
+
+def _computed(version: str, call: Callable[..., Found], *arguments: object) -> Found:
+    """In the worker."""
+    if version != __version__:
+        raise SpecBuilderError(f"a worker on {socket.gethostname()} has spec_builder {__version__}, expected {version}")
+    return call(*arguments)
+
+
 def process_pool(jobs: int, preload: Sequence[str] = ()) -> concurrent.futures.ProcessPoolExecutor:
     """An executor of worker processes that start quickly, inherit no threads and end with this process.
 
@@ -145,18 +172,39 @@ def process_pool(jobs: int, preload: Sequence[str] = ()) -> concurrent.futures.P
         context: BaseContext = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(list(preload))
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
-        is_set = one_thread_of_blas()
         try:
-            resource_tracker.ensure_running()  # it unblocks the other signal
-            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-            forkserver.ensure_running()  # it and its children inherit what is blocked, and what is set
+            with _surroundings():
+                resource_tracker.ensure_running()  # it unblocks the other signal
+                signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+                forkserver.ensure_running()  # it and its children inherit what is blocked, and the surroundings
         finally:
-            if is_set:
-                del os.environ[BLAS_THREADS]
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
     else:
         context = multiprocessing.get_context("spawn")
     return _Pool(jobs, mp_context=context, initializer=_start_worker)
+
+
+@contextlib.contextmanager
+def _surroundings() -> Iterator[None]:
+    """What processes inherit that begin here: one thread of BLAS, and modules from where this process has them.
+
+    Of itself the process that forks looks for modules in the current folder first, where another file may have the name
+    of any, and another copy of this package may lie.
+    """
+    settings = {
+        "PYTHONSAFEPATH": "1",
+        "PYTHONPATH": os.pathsep.join(place or os.curdir for place in sys.path if os.pathsep not in place),
+    }
+    before = {name: os.environ.get(name) for name in (BLAS_THREADS, *settings)}
+    one_thread_of_blas()
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 class _Pool(concurrent.futures.ProcessPoolExecutor):

@@ -10,15 +10,10 @@ __all__ = ["BLAS_THREADS", "one_thread_of_blas"]
 BLAS_THREADS, _ALL_THREADS = "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"
 
 
-def one_thread_of_blas() -> bool:
+def one_thread_of_blas() -> None:
     """Have BLAS take one thread, here if it is not loaded yet, and in processes that begin later.
 
-    Threads on cores that are taken wait for each other.
-
-    Returns:
-        Whether it was set: not where the user has said how many threads there are.
+    Threads on cores that are taken wait for each other. Where the user has said how many there are, they stay.
     """
-    if BLAS_THREADS in os.environ or _ALL_THREADS in os.environ:
-        return False
-    os.environ[BLAS_THREADS] = "1"
-    return True
+    if BLAS_THREADS not in os.environ and _ALL_THREADS not in os.environ:
+        os.environ[BLAS_THREADS] = "1"

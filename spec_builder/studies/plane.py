@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec_builder.base.executors import loss_is_told
+from spec_builder.base.executors import loss_is_told, submit
 from spec_builder.base.progress import Parts, silent
 from spec_builder.inference.curves import Curves
 from spec_builder.inference.exclusion import exclude
@@ -86,7 +86,7 @@ def profile_planes(
     with loss_is_told():
         # the slowest first: analyses with most bins
         order = sorted(range(len(choices)), key=lambda i: -len(choices[i][0].experiments))
-        futures = {i: executor.submit(_profile_plane, *choices[i], points, cl, dof) for i in order}
+        futures = {i: submit(executor, _profile_plane, *choices[i], points, cl, dof) for i in order}
         for done, _ in enumerate(concurrent.futures.as_completed(futures.values()), start=1):
             report(done, len(choices))
         return [futures[i].result() for i in range(len(choices))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -12,11 +13,16 @@ import sys
 import time
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING
 
 import pytest
 
 from spec_builder.base.errors import SpecBuilderError
-from spec_builder.base.executors import executor_for, loss_is_told, process_pool
+from spec_builder.base.executors import executor_for, loss_is_told, process_pool, submit
+from spec_builder.base.version import __version__
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_jobs_are_processes() -> None:
@@ -88,6 +94,41 @@ with process_pool(1) as pool:
     settings = {name: text for name, text in os.environ.items() if not name.endswith("_NUM_THREADS")} | given
     done = subprocess.run([sys.executable, "-c", script], env=settings, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == found
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no process that forks workers")
+def test_workers_have_modules_from_where_their_parent_has_them(tmp_path: Path) -> None:
+    """Whatever lies in the folder that it works in."""
+    desk, program = tmp_path / "desk", tmp_path / "program"
+    for folder in (desk, program):
+        folder.mkdir()
+    for name in ("spec_builder", "numpy", "random", "selectors", "signal"):
+        (desk / f"{name}.py").write_text("raise SystemExit('the one in the folder')")
+    (program / "own.py").write_text("import spec_builder\n\ndef where():\n    return spec_builder.__file__\n")
+    (program / "main.py").write_text("""
+import os
+import own
+from spec_builder.base.executors import process_pool
+
+if __name__ == "__main__":
+    before = dict(os.environ)
+    with process_pool(2, ["numpy", "spec_builder.base.files"]) as pool:
+        print(pool.submit(own.where).result() == own.where(), os.environ == before)
+""")
+    settings = {name: text for name, text in os.environ.items() if name != "PYTHONSAFEPATH"}
+    words = [sys.executable, str(program / "main.py")]
+    done = subprocess.run(words, cwd=desk, env=settings, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout.strip(), done.stderr) == ("True True", "")
+
+
+def test_a_worker_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one of a cluster may be."""
+    with process_pool(1) as pool:
+        assert submit(pool, max, 1, 2).result() == 2
+        monkeypatch.setattr("spec_builder.base.executors.__version__", "99.0")
+        refusal = rf"^a worker on .+ has spec_builder {re.escape(__version__)}, expected 99\.0$"
+        with pytest.raises(SpecBuilderError, match=refusal):
+            submit(pool, max, 1, 2).result()
 
 
 def end_while_sending() -> None:
