@@ -28,12 +28,12 @@ ALL = "all"
 
 
 @cache
-def _options() -> dict[str, Option]:
-    """Options of the shipped interactions, by what they are called in files and on the command line."""
+def _options() -> dict[str, tuple[str, Option]]:
+    """Shipped interactions and an option of theirs, by what it is called in files and on the command line."""
     from spec_builder.model.provenance import option_key  # noqa: PLC0415
     from spec_builder.physics.options import SHIPPED_OPTIONS  # noqa: PLC0415
 
-    return {option_key(option.name): option for options in SHIPPED_OPTIONS.values() for option in options}
+    return {option_key(option.name): (name, option) for name, options in SHIPPED_OPTIONS.items() for option in options}
 
 
 def option_names() -> set[str]:
@@ -61,26 +61,19 @@ class InteractionCommand(Verb):
 @cache
 def _click_options() -> tuple[click.Option, ...]:
     made = []
-    for key, option in _options().items():
+    for key, (interaction, option) in _options().items():
         words = [str(value) for value in option.allowed]
         made.append(
             click.Option(
                 [f"--{key.replace('_', '-')}", key],
                 metavar="|".join(words) or "X",
                 shell_complete=words_of(*words),
-                help=f"{_owner(option)}: {option.meaning} (default: {_shown(option.default)}).",
+                help=f"{interaction}: {option.meaning} (default: {_shown(option.default)}).",
             )
         )
     own = "An option of your own interaction; repeatable."
     given = click.Option(["--option", "options"], multiple=True, metavar="NAME=VALUE", help=own)
     return (*made, given)
-
-
-def _owner(option: Option) -> str:
-    """The interaction that an option is of."""
-    from spec_builder.physics.options import SHIPPED_OPTIONS  # noqa: PLC0415
-
-    return next(name for name, options in SHIPPED_OPTIONS.items() if option in options)
 
 
 def _shown(value: str | float) -> str:
@@ -168,7 +161,7 @@ def _meant(names: Sequence[str]) -> Sequence[str]:
 def _given(choices: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """Options that stand on the command line: by key, the option's own name and its value."""
     given: dict[str, tuple[str, str]] = {}
-    for key, option in _options().items():
+    for key, (_, option) in _options().items():
         if choices.get(key) is not None:
             _check_value(key, option, str(choices[key]))
             given[key] = (option.name, str(choices[key]))

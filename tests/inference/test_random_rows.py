@@ -22,7 +22,7 @@ def fitted(seed: int, count: int, engine: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.skipif(isinstance(compiled.find_library(), str), reason="no compiled engine")
-@pytest.mark.parametrize(("seed", "count"), [(0, 20), *((seed, 100) for seed in range(1, 15))])
+@pytest.mark.parametrize(("seed", "count"), [(0, 20), *((seed, 250) for seed in range(1, 15))])
 def test_engines_agree(seed: int, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = (fitted(seed, count, engine, monkeypatch) for engine in ("compiled", "numpy"))
     assert one.valid.mean() > 0.95
