@@ -191,8 +191,7 @@ def _surroundings() -> Iterator[None]:
     Of itself the process that forks looks for modules in the current folder first, where another file may have the name
     of any, and another copy of this package may lie.
     """
-    # imports pass over what is no text in sys.path, and a separator cannot be told from one in a name
-    places = [place or os.curdir for place in sys.path if isinstance(place, str) and os.pathsep not in place]
+    places = [place or os.curdir for place in sys.path if os.pathsep not in place]
     settings = {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(places)}
     before = {name: os.environ.get(name) for name in (BLAS_THREADS, *settings)}
     one_thread_of_blas()

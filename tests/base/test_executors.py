@@ -107,12 +107,9 @@ def test_workers_have_modules_from_where_their_parent_has_them(tmp_path: Path) -
     (program / "own.py").write_text("import spec_builder\n\ndef where():\n    return spec_builder.__file__\n")
     (program / "main.py").write_text("""
 import os
-import sys
-from pathlib import Path
 import own
 from spec_builder.base.executors import process_pool
 
-sys.path.append(Path("no text"))
 if __name__ == "__main__":
     before = dict(os.environ)
     with process_pool(2, ["numpy", "spec_builder.base.files"]) as pool:
